@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from redress.base.service_clock import APART, BOUND_S, TELL_EVERY_S, ServiceClock
@@ -53,8 +53,8 @@ class Machine:
 
 @given(
     ahead=st.floats(-7200, 7200),
-    there=st.floats(0, 20),
-    back=st.floats(0, 10),
+    there=st.floats(0, 10),
+    back=st.floats(0, 9),
     later=st.floats(0, 3600),
     begin=st.floats(0, 1),
 )
@@ -65,6 +65,37 @@ def test_time_is_within_half_a_minute_of_aws_after_one_answer(
     machine.call(there, back)
     machine.true += timedelta(seconds=later)
     assert abs(machine.wrong_by) <= APART.total_seconds() / 2
+
+
+FAST = (0.01, 0.01)
+CALLS = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 5)), min_size=1, max_size=6)
+
+
+@given(ahead=st.floats(-7200, 7200), calls=CALLS, set_to=st.floats(-7200, 7200))
+@example(ahead=20.0, calls=[FAST, (0.0, 10.0)], set_to=20.0)
+def test_no_sequence_of_answers_makes_the_time_wrong_by_half_a_minute(
+    ahead: float, calls: list[tuple[float, float]], set_to: float
+) -> None:
+    """An attempt takes 10 s at most. The clock may be set to another time between the answers."""
+    machine = Machine(ahead)
+    for machine.ahead in (ahead, set_to):
+        for there, back in calls:
+            machine.call(there, back)
+            assert abs(machine.wrong_by) <= APART.total_seconds() / 2
+
+
+@pytest.mark.parametrize(
+    ("ahead", "there", "back"),
+    [(40, 35, 0), (40, 0, 35), (50, 45, 0), (20, 12, 0), (-40, 0, 35), (-20, 12, 0), (15, 10, 0)],
+)
+def test_slow_answer_does_not_replace_what_a_fast_one_said(
+    ahead: float, there: float, back: float
+) -> None:
+    machine = Machine(ahead)
+    machine.call()
+    before = machine.wrong_by
+    machine.call(there, back)
+    assert abs(machine.wrong_by) <= max(abs(before), 0.01)
 
 
 @given(there=st.floats(0, 600), back=st.floats(0, 600), ahead=st.floats(-1, 1))
@@ -183,6 +214,33 @@ def test_each_answer_of_a_botocore_client_is_heard(
     assert (metric["service"], metric["ClockWrong"]) == ("clock", [1.0])
     at = datetime.fromtimestamp(metric["_aws"]["Timestamp"] / 1000, UTC)
     assert abs((at - datetime.now(UTC)).total_seconds()) < 3, "the time of AWS"
+
+
+def test_only_the_attempt_that_was_answered_counts_as_slow(
+    behind: ServiceClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt hangs for 10 s. How long it took says nothing about the second answer."""
+    import botocore.session
+    from botocore.exceptions import ReadTimeoutError
+
+    moment, sent, heard = [0.0], [], []
+    monkeypatch.setattr(behind, "_elapsed", lambda: moment[0])
+    monkeypatch.setattr(behind, "heard", lambda date, mark: heard.append(mark))
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+
+    def hang_once(**_: Any) -> None:
+        sent.append(moment[0])
+        if len(sent) == 1:
+            moment[0] += 10
+            raise ReadTimeoutError(endpoint_url="https://sqs.example")
+
+    with moto(monkeypatch):
+        session = botocore.session.get_session()
+        clients.listen(session)
+        client: Any = session.create_client("sqs", region_name=REGION)
+        client.meta.events.register_first("before-send", hang_once)
+        client.list_queues()
+    assert (sent, heard) == ([0.0, 10.0], [10.0])
 
 
 def test_each_answer_of_pynamodb_is_heard(

@@ -22,9 +22,10 @@ time; `ServiceClock.heard` allows for both, so the bound need not."""
 APART = timedelta(minutes=1)
 """The most that the times of two functions may differ at the same instant.
 
-An error of BOUND_S is not corrected. A corrected time is wrong by at most half of what the answer
-took, and botocore gives an answer at most three tries of 10 s. `TicketChanges.moment` uses this
-figure: an event that lies further ahead was not written by this rule."""
+No time is wrong by more than BOUND_S and the uncertainty of one answer (`ServiceClock.heard`). The
+uncertainty is 1 s more than the attempt took. An attempt waits up to 2 s for a connection and 8 s
+for its answer. Together that is 21 s, less than half of this figure. `TicketChanges.moment` uses
+the figure: an event that lies further ahead was not written by this rule."""
 
 TELL_EVERY_S = 60.0
 """A process tells of a wrong clock at the first answer that shows it, and then at most once in this
@@ -34,9 +35,9 @@ time."""
 class ServiceClock:
     """The clock of one process.
 
-    Before the first answer of a service it gives the time of the machine. Each answer replaces what
-    an earlier one said. A use case must therefore read something before it asks for the time.
-    Nearly all do, because a decision needs what was read.
+    Before the first answer of a service it gives the time of the machine. An answer changes what an
+    earlier one said only if the two contradict each other. A use case must read something before it
+    asks for the time. Nearly all do, because a decision needs what was read.
     """
 
     def __init__(
@@ -59,12 +60,12 @@ class ServiceClock:
     def now(self) -> datetime:
         """The time, as an aware datetime in UTC, at most APART / 2 away from the time of AWS.
 
-        It is the time of the machine if that was within BOUND_S of the last answer.
+        It is the time of the machine, unless an answer shows that it is off by more than BOUND_S.
         """
         return self._local() + self._correction
 
     def mark(self) -> float:
-        """Call this when a request is sent. `heard` needs the result."""
+        """Call this when an attempt of a request is sent. `heard` needs the result."""
         return self._elapsed()
 
     def heard(self, date: str | None, sent: float) -> None:
@@ -74,6 +75,9 @@ class ServiceClock:
         the date between the request and the answer, and cut off its fraction of a second. So the
         time of AWS was at least `date` when the answer arrived, and before `date` + 1 s when the
         request was sent. A clock that is right always fits in between, however slow the answer is.
+
+        The correction changes as little as the answer demands. A slow answer fits many times, so it
+        must not replace what a fast one said.
         """
         stated = _date_of(date)
         if stated is None:
@@ -83,12 +87,12 @@ class ServiceClock:
         least = (stated - arrived).total_seconds()
         most = least + 1.0 + took
         self.checked = True
-        if least <= BOUND_S and most >= -BOUND_S:
+        present = self._correction.total_seconds()
+        nearest = min(max(present, least), most)
+        if abs(nearest) <= BOUND_S:
             self._correction = timedelta(0)
             return
-        # A correction that still fits stays, so that the time does not jump at each answer.
-        if not least <= self._correction.total_seconds() <= most:
-            self._correction = timedelta(seconds=(least + most) / 2)
+        self._correction = timedelta(seconds=nearest if present else (least + most) / 2)
         if self._elapsed() - self._told_at >= TELL_EVERY_S:
             self._told_at = self._elapsed()
             self._tell(-self._correction.total_seconds(), self.now())

@@ -49,18 +49,19 @@ def now() -> datetime:
 def listen(session: Any) -> None:
     """Let the clock hear the `Date` of all answers that clients of this botocore session get.
 
-    botocore emits the first event right before it sends a request, and the second after each
-    answer, also if the answer is an error and will be retried.
+    botocore emits the first event for each attempt, right before it signs and sends the request. It
+    emits the second after each answer, also if the answer is an error and will be retried. Both
+    have the same context (`botocore.endpoint.Endpoint._send_request`).
     """
 
-    def sent(context: dict[str, Any], **_: Any) -> None:
-        context["redress_sent"] = _CLOCK.mark()
+    def sent(request: Any, **_: Any) -> None:
+        request.context["redress_sent"] = _CLOCK.mark()
 
     def heard(context: dict[str, Any], response_dict: dict[str, Any] | None, **_: Any) -> None:
         if response_dict is not None and "redress_sent" in context:
             _CLOCK.heard(response_dict["headers"].get("Date"), context["redress_sent"])
 
-    session.register("before-call", sent)
+    session.register("request-created", sent)
     session.register("response-received", heard)
 
 
