@@ -50,8 +50,8 @@ class Planned:
 
 
 WEIGHTS: Mapping[str, int] = {
-    "submit": 16,
-    "submit by form": 8,
+    "submit": 10,
+    "submit by form": 4,
     "customer": 14,
     "messages at once": 8,
     "staff": 40,
