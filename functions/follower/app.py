@@ -2,12 +2,13 @@
 
 These are jobs for the mailer and requests to the assigner. The relay reads the same stream for
 signals to workflows. If the mail queue refuses a message, its record is delivered again, and later
-records wait. If the assigner refuses a request, nothing waits: the next sweep drains every queue.
+records wait. If the assigner refuses a request or does not answer, it is not asked again in this
+batch, and the next sweep drains every queue. Mails then wait for one timeout of that call at most.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
 
@@ -19,19 +20,37 @@ from redress.workflow.stream import CapacityFreed, EventAdded, StreamReader
 logger = Logger(service="follower")
 
 
+class Context(Protocol):
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Process a batch of stream records. Returns the first record to deliver again, if any."""
     case = wiring.follower()
     if event.get("warm"):
         return {"warm": True}
 
+    left: list[LeftToSweep] = []
+
     def follow(change: EventAdded | CapacityFreed) -> None:
         try:
             case.follow(change)
         except LeftToSweep as error:
-            logger.warning("the sweep will ask for an agent", extra=observe.fault_of(error))
-            observe.count("follower", "AssignmentLeft")
+            left.append(error)
 
     kinds: tuple[type[EventAdded | CapacityFreed], ...] = (EventAdded, CapacityFreed)
-    return StreamReader("follower", logger, kinds, follow, wiring.letters()).read(event["Records"])
+    reader = StreamReader(
+        "follower",
+        logger,
+        kinds,
+        follow,
+        wiring.letters(),
+        lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    answer = reader.read(event["Records"])
+    if left:
+        found = {"changes": len(left)} | observe.fault_of(left[0])
+        logger.warning("the sweep will ask for an agent", extra=found)
+        observe.count("follower", "AssignmentLeft", len(left))
+    return answer

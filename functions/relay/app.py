@@ -5,7 +5,7 @@ The follower reads the same stream for everything else, so nothing can stand bef
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
 
@@ -15,11 +15,22 @@ from redress.workflow.stream import StreamReader, TimerChanged
 logger = Logger(service="relay")
 
 
+class Context(Protocol):
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Process a batch of stream records. Returns the first record to deliver again, if any."""
     case = wiring.relay()
     if event.get("warm"):
         return {"warm": True}
-    reader = StreamReader("relay", logger, (TimerChanged,), case.follow, wiring.letters())
+    reader = StreamReader(
+        "relay",
+        logger,
+        (TimerChanged,),
+        case.follow,
+        wiring.letters(),
+        lambda: context.get_remaining_time_in_millis() / 1000,
+    )
     return reader.read(event["Records"])

@@ -312,7 +312,7 @@ def test_signal_that_step_functions_refuses_is_reported_and_the_others_are_sent(
     def refuse(**parameters: Any) -> Any:
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "StartExecution")
 
-    monkeypatch.setattr(clients.client("stepfunctions"), "start_execution", refuse)
+    monkeypatch.setattr(clients.client("stepfunctions", retries=0), "start_execution", refuse)
     event = sample("relay-opened")
     sequence = event["Records"][0]["dynamodb"]["SequenceNumber"]
     assert call("relay", event) == {"batchItemFailures": [{"itemIdentifier": sequence}]}
@@ -383,7 +383,7 @@ def test_poison_record_goes_to_the_dead_letters_without_content_and_others_are_p
     ],
     ids=["refused", "unreachable"],
 )
-def test_record_is_delivered_again_if_the_mail_queue_fails_and_agents_are_asked_before(
+def test_record_is_delivered_again_if_the_mail_queue_fails_and_agents_are_asked_nevertheless(
     call: Call,
     services: Services,
     opened: Life,
@@ -394,7 +394,7 @@ def test_record_is_delivered_again_if_the_mail_queue_fails_and_agents_are_asked_
     def refuse(**parameters: Any) -> Any:
         raise fault
 
-    monkeypatch.setattr(clients.client("sqs"), "send_message_batch", refuse)
+    monkeypatch.setattr(clients.client("sqs", retries=0), "send_message_batch", refuse)
     event = sample("follower-opened")
     sequence = event["Records"][0]["dynamodb"]["SequenceNumber"]
     assert call("follower", event) == {"batchItemFailures": [{"itemIdentifier": sequence}]}
@@ -419,14 +419,14 @@ def test_mail_job_that_no_retry_can_send_goes_to_the_dead_letters(
     capsys: pytest.CaptureFixture[str],
     fault: Exception,
 ) -> None:
-    send = clients.client("sqs").send_message_batch
+    send = clients.client("sqs", retries=0).send_message_batch
 
     def refuse(**parameters: Any) -> Any:
         raise fault
 
-    monkeypatch.setattr(clients.client("sqs"), "send_message_batch", refuse)
+    monkeypatch.setattr(clients.client("sqs", retries=0), "send_message_batch", refuse)
     assert call("follower", sample("follower-opened")) == NO_FAILURES
-    monkeypatch.setattr(clients.client("sqs"), "send_message_batch", send)
+    monkeypatch.setattr(clients.client("sqs", retries=0), "send_message_batch", send)
     assert [letter["fault"] for letter in services.dead_letters()] == [type(fault).__name__]
     assert services.of("offered") == [{"ticket": NUMBER}]
     assert "a complaint" not in capsys.readouterr().out
@@ -444,7 +444,7 @@ def test_refused_assigner_holds_back_no_record_and_no_mail(
     def refuse(**parameters: Any) -> Any:
         raise ClientError({"Error": {"Code": "ServiceException"}}, "Invoke")
 
-    monkeypatch.setattr(clients.client("lambda"), "invoke", refuse)
+    monkeypatch.setattr(clients.client("lambda", retries=0), "invoke", refuse)
     assert call("follower", sample("follower-opened")) == NO_FAILURES
     assert [job["template"] for job in services.mail_jobs()] == ["acknowledgement"]
     assert call("follower", sample("follower-agent-came")) == NO_FAILURES

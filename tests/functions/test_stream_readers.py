@@ -98,7 +98,7 @@ class World:
             raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, operation)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(clients.client(service), operation, refuse)
+            patch.setattr(clients.client(service, retries=0), operation, refuse)
             yield
 
     def turn(self, turns: int = 200) -> None:

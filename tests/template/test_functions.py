@@ -10,6 +10,7 @@ import pytest
 from local.filters import READERS
 from redress.base.settings import MissingSettings, Settings, read
 from redress.mail.outgoing.cases.posting import LEASE, SES_S
+from redress.workflow.stream import AFTER_TABLE_S, RESERVE_S
 from tests.builders import ROOT
 from tests.template.documents import (
     Resource,
@@ -195,6 +196,16 @@ def test_a_mail_is_sent_and_recorded_before_the_mailer_must_end() -> None:
     function = functions()["MailerFunction"]
     call_s = 2 * float(function["Environment"]["Variables"]["CALL_TIMEOUT_S"])
     assert sum(SES_S) + call_s + 2 <= function["Timeout"]
+
+
+@pytest.mark.parametrize("reader", ["Relay", "Follower"])
+def test_reader_of_the_stream_keeps_time_to_end_what_it_began(reader: str) -> None:
+    """Without the end of a batch there is no checkpoint. A call has a connection and an answer."""
+    function = functions()[f"{reader}Function"]
+    wait_s = float(function["Environment"]["Variables"]["CALL_TIMEOUT_S"])
+    call_s = min(2, wait_s) + wait_s
+    assert 4 * call_s <= RESERVE_S <= function["Timeout"] - 10
+    assert 3 * call_s <= AFTER_TABLE_S < RESERVE_S
 
 
 def test_every_work_queue_has_a_dead_letter_queue() -> None:

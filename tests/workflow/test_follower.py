@@ -125,3 +125,23 @@ def test_sweep_is_told_that_the_assigner_refused() -> None:
     follower.functions.fault = REFUSED
     with pytest.raises(ClientError):
         follower.case.drain(["complaints"])
+
+
+def test_assigner_that_refused_is_not_asked_again_in_the_same_batch(life: Life) -> None:
+    follower = Follower()
+    follower.functions.fault = REFUSED
+    for _ in range(3):
+        with pytest.raises(LeftToSweep):
+            follower.case.follow(last_event(life.open()))
+    with pytest.raises(LeftToSweep):
+        follower.case.follow(CapacityFreed("complaints"))
+    assert (len(jobs(follower)), len(assignments(follower))) == (3, 1)
+
+
+def test_change_that_needs_no_agent_is_not_left_to_the_sweep(life: Life) -> None:
+    follower = Follower()
+    follower.functions.fault = REFUSED
+    with pytest.raises(LeftToSweep):
+        follower.case.follow(last_event(life.open()))
+    follower.case.follow(last_event(life.assign().reply()))
+    assert jobs(follower)[-1]["template"] == "reply"

@@ -9,9 +9,10 @@ import pytest
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from redress.db import encoding, keys
+from redress.db import encoding, keys, retry
 from redress.tickets.store import items
 from redress.workflow.stream import (
+    AFTER_TABLE_S,
     CapacityFreed,
     EventAdded,
     StreamReader,
@@ -143,16 +144,28 @@ DEAD = "https://queue.example.com/dead"
 
 
 class Following:
-    """A reader of TIMERs. `faults` are raised for the tickets that they name."""
+    """A reader of TIMERs. `faults` are raised for the tickets that they name.
+
+    Following a change takes `each_takes` of the `seconds_left`.
+    """
 
     def __init__(self, **faults: Exception) -> None:
         self.queue, self.followed, self.faults = Service(), list[str](), faults
+        self.seconds_left, self.each_takes = 30.0, 0.0
+        self.table_s = list[float]()
         self.reader = StreamReader(
-            "relay", Logger(service="test"), (TimerChanged,), self.follow, (self.queue, DEAD)
+            "relay",
+            Logger(service="test"),
+            (TimerChanged,),
+            self.follow,
+            (self.queue, DEAD),
+            lambda: self.seconds_left,
         )
 
     def follow(self, change: TimerChanged) -> None:
         self.followed.append(change.number)
+        self.table_s.append(retry.time_left())
+        self.seconds_left -= self.each_takes
         if change.number in self.faults:
             raise self.faults[change.number]
 
@@ -185,6 +198,34 @@ def test_first_record_is_reported_even_if_its_sequence_number_is_shorter() -> No
     assert answer == {"batchItemFailures": [{"itemIdentifier": "999"}]}
 
 
+def test_reader_with_too_little_time_left_reports_the_first_record_that_it_did_not_try() -> None:
+    found = Following()
+    found.each_takes = 6
+    batch = [of_ticket(name, number) for name, number in zip("abcd", "2345", strict=True)]
+    assert found.reader.read(batch) == {"batchItemFailures": [{"itemIdentifier": "4"}]}
+    assert found.followed == ["a", "b"]
+
+
+def test_record_that_failed_before_the_time_ran_out_is_the_one_that_is_reported() -> None:
+    found = Following(a=REFUSED)
+    found.each_takes = 12
+    answer = found.reader.read([of_ticket("a", "2"), of_ticket("b", "3")])
+    assert (answer, found.followed) == ({"batchItemFailures": [{"itemIdentifier": "2"}]}, ["a"])
+
+
+def test_first_record_is_tried_however_little_time_is_left() -> None:
+    found = Following()
+    found.seconds_left = 1
+    answer = found.reader.read([of_ticket("a", "2"), of_ticket("b", "3")])
+    assert (answer, found.followed) == ({"batchItemFailures": [{"itemIdentifier": "3"}]}, ["a"])
+
+
+def test_calls_of_the_table_leave_time_for_the_signal() -> None:
+    found = Following()
+    found.reader.read([of_ticket("a", "2")])
+    assert found.table_s == [pytest.approx(30 - AFTER_TABLE_S, abs=1)]
+
+
 def test_records_of_the_other_reader_are_left_to_it(life: Life) -> None:
     found = Following()
     event = record("INSERT", items.event_item(NUMBER, life.open().events[0]))
@@ -211,3 +252,13 @@ def test_record_without_keys_can_be_set_aside() -> None:
     found = Following()
     found.reader.read([{"dynamodb": {}}])
     assert [letter["fault"] for letter in found.letters()] == ["KeyError"]
+
+
+def test_record_that_cannot_be_set_aside_is_delivered_again_and_holds_back_no_other() -> None:
+    found = Following(a=ValueError("damaged"))
+    found.queue.fault = REFUSED
+    broken = of_ticket("c", "4")
+    del broken["dynamodb"]["Keys"]
+    batch = [of_ticket("a", "2"), of_ticket("b", "3"), broken, of_ticket("d", "5")]
+    assert found.reader.read(batch) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert found.followed == ["a", "b", "d"]

@@ -16,10 +16,14 @@ class FollowerSettings(Settings, frozen=True, kw_only=True):
     dead_letter_queue_url: str
 
 
-def follower_case(mail_queue_url: str, assigner_function: str) -> FollowerCase:
-    return FollowerCase(
-        clients.client("sqs"), clients.client("lambda"), mail_queue_url, assigner_function
-    )
+def sqs() -> Any:
+    # Without retries, because the stream repeats the record, and the function has little time.
+    return clients.client("sqs", retries=0)
+
+
+def functions() -> Any:
+    # Without retries, because mails of later records wait. The sweep asks the assigner again.
+    return clients.client("lambda", retries=0)
 
 
 @cache
@@ -27,11 +31,12 @@ def settings() -> FollowerSettings:
     return clients.read(FollowerSettings)
 
 
-@cache
 def follower() -> FollowerCase:
-    return follower_case(settings().mail_queue_url, settings().assigner_function)
+    """A follower for one batch."""
+    given = settings()
+    return FollowerCase(sqs(), functions(), given.mail_queue_url, given.assigner_function)
 
 
 def letters() -> tuple[Any, str]:
     """The client and the URL of the queue for records that no retry can process."""
-    return clients.client("sqs"), settings().dead_letter_queue_url
+    return sqs(), settings().dead_letter_queue_url

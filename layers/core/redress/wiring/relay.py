@@ -15,10 +15,18 @@ class RelaySettings(Settings, frozen=True, kw_only=True):
     dead_letter_queue_url: str
 
 
-def relay_case(ticket_machine_arn: str) -> RelayCase:
-    return RelayCase(
-        stores.timers(), clients.client("stepfunctions"), ticket_machine_arn, clients.now
-    )
+def relay_case(ticket_machine_arn: str, step_functions: Any) -> RelayCase:
+    return RelayCase(stores.timers(), step_functions, ticket_machine_arn, clients.now)
+
+
+# Both clients are without retries, because the stream repeats the record, and the function has
+# little time.
+def step_functions() -> Any:
+    return clients.client("stepfunctions", retries=0)
+
+
+def sqs() -> Any:
+    return clients.client("sqs", retries=0)
 
 
 @cache
@@ -28,9 +36,9 @@ def settings() -> RelaySettings:
 
 @cache
 def relay() -> RelayCase:
-    return relay_case(settings().ticket_machine_arn)
+    return relay_case(settings().ticket_machine_arn, step_functions())
 
 
 def letters() -> tuple[Any, str]:
     """The client and the URL of the queue for records that no retry can process."""
-    return clients.client("sqs"), settings().dead_letter_queue_url
+    return sqs(), settings().dead_letter_queue_url

@@ -11,9 +11,9 @@ from redress.mail.outgoing.messages import HeldDigest, MailJob
 from redress.rehearsals.cases import RehearsalJobs
 from redress.scores.cases.repeats import EndedRun, ScoringRepeats
 from redress.wiring import clients, stores
-from redress.wiring.follower import follower_case
 from redress.wiring.rehearsal import rehearsal_jobs
 from redress.wiring.relay import relay_case
+from redress.workflow.cases.follower import FollowerCase
 from redress.workflow.cases.mails import CompareMails
 from redress.workflow.cases.reconciliation import ReconcileCase
 from redress.workflow.cases.relay import RelayCase
@@ -52,7 +52,7 @@ def settings() -> RepairSettings:
 
 @cache
 def _relay() -> RelayCase:
-    return relay_case(settings().ticket_machine_arn)
+    return relay_case(settings().ticket_machine_arn, clients.client("stepfunctions"))
 
 
 @cache
@@ -63,7 +63,12 @@ def _executions() -> Executions:
 @cache
 def repair() -> RepairCase:
     given = settings()
-    follower = follower_case(given.mail_queue_url, given.assigner_function)
+    follower = FollowerCase(
+        clients.client("sqs"),
+        clients.client("lambda"),
+        given.mail_queue_url,
+        given.assigner_function,
+    )
     return RepairCase(
         stores.timers(),
         stores.changes(),

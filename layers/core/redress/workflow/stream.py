@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from redress.base import observe
 from redress.base.errors import NotFound, Unavailable
-from redress.db import keys
+from redress.db import keys, retry
 
 Record = dict[str, Any]
 """A stream record, in the shape of a Lambda event's `Records`."""
@@ -99,6 +99,15 @@ missing permission or a deleted queue.
 """
 
 
+RESERVE_S = 20.0
+"""A reader begins no change if fewer seconds are left. These are four calls of a service, each
+without a retry: the change reads a TIMER, sends a signal and writes the TIMER, and its record may
+have to be set aside. `tests/template` compares it with the timeouts of calls and functions."""
+
+AFTER_TABLE_S = 15.0
+"""The last attempt to read the TIMER begins with this many seconds left, which are three calls."""
+
+
 class StreamReader[Change: StreamChange]:
     """Processes batches of stream records for one reader.
 
@@ -107,6 +116,7 @@ class StreamReader[Change: StreamChange]:
     kinds         the changes that this reader follows; it ignores all others
     follow        follows one change; it may be repeated, and it raises the error of a service
     letters       the SQS client and the URL of the dead-letter queue of this reader
+    seconds_left  returns the seconds until the function's timeout
     """
 
     def __init__(
@@ -116,17 +126,20 @@ class StreamReader[Change: StreamChange]:
         kinds: tuple[type[Change], ...],
         follow: Callable[[Change], None],
         letters: tuple[Any, str],
+        seconds_left: Callable[[], float],
     ) -> None:
         self._name, self._logger, self._kinds, self._follow = name, logger, kinds, follow
         self._sqs, self._queue_url = letters
+        self._seconds_left = seconds_left
 
     def read(self, records: Iterable[Record]) -> dict[str, Any]:
         """Follow each record of a batch. Return the first record to deliver again, if any.
 
         The answer has the shape of Lambda's partial batch response. It is a checkpoint: Lambda
         delivers the reported record and all records after it again, and later batches wait. So
-        every record of the batch is tried before the answer. A record that no retry can process
-        goes to the dead-letter queue, and the other records are processed.
+        every record of the batch is tried before the answer, as long as RESERVE_S are left. The
+        first change is always tried. A record that no retry can process goes to the dead-letter
+        queue, and the other records are processed.
         """
         failed: list[str] = []
         seen: set[Change] = set()
@@ -134,18 +147,24 @@ class StreamReader[Change: StreamChange]:
             try:
                 change = stream_change_of(record)
             except (KeyError, ValueError, TypeError) as error:
-                self._set_aside(record, error)
+                if not self._is_set_aside(record, error):
+                    failed.append(record["dynamodb"]["SequenceNumber"])
                 continue
             if not isinstance(change, self._kinds) or change in seen:
                 continue
+            if seen and self._seconds_left() < RESERVE_S:
+                # Without an answer Lambda would repeat the whole batch.
+                self._logger.warning("too little time is left for the rest of the batch")
+                failed.append(record["dynamodb"]["SequenceNumber"])
+                break
             seen.add(change)
             try:
-                self._follow(change)
+                with retry.within(self._seconds_left() - AFTER_TABLE_S):
+                    self._follow(change)
             except NotFound:
                 self._logger.info("there is no such ticket")
             except Exception as error:
-                if not _is_temporary(error):
-                    self._set_aside(record, error)
+                if not _is_temporary(error) and self._is_set_aside(record, error):
                     continue
                 self._logger.warning(
                     "a record will be delivered again", extra=observe.fault_of(error)
@@ -154,19 +173,25 @@ class StreamReader[Change: StreamChange]:
         first = [{"itemIdentifier": min(failed, key=_order)}] if failed else []
         return {"batchItemFailures": first}
 
-    def _set_aside(self, record: Record, error: Exception) -> None:
+    def _is_set_aside(self, record: Record, error: Exception) -> bool:
         """Report a record that no retry can process to the dead-letter queue.
 
         The message has the keys, the sequence number and the fault, but not the record's content.
+        Returns False if the queue refused the message.
         """
-        self._logger.error("a record was set aside", extra=observe.fault_of(error))
-        observe.count(self._name, "RecordSetAside")
         body = {
             "keys": record.get("dynamodb", {}).get("Keys"),
             "sequence": record.get("dynamodb", {}).get("SequenceNumber"),
             "fault": type(error).__name__,
         }
-        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps(body))
+        try:
+            self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps(body))
+        except (ClientError, BotoCoreError) as refusal:
+            self._logger.warning("a record could not be set aside", extra=observe.fault_of(refusal))
+            return False
+        self._logger.error("a record was set aside", extra=observe.fault_of(error))
+        observe.count(self._name, "RecordSetAside")
+        return True
 
 
 def _is_temporary(error: Exception) -> bool:

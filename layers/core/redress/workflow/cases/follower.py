@@ -31,7 +31,7 @@ that is still awake would check the clocks once more, which costs two state tran
 
 
 class LeftToSweep(Exception):
-    """The assigner took no request. Everything else that follows from the change is done.
+    """The assigner refused a request of this batch. The mails that follow from the change are sent.
 
     The next sweep drains every queue, within five minutes. A retry of the record would hold back
     the mails of all later records.
@@ -39,17 +39,23 @@ class LeftToSweep(Exception):
 
 
 class FollowerCase:
-    """Sends messages to the mail queue with this URL, and to the assigner with this name."""
+    """Sends messages to the mail queue with this URL, and to the assigner with this name.
+
+    One object follows one batch of the stream. When the assigner has refused a request, it is not
+    asked again in this batch: an assigner that does not answer costs one timeout, not one for each
+    record.
+    """
 
     def __init__(self, sqs: Any, functions: Any, mail_queue_url: str, assigner: str) -> None:
         self._sqs, self._functions = sqs, functions
         self._mail_queue_url, self._assigner = mail_queue_url, assigner
+        self._refusal: Exception | None = None
 
     def follow(self, change: EventAdded | CapacityFreed) -> None:
-        """Send the messages for a change. This can be repeated safely.
+        """Send the messages for a change, mails first. This can be repeated safely.
 
-        Each receiver is asked, whether or not another one refuses. Raises the error of the mail
-        queue; LeftToSweep if only the assigner refused.
+        The assigner is asked, whether or not the mail queue refuses. Raises the error of the mail
+        queue; LeftToSweep if only the assigner refused, now or earlier in the batch.
         """
         match change:
             case EventAdded(number, doc):
@@ -66,16 +72,23 @@ class FollowerCase:
             self._request(DrainQueue(team))
 
     def _deliver(self, messages: Sequence[Message]) -> None:
-        refused: Exception | None = None
-        for message in messages:
-            if not isinstance(message, MailJob):
-                try:
-                    self._request(message)
-                except (ClientError, BotoCoreError) as error:
-                    refused = error
-        self._enqueue([message for message in messages if isinstance(message, MailJob)])
-        if refused is not None:
-            raise LeftToSweep from refused
+        requests = [message for message in messages if not isinstance(message, MailJob)]
+        try:
+            self._enqueue([message for message in messages if isinstance(message, MailJob)])
+        finally:
+            self._ask(requests)
+        if requests and self._refusal is not None:
+            raise LeftToSweep from self._refusal
+
+    def _ask(self, requests: Sequence[AssignmentRequest]) -> None:
+        """Send requests to the assigner, until it refuses one."""
+        for request in requests:
+            if self._refusal is not None:
+                return
+            try:
+                self._request(request)
+            except (ClientError, BotoCoreError) as error:
+                self._refusal = error
 
     def _request(self, request: AssignmentRequest) -> None:
         """Invoke the assigner asynchronously. Raises the error of the service."""
