@@ -35,7 +35,9 @@ LONGEST_WAIT_S = 900
 SPREAD_S = 5
 """Mails that must wait for the same time are tried again at random within this many seconds."""
 MARGIN_S = 0.2
-"""Seconds that the function keeps for itself, besides its calls."""
+"""Seconds that the function keeps for its own code. To put a record off takes one more call, which
+this does not cover. If the function ends before that call, the queue delivers the record again when
+its visibility timeout is over."""
 
 
 class Context(Protocol):

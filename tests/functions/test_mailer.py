@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from copy import replace
 from dataclasses import dataclass, field
@@ -489,6 +490,72 @@ def test_no_mail_is_begun_without_enough_time_left(
     assert post.calls == 0
     assert set(mailer.put_off) == {"handle-m-0", "handle-m-1"}
     assert mailer(*jobs, tried=2) == []
+
+
+@pytest.fixture
+def spend(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return what lets some seconds of the worker's life pass. Nothing else lets time pass."""
+    began, spent = time.monotonic(), [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: began + spent[0])
+
+    def pass_time(seconds: float) -> None:
+        spent[0] += seconds
+
+    return pass_time
+
+
+def slow_claim(monkeypatch: pytest.MonkeyPatch, take: Callable[[], None]) -> None:
+    claim = MailRecordStore.claim
+
+    def slowly(self: MailRecordStore, *given: Any) -> Any:
+        found = claim(self, *given)
+        take()
+        return found
+
+    monkeypatch.setattr(MailRecordStore, "claim", slowly)
+
+
+@pytest.mark.parametrize("claim_s", [0.5, 4.0])
+def test_a_mail_whose_claim_took_too_long_is_put_off_and_can_be_claimed_at_once(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    spend: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+    claim_s: float,
+) -> None:
+    number = open_ticket().number
+    job = mailer.job(number, "acknowledgement")
+    with monkeypatch.context() as patch:
+        slow_claim(patch, lambda: spend(claim_s))
+        assert mailer(job, remaining_ms=8_000) == [job]
+    assert post.calls == 0
+    [record] = mailer.records(number).values()
+    assert (record.state, record.fault) == ("failed", "too little time is left")
+    assert mailer.put_off["handle-m-0"] <= 5
+    assert mailer(job, tried=2) == []
+    assert post.accepted == 1
+
+
+def test_a_mail_is_recorded_although_ses_used_all_its_time(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    spend: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is left is the time of one call of the table."""
+    number = open_ticket().number
+    job = mailer.job(number, "acknowledgement")
+    slow_claim(monkeypatch, lambda: spend(0.2))
+    post.meanwhile = lambda: spend(sum(SES_S) + 0.1)
+    assert mailer(job, remaining_ms=7_950) == [job], "the acknowledgement is not recorded yet"
+    [record] = mailer.records(number).values()
+    assert (record.state, post.accepted) == ("sent", 1)
+    post.meanwhile = None
+    assert mailer(job, tried=2) == []
+    assert mailer.stores.tickets.get(number).acknowledged_at is not None
+    assert post.accepted == 1
 
 
 # ------------------------------------------------------------------ bad records

@@ -123,6 +123,8 @@ def request_token() -> str:
 def call(
     request: Callable[[], Any],
     names: Sequence[str] = (),
+    *,
+    always: bool = False,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Any:
@@ -132,12 +134,15 @@ def call(
     is random (full jitter). It is at most 0.025 s before the first retry, and the maximum doubles
     each time.
 
+    With `always`, the first attempt begins also if `within` allows none. A caller uses it to record
+    something that has happened.
+
     Raises ConditionFailed with the names of the items whose condition did not hold. Raises
     Unavailable if the call still fails after ATTEMPTS attempts or PATIENCE_S seconds, or if
     `within` allows no further attempt. Any other error is a programming or deployment error and is
     raised unchanged.
     """
-    if time_left() < 0:
+    if time_left() < 0 and not always:
         raise Unavailable()
     began = clock()
     for attempt in range(ATTEMPTS):

@@ -103,6 +103,9 @@ class MailRecordStore:
         Once a mail is recorded as sent, no other outcome replaces it. This prevents a second mail
         in the following case: a worker hangs until its claim expires, another worker sends the
         mail, and then the first worker records a failure.
+
+        One attempt is made however little time `retry.within` leaves, because an outcome that is
+        not recorded costs another mail or a long wait.
         """
         model = self._models.mail
         with contextlib.suppress(retry.ConditionFailed):
@@ -121,6 +124,7 @@ class MailRecordStore:
                     condition=None if state == Claim.SENT else model.state != Claim.SENT.value,
                 ),
                 ("sent",),
+                always=True,
             )
 
     def confirm(self, number: str, key: str, message_id: str, at: datetime) -> bool:

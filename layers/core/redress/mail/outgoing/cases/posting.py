@@ -38,7 +38,11 @@ LEASE = timedelta(seconds=45)
 """How long a claim holds. It is longer than a worker lives (10 s), so two workers never send the
 same mail at the same time. Together with the life of a worker it is shorter than the time for which
 the queue hides a message (60 s). So a message that comes again because its worker died finds the
-claim expired. `tests/template` holds the three values together."""
+claim expired. `tests/template` holds the three values together.
+
+Each worker compares the claim with its own time, which may be wrong by 10 s (`ServiceClock`). If
+the second worker's clock is behind the first one's, it may find the claim still standing, although
+the worker that made it is dead. It then waits once more: LEASE and 1 to 6 s."""
 
 SES_S = (1.5, 3.0)
 """How long in seconds a call of SES waits for a connection at most, and then for its answer."""
@@ -47,6 +51,8 @@ RECIPIENTS = 50
 """The most recipients that SES accepts in one message."""
 
 NO_RECIPIENT = "no recipient"
+
+TOO_LATE = "too little time is left"
 
 _REFUSED = {"BadRequestException"}
 """Error codes of SES after which a retry cannot succeed. After any other code the mail is tried
@@ -161,10 +167,11 @@ class Posting:
         """Send a mail, unless it was sent or refused before.
 
         Raises NotSentYet if SES does not accept the mail now, if another worker is sending it, or
-        if so little time is left that this worker might end before it could record the result.
+        if so little time is left that this worker might end before it could record the result. The
+        time is looked at again after the claim, because the claim takes some of it.
         """
-        if retry.time_left() < sum(SES_S):
-            raise NotSentYet("too little time is left")
+        if _too_late():
+            raise NotSentYet(TOO_LATE)
         match self._records.claim(letter.owner, letter.key, letter.at, LEASE):
             case Claim.SENT:
                 return SendOutcome(Result.SENT_BEFORE)
@@ -176,6 +183,9 @@ class Posting:
                 pass
         if letter.raw is None:
             return self._refuse(letter, letter.fault or NO_RECIPIENT)
+        if _too_late():
+            self._record(letter, "failed", fault=TOO_LATE)
+            raise NotSentYet(TOO_LATE)
         try:
             answer = self._ses.send_email(
                 FromEmailAddress=self._settings.sender_address,
@@ -220,6 +230,11 @@ class Posting:
         self._records.record(
             letter.owner, letter.key, state, self._now(), message_id=message_id, fault=fault
         )
+
+
+def _too_late() -> bool:
+    """Whether SES might answer when no call of the table may begin any more."""
+    return retry.time_left() < sum(SES_S)
 
 
 def leaders(members: Iterable[Member], role: Role, team: str, operator: str) -> list[Recipient]:
