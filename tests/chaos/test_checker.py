@@ -305,6 +305,15 @@ def test_accepts_a_mail_without_a_record_that_was_outdated_for_a_time() -> None:
     assert said_of(evidence(life, without(rows(life), f"MAIL#{key}"))) == []
 
 
+def test_accepts_an_unfinished_record_of_a_mail_that_was_outdated_for_a_time() -> None:
+    life = Life().open().acknowledge().write()
+    key = f"{life.events[-1].number:06d}.customer_wrote.agent"
+    life.assign().reply()
+    stored = changed(rows(life), f"MAIL#{key}", state="claimed")
+    sent = evidence(life).outbox - Counter([f"{NUMBER}/{key}"])
+    assert said_of(evidence(life, stored, outbox=sent)) == []
+
+
 @pytest.mark.parametrize("state", ["claimed", "failed"])
 def test_finds_a_mail_that_is_not_finished(state: str) -> None:
     life = life_at(State.OPEN)
