@@ -24,6 +24,7 @@ from moto.ses.models import ses_backends
 from redress.base.errors import Unavailable
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
+from redress.db import keys
 from redress.db.rows import Models
 from redress.mail.outgoing.cases.posting import LEASE, SES_S, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED, MailingCase
@@ -47,7 +48,7 @@ from redress.wiring import stores as wired_stores
 from tests import builders, world
 from tests.builders import MEI, Clock, plan_document
 from tests.functions.conftest import BASE_ADDRESS, MEMBERS
-from tests.wired import REGION, set_environment
+from tests.wired import REGION, TABLE, set_environment
 from tests.world import Opener, Stores, logged_by
 
 OPERATOR = "operations@example.com"
@@ -1426,3 +1427,75 @@ def test_a_copy_without_recipients_is_no_fault(
     assert isinstance(job, MailJob)
     done = mailer_wiring.mailing().send(job)
     assert (done.result, done.why in UNWANTED) == (Result.REFUSED, True)
+
+
+# ------------------------------------------------------------------ a job that comes late or again
+
+
+def _wrote(mailer: Mailer, number: str) -> str:
+    """Let the customer write. Return the job of the mail to the agent."""
+    mailer.act(number, lambda t, p, at: by_customer.write(t, p, "It leaks", at), minutes=1)
+    return mailer.job(number, "customer_wrote")
+
+
+def _give(mailer: Mailer, number: str, agent: str | None, **later: float) -> None:
+    def give(ticket: Ticket, plan: Plan, at: Any) -> Change | None:
+        if agent is None:
+            return by_staff.reassign(ticket, plan, MEI, None, None, "for a test", at)
+        return by_system.assign(ticket, plan, agent, "for a test", at)
+
+    mailer.act(number, give, **later)
+
+
+def test_mail_that_was_skipped_at_its_time_is_not_sent_when_its_job_is_repeated(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: Any
+) -> None:
+    """The first run of the follower repeats the messages of a day."""
+    number = open_ticket().number
+    job = _wrote(mailer, number)
+    assert mailer(job) == []
+    _give(mailer, number, MEI.id, hours=2)
+    mailer.clock.advance(hours=20)
+    assert mailer(job) == []
+    assert post.sent == []
+    assert mailer.records(number) == {}
+
+
+def test_mail_that_was_true_at_its_time_is_sent_however_late_its_job_comes(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: Any
+) -> None:
+    number = open_ticket(agent=MEI.id).number
+    job = _wrote(mailer, number)
+    mailer.clock.advance(hours=20)
+    assert mailer(job) == []
+    assert post.only["To"] == "mei@example.com"
+
+
+def test_mail_that_was_tried_before_is_sent_although_it_was_outdated_for_a_while(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: Any
+) -> None:
+    number = open_ticket(agent=MEI.id).number
+    job = _wrote(mailer, number)
+    post.refuse_with = "SendingPausedException"
+    assert mailer(job) == [job]
+    _give(mailer, number, None, minutes=5)
+    _give(mailer, number, MEI.id, hours=2)
+    post.refuse_with = None
+    assert mailer(job, tried=2) == []
+    assert post.only["To"] == "mei@example.com"
+
+
+def test_late_job_of_a_ticket_whose_history_is_damaged_is_sent(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: Any
+) -> None:
+    number = open_ticket(agent=MEI.id).number
+    job = _wrote(mailer, number)
+    boto3.client("dynamodb").update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": keys.ticket_pk(number)}, "sk": {"S": keys.event_sk(1)}},
+        UpdateExpression="SET doc = :doc",
+        ExpressionAttributeValues={":doc": {"S": "{"}},
+    )
+    mailer.clock.advance(hours=20)
+    assert mailer(job) == []
+    assert post.only["To"] == "mei@example.com"

@@ -6,7 +6,8 @@ hours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from redress.mail.incoming.rules.answers import ABOUT_THE_ADDRESS, NoAnswer
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import PARTICIPANTS, why_unacknowledged
 from redress.plans.rules.plan import Plan
+from redress.tickets.rules.fold import first_plan, walk
 from redress.tickets.rules.promise_view import promises_of
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 
@@ -52,6 +54,13 @@ SAME_NEWS = timedelta(minutes=1)
 """A supervisor who was told of a dispute gets no reminder of the promise that it began, if the
 reminder follows within this time. The mail about the dispute has the same promise, due time and
 agent, and nothing can have happened since."""
+
+GRACE = timedelta(minutes=15)
+"""The mailer normally gets the job of a mail within this time after its event."""
+
+LATE = timedelta(hours=1)
+"""A job whose event is older than this may have come before: the follower's first run repeats the
+messages of a day, and the comparison of mails asks for missing mails."""
 
 _ONLY_WHILE_RUNNING = {"remind", "callback_again", SURVEY}
 
@@ -184,6 +193,30 @@ def reason_to_skip(about: Matter) -> str | None:
         return "the mail about the dispute says the same"
     if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.moment:
         return "the survey is over"
+    return None
+
+
+def skipped_in_time(about: Matter, plan_of: Callable[[int], Plan]) -> str | None:
+    """Return why the mailer skipped the mail within GRACE after its event; None if it did not.
+
+    `about.history` must be complete. `plan_of` returns the plan of a version. A skipped mail has no
+    record. So if its job comes again, only the history says that the mail was skipped.
+    """
+    history, event = about.history, about.event
+    first = plan_of(first_plan(history, about.ticket))
+    soon = [
+        (ticket, last)
+        for ticket, last in walk(history, first, plan_of)
+        if last.number >= event.number and last.at <= event.at + GRACE
+    ]
+    # The events of one change have one time. No mail is sent between them.
+    for (ticket, last), following in itertools.zip_longest(soon, soon[1:]):
+        if following is not None and following[1].at == last.at:
+            continue
+        seen = history[: last.number] if event.type in NEED_HISTORY else ()
+        then = Matter(about.job, event, ticket, plan_of(ticket.plan_version), last.at, seen)
+        if why := reason_to_skip(then):
+            return why
     return None
 
 
