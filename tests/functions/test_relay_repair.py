@@ -571,6 +571,27 @@ def test_sweep_starts_workflows_that_waited_too_long_and_drains_queues(
     assert services.asked == [("started", f"{NUMBER}-1"), ("offered", {"team": "complaints"})]
 
 
+def test_sweep_fails_if_the_assigner_refuses_so_that_operations_learn_of_it(
+    call: Call,
+    services: Services,
+    opened: Life,
+    sample: Sample,
+    clock: Clock,
+    staff: dict[str, Member],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lambda tries the sweep twice more and sets it aside, and then `DeadLetterAlarm` fires."""
+
+    def refuse(**parameters: Any) -> Any:
+        raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+
+    monkeypatch.setattr(clients.client("lambda"), "invoke", refuse)
+    clock.advance(minutes=3)
+    with pytest.raises(Failed, match="TooManyRequestsException"):
+        call("repair", sample("repair-sweep"))
+    assert services.of("started") == [f"{NUMBER}-1"], "workflows are repaired before"
+
+
 def test_sweep_of_a_healthy_system_calls_no_service(
     call: Call, services: Services, staff: dict[str, Member], sample: Sample
 ) -> None:

@@ -136,6 +136,22 @@ def test_alarm_names_an_existing_runbook_and_reaches_operations(name: str) -> No
     assert alarm["TreatMissingData"] == "notBreaching"
 
 
+FREE = 10
+"""Alarms that are free each month (CloudWatch pricing, free tier)."""
+
+
+def test_alarms_are_free_and_the_deployment_guide_says_how_many_there_are() -> None:
+    with_mail = [name for name in alarms() if written()["Resources"][name].get("Condition")]
+    always = len(alarms()) - len(with_mail)
+    assert len(alarms()) <= FREE, "one more has a price: let an existing alarm tell of it"
+    guide = (ROOT / "docs/deploy.md").read_text()
+    words = dict(enumerate("no one two three four five six seven eight nine ten".split()))
+    assert f"a topic with {words[always]} alarms" in guide
+    assert f"With a mail domain, {words[len(with_mail)]} more alarms" in guide
+    assert f"| alarms | {always} (ten are free a month) | 0.00-{always * 0.1:.2f} |" in guide
+    assert f"with a mail domain: {len(with_mail)} alarms" in guide
+
+
 def test_every_dead_letter_queue_has_an_alarm() -> None:
     watched = {
         refers_to(dimension["Value"])
