@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -559,7 +560,7 @@ def test_closed_tickets_are_listed_by_the_day_of_their_last_change(shop: Shop) -
     shop.open()
 
     def listed(since: datetime) -> list[str]:
-        return sorted(shop.lists.closed_since(since, shop.clock.now()))
+        return sorted(chain.from_iterable(shop.lists.closed_since(since, shop.clock.now())))
 
     assert listed(began) == sorted(numbers)
     assert listed(began + timedelta(hours=18)) == sorted(numbers[2:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from redress.base.errors import RedressError
 from redress.base.people import CUSTOMER
 from redress.mail.outgoing.cases.posting import LEASE
+from redress.mail.outgoing.messages import job_of
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.store.mail_records import Claim
 from redress.wiring import repair as wiring
@@ -41,10 +42,17 @@ class Night:
         changed = case.begin()
         for shard in range(4):
             numbers = self.mailer.stores.lists.open_in_shard("complaints", shard).numbers
-            for ticket in self.mailer.stores.tickets.get_many(numbers):
-                changed.see(ticket)
-        done = case.run(changed, self.sent.append, self.explained.append, self.broken.append, enter)
-        wired_stores.reports().save(ReconciliationReport(began, "d", began, (), mails=done))
+            pairs = wired_stores.timers().side_by_side(numbers)
+            for number, (ticket, _) in zip(numbers, pairs, strict=True):
+                changed.see(number, ticket)
+        report = ReconciliationReport(began, "d", began, ())
+        try:
+            done = case.run(
+                changed, self.sent.append, self.explained.append, self.broken.append, enter
+            )
+            report = replace(report, mails=done)
+        finally:
+            wired_stores.reports().save(replace(report, mails_next=changed.next))
         return done
 
     def delivered(self) -> list[str]:
@@ -76,8 +84,9 @@ def test_a_mail_without_a_record_is_sent_again_once(
     assert post.accepted == 1
     assert mailer.stores.tickets.get(number).acknowledged_at == mailer.clock.moment
     assert done is not None
-    assert (done.tickets, done.read_units) == (1, 0.5)
-    assert done.dollars == pytest.approx(0.5 * 0.000_000_125)
+    # Half a unit for the ticket, and for each of the eight queries for closed tickets of two days.
+    assert (done.tickets, done.read_units) == (1, 4.5)
+    assert done.dollars == pytest.approx(4.5 * 0.000_000_125)
 
     later(mailer, hours=1)
     night.run()
@@ -189,16 +198,86 @@ def test_a_claim_that_nobody_continues_is_sent_again(
     at = mailer.clock.moment
     assert mailer.stores.mail_records.claim(number, key, at, LEASE) is Claim.WON
     later(mailer, minutes=59)
-    before = wiring.mail_comparison().begin()
     night.run()
-    assert (night.sent, before.since < at) == ([], True)
-
-    wired_stores.reports().save(ReconciliationReport(mailer.clock.moment, "d", at, (), mails=None))
+    assert night.sent == []
     later(mailer, minutes=2)
     night.run()
     assert night.sent == [f"{number}/{key}"]
     night.delivered()
     assert post.accepted == 1
+
+
+@pytest.mark.parametrize("old", [timedelta(minutes=1), timedelta(minutes=40), timedelta(hours=23)])
+def test_a_claim_of_any_age_is_found_by_the_runs_of_the_following_days(
+    night: Night, mailer: Mailer, post: Post, open_ticket: Opener, old: timedelta
+) -> None:
+    number = open_ticket().number
+    key = "000001.acknowledgement.customer"
+    later(mailer, minutes=14)
+    mailer.stores.mail_records.claim(number, key, mailer.clock.moment, LEASE)
+    mailer.clock.moment += old
+    for _ in range(4):
+        night.run()
+        night.delivered()
+        later(mailer, days=1)
+    assert (night.sent, night.explained) == ([f"{number}/{key}"], [])
+    assert post.accepted == 1
+
+
+def test_a_mail_that_is_lost_after_days_of_attempts_is_sent_again(
+    night: Night, mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    number = open_ticket().number
+    post.refuse_with = "SendingPausedException"
+    job = mailer.job(number, "acknowledgement")
+    for _ in range(3):
+        later(mailer, hours=23, minutes=45)
+        assert mailer(job) == [job]
+        later(mailer, minutes=15)
+        night.run()
+    assert night.sent == []
+    post.refuse_with = None
+    later(mailer, days=1)
+    night.run()
+    assert night.delivered() == [job]
+    assert post.accepted == 1
+
+
+def test_an_unfinished_mail_that_became_outdated_is_explained_once(
+    night: Night, mailer: Mailer, post: Post, open_ticket: Opener, staff: Any
+) -> None:
+    """The mailer skips it and leaves its record as it is. Nothing would come of asking for it."""
+    number = open_ticket(agent=MEI.id).number
+    assert mailer(mailer.job(number, "acknowledgement")) == []
+    mailer.fire(number, minutes=15)
+    post.refuse_with = "SendingPausedException"
+    job = mailer.job(number, "remind")
+    key = job_of(job).key
+    assert mailer(job) == [job]
+    post.refuse_with = None
+    mailer.act(number, lambda t, p, at: by_customer.withdraw(t, p, "Never mind", at), minutes=1)
+    assert mailer(job, tried=2) == []
+    assert mailer.records(number)[key].state == "failed"
+    for _ in range(3):
+        later(mailer, hours=20)
+        night.run()
+    assert [one for one in night.sent if key in one] == []
+    assert len([one for one in night.explained if key in one]) == 1
+
+
+def test_a_mail_that_is_lost_again_is_asked_for_again(
+    night: Night, mailer: Mailer, post: Post, open_ticket: Opener
+) -> None:
+    job = mailer.job(open_ticket().number, "acknowledgement")
+    later(mailer, hours=1)
+    night.run()
+    aws("sqs").purge_queue(QueueUrl=mailer.queue)
+    later(mailer, days=1)
+    night.run()
+    assert night.delivered() == [job]
+    later(mailer, days=1)
+    night.run()
+    assert (len(night.sent), night.explained, post.accepted) == (2, [], 1)
 
 
 def test_an_incomplete_comparison_is_repeated(
@@ -236,6 +315,81 @@ def test_an_unreadable_ticket_is_named_and_the_others_are_compared(
     night.run()
     assert night.broken == [numbers[0]]
     assert night.sent == [f"{numbers[1]}/000001.acknowledgement.customer"]
+
+
+@pytest.mark.parametrize("part", ["TICKET", "EVENT#000001"])
+def test_the_mails_of_a_ticket_are_compared_when_it_has_been_repaired(
+    night: Night, mailer: Mailer, open_ticket: Opener, part: str
+) -> None:
+    number = open_ticket().number
+    item = wired_stores.models().doc(f"TICKET#{number}", part)
+    item.refresh()
+    right = item.doc
+    item.update(actions=[type(item).doc.set("{")])
+    later(mailer, hours=1)
+    for _ in range(2):
+        night.run()
+        later(mailer, days=1)
+    assert (night.broken, night.sent) == ([number] * 2, [])
+    item.update(actions=[type(item).doc.set(right)])
+    night.run()
+    assert night.sent == [f"{number}/000001.acknowledgement.customer"]
+
+
+def test_a_mail_is_compared_when_its_record_can_be_read_again(
+    night: Night, mailer: Mailer, open_ticket: Opener
+) -> None:
+    number = open_ticket().number
+    key = "000001.acknowledgement.customer"
+    mailer.stores.mail_records.claim(number, key, mailer.clock.moment, LEASE)
+    record = wired_stores.models().mail(f"TICKET#{number}", f"MAIL#{key}")
+    record.update(actions=[type(record).at.set("yesterday")])
+    later(mailer, hours=2)
+    night.run()
+    assert night.sent == []
+    record.update(actions=[type(record).at.set(mailer.clock.moment.isoformat())])
+    later(mailer, days=1)
+    night.run()
+    assert night.sent == [f"{number}/{key}"]
+
+
+def test_incomplete_comparisons_of_any_number_forget_nothing(
+    night: Night, mailer: Mailer, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty-two runs in a week could look only at the beginning of the first day."""
+    number = open_ticket().number
+    later(mailer, hours=1)
+    began = wiring.mail_comparison().begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(mails, "MOST_SENT", 0)
+        for _ in range(22):
+            assert night.run() is None
+            later(mailer, hours=8)
+    assert wiring.mail_comparison().begin().since == began.since
+    night.run()
+    assert night.sent == [f"{number}/000001.acknowledgement.customer"]
+
+
+def test_more_undecided_mails_than_a_report_can_hold_are_compared_again(
+    night: Night, mailer: Mailer, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [open_ticket().number for _ in range(2)]
+    later(mailer, hours=1)
+    monkeypatch.setattr(mails, "MOST_LEFT", 1)
+    began = wiring.mail_comparison().begin()
+    assert night.run() is None
+    assert sorted(one.partition("/")[0] for one in night.sent) == sorted(numbers)
+    assert wiring.mail_comparison().begin().since == began.since
+
+
+def test_the_first_comparison_after_an_upgrade_looks_back_one_day(
+    night: Night, mailer: Mailer
+) -> None:
+    """Reports of an earlier version do not say what to compare."""
+    began = mailer.clock.moment
+    wired_stores.reports().save(ReconciliationReport(began, "d", began, ()))
+    later(mailer, days=5)
+    assert mailer.clock.moment - wiring.mail_comparison().begin().since == mails.FIRST
 
 
 def test_a_gap_of_months_is_compared_for_the_last_two_weeks(night: Night, mailer: Mailer) -> None:

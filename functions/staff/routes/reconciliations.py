@@ -30,8 +30,10 @@ def read_reconciliation(request: Request) -> Answer:
 
 def reconciliation_view(found: ReconciliationReport) -> dict[str, Any]:
     """`Reconciliation`: what one run compared, found and repaired. It has only ids and numbers."""
+    shown = asdict(found)
+    del shown["mails_next"]  # for the next run only
     return {
-        **asdict(found),
+        **shown,
         "began_at": iso(found.began_at),
         "ended_at": iso(found.ended_at),
         "definition_since": iso(found.definition_since),

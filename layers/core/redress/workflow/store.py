@@ -15,8 +15,8 @@ from redress.db.rows import Models
 class MailComparison:
     """What one run compared: events from `since` until `until`, with the records of their mails.
 
-    `tickets` counts the tickets that were changed since, closed ones included. Reading them took
-    `read_units` of the table, which cost `dollars` at the list price.
+    `tickets` counts the tickets that were changed since, closed ones included. Finding and reading
+    them took `read_units` of the table and its index, which cost `dollars` at the list price.
     """
 
     since: datetime
@@ -24,6 +24,18 @@ class MailComparison:
     tickets: int
     read_units: float
     dollars: float
+
+
+@dataclass(frozen=True, slots=True)
+class MailsToCompare:
+    """What the next run compares: the events since `since`, with the records of their mails.
+
+    `left` has tickets of which a mail was undecided: the next run compares their events since the
+    time that is given there.
+    """
+
+    since: datetime
+    left: dict[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,9 @@ class ReconciliationReport:
     mails: MailComparison | None = None
     """The comparison of events with mail records. None if it is not complete, or if an earlier
     version made the report."""
+    mails_next: MailsToCompare | None = None
+    """What the next run compares. It is the same as for this run, until this run's comparison is
+    complete. None if an earlier version made the report."""
 
 
 _REPORT = msgspec.json.Decoder(ReconciliationReport)

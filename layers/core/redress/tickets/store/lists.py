@@ -99,10 +99,11 @@ class TicketLists:
         found: int = retry.call(lambda: model.open_index.count(pk, condition))
         return found
 
-    def closed_since(self, since: datetime, now: datetime) -> Iterator[str]:
-        """Yield the closed tickets that were changed at or after `since`.
+    def closed_since(self, since: datetime, now: datetime) -> Iterator[list[str]]:
+        """Yield the closed tickets that were changed at or after `since`, those of each query.
 
-        Each day and shard is one query. An entry that moves meanwhile is in a later day.
+        Each day and shard is one query, or one for each 100 tickets. An entry that moves meanwhile
+        is in a later day.
         """
         model = self._models.snapshot
         days = (now.astimezone(UTC).date() - since.astimezone(UTC).date()).days
@@ -119,7 +120,7 @@ class TicketLists:
                         ("open_pk", "open_sk"),
                         condition=model.open_sk >= keys.opened_sk(since),
                     )
-                    yield from page.numbers
+                    yield page.numbers
                     if (cursor := page.cursor) is None:
                         break
 

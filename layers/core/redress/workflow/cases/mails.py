@@ -7,6 +7,9 @@ event. Otherwise the message to the mailer was lost, and it is sent again. The m
 whether the mail is still true. If the first message comes after all, the record prevents a second
 mail.
 
+A mail may be undecided: the mailer is still trying it, it was just asked for again, or its record
+or ticket cannot be read. The report keeps its ticket, and the next run looks at it again.
+
 Open tickets come from the reconciliation, which reads them anyway. Closed tickets come from a
 partition of the index that lists them by the day of their last change.
 """
@@ -16,7 +19,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redress.base.errors import NotFound, Unreadable
@@ -27,9 +30,8 @@ from redress.plans.store.plans import Plans
 from redress.tickets.rules.fold import first_plan, walk
 from redress.tickets.rules.ticket import Event, Ticket
 from redress.tickets.store.lists import TicketLists
-from redress.tickets.store.mail_records import MailRecord
 from redress.tickets.store.tickets import TicketFile, TicketStore
-from redress.workflow.store import MailComparison, ReportStore
+from redress.workflow.store import MailComparison, MailsToCompare, ReportStore
 
 GRACE = timedelta(minutes=15)
 """How long after its event a mail may have no record. Younger events are left to the next run."""
@@ -39,17 +41,26 @@ STALLED = timedelta(hours=1)
 tries a mail again after a quarter of an hour at the latest."""
 
 FIRST = timedelta(days=1)
-"""How far back the first comparison looks."""
+"""How far back the first comparison looks. It does not look further, because an earlier version may
+not have sent all mails that this version sends."""
 
 OLDEST = timedelta(days=14)
 """How far back a comparison looks at most. The mail queue keeps a message for as long."""
 
 REPORTS = 20
-"""How many reports are searched for the last complete comparison."""
+"""How many reports are searched for one that says what to compare. The last one says so, unless an
+earlier version made it."""
 
 MOST_SENT = 1000
 """How many mails one run sends again at most. If more are missing, the next run compares the same
 time again."""
+
+MOST_LEFT = 4000
+"""How many tickets with undecided mails a report can hold: some 50 bytes each, of the 400 KB of an
+item. If there are more, the next run compares the same time again."""
+
+ENTRY_BYTES = 256
+"""The size of an index entry of a closed ticket, rounded up."""
 
 DOLLARS_PER_READ_UNIT = 0.000_000_125
 """The list price in us-east-1 (23 November 2026), as in `bench/prices.json`."""
@@ -62,16 +73,22 @@ UNFINISHED = ("claimed", "failed")
 
 @dataclass(slots=True)
 class ChangedTickets:
-    """The tickets whose events from `since` until `until` are compared with their mails."""
+    """The tickets whose events from `since` until `until` are compared with their mails.
+
+    The events of a ticket in `left` are compared since the time given there. `next` is what the
+    next run compares.
+    """
 
     since: datetime
     until: datetime
-    numbers: set[str] = field(default_factory=set)
+    left: dict[str, datetime]
+    next: MailsToCompare
+    numbers: set[str]
 
-    def see(self, ticket: Ticket | None) -> None:
-        """Note an open ticket, if it was changed in this time or later."""
-        if ticket is not None and ticket.changed_at >= self.since:
-            self.numbers.add(ticket.number)
+    def see(self, number: str, ticket: Ticket | None) -> None:
+        """Note an open ticket, if it was changed in this time or later, or if it is unreadable."""
+        if ticket is None or ticket.changed_at >= self.since:
+            self.numbers.add(number)
 
 
 class CompareMails:
@@ -90,11 +107,14 @@ class CompareMails:
         self._reports, self._ask, self._now = reports, ask, now
 
     def begin(self) -> ChangedTickets:
-        """Return the time to compare: since the end of the last complete comparison."""
+        """Return what to compare: all since the last complete comparison, and what it left."""
         now = self._now()
-        done = [report.mails.until for report in self._reports.latest(REPORTS) if report.mails]
-        since = max(done, default=now - FIRST)
-        return ChangedTickets(max(since, now - OLDEST), max(since, now - GRACE))
+        found = (r.mails_next for r in self._reports.latest(REPORTS) if r.mails_next is not None)
+        given = next(found, MailsToCompare(now - FIRST))
+        since = max(given.since, now - OLDEST)
+        left = {number: max(at, now - OLDEST) for number, at in given.left.items()}
+        until = max(since, now - GRACE)
+        return ChangedTickets(since, until, left, MailsToCompare(since, left), set(left))
 
     def run(
         self,
@@ -106,20 +126,32 @@ class CompareMails:
     ) -> MailComparison | None:
         """Compare all changed tickets. Return what was compared; None if it is not complete.
 
+        If it is complete, `changed.next` moves on. Otherwise the next run repeats this comparison.
+
         `sent` and `explained` get the number of a ticket and the key of its mail, `unreadable` the
         number of a ticket. `enter` raises an error if too little time is left.
         """
-        changed.numbers.update(self._lists.closed_since(changed.since, self._now()))
         units, asked = 0.0, 0
+        for numbers in self._lists.closed_since(changed.since, self._now()):
+            changed.numbers.update(numbers)
+            units += _units(len(numbers) * ENTRY_BYTES)
+        left: dict[str, datetime] = {}
         for number in sorted(changed.numbers):
             enter("mails")
+            since = changed.left.get(number, changed.since)
             try:
                 file = self._tickets.file(number, behind=True)
-                missing = self._missing(file, changed)
-            except UNREADABLE:
+                missing, undecided = self._missing(file, since, changed.until)
+            except NotFound:
                 unreadable(number)
                 continue
-            units += math.ceil(file.size / 4096) / 2
+            except UNREADABLE:
+                unreadable(number)
+                left[number] = since
+                continue
+            units += _units(file.size)
+            if undecided is not None:
+                left[number] = undecided
             for job, why in missing:
                 if why is not None:
                     explained(f"{number}/{job.key}: {why}")
@@ -129,6 +161,9 @@ class CompareMails:
                 self._ask(job)
                 sent(f"{number}/{job.key}")
                 asked += 1
+        if len(left) > MOST_LEFT:
+            return None
+        changed.next = MailsToCompare(changed.until, left)
         return MailComparison(
             since=changed.since,
             until=changed.until,
@@ -138,30 +173,41 @@ class CompareMails:
         )
 
     def _missing(
-        self, file: TicketFile, changed: ChangedTickets
-    ) -> list[tuple[MailJob, str | None]]:
-        """Return the mails without a record, each with the reason; None if there is no reason."""
+        self, file: TicketFile, since: datetime, until: datetime
+    ) -> tuple[list[tuple[MailJob, str | None]], datetime | None]:
+        """Return the mails that nobody finishes, each with the reason; None if there is no reason.
+
+        Return also the time of the first event with an undecided mail; None if there is none.
+        """
         now = self._now()
         records = {record.key: record for record in file.mails}
         found: list[tuple[MailJob, str | None]] = []
+        undecided: list[datetime] = []
         for event in file.history:
-            if not changed.since <= event.at < changed.until:
+            if not since <= event.at < until:
                 continue
             for mail in mails_after(event):
                 job = MailJob(file.ticket.number, event.number, mail.template, mail.audience)
                 record = records.get(job.key)
-                if job.key in file.unreadable:
+                if record is not None and record.state not in UNFINISHED:
                     continue
-                if record is None:
-                    found.append((job, self._why_skipped(job, event, file, now)))
-                elif _stalled(record, now):
-                    found.append((job, None))
-        return found
+                unknown = record is None and job.key in file.unreadable
+                tried_now = record is not None and now - record.at <= STALLED
+                if not unknown and not tried_now:
+                    why = self._why_skipped(job, event, file, now, tried=record is not None)
+                    found.append((job, why))
+                    if why is not None:
+                        continue
+                undecided.append(event.at)
+        return found, min(undecided, default=None)
 
     def _why_skipped(
-        self, job: MailJob, event: Event, file: TicketFile, now: datetime
+        self, job: MailJob, event: Event, file: TicketFile, now: datetime, *, tried: bool
     ) -> str | None:
-        """Return why the mailer skips the mail now, or skipped it within GRACE after its event."""
+        """Return why the mailer skips the mail now, or skipped it within GRACE after its event.
+
+        If the mail was tried, it was not outdated then, so only the present counts.
+        """
 
         def reason(ticket: Ticket, history: Sequence[Event], at: datetime) -> str | None:
             plan = self._plans.get(ticket.plan_version)
@@ -169,7 +215,7 @@ class CompareMails:
             return reason_to_skip(Matter(job, event, ticket, plan, at, seen))
 
         history = file.history
-        if why := reason(file.ticket, history, now):
+        if (why := reason(file.ticket, history, now)) or tried:
             return why
         first = self._plans.get(first_plan(history, file.ticket))
         states = [ticket for ticket, _ in walk(history, first, self._plans.get)]
@@ -187,6 +233,6 @@ class CompareMails:
         return None
 
 
-def _stalled(record: MailRecord, now: datetime) -> bool:
-    """Whether a mail is not finished and nobody tries to send it any more."""
-    return record.state in UNFINISHED and now - record.at > STALLED
+def _units(size: int) -> float:
+    """Read units of a query that reads `size` bytes and may be slightly old (`bench/units.py`)."""
+    return max(1, math.ceil(size / 4096)) / 2

@@ -197,6 +197,8 @@ class _Run:
     """Names of the executions that belong to a ticket of the index."""
     compared: set[str] = field(default_factory=set)
     """Numbers of the open tickets that were compared with their workflows."""
+    broken: set[str] = field(default_factory=set)
+    """Numbers of the tickets that a person must repair."""
     mails: MailComparison | None = None
     items_read: int = 0
     found: Counter[str] = field(default_factory=Counter)
@@ -209,6 +211,12 @@ class _Run:
     def settled_at(self) -> datetime:
         """From this time on, every execution that starts uses the deployed definition."""
         return self.definition_since + SETTLES
+
+    def note_broken(self, number: str) -> None:
+        """Note a ticket that a person must repair. Two steps may find it, but it counts once."""
+        if number not in self.broken:
+            self.broken.add(number)
+            self.note(Finding.BROKEN, number)
 
     def note(self, finding: Finding, name: str) -> None:
         self.found[finding] += 1
@@ -250,6 +258,7 @@ class _Run:
             left=self.left,
             stopped_at=stopped_at,
             mails=self.mails,
+            mails_next=self.changed.next,
         )
 
 
@@ -321,7 +330,7 @@ class ReconcileCase:
             run.changed,
             sent=partial(run.note, Finding.MAIL_SENT_AGAIN),
             explained=partial(run.note, Finding.MAIL_EXPLAINED),
-            unreadable=partial(run.note, Finding.BROKEN),
+            unreadable=run.note_broken,
             enter=run.enter,
         )
 
@@ -359,7 +368,7 @@ class ReconcileCase:
             run.items_read += 3 * len(page.numbers)
             for number, (ticket, timer) in zip(page.numbers, pairs, strict=True):
                 run.compared.add(number)
-                run.changed.see(ticket)
+                run.changed.see(number, ticket)
                 if not self._seems_right(run, ticket, timer):
                     run.items_read += 2
                     self._check_again(run, number)
@@ -394,7 +403,7 @@ class ReconcileCase:
             ticket = self._tickets.get(number)
             plan = self._plans.get(ticket.plan_version)
         except (NotFound, Unreadable):
-            run.note(Finding.BROKEN, number)
+            run.note_broken(number)
             return
         try:
             timer = self._timers.get(number)
