@@ -12,12 +12,12 @@ from redress.base.errors import RedressError
 from redress.base.people import CUSTOMER
 from redress.mail.outgoing.cases.posting import LEASE
 from redress.mail.outgoing.messages import job_of
+from redress.mail.outgoing.rules.relevance import GRACE
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.store.mail_records import Claim
 from redress.wiring import repair as wiring
 from redress.wiring import stores as wired_stores
 from redress.workflow.cases import mails
-from redress.workflow.cases.mails import GRACE
 from redress.workflow.store import MailComparison, ReconciliationReport
 from tests.builders import MEI
 from tests.functions.test_mailer import Mailer, Post, _reply, _resolve, mailer, post

@@ -3,7 +3,8 @@
 The event says which mails follow (`mails_after`). A mail that was sent, refused or tried has a
 record. A mail that was outdated before it could be sent has none: the mailer skips it. So a missing
 record is explained if the mailer would skip the mail now, or would have skipped it soon after its
-event. Otherwise the message to the mailer was lost, and it is sent again. The mailer decides
+event. A mail that was tried but not finished is explained if the mailer would skip it now.
+Otherwise the message to the mailer was lost, and it is sent again. The mailer decides
 whether the mail is still true. If the first message comes after all, the record prevents a second
 mail.
 
@@ -16,25 +17,26 @@ partition of the index that lists them by the day of their last change.
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from redress.base.errors import NotFound, Unreadable
 from redress.mail.outgoing.messages import MailJob
-from redress.mail.outgoing.rules.relevance import NEED_HISTORY, Matter, reason_to_skip
+from redress.mail.outgoing.rules.relevance import (
+    GRACE,
+    NEED_HISTORY,
+    Matter,
+    reason_to_skip,
+    skipped_in_time,
+)
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.store.plans import Plans
-from redress.tickets.rules.fold import first_plan, walk
 from redress.tickets.rules.ticket import Event, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketFile, TicketStore
 from redress.workflow.store import MailComparison, MailsToCompare, ReportStore
-
-GRACE = timedelta(minutes=15)
-"""How long after its event a mail may have no record. Younger events are left to the next run."""
 
 STALLED = timedelta(hours=1)
 """How long ago an unfinished mail was last tried, if no message asks for it any more. The mailer
@@ -113,7 +115,7 @@ class CompareMails:
         given = next(found, MailsToCompare(now - FIRST))
         since = max(given.since, now - OLDEST)
         left = {number: max(at, now - OLDEST) for number, at in given.left.items()}
-        until = max(since, now - GRACE)
+        until = max(since, now - GRACE)  # younger events are left to the next run
         return ChangedTickets(since, until, left, MailsToCompare(since, left), set(left))
 
     def run(
@@ -208,29 +210,12 @@ class CompareMails:
 
         If the mail was tried, it was not outdated then, so only the present counts.
         """
-
-        def reason(ticket: Ticket, history: Sequence[Event], at: datetime) -> str | None:
-            plan = self._plans.get(ticket.plan_version)
-            seen = history if event.type in NEED_HISTORY else ()
-            return reason_to_skip(Matter(job, event, ticket, plan, at, seen))
-
-        history = file.history
-        if (why := reason(file.ticket, history, now)) or tried:
+        plan = self._plans.get(file.ticket.plan_version)
+        seen = file.history if event.type in NEED_HISTORY else ()
+        about = Matter(job, event, file.ticket, plan, now, seen)
+        if (why := reason_to_skip(about)) or tried:
             return why
-        first = self._plans.get(first_plan(history, file.ticket))
-        states = [ticket for ticket, _ in walk(history, first, self._plans.get)]
-        soon = [
-            (ticket, last)
-            for ticket, last in zip(states, history, strict=True)
-            if last.number >= event.number and last.at <= event.at + GRACE
-        ]
-        # The events of one change have one time. No mail is sent between them.
-        for (ticket, last), following in itertools.zip_longest(soon, soon[1:]):
-            if following is not None and following[1].at == last.at:
-                continue
-            if why := reason(ticket, history[: last.number], last.at):
-                return why
-        return None
+        return skipped_in_time(replace(about, history=file.history), self._plans.get)
 
 
 def _units(size: int) -> float:
