@@ -547,7 +547,7 @@ def words(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
 def queues(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
     """The queues are empty, and no mail is in a dead-letter queue.
 
-    What lies in the general dead-letter queue is not lost: the other checks say what became of it.
+    What lies in another dead-letter queue is not lost: the other checks say what became of it.
     """
     for name, count in evidence.left.items():
         if count:
