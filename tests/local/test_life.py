@@ -21,6 +21,7 @@ from local.endpoints import Answer, EndpointError, Staff, call, submit_by_json, 
 from local.faults import Do, Fault, accept_mail, happened, refuse_mail, turn_on
 from local.stack import Outputs
 from local.story import World
+from redress.edge.http import BODY_LIMIT
 from tests.local.living import asleep, complaint, opened, rungs, timer
 
 
@@ -232,7 +233,7 @@ def test_bad_input_is_refused_with_every_fault_and_no_internals(world: World) ->
     assert {"/kind", "/extra", "/subject", "/contact", "#Idempotency-Key"} <= pointers
     assert "redress." not in answer.text
     big = urllib.request.Request(
-        f"{world.base_url}/tickets", b'{"a": "' + b"x" * 70_000 + b'"}', method="POST"
+        f"{world.base_url}/tickets", b'{"a": "' + b"x" * BODY_LIMIT + b'"}', method="POST"
     )
     big.add_header("Content-Type", "application/json")
     with pytest.raises(urllib.error.HTTPError) as refused:
