@@ -22,6 +22,7 @@ import jmespath  # type: ignore[import-untyped]
 import pytest
 from botocore import xform_name
 
+from redress.base import observe
 from tests.builders import ROOT
 from tests.template.test_api import routes
 
@@ -149,6 +150,35 @@ def test_commands_of_the_aws_cli_exist_with_their_options(path: Path, block: str
 def test_wrong_command_is_found(wrong: str, fault: str) -> None:
     [words] = commands(f"    OUT=$({wrong} | cat)", "aws")
     assert fault in faults_of(words)
+
+
+def test_search_for_unreadable_items_finds_the_line_in_each_function_that_may_write_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A filter pattern does not match a field that is an array, as the metric's own field is.
+
+    Source: CloudWatch Logs, "Using filter patterns to match terms in JSON log events".
+    """
+    [block] = [one for path, one in EVERY if path.stem == "unreadable-items" and "logs tail" in one]
+    [words] = commands(block, "aws")
+    pattern = words[words.index("--filter-pattern") + 1]
+    found = re.fullmatch(r'\{ \$\.(\w+) = "([^"]*)" \}', pattern)
+    assert found, "one field that is equal to a text"
+    observe.unreadable("TICKET#R-7K3M9-QW0X2", "TICKET", ValueError())
+    assert json.loads(capsys.readouterr().out)[found[1]] == found[2]
+    [listed] = re.findall(r"for FUNCTION in ([\w \\\n]+); do", block)
+    assert set(re.findall(r"\w+", listed)) == reading_functions()
+
+
+def reading_functions() -> set[str]:
+    """The functions whose wiring uses stores of the table, itself or by the wiring of another."""
+    folder = ROOT / "layers/core/redress/wiring"
+    texts = {path.stem: path.read_text() for path in folder.glob("*.py")}
+    direct = r"import .*\bstores\b|from redress\.\w+\.store\."
+    reads = {name for name, text in texts.items() if re.search(direct, text)}
+    by_another = rf"from redress\.wiring\.({'|'.join(reads)}) import"
+    reads |= {name for name, text in texts.items() if re.search(by_another, text)}
+    return reads & {path.name for path in (ROOT / "functions").iterdir()}
 
 
 @pytest.mark.parametrize(("path", "block"), EVERY)
