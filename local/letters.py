@@ -42,7 +42,7 @@ HIDDEN_S = 300
 """How long a message is hidden while this command works with it."""
 MOST = 500
 """The most messages of a queue that one run reads."""
-BATCH_NAMES = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber"}
+BATCH_NAMES = ("streamArn", "shardId", "startSequenceNumber", "endSequenceNumber")
 """What a description of a batch must have, so that its records can be read from the stream."""
 TOGETHER = 20
 """Stream records that a reader gets at once. Lambda takes 6 MB in a call, and an event may be as
@@ -154,6 +154,19 @@ def messages(stack: Stack, queue: Queue) -> list[Message]:
     return sorted(found.values(), key=lambda message: (message.sent, message.id))
 
 
+def size(stack: Stack, queue: Queue) -> int:
+    """About how many messages a queue has, with those that are hidden or not delivered yet.
+
+    SQS counts them right only a minute after the last change (GetQueueAttributes).
+    """
+    states = ("", "NotVisible", "Delayed")
+    names = [f"ApproximateNumberOfMessages{state}" for state in states]
+    found = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.outputs[queue.output], AttributeNames=names
+    )["Attributes"]
+    return sum(int(found[name]) for name in names)
+
+
 def _message(queue: Queue, one: Body) -> Message:
     attributes = {
         name.lower().replace("_", ""): value.get("StringValue", "")
@@ -190,6 +203,19 @@ def delete(stack: Stack, message: Message) -> None:
 
 def letter_of(stack: Stack, message: Message) -> Letter:
     """What a message is and how it is put back."""
+    try:
+        return _letter_of(stack, message)
+    except Exception:
+        # A body may have any shape. One that is not understood must not end the command, which
+        # would leave all messages hidden.
+        return _unknown(message)
+
+
+def _unknown(message: Message) -> Letter:
+    return Letter(message, "of no known kind", message.fault, "nothing; look at it in SQS", None)
+
+
+def _letter_of(stack: Stack, message: Message) -> Letter:
     if message.queue.output in SOURCES:
         return _of_mail(stack, message)
     try:
@@ -198,7 +224,7 @@ def letter_of(stack: Stack, message: Message) -> Letter:
         body = None
     match body:
         case {"DDBStreamBatchInfo": dict(batch), "requestContext": dict(context)}:
-            if _function_of(context) and batch.keys() >= BATCH_NAMES:
+            if _function_of(context) and _is_batch(batch):
                 return _of_batch(stack, message, batch, context)
         case {"keys": _, "fault": str(fault)}:
             return _of_record(stack, message, body.get("keys"), str(body.get("sequence")), fault)
@@ -212,7 +238,7 @@ def letter_of(stack: Stack, message: Message) -> Letter:
             return _of_month(stack, message, period)
         case {"task": str(task)}:
             return _of_task(stack, message, task)
-    return Letter(message, "of no known kind", message.fault, "nothing; look at it in SQS", None)
+    return _unknown(message)
 
 
 def _of_mail(stack: Stack, message: Message) -> Letter:
@@ -248,7 +274,7 @@ def _of_mail(stack: Stack, message: Message) -> Letter:
 def _of_record(stack: Stack, message: Message, item: Any, sequence: str, fault: str) -> Letter:
     """One record that a reader of the stream set aside."""
     try:
-        pk, sk = item["pk"]["S"], item["sk"]["S"]
+        pk, sk = str(item["pk"]["S"]), str(item["sk"]["S"])
         of_agent = sk == keys.AVAILABILITY
         about = "an agent's availability" if of_agent else f"ticket {keys.number_of(pk)}"
     except (KeyError, TypeError, ValueError):
@@ -308,7 +334,7 @@ def _of_batch(stack: Stack, message: Message, batch: Body, context: Body) -> Let
 def _of_call(stack: Stack, message: Message, context: Body, payload: Body, answered: Any) -> Letter:
     """An asynchronous call of a function that failed in every attempt."""
     function = _function_of(context)
-    about = "a task"
+    about, effect = "a task", ""
     match payload:
         case {"ticket": str(number)}:
             about = f"the request to find an agent for ticket {_number(number)}"
@@ -316,28 +342,49 @@ def _of_call(stack: Stack, message: Message, context: Body, payload: Body, answe
             about = f"the request to offer the queue of the team {_word(team)}"
         case {"task": str(task)}:
             about = f"the task {_word(task)}"
-        case {"detail": {"name": str(execution), "status": str(status)}}:
-            about = f"the end of the execution {_word(execution)} ({_word(status)})"
+        case {"detail": dict(detail)} if (end := _end(stack, detail)) is not None:
+            about, effect = end[0], f": {end[1]}"
     fault = str(answered.get("errorType", "")) if isinstance(answered, dict) else ""
     return Letter(
         message,
         f"{about}, a call of {function}",
         fault or str(context.get("condition", "")),
-        "calls the function again, asynchronously",
+        f"calls the function again, asynchronously{effect}",
         lambda: _call(stack, function, payload),
     )
 
 
 def _of_execution(stack: Stack, message: Message, event: Body, detail: Body) -> Letter:
     """The end of an execution, which EventBridge could not report to the function repair."""
-    name, status = _word(str(detail.get("name"))), _word(str(detail.get("status")))
+    end = _end(stack, detail)
+    if end is None:
+        return _unknown(message)
     return Letter(
         message,
-        f"the end of the execution {name} ({status})",
+        end[0],
         message.fault,
-        "calls repair with it: the next generation starts, unless it did so already",
+        f"calls repair with it: {end[1]}",
         lambda: _call(stack, stack.function("repair"), event),
     )
+
+
+def _end(stack: Stack, detail: Body) -> tuple[str, str] | None:
+    """The end of an execution in words, and what the function repair does after it.
+
+    `detail` is that of the event. None if the machine is not of this stack.
+    """
+    said = f"{_word(str(detail.get('name')))} ({_word(str(detail.get('status')))})"
+    machine, of = detail.get("stateMachineArn"), stack.outputs
+    if machine == of["TicketMachineArn"]:
+        then = "the next generation starts, unless it did so already"
+        return f"the end of the execution {said}", then
+    if machine == of["RehearsalMachineArn"]:
+        then = "it marks the job as failed, unless the job is over"
+        return f"the end of the rehearsal or move {said}", then
+    if machine == of["ScoresMachineArn"]:
+        then = "it starts the run again, unless this was the last repeat, and mails operations"
+        return f"the end of the scoring run {said}", then
+    return None
 
 
 def _of_month(stack: Stack, message: Message, period: str) -> Letter:
@@ -362,12 +409,14 @@ def _of_month(stack: Stack, message: Message, period: str) -> Letter:
 
 def _of_task(stack: Stack, message: Message, task: str) -> Letter:
     """A daily task, which its schedule could not start."""
-    function = {"review_plan": "planreview"}.get(task, "repair")
+    function, effect = "repair", ""
+    if task == "review_plan":
+        function, effect = "planreview", "; it mails operations if a reminder is due on this day"
     return Letter(
         message,
         f"the scheduled task {_word(task)}",
         message.fault,
-        f"calls {function} with it, asynchronously",
+        f"calls {function} with it, asynchronously{effect}",
         lambda: _call(stack, stack.function(function), {"task": task}),
     )
 
@@ -445,6 +494,12 @@ def _month_before(at: datetime, zone: str) -> str:
     return (first - timedelta(days=1)).strftime("%Y-%m")
 
 
+def _is_batch(batch: Body) -> bool:
+    """Whether a description of a batch is complete, so that its records can be read."""
+    texts = all(isinstance(batch.get(name), str) for name in BATCH_NAMES)
+    return texts and batch["endSequenceNumber"].isdecimal()
+
+
 def _function_of(context: Body) -> str:
     """The name of the function in a description of an invocation, without version."""
     return str(context.get("functionArn", "")).partition(":function:")[2].partition(":")[0]
@@ -476,9 +531,23 @@ def run(stack: Stack, back: Sequence[str], drop: Sequence[str], out: Console) ->
     `back` may be [ALL]. Raises LettersError, before anything is changed, if a name fits no letter
     or several, or if a letter cannot be put back.
     """
-    letters = [letter_of(stack, one) for queue in QUEUES for one in messages(stack, queue)]
+    letters: list[Letter] = []
     touched: set[str] = set()
+    hidden = 0
     try:
+        for queue in QUEUES:
+            # Before this run hides messages itself.
+            all_of_them = size(stack, queue)
+            found = messages(stack, queue)
+            letters += [letter_of(stack, one) for one in found]
+            if len(found) < min(all_of_them, MOST):
+                hidden += all_of_them - len(found)
+                about = f"{queue.what}: about {all_of_them - len(found)} hidden"
+                out.print(f"{about}, for up to {HIDDEN_S // 60} minutes", style="bold")
+        if hidden:
+            out.print(
+                "  Another run of this command has them or was killed, or SQS counts them late."
+            )
         chosen = named(letters, drop), wanted(letters, back)
         failed = 0
         for letter in chosen[0]:
@@ -501,7 +570,10 @@ def run(stack: Stack, back: Sequence[str], drop: Sequence[str], out: Console) ->
         for letter in letters:
             if letter.message.id not in touched:
                 show_again(stack, letter.message)
-    show([letter for letter in letters if letter.message.id not in touched], out)
+    left = [letter for letter in letters if letter.message.id not in touched]
+    if not left and not hidden:
+        out.print("The dead-letter queues are empty.")
+    show(left, out)
     return failed
 
 
@@ -533,8 +605,6 @@ def named(letters: Sequence[Letter], names: Sequence[str]) -> list[Letter]:
 
 def show(letters: Sequence[Letter], out: Console) -> None:
     """Print the letters by queue."""
-    if not letters:
-        out.print("The dead-letter queues are empty.")
     for queue in QUEUES:
         mine = [letter for letter in letters if letter.message.queue is queue]
         if mine:
@@ -582,7 +652,8 @@ def described(name: str, make: Callable[[str], Any]) -> Stack:
     [found] = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     needed = {*(queue.output for queue in QUEUES), *SOURCES.values()}
-    needed |= {"TableName", "ScoresMachineArn", "TimeZone"}
+    needed |= {"TableName", "TimeZone"}
+    needed |= {f"{machine}MachineArn" for machine in ("Ticket", "Rehearsal", "Scores")}
     if missing := sorted(needed - outputs.keys()):
         raise LettersError(f"the stack {name} lacks outputs: {', '.join(missing)}. Deploy it again")
     return Stack(name, outputs, client)

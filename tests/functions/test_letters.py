@@ -29,7 +29,10 @@ from tests.world import Context, Stores, aws, create_idle_machine
 
 Body = dict[str, Any]
 SIGNALS, EVENTS, CALLS, MAIL, INBOUND = (queue.output for queue in QUEUES)
-SCORES = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-scores"
+TICKETS, REHEARSALS, SCORES = (
+    f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-{name}"
+    for name in ("ticket", "rehearsal", "scores")
+)
 
 
 def function_arn(name: str) -> str:
@@ -93,7 +96,13 @@ class Office:
         }
         for name in ("MailQueueUrl", "InboundQueueUrl"):
             urls[name] = aws("sqs").create_queue(QueueName=name)["QueueUrl"]
-        outputs = {"TableName": TABLE, "ScoresMachineArn": SCORES, "TimeZone": "Asia/Shanghai"}
+        outputs = {
+            "TableName": TABLE,
+            "TicketMachineArn": TICKETS,
+            "RehearsalMachineArn": REHEARSALS,
+            "ScoresMachineArn": SCORES,
+            "TimeZone": "Asia/Shanghai",
+        }
         clients = {
             name: Client(name, self.functions if name == "lambda" else aws(name), self.used)
             for name in ("sqs", "dynamodb", "dynamodbstreams", "lambda", "stepfunctions")
@@ -119,6 +128,13 @@ class Office:
         )
         return [message["Body"] for message in found.get("Messages", [])]
 
+    def name_of(self, output: str) -> str:
+        """The part of the id of the queue's only message that names it."""
+        [message] = aws("sqs").receive_message(
+            QueueUrl=self.url(output), MaxNumberOfMessages=10, VisibilityTimeout=0
+        )["Messages"]
+        return str(message["MessageId"][:8])
+
     def run(self, back: tuple[str, ...] = (), drop: tuple[str, ...] = ()) -> tuple[int, str]:
         """The command's exit code and output."""
         out = io.StringIO()
@@ -136,10 +152,9 @@ def office(
     monkeypatch.setattr(letters, "WAIT_S", 0)
     monkeypatch.setattr(follower, "ACKNOWLEDGE_AFTER_S", 0)
     made = Office(Functions(load_function, context))
-    machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"
     set_environment(
         monkeypatch,
-        TICKET_MACHINE_ARN=machine,
+        TICKET_MACHINE_ARN=TICKETS,
         MAIL_QUEUE_URL=made.url("MailQueueUrl"),
         DEAD_LETTER_QUEUE_URL=made.url(EVENTS),
     )
@@ -380,7 +395,10 @@ CALLED = [
     ("repair", {"task": "reconcile"}, "the task reconcile"),
     (
         "repair",
-        {"detail-type": "x", "detail": {"name": f"{NUMBER}-1", "status": "FAILED"}},
+        {
+            "detail-type": "x",
+            "detail": {"stateMachineArn": TICKETS, "name": f"{NUMBER}-1", "status": "FAILED"},
+        },
         f"the end of the execution {NUMBER}-1 (FAILED)",
     ),
 ]
@@ -409,6 +427,51 @@ def test_end_of_an_execution_is_reported_to_repair(
     assert f"the end of the execution {NUMBER}-1 (ABORTED)" in office.run()[1]
     assert office.run((ALL,))[0] == 0
     assert office.functions.called == [("repair", event)]
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "effect"),
+    [
+        (
+            "repair-execution-ended",
+            f"the end of the execution {NUMBER}-1 (ABORTED)",
+            "the next generation starts, unless it did so already",
+        ),
+        (
+            "repair-rehearsal-ended",
+            "the end of the rehearsal or move 5f0e3a528f3c4c43 (ABORTED)",
+            "it marks the job as failed, unless the job is over",
+        ),
+        (
+            "repair-scoring-ended",
+            "the end of the scoring run 9d4a2f6e-7a51-4b0e-9c55-0c1d7f3b9d10 (FAILED)",
+            "it starts the run again, unless this was the last repeat, and mails operations",
+        ),
+    ],
+)
+def test_end_of_an_execution_says_what_its_machine_makes_of_it(
+    office: Office, sample: Callable[[str], Body], name: str, what: str, effect: str
+) -> None:
+    office.put(CALLS, sample(name))
+    said = office.run()[1]
+    assert f": {what}\n" in said
+    assert f"put back: calls repair with it: {effect}" in said
+    office.run((), (office.name_of(CALLS),))
+    office.put(CALLS, call_letter("repair", sample(name)))
+    said = office.run()[1]
+    assert f": {what}, a call of redress-repair\n" in said
+    assert f"put back: calls the function again, asynchronously: {effect}" in said
+
+
+def test_end_of_an_execution_of_an_unknown_machine_promises_nothing(
+    office: Office, sample: Callable[[str], Body]
+) -> None:
+    event = sample("repair-execution-ended")
+    event["detail"].pop("stateMachineArn")
+    office.put(CALLS, event)
+    said = office.run()[1]
+    assert "of no known kind" in said
+    assert "next generation" not in said
 
 
 @pytest.mark.parametrize(
@@ -489,6 +552,62 @@ def test_message_of_no_known_kind_is_not_shown_and_only_dropped(office: Office) 
     assert office.run((), (names[0],))[0] == 0
     assert "Dear Sir" not in office.left(EVENTS)
     assert len(office.left(EVENTS)) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "null",
+        record_letter("TIMER") | {"keys": {"pk": {"S": "TICKET"}, "sk": {"S": 5}}},
+        record_letter("TIMER") | {"keys": {"pk": {"S": 5}, "sk": {"S": "TIMER"}}},
+        {"requestContext": {"functionArn": 5}, "requestPayload": {}},
+        {"detail-type": "Step Functions Execution Status Change", "detail": {"name": []}},
+        {"period": "previous", "task": None, "keys": [[]], "fault": "x"},
+        {
+            "DDBStreamBatchInfo": dict.fromkeys(letters.BATCH_NAMES),
+            "requestContext": {"functionArn": "arn:aws:lambda:x:1:function:redress-relay"},
+        },
+    ],
+)
+def test_message_of_another_shape_does_not_end_the_command(
+    office: Office, opened: Life, body: Body
+) -> None:
+    office.put(CALLS, body)
+    office.put(SIGNALS, record_letter(keys.TIMER))
+    said = office.run((ALL,))[1]
+    assert "no known kind" in said or "which relay gave up" in said or "failed" in said, said
+    assert "1 put back" in said
+    assert list(started("redress-ticket")) == [f"{NUMBER}-1"]
+    assert len(office.left(CALLS)) == 1, "it is visible again"
+
+
+def test_queue_that_cannot_be_read_hides_no_message_of_another(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.put(SIGNALS, record_letter(keys.TIMER))
+    monkeypatch.setitem(office.stack.outputs, INBOUND, office.url(INBOUND) + "-gone")
+    with pytest.raises(ClientError):
+        office.run()
+    assert len(office.left(SIGNALS)) == 1
+
+
+def test_hidden_messages_are_counted_and_the_queues_are_not_called_empty(office: Office) -> None:
+    office.put(CALLS, {"task": "reconcile"})
+    office.put(MAIL, JOB)
+    calls = next(one for one in QUEUES if one.output == CALLS)
+    [hidden] = letters.messages(office.stack, calls)
+    said = office.run()[1]
+    assert "calls: asynchronous ones, ends of executions, schedules: about 1 hidden" in said
+    assert "for up to 5 minutes" in said
+    assert "the mail reply to customer" in said
+    code, said = office.run((ALL,))
+    assert code == 0
+    assert "1 put back, 0 deleted, 0 stay" in said
+    assert "empty" not in said
+    letters.show_again(office.stack, hidden)
+    said = office.run()[1]
+    assert "hidden" not in said
+    assert "the scheduled task reconcile" in said
 
 
 def test_every_wrong_name_is_reported_and_nothing_is_changed(office: Office, opened: Life) -> None:
@@ -600,3 +719,16 @@ def test_queues_of_the_command_are_the_dead_letter_queues_of_the_template() -> N
 
     outputs = {name for name in template()["Outputs"] if "DeadLetter" in name}
     assert outputs == {queue.output for queue in QUEUES}
+
+
+def test_schedules_set_aside_what_they_could_not_start() -> None:
+    """The sweep needs no letter: the next one runs within five minutes and does the same."""
+    from local.template import template
+
+    schedules = {
+        name: one["Properties"]["Target"]
+        for name, one in template()["Resources"].items()
+        if one["Type"] == "AWS::Scheduler::Schedule"
+    }
+    without = {name for name, target in schedules.items() if "DeadLetterConfig" not in target}
+    assert without == {"SweepSchedule"}
