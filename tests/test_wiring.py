@@ -46,4 +46,4 @@ def test_no_store_of_the_list_writes_items_for_a_submission(
     change = life.open(kind, **contact).last
     models = Models("redress", "us-east-1")
     for also in ALSO_WRITTEN:
-        assert also(models, change, change.after.created_at, None) == []
+        assert also(models, [(change, change.after.created_at)], None) == []

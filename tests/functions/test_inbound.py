@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import replace
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.policy import SMTP
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from botocore.client import BaseClient
 
 from redress.base.addresses import canonical_domain
 from redress.base.errors import InvalidInput
-from redress.base.people import Actor, Role
+from redress.base.people import Actor, Member, Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket, read_key
 from redress.mail.incoming.rules.decision import MOST_HELD_NOTED
@@ -35,7 +35,7 @@ from redress.mail.incoming.store import (
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules.table import mails_after
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Phase, Ticket
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import customer as customer_wiring
@@ -43,10 +43,10 @@ from redress.wiring import inbound as inbound_wiring
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
-from tests.builders import Clock, plan_document
+from tests.builders import MEI, Clock, plan_document
 from tests.functions.conftest import ENVIRONMENT
 from tests.wired import REGION, TABLE, rewire, set_environment
-from tests.world import Context, Opener, Stores, aws, load, logged_by
+from tests.world import Act, Context, Opener, Stores, aws, load, logged_by
 
 BUCKET = ENVIRONMENT["MAIL_BUCKET"]
 DOMAIN = ENVIRONMENT["MAIL_DOMAIN"]
@@ -1068,6 +1068,29 @@ def test_one_mail_to_the_signed_addresses_of_two_tickets_is_a_message_on_both(
         _, *later = post.stores.tickets.history(ticket.number)
         assert [event.data["text"] for event in later] == ["两盏灯都请退款。"]
         assert [event.type for event in later] == [EventType.CUSTOMER_WROTE]
+
+
+def test_a_mail_to_two_tickets_that_one_agent_resolved_last_month_is_taken_and_counted_as_late(
+    post: Post, staff: dict[str, Member], act: Act, clock: Clock
+) -> None:
+    clock.moment = datetime(2026, 11, 29, 1, 0, tzinfo=UTC)
+    for place in (1, 2):
+        post.deliver(mail(f"第{place}盏灯坏了。", message_id=f"<{place}@x>"), f"inbound/{place}")
+    for ticket in post.tickets():
+        assigned = act(ticket, by_system.assign, MEI.id, "test")
+        act(assigned, by_staff.resolve, MEI, "Replaced.", "upheld", "a lamp", "the bulb")
+    one, other = [post.reply_address(ticket) for ticket in post.tickets()]
+    clock.advance(days=3)
+    raw = mail("两盏灯都请退款。", to=f"{one}, {other}", message_id="<both@x>")
+    post.keep(raw, "inbound/3")
+    assert post.send(receipt("inbound/3", one, other)) == []
+
+    for ticket in post.tickets():
+        *_, last = post.stores.tickets.history(ticket.number)
+        assert last.data["text"] == "两盏灯都请退款。"
+    late = staff_wiring.scoring_cases().late_facts("2026-11", MEI.id)
+    assert late is not None
+    assert (late.number, late.since) == (2, clock.now())
 
 
 @pytest.mark.parametrize("sender", ["li.na@example.com", "wang.wei@elsewhere.example"])

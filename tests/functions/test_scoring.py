@@ -7,6 +7,7 @@ from collections.abc import Callable
 from copy import replace
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from redress.base.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from redress.base.observe import Failed
 from redress.base.people import CUSTOMER, Actor, Member, Role
+from redress.db import keys
 from redress.db.rows import Models
 from redress.plans.store.plans import shipped_document
 from redress.scores.cases.cards import ScoringCases
@@ -30,7 +32,7 @@ from redress.wiring import clients
 from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import JUN, LIN, MEI, ROOT, START, Clock
-from tests.wired import REGION, rewire
+from tests.wired import REGION, TABLE, rewire
 from tests.world import Act, Context, Opener, Stores, aws, create_idle_machine
 
 DECEMBER = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
@@ -588,7 +590,7 @@ def test_fact_after_the_last_run_marks_the_card_as_stale_until_the_next_run(
     clock.advance(hours=1)
     act(second, by_customer.dispute, CUSTOMER, "So does this one.")
 
-    stale = LateFacts(2, since)
+    stale = LateFacts(2, since, 2)
     assert cases.late_facts("2026-11", "a-mei") == stale
     assert cases.late_facts_of_all("2026-11") == {"a-mei": stale}
     assert cases.late_facts("2026-12", "a-mei") is None
@@ -641,6 +643,45 @@ def test_fact_that_comes_during_a_run_keeps_the_card_stale(
     assert cases.late_facts("2026-11", "a-mei") is None
 
 
+def test_run_that_ends_after_another_does_not_clear_a_fact_that_came_between_them(
+    solve: Callable[..., Ticket],
+    act: Act,
+    clock: Clock,
+    cases: ScoringCases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both runs saw one late fact. After the first has cleared it, the count is one again."""
+    first, second, _ = _november_is_scored(solve, clock, cases)
+    act(first, by_customer.dispute, CUSTOMER, "It leaks again.")
+    clear, held = ScoreStore.clear_late_facts, list[Callable[[], None]]()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            ScoreStore, "clear_late_facts", lambda *given: held.append(partial(clear, *given))
+        )
+        assert [_score(cases), _score(cases)] == ["stored", "unchanged"]
+    one, other = held
+    one()
+    assert cases.late_facts("2026-11", "a-mei") is None
+    act(second, by_customer.dispute, CUSTOMER, "So does this one.")
+    other()
+    assert cases.late_facts("2026-11", "a-mei") == LateFacts(1, clock.now(), 2)
+    assert _score(cases) == "stored"
+    assert cases.late_facts("2026-11", "a-mei") is None
+
+
+def test_count_of_late_facts_from_before_it_had_a_sequence_is_cleared(
+    solve: Callable[..., Ticket], clock: Clock, cases: ScoringCases
+) -> None:
+    _november_is_scored(solve, clock, cases)
+    key = {"pk": keys.late_facts_pk("2026-11"), "sk": keys.agent_pk("a-mei")}
+    boto3.resource("dynamodb").Table(TABLE).put_item(
+        Item=key | {"late": 2, "since": clock.now().isoformat()}
+    )
+    assert cases.late_facts("2026-11", "a-mei") == LateFacts(2, clock.now(), 0)
+    _score(cases)
+    assert cases.late_facts("2026-11", "a-mei") is None
+
+
 def test_rating_after_the_month_marks_its_card_as_stale(
     solve: Callable[..., Ticket], clock: Clock, cases: ScoringCases, staff: dict[str, Member]
 ) -> None:
@@ -649,7 +690,7 @@ def test_rating_after_the_month_marks_its_card_as_stale(
     clock.moment = DECEMBER
     assert cases.late_facts("2026-11", "a-mei") is None
     cases.rate(staff["lin"], "2026-11", "a-mei", lambda: RATING | {"attitude": 1})
-    assert cases.late_facts("2026-11", "a-mei") == LateFacts(1, clock.now())
+    assert cases.late_facts("2026-11", "a-mei") == LateFacts(1, clock.now(), 1)
 
 
 def test_change_in_the_month_of_its_facts_writes_nothing_more(
@@ -659,9 +700,9 @@ def test_change_in_the_month_of_its_facts_writes_nothing_more(
     ticket, models = solve(), Models("redress", REGION)
     plan = stores.plans.current()
     change = by_customer.dispute(ticket, plan, CUSTOMER, "It leaks.", clock.now())
-    written = facts_module.also_written(models, change, clock.now(), None)
+    written = facts_module.also_written(models, [(change, clock.now())], None)
     assert [type(write.row).__name__ for write in written] == ["FactRow"]
-    late = facts_module.also_written(models, change, DECEMBER, None)
+    late = facts_module.also_written(models, [(change, DECEMBER)], None)
     assert [type(write.row).__name__ for write in late] == ["FactRow", "LateFactsRow"]
 
 

@@ -14,22 +14,25 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ParamValidationError
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.config import default_user_config
 
-from redress.base.errors import Unreadable
-from redress.base.people import Member
+from redress.base.errors import Unavailable, Unreadable
+from redress.base.people import CUSTOMER, Member
 from redress.db import encoding, keys
 from redress.mail.incoming.cases.quarantine import Wanted
 from redress.mail.incoming.store import IncomingRecord, MailState, Told
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore, address_row
 from redress.plans.cases import PlanCases
 from redress.plans.store.plans import Plans
-from redress.tickets.rules.steps import by_staff
+from redress.scores.messages import AgentResult
+from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import assigner, customer, repair, scoring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
+from redress.workflow.cases.relay import RelayCase
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.store import ReconciliationReport
 from tests.builders import MEI, START, Clock, plan_document
@@ -103,6 +106,7 @@ OF_SNAPSHOT = OF_ANY_DOC | {
     "created at another type": field("created_at", 7),
 }
 UNREADABLE_SNAPSHOT = {name: OF_SNAPSHOT[name] for name in OF_SNAPSHOT if "plan" not in name}
+WAIT: dict[str, Any] = {"seq": {"N": "1"}, "phase": {"S": "acknowledgement"}}
 OF_TIMER: dict[str, Damage] = {
     "no generation": set_to(gen=None),
     "generation is a text": set_to(gen={"S": "1"}),
@@ -114,9 +118,9 @@ OF_TIMER: dict[str, Damage] = {
     "no phase": set_to(phase=None),
     "wake too big": set_to(next_wake_ms={"N": "9" * 30}),
     "wake is a text": set_to(next_wake_ms={"S": "soon"}),
-    "armed without a token": set_to(
-        armed={"M": {"seq": {"N": "1"}, "phase": {"S": "acknowledgement"}}}
-    ),
+    "armed without a token": set_to(armed={"M": WAIT}),
+    "token is empty": set_to(armed={"M": WAIT | {"token": {"S": ""}}}),
+    "token is too long": set_to(armed={"M": WAIT | {"token": {"S": "x" * 2049}}}),
     "armed is a text": set_to(armed={"S": "token"}),
     "awake since no time": set_to(awake_since={"S": "0000"}),
 }
@@ -278,6 +282,69 @@ def test_sweep_drains_the_queues_of_the_teams_of_all_other_members(
     assert repair.repair().sweep()["drained"] == 1
     assert asked == [{"team": COMPLAINTS}]
     assert reported.items() == {profile("hua")}
+
+
+@pytest.fixture(
+    params=[
+        ParamValidationError(report="Invalid length for parameter taskToken"),
+        ClientError({"Error": {"Code": "ValidationException"}}, "SendTaskFailure"),
+    ],
+    ids=["client", "service"],
+)
+def refused(
+    request: pytest.FixtureRequest,
+    asked: list[Any],
+    open_ticket: Opener,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Ticket:
+    """One of three awake tickets. Its TIMER has a value that only the service knows as wrong."""
+    _, bad, _ = three(open_ticket)
+    signal = RelayCase.signal
+
+    def refused_for_one(self: RelayCase, number: str) -> None:
+        if number == bad.number:
+            raise request.param
+        signal(self, number)
+
+    monkeypatch.setattr(RelayCase, "signal", refused_for_one)
+    clock.moment += PATIENCE + timedelta(seconds=1)
+    return bad
+
+
+def test_ticket_whose_request_a_service_refuses_does_not_end_the_sweep(
+    refused: Ticket, reported: Reports
+) -> None:
+    assert repair.repair().sweep() == {"started": 2, "refused": 1, "drained": 0}
+    assert reported.items() == {timer(refused)}
+
+
+def test_ticket_whose_request_a_service_refuses_does_not_end_the_reconciliation(
+    refused: Ticket, reported: Reports
+) -> None:
+    report = reconcile()
+    assert (report.found, report.stopped_at) == ({"broken": 1, "started": 2}, None)
+    assert report.examples["broken"] == [refused.number]
+    assert reported.items() == {timer(refused)}
+
+
+@pytest.mark.parametrize("error", [Unavailable(), KeyError("a mistake of the code")])
+def test_failing_service_or_a_mistake_of_the_code_ends_the_sweep(
+    error: Exception,
+    asked: list[Any],
+    open_ticket: Opener,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    open_ticket()
+
+    def fail(self: RelayCase, number: str) -> None:
+        raise error
+
+    monkeypatch.setattr(RelayCase, "signal", fail)
+    clock.moment += PATIENCE + timedelta(seconds=1)
+    with pytest.raises(type(error)):
+        repair.repair().sweep()
 
 
 def test_sweep_leaves_out_an_index_entry_that_is_no_ticket(
@@ -792,6 +859,67 @@ def test_plan_of_a_month_is_that_of_its_cards_if_its_summary_is_unreadable(
     rewire()
     OF_ANY_DOC["doc ends early"]((keys.card_pk("2026-11"), keys.SUMMARY))
     assert scoring.scoring_jobs().list_agents("2026-11").plan_version == 1
+
+
+OF_LATE: dict[str, Damage] = {
+    "count is a text": set_to(late={"S": "1"}),
+    "count too big": set_to(late={"N": "9" * 30}),
+    "count is negative": set_to(late={"N": "-1"}),
+    "since is no time": set_to(since={"S": "yesterday"}),
+    "sequence is a text": set_to(seq={"S": "x"}),
+    "sequence too big": set_to(seq={"N": "9" * 30}),
+}
+
+
+@each(OF_LATE)
+def test_damaged_count_of_late_facts_stops_no_ticket_no_rating_and_no_card(
+    damage: Damage,
+    staff_api: Api,
+    staff: dict[str, Member],
+    open_ticket: Opener,
+    act: Act,
+    clock: Clock,
+    reported: Reports,
+) -> None:
+    solved = []
+    for _ in range(2):
+        ticket = open_ticket(agent=MEI.id)
+        solved.append(
+            act(ticket, by_staff.resolve, MEI, "Replaced.", "upheld", "a kettle", "the seal")
+        )
+    clock.advance(days=8)
+    jobs, cases = scoring.scoring_jobs(), staff_wiring.scoring_cases()
+    jobs.score_agent(MEI.id, "2026-11", False, 1)
+    act(solved[0], by_customer.dispute, CUSTOMER, "It leaks again.")
+    bad = keys.late_facts_pk("2026-11"), keys.agent_pk(MEI.id)
+    damage(bad)
+
+    act(solved[1], by_customer.dispute, CUSTOMER, "So does this one.")
+    rating = cases.rate(staff["lin"], "2026-11", MEI.id, lambda: {"attitude": 4, "knowledge": 4})
+    assert rating.revision == 1
+    assert jobs.score_agent(MEI.id, "2026-11", False, 1).outcome == "stored"
+    card = staff_api("scorecard", "wei", period="2026-11", agent=MEI.id)
+    unknown = {"since": None, "facts": None}
+    assert (card.status, card.body["revision"], card.body["stale"]) == (200, 2, unknown)
+    listed = staff_api("scorecards", "wei", period="2026-11")
+    assert [one["stale"] for one in listed.body["cards"]] == [unknown]
+    assert reported.items() == {bad}
+
+
+@each(OF_ANY_DOC)
+def test_cards_of_a_month_are_listed_although_its_summary_is_unreadable(
+    damage: Damage, staff_api: Api, reported: Reports
+) -> None:
+    jobs = scoring.scoring_jobs()
+    jobs.score_agent("a-jun", "2026-11", False, 1)
+    jobs.finish("2026-11", False, 1, [AgentResult("a-jun", "stored")])
+    bad = keys.card_pk("2026-11"), keys.SUMMARY
+    damage(bad)
+    for leader in ("lin", "wei"):
+        listed = staff_api("scorecards", leader, period="2026-11")
+        assert (listed.status, listed.body["last_run"]) == (200, None)
+        assert [one["agent"] for one in listed.body["cards"]] == ["a-jun"]
+    assert reported.items() == {bad}
 
 
 # ------------------------------------------------------------------ plans and intake

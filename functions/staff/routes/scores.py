@@ -8,7 +8,7 @@ from typing import Any
 
 from route import IDEMPOTENCY_KEY, LEADERS, STAFF, Request, Route, iso
 
-from redress.base.errors import NotFound
+from redress.base.errors import NotFound, Unreadable
 from redress.base.people import Member
 from redress.edge.bodies import UnreadBody
 from redress.edge.http import Answer, answer
@@ -45,8 +45,8 @@ def _last_run(member: Member, period: str) -> Summary | None:
         return None
     try:
         return wiring.scoring_cases().summary(member, period)
-    except NotFound:
-        return None
+    except (NotFound, Unreadable):
+        return None  # the list is of use without it
 
 
 def read_scorecard(request: Request) -> Answer:
@@ -81,14 +81,14 @@ def run_view(found: Run) -> dict[str, Any]:
 def scorecard_view(card: Card, late: LateFacts | None) -> dict[str, Any]:
     """`Scorecard`: every component with its evidence, and the cards that this one replaced.
 
-    `late` is what came after the last run.
+    `late` is what came after the last run. Its fields are null if the count cannot be read.
     """
     return {
         **asdict(card.scorecard),
         "revision": card.revision,
         "plan_version": card.plan_version,
         "scored_at": iso(card.scored_at),
-        "stale": {"since": iso(late.since), "facts": late.number} if late else None,
+        "stale": late and {"since": late.since and iso(late.since), "facts": late.number},
         "earlier": [
             {**asdict(earlier), "scored_at": iso(earlier.scored_at)} for earlier in card.earlier
         ],

@@ -107,10 +107,13 @@ class Component(ComponentLine):
 
 
 class LateFacts(Answer):
-    """Facts and ratings that came after the last run. They change the card with the next run."""
+    """Facts and ratings that came after the last run. They change the card with the next run.
 
-    since: Instant
-    facts: Ordinal
+    Both fields are null if the count cannot be read.
+    """
+
+    since: Instant | None
+    facts: Ordinal | None
 
 
 class ScorecardLine(Answer):

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from redress.base.errors import Unavailable
@@ -52,6 +52,13 @@ _TRANSIENT = {
     "ServiceException",
     "ServiceUnavailableException",
 }
+
+
+_WRONG = frozenset(
+    {"ValidationException", "ValidationError", "InvalidParameterValue", "InvalidInputException"}
+    | {"InvalidExecutionInput", "InvalidMessageContents", "InvalidName", "InvalidRequestContent"}
+)
+"""Error codes of services for a request that fails however often it is repeated."""
 
 
 _NO_ANSWER = (HTTPClientError, BotocoreConnectionError, ConnectionError, TimeoutError)
@@ -219,6 +226,14 @@ def is_outage(error: Exception) -> bool:
         return _got_no_answer(error)
     code = cause.response.get("Error", {}).get("Code", "")
     return _is_transient(cause) or code in ("AccessDenied", "AccessDeniedException")
+
+
+def is_wrong_request(error: Exception) -> bool:
+    """Whether a service of AWS, or its client, refuses this request however often it is sent."""
+    if isinstance(error, ParamValidationError):
+        return True
+    cause = client_error(error)
+    return cause is not None and cause.response.get("Error", {}).get("Code") in _WRONG
 
 
 def _got_no_answer(error: Exception) -> bool:

@@ -22,6 +22,11 @@ CONNECT_S = 2.0
 """The longest time that a call waits for a connection, in seconds."""
 
 
+def is_within(attribute: Any, least: int, most: int) -> Any:
+    """The condition that an attribute is a number from `least` to `most`."""
+    return attribute.is_type() & attribute.between(least, most)
+
+
 class OwnerIndex(GlobalSecondaryIndex[Any]):
     """An agent's work list or a team's queue, by next due time; also the quarantine of a team."""
 
@@ -335,7 +340,8 @@ class LateFactsRow(Row):
     """FACTS#LATE#{period} / AGENT#{agent}: how many facts of a month came after its end.
 
     `since` is when the first of them came. A scoring run that has counted them sets `late` to 0 and
-    removes `since`.
+    removes `since`. `seq` grows by 1 with each write that counts some, and is never reset. So a run
+    knows whether others came after it read the item, although `late` has the same value again.
     """
 
     class Meta:
@@ -343,6 +349,7 @@ class LateFactsRow(Row):
 
     late = NumberAttribute()
     since = UnicodeAttribute(null=True)
+    seq = NumberAttribute(null=True)
 
 
 class DocRow(Row):

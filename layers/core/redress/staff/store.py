@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import replace
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
 from redress.tickets.rules.change import Change
-from redress.tickets.store.transaction import Cause, Write
+from redress.tickets.store.transaction import Cause, Dated, Write
 
 _MEMBER = msgspec.json.Decoder(Member)
 
@@ -112,13 +113,17 @@ class StaffStore:
         )
 
 
-def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-    """Return the writes that update the loads of agents after a change of a ticket.
+def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
+    """Return the writes that update the loads of agents after changes of tickets.
 
     They are part of the ticket's transaction, so loads always match the tickets. The agent who gets
     the ticket must be available and have room; otherwise nothing is written. If the load of the
     agent who loses the ticket is 0 already, it stays 0, and the rest is written.
     """
+    return [write for change, now in changes for write in _load_writes(models, change, now)]
+
+
+def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     released, taken = agent_loaded_by(change.before), agent_loaded_by(change.after)
     if released == taken:
         return []

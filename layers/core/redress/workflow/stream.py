@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from redress.base import observe
 from redress.base.errors import NotFound, Unavailable
@@ -88,15 +88,8 @@ class NotTaken(Exception):
 
 
 _TEMPORARY = (ClientError, BotoCoreError, Unavailable, NotTaken)
-_PERMANENT = frozenset(
-    {"ValidationException", "ValidationError", "InvalidParameterValue", "InvalidInputException"}
-    | {"InvalidExecutionInput", "InvalidMessageContents", "InvalidName", "InvalidRequestContent"}
-)
-"""Error codes of services for a request that fails however often it is repeated.
-
-After any other error the record is retried for almost a day. That is time enough to restore a
-missing permission or a deleted queue.
-"""
+"""After these errors, unless the request itself is wrong, the record is retried for almost a day.
+That is time enough to restore a missing permission or a deleted queue."""
 
 
 RESERVE_S = 20.0
@@ -196,9 +189,7 @@ class StreamReader[Change: StreamChange]:
 
 def _is_temporary(error: Exception) -> bool:
     """Whether the same record may succeed later, because a service failed for the moment."""
-    if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code") not in _PERMANENT
-    return isinstance(error, _TEMPORARY) and not isinstance(error, ParamValidationError)
+    return isinstance(error, _TEMPORARY) and not retry.is_wrong_request(error)
 
 
 def _order(sequence: str) -> tuple[int, str]:

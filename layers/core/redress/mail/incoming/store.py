@@ -11,7 +11,7 @@ effect once or not at all, even if events are repeated or reordered, or a worker
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,9 +26,8 @@ from redress.db.rows import Models
 from redress.mail.incoming.rules.copies import Copy
 from redress.mail.incoming.rules.held import UNPROMISED, Refused, ReleaseRequest
 from redress.mail.outgoing.store import AddressChange, address_row
-from redress.tickets.rules.change import Change
 from redress.tickets.store import transaction
-from redress.tickets.store.transaction import Cause, DoneAlready, Raced, Write
+from redress.tickets.store.transaction import Cause, Dated, DoneAlready, Raced, Write
 
 KEPT = timedelta(days=400)
 """How long the record of a mail is kept. No queue keeps the event of the mail for so long. Nobody
@@ -498,8 +497,8 @@ class AddressesChanged(Cause):
     addresses: tuple[AddressChange, ...]
 
 
-def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-    """Return the items to write in the transaction that opens or changes a ticket for a mail.
+def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
+    """Return the items to write in the transaction that opens or changes tickets for a mail.
 
     These items are:
 
@@ -529,6 +528,7 @@ def also_written(models: Models, change: Change, now: datetime, cause: Cause | N
         once = [(_row(models, left), model.state == MailState.QUARANTINED)]
         if released.identity != record.identity:
             once.append((_row(models, record), model.pk.does_not_exist()))
+    _, now = changes[0]
     expires, counter = int((now + KEPT).timestamp()), models.count
     return [
         *(Write(row, condition=condition, lost=came_before) for row, condition in once),

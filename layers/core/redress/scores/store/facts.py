@@ -10,56 +10,71 @@ quotes would take most of the space. An item has at most 200 bytes, including it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from pynamodb.expressions.update import Action
 
 from redress.db import keys
-from redress.db.rows import Models
+from redress.db.rows import Models, is_within
 from redress.scores.rules.facts import Fact, Value, facts_of
 from redress.scores.rules.periods import period_of
-from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.table import SURVEY_SCORES
-from redress.tickets.store.transaction import Cause, Write
+from redress.tickets.store.transaction import Cause, Dated, Write
 
 ROUNDS = ("resolution", "resolved")
 """Facts that each round can have: `resolution.2` is the attribute `resolution` in round 2's item.
 All other facts are in the item of round 1."""
 
+MOST_LATE = 10**9
+"""No month of an agent has so many late facts. A larger count is damage."""
+
 _ABSENT = "-"
 
 
-def also_written(models: Models, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-    """Return the writes of the facts that a change produces, one write for each item.
+def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
+    """Return the writes of the facts that changes produce, one write for each item.
 
     A month that is over may have been scored. Its facts are therefore also counted as late, one
-    more write for each agent and month (`late_write`). A change whose facts belong to the current
-    month writes nothing more.
+    more write for each agent and month (`late_write`), also if several tickets have such facts.
+    Facts of the current month need no more writes.
     """
     found: dict[tuple[str, str], list[Action]] = {}
     late: Counter[tuple[str, str]] = Counter()
-    current = None
-    for fact in facts_of(change):
-        current = current or period_of(now, change.plan.time_zone)
-        if fact.period < current:
-            late[fact.agent, fact.period] += 1
-        word, _, round_ = fact.name.partition(".")
-        sort = keys.fact_sk(fact.number, int(round_ or 1))
-        actions = found.setdefault((keys.facts_pk(fact.agent, fact.period), sort), [])
-        actions.append(getattr(models.fact, word).set(pack(fact.name, fact.value)))
+    for change, now in changes:
+        current = None
+        for fact in facts_of(change):
+            current = current or period_of(now, change.plan.time_zone)
+            if fact.period < current:
+                late[fact.agent, fact.period] += 1
+            word, _, round_ = fact.name.partition(".")
+            sort = keys.fact_sk(fact.number, int(round_ or 1))
+            actions = found.setdefault((keys.facts_pk(fact.agent, fact.period), sort), [])
+            actions.append(getattr(models.fact, word).set(pack(fact.name, fact.value)))
+    _, since = changes[0]
     return [
         *(Write(models.fact(*key), actions) for key, actions in found.items()),
-        *(late_write(models, *key, number, now) for key, number in late.items()),
+        *(late_write(models, *key, number, since) for key, number in late.items()),
     ]
 
 
 def late_write(models: Models, agent: str, period: str, number: int, now: datetime) -> Write:
-    """Return the write that counts facts or ratings of a month that is over."""
+    """Return the write that counts facts or ratings of a month that is over.
+
+    If the stored count is damaged, the rest of the transaction is written without this write. The
+    card counts as stale until a person has repaired the count (`ScoreStore.late_facts`).
+    """
     model = models.late_facts
-    actions = [model.late.add(number), model.since.set(model.since | now.isoformat())]
-    return Write(model(keys.late_facts_pk(period), keys.agent_pk(agent)), actions)
+    row = model(keys.late_facts_pk(period), keys.agent_pk(agent))
+    actions = [
+        model.late.add(number),
+        model.seq.add(1),
+        model.since.set(model.since | now.isoformat()),
+    ]
+    first = model.late.does_not_exist() | is_within(model.late, 0, MOST_LATE)
+    other = model.seq.does_not_exist() | is_within(model.seq, 0, MOST_LATE)
+    return Write(row, actions, first & other)
 
 
 def facts_in(agent: str, period: str, row: Any) -> Iterator[Fact]:

@@ -18,14 +18,15 @@ from typing import Any
 import msgspec
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
-from pynamodb.transactions import TransactWrite
 
-from redress.base.errors import NotFound
+from redress.base.errors import NotFound, Unreadable
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.scores.rules.facts import Fact
 from redress.scores.rules.scorecard import Evidence, Rating, Scorecard
-from redress.scores.store.facts import facts_in, late_write
+from redress.scores.store.facts import MOST_LATE, facts_in, late_write
+from redress.tickets.store import transaction
+from redress.tickets.store.transaction import Raced, Write
 
 LINES_A_PART = 5_000
 """Evidence lines in one item: about 100 KB compressed, well below the 400 KB of an item."""
@@ -81,11 +82,13 @@ class LateFacts:
     """Facts and ratings that came after their month was over, and that no run has counted yet.
 
     `since` is when the first of them came. If one came while a run counted the others, `number`
-    still includes those.
+    still includes those. `seq` grows with each that comes. Both `number` and `since` are None if
+    the stored item cannot be read: then nobody knows whether a run has counted everything.
     """
 
-    number: int
-    since: datetime
+    number: int | None
+    since: datetime | None
+    seq: int = 0
 
 
 class CardReplaced(Exception):
@@ -138,59 +141,61 @@ class ScoreStore:
         current = model(pk, keys.agent_pk(rating.agent), doc=doc, revision=revision)
         kept = model(pk, keys.rating_trail_sk(rating.agent, revision), doc=doc, revision=revision)
 
-        late = None
+        rated = Raced(f"{rating.agent} was rated meanwhile")
+        writes = [
+            Write(current, condition=self._follows(revision), lost=rated),
+            Write(kept, condition=model.pk.does_not_exist(), lost=rated),
+        ]
         if is_late:
-            late = late_write(self._models, rating.agent, rating.period, 1, rating.at)
-        token = retry.request_token()
-
-        def write() -> None:
-            with TransactWrite(token, connection=self._models.connection) as transaction:
-                transaction.save(current, condition=self._follows(revision))
-                transaction.save(kept, condition=model.pk.does_not_exist())
-                if late is not None:
-                    transaction.update(late.row, actions=list(late.actions or ()))
-
+            writes.append(late_write(self._models, rating.agent, rating.period, 1, rating.at))
         try:
-            retry.call(write, ("current", "kept", "late"))
-        except retry.ConditionFailed:
+            transaction.write(self._models, writes)
+        except Raced:
             return False
         return True
 
     # ---------------------------------------------------------------- late facts
 
     def late_facts(self, agent: str, period: str) -> LateFacts | None:
-        """The late facts of an agent's month, or None if there are none."""
+        """The late facts of an agent's month, or None if there are none.
+
+        A count that cannot be read is reported, and its number is None.
+        """
         model = self._models.late_facts
         pk, sk = keys.late_facts_pk(period), keys.agent_pk(agent)
         try:
             row = retry.call(lambda: model.get(pk, sk, consistent_read=True))
         except DoesNotExist:
             return None
-        return encoding.decoded(row, _late_facts)
+        return _late_facts(row)
 
     def late_facts_of_all(self, period: str) -> dict[str, LateFacts]:
         """The late facts of a month, by agent. Agents without any are left out.
 
-        A count that cannot be read is reported and left out.
+        A count that cannot be read is reported, and its number is None.
         """
         pk = keys.late_facts_pk(period)
         rows = retry.call(lambda: list(self._models.late_facts.query(pk, consistent_read=True)))
-        found = encoding.readable(
-            rows, lambda row: (row.sk.removeprefix(keys.agent_pk("")), _late_facts(row))
-        )
-        return {agent: late for agent, late in found if late is not None}
+        found = {row.sk.removeprefix(keys.agent_pk("")): _late_facts(row) for row in rows}
+        return {agent: late for agent, late in found.items() if late is not None}
 
     def clear_late_facts(self, agent: str, period: str, seen: LateFacts) -> None:
         """Record that a run has counted the late facts that it saw before it read the facts.
 
-        If more have come since, nothing is written: the card needs another run.
+        If more have come since, nothing is written: the card needs another run. A count that could
+        not be read stays as it is.
         """
+        if seen.number is None:
+            return
         model = self._models.late_facts
+        # An item that an older version of the product wrote has no sequence.
+        same = model.seq == seen.seq if seen.seq else model.seq.does_not_exist()
         row = model(keys.late_facts_pk(period), keys.agent_pk(agent))
         actions: list[Action] = [model.late.set(0), model.since.remove()]
         with contextlib.suppress(retry.ConditionFailed):
             retry.call(
-                lambda: row.update(actions=actions, condition=model.late == seen.number), ("late",)
+                lambda: row.update(actions=actions, condition=same & (model.late == seen.number)),
+                ("late",),
             )
 
     # ---------------------------------------------------------------- cards
@@ -278,8 +283,17 @@ class ScoreStore:
 
 
 def _late_facts(row: Any) -> LateFacts | None:
-    late = msgspec.convert(row.late or 0, int)
-    return LateFacts(late, datetime.fromisoformat(row.since)) if late else None
+    try:
+        return encoding.decoded(row, _late_facts_of)
+    except Unreadable:
+        return LateFacts(None, None)
+
+
+def _late_facts_of(row: Any) -> LateFacts | None:
+    late, seq = row.late, 0 if row.seq is None else row.seq
+    if not all(isinstance(one, int) and 0 <= one <= MOST_LATE for one in (late, seq)):
+        raise ValueError("a count of late facts is no number that can be one")
+    return LateFacts(late, datetime.fromisoformat(row.since), seq) if late else None
 
 
 def _card_of(row: Any) -> Card:

@@ -25,7 +25,7 @@ from redress.tickets.store import items, transaction
 from redress.tickets.store.mail_records import MailRecord, mail_records_in
 from redress.tickets.store.submission_store import NumberTaken
 from redress.tickets.store.timers import TimerStore, timer_writes
-from redress.tickets.store.transaction import AlsoWritten, Cause, Raced, Write
+from redress.tickets.store.transaction import AlsoWritten, Cause, Dated, Raced, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class TicketFile:
 
 class TicketStore:
     def __init__(self, models: Models, also_written: Sequence[AlsoWritten]) -> None:
-        """The functions `also_written` return what other subjects write with each change."""
+        """The functions `also_written` return what other subjects write in each transaction."""
         self._models, self._also = models, also_written
 
     def get(self, number: str) -> Ticket:
@@ -150,7 +150,7 @@ class TicketStore:
         change: Change,
         now: datetime,
         cause: Cause | None = None,
-        also: Sequence[tuple[Change, datetime]] = (),
+        also: Sequence[Dated] = (),
     ) -> None:
         """Write a new ticket, together with what other subjects write when it opens.
 
@@ -172,7 +172,7 @@ class TicketStore:
         change: Change,
         now: datetime,
         cause: Cause | None = None,
-        also: Sequence[tuple[Change, datetime]] = (),
+        also: Sequence[Dated] = (),
     ) -> None:
         """Write one change of a ticket, together with what other subjects write with it.
 
@@ -223,16 +223,15 @@ class TicketStore:
         change: Change,
         now: datetime,
         cause: Cause | None,
-        also: Sequence[tuple[Change, datetime]],
+        also: Sequence[Dated],
     ) -> None:
-        writes = [*own, *self._of_others(change, now, cause)]
+        writes = list(own)
         for other, at in also:
-            writes += [*self._changed(other, at), *self._of_others(other, at, None)]
+            writes += self._changed(other, at)
+        changes = [(change, now), *also]
+        for written in self._also:
+            writes += written(self._models, changes, cause)
         transaction.write(self._models, writes)
-
-    def _of_others(self, change: Change, now: datetime, cause: Cause | None) -> list[Write]:
-        """Return what other subjects write with a change."""
-        return [w for also in self._also for w in also(self._models, change, now, cause)]
 
 
 def _bytes(row: Any) -> int:

@@ -16,12 +16,16 @@ from pynamodb.transactions import TransactWrite
 from redress.base import observe
 from redress.base.errors import NotFound, RedressError
 from redress.db import encoding, keys, retry
-from redress.db.rows import Models
+from redress.db.rows import Models, is_within
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Phase, Ticket
 from redress.tickets.store import items
 from redress.tickets.store.transaction import Write
+
+LONGEST_TOKEN = 2048
+"""The most characters in a task token (Step Functions, SendTaskFailure). The least is 1. A call
+with any other token fails as a wrong request, not as a wait that is over."""
 
 MOST = 10**12
 """No generation, sequence or version of a ticket gets so large. A larger one is damage."""
@@ -169,7 +173,7 @@ class TimerStore:
             if isinstance(row.gen, int) and gen <= row.gen < MOST:
                 gen = row.gen + 1
             # If somebody else rebuilds it meanwhile, it gets this generation or a later one.
-            unchanged = model.pk.exists() & ~_is_within(model.gen, gen)
+            unchanged = model.pk.exists() & ~is_within(model.gen, gen, MOST)
         item = items.timer_item(ticket, wake, now, gen)
         token = retry.request_token()
 
@@ -215,7 +219,7 @@ class TimerStore:
                         *_wake_actions(self._models, number, now),
                     ],
                     condition=(model.gen == gen)
-                    & _is_within(model.seq, 1)
+                    & is_within(model.seq, 1, MOST)
                     & (model.phase != Phase.CLOSED.value),
                 ),
                 ("gen",),
@@ -282,7 +286,7 @@ def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     row = timer(keys.ticket_pk(after.number), keys.TIMER)
     actions = _follow_actions(models, after, (before.phase, old), new, now)
     # The actions add to `seq`. They also keep `gen`, so a TIMER without it would stay damaged.
-    whole = _is_within(timer.gen, 1) & _is_within(timer.seq, 1)
+    whole = is_within(timer.gen, 1, MOST) & is_within(timer.seq, 1, MOST)
     return [Write(row, actions, whole, TimerLost(after.number))]
 
 
@@ -319,11 +323,6 @@ def _wake_actions(models: Models, number: str, now: datetime) -> list[UpdateActi
     ]
 
 
-def _is_within(attribute: Any, least: int) -> Any:
-    """The condition that an attribute is a number from `least` to MOST."""
-    return attribute.is_type() & attribute.between(least, MOST)
-
-
 def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:
     return list(index.query(*arguments, **options))
 
@@ -351,6 +350,8 @@ def _timer_of(row: Any) -> Timer:
     numbers = [row.gen, row.seq, *([armed.seq] if armed else []), row.gen_version or 1]
     if not all(isinstance(one, int) and 0 < one <= MOST for one in numbers):
         raise ValueError("a generation, sequence or version is no number that can be one")
+    if armed and not 0 < len(armed.token) <= LONGEST_TOKEN:
+        raise ValueError("a task token is empty or too long")
     found = {
         "number": keys.number_of(row.pk),
         "gen": row.gen,

@@ -2,7 +2,7 @@
 
 `TicketStore` provides the writes of the ticket's own items. Other packages add writes through the
 list `redress.wiring.transaction.ALSO_WRITTEN`: each entry is a function that returns the writes of
-one package for a change. DynamoDB stores all writes of a change or none.
+one package. DynamoDB stores all writes of a transaction or none.
 """
 
 from __future__ import annotations
@@ -53,9 +53,14 @@ class Cause:
     """
 
 
-type AlsoWritten = Callable[[Models, Change, datetime, Cause | None], list[Write]]
-"""A function that returns the writes of one package for a change. Its arguments are the row models,
-the change, the change's time and its cause."""
+type Dated = tuple[Change, datetime]
+"""A change and its time."""
+
+type AlsoWritten = Callable[[Models, Sequence[Dated], Cause | None], list[Write]]
+"""A function that returns the writes of one package for a transaction. Its arguments are the row
+models, the changes of the transaction, and the cause of the first of them. The changes are of
+different tickets. If two of them concern one item, the function returns one write of it, because
+DynamoDB refuses a transaction with two (API reference, TransactWriteItems)."""
 
 _PRECEDENCE = (DoneAlready, Raced)
 """If several conditions of a transaction failed, `write` raises the error that is earliest in this

@@ -17,8 +17,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
+from redress.base import observe
 from redress.base.errors import NotFound, RedressError, Unreadable
-from redress.db import encoding, keys
+from redress.db import encoding, keys, retry
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
@@ -121,7 +122,8 @@ class Finding(StrEnum):
     MAIL_EXPLAINED = "mail_explained"
     """A mail has no record because it was outdated before it could be sent."""
     BROKEN = "broken"
-    """The snapshot or plan of a ticket is missing or unreadable. A person must repair it."""
+    """The snapshot or plan of a ticket is missing or unreadable, or a service refused a value of
+    its TIMER. A person must repair it."""
 
 
 RENEWED = {Finding.NEAR_A_YEAR, Finding.LONG_HISTORY, Finding.OLDER_DEFINITION}
@@ -432,7 +434,14 @@ class ReconcileCase:
         if finding is Finding.AWAKE:
             run.note(finding, number)
         elif run.allows(finding):
-            self._repair(run, finding, ticket, timer)
+            try:
+                self._repair(run, finding, ticket, timer)
+            except Exception as error:
+                if not retry.is_wrong_request(error):
+                    raise
+                # A service refuses a value of the TIMER, so it is reported like a damaged item.
+                observe.unreadable(keys.ticket_pk(number), keys.TIMER, error)
+                run.note(Finding.BROKEN, number)
 
     def _rebuild(self, run: _Run, ticket: Ticket, plan: Plan) -> None:
         """Rebuild a TIMER that is missing or damaged. The stream starts the new generation.

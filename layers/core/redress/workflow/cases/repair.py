@@ -13,7 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from redress.base import observe
 from redress.base.errors import NotFound, Unreadable
+from redress.db import keys, retry
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.ticket import Phase
@@ -67,7 +69,9 @@ class RepairCase:
     def sweep(self, patience: timedelta = PATIENCE) -> dict[str, int]:
         """Repair every ticket that has been awake for longer than `patience`.
 
-        Returns how often each result of `_repair` occurred, and the number of drained queues.
+        Returns how often each result of `_repair` occurred, and the number of drained queues. If a
+        service refuses a request because of a value in a TIMER, this TIMER is reported like an item
+        that cannot be read, and the ticket counts as `refused`.
 
         Also drains the queue of every team. Otherwise a ticket could stay queued if it was not yet
         in the index when an agent became available.
@@ -76,7 +80,13 @@ class RepairCase:
         # Before the time, because only an answer of the table says whether the clock is right.
         teams = sorted({member.team for member in self._staff.members()})
         for number in self._timers.awake_since_before(self._now() - patience):
-            done[self._repair(number)] += 1
+            try:
+                done[self._repair(number)] += 1
+            except Exception as error:
+                if not retry.is_wrong_request(error):
+                    raise
+                observe.unreadable(keys.ticket_pk(number), keys.TIMER, error)
+                done["refused"] += 1
         waiting = [team for team in teams if self._lists.queued(team, 1)]
         self._drain(waiting)
         done["drained"] = len(waiting)
