@@ -264,7 +264,9 @@ class Shop:
             Links(lambda: [b"a key for benchmarks only"]),
             self._now,
         )
-        self._desk = StaffCases(self._tickets, self._lists, changes, known, self._now)
+        self._desk = StaffCases(
+            self._tickets, self._lists, changes, known, self._now, lambda address, plan: False
+        )
         self._timer_case = TimerCase(self._timers, changes, self._now)
         self._scoring = ScoringJobs(ScoreStore(models), self._staff, known, self._now)
         self._member = Member(

@@ -21,7 +21,7 @@ from web_request import (
     posted,
 )
 
-from redress.base import catalogue, observe
+from redress.base import catalogue, observe, texts
 from redress.base.errors import Fault
 from redress.base.phrases import moment
 from redress.edge.http import (
@@ -32,6 +32,10 @@ from redress.edge.http import (
 from redress.edge.problems import problem_for
 
 HERE = Path(__file__).parent
+
+
+TEXT_FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
+"""The name of the field in which the customer writes, for each action that has one."""
 
 
 PAGE_SECURITY = SECURITY | {
@@ -103,8 +107,8 @@ def guarded(request: WebRequest, render: Callable[[], Answer], token: str = "") 
 
     If a POST fails with 500 or 503, the error page carries the posted fields and a button that
     sends them again. Going back in the browser could show an empty form with a new nonce instead.
-    `token` is the token of a status page: if the action is no longer possible (409), the error page
-    links to that status page.
+    If the action is no longer possible (409), the error page shows the words that were not sent.
+    `token` is the token of a status page, to which that error page links.
     """
     headers: Mapping[str, str] = {}
     try:
@@ -131,9 +135,17 @@ def guarded(request: WebRequest, render: Callable[[], Answer], token: str = "") 
         "base": base,
         "code": known,
         "again": posted(request) if failed else None,
+        "unsent": _words_of(request) if known == 409 else [],
         "back": f"{base}/t/{token}" if base and token and known == 409 else "",
     }
     return rendered(known, "problem.html", language_of(request), headers, values)
+
+
+def _words_of(request: WebRequest) -> list[str]:
+    """Return what the customer wrote in the text field of a status or survey page."""
+    fields = posted(request)
+    typed = [fields.get(name, "") for name in TEXT_FIELDS.values()]
+    return [text for text in typed if not texts.is_empty(text)]
 
 
 def see_other(url: str) -> Answer:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
-from rendering import ShownFault, by_field_of, guarded, page, see_other, shown
+from rendering import TEXT_FIELDS, ShownFault, by_field_of, guarded, page, see_other, shown
 from surveys import answers_of, is_rated_low
 from web_request import Blank, WebRequest, asked_language, posted
 
@@ -123,7 +123,6 @@ def status(request: WebRequest) -> Answer:
 
 
 _BUTTONS = ("write", "confirm", "dispute", "withdraw", "survey")
-_FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
 
 
 def act(request: WebRequest) -> Answer:
@@ -136,7 +135,7 @@ def act(request: WebRequest) -> Answer:
         if action not in _BUTTONS:
             raise NotFound("there is no such button")
         fields = posted(request)
-        text = fields.get(_FIELDS.get(action, ""), "")
+        text = fields.get(TEXT_FIELDS.get(action, ""), "")
         try:
             match action:
                 case "write":
@@ -168,8 +167,8 @@ def _again(
     faults = shown(language, error.faults, "survey")
     if action == "survey":
         return status_page(request, 422, view, faults, by_field_of(faults), fields)
-    place = "sure" if any(fault.field == "sure" for fault in faults) else _FIELDS[action]
+    place = "sure" if any(fault.field == "sure" for fault in faults) else TEXT_FIELDS[action]
     label = catalogue.text(language, f"act.{action}")
     named = [ShownFault(place, label, fault.text) for fault in faults]
-    typed = {action: fields.get(_FIELDS[action], "")}
+    typed = {action: fields.get(TEXT_FIELDS[action], "")}
     return status_page(request, 422, view, named, by_field_of(named), typed)

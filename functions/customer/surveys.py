@@ -22,7 +22,7 @@ from redress.wiring import customer as wiring
 
 if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
     from redress.mail.outgoing.cases.unsubscribing import Surveys
-    from redress.tickets.cases.customer import StatusView
+    from redress.tickets.cases.customer import CustomerCases, StatusView
 
 
 RESOLVED, SURVEYED = EventType.RESOLVED.value, EventType.SURVEYED.value
@@ -67,6 +67,7 @@ def answer_survey(request: WebRequest) -> Answer:
 
     If an answer is invalid, show the questionnaire again with the errors. After a low score the
     page offers to say that the problem is not solved. The customer sends that as the field `text`.
+    If the ticket was closed meanwhile, this is refused (409), and the error page shows the words.
     """
     token = request.token
 
@@ -75,23 +76,34 @@ def answer_survey(request: WebRequest) -> Answer:
         cases.survey_number_of(token)  # the link is checked before the form is read
         fields = posted(request)
         disputed = "text" in fields
+        view: StatusView | None
         try:
             if disputed:
                 view = cases.dispute(token, fields["text"])
             else:
-                view = cases.survey(token, answers_of(fields))
+                view = _surveyed(cases, token, fields)
         except InvalidInput as error:
             view = cases.survey_status(token)
             language = asked_language(request) or view.language
             faults = shown(language, error.faults, "survey")
             return _survey_page(request, 422, view, faults, fields)
-        except NotAllowedNow:
-            # The survey was answered before, by a double click or on another device. The customer
-            # made no mistake, so the page shows no error.
-            return _survey_page(request, 200, cases.survey_status(token))
-        return _survey_page(request, 200, view, thanks=not disputed, disputed=disputed)
+        thanks = not disputed and view is not None
+        view = view or cases.survey_status(token)
+        return _survey_page(request, 200, view, thanks=thanks, disputed=disputed)
 
     return guarded(request, render)
+
+
+def _surveyed(cases: CustomerCases, token: str, fields: Mapping[str, str]) -> StatusView | None:
+    """Save the answers; return None if the survey was answered before.
+
+    That happens by a double click or on another device. The customer made no mistake, so the page
+    shows no error.
+    """
+    try:
+        return cases.survey(token, answers_of(fields))
+    except NotAllowedNow:
+        return None
 
 
 def _survey_page(

@@ -897,6 +897,35 @@ def test_survey_page_offers_the_dispute_after_a_low_survey(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_dispute_on_a_ticket_that_was_closed_meanwhile_is_refused_and_its_words_stay_on_the_page(
+    site: Site, stores: Stores, clock: Clock, language: str
+) -> None:
+    number, token = submit(site, language=language)
+    resolved(stores, clock, number)
+    press(site, token, "confirm")
+    questions = customer_wiring.customer_cases().survey_token(stores.tickets.get(number))
+    press(site, token, "dispute", text="It leaks")
+    resolved(stores, clock, number)
+    page = site("survey-answer", {"overall": "2", "language": language}, token=questions)
+    assert catalogue.text(language, "act.low") in page["body"]
+    press(site, token, "withdraw", sure="yes")
+
+    words = {"text": "It <still> leaks", "language": language}
+    for told in (
+        site("survey-answer", words, token=questions),
+        press(site, token, "dispute", **words),
+    ):
+        assert told["statusCode"] == 409
+        assert catalogue.text(language, "problem.409.title") in told["body"]
+        assert catalogue.text(language, "problem.not_sent") in told["body"]
+        assert "It &lt;still&gt; leaks" in told["body"]
+        assert catalogue.text(language, "survey.none") not in told["body"]
+    assert [e.data["text"] for e in stores.tickets.history(number) if e.type == "disputed"] == [
+        "It leaks"
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_status_page_shows_every_state_in_every_language(
     site: Site, stores: Stores, clock: Clock, language: str
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from redress.db import keys
+from redress.mail.outgoing.cases.clearing import ReturnedAddresses
 from redress.mail.outgoing.cases.feedback import OF_SES
 from redress.mail.outgoing.cases.posting import LEASE
 from redress.mail.outgoing.messages import HeldDigest, MailJob, encode, tags_of, tags_of_digest
@@ -19,6 +20,7 @@ from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.mail_records import Claim
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import stores as wired_stores
+from tests.functions.conftest import MEMBERS
 from tests.functions.test_mailer import Mailer, Post, _let_in, mailer, metrics_of, post
 from tests.wired import TABLE, set_environment
 from tests.world import Opener, Stores, aws
@@ -110,6 +112,36 @@ def test_a_late_bounce_does_not_end_mail_to_an_address_that_wrote_after_the_retu
     assert mailer(bounce(number)) == []
     assert [one["why"] for one in noted(stores, number)] == ["returned"]
     assert (wired_stores.addresses().returned("li.na@example.com") is not None) == marked
+
+
+@pytest.mark.parametrize("on_another_ticket", [False, True])
+@pytest.mark.parametrize(("minutes", "marked"), [(-1, False), (1, True)])
+def test_a_late_bounce_does_not_undo_that_staff_cleared_the_address_since(
+    mailer: Mailer,
+    open_ticket: Opener,
+    stores: Stores,
+    staff: Any,
+    minutes: int,
+    marked: bool,
+    on_another_ticket: bool,
+) -> None:
+    """`minutes` is when the second mail was sent, after the address was cleared."""
+    number, other = open_ticket().number, open_ticket().number
+    mailer.clock.moment = SENT + timedelta(minutes=5)
+    assert mailer(bounce(number)) == []
+    addresses = wired_stores.addresses()
+    mailer.clock.advance(hours=2)
+    cleared = mailer.clock.now()
+    ReturnedAddresses(stores.changes, addresses).clear(
+        MEMBERS["wei"], number, lambda: ("li.na@example.com", "She called.")
+    )
+    assert not addresses.has_written("li.na@example.com")
+
+    mailer.clock.advance(hours=1)
+    late = json.loads(bounce(other if on_another_ticket else number, feedbackId="f-2"))
+    late["mail"]["timestamp"] = (cleared + timedelta(minutes=minutes)).isoformat()
+    assert mailer(json.dumps(late)) == []
+    assert (addresses.returned("li.na@example.com") is not None) == marked
 
 
 def test_a_message_on_the_page_does_not_show_that_the_address_works(

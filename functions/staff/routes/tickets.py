@@ -9,7 +9,8 @@ repeated call changes nothing and gets 409.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from datetime import datetime
+from functools import cache, partial, wraps
 from typing import Any
 
 from route import (
@@ -23,7 +24,7 @@ from route import (
 )
 from ticket_view import ticket_file_view, ticket_view
 
-from redress.base.people import Role
+from redress.base.people import Actor, Role
 from redress.edge.bodies import (
     Body,
     Field,
@@ -38,8 +39,9 @@ from redress.edge.bodies import (
     Whole,
 )
 from redress.edge.http import Answer, answer
-from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS
+from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS, Plan
 from redress.tickets.cases.staff import StaffStep
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.steps.by_staff import CORRECTABLE, Classification
 from redress.tickets.rules.steps.table import (
@@ -77,14 +79,20 @@ def _changed(request: Request, ticket: Ticket) -> Answer:
 def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answer]:
     """The route that makes the step that `step_of` returns for a body.
 
-    `step_of` may raise InvalidInput for faults that it can find without the ticket.
+    `step_of` may raise InvalidInput for faults that it can find without the ticket. It is called
+    when the step is decided, so that its faults are reported with that of a wrong version.
     """
 
     @wraps(step_of)
     def run(request: Request) -> Answer:
         def content() -> tuple[int, StaffStep]:
             given: Given = request.content().body
-            return given["version"], step_of(given)
+            step = cache(lambda: step_of(given))
+
+            def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change | None:
+                return step()(ticket, plan, by=by, at=at)
+
+            return given["version"], decide
 
         number = request.path["number"]
         return _changed(request, wiring.staff_cases().act(request.member, number, content))

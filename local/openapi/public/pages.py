@@ -126,7 +126,7 @@ ROUTES = (
         media=HTML,
         body=SubmittedSurvey,
         body_required=False,
-        refusals=(400, 404, 410, 413, 422, 503),
+        refusals=(400, 404, 409, 410, 413, 422, 503),
         keeps_post=True,
     ),
     PublicRoute(

@@ -177,6 +177,17 @@ def test_a_mail_is_accepted_only_with_a_sender_to_whom_mail_can_be_sent(
         assert (after.version, after.participants) == (before.version, ())
 
 
+def test_a_sender_who_cannot_be_let_in_is_refused_before_the_state(
+    api: Api, noted: Callable[..., Ticket], stores: Stores
+) -> None:
+    ticket = noted(sender="Bo")
+    stores.changes.change(
+        ticket.number, lambda ticket, plan, at: by_customer.withdraw(ticket, plan, "", at)
+    )
+    refused = _accept(api, stores.tickets.get(ticket.number), event=ticket.version)
+    assert (refused.status, refused.codes) == (422, {"": "email_expected"})
+
+
 def test_nothing_is_accepted_on_a_closed_ticket(
     api: Api, noted: Callable[..., Ticket], stores: Stores
 ) -> None:
@@ -444,6 +455,17 @@ def test_address_that_comes_to_us_is_refused_as_a_participant(
     found = api("participants", "mei", number=ticket.number, body=body)
     assert (found.status, found.codes) == (422, {"/participants/1": "is_ours"})
     assert stores.tickets.get(ticket.number) == ticket
+
+
+def test_mail_in_the_name_of_an_address_of_ours_lets_no_participant_in(
+    api: Api, noted: Callable[..., Ticket], stores: Stores
+) -> None:
+    """Anybody can write such an address into From."""
+    for address in ("complaints@example.com", "service+x@example.com"):
+        before = noted(sender=address)
+        refused = _accept(api, before)
+        assert (refused.status, refused.codes) == (422, {"": "is_ours"})
+        assert stores.tickets.get(before.number) == before
 
 
 def test_person_at_our_sending_domain_may_take_part(api: Api, open_ticket: Opener) -> None:

@@ -147,6 +147,21 @@ def test_content_is_refused_before_an_old_version(call: Callable[..., Reply], na
     assert (right.status, right.body["type"]) == (409, "urn:redress:problem:version-conflict")
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "codes"),
+    [
+        ("participants", {"participants": ["x"]}, {"/participants/0": "email_expected"}),
+        ("assignment", {"agent": "nobody", "reason": "r"}, {"/agent": "unknown_agent"}),
+        ("plan-move", {"plan_version": 7, "reason": "r"}, {"/plan_version": "unknown_plan"}),
+    ],
+)
+def test_version_that_does_not_exist_is_reported_with_the_other_faults_of_the_content(
+    call: Callable[..., Reply], name: str, wrong: dict[str, Any], codes: dict[str, str]
+) -> None:
+    found = call(name, "lin", body=wrong | {"version": 999})
+    assert (found.status, found.codes) == (422, {"/version": "unknown_version"} | codes)
+
+
 @pytest.fixture
 def closed(call: Callable[..., Reply], stores: Stores) -> Ticket:
     """Closes the ticket: it is resolved, and nobody answers the calls."""

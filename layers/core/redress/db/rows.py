@@ -262,7 +262,7 @@ class CopiesRow(Row):
 
 class AddressRow(Row):
     """ADDRESS#{digest} / ADDRESS: when mail to the address was returned, and with which status;
-    or when mail came from the address.
+    or when mail came from the address; or when staff allowed mail to it again.
 
     ADDRESS#{digest} / SURVEYS uses only `refused_at`: when its reader refused further surveys.
     """
@@ -273,6 +273,7 @@ class AddressRow(Row):
     returned_at = UnicodeAttribute(null=True)
     status = UnicodeAttribute(null=True)
     wrote_at = UnicodeAttribute(null=True)
+    cleared_at = UnicodeAttribute(null=True)
     refused_at = UnicodeAttribute(null=True)
 
 

@@ -69,6 +69,7 @@ def staff_cases() -> StaffCases:
         stores.changes(),
         stores.plans(),
         clients.now,
+        is_ours,
     )
 
 

@@ -31,13 +31,14 @@ class AddressMark:
 class AddressChange:
     """A change to the mark of an address. `mark` is the new mark, or None to remove the mark.
 
-    `wrote_at` is the time of a mail from the address. It is None if the change follows from a mail
-    to the address.
+    `wrote_at` is the time of a mail from the address, `cleared_at` the time at which staff allowed
+    mail to it again. Each is None if the change has another cause.
     """
 
     address: str
     mark: AddressMark | None
     wrote_at: datetime | None = None
+    cleared_at: datetime | None = None
 
 
 class AddressStore:
@@ -56,12 +57,17 @@ class AddressStore:
 
         A mail that came before Redress recorded this does not count.
         """
-        return self.wrote_at(address) is not None
-
-    def wrote_at(self, address: str) -> datetime | None:
-        """When the first mail came from the address since it last returned mail, or None."""
         row = self._row(address, keys.ADDRESS)
-        return encoding.decoded(row, _wrote_at) if row is not None else None
+        return row is not None and row.wrote_at is not None
+
+    def works_since(self, address: str) -> datetime | None:
+        """Since when the address is known to work: a mail came from it, or staff cleared it.
+
+        Returns None if nothing shows that it works, or if it returned mail afterwards. Otherwise
+        the time is that of the first mail. Until a mail comes, it is that of the clearance.
+        """
+        row = self._row(address, keys.ADDRESS)
+        return encoding.decoded(row, _works_since) if row is not None else None
 
     def is_known_to_write(self, address: str) -> bool:
         """Whether a mail has come from the address, and the address has no mark since."""
@@ -102,8 +108,9 @@ def _mark_of(row: Any) -> AddressMark | None:
     return AddressMark(datetime.fromisoformat(row.returned_at), row.status or "")
 
 
-def _wrote_at(row: Any) -> datetime | None:
-    return datetime.fromisoformat(row.wrote_at) if row.wrote_at else None
+def _works_since(row: Any) -> datetime | None:
+    shown = row.wrote_at or row.cleared_at
+    return datetime.fromisoformat(shown) if shown else None
 
 
 def address_row(models: Models, change: AddressChange) -> Any:
@@ -119,4 +126,5 @@ def address_row(models: Models, change: AddressChange) -> Any:
         returned_at=mark.at.isoformat() if mark else None,
         status=mark.status or None if mark else None,
         wrote_at=change.wrote_at.isoformat() if change.wrote_at else None,
+        cleared_at=change.cleared_at.isoformat() if change.cleared_at else None,
     )

@@ -109,9 +109,10 @@ class StaffCases:
         changes: TicketChanges,
         plans: Plans,
         now: Callable[[], datetime],
+        is_ours: Callable[[str, Plan], bool],
     ) -> None:
         self._tickets, self._lists, self._changes = tickets, lists, changes
-        self._plans, self._now = plans, now
+        self._plans, self._now, self._is_ours = plans, now, is_ours
 
     def work(self, member: Member, limit: int, cursor: str | None) -> WorkPage:
         """One page of the member's work list, next due first.
@@ -169,7 +170,8 @@ class StaffCases:
 
         1. The ticket exists and the member may see it, and `there`: NotFound.
         2. The member may act on the ticket: Forbidden.
-        3. The content is valid, also for this ticket: the errors of `content`, and InvalidInput.
+        3. The content is valid, also for this ticket: the errors of `content`, and InvalidInput
+           with the faults that the step finds. A version that does not exist is one of them.
         4. No person changed the ticket after the version that the member read: VersionConflict.
         5. The step is possible in the ticket's present state: the other errors of the step.
         """
@@ -188,6 +190,8 @@ class StaffCases:
             except (NotAllowedNow, AlreadyDone, Unchanged):
                 draft.require_current(ticket, version)
                 raise
+            except InvalidInput as invalid:
+                raise InvalidInput(draft.version_faults(ticket, version) + invalid.faults) from None
             draft.require_current(ticket, version)
             return change
 
@@ -232,7 +236,7 @@ class StaffCases:
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             noted = _noted(history, event_number)
             assert noted is not None, "`there` has found it"
-            return by_staff.accept_mail(ticket, plan, by, noted, history, at)
+            return by_staff.accept_mail(ticket, plan, by, noted, history, at, self._is_ours)
 
         return self.act(member, number, lambda: (content(), decide), there)
 

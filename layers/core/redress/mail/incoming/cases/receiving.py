@@ -62,7 +62,7 @@ from redress.mail.incoming.store import (
     on,
 )
 from redress.mail.outgoing.rules.table import audience_of
-from redress.mail.outgoing.rules.writing import wrote_since
+from redress.mail.outgoing.rules.writing import works_after
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
@@ -712,7 +712,7 @@ class ReceivingCase:
         """Return marks for the addresses to which delivery failed permanently, as a notice says.
 
         Only addresses to which the returned mail `about` was sent are marked. Otherwise a false
-        notice could mark any address. An address from which a mail came since is not marked.
+        notice could mark any address. An address that works since is not marked (`works_after`).
         """
         if about is None or mail.disowned or mail.relayed:
             return ()
@@ -723,8 +723,8 @@ class ReceivingCase:
         return tuple(
             AddressChange(address, AddressMark(now, status))
             for address, status in failed.items()
-            if not wrote_since(
-                about.at, address, self._addresses.wrote_at(address), ticket, history
+            if not works_after(
+                about.at, address, self._addresses.works_since(address), ticket, history
             )
         )
 

@@ -54,4 +54,4 @@ class ReturnedAddresses:
 
 def _cause(change: Change, at: datetime) -> AddressesChanged:
     address = change.events[0].data["cleared"]
-    return AddressesChanged((AddressChange(address, None),))
+    return AddressesChanged((AddressChange(address, None, cleared_at=at),))

@@ -27,7 +27,7 @@ from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.store import IncomingRecord, MailState, MailTaken
 from redress.mail.outgoing.messages import HeldDigest, MailJob, NotAJob, tagged
 from redress.mail.outgoing.rules.table import PARTICIPANTS
-from redress.mail.outgoing.rules.writing import wrote_since
+from redress.mail.outgoing.rules.writing import works_after
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
 from redress.plans.rules.plan import Plan
 from redress.tickets.cases.changes import TicketChanges
@@ -220,10 +220,10 @@ class FeedbackCase:
         marks = (
             AddressChange(address, AddressMark(at, status))
             for address, status in failed.items()
-            if not wrote_since(
+            if not works_after(
                 feedback.sent_at,
                 address,
-                self._addresses.wrote_at(address),
+                self._addresses.works_since(address),
                 change.after,
                 history,
             )

@@ -1,4 +1,4 @@
-"""Whether somebody wrote to us after a mail to them was sent."""
+"""Whether an address is known to work after a mail to it was sent."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from redress.tickets.rules.ticket import Event, EventType, Ticket
 _WRITTEN = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
 
 
-def wrote_since(
+def works_after(
     sent_at: datetime,
     address: str,
-    wrote_at: datetime | None,
+    works_since: datetime | None,
     ticket: Ticket,
     history: Iterable[Event],
 ) -> bool:
-    """Whether a mail is known to have come from an address after `sent_at`.
+    """Whether a mail came from an address after `sent_at`, or staff cleared the address.
 
     The address then works, so a late report about the mail that was sent must not end mail to it.
-    `address` is in canonical form. `wrote_at` is when the first mail came from it; later ones are
-    only in the history of their tickets. `ticket` is the one that the sent mail is about, with its
-    history. A mail that staff accepted does not count, because its event has the time of the
-    acceptance.
+    `address` is in canonical form. `works_since` is when staff cleared it or the first mail came
+    from it; later mails are only in the history of their tickets. `ticket` is the one that the sent
+    mail is about, with its history. A mail that staff accepted does not count, because its event
+    has the time of the acceptance.
     """
-    if wrote_at is not None and wrote_at > sent_at:
+    if works_since is not None and works_since > sent_at:
         return True
     customer = canonical(ticket.contact.email or "")
     return any(

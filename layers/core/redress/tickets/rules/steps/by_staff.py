@@ -307,30 +307,42 @@ def is_acceptable(event: Event) -> bool:
 
 
 def accept_mail(
-    ticket: Ticket, plan: Plan, by: Actor, noted: Event, history: Iterable[Event], at: datetime
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    noted: Event,
+    history: Iterable[Event],
+    at: datetime,
+    is_ours: Callable[[str, Plan], bool],
 ) -> Change:
     """Make the words of a stranger's mail the customer's message, and its sender a participant.
 
     `noted` is the event that logs the mail (`is_acceptable`). The customer counts as having written
-    at `at`, because nobody on the customer's side was entitled to write earlier. Raises AlreadyDone
-    if the mail was accepted before. Raises InvalidInput if there is no room for one more
-    participant, or if no mail can be sent to the address in From: nothing else in a mail can be
-    proven to be its sender's.
+    at `at`, because nobody on the customer's side was entitled to write earlier. Raises
+    InvalidInput if there is no room for one more participant, if the address in From is ours
+    (`set_participants`), or if no mail can be sent to it: nothing else in a mail can be proven to
+    be its sender's. Raises AlreadyDone if the mail was accepted before.
     """
-    require_possible(Step.WRITE, ticket)
-    if any((one.data.get("accepted") or {}).get("event") == noted.number for one in history):
-        raise AlreadyDone("this mail was accepted before")
     address = noted.data["from"]
     if not is_address(address):
         code, _ = fault_of(address)
         detail = "the mail has no sender to whom mail can be sent; add a participant instead"
         raise InvalidInput([Fault("", code, detail)])
-    draft = Draft(ticket, plan, by, at)
     known = (*ticket.participants, *([ticket.contact.email] if ticket.contact.email else []))
-    if canonical(address) not in map(canonical, known):
-        if len(ticket.participants) >= MOST_PARTICIPANTS:
-            detail = f"at most {MOST_PARTICIPANTS}; remove one first"
-            raise InvalidInput([Fault("", "too_many", detail)])
+    is_new = canonical(address) not in map(canonical, known)
+    faults = []
+    if is_ours(address, plan):
+        faults.append(Fault("", "is_ours", "mail to the sender's address comes to this system"))
+    if is_new and len(ticket.participants) >= MOST_PARTICIPANTS:
+        detail = f"at most {MOST_PARTICIPANTS}; remove one first"
+        faults.append(Fault("", "too_many", detail))
+    if faults:
+        raise InvalidInput(faults)
+    require_possible(Step.WRITE, ticket)
+    if any((one.data.get("accepted") or {}).get("event") == noted.number for one in history):
+        raise AlreadyDone("this mail was accepted before")
+    draft = Draft(ticket, plan, by, at)
+    if is_new:
         wanted = [*ticket.participants, address]
         data = {"participants": wanted, "from": list(ticket.participants)}
         draft.add(EventType.PARTICIPANTS_SET, data)

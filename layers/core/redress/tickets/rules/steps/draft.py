@@ -67,10 +67,17 @@ def require_current(ticket: Ticket, version: int) -> None:
     VersionConflict with the current version, and InvalidInput for a version that does not exist
     yet.
     """
-    if version > ticket.version:
-        raise InvalidInput([Fault("/version", "unknown_version", "there is no such version yet")])
+    if faults := version_faults(ticket, version):
+        raise InvalidInput(faults)
     if version < ticket.last_person_version:
         raise VersionConflict(ticket.version)
+
+
+def version_faults(ticket: Ticket, version: int) -> list[Fault]:
+    """Return the fault of a version that the ticket has not reached yet, or []."""
+    if version <= ticket.version:
+        return []
+    return [Fault("/version", "unknown_version", "there is no such version yet")]
 
 
 def checked_text(value: str, pointer: str, *, required: bool = True) -> str:
