@@ -777,7 +777,7 @@ def test_scoring_run_that_ended_badly_is_started_again_for_its_month_and_told(
     ends: Ends, told: Told, status: str
 ) -> None:
     again = ends(status=status)["again"]
-    assert _started() == {again: {"period": "2026-10"}}
+    assert _started() == {again: {"period": "2026-10", "wait": 900}}
     [(subject, text)] = told.messages
     assert subject == f"Redress: scoring 2026-10 {status}"
     assert again in text
@@ -791,9 +791,12 @@ def test_event_of_a_scoring_run_that_is_delivered_twice_starts_one_run(ends: End
 
 def test_scoring_run_is_started_again_twice_at_most(ends: Ends, told: Told) -> None:
     second = ends("2026-10-8c1f0a55d2e94b7a", input='{"period": "2026-10"}')["again"]
-    third = ends(second, input='{"period": "2026-10"}')["again"]
-    assert ends(third, input='{"period": "2026-10"}') == {"again": None}
-    assert set(_started()) == {second, third}
+    third = ends(second, input='{"period": "2026-10", "wait": 900}')["again"]
+    assert ends(third, input='{"period": "2026-10", "wait": 3600}') == {"again": None}
+    assert _started() == {
+        second: {"period": "2026-10", "wait": 900},
+        third: {"period": "2026-10", "wait": 3600},
+    }
     assert "Somebody must look" in told.messages[-1][1]
 
 
@@ -805,7 +808,7 @@ def test_month_of_a_run_follows_from_its_name_or_beginning_if_the_event_has_no_i
 ) -> None:
     assert _started() == {}
     again = ends(name, input=None)["again"]
-    assert _started() == {again: {"period": month}}
+    assert _started() == {again: {"period": month, "wait": 900}}
 
 
 @pytest.mark.parametrize("month", ["2027-01", "November"])

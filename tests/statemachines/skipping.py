@@ -37,6 +37,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_callback as callback,
 )
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
+    WaitFunction,
+)
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackOutcomeTimedOut
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
@@ -72,7 +75,8 @@ class Sleepers:
     now: Callable[[], datetime]
     found: list[Sleeper] = field(default_factory=list)
     pauses_s: list[float] = field(default_factory=list)
-    """The pauses before retries, in seconds. The machine does not really wait for them."""
+    """The pauses before retries and in Wait states, in seconds. The machine does not really wait
+    for them."""
     refusals: list[str] = field(default_factory=list)
     """Error codes. Each of the next writes of a token fails with one of them."""
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
@@ -172,6 +176,11 @@ def hold_time(monkeypatch: pytest.MonkeyPatch, now: Callable[[], datetime]) -> S
     monkeypatch.setattr(execute_state, "threading", SimpleNamespace(Event=_PatientEvent))
     pausing = SimpleNamespace(sleep=sleepers.pauses_s.append)
     monkeypatch.setattr(retrier_decl, "time", pausing)
+
+    def pause(state: WaitFunction, env: Any, wait_seconds: int) -> None:
+        sleepers.pauses_s.append(wait_seconds)
+
+    monkeypatch.setattr(WaitFunction, "_wait_interval", pause)
     _intercept_token_writes(monkeypatch, sleepers)
     # For each timeout moto would log the complete state, about 8 kB.
     monkeypatch.setattr(eval_component.LOG, "disabled", True)

@@ -13,6 +13,7 @@ import pytest
 from redress.base.errors import Unavailable
 from redress.base.people import Member, Role
 from redress.db.rows import Models
+from redress.scores.messages import RunScores, input_of
 from redress.scores.store.scores import Failure, ScoreStore
 from redress.staff.rules.availability import Presence
 from redress.staff.store import StaffStore
@@ -53,10 +54,10 @@ class Machine:
     scores: ScoreStore
     names: int = 0
 
-    def run(self, period: str) -> Run:
+    def run(self, period: str, **more: int) -> Run:
         """Runs one execution to its end."""
         self.names += 1
-        return run_to_its_end(MACHINE, f"run-{self.names}", {"period": period})
+        return run_to_its_end(MACHINE, f"run-{self.names}", {"period": period, **more})
 
 
 @pytest.fixture
@@ -92,6 +93,7 @@ def test_every_agent_gets_a_card_and_the_run_reports_it(machine: Machine) -> Non
     }
     assert [card.scorecard.agent for card in machine.scores.cards("2026-11")] == list(AGENTS)
     assert run.entered == {
+        "MustWait": 1,
         "ListAgents": 1,
         "ScoreEachAgent": 1,
         "ScoreAgent": 3,
@@ -99,6 +101,20 @@ def test_every_agent_gets_a_card_and_the_run_reports_it(machine: Machine) -> Non
         "IsEveryAgentScored": 1,
         "CompleteMonth": 1,
     }
+
+
+def test_repeat_of_a_run_waits_before_it_scores(machine: Machine) -> None:
+    given = json.loads(input_of(RunScores("2026-11", wait=3600)))
+    run = machine.run(**given)
+    assert run.status == "SUCCEEDED", run.cause
+    assert machine.pauses_s == [3600]
+    assert run.output["stored"] == 3
+
+
+def test_run_that_is_no_repeat_does_not_wait(machine: Machine) -> None:
+    assert json.loads(input_of(RunScores("2026-11"))) == {"period": "2026-11"}
+    machine.run("2026-11")
+    assert machine.pauses_s == []
 
 
 def test_previous_month_is_scored_without_preview_on_the_first(

@@ -12,10 +12,15 @@ from typing import Any
 import msgspec
 
 
-class RunScores(msgspec.Struct, frozen=True):
-    """The input of an execution: `{"period": "2026-11"}`."""
+class RunScores(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The input of an execution: `{"period": "2026-11"}`.
+
+    `wait` is how many seconds the execution waits before its first task. Without it, it does not
+    wait.
+    """
 
     period: str
+    wait: int = 0
 
 
 class AgentResult(msgspec.Struct, frozen=True):

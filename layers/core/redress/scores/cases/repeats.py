@@ -1,8 +1,8 @@
 """Starts a scoring run again that ended badly, and tells operations.
 
-The state machine already repeats each task. What still fails a run can last longer: a service that
-is down for an hour, a bug, or a run that was stopped. A month must not stay without scores because
-nobody looked.
+The state machine already repeats each task for minutes. What still fails a run can last longer,
+such as a service that is down for an hour. So a repeat waits before its first task. A month must
+not stay without scores because nobody looked. A bug fails the repeats, too: a person must mend it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from redress.scores.cases.months import PREVIOUS, Months
 from redress.scores.messages import RunScores, input_of
 from redress.scores.rules import periods
 
-MOST_REPEATS = 2
-"""How often a run is started again. Each run repeats its tasks for minutes, and the schedule starts
-another run on the next day."""
+WAITS_S = (900, 3_600)
+"""How many seconds each repeat waits. Its number of values is how often a run is started again at
+most. Together with the minutes in which each run repeats its tasks, the last repeat begins more
+than 75 minutes after the first run ended. The schedule starts another run on the next day."""
 RUNBOOK = "docs/runbooks/scores.md"
 NAME_LIMIT = 80
 """The most characters in the name of an execution (Step Functions, StartExecution)."""
@@ -61,7 +62,7 @@ class ScoringRepeats:
         self._months = Months(plans, now)
 
     def follow(self, run: EndedRun) -> str | None:
-        """Start a run again that ended badly, at most MOST_REPEATS times, and tell operations.
+        """Start a run again that ended badly, as often as WAITS_S says, and tell operations.
 
         Returns the name of the new run. Returns None if there is none, because the run was the last
         repeat or its month cannot be scored. The name follows from the name of the run that ended,
@@ -73,17 +74,17 @@ class ScoringRepeats:
         first, done = (found[1], int(found[2])) if found else (run.name, 0)
         faults = self._months.faults(period)
         again = None
-        if not faults and done < MOST_REPEATS:
+        if not faults and done < len(WAITS_S):
             ending = f"-again{done + 1}"
             again = first[: NAME_LIMIT - len(ending)] + ending
-            self._start(again, period)
+            self._start(again, RunScores(period, WAITS_S[done]))
         self._tell(f"Redress: scoring {period} {run.status}", _text(run, period, done, again))
         return again
 
-    def _start(self, name: str, period: str) -> None:
+    def _start(self, name: str, run: RunScores) -> None:
         try:
             self._step_functions.start_execution(
-                stateMachineArn=self._machine_arn, name=name, input=input_of(RunScores(period))
+                stateMachineArn=self._machine_arn, name=name, input=input_of(run)
             )
         except self._step_functions.exceptions.ExecutionAlreadyExists:
             return  # the event was delivered before
@@ -109,7 +110,9 @@ def _text(run: EndedRun, period: str, repeats: int, again: str | None) -> str:
     begun = f"{run.began_at:%Y-%m-%d %H:%M} UTC"
     said = f"The scoring run {run.name} of {period}, begun at {begun}, ended as {run.status}."
     if again is not None:
-        what = f"It is started again as {again} (repeat {repeats + 1} of {MOST_REPEATS})."
+        minutes = WAITS_S[repeats] // 60
+        number = f"repeat {repeats + 1} of {len(WAITS_S)}"
+        what = f"It is started again as {again} ({number}), which first waits {minutes} minutes."
     elif repeats:
         what = f"It was repeated {repeats} times and is not started again. Somebody must look."
     else:
