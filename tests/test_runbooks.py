@@ -1,8 +1,9 @@
 """Every command of a runbook is one that its tool knows: shell, AWS CLI, make, and our own API.
 
-Nothing here runs a command: the AWS CLI would need an account. Its commands follow from the models
-of botocore, so service, operation, parameters and JMESPath expressions are checked against these.
-`make letters` runs in `tests/functions/test_letters.py` and `tests/local/test_letters.py`.
+Commands of the AWS CLI follow from the models of botocore, so service, operation, parameters and
+JMESPath expressions are checked against these. Nothing here runs a command: they run on a deployed
+stack, in `tests/local/test_runbooks.py`. `make letters` runs in `tests/functions/test_letters.py`
+and `tests/local/test_letters.py`.
 """
 
 from __future__ import annotations

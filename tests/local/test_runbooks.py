@@ -1,0 +1,151 @@
+"""The commands of the runbooks run on the deployed stack, as one shell script for each runbook.
+
+`NOT_RUN` names each block with a command of the AWS CLI that does not run here, with the reason.
+`make letters` runs in `test_letters.py`. Requests to the API run in the tests of the functions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import Outputs
+from local.story import World
+from tests.local.aws_cli import AwsCli
+from tests.local.living import asleep, opened, running
+from tests.test_runbooks import EVERY, commands
+
+NOT_RUN = {
+    ("inbound-mail", "aws s3 cp"): "a command of the CLI itself, which no operation follows",
+    ("link-key", "aws secretsmanager"): "other tests of this stack hold links of the present key",
+    ("relay-late", "ThrottledEvents"): "`aws health` needs a support plan; the emulator has none",
+    ("relay-late", "--parallelization-factor 10"): "it would stay changed for other tests",
+    ("relay-late", "put-function-concurrency"): "it would take the concurrency of other tests",
+    ("relay-late", "--enabled"): "nothing is switched off here",
+    ("restore", "restore-table-to-point-in-time"): "the emulator has no restore",
+    ("wrong-clock", "update-function-configuration"): "it stops a function that other tests use",
+}
+"""A runbook and a part of a block's text. The reason why the block does not run."""
+
+RUNS: dict[str, list[str]] = {}
+for _path, _block in EVERY:
+    if not any(name == _path.stem and part in _block for name, part in NOT_RUN) and (
+        re.search(r"^ *(STACK|PERIOD)=", _block, re.M) or list(commands(_block, "aws"))
+    ):
+        RUNS.setdefault(_path.stem, []).append(_block)
+
+
+def test_each_runbook_runs_but_for_the_named_blocks() -> None:
+    """`link-key.md` has one command, which is named."""
+    tested = {"dead-letters", "inbound-mail", "reconciliation", "relay-late", "restore", "scores"}
+    assert set(RUNS) == tested | {"unreadable-items", "wrong-clock"}
+    for name, part in NOT_RUN:
+        assert [1 for path, block in EVERY if path.stem == name and part in block] == [1], part
+
+
+@pytest.fixture
+def run(aws: Callable[[str], Any], tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """A function that runs the blocks of a runbook and returns what they print.
+
+    Its other arguments are words of the runbook, with what stands in their place.
+    """
+    with AwsCli(aws, tmp_path).program() as folder:
+
+        def run(name: str, **instead: str) -> str:
+            script = "\n".join(RUNS[name])
+            for word, replacement in instead.items():
+                script = re.sub(rf"\b{word}\b", replacement, script)
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", script],
+                env=os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
+                cwd=tmp_path,
+                text=True,
+                capture_output=True,
+                check=False,
+                timeout=120,
+            )
+            assert done.returncode == 0, done.stderr[-3000:]
+            return done.stdout
+
+        yield run
+
+
+@pytest.fixture(scope="module")
+def number(world: World, deployed: Outputs) -> str:
+    """The number of a ticket whose workflow sleeps."""
+    found = opened(world, "runbooks").number
+    asleep(deployed, found)
+    return found
+
+
+@pytest.mark.parametrize("name", ["dead-letters", "inbound-mail", "wrong-clock"])
+def test_searches_of_logs_run(name: str, run: Callable[..., str], number: str) -> None:
+    """The log groups exist. The emulator does not evaluate patterns of JSON."""
+    assert run(name)
+
+
+def test_unreadable_item_is_read(run: Callable[..., str], number: str) -> None:
+    assert f'"TICKET#{number}"' in run("unreadable-items", **{"R-7K3M9-QW0X2": number})
+
+
+def test_reconciliation_runs_and_its_report_is_found(
+    run: Callable[..., str], deployed: Outputs, number: str, tmp_path: Path
+) -> None:
+    said = run("reconciliation", **{"R-7K3M9-QW0X2": number})
+    report = json.loads((tmp_path / "answer.json").read_text())
+    assert report["left"] == 0
+    assert said.count(report["began_at"]) >= 2, "the answer and the stored report"
+    assert said.count(f'"TICKET#{number}"') == 2, "the snapshot and the TIMER"
+    assert running(deployed, number) == [f"{number}-1"]
+
+
+def test_readers_of_the_stream_are_listed_and_the_sweep_runs(
+    run: Callable[..., str], number: str
+) -> None:
+    said = run("relay-late")
+    for reader in ("relay", "follower"):
+        assert re.search(rf"function:redress-{reader}\S*\t[0-9a-f-]+\n", said), reader
+    assert '"drained"' in said
+
+
+def test_scoring_run_is_found_and_started_again(
+    run: Callable[..., str], aws: Callable[[str], Any], deployed: Outputs
+) -> None:
+    machines, machine = aws("stepfunctions"), deployed.stack["ScoresMachineArn"]
+    given = '{"period": "2026-10"}'
+    machines.start_execution(stateMachineArn=machine, name="runbook", input=given)
+    assert re.search(r"^runbook\t[A-Z]+\t", run("scores", NAME="runbook"), re.MULTILINE)
+    executions = machines.list_executions(stateMachineArn=machine)["executions"]
+    [again] = [one for one in executions if one["name"].startswith("2026-10-by-hand-")]
+    described = machines.describe_execution(executionArn=again["executionArn"])
+    assert described["input"] == given
+
+
+def test_restored_table_gets_what_a_restore_leaves_out(
+    run: Callable[..., str], aws: Callable[[str], Any]
+) -> None:
+    database, table = aws("dynamodb"), "redress-restored"
+    database.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    run("restore")
+    found = database.describe_table(TableName=table)["Table"]
+    assert found["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+    assert found["DeletionProtectionEnabled"]
+    lives = database.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    assert lives["AttributeName"] == "expires"
+    backups = database.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    database.update_table(TableName=table, DeletionProtectionEnabled=False)
+    database.delete_table(TableName=table)
+    assert recovery == "ENABLED"
