@@ -57,6 +57,14 @@ def routes_of(function: str) -> set[Route]:
 # ------------------------------------------------------------------ template and functions
 
 
+def test_documents_say_that_a_browser_on_another_origin_needs_a_proxy() -> None:
+    """The API answers without CORS headers."""
+    [api] = written_of_type("AWS::Serverless::HttpApi").values()
+    assert "CorsConfiguration" not in api["Properties"]
+    for document in DOCUMENTS.values():
+        assert "no CORS headers" in document["info"]["description"]
+
+
 @pytest.mark.parametrize("path", list(made()), ids=lambda path: path.name)
 def test_file_is_as_the_routes_declare(path: Path) -> None:
     assert path.read_text("utf-8") == made()[path], "run `make openapi`"

@@ -324,6 +324,20 @@ def test_request_that_the_queue_does_not_accept_is_forgotten(
     assert wired_stores.incoming_mails().get(record.identity).requested is None
 
 
+def test_mail_whose_release_the_queue_refused_is_still_seen_by_whom_read_it(
+    api: Api, clock: Clock, queue: str
+) -> None:
+    record = hold_mail(1, clock)
+    before, seen_at = api("held-mail", "lin", id=record.identity).body, clock.now()
+    clock.advance(minutes=1)
+    aws("sqs").delete_queue(QueueUrl=queue)
+    assert api("held-mail-release", "wei", id=record.identity).status == 500
+    after = wired_stores.incoming_mails().get(record.identity)
+    assert (after.seen_at, after.seen_by) == (seen_at, "s-lin")
+    [listed] = api("quarantine", "lin", query={"unseen": "false"}).body["items"]
+    assert (listed["seen_at"], listed["seen_by"]) == (before["seen_at"], "s-lin")
+
+
 def test_opened_mail_counts_as_seen_and_a_listed_one_does_not(api: Api, clock: Clock) -> None:
     record = hold_mail(1, clock)
     [listed] = api("quarantine", "lin").body["items"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from redress.tickets.rules.ticket import EventType
+from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.ticket import Event, EventType
+from redress.tickets.store.tickets import TicketStore
 from tests.builders import Clock
+from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api
 from tests.world import Opener, Stores
 
@@ -116,3 +119,26 @@ def test_reply_to_a_closed_ticket_is_refused(api: Api, open_ticket: Opener) -> N
     body["version"] = closed["version"]
     found = api("reply", "tao", body=body, number=ticket.number)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+
+
+def test_note_is_not_written_if_its_writer_may_no_longer_see_the_ticket(
+    api: Api, open_ticket: Opener, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor moves the ticket to another team just before the note is written."""
+    number = open_ticket().number
+    by = MEMBERS["wei"].actor
+    original = TicketStore.event
+
+    def moved_meanwhile(store: TicketStore, number: str, event_number: int) -> Event:
+        found = original(store, number, event_number)
+        if store.get(number).team != "service":
+            stores.changes.change(
+                number, lambda t, p, at: by_staff.reassign(t, p, by, None, "service", "r", at)
+            )
+        return found
+
+    monkeypatch.setattr(TicketStore, "event", moved_meanwhile)
+    assert api("note", "mei", body={"text": "A secret"}, number=number).status == 404
+    types = [event.type for event in stores.tickets.history(number)]
+    assert types[-1] is EventType.QUEUED
+    assert EventType.NOTED not in types

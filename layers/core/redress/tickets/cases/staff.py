@@ -205,10 +205,11 @@ class StaffCases:
         the same note by the same person, no note is added. Raises NotFound, then the errors of
         `content`.
         """
-        must_see(member, self._tickets.get(number))
-        actor, text = member.actor, content()
+        actor, asked = member.actor, cache(content)
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            must_see(member, ticket)
+            text = asked()
             last = self._tickets.event(number, ticket.version)
             latest = (last.type, last.by, last.data.get("text"))
             if latest == (EventType.NOTED, actor, texts.cleaned(text)):

@@ -190,14 +190,16 @@ class QuarantineCases:
         If the release fails, the record will say why. Raises NotFound if the mail was never in
         quarantine or the member may not see it, and NotReleasable if the record says that the
         release cannot succeed or was requested before. Raises Unavailable if the queue refuses the
-        message. Then the request is withdrawn, and the inbound function ignores its message if the
-        queue has it nevertheless.
+        message. Then the request is withdrawn, whoever saw the mail counts as before, and the
+        inbound function ignores its message if the queue has it nevertheless.
         """
+        before: list[IncomingRecord] = []
 
         def requested(record: IncomingRecord) -> IncomingRecord | None:
             self._require(member, record)
             request = ReleaseRequest(self._now(), member.id)
             _require_releasable(record, request.at)
+            before[:] = [record]
             return replace(record, requested=request, seen_at=None, seen_by=None)
 
         record = self._incoming.change(identity, requested)
@@ -207,7 +209,7 @@ class QuarantineCases:
         try:
             retry.call(lambda: self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body))
         except Exception:
-            self._incoming.change(identity, partial(_without_request, request))
+            self._incoming.change(identity, partial(_without_request, request, before[0]))
             raise
         return self._with_team(record)
 
@@ -274,5 +276,10 @@ def _require_releasable(record: IncomingRecord, now: datetime) -> None:
     raise NotReleasable(why, _WHY[why])
 
 
-def _without_request(request: ReleaseRequest, record: IncomingRecord) -> IncomingRecord | None:
-    return replace(record, requested=None) if record.requested == request else None
+def _without_request(
+    request: ReleaseRequest, before: IncomingRecord, record: IncomingRecord
+) -> IncomingRecord | None:
+    """Return the record without this request, and seen as `before`; None if the request is gone."""
+    if record.requested != request:
+        return None
+    return replace(record, requested=None, seen_at=before.seen_at, seen_by=before.seen_by)
