@@ -35,7 +35,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Run the task that a state of scores.asl.json names: {"task", ...}.
 
     Returns the result of the task as a dict. Errors are raised, never returned. The state machine
-    retries `Unavailable` and errors of Lambda itself. Any other error counts the agent as failed.
+    retries each of them, `Unavailable` and errors of Lambda itself more often. An error of
+    `score_agent` that lasts counts the agent as failed.
     """
     if event.get("warm"):
         wiring.scoring_jobs()

@@ -1070,6 +1070,20 @@ def test_one_mail_to_the_signed_addresses_of_two_tickets_is_a_message_on_both(
         assert [event.type for event in later] == [EventType.CUSTOMER_WROTE]
 
 
+@pytest.mark.parametrize("damaged", [{"S": "x"}, {"N": "9" * 30}, {"N": "-1"}])
+def test_a_mail_is_taken_although_the_counter_of_its_sender_is_damaged(
+    post: Post, damaged: dict[str, str]
+) -> None:
+    post.deliver(mail(message_id="<1@x>"), "inbound/1")
+    rows = aws("dynamodb").scan(TableName=TABLE)["Items"]
+    counters = [row for row in rows if row["sk"]["S"] == keys.COUNT]
+    assert counters
+    for row in counters:
+        aws("dynamodb").put_item(TableName=TABLE, Item=row | {"n": damaged})
+    post.deliver(mail(message_id="<2@x>"), "inbound/2")
+    assert len(post.tickets()) == 2
+
+
 def test_a_mail_to_two_tickets_that_one_agent_resolved_last_month_is_taken_and_counted_as_late(
     post: Post, staff: dict[str, Member], act: Act, clock: Clock
 ) -> None:

@@ -27,6 +27,7 @@ from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
 from redress.plans.cases import PlanCases
 from redress.plans.store.plans import Plans
 from redress.scores.messages import AgentResult
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import assigner, customer, repair, scoring
@@ -368,6 +369,17 @@ def test_end_of_an_execution_is_followed_although_the_timer_is_damaged(
     assert repair.repair().follow_dead(f"{ticket.number}-1", "FAILED")
     rebuilt = stores.timers.get(ticket.number)
     assert (rebuilt.gen > 1, rebuilt.awake_since) == (True, clock.now())
+
+
+def test_timer_that_somebody_else_rebuilds_meanwhile_does_not_count_as_rebuilt(
+    asked: list[Any], open_ticket: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = open_ticket()
+    OF_TIMER["no generation"](timer(ticket))
+    monkeypatch.setattr(TicketChanges, "rebuild_timer", lambda self, number: False)
+    clock.moment += PATIENCE + timedelta(seconds=1)
+    assert repair.repair().sweep() == {"raced": 1, "drained": 0}
+    assert not repair.repair().follow_dead(f"{ticket.number}-1", "FAILED")
 
 
 # ------------------------------------------------------------------ assignment

@@ -28,6 +28,7 @@ __all__ = [
     "reconciliation",
     "rehearsal_jobs",
     "repair",
+    "scoring_repeats",
     "settings",
 ]
 
@@ -37,10 +38,10 @@ class RepairSettings(Settings, frozen=True, kw_only=True):
     mail_queue_url: str
     assigner_function: str
     rehearsal_machine_arn: str
-    """The state machine of rehearsals and moves. An ended execution of another machine belongs to a
-    ticket."""
+    """The state machine of rehearsals and moves."""
     scores_machine_arn: str = ""
-    """The state machine of scoring runs. Without it, no scoring run is started again."""
+    """The state machine of scoring runs. Without it, no scoring run is started again. An ended
+    execution of a machine that is neither this nor that of rehearsals belongs to a ticket."""
     operations_topic_arn: str = ""
     """The topic of the people who get the alarms."""
 

@@ -22,7 +22,7 @@ import msgspec
 
 from redress.base.errors import NotFound, Unavailable
 from redress.db import encoding, keys, retry
-from redress.db.rows import Models
+from redress.db.rows import Models, is_within
 from redress.mail.incoming.rules.copies import Copy
 from redress.mail.incoming.rules.held import UNPROMISED, Refused, ReleaseRequest
 from redress.mail.outgoing.store import AddressChange, address_row
@@ -37,6 +37,9 @@ MOST_COPIES = 20
 Some gateways give every mail the same Message-ID."""
 ATTEMPTS = 8
 """How often a change of a record is tried if other writers change the record at the same time."""
+MOST_COUNTED = 10**9
+"""No counter of mails gets so large in its clock hour. A larger one is damage."""
+
 COUNTED = timedelta(hours=2)
 """How long the count of a clock hour is kept."""
 
@@ -392,13 +395,15 @@ class IncomingMailStore:
         """Return how many mails each counter has counted in the clock hour of `now`.
 
         A counter counts the mails of one sender or the mails of one ticket. `of` holds the names of
-        the counters. A counter without mails is missing from the result.
+        the counters. A counter without mails is missing from the result. So is one that cannot be
+        read, which is reported.
         """
         wanted = {keys.count_pk(what, now): what for what in of}
         model = self._models.count
         pairs = [(pk, keys.COUNT) for pk in wanted]
         rows = retry.call(lambda: list(model.batch_get(pairs, consistent_read=True)))
-        return dict(encoding.readable(rows, lambda row: (wanted[row.pk], int(row.n))))
+        found = encoding.readable(rows, lambda row: (wanted[row.pk], _count_of(row)))
+        return dict(found)
 
     # ---------------------------------------------------------------- writing
 
@@ -549,10 +554,19 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
                     counter.n.set((counter.n | 0) + 1),
                     counter.expires.set(int((now + COUNTED).timestamp())),
                 ],
+                # A damaged counter holds back no mail: the rest is written without it.
+                counter.n.does_not_exist() | is_within(counter.n, 0, MOST_COUNTED),
             )
             for what in dict.fromkeys(cause.counted)
         ),
     ]
+
+
+def _count_of(row: Any) -> int:
+    count = int(row.n)
+    if not 0 <= count <= MOST_COUNTED:
+        raise ValueError("a counter of mails has no number that it can have")
+    return count
 
 
 def _record_of(row: Any) -> IncomingRecord:

@@ -116,11 +116,14 @@ class RepairCase:
         return "followed"
 
     def _rebuild(self, number: str) -> str:
-        """Rebuild a TIMER that is missing or damaged. The stream then starts the new generation."""
+        """Rebuild a TIMER that is missing or damaged. The stream then starts the new generation.
+
+        The result is `raced` if somebody else changed the ticket or rebuilt its TIMER meanwhile.
+        """
         try:
-            self._changes.rebuild_timer(number)
+            rebuilt = self._changes.rebuild_timer(number)
         except NotFound:
             return "gone"
         except Unreadable:
             return "unreadable"
-        return "rebuilt"
+        return "rebuilt" if rebuilt else "raced"
