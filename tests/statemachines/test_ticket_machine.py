@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from redress.base.errors import Unavailable
+from redress.base.errors import Unavailable, Unreadable
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
@@ -665,9 +665,9 @@ def test_sweep_leaves_sleeping_tickets_alone(world: World) -> None:
 
 
 @pytest.fixture
-def faults(handlers: Handlers) -> list[type[Exception]]:
+def faults(handlers: Handlers) -> list[Callable[[], Exception]]:
     """Errors that the next invocations raise, one each."""
-    planned: list[type[Exception]] = []
+    planned: list[Callable[[], Exception]] = []
     act = handlers["redress-workflow"]
 
     def fail_first(event: dict[str, Any]) -> Any:
@@ -680,7 +680,7 @@ def faults(handlers: Handlers) -> list[type[Exception]]:
 
 
 def test_invocation_is_retried_while_the_table_is_unavailable(
-    faults: list[type[Exception]], world: World, sleepers: Sleepers
+    faults: list[Callable[[], Exception]], world: World, sleepers: Sleepers
 ) -> None:
     faults.extend([Unavailable] * 5)
     number = world.open(contact=BY_PHONE)
@@ -689,8 +689,20 @@ def test_invocation_is_retried_while_the_table_is_unavailable(
     assert len(sleepers.pauses_s) == 5
 
 
+def test_unreadable_ticket_is_retried_for_hours_until_a_person_has_repaired_it(
+    faults: list[Callable[[], Exception]], world: World, sleepers: Sleepers
+) -> None:
+    """A new generation every few minutes would cost a hundred times as much."""
+    faults.extend([lambda: Unreadable("TICKET#R-7K3M9-QW0X2", "TICKET")] * 20)
+    number = world.open(contact=BY_PHONE)
+
+    assert world.states(number) == ["Acknowledge", *ACT, "AwaitFirstResponse"]
+    assert len(sleepers.pauses_s) == 20
+    assert max(sleepers.pauses_s) <= 3600
+
+
 def test_generation_that_cannot_act_fails_visibly_and_the_next_continues(
-    faults: list[type[Exception]], world: World
+    faults: list[Callable[[], Exception]], world: World
 ) -> None:
     faults.extend([ZeroDivisionError] * 7)
     number = world.open(contact=BY_PHONE)

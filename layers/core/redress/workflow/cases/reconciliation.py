@@ -38,8 +38,8 @@ from redress.workflow.store import MailComparison, ReconciliationReport, ReportS
 OVERDUE = timedelta(minutes=30)
 """How long after its next wake a TIMER may still mark its workflow as asleep. A workflow that wakes
 checks the clocks. If the check fails, the workflow repeats it for about 20 minutes before its
-generation gives up (`ActOnDueClocks` in `ticket.asl.json`). During that time the TIMER does not
-change."""
+generation gives up (`ActOnDueClocks` in `ticket.asl.json`), for hours if the ticket is unreadable.
+During that time the TIMER does not change."""
 
 STUCK = timedelta(hours=1)
 """How long a ticket may be awake before the next generation takes over. In that time the sweep has
