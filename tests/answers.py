@@ -78,6 +78,10 @@ def _closed(part: Any) -> Any:
     return part
 
 
+LARGEST_ANSWER = 6_291_556
+"""The most bytes of what a function returns (Lambda quotas: 6 MB, and what its error message
+`Function.ResponseSizeTooLarge` names). API Gateway answers 500 for a larger one."""
+
 DOCUMENT_OF = {"customer": "public", "intake": "public", "staff": "staff"}
 """Function that serves the API -> the document of its routes."""
 
@@ -100,6 +104,8 @@ def faults(document: Document, route: str, given: dict[str, Any]) -> list[str]:
     """Everything in an answer of a route (`GET /staff/work`) that the document does not allow."""
     method, _, path = route.partition(" ")
     named = f"{route} {given['statusCode']}"
+    if len(json.dumps(given, ensure_ascii=False).encode()) > LARGEST_ANSWER:
+        return [f"{named}: an answer of more than {LARGEST_ANSWER} bytes"]
     operation = document["paths"].get(path, {}).get(method.lower())
     if operation is None:
         allowed = given["statusCode"] in (404, 405)

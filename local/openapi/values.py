@@ -19,6 +19,7 @@ from redress.mail.incoming.store import MailState
 from redress.plans.cases import VersionStatus
 from redress.plans.rules.plan import CHANNELS, COMPONENTS, DAYS, GRADATIONS, HOLDS, KINDS
 from redress.rehearsals.store import JobKind, JobState
+from redress.scores.rules.periods import PERIOD
 from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules import access
@@ -53,7 +54,7 @@ def in_format(name: str) -> Meta:
 
 AGENT = "0b7e4c52-1f0a-4c1e-9d0c-0a7f7f3b9d10"
 TICKET = "R-7K3M9-QW0X2"
-MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+MONTH = f"^{PERIOD}$"
 
 Count = Annotated[int, Meta(ge=0)]
 Ordinal = Annotated[int, Meta(ge=1)]

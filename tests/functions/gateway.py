@@ -9,7 +9,8 @@ It behaves as an HTTP API with the routes of the template (AWS, "Create routes f
 - A route that needs a sign-in answers 401 itself if the token is missing or unknown.
 - Parameters of paths and queries are decoded. Repeated ones are joined with commas. Names of
   headers are in lower case. A body that is not text is in base64. Absent parts have no key.
-- A function that fails is answered with 500 and {"message": "Internal Server Error"}.
+- A function that fails is answered with 500 and {"message": "Internal Server Error"}. So is an
+  answer that is too large for Lambda: `tests.answers.checked` fails for it.
 
 It does not throttle, and it does not bound the length of a request. The gateway on AWS refuses more
 than 10,240 bytes of request line and headers, and more than 10 MB of body.
@@ -269,7 +270,8 @@ class Caller:
         given = example(route) if body is None else body
         raw = b""
         if given is not None:
-            raw = (json.dumps(given) if media != _FORM else urlencode(given)).encode()
+            compact = json.dumps(given, separators=(",", ":"))
+            raw = (compact if media != _FORM else urlencode(given)).encode()
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method.upper(),
             "PATH_INFO": wsgi(f"/{STAGE}{filled}"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from redress.edge.http import answer
-from tests.answers import DOCUMENTS, checked, faults
+from tests.answers import DOCUMENTS, LARGEST_ANSWER, checked, faults
 from tests.functions.conftest import BASE_ADDRESS
 from tests.world import Context, load
 
@@ -47,6 +47,14 @@ def test_answer_that_the_document_does_not_allow_is_a_fault(
     given: dict[str, Any], fault: str
 ) -> None:
     assert any(fault in found for found in of(given)), of(given)
+
+
+def test_answer_that_lambda_does_not_send_is_a_fault() -> None:
+    largest = answer(404, "") | {"body": ""}
+    largest["body"] = "a" * (LARGEST_ANSWER - len(json.dumps(largest)))
+    assert not any("bytes" in fault for fault in faults(DOCUMENTS["public"], "$default", largest))
+    larger = largest | {"body": largest["body"] + "a"}
+    assert "of more than 6291556 bytes" in faults(DOCUMENTS["public"], "$default", larger)[0]
 
 
 def test_answer_to_a_route_outside_the_document_is_a_refusal() -> None:

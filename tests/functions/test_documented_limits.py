@@ -55,6 +55,9 @@ def cases(document: Schema, schema: Schema) -> Iterator[Case]:
             yield "\x00", False
             if one.get("minLength"):
                 yield "", False
+        if "examples" in one and "pattern" in one:
+            yield from ((value, True) for value in one["examples"])
+            yield f"{one['examples'][0]}#", False
         if "minimum" in one:
             yield one["minimum"], True
             yield one["minimum"] - 1, False

@@ -6,6 +6,7 @@ every route reads. `gateway` passes it on decoded, as API Gateway does.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +17,11 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from redress.base.errors import DETAIL_LIMIT, MOST_FAULTS, POINTER_LIMIT
 from redress.base.people import Member
 from tests.builders import NUMBER, Clock
 from tests.examples import examples
-from tests.functions.gateway import Caller, Route, caller, furnish, parameters, routes
+from tests.functions.gateway import Caller, Route, caller, example, furnish, parameters, routes
 from tests.world import Stores
 
 LENGTHS = (0, 1, 64, 65, 200, 201, 255, 256, 1018, 1019, 1024, 1025, 2047, 2048)
@@ -116,6 +118,45 @@ def test_any_value_in_any_place_is_no_server_error(
     others = [*(("header", name) for name in HEADERS), ("query", "unknown")]
     place, name = data.draw(st.sampled_from([*documented, *others]))
     assert call(route, place, name, value)["statusCode"] < 500
+
+
+def with_faults(body: dict[str, Any], pointer: str, fault: Any) -> dict[str, Any]:
+    """A copy of a body in which the field at `pointer` is `fault`; `""` is the body itself."""
+    if not pointer:
+        return {**body, **fault}
+    return {**body, pointer: {**body[pointer], **fault} if isinstance(fault, dict) else fault}
+
+
+UNKNOWN = {f"~{number:x}": 0 for number in range(25_000)}
+"""Fields that no body has. Each needs few bytes, and its fault needs many."""
+
+BODIES = [
+    pytest.param(route, pointer, fault, id=f"{route[2]} {pointer}")
+    for route, pointer, fault in (
+        (("public", "post", "/tickets"), "", UNKNOWN),
+        (("public", "post", "/tickets"), "contact", UNKNOWN),
+        (("public", "post", "/tickets"), "", {"\x00" * 50_000: 0}),
+        (("public", "post", "/tickets/{number}/messages"), "", UNKNOWN),
+        (("public", "post", "/tickets/{number}/survey"), "", UNKNOWN),
+        (("staff", "put", "/staff/tickets/{number}/participants"), "participants", [0] * 150_000),
+        (("staff", "put", "/staff/ratings/{period}/{agent}"), "", UNKNOWN),
+        (("staff", "post", "/staff/rehearsals"), "plan", {f"~{n:x}": 0 for n in range(200_000)}),
+        (("staff", "post", "/staff/plans"), "", {f"~{n:x}": 0 for n in range(200_000)}),
+    )
+]
+"""Bodies within the limit of their size, with as many faults as they can have."""
+
+
+@pytest.mark.parametrize(("route", "pointer", "fault"), BODIES)
+def test_body_with_any_number_of_faults_gets_an_answer_that_lambda_sends(
+    call: Caller, route: Route, pointer: str, fault: Any
+) -> None:
+    answer = call(route, body=with_faults(example(route), pointer, fault))
+    assert answer["statusCode"] == 422
+    found = json.loads(answer["body"])
+    assert 0 < len(found["errors"]) <= MOST_FAULTS + 1
+    assert max(len(one["pointer"]) for one in found["errors"]) <= POINTER_LIMIT
+    assert len(found["detail"]) <= DETAIL_LIMIT
 
 
 def test_key_of_a_wrong_length_is_refused_as_dynamodb_does() -> None:

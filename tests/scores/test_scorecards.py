@@ -96,7 +96,7 @@ def test_every_instant_lies_within_its_month(zone: str, at: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2026", "2026-13", "2026-00", "2026-1", "0000-01", "２０２６-01"]
+    "text", ["", "2026", "2026-13", "2026-00", "2026-1", "0000-01", "0999-12", "２０２６-01"]
 )
 def test_an_invalid_month_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a month"):

@@ -14,6 +14,7 @@ from local.openapi.public import pages, tickets
 from local.openapi.public.route import PublicRoute
 from local.openapi.public.tickets import Action, Problem, Throttled
 from local.openapi.values import TICKET
+from redress.base.errors import MOST_FAULTS, POINTER_LIMIT
 from redress.base.idempotency import KEY_LIMIT
 from redress.edge.http import BODY_LIMIT
 
@@ -44,8 +45,13 @@ def routes() -> Iterator[PublicRoute]:
 
 def document() -> Document:
     """The complete document."""
-    common = texts("public", "common.yaml", body_limit=BODY_LIMIT)
-    subjects = {name: texts("public", f"{name}.yaml", body_limit=BODY_LIMIT) for name in SUBJECTS}
+    limits = {
+        "body_limit": BODY_LIMIT,
+        "most_faults": MOST_FAULTS,
+        "pointer_limit": POINTER_LIMIT,
+    }
+    common = texts("public", "common.yaml", **limits)
+    subjects = {name: texts("public", f"{name}.yaml", **limits) for name in SUBJECTS}
     paths: dict[str, dict[str, Any]] = {}
     for name, subject in SUBJECTS.items():
         entries = dict(subjects[name]["routes"])

@@ -22,6 +22,7 @@ from local.openapi.staff.problems import (
     Message,
     Problem,
 )
+from redress.base.errors import MOST_FAULTS, POINTER_LIMIT
 from redress.base.people import Role
 from redress.edge.bodies import Body, UnreadBody
 from redress.edge.http import BODY_LIMIT
@@ -38,7 +39,9 @@ def document() -> Document:
     limits = {
         "board_limit": BOARD_LIMIT,
         "body_limit": BODY_LIMIT,
+        "most_faults": MOST_FAULTS,
         "plan_limit": declared.PLAN_LIMIT,
+        "pointer_limit": POINTER_LIMIT,
         "queue_limit": QUEUE_LIMIT,
     }
     common = texts("staff", "common.yaml", **limits)

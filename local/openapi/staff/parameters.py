@@ -17,6 +17,7 @@ from local.openapi.values import (
     QuarantineReason,
 )
 from redress.base.idempotency import KEY_LIMIT
+from redress.base.people import TEAM
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.tickets.cases.staff import PAGE_LIMIT
 
@@ -56,8 +57,12 @@ PARAMETERS = {
         Annotated[int, Meta(ge=1, le=PAGE_LIMIT, extra_json_schema={"default": PAGE_LIMIT})],
     ),
     "Cursor": Parameter("cursor", "query", Annotated[str, Meta(pattern=CURSOR)]),
-    "Team": Parameter("team", "query", Annotated[str, Meta(examples=["complaints"])]),
-    "HeldTeam": Parameter("team", "query", Annotated[str, Meta(examples=["complaints"])]),
+    "Team": Parameter(
+        "team", "query", Annotated[str, Meta(pattern=f"^({TEAM})?$", examples=["complaints"])]
+    ),
+    "HeldTeam": Parameter(
+        "team", "query", Annotated[str, Meta(pattern=f"^{TEAM}$", examples=["complaints"])]
+    ),
     "HeldReason": Parameter("reason", "query", QuarantineReason),
     "Unseen": Parameter("unseen", "query", bool),
     "Format": Parameter("format", "query", Annotated[str, named("ReportFormat", ("json", "csv"))]),

@@ -7,6 +7,16 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+MOST_FAULTS = 100
+"""The most faults of one answer. A body can have so many wrong fields that an answer with all of
+them is larger than the 6 MB that Lambda sends (Lambda quotas)."""
+
+POINTER_LIMIT = 300
+FAULT_DETAIL_LIMIT = 500
+DETAIL_LIMIT = 2_000
+"""The most characters of a fault's pointer and detail, and of the message of all faults. They can
+contain names that the caller has chosen."""
+
 
 class Fault(Struct, frozen=True):
     """One wrong field.
@@ -30,11 +40,27 @@ class RedressError(Exception):
 
 
 class InvalidInput(RedressError):
-    """The input does not have the form that is required. `faults` lists every wrong field."""
+    """The input does not have the form that is required.
+
+    `faults` lists every wrong field. If there are more than MOST_FAULTS, it lists the first ones,
+    and its last entry has the code `more_faults`. Longer texts than the limits above end with "…".
+    """
 
     def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("; ".join(f"{f.pointer}: {f.detail}" for f in faults))
-        self.faults = faults
+        kept = [
+            Fault(_cut(f.pointer, POINTER_LIMIT), f.code, _cut(f.detail, FAULT_DETAIL_LIMIT))
+            for f in faults[:MOST_FAULTS]
+        ]
+        if len(faults) > MOST_FAULTS:
+            detail = f"there are more faults; these are the first {MOST_FAULTS}"
+            kept.append(Fault("", "more_faults", detail))
+        super().__init__(_cut("; ".join(f"{f.pointer}: {f.detail}" for f in kept), DETAIL_LIMIT))
+        self.faults = kept
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return at most `limit` characters of a text."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 class Unchanged(InvalidInput):

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+TEAM = "[a-z0-9_-]{1,40}"
+"""The form of the name of a team, as a pattern."""
+
 
 def is_subject(text: str) -> bool:
     """Whether a text has the form of the identity (`sub`) of a member of staff."""
@@ -15,7 +18,7 @@ def is_subject(text: str) -> bool:
 
 def is_team(text: str) -> bool:
     """Whether a text has the form of the name of a team."""
-    return re.fullmatch("[a-z0-9_-]{1,40}", text) is not None
+    return re.fullmatch(TEAM, text) is not None
 
 
 class Role(StrEnum):

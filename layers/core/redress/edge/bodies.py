@@ -99,10 +99,10 @@ class TextOrNull(Text, frozen=True):
 
 
 class Texts(Field, frozen=True):
-    """A list of texts, each of at most `limit` characters. The list may be empty.
+    """A list of at most `most` texts, each of at most `limit` characters. It may be empty.
 
-    `most` is the most texts of the list. `form` is a format of JSON Schema such as "email". Both
-    appear only in the OpenAPI document. The use case checks them after it has removed equal texts.
+    `form` is a format of JSON Schema such as "email". It appears only in the OpenAPI document. The
+    use case checks it.
     """
 
     limit: int
@@ -113,6 +113,10 @@ class Texts(Field, frozen=True):
         if not isinstance(value, list):
             detail = "a list of texts is expected here"
             faults.append(Fault(f"/{self.name}", "list_expected", detail))
+            return []
+        if len(value) > self.most:
+            # No text of it is read: each could have a fault of its own.
+            faults.append(Fault(f"/{self.name}", "too_many", f"at most {self.most}"))
             return []
         for index, one in enumerate(value):
             _text(f"/{self.name}/{index}", one, self.limit, faults)
