@@ -47,7 +47,7 @@ class Calls:
         return "done"
 
     def run(self, *names: str) -> Any:
-        return retry.call(self, names, self.slept.append, lambda: self.moment)
+        return retry.call(self, names, sleep=self.slept.append, clock=lambda: self.moment)
 
 
 def test_no_attempt_begins_after_the_time_that_within_allows() -> None:
