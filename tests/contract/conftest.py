@@ -294,7 +294,7 @@ class Faults:
             return None
         code, more = found
         answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}
-        return SimpleNamespace(status_code=400, content=json.dumps(answer).encode())
+        return SimpleNamespace(status_code=400, headers={}, content=json.dumps(answer).encode())
 
 
 def _between(
