@@ -21,7 +21,7 @@ from web_request import (
     posted,
 )
 
-from redress.base import catalogue, observe, texts
+from redress.base import catalogue, instants, observe, texts
 from redress.base.errors import Fault
 from redress.base.phrases import moment
 from redress.edge.http import (
@@ -95,6 +95,7 @@ def rendered(
         style_version=style_version(),
         t=lambda key, **given: catalogue.text(language, key, **given),
         name_of=lambda code: catalogue.text(code, "language.name"),
+        written=instants.written,
         moment=lambda at: moment(at, values["zone"], language),
         **values,
     )

@@ -17,7 +17,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError
 from openapi_spec_validator import validate
 
-from redress.base import catalogue
+from redress.base import catalogue, instants
 from redress.base.errors import NotFound, Unavailable
 from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Actor, Role
@@ -1302,3 +1302,10 @@ def test_asset_name_cannot_leave_the_folder_of_assets(site: Site) -> None:
     assert site("asset")["statusCode"] == 200
     assert site("asset", name="..%2Fapp.py")["statusCode"] == 404
     assert (ROOT / "functions/customer/assets/style.css").is_file()
+
+
+def test_every_time_on_a_status_page_has_the_format_of_the_api(site: Site) -> None:
+    _, token = submit(site)
+    times = re.findall(r'<time datetime="([^"]*)"', site("status", token=token)["body"])
+    assert times
+    assert all(instants.written(instants.parse(time)) == time for time in times)

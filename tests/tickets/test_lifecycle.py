@@ -531,3 +531,12 @@ def test_messages_to_the_customer_record_who_gets_a_copy(send: Callable[[Life], 
     send(life)
     copied = [event.data["copied_to"] for event in life.events if "copied_to" in event.data]
     assert copied == [["bo@example.net"]]
+
+
+def test_text_of_a_survey_is_as_long_as_it_is_stored() -> None:
+    life = builders.life_at(State.CONFIRMED)
+    answers = {"overall": 5, "speed": None, "comment": "x" * 5_000 + "\n", "suggestion": None}
+    [surveyed, _] = by_customer.answer_survey(
+        life.ticket, life.plan, answers, life.clock.now()
+    ).events
+    assert surveyed.data["answers"] == {"overall": 5, "comment": "x" * 5_000}

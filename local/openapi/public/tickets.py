@@ -114,13 +114,13 @@ class Withdrawal(Answer):
 
 class Survey(Answer):
     overall: Stars
-    speed: Stars | UnsetType = UNSET
-    solution: Stars | UnsetType = UNSET
-    attitude: Stars | UnsetType = UNSET
-    knowledge: Stars | UnsetType = UNSET
-    friendliness: Stars | UnsetType = UNSET
-    comment: SurveyText | UnsetType = UNSET
-    suggestion: SurveyText | UnsetType = UNSET
+    speed: Stars | UnsetType | None = UNSET
+    solution: Stars | UnsetType | None = UNSET
+    attitude: Stars | UnsetType | None = UNSET
+    knowledge: Stars | UnsetType | None = UNSET
+    friendliness: Stars | UnsetType | None = UNSET
+    comment: SurveyText | UnsetType | None = UNSET
+    suggestion: SurveyText | UnsetType | None = UNSET
 
 
 class Fault(OpenAnswer):

@@ -48,6 +48,8 @@ class Whole(Field, frozen=True):
 
     def parse(self, value: Any, faults: Faults) -> Any:
         here = f"/{self.name}"
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # 1.0 is an integer (JSON Schema, 6.1.1)
         if not isinstance(value, int) or isinstance(value, bool):
             faults.append(Fault(here, "whole_number_expected", "a whole number is expected here"))
         elif value < self.least or (self.most is not None and value > self.most):
@@ -66,7 +68,7 @@ class Text(Field, frozen=True):
     limit: int
 
     def parse(self, value: Any, faults: Faults) -> Any:
-        if isinstance(value, str) and texts.is_empty(value):
+        if isinstance(value, str) and texts.is_empty(value) and not texts.fault_of(value):
             faults.append(Fault(f"/{self.name}", "required", "this field is required"))
             return ""
         return _text(f"/{self.name}", value, self.limit, faults)
@@ -227,10 +229,10 @@ def _text(here: str, value: Any, limit: int, faults: Faults) -> Any:
     """Return the text as it is stored. Adds a fault if it is not acceptable."""
     if not isinstance(value, str):
         faults.append(Fault(here, "text_expected", "a text is expected here"))
-    elif len(value) > limit:
+    elif len(cleaned := texts.cleaned(value)) > limit:
         faults.append(Fault(here, "too_long", f"at most {limit} characters"))
     elif fault := texts.fault_of(value):
         faults.append(Fault(here, *fault))
     else:
-        return texts.cleaned(value)
+        return cleaned
     return value

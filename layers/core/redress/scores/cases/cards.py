@@ -44,7 +44,7 @@ def _rating_faults(body: Any) -> list[Fault]:
     comment = body.get("comment")
     if comment is not None and not isinstance(comment, str):
         faults.append(Fault("/comment", "text_expected", "a text is expected here"))
-    elif comment is not None and len(comment) > COMMENT_LIMIT:
+    elif comment is not None and len(texts.cleaned(comment)) > COMMENT_LIMIT:
         faults.append(Fault("/comment", "too_long", f"at most {COMMENT_LIMIT} characters"))
     elif comment is not None and (fault := texts.fault_of(comment)):
         faults.append(Fault("/comment", *fault))

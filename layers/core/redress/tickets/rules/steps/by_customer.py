@@ -115,7 +115,7 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
         text = answers.get(name)
         if text is None or text == "":
             continue
-        if not isinstance(text, str) or len(text) > SURVEY_TEXT_LIMIT:
+        if not isinstance(text, str) or len(texts.cleaned(text)) > SURVEY_TEXT_LIMIT:
             faults.append(
                 Fault(f"/{name}", "too_long", f"a text of at most {SURVEY_TEXT_LIMIT} characters")
             )
