@@ -349,7 +349,7 @@ def test_all_wrong_survey_answers_are_listed_together() -> None:
         "solution": 6,
         "attitude": "5",
         "knowledge": True,
-        "friendliness": 4.0,
+        "friendliness": 4.5,
         "comment": 7,
         "suggestion": "x" * 5001,
         "mood/now": "good",
@@ -370,6 +370,11 @@ def test_all_wrong_survey_answers_are_listed_together() -> None:
 def test_unanswered_survey_questions_are_not_stored() -> None:
     change = answered({"overall": 4, "speed": None, "comment": "", "suggestion": " more tea "})
     assert change.events[0].data == {"answers": {"overall": 4, "suggestion": "more tea"}}
+
+
+def test_score_of_a_survey_may_be_written_with_a_fraction_of_zero() -> None:
+    kept = answered({"overall": 4.0}).events[0].data["answers"]["overall"]
+    assert (kept, type(kept)) == (4, int)
 
 
 def test_a_kind_without_a_survey_refuses_answers() -> None:

@@ -28,7 +28,7 @@ def test_second_rating_replaces_the_first(api: Api, clock: Clock) -> None:
     first = api("rating", "lin")
     assert (first.status, first.body["by"], first.body["revision"]) == (200, "s-lin", 1)
     assert first.body["at"] == written(clock.now())
-    again = api("rating", "lin", body={"attitude": 3, "knowledge": 3})
+    again = api("rating", "lin", body={"attitude": 3.0, "knowledge": 3})
     assert (again.body["attitude"], again.body["comment"], again.body["revision"]) == (3, "", 2)
 
 

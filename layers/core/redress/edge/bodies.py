@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from redress.base import instants, texts
 from redress.base.errors import Fault, InvalidInput, pointer
+from redress.base.numbers import whole
 from redress.edge.http import BODY_LIMIT, json_body
 
 Faults = list[Fault]
@@ -48,15 +49,14 @@ class Whole(Field, frozen=True):
 
     def parse(self, value: Any, faults: Faults) -> Any:
         here = f"/{self.name}"
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # 1.0 is an integer (JSON Schema, 6.1.1)
-        if not isinstance(value, int) or isinstance(value, bool):
+        number = whole(value)
+        if number is None:
             faults.append(Fault(here, "whole_number_expected", "a whole number is expected here"))
-        elif value < self.least or (self.most is not None and value > self.most):
+        elif number < self.least or (self.most is not None and number > self.most):
             least = self.least
             bounds = f"at least {least}" if self.most is None else f"from {least} to {self.most}"
             faults.append(Fault(here, "out_of_range", f"a whole number, {bounds}"))
-        return value
+        return number
 
 
 class Text(Field, frozen=True):

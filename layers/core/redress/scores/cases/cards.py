@@ -11,6 +11,7 @@ from typing import Any
 
 from redress.base import texts
 from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound, Unavailable, pointer
+from redress.base.numbers import whole
 from redress.base.people import Member, Role
 from redress.db import retry
 from redress.plans.store.plans import Plans
@@ -38,8 +39,8 @@ def _rating_faults(body: Any) -> list[Fault]:
         return [Fault("", "object_expected", "a rating is a JSON object")]
     faults = []
     for name in ("attitude", "knowledge"):
-        value = body.get(name)
-        if not isinstance(value, int) or isinstance(value, bool) or not LOWEST <= value <= HIGHEST:
+        value = whole(body.get(name))
+        if value is None or not LOWEST <= value <= HIGHEST:
             faults.append(Fault(f"/{name}", "score_expected", "a whole number from 1 to 5"))
     comment = body.get("comment")
     if comment is not None and not isinstance(comment, str):
@@ -184,8 +185,8 @@ class ScoringCases:
             rating = Rating(
                 agent=agent,
                 period=period,
-                attitude=body["attitude"],
-                knowledge=body["knowledge"],
+                attitude=int(body["attitude"]),
+                knowledge=int(body["knowledge"]),
                 comment=texts.cleaned(body.get("comment") or ""),
                 by=member.id,
                 at=self._now(),

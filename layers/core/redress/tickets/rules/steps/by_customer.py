@@ -11,6 +11,7 @@ from typing import Any
 
 from redress.base import texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, pointer
+from redress.base.numbers import whole
 from redress.base.people import CUSTOMER, SYSTEM, Actor
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
@@ -108,9 +109,10 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
         score = answers.get(name)
         if score is None and name != "overall":
             continue
-        if not isinstance(score, int) or isinstance(score, bool) or not 1 <= score <= 5:
+        number = whole(score)
+        if number is None or not 1 <= number <= 5:
             faults.append(Fault(f"/{name}", "score_expected", "a whole number from 1 to 5"))
-        kept[name] = score
+        kept[name] = number
     for name in ("comment", "suggestion"):
         text = answers.get(name)
         if text is None or text == "":
