@@ -112,6 +112,7 @@ PURE = (
     "redress.base.errors",
     "redress.base.instants",
     "redress.base.languages",
+    "redress.base.numbers",
     "redress.base.people",
     "redress.base.phones",
     "redress.base.texts",
