@@ -73,8 +73,8 @@ SETTINGS = frozenset(
     | {"FlexibleTimeWindow", "Target", "Description", "StartDate", "EndDate", "KmsKeyArn"}
     | {"ActionAfterCompletion"}
 )
-"""What UpdateSchedule must be given again. It resets each setting that is left out (its API
-reference)."""
+"""The settings that each call of UpdateSchedule must contain. It resets a setting that is left out
+(its API reference)."""
 SETTLE_S = 20
 """For the aftermath of opening the tickets, before the quiet period is measured."""
 TAIL_S = 30
@@ -337,8 +337,8 @@ def quiet(bed: Bed, first: datetime, progress: Progress) -> Quiet | None:
     """Counts what runs in QUIET_S seconds before `first`; None if there is no time for it.
 
     A schedule has nothing to do with a sleeping ticket, and the sweep of every five minutes also
-    calls the assigner. So no schedule runs meanwhile. The count begins after the aftermath of the
-    openings (offers to agents) and of an earlier sweep.
+    calls the assigner. So no schedule runs meanwhile. The count begins when the work has ended that
+    follows from the openings (offers to agents) and from an earlier sweep.
     """
     with schedules_paused(stack.client(bed.cloud, "scheduler")):
         settle(bed, seconds_until(first) - QUIET_S - 2)

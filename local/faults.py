@@ -153,8 +153,8 @@ class FaultSwitch:
     def attach(self, handlers: dict[str, Handler]) -> None:
         """Wraps the emulator's DynamoDB, for the calls of state machines, which are no requests.
 
-        They know no broken connection. A call that is not refused or held takes effect, and then
-        fails with the fault's error.
+        These calls have no connection that could break. A call that is not refused or held takes
+        effect, and then fails with the fault's error.
         """
         handle = handlers["dynamodb"]
 

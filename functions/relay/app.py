@@ -1,6 +1,6 @@
 """Read the table's stream: send a signal to the workflow of each ticket whose TIMER changed.
 
-The follower reads the same stream for everything else, so nothing can stand before a signal.
+The follower reads the same stream for everything else, so no other work delays a signal.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def of_type(kind: Any) -> Schema:
 
 
 def _refer(part: Any) -> None:
-    """Leave nothing beside a reference to named choices: the component has it."""
+    """Remove the type beside a reference to named choices, because the component has it."""
     if isinstance(part, dict):
         if "$ref" in part:
             part.pop("type", None)

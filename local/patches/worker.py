@@ -102,7 +102,7 @@ def prepare(start: dict[str, Any]) -> None:
 
 
 def shift_clock(seconds: float) -> None:
-    """Makes this process believe that the time is `seconds` later than it is.
+    """Shifts the clocks of this process by `seconds`, which is negative for an earlier time.
 
     `datetime.now` is changed in the class itself. A class derived from it would be another type,
     and msgspec would not accept it as a time.

@@ -1,9 +1,9 @@
-"""What must hold when a run is over and everything is calm.
+"""What must hold after a run, when the load and all faults have ended.
 
 `violations` reads the evidence and says in words what does not hold. Each check recomputes what it
 compares: a ticket from its history, a TIMER from the ticket, a load from the tickets, a card from
 the facts, a fact from the events. It calls the product's pure rules, in the version of this source
-tree. What stores, queues and workers do with them is what is checked.
+tree. It checks what stores, queues and workers do with these rules.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CLOCK = timedelta(seconds=61)
 """How far an event's time may be from the time at which it happened. No promise may be decided by
 a clock that is more than a minute off."""
 LATE = timedelta(seconds=60)
-"""How long after a rung fell due it must have fired, in calm."""
+"""How long after a rung fell due it must have fired, once the load and all faults have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def violations(evidence: Evidence) -> list[Violation]:
 
 def _incomplete(stored: Stored) -> Iterator[Violation]:
     """Items that every ticket has, and numbers of events without a gap."""
-    for item, name in ((stored.head, "head"), (stored.timer, "TIMER")):
+    for item, name in ((stored.head, "snapshot"), (stored.timer, "TIMER")):
         if item is None:
             yield Violation(stored.number, f"it has no {name}")
     numbers = [event.number for event in stored.events]
@@ -205,14 +205,14 @@ def times(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
 
 
 def heads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
-    """The stored head is the history, folded: field by field, and every attribute of an index."""
+    """The stored snapshot is the fold of the history: each field and each index attribute."""
     for one in known:
         head = _of(one.stored.head)
         stored = items.ticket_of(head["doc"])
         kept, folded = _fields(stored), _fields(one.ticket)
         for name in dict.fromkeys((*kept, *folded)):
             if kept.get(name) != folded.get(name):
-                words = f"its head has {name} = {kept.get(name)}"
+                words = f"its snapshot has {name} = {kept.get(name)}"
                 yield Violation(one.number, f"{words}, its history gives {folded.get(name)}")
         wanted = {
             "version": len(one.events),
@@ -222,7 +222,7 @@ def heads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
         }
         for name, value in wanted.items():
             if head.get(name) != value:
-                words = f"its head is listed with {name} = {head.get(name)!r} instead of {value!r}"
+                words = f"its snapshot is listed with {name} = {head.get(name)!r}, not {value!r}"
                 yield Violation(one.number, words)
 
 
@@ -253,7 +253,7 @@ def rungs(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
 
 
 def timers(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
-    """The TIMER is the ticket's; the workflow of an open ticket sleeps, and nothing is overdue."""
+    """The TIMER fits the ticket, the workflow of an open ticket sleeps, and no rung is overdue."""
     for one in known:
         timer, ticket = _of(one.stored.timer), one.ticket
         wake = tickets.next_wake(ticket, one.plan)
@@ -352,7 +352,7 @@ def _job_of(number: str, key: str) -> MailJob:
 
 
 def _was_outdated(one: Known, job: MailJob, index: int, evidence: Evidence) -> bool:
-    """Whether the mail was to be skipped at some time between its event and now."""
+    """Whether the mail was outdated at some time between its event and now."""
     event = one.events[index]
     for place in range(index, len(one.events)):
         last = place == len(one.events) - 1
@@ -522,7 +522,7 @@ def submissions(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
 
 
 def words(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
-    """What somebody said is in the history once if the answer was a yes, and else at most once.
+    """A text whose answer was a yes is in the history once. Any other text is there at most once.
 
     Its event has a time at which it can have happened.
     """

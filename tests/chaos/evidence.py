@@ -1,6 +1,6 @@
 """What a run left behind: the table, the executions, the mails, the queues, and what clients saw.
 
-`of` groups the items of the table by what they are. The checker reads nothing else.
+`tables` groups the items of the table by what they are. The checker reads only an `Evidence`.
 """
 
 from __future__ import annotations

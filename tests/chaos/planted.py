@@ -72,7 +72,7 @@ MISTAKES: Mapping[str, Mistake] = {
     ),
     "clock": Mistake(
         "an acknowledgement stops no clock",
-        "its head has clocks.acknowledgement",
+        "its snapshot has clocks.acknowledgement",
         (
             Edit(
                 "redress/tickets/rules/fold.py",

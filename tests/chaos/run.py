@@ -1,4 +1,4 @@
-"""One run: the stack, the load, the disturbances, calm, and what the checker finds."""
+"""One run: install the product, play load and faults, and check until nothing is wrong."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ PACE = 600
 """How many times faster the plan's times pass: a day takes 144 seconds."""
 SKEW_S = 7200.0
 PATIENCE_S = 300.0
-"""How long something may stay wrong in calm. It begins anew while the queues get shorter.
+"""How long something may stay wrong after the load. Shorter queues begin this time anew.
 
-Within it come the sweep, which runs every 30 s here, the two minutes that a ticket may be awake,
-and the lease of a mail."""
+It is longer than the time between two sweeps (30 s here), the two minutes that a ticket may be
+awake, and the claim on a mail."""
 LONGEST_S = 1200.0
-"""How long calm lasts at most."""
+"""How long the run waits at most after the load until nothing is wrong."""
 MAILERS = 4
 """How many mails are sent at once. A run makes thousands of mails in minutes."""
 VISIBLE_S = 65
@@ -257,10 +257,10 @@ class Run:
     # ---------------------------------------------------------------- calm
 
     def _until_right(self, place: Place, began: datetime) -> tuple[list[Violation], Evidence]:
-        """Reads and checks until nothing is wrong, or the patience is over.
+        """Reads and checks until nothing is wrong, or until PATIENCE_S or LONGEST_S is over.
 
-        What is wrong for a moment, because it is on its way, is no violation. What can never be
-        repaired stays wrong, and is found at the end.
+        A message that is still on its way makes something wrong for a moment only. What is lost
+        or doubled stays wrong, and is found at the end.
         """
         began_at, swept, told, fewest = time.monotonic(), 0.0, -1, sys.maxsize
         end = began_at + self.patience_s
@@ -289,7 +289,7 @@ class Run:
         )
         content = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
-            # Faults are on while the cloud is restarted; in calm the next round tries again.
+            # Faults are on while the cloud is restarted; the next round tries again.
             self.say(f"{function} {payload} failed: {content.get('errorType')}")
             return {}
         return content

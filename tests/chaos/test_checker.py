@@ -155,7 +155,7 @@ def test_finds_a_gap_in_the_numbers_of_events() -> None:
     assert f"{NUMBER}: its events are numbered [1, 3, 4]" in found
 
 
-@pytest.mark.parametrize(("sk", "name"), [("TICKET", "head"), ("TIMER", "TIMER")])
+@pytest.mark.parametrize(("sk", "name"), [("TICKET", "snapshot"), ("TIMER", "TIMER")])
 def test_finds_a_missing_item(sk: str, name: str) -> None:
     life = life_at(State.OPEN)
     assert f"{NUMBER}: it has no {name}" in said_of(evidence(life, without(rows(life), sk)))
@@ -201,7 +201,7 @@ def test_finds_a_head_that_is_not_its_history() -> None:
     life = life_at(State.OPEN)
     other = items.snapshot_item(replace(life.ticket, replies=7))
     found = said_of(evidence(life, changed(rows(life), "TICKET", doc=other["doc"])))
-    assert found == [f"{NUMBER}: its head has replies = 7, its history gives 1"]
+    assert found == [f"{NUMBER}: its snapshot has replies = 7, its history gives 1"]
 
 
 def test_finds_a_clock_that_is_not_its_historys() -> None:
@@ -211,7 +211,7 @@ def test_finds_a_clock_that_is_not_its_historys() -> None:
     doc = items.snapshot_item(wrong)["doc"]
     found = said_of(evidence(life, changed(rows(life), "TICKET", doc=doc)))
     assert found == [
-        f"{NUMBER}: its head has clocks.resolution.target_s = 1, its history gives "
+        f"{NUMBER}: its snapshot has clocks.resolution.target_s = 1, its history gives "
         f"{life.ticket.clocks[ClockName.RESOLUTION].target_s}"
     ]
 
@@ -221,7 +221,7 @@ def test_finds_a_head_that_is_listed_wrongly(name: str, value: Any) -> None:
     life = life_at(State.OPEN)
     found = said_of(evidence(life, changed(rows(life), "TICKET", **{name: value})))
     assert len(found) == 1
-    assert f"its head is listed with {name} = {value!r}" in found[0]
+    assert f"its snapshot is listed with {name} = {value!r}" in found[0]
 
 
 def test_finds_a_rung_that_fired_twice() -> None:

@@ -117,7 +117,7 @@ def test_only_relay_and_repair_may_use_task_tokens() -> None:
 
 
 def test_relay_can_neither_send_mail_jobs_nor_call_functions() -> None:
-    """Nothing that mails or assigns stands before a timer."""
+    """No mail and no assignment can delay a signal."""
     assert not [action for action in allowed("RelayFunction") if action.startswith("lambda:")]
     reached = {
         refers_to(one) for s in statements() if s.role == "RelayFunctionRole" for one in s.resources

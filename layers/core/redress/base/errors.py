@@ -64,7 +64,7 @@ def _cut(text: str, limit: int) -> str:
 
 
 class Unchanged(InvalidInput):
-    """The request would leave everything as it is: what it asks for is so already."""
+    """The request would change nothing, because what it asks for is already the case."""
 
 
 class NotFound(RedressError):

@@ -17,7 +17,7 @@ BOUND_S = 10.0
 """How far the clock of a machine may be off before the time of AWS replaces it.
 
 The clocks of AWS's machines differ by milliseconds. `Date` has whole seconds and an answer takes
-time; `ServiceClock.heard` allows for both, so the bound need not."""
+time; `ServiceClock.heard` allows for both, so this bound does not have to."""
 
 APART = timedelta(minutes=1)
 """The most that the times of two functions may differ at the same instant.
@@ -28,7 +28,7 @@ for its answer. Together that is 21 s, less than half of this figure. `TicketCha
 the figure: an event that lies further ahead was not written by this rule."""
 
 TELL_EVERY_S = 60.0
-"""A process tells of a wrong clock at the first answer that shows it, and then at most once in this
+"""A process reports a wrong clock at the first answer that shows it, and then at most once in this
 time."""
 
 
@@ -76,8 +76,8 @@ class ServiceClock:
         time of AWS was at least `date` when the answer arrived, and before `date` + 1 s when the
         request was sent. A clock that is right always fits in between, however slow the answer is.
 
-        The correction changes as little as the answer demands. A slow answer fits many times, so it
-        must not replace what a fast one said.
+        The correction changes only as far as the answer contradicts it. A slow answer agrees with
+        many times, so it must not undo the correction of a fast one.
         """
         stated = _date_of(date)
         if stated is None:

@@ -2,7 +2,7 @@
 
 The state machine already repeats each task for minutes. What still fails a run can last longer,
 such as a service that is down for an hour. So a repeat waits before its first task. A month must
-not stay without scores because nobody looked. A bug fails the repeats, too: a person must mend it.
+not stay without scores because nobody looked. A bug fails the repeats, too: a person must fix it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from redress.scores.messages import RunScores, input_of
 from redress.scores.rules import periods
 
 WAITS_S = (900, 3_600)
-"""How many seconds each repeat waits. Its number of values is how often a run is started again at
-most. Together with the minutes in which each run repeats its tasks, the last repeat begins more
+"""How many seconds each repeat waits. There are at most as many repeats as
+values. Together with the minutes in which each run repeats its tasks, the last repeat begins more
 than 75 minutes after the first run ended. The schedule starts another run on the next day."""
 RUNBOOK = "docs/runbooks/scores.md"
 NAME_LIMIT = 80

@@ -334,8 +334,8 @@ def _generation_at(now: datetime) -> int:
     """The number of a generation that follows an unknown one: the minutes since 2020.
 
     Executions are named by their generation, so a number must not be used twice. Other generations
-    count from 1, or from such a number, and a ticket begins far less than one of them a minute. So
-    they never reach the number of the present minute.
+    count from 1, or from such a number. A ticket begins far fewer than one generation a minute, so
+    their numbers never reach that of the present minute.
     """
     return (now - _FIRST_MINUTE) // timedelta(minutes=1)
 

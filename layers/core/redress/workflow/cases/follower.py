@@ -1,8 +1,8 @@
 """After an event of a ticket, send the messages that follow from it: mail jobs and assignments.
 
 The receiver of a message reads the current state and decides what to do. Late, repeated and
-reordered messages therefore do no harm. Later subscribers to events are subscribers of this
-follower (`workflow.subscribers`), because the stream allows no third reader.
+reordered messages therefore do no harm. New subscribers to events are added to
+`workflow.subscribers`, because the stream allows no third reader.
 """
 
 from __future__ import annotations

@@ -341,10 +341,10 @@ class ReconcileCase:
 
         The newest execution says which revision of the machine it uses, and since when this
         revision is deployed. If the newest execution from before that time has the same definition,
-        then only other settings of the machine were changed, and it is asked in its turn. Every
-        execution that started earlier than the returned time has another definition, or began under
-        a revision before the last MOST_REVISIONS or before a rollback. If no execution has the
-        deployed definition, returns `began`.
+        then only other settings of the machine were changed, and that execution is asked next.
+        Every execution that started earlier than the returned time has another definition, or began
+        under a revision before the last MOST_REVISIONS or before a rollback. If no execution has
+        the deployed definition, returns `began`.
         """
         since, asked = began, executions
         for _ in range(MOST_REVISIONS):

@@ -1,8 +1,8 @@
 """After a change of a ticket's TIMER, send the signal to its workflow: start it or wake it.
 
 A stream record only says that something changed. The relay reads the current TIMER and decides what
-to do. Late, repeated and reordered records therefore do no harm. Nothing else is done here, so
-nothing can stand before a signal (`follower` sends mails and requests to the assigner).
+to do. Late, repeated and reordered records therefore do no harm. Nothing else is done here, so no
+other work delays a signal (`follower` sends mail jobs and requests to the assigner).
 """
 
 from __future__ import annotations
