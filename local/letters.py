@@ -6,10 +6,10 @@
     python -m local.letters --back 3f2a9c1b,77d0e4a2   put back these, also those with a fault
     python -m local.letters --drop 3f2a9c1b            delete it; nothing is put back
 
-A message is named by the beginning of its id. It is deleted only after it was put back. Everything
-may be put back twice: signals, assignments and mail jobs have no second effect, and the scoring of
-a month has one execution per message. Messages contain ids and names of faults, never texts or
-addresses; a message that is of no known kind is not shown.
+A message is named by the beginning of its id. Unless `--drop` names it, it is deleted only after it
+was put back. Everything may be put back twice: signals, assignments and mail jobs have no second
+effect, and the scoring of a month has one execution per message. Messages contain ids and names of
+faults, never texts or addresses; a message that is of no known kind is not shown.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def test_no_sequence_of_answers_makes_the_time_wrong_by_half_a_minute(
     ("ahead", "there", "back"),
     [(40, 35, 0), (40, 0, 35), (50, 45, 0), (20, 12, 0), (-40, 0, 35), (-20, 12, 0), (15, 10, 0)],
 )
-def test_slow_answer_does_not_replace_what_a_fast_one_said(
+def test_slow_answer_does_not_undo_the_correction_of_a_fast_one(
     ahead: float, there: float, back: float
 ) -> None:
     machine = Machine(ahead)
@@ -137,7 +137,7 @@ def test_corrected_time_does_not_jump_at_each_answer() -> None:
         assert machine.wrong_by == pytest.approx(wrong_by, abs=1e-5)
 
 
-def test_clock_that_was_set_right_is_believed_after_the_next_answer() -> None:
+def test_clock_that_was_set_right_is_used_after_the_next_answer() -> None:
     machine = Machine(ahead=-7200)
     machine.call()
     machine.ahead = 0.0

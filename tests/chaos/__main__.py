@@ -30,7 +30,7 @@ def lines(result: Result) -> Iterator[str]:
     yield f"            {result.disturbed} different faults of a call"
     yield f"left        {result.tickets} tickets, {result.mails} mails sent"
     yield f"set aside   {_counts(result.set_aside) or 'nothing'}"
-    yield f"calm        after {result.calm_s:.0f} s"
+    yield f"all right   after {result.calm_s:.0f} s"
     yield f"violations  {len(result.violations)}"
     for violation in result.violations[:SHOWN]:
         yield f"  {violation}"

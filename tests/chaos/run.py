@@ -141,7 +141,7 @@ class Run:
 
         load.run(place, load.planned(self.seed, self.seconds), self.seconds, disturb)
         took = (datetime.now(UTC) - began).total_seconds()
-        self.say(f"the load took {took:.0f} s; calm")
+        self.say(f"the load took {took:.0f} s; checking until nothing is wrong")
         self._happened += faults.happened(place.outputs.endpoint_url)
         faults.turn_off(place.outputs.endpoint_url)
         names = {f"{stack.NAME}-{name}": 0.0 for name in schedule.CALLS}
@@ -254,7 +254,7 @@ class Run:
             for user, entry in outputs.staff.items()
         }
 
-    # ---------------------------------------------------------------- calm
+    # ---------------------------------------------------------------- after the load
 
     def _until_right(self, place: Place, began: datetime) -> tuple[list[Violation], Evidence]:
         """Reads and checks until nothing is wrong, or until PATIENCE_S or LONGEST_S is over.

@@ -197,14 +197,14 @@ def test_finds_a_time_that_is_more_than_a_minute_off() -> None:
     assert any("is dated" in words and "outside the run" in words for words in found)
 
 
-def test_finds_a_head_that_is_not_its_history() -> None:
+def test_finds_a_snapshot_that_differs_from_its_history() -> None:
     life = life_at(State.OPEN)
     other = items.snapshot_item(replace(life.ticket, replies=7))
     found = said_of(evidence(life, changed(rows(life), "TICKET", doc=other["doc"])))
     assert found == [f"{NUMBER}: its snapshot has replies = 7, its history gives 1"]
 
 
-def test_finds_a_clock_that_is_not_its_historys() -> None:
+def test_finds_a_clock_that_differs_from_its_history() -> None:
     life = life_at(State.OPEN)
     clock = replace(life.ticket.clocks[ClockName.RESOLUTION], target_s=1)
     wrong = replace(life.ticket, clocks=life.ticket.clocks | {ClockName.RESOLUTION: clock})
@@ -217,7 +217,7 @@ def test_finds_a_clock_that_is_not_its_historys() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("version", Decimal(3)), ("owner_pk", "QUEUE#x#1")])
-def test_finds_a_head_that_is_listed_wrongly(name: str, value: Any) -> None:
+def test_finds_a_snapshot_with_a_wrong_index_entry(name: str, value: Any) -> None:
     life = life_at(State.OPEN)
     found = said_of(evidence(life, changed(rows(life), "TICKET", **{name: value})))
     assert len(found) == 1
@@ -257,7 +257,7 @@ def test_finds_a_rung_that_fired_too_early() -> None:
         ({"armed": None}, "its workflow does not sleep for what the ticket waits for"),
     ],
 )
-def test_finds_a_timer_that_is_not_the_tickets(fields: dict[str, Any], words: str) -> None:
+def test_finds_a_timer_that_does_not_fit_its_ticket(fields: dict[str, Any], words: str) -> None:
     life = life_at(State.OPEN)
     found = said_of(evidence(life, changed(rows(life), "TIMER", **fields)))
     assert any(words in one for one in found), found
@@ -397,7 +397,7 @@ def test_finds_an_incoming_mail_that_is_lost_or_doubled() -> None:
 # ------------------------------------------------------------------------------ scores and load
 
 
-def test_finds_a_fact_that_is_not_the_historys() -> None:
+def test_finds_a_fact_that_differs_from_the_history() -> None:
     life = life_at(State.RESOLVED)
     stored = changed(rows(life), f"{NUMBER}#1", fr="0")
     found = said_of(evidence(life, stored))
@@ -414,7 +414,7 @@ def test_finds_a_missing_fact_and_one_too_many() -> None:
     assert found == [f"{NUMBER}: {words}"]
 
 
-def test_finds_a_card_that_is_not_the_facts() -> None:
+def test_finds_a_card_that_differs_from_the_facts() -> None:
     life, other = life_at(State.CLOSED), life_at(State.RESOLVED)
     card = next(row for row in rows(other) if row["pk"].startswith("CARD#"))
     stored = [row for row in rows(life) if not row["pk"].startswith("CARD#")]
@@ -441,7 +441,7 @@ def test_accepts_a_card_that_is_older_than_the_last_facts() -> None:
         (State.OPEN, 1, 0, "1 tickets are more than the capacity 0"),
     ],
 )
-def test_finds_a_load_that_is_not_the_tickets(
+def test_finds_a_load_that_differs_from_the_tickets(
     state: State, load: int, capacity: int, words: str
 ) -> None:
     life = life_at(state)

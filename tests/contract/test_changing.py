@@ -482,7 +482,7 @@ def test_a_slow_clock_does_not_write_history_backwards(shop: Shop) -> None:
     assert note_after(shop, life, 2, -1.5, 0, -APART.total_seconds() + 2) == [0, 2, 2, 2, 2]
 
 
-def test_an_event_in_the_future_does_not_drag_later_events_along(shop: Shop) -> None:
+def test_an_event_in_the_future_does_not_change_the_times_of_later_events(shop: Shop) -> None:
     """Story: a fast clock opened a ticket, and for two hours all that happened got that time."""
     life = shop.open()
     assert note_after(shop, life, -7200, 60, 3600) == [0, -7200, -7140, -3540]

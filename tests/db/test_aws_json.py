@@ -334,7 +334,7 @@ def test_refusal_for_the_time_of_the_signature_is_tried_again(
         retry.call(lambda: full("dynamodb", fake).get_item(**READ), sleep=lambda seconds: None)
 
 
-def test_wrong_key_is_no_matter_of_time(fake: FakeService) -> None:
+def test_wrong_key_is_not_taken_for_a_wrong_clock(fake: FakeService) -> None:
     message = "The request signature we calculated does not match the signature you provided."
     fake.refuse(400, {"__type": "prefix#InvalidSignatureException", "message": message})
     with pytest.raises(ClientError, match="does not match"):

@@ -365,7 +365,7 @@ def test_batch_whose_last_record_does_not_come_stays(
 @pytest.mark.parametrize(
     ("queue", "reader", "task"), [(SIGNALS, "relay", "sweep"), (EVENTS, "follower", "reconcile")]
 )
-def test_batch_that_left_the_stream_is_made_good_by_repair(
+def test_batch_that_left_the_stream_starts_the_sweep_or_the_reconciliation(
     office: Office,
     opened: Life,
     monkeypatch: pytest.MonkeyPatch,

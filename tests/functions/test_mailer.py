@@ -1242,7 +1242,7 @@ def test_a_dispute_is_reported_to_the_supervisor_once(
     assert [message["To"] for message in post.sent] == ["lin@example.com"]
 
 
-def test_a_complaint_of_consequence_is_reported_to_the_supervisor_without_a_dispute(
+def test_a_complaint_of_high_urgency_and_impact_is_reported_to_the_supervisor(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -1366,7 +1366,7 @@ def test_the_wiring_builds_the_mailing_case(table: str, monkeypatch: pytest.Monk
     assert isinstance(mailer_wiring.mailing(), MailingCase)
 
 
-def test_the_clients_of_the_mailer_wait_shortly_and_never_repeat_a_send(mailer: Mailer) -> None:
+def test_the_clients_of_the_mailer_wait_briefly_and_never_repeat_a_send(mailer: Mailer) -> None:
     """botocore would send a mail twice: it repeats a call whose answer was lost."""
     ses, sqs = mailer_wiring.ses().meta.config, mailer_wiring.sqs().meta.config
     assert ses.retries["total_max_attempts"] == 1

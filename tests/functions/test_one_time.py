@@ -295,7 +295,7 @@ LIVES = st.lists(
 )
 
 
-# It shrinks no failure, because a life takes seconds.
+# Failures are not shrunk, because a life takes seconds.
 @settings(
     max_examples=5 * TIMES,
     phases=[Phases.explicit, Phases.generate],

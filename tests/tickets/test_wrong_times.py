@@ -112,7 +112,7 @@ def test_pause_that_begins_in_the_future_is_told() -> None:
     assert "aused" in explaining.sentence(story, "en")
 
 
-def test_wait_that_ends_before_its_wrong_begin_never_was() -> None:
+def test_wait_that_ends_before_its_wrong_begin_is_removed() -> None:
     life = Life().open("inquiry").acknowledge().assign()
     life.wait(hours=2).reply(wait_for_customer=True)
     assert [wait.begin for wait in life.ticket.waits] == [life.clock.now()]
