@@ -1,7 +1,7 @@
 """Relay and follower, invoked as Lambda documents it, while services refuse calls.
 
 A partial answer is a checkpoint: everything from the first failed record on is delivered again, and
-later batches wait. So a refused mail queue may stand before other mails, but never before a signal.
+later batches wait. So a refused mail queue may delay other mails, but never a signal.
 """
 
 from __future__ import annotations
