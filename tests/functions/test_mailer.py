@@ -1499,3 +1499,17 @@ def test_late_job_of_a_ticket_whose_history_is_damaged_is_sent(
     mailer.clock.advance(hours=20)
     assert mailer(job) == []
     assert post.only["To"] == "mei@example.com"
+
+
+def test_late_job_of_a_ticket_whose_first_plan_is_missing_is_sent(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_no_plan(*_: object) -> None:
+        raise LookupError("service plan 3 was never published")
+
+    number = open_ticket(agent=MEI.id).number
+    job = _wrote(mailer, number)
+    mailer.clock.advance(hours=20)
+    monkeypatch.setattr("redress.mail.outgoing.cases.sending.skipped_in_time", find_no_plan)
+    assert mailer(job) == []
+    assert post.only["To"] == "mei@example.com"

@@ -119,6 +119,9 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
     They are part of the ticket's transaction, so loads always match the tickets. The agent who gets
     the ticket must be available and have room; otherwise nothing is written. If the load of the
     agent who loses the ticket is 0 already, it stays 0, and the rest is written.
+
+    Only a customer's message can change two tickets in one transaction. It changes no load, so the
+    writes never concern one agent twice.
     """
     return [write for change, now in changes for write in _load_writes(models, change, now)]
 

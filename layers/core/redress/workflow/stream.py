@@ -95,7 +95,8 @@ That is time enough to restore a missing permission or a deleted queue."""
 RESERVE_S = 20.0
 """A reader begins no change if fewer seconds are left. These are four calls of a service, each
 without a retry: the change reads a TIMER, sends a signal and writes the TIMER, and its record may
-have to be set aside. `tests/template` compares it with the timeouts of calls and functions."""
+have to be set aside. If the first two calls are slow, the write of the TIMER is left out and the
+record is repeated. `tests/template` compares the value with the timeouts of calls and functions."""
 
 AFTER_TABLE_S = 15.0
 """The last attempt to read the TIMER begins with this many seconds left, which are three calls."""

@@ -139,17 +139,18 @@ class MailingCase:
         """Return why this mail was skipped when its job came first; None if it may be sent.
 
         Asks only for a job that comes late, and then reads the ticket's file, one unit for 4 KB. A
-        mail with a record was not skipped. If the history cannot be read, the mail may be sent.
+        mail with a record was not skipped. If the history or one of its plans cannot be read, the
+        mail may be sent.
         """
         if about.moment - about.event.at <= LATE:
             return None
         try:
             file = self._tickets.file(about.job.number)
-        except Unreadable:
+            if about.job.key in {mail.key for mail in file.mails} | file.unreadable:
+                return None
+            return skipped_in_time(replace(about, history=file.history), self._plans.get)
+        except (Unreadable, LookupError):
             return None
-        if about.job.key in {mail.key for mail in file.mails} | file.unreadable:
-            return None
-        return skipped_in_time(replace(about, history=file.history), self._plans.get)
 
     # ---------------------------------------------------------------- once
 
