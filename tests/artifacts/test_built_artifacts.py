@@ -99,8 +99,12 @@ def run_alone(built: Built, function: str, program: str, *arguments: str) -> str
     """Runs a program with what a function has on AWS. Returns its last line of output."""
     variables = template()["Globals"]["Function"]["Environment"]["Variables"]
     own = template()["Resources"][function]["Properties"].get("Environment", {})
-    names = {*variables, *own.get("Variables", {})}
-    environment = dict.fromkeys(names, "any") | {
+    given = variables | own.get("Variables", {})
+    # What the template writes out is kept. What it refers to exists only in a stack.
+    environment = {
+        name: value if isinstance(value, str) else "any" for name, value in given.items()
+    }
+    environment |= {
         "LOG_LEVEL": "INFO",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "any",
