@@ -358,12 +358,24 @@ def board(world: World, team: str) -> Json:
 
 
 def holds(new: Any, old: Any) -> bool:
-    """Whether `new` has every value of `old`; objects may have additional fields."""
+    """Whether `new` has every value of `old`; objects may have additional fields.
+
+    The version before wrote one time in three formats, one of them in whole seconds. Two texts of
+    times less than a second apart are the same value.
+    """
     if isinstance(old, Mapping):
         return all(name in new and holds(new[name], value) for name, value in old.items())
     if isinstance(old, list):
         return len(new) == len(old) and all(map(holds, new, old))
-    return bool(new == old)
+    return bool(new == old) or is_same_time(new, old)
+
+
+def is_same_time(new: Any, old: Any) -> bool:
+    try:
+        apart = datetime.fromisoformat(new) - datetime.fromisoformat(old)
+    except (TypeError, ValueError):
+        return False
+    return abs(apart) < timedelta(seconds=1)
 
 
 def finish(upgrade: Upgrade, stage: str, score: int) -> Json:
@@ -426,7 +438,7 @@ def without(number: str, found: Any) -> Any:
 
 
 def is_number(one: Any, number: str) -> bool:
-    return isinstance(one, dict) and one.get("number") == number
+    return one == number or (isinstance(one, dict) and one.get("number") == number)
 
 
 def test_upgrade_wakes_no_sleeping_workflow(upgrade: Upgrade) -> None:
@@ -442,7 +454,8 @@ def test_upgrade_wakes_no_sleeping_workflow(upgrade: Upgrade) -> None:
 
 def test_repeated_submission_gets_the_first_answer(upgrade: Upgrade) -> None:
     again = submitted(upgrade)
-    assert (again.status, again.json()) == (201, upgrade.first_answer)
+    assert again.status == 201
+    assert holds(again.json(), upgrade.first_answer)
 
 
 def test_mail_queued_before_the_upgrade_is_sent(upgrade: Upgrade) -> None:
