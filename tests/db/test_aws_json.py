@@ -89,7 +89,7 @@ def fake() -> Iterator[FakeService]:
 
 
 def right_clock() -> ServiceClock:
-    """A clock that is never wrong: the fake service sends no `Date`."""
+    """Return a clock that stays as it is, because the fake service sends no header `Date`."""
     return clock_behind(0, [])
 
 

@@ -86,7 +86,10 @@ LIMITED = [
     for pointer, field in fields(DOCUMENTS[route[0]], request["content"][JSON]["schema"])
     for index, (value, fits) in enumerate(cases(DOCUMENTS[route[0]], field))
 ]
-"""A body of each operation with one field at a limit, or beyond it."""
+"""Each case is an operation, one field of its body, and a value for that field.
+
+The value is at a documented limit of the field or just beyond it.
+"""
 
 
 def with_value(body: Any, pointer: str, value: Any) -> Any:

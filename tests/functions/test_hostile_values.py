@@ -58,17 +58,18 @@ KEY_LIMITS = {"pk": 2048, "sk": 1024}
 
 
 CONDITION = re.compile(r"(#?\w+)[ ,]+(?:[=<>]+ +)?(:\w+)")
-"""An attribute and its placeholder in a condition: `#0 = :0`, `begins_with (#1, :1)`."""
+"""The names of an attribute and of its value in a condition, such as `#0 = :0` or `begins_with (#1, :1)`.
+The request gives both names their meaning (ExpressionAttributeNames, ExpressionAttributeValues)."""
 
 
 def check_keys(operation: str, given: dict[str, Any]) -> None:
     """Raise ClientError as DynamoDB does for a key of a wrong length. moto accepts most of them."""
     keys = [given[name] for name in ("Key", "Item") if name in given]
     values = given.get("ExpressionAttributeValues", {})
-    for name, placeholder in CONDITION.findall(given.get("KeyConditionExpression", "")):
+    for name, value_name in CONDITION.findall(given.get("KeyConditionExpression", "")):
         attribute = given.get("ExpressionAttributeNames", {}).get(name, name)
-        if placeholder in values:
-            keys.append({"pk" if attribute.endswith("pk") else "sk": values[placeholder]})
+        if value_name in values:
+            keys.append({"pk" if attribute.endswith("pk") else "sk": values[value_name]})
     for request in given.get("RequestItems", {}).values():
         keys += request.get("Keys", [])
     for item in given.get("TransactItems", ()):

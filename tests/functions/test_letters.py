@@ -505,7 +505,7 @@ def test_scheduled_task_is_called(office: Office, task: str, function: str) -> N
     assert office.functions.called == [(function, {"task": task})]
 
 
-# ------------------------------------------------------------------------------ mail
+# ------------------------------------------------- messages of the two mail queues
 
 JOB = {"number": NUMBER, "event": 4, "template": "reply", "audience": "customer"}
 

@@ -1450,7 +1450,10 @@ def _give(mailer: Mailer, number: str, agent: str | None, **later: float) -> Non
 def test_mail_that_was_skipped_at_its_time_is_not_sent_when_its_job_is_repeated(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: Any
 ) -> None:
-    """The first run of the follower repeats the messages of a day."""
+    """After the upgrade, the follower begins with the oldest record of the stream.
+
+    So it sends the messages of the last day again.
+    """
     number = open_ticket().number
     job = _wrote(mailer, number)
     assert mailer(job) == []

@@ -1,4 +1,4 @@
-"""Stand-ins for services, shared by the tests of relay and follower."""
+"""Fake clients of AWS services for the tests of the relay and the follower."""
 
 from __future__ import annotations
 

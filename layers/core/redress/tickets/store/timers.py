@@ -179,8 +179,9 @@ class TimerStore:
 
         def write() -> None:
             with TransactWrite(token, connection=self._models.connection) as transaction:
-                # This changes nothing. A pure condition check would need another permission, for
-                # every function that changes tickets.
+                # This update writes the version that the snapshot has already. Only its condition
+                # matters. A ConditionCheck would be enough, but every function that changes tickets
+                # would need the permission dynamodb:ConditionCheckItem for it.
                 transaction.update(
                     snapshot(pk, keys.TICKET),
                     actions=[snapshot.version.set(ticket.version)],
