@@ -58,8 +58,10 @@ KEY_LIMITS = {"pk": 2048, "sk": 1024}
 
 
 CONDITION = re.compile(r"(#?\w+)[ ,]+(?:[=<>]+ +)?(:\w+)")
-"""The names of an attribute and of its value in a condition, such as `#0 = :0` or `begins_with (#1, :1)`.
-The request gives both names their meaning (ExpressionAttributeNames, ExpressionAttributeValues)."""
+"""An attribute and its value in a condition, by name: `#0 = :0`, `begins_with (#1, :1)`.
+
+ExpressionAttributeNames and ExpressionAttributeValues of the request say what the names stand for.
+"""
 
 
 def check_keys(operation: str, given: dict[str, Any]) -> None:
