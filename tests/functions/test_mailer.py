@@ -1209,17 +1209,23 @@ def test_a_message_before_the_resolution_is_not_reported_as_late(
     assert post.only["Subject"] == f"[{ticket.number}] 客户有新留言"
 
 
-def test_a_dispute_reports_the_new_promise_to_the_supervisor(
-    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
-) -> None:
-    ticket = open_ticket(agent="a-mei")
-    mailer.act(ticket.number, _resolve())
+def _disputed_and_told(mailer: Mailer, open_ticket: Opener) -> str:
+    """Dispute a resolution and send the mail about it. Return the ticket's number."""
+    number = open_ticket(agent="a-mei").number
+    mailer.act(number, _resolve())
     mailer.act(
-        ticket.number,
+        number,
         lambda t, p, at: by_customer.dispute(t, p, CUSTOMER, "secret words", at),
         hours=1,
     )
-    assert mailer(mailer.job(ticket.number, "disputed")) == []
+    assert mailer(mailer.job(number, "disputed")) == []
+    return number
+
+
+def test_a_dispute_reports_the_new_promise_to_the_supervisor(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    _disputed_and_told(mailer, open_ticket)
     assert post.only["To"] == "lin@example.com"
     assert "到期时间：2026年11月25日（星期三）10:00（UTC+8）" in text_of(post.only)
     assert not any(typed in text_of(post.only) for typed in PRIVATE)
@@ -1229,16 +1235,9 @@ def test_a_dispute_is_reported_to_the_supervisor_once(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
     """It raises the priority of a complaint, whose ladder notifies the supervisor after 18 s."""
-    ticket = open_ticket(agent="a-mei")
-    mailer.act(ticket.number, _resolve())
-    mailer.act(
-        ticket.number,
-        lambda t, p, at: by_customer.dispute(t, p, CUSTOMER, "secret words", at),
-        hours=1,
-    )
-    assert mailer(mailer.job(ticket.number, "disputed")) == []
-    mailer.fire(ticket.number, seconds=18)
-    assert mailer(mailer.job(ticket.number, "remind")) == []
+    number = _disputed_and_told(mailer, open_ticket)
+    mailer.fire(number, seconds=18)
+    assert mailer(mailer.job(number, "remind")) == []
     assert [message["To"] for message in post.sent] == ["lin@example.com"]
 
 

@@ -185,10 +185,13 @@ def test_next_batch_asks_the_assigner_again(services: Services, load_function: L
     assert services.count() == {"SendMessageBatch": 4, "Invoke": 3}
 
 
-@pytest.mark.parametrize(
+each_reader = pytest.mark.parametrize(
     ("function", "batch", "operation"),
     [("follower", opened, "SendMessageBatch"), ("relay", signals, "StartExecution")],
 )
+
+
+@each_reader
 def test_throttled_reader_tries_every_record_once_and_answers_soon(
     services: Services,
     load_function: Load,
@@ -206,10 +209,7 @@ def test_throttled_reader_tries_every_record_once_and_answers_soon(
     assert services.count()[operation] == 12
 
 
-@pytest.mark.parametrize(
-    ("function", "batch", "operation"),
-    [("follower", opened, "SendMessageBatch"), ("relay", signals, "StartExecution")],
-)
+@each_reader
 def test_reader_whose_receiver_does_not_answer_ends_with_a_checkpoint_before_its_timeout(
     services: Services,
     load_function: Load,
