@@ -16,21 +16,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from local.operations import stacks
+from local.operations.stacks import NoStack, Stack
 from redress.db import keys
 
 ALL = "1"
@@ -118,18 +118,6 @@ class Letter:
     then: str
     back: Work | None
     by_name: bool = False
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A deployed stack: its name, its outputs, and clients of its services by name."""
-
-    name: str
-    outputs: dict[str, str]
-    client: Callable[[str], Any] = field(repr=False)
-
-    def function(self, name: str) -> str:
-        return f"{self.name}-{name}"
 
 
 # ------------------------------------------------------------------------------ the queues
@@ -618,45 +606,15 @@ def show(letters: Sequence[Letter], out: Console) -> None:
             out.print(f"            put back: {letter.then}")
 
 
-def on_aws(name: str) -> Stack:
-    """A stack on AWS, by the credentials and the region of the shell."""
-    session: Any = boto3.Session()
-    return described(name, session.client)
-
-
-def on_laptop(directory: Path) -> Stack:
-    """The stack that `make up` deployed. Raises LettersError if there is none."""
-    path = directory / "outputs.json"
-    if not path.exists():
-        raise LettersError("no stack runs here: start it by `make up`, or name one on AWS (STACK=)")
-    found = json.loads(path.read_text(encoding="utf-8"))
-    made: Any = boto3.Session(
-        aws_access_key_id=found["credentials"]["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=found["credentials"]["AWS_SECRET_ACCESS_KEY"],
-        region_name=found["region"],
-    )
-    return described(
-        "redress", lambda service: made.client(service, endpoint_url=found["endpoint_url"])
-    )
-
-
-def described(name: str, make: Callable[[str], Any]) -> Stack:
-    """A stack with its outputs from CloudFormation. `make` makes a client of a service."""
-    clients: dict[str, Any] = {}
-
-    def client(service: str) -> Any:
-        if service not in clients:
-            clients[service] = make(service)
-        return clients[service]
-
-    [found] = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+def known(stack: Stack) -> Stack:
+    """Return the stack. Raises LettersError if it lacks outputs that this command needs."""
     needed = {*(queue.output for queue in QUEUES), *SOURCES.values()}
     needed |= {"TableName", "TimeZone"}
     needed |= {f"{machine}MachineArn" for machine in ("Ticket", "Rehearsal", "Scores")}
-    if missing := sorted(needed - outputs.keys()):
-        raise LettersError(f"the stack {name} lacks outputs: {', '.join(missing)}. Deploy it again")
-    return Stack(name, outputs, client)
+    if missing := sorted(needed - stack.outputs.keys()):
+        lacks = f"the stack {stack.name} lacks outputs: {', '.join(missing)}"
+        raise LettersError(f"{lacks}. Deploy it again")
+    return stack
 
 
 def _ids(text: str) -> list[str]:
@@ -672,18 +630,13 @@ def main() -> int:
     parser.add_argument("--stack", help="name of a stack on AWS (default: the one on this laptop)")
     parser.add_argument("--back", type=_ids, default=[], help="ids to put back; 1: all that can be")
     parser.add_argument("--drop", type=_ids, default=[], help="ids to delete")
-    parser.add_argument("--directory", type=Path, default=Path(".local"), help="of the local stack")
+    parser.add_argument("--directory", type=Path, default=stacks.LAPTOP, help="of the local stack")
     given = parser.parse_args()
     out = console()
     try:
-        if given.stack:
-            stack = on_aws(given.stack)
-        else:
-            # Ignore any profile of a real account; boto3 must not even look for it.
-            os.environ.pop("AWS_PROFILE", None)
-            stack = on_laptop(given.directory)
+        stack = known(stacks.found(given.stack, given.directory))
         return 1 if run(stack, given.back, given.drop, out) else 0
-    except LettersError as error:
+    except (LettersError, NoStack) as error:
         out.print(str(error), style="red")
     except ClientError as error:
         out.print(f"refused: {error.operation_name} {_code(error)}", style="red")

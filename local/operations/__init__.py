@@ -1,0 +1,1 @@
+"""Commands that operate a deployed stack, on AWS or on this laptop."""

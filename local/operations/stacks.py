@@ -1,0 +1,80 @@
+"""A deployed stack, found by its name on AWS, or the one that `make up` runs on this laptop."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+LAPTOP = Path(".local")
+"""The folder of the stack on this laptop."""
+
+
+class NoStack(Exception):
+    """There is no such stack. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack: its name, its outputs, and clients of its services by name."""
+
+    name: str
+    outputs: dict[str, str]
+    client: Callable[[str], Any] = field(repr=False)
+
+    def function(self, name: str) -> str:
+        """Return the name of a function in this stack, such as `redress-mailer`."""
+        return f"{self.name}-{name}"
+
+
+def found(name: str | None, directory: Path = LAPTOP) -> Stack:
+    """Return the stack on AWS with this name; None stands for the stack on this laptop.
+
+    Raises NoStack if none runs on this laptop, and errors of boto3 if AWS does not answer.
+    """
+    if name:
+        return on_aws(name)
+    # Ignore any profile of a real account; boto3 must not even look for it.
+    os.environ.pop("AWS_PROFILE", None)
+    return on_laptop(directory)
+
+
+def on_aws(name: str) -> Stack:
+    """Return a stack on AWS, with the credentials and the region of the shell."""
+    session: Any = boto3.Session()
+    return described(name, session.client)
+
+
+def on_laptop(directory: Path = LAPTOP) -> Stack:
+    """Return the stack that `make up` deployed. Raises NoStack if there is none."""
+    path = directory / "outputs.json"
+    if not path.exists():
+        raise NoStack("no stack runs here: start it by `make up`, or name one on AWS (STACK=)")
+    read = json.loads(path.read_text(encoding="utf-8"))
+    session: Any = boto3.Session(
+        aws_access_key_id=read["credentials"]["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=read["credentials"]["AWS_SECRET_ACCESS_KEY"],
+        region_name=read["region"],
+    )
+    return described(
+        "redress", lambda service: session.client(service, endpoint_url=read["endpoint_url"])
+    )
+
+
+def described(name: str, make: Callable[[str], Any]) -> Stack:
+    """Return a stack with its outputs from CloudFormation. `make` makes a client of a service."""
+    clients: dict[str, Any] = {}
+
+    def client(service: str) -> Any:
+        if service not in clients:
+            clients[service] = make(service)
+        return clients[service]
+
+    [stack] = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    return Stack(name, outputs, client)
