@@ -54,7 +54,8 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_cfn_lint_finds_exactly_what_is_accepted() -> None:
     rules = ["--append-rules", "cfn_lint_serverless.rules", "--format", "json"]
-    done = run(str(BIN / "cfn-lint"), *rules, "--template", "template.yaml")
+    every = ["--include-checks", "I", "--include-experimental"]  # off by default
+    done = run(str(BIN / "cfn-lint"), *rules, *every, "--template", "template.yaml")
     found: dict[str, set[str]] = defaultdict(set)
     for finding in json.loads(done.stdout):
         path = finding["Location"]["Path"] or []

@@ -174,6 +174,22 @@ def written_items(logical_id: str) -> dict[str, list[str]]:
     return found
 
 
+def test_missing_object_is_not_found_by_each_role_that_gets_objects() -> None:
+    """S3 answers 404 only to who may list the key that is missing, and 403 to everybody else."""
+    got: dict[str, set[str]] = {}
+    for statement in statements():
+        if "s3:GetObject" in statement.actions:
+            paths = {text.partition("/")[2] for text in strings(list(statement.resources))}
+            got.setdefault(statement.role, set()).update(paths)
+    listed = {
+        statement.role: set(statement.condition["StringLike"]["s3:prefix"])
+        for statement in statements()
+        if "s3:ListBucket" in statement.actions
+    }
+    assert listed == got
+    assert got["InboundFunctionRole"] == {"inbound/*"}
+
+
 def test_rehearsal_function_can_write_only_rehearsals() -> None:
     """Its permissions guarantee that a rehearsal has no side effects, whatever its code does."""
     own = [keys.rehearsal_pk("*")]
