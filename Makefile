@@ -1,7 +1,7 @@
 # Redress on a laptop and in CI. `make` lists all targets.
 #
-# Tools are installed into .venv, pinned by local/requirements.txt. Nothing is installed for the user
-# or the system, except what browser and database tests need (local/install.py), if run as root.
+# Tools are installed into .venv, pinned by local/requirements.txt, and checkov into .local/checkov. Nothing is
+# installed for the user or the system, except what browser and database tests need (local/install.py), if run as root.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -19,7 +19,7 @@ PYTHON := .venv/bin/python
 # Tests that need a build, a deployed stack or a browser.
 SLOW := tests/artifacts tests/local tests/browser
 # `make template` runs them.
-LINTERS := tests/template/test_linters.py
+LINTERS := tests/template/test_linters.py tests/template/test_scanner.py
 FAST := $(filter-out $(SLOW) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) $(wildcard tests/test_*.py)
 
 .PHONY: help
@@ -43,12 +43,24 @@ help: ## Show this list
 .PHONY: tools lock install
 tools: .venv/ready ## Install the pinned Python tools into .venv, unless they are there
 
-lock: .venv/ready ## Pin the tools in local/requirements.in to their current versions
+# It pins versions of boto3 and others that the tools in .venv do not have, so it has an environment of its own.
+# uv installs it in seconds. pip takes half a minute, but installs it also where only pip is set up for a mirror.
+.local/checkov/ready: local/checkov.txt | .venv/ready
+	@rm -rf .local/checkov
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
-	uv pip compile --quiet --python $(PYTHON) --no-header local/requirements.in > local/requirements.new
-	{ echo '# Every tool, pinned, for Python 3.13. Generated from local/requirements.in by `make lock`; do not edit.'; \
-		cat local/requirements.new; } > local/requirements.txt
-	rm local/requirements.new
+	uv venv --quiet --python $(PYTHON) .local/checkov
+	uv pip install --quiet --python .local/checkov --no-deps --requirement local/checkov.txt \
+		|| $(PYTHON) -m pip --python .local/checkov install --quiet --disable-pip-version-check \
+			--no-deps --no-compile --requirement local/checkov.txt
+	@touch $@
+
+lock: .venv/ready ## Pin the tools in local/*.in to their current versions
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	@for list in requirements checkov; do \
+		uv pip compile --quiet --upgrade --python $(PYTHON) --no-header local/$$list.in > local/$$list.new; \
+		{ head -1 local/$$list.txt; cat local/$$list.new; } > local/$$list.locked; \
+		mv local/$$list.locked local/$$list.txt; rm local/$$list.new; \
+	done
 
 install: .venv/ready ## Install what tests need besides Python: Chromium and fonts, Java, DynamoDB Local, npm tools
 	$(PYTHON) -m local.install browser java dynamodb node
@@ -132,7 +144,7 @@ types: .venv/ready ## Check types strictly
 	@# One at a time: each function's folder is its own import path, and each has a module `app`.
 	@for function in functions/*/; do MYPYPATH=$$function mypy $$function; done
 
-template: .venv/ready ## Validate the template (CloudFormation, SAM, Lambda) and the state machines
+template: .venv/ready .local/checkov/ready ## Validate the template (CloudFormation, SAM, Lambda, security) and the state machines
 	$(PYTHON) -m pytest -n 2 $(PYTEST) $(LINTERS)
 
 # Two workers, a whole file each. Each worker deploys one stack, which all its files share.
@@ -141,7 +153,7 @@ test: test-fast install ## Run all tests
 
 test-fast: .venv/ready ## Run the tests that deploy no stack
 	$(PYTHON) -m local.install java dynamodb node
-	$(PYTHON) -m pytest -n 2 --dist loadfile --ignore $(LINTERS) $(PYTEST) $(FAST)
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(addprefix --ignore ,$(LINTERS)) $(PYTEST) $(FAST)
 
 quick: .venv/ready ## Run the tests of the subjects that changed since main, in less than a minute
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST) $$($(PYTHON) -m tests.quick)

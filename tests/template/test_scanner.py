@@ -1,0 +1,146 @@
+"""checkov finds nothing in the deployed resources but what is accepted here, each with its reason.
+
+It reads the template after SAM's transform, with the roles and mappings that CloudFormation gets.
+It runs without the network, from an environment of its own: it pins other versions of boto3 and of
+other libraries than the tools in `.venv`. `make template` installs it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import ROOT
+from tests.template.documents import Resource, expanded, of_type, written
+
+CHECKOV = ROOT / ".local/checkov/bin/checkov"
+
+A_KEY = "a key of one's own costs US$1 a month, more than the idle stack, and a fee by request"
+
+ACCEPTED: dict[str, tuple[set[str], str]] = {
+    "CKV_AWS_18": (
+        {"MailBucket"},
+        "only functions of the stack and links of five minutes read the bucket. A log of its "
+        "requests is a second bucket with the addresses of who opened them",
+    ),
+    "CKV_AWS_26": (
+        set(of_type("AWS::SNS::Topic")),
+        "neither SES nor an alarm can publish to a topic with the key that AWS manages, and "
+        + A_KEY,
+    ),
+    "CKV_AWS_27": (
+        set(of_type("AWS::SQS::Queue")),
+        "the check knows only keys of KMS. Every queue is encrypted with the key of SQS, which "
+        "costs nothing: see the test below",
+    ),
+    "CKV_AWS_95": (
+        set(of_type("AWS::ApiGatewayV2::Stage")),
+        "an access log would contain paths, and a path contains the secret of a link",
+    ),
+    "CKV_AWS_115": (
+        set(of_type("AWS::Lambda::Function")),
+        "a new account may have ten concurrent executions and can reserve none of them. The "
+        "mappings of streams and queues bound their functions",
+    ),
+    "CKV_AWS_116": (
+        set(of_type("AWS::Lambda::Function")),
+        "the check knows only DeadLetterConfig. Every function has a destination of failed "
+        "asynchronous calls instead, which also keeps the reason: see the test below",
+    ),
+    "CKV_AWS_117": (
+        set(of_type("AWS::Lambda::Function")),
+        "the functions call services of AWS only. In a VPC they would need endpoints or a NAT "
+        "gateway, from US$7 a month each, and nothing in it would be more private",
+    ),
+    "CKV_AWS_119": ({"Table"}, "DynamoDB encrypts with a key of its own; " + A_KEY),
+    "CKV_AWS_149": ({"LinkKey"}, "the key that AWS manages encrypts the secret; " + A_KEY),
+    "CKV_AWS_158": (
+        set(of_type("AWS::Logs::LogGroup")),
+        "CloudWatch encrypts every log group; " + A_KEY + ", and logs contain no personal data",
+    ),
+    "CKV_AWS_173": (
+        set(of_type("AWS::Lambda::Function")),
+        "Lambda encrypts them with a key of its own. They contain no secret: the key of the "
+        "links is in Secrets Manager; " + A_KEY,
+    ),
+}
+"""By check of checkov: the resources for which its finding is accepted, and why."""
+
+
+def found_in(resources: dict[str, Resource], folder: Path) -> dict[str, set[str]]:
+    """The resources in which checkov finds something, by check. Raises if it did not read all."""
+    assert CHECKOV.exists(), "checkov is not installed: run `make template`"
+    document = {part: written()[part] for part in ("Parameters", "Conditions")}
+    document["Resources"] = copy.deepcopy(resources)
+    # No check reads the routes, and to resolve their references takes longer than all checks.
+    for api in document["Resources"].values():
+        if api["Type"] == "AWS::ApiGatewayV2::Api":
+            api["Properties"]["Body"] = {}
+    path = folder / "template.json"
+    path.write_text(json.dumps(document, indent=1))
+    options = ["--framework", "cloudformation", "--output", "json", "--compact", "--quiet"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+    # Whatever tries to use the network fails at once, instead of waiting or sending something.
+    environment |= {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [str(CHECKOV), "--file", str(path), "--skip-download", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert report["summary"]["parsing_errors"] == 0
+    assert report["summary"]["resource_count"] >= len(resources), "it read every resource"
+    found: dict[str, set[str]] = defaultdict(set)
+    for finding in report["results"]["failed_checks"]:
+        found[finding["check_id"]].add(finding["resource"].rpartition(".")[2])
+    return dict(found)
+
+
+@pytest.mark.slow
+def test_checkov_finds_exactly_what_is_accepted(tmp_path: Path) -> None:
+    found = found_in(expanded(), tmp_path)
+    assert found == {check: resources for check, (resources, _) in ACCEPTED.items()}
+
+
+@pytest.mark.slow
+def test_checkov_finds_faults_in_a_copy_of_the_template(tmp_path: Path) -> None:
+    kept = ("MailBucket", "SignalDeadLetterQueuePolicy", "IntakeFunctionRole", "Table")
+    faulty = {n: copy.deepcopy(r) for n, r in expanded().items() if n in kept}
+    faulty["MailBucket"]["Properties"]["PublicAccessBlockConfiguration"]["BlockPublicAcls"] = False
+    del faulty["MailBucket"]["Properties"]["VersioningConfiguration"]
+    faulty["Table"]["Properties"]["PointInTimeRecoverySpecification"] = {
+        "PointInTimeRecoveryEnabled": False
+    }
+    document = faulty["IntakeFunctionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    document["Statement"][0] |= {"Action": "*", "Resource": "*"}
+    found = found_in(faulty, tmp_path)
+    new = {check: names for check, names in found.items() if check not in ACCEPTED}
+    assert new["CKV_AWS_53"] == {"MailBucket"}, "its public access is not blocked"
+    assert new["CKV_AWS_21"] == {"MailBucket"}, "it keeps no versions"
+    assert new["CKV_AWS_28"] == {"Table"}, "it has no point-in-time recovery"
+    assert {name for names in new.values() for name in names} >= {"IntakeFunctionRole"}, new
+
+
+def test_every_queue_is_encrypted_although_checkov_does_not_see_it() -> None:
+    for name, queue in of_type("AWS::SQS::Queue").items():
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True, name
+
+
+def test_every_function_has_a_destination_although_checkov_does_not_see_it() -> None:
+    with_one = {
+        config["Properties"]["FunctionName"]["Ref"]
+        for config in of_type("AWS::Lambda::EventInvokeConfig").values()
+        if config["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
+    }
+    assert with_one == set(of_type("AWS::Lambda::Function"))
