@@ -62,6 +62,8 @@ class Member:
 
 
 MAIL_DOMAIN = "in.example.org"
+SENDER = "service@example.org"
+OPERATOR = "operations@example.org"
 
 STAFF = (
     Member("li@example.com", "李静", "agent", "complaints", "zh-CN,en"),
@@ -176,7 +178,8 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
     chosen = {
         "Architecture": architecture(),
         "OnAws": "false",
-        "MailsAtOnce": "2",
+        "SenderAddress": SENDER,
+        "OperatorAddress": OPERATOR,
         "MailDomain": MAIL_DOMAIN,
     } | (parameters or {})
     command = ["sam", "deploy", "--template-file", str(built / "template.yaml")]

@@ -52,6 +52,7 @@ def all_patches() -> list[Callable[[], None]]:
         workflows.describe_machines_of_executions,
         workflows.refuse_late_task_answers,
         workflows.name_throttling_errors,
+        workflows.honour_limits_of_maps,
         streams.poll_often,
         streams.deliver_each_mapping_separately,
         streams.read_concurrency_as_a_number,

@@ -322,3 +322,31 @@ def name_throttling_errors() -> None:
 def _source(function: Callable[..., object]) -> str:
     """The source text of a function, to check that it is the expected one."""
     return inspect.getsource(function)
+
+
+def honour_limits_of_maps() -> None:
+    """A map may read from its input how many of its items run at once.
+
+    AWS: `MaxConcurrencyPath` is a path to a whole number; 0 means as many as possible.
+    Emulator: ignores the field, so all items run at once.
+    Patch: resolves the path before the map starts. Any other value fails the execution.
+    """
+    original = stepfunctions._run_map_items
+    expect(
+        original.__code__.co_varnames[:4] == ("state_def", "raw_input", "execution", "ctx"),
+        "_run_map_items(state_def, raw_input, execution, ctx)",
+    )
+    failed = stepfunctions._ExecutionError
+
+    def run(state: State, given: object, execution: Execution, context: State) -> object:
+        path = state.get("MaxConcurrencyPath")
+        if path is not None:
+            chosen = stepfunctions._apply_input_path(state, given, context)
+            limit = stepfunctions._resolve_path_or_ctx(path, chosen, context)
+            if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+                cause = f"MaxConcurrencyPath {path} must be a whole number: {limit!r}"
+                raise failed("States.Runtime", cause)
+            state = state | {"MaxConcurrency": limit}
+        return original(state, given, execution, context)
+
+    stepfunctions._run_map_items = run

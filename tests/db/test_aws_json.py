@@ -223,7 +223,17 @@ def test_the_user_agent_names_the_application_like_that_of_the_full_client(
     assert ["app/redress-intake" in agent for agent in agents] == [True, True, False]
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "ap-southeast-1", "cn-north-1"])
+@pytest.mark.parametrize(
+    "region",
+    [
+        "us-east-1",
+        "eu-central-1",
+        "ap-southeast-1",
+        "cn-north-1",
+        "us-gov-west-1",
+        "eusc-de-east-1",
+    ],
+)
 def test_the_endpoint_equals_that_of_botocore(region: str) -> None:
     for name, made in OURS.items():
         known = botocore.session.get_session().create_client(name, region_name=region)

@@ -1091,7 +1091,12 @@ def test_failed_condition_of_a_token_write_is_caught_by_its_name(laboratory: Lab
     assert json.loads(ended["output"]) == {"caught": "DynamoDb.ConditionalCheckFailedException"}
 
 
-def test_map_runs_at_most_its_concurrency_and_keeps_the_order(laboratory: Laboratory) -> None:
+@pytest.mark.parametrize(
+    "limit", [{"MaxConcurrency": 2}, {"MaxConcurrencyPath": "$.at_once"}], ids=["number", "path"]
+)
+def test_map_runs_at_most_its_concurrency_and_keeps_the_order(
+    laboratory: Laboratory, limit: dict[str, Any]
+) -> None:
     code = """
         import time
         def handler(event, context):
@@ -1114,7 +1119,7 @@ def test_map_runs_at_most_its_concurrency_and_keeps_the_order(laboratory: Labora
                 "Type": "Map",
                 "ItemsPath": "$.items",
                 "ItemSelector": {"item.$": "$$.Map.Item.Value"},
-                "MaxConcurrency": 2,
+                **limit,
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
                     "StartAt": "One",
@@ -1125,13 +1130,26 @@ def test_map_runs_at_most_its_concurrency_and_keeps_the_order(laboratory: Labora
         },
     }
 
-    ended = laboratory.run(machine, {"items": ["a", "b", "c", "d"]})
+    ended = laboratory.run(machine, {"items": ["a", "b", "c", "d"], "at_once": 2})
 
     done = json.loads(ended["output"])
     assert [one["item"] for one in done] == ["a", "b", "c", "d"]
     moments = [(one["began"], 1) for one in done] + [(one["ended"], -1) for one in done]
     running = [sum(step for _, step in sorted(moments)[: n + 1]) for n in range(len(moments))]
     assert max(running) == 2
+
+
+def test_map_fails_if_its_concurrency_is_no_whole_number(laboratory: Laboratory) -> None:
+    each = {
+        "Type": "Map",
+        "ItemsPath": "$.items",
+        "MaxConcurrencyPath": "$.at_once",
+        "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Pass", "End": True}}},
+        "End": True,
+    }
+    machine = {"StartAt": "Each", "States": {"Each": each}}
+    ended = laboratory.run(machine, {"items": ["a"], "at_once": "2"})
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.Runtime")
 
 
 def test_request_reaches_its_function_completely(

@@ -280,7 +280,7 @@ def run_to_its_end(machine: str, name: str, given: dict[str, Any]) -> Run:
 def definition(machine: str, **substitutions: str) -> str:
     """A state machine's definition with its placeholders replaced, as CloudFormation does it."""
     text = (ROOT / "statemachines" / f"{machine}.asl.json").read_text()
-    for name, value in substitutions.items():
+    for name, value in ({"Partition": "aws", "PartsAtOnce": "2"} | substitutions).items():
         text = text.replace(f"${{{name}}}", value)
     json.loads(text)
     return text

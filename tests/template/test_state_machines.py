@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any, get_args
 
 import pytest
 
 from redress.rehearsals import messages as rehearsals
+from redress.rehearsals.cases import Listed
 from redress.scores import messages as scores
+from redress.scores.cases.runs import Month
 from redress.tickets.rules.ticket import Phase
 from redress.workflow.cases.relay import NEXT_WAIT
 from redress.workflow.cases.timers import SUPERSEDED
@@ -242,8 +245,32 @@ def test_only_writes_to_the_table_wait_for_a_token() -> None:
     """A Lambda task that waits would hide the errors of its function and cost an invocation."""
     for _, _, state in tasks():
         if waits_for_token(state):
-            resource = state["Resource"]
-            assert resource == "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken"
+            _, _, integration = state["Resource"].partition(":states:::")
+            assert integration == "aws-sdk:dynamodb:updateItem.waitForTaskToken"
+
+
+@pytest.mark.parametrize("state", identified(tasks()))
+def test_tasks_name_the_partition_of_their_region(state: State) -> None:
+    assert state["Resource"].startswith("arn:${Partition}:states:::")
+
+
+@pytest.mark.parametrize("file", ["scores.asl.json", "rehearsal.asl.json"])
+def test_maps_run_as_many_parts_as_the_template_says(file: str) -> None:
+    """A substitution is text, but a map wants a number: the step before converts it."""
+    states = machine(file)["States"]
+    [(name, each)] = [(name, one) for name, one in states.items() if one["Type"] == "Map"]
+    assert each["MaxConcurrencyPath"] == "$.at_once"
+    [before] = [one for one in states.values() if one.get("Next") == name]
+    assert before["ResultSelector"]["at_once.$"] == "States.StringToJson('${PartsAtOnce}')"
+
+
+def test_steps_before_a_map_pass_on_all_that_their_function_returns() -> None:
+    listed = {"scores.asl.json": ("ListAgents", Month), "rehearsal.asl.json": ("ListParts", Listed)}
+    for file, (name, answer) in listed.items():
+        selected = machine(file)["States"][name]["ResultSelector"]
+        passed = {key.removesuffix(".$"): value for key, value in selected.items()}
+        del passed["at_once"]
+        assert passed == {one.name: f"$.Payload.{one.name}" for one in fields(answer)}
 
 
 @pytest.mark.parametrize("file", MACHINES)

@@ -160,9 +160,13 @@ class SecretsManager(Service):
         return self.call("GetSecretValue", given)
 
 
+_SUFFIXES = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
+"""Domains of partitions by the beginning of their regions' names. The others have amazonaws.com."""
+
+
 def _endpoint(name: str, region: str) -> str:
-    """AWS's endpoint of a service. Regions in China have another domain."""
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    """AWS's endpoint of a service. Regions of some partitions have another domain."""
+    suffix = _SUFFIXES.get(region.partition("-")[0], "amazonaws.com")
     return f"https://{name}.{region}.{suffix}"
 
 
