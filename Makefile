@@ -83,6 +83,14 @@ mailbox: .venv/ready ## Write a page with the mails that the local cloud sent (R
 letters: .venv/ready ## List the dead letters (BACK=1: put all back; BACK=id DROP=id; STACK=redress: on AWS)
 	@$(PYTHON) -m local.letters $(if $(STACK),--stack $(STACK)) $(if $(BACK),--back $(BACK)) $(if $(DROP),--drop $(DROP))
 
+.PHONY: remove
+remove: .venv/ready ## Remove a stack; what contains data stays (STACK=redress on AWS, YES=1: do not ask)
+	@$(PYTHON) -m local.operations.removal $(if $(STACK),--stack $(STACK)) $(if $(YES),--yes)
+
+.PHONY: restore
+restore: .venv/ready ## Put the table back to a time (AT=2026-11-23T08:00:00Z STACK=redress YES=1)
+	@$(PYTHON) -m local.operations.restore $(if $(STACK),--stack $(STACK)) --at $(or $(AT),-) $(if $(YES),--yes)
+
 demo: .venv/ready ## Play tickets from the web form to the monthly scorecard, in this terminal
 	$(PYTHON) -m local.demo
 

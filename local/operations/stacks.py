@@ -37,37 +37,54 @@ def found(name: str | None, directory: Path = LAPTOP) -> Stack:
 
     Raises NoStack if none runs on this laptop, and errors of boto3 if AWS does not answer.
     """
+    chosen, make = reached(name, directory)
+    return described(chosen, make)
+
+
+def reached(name: str | None, directory: Path = LAPTOP) -> tuple[str, Callable[..., Any]]:
+    """Return the name of a stack, and what makes clients of its account, as `boto3.client` does.
+
+    The stack itself need not exist, as after its removal. None stands for the stack on this laptop.
+    Raises NoStack if no local cloud was set up here.
+    """
     if name:
-        return on_aws(name)
+        session: Any = boto3.Session()  # the credentials and the region of the shell
+        return name, session.client
     # Ignore any profile of a real account; boto3 must not even look for it.
     os.environ.pop("AWS_PROFILE", None)
-    return on_laptop(directory)
-
-
-def on_aws(name: str) -> Stack:
-    """Return a stack on AWS, with the credentials and the region of the shell."""
-    session: Any = boto3.Session()
-    return described(name, session.client)
-
-
-def on_laptop(directory: Path = LAPTOP) -> Stack:
-    """Return the stack that `make up` deployed. Raises NoStack if there is none."""
     path = directory / "outputs.json"
     if not path.exists():
         raise NoStack("no stack runs here: start it by `make up`, or name one on AWS (STACK=)")
     read = json.loads(path.read_text(encoding="utf-8"))
-    session: Any = boto3.Session(
+    session = boto3.Session(
         aws_access_key_id=read["credentials"]["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=read["credentials"]["AWS_SECRET_ACCESS_KEY"],
         region_name=read["region"],
     )
-    return described(
-        "redress", lambda service: session.client(service, endpoint_url=read["endpoint_url"])
-    )
+    endpoint = read["endpoint_url"]
+    return "redress", lambda name, **more: session.client(name, endpoint_url=endpoint, **more)
+
+
+def on_aws(name: str) -> Stack:
+    """Return a stack on AWS, with the credentials and the region of the shell."""
+    return described(*reached(name))
+
+
+def on_laptop(directory: Path = LAPTOP) -> Stack:
+    """Return the stack that `make up` deployed. Raises NoStack if there is none."""
+    return described(*reached(None, directory))
 
 
 def described(name: str, make: Callable[[str], Any]) -> Stack:
     """Return a stack with its outputs from CloudFormation. `make` makes a client of a service."""
+    client = shared(make)
+    [stack] = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    return Stack(name, outputs, client)
+
+
+def shared(make: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a function that makes one client of each service and returns it again."""
     clients: dict[str, Any] = {}
 
     def client(service: str) -> Any:
@@ -75,6 +92,4 @@ def described(name: str, make: Callable[[str], Any]) -> Stack:
             clients[service] = make(service)
         return clients[service]
 
-    [stack] = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
-    return Stack(name, outputs, client)
+    return client

@@ -58,6 +58,8 @@ def all_patches() -> list[Callable[[], None]]:
         streams.read_concurrency_as_a_number,
         resources.keep_table_settings,
         resources.keep_stream_records,
+        resources.keep_tables_at_their_names,
+        resources.restore_tables_to_a_time,
         mail.keep_complete_mails,
         mail.publish_mail_feedback,
         http_api.import_openapi_document,

@@ -673,6 +673,122 @@ def test_table_of_a_template_has_time_to_live_and_point_in_time_recovery(
     assert recovery == "ENABLED"
 
 
+def recovered_table(laboratory: Laboratory) -> str:
+    """A table whose point-in-time recovery is on."""
+    name = laboratory.table(DeletionProtectionEnabled=True)
+    laboratory.client("dynamodb").update_continuous_backups(
+        TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    return name
+
+
+def test_restored_table_has_the_items_of_that_time_and_none_of_the_settings(
+    laboratory: Laboratory,
+) -> None:
+    tables, name = laboratory.client("dynamodb"), recovered_table(laboratory)
+    laboratory.put(name, "changed", is_="before")
+    laboratory.put(name, "deleted", is_="there")
+    laboratory.put(name, "same", is_="here")
+    time.sleep(0.2)
+    then = time.time()
+    time.sleep(0.2)
+    laboratory.put(name, "changed", is_="after")
+    laboratory.put(name, "changed", is_="long after")
+    tables.delete_item(TableName=name, Key={"pk": {"S": "deleted"}})
+    laboratory.put(name, "new", is_="too late")
+    restored = unique("restored")
+
+    tables.restore_table_to_point_in_time(
+        SourceTableName=name, TargetTableName=restored, RestoreDateTime=then
+    )
+
+    found = {item["pk"]["S"]: item["is_"]["S"] for item in tables.scan(TableName=restored)["Items"]}
+    assert found == {"changed": "before", "deleted": "there", "same": "here"}
+    described = tables.describe_table(TableName=restored)["Table"]
+    assert not described["DeletionProtectionEnabled"]
+    assert "StreamSpecification" not in described
+    backups = tables.describe_continuous_backups(TableName=restored)
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "DISABLED"
+    assert laboratory.item(name, "changed")["is_"]["S"] == "long after", "the source is as it was"
+
+
+def test_table_is_restored_only_to_a_time_within_its_window(laboratory: Laboratory) -> None:
+    tables, name = laboratory.client("dynamodb"), recovered_table(laboratory)
+    without = laboratory.table()
+    backups = tables.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    window = backups["PointInTimeRecoveryDescription"]
+    earliest = window["EarliestRestorableDateTime"]
+    assert earliest <= window["LatestRestorableDateTime"]
+
+    def restore(source: str, at: Any) -> None:
+        tables.restore_table_to_point_in_time(
+            SourceTableName=source, TargetTableName=unique("restored"), RestoreDateTime=at
+        )
+
+    with pytest.raises(tables.exceptions.InvalidRestoreTimeException):
+        restore(name, earliest - timedelta(seconds=2))
+    with pytest.raises(tables.exceptions.InvalidRestoreTimeException):
+        restore(name, time.time() + 60)
+    with pytest.raises(tables.exceptions.PointInTimeRecoveryUnavailableException):
+        restore(without, time.time())
+    with pytest.raises(tables.exceptions.TableAlreadyExistsException):
+        tables.restore_table_to_point_in_time(
+            SourceTableName=name, TargetTableName=without, UseLatestRestorableTime=True
+        )
+
+
+def test_imported_table_keeps_its_name_and_its_items_when_it_is_updated(
+    laboratory: Laboratory,
+) -> None:
+    stacks, name, table = laboratory.client("cloudformation"), unique("stack"), laboratory.table()
+    laboratory.put(table, "one", is_="here")
+    resource: dict[str, Any] = {
+        "Type": "AWS::DynamoDB::Table",
+        "DeletionPolicy": "Retain",
+        "Properties": {
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        },
+    }
+    queue = {"Type": "AWS::SQS::Queue"}
+
+    def change(kind: str, template: Any, **more: Any) -> None:
+        stacks.create_change_set(
+            StackName=name,
+            ChangeSetName=kind,
+            ChangeSetType=kind,
+            TemplateBody=json.dumps(template),
+            **more,
+        )
+        stacks.execute_change_set(StackName=name, ChangeSetName=kind)
+        eventually(lambda: status().endswith(f"{kind}_COMPLETE"), f"{kind} has ended")
+
+    def status() -> str:
+        return str(stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+
+    change("CREATE", {"Resources": {"Queue": queue}})
+    identified = {
+        "ResourceType": "AWS::DynamoDB::Table",
+        "LogicalResourceId": "Table",
+        "ResourceIdentifier": {"TableName": table},
+    }
+    change(
+        "IMPORT",
+        {"Resources": {"Queue": queue, "Table": resource}},
+        ResourcesToImport=[identified],
+    )
+    resource["Properties"]["StreamSpecification"] = {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    change("UPDATE", {"Resources": {"Queue": queue, "Table": resource}})
+
+    found = stacks.describe_stack_resource(StackName=name, LogicalResourceId="Table")
+    assert found["StackResourceDetail"]["PhysicalResourceId"] == table
+    assert laboratory.item(table, "one")["is_"]["S"] == "here"
+    described = laboratory.client("dynamodb").describe_table(TableName=table)["Table"]
+    assert described["StreamSpecification"]["StreamEnabled"]
+
+
 _ECHO = """
 import json
 def handler(event, context):

@@ -1,0 +1,597 @@
+"""Put a stack's table back to a time: `make restore STACK=redress AT=2026-11-23T08:00:00Z`.
+
+The stack stays, with its addresses, user pool, secret and bucket. Its table is exchanged for one
+that DynamoDB restores to that time; the old table stays outside of the stack. The command first
+says what it will do. It finds out what is done already, so after a failure it is repeated with the
+same time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from local.operations import quiet, stacks, switching
+from local.operations.quiet import Switch
+from local.operations.stacks import NoStack
+from local.operations.switching import NotSwitchable, Template
+
+type Tell = Callable[[str], None]
+
+SETTLED = {
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+}
+"""The statuses in which a stack can be updated, and resources imported."""
+RESTORED_S = 24 * 3600.0
+"""How long a restore may take. DynamoDB names no limit; most take less than an hour."""
+CHANGED_S = 3600.0
+BEFORE = timedelta(hours=1)
+"""Mails that came in this long before the time are processed again too: the worker may have been
+late. A mail that was processed before the time has a record, so it has no second effect."""
+MOST_RUNS = 60
+"""How often the reconciliation runs. One run begins at most 500 workflows anew."""
+NO_CHANGES = "didn't contain changes"
+
+
+class RestoreError(Exception):
+    """The restore cannot go on. The message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the command stores before it changes anything, in the bucket with the functions' code.
+
+    `table` is the table at that time, `template` the processed template, `on` what was switched on.
+    """
+
+    table: str
+    template: Template
+    on: list[Switch]
+
+    def encode(self) -> bytes:
+        on = [[one.kind, one.name] for one in self.on]
+        content = {"table": self.table, "template": self.template, "on": on}
+        return json.dumps(content).encode()
+
+    @classmethod
+    def decode(cls, text: bytes) -> Before:
+        read = json.loads(text)
+        return cls(read["table"], read["template"], [Switch(*one) for one in read["on"]])
+
+
+class Restore:
+    """One restore of a stack to a time. Each step looks whether it is done already."""
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[..., Any],
+        at: datetime,
+        tell: Tell,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name, self.at, self._make = name, at, make
+        self._clients, self._tell, self._pause = stacks.shared(make), tell, pause
+        self.target = f"{name}-restored-{at:%Y%m%dT%H%M%SZ}"
+
+    # ---------------------------------------------------------------- what there is
+
+    def template(self) -> Template:
+        """Return the template of the stack, after its transform."""
+        body = self._clients("cloudformation").get_template(
+            StackName=self.name, TemplateStage="Processed"
+        )["TemplateBody"]
+        # botocore reads JSON as ordered dictionaries.
+        text = body if isinstance(body, str) else json.dumps(body)
+        read: Template = json.loads(text)
+        return read
+
+    def check(self) -> None:
+        """Raise RestoreError unless the stack can be changed, and restored to this time."""
+        status = self._stack()["StackStatus"]
+        if status not in SETTLED:
+            raise RestoreError(f"the stack {self.name} is {status}: wait or mend this, then repeat")
+        mark = switching.mark_of(self.template())
+        if mark and mark["table"] != self.target:
+            raise RestoreError(
+                f"a restore to {mark['at']} has not ended: end it first (AT={mark['at']})"
+            )
+        if self.before() is None:
+            self._check_time()
+
+    def _check_time(self) -> None:
+        table = self._physical_table()
+        found = self._clients("dynamodb").describe_continuous_backups(TableName=table)
+        window = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+        if window.get("PointInTimeRecoveryStatus") != "ENABLED":
+            raise RestoreError(f"point-in-time recovery of the table {table} is off")
+        earliest = window["EarliestRestorableDateTime"].astimezone(UTC)
+        latest = window["LatestRestorableDateTime"].astimezone(UTC)
+        if not earliest <= self.at <= latest:
+            raise RestoreError(
+                f"the table {table} can be restored to a time from {earliest:%Y-%m-%dT%H:%M:%SZ} "
+                f"to {latest:%Y-%m-%dT%H:%M:%SZ}"
+            )
+
+    def _stack(self) -> dict[str, Any]:
+        found = self._clients("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return dict(found[0])
+
+    def outputs(self) -> dict[str, str]:
+        return {one["OutputKey"]: one["OutputValue"] for one in self._stack().get("Outputs", [])}
+
+    def _physical_table(self) -> str:
+        found = self._clients("cloudformation").describe_stack_resource(
+            StackName=self.name, LogicalResourceId=switching.TABLE
+        )
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    def _place(self) -> str:
+        """Return the bucket with the functions' code. Every deployed stack has one."""
+        for one in self.template()["Resources"].values():
+            if one["Type"] == "AWS::Lambda::Function":
+                bucket = one["Properties"].get("Code", {}).get("S3Bucket")
+                if isinstance(bucket, str):
+                    return bucket
+        raise RestoreError("the stack has no function whose code is in a bucket")
+
+    @property
+    def _key(self) -> str:
+        return f"restores/{self.target}"
+
+    def before(self) -> Before | None:
+        """Return what an earlier run stored; None if this is the first."""
+        found = self._stored(f"{self._key}/before.json")
+        return None if found is None else Before.decode(found)
+
+    def _stored(self, key: str) -> bytes | None:
+        try:
+            found = self._clients("s3").get_object(Bucket=self._place(), Key=key)
+        except ClientError as error:
+            if quiet.code(error) in ("NoSuchKey", "404"):
+                return None
+            raise
+        content: bytes = found["Body"].read()
+        return content
+
+    # ---------------------------------------------------------------- the steps
+
+    def run(self, after: Callable[[], None] = lambda: None) -> None:
+        """Do every step that is not done yet. `after` runs when the functions have the table.
+
+        Raises RestoreError, TimeoutError, NotSwitchable, or the error of a service.
+        """
+        before = self.before() or self._remember()
+        if not self._is_exchanged():
+            self._keep_quiet(before)
+            self._restore(before)
+            self._complete(before)
+            self._exchange(before)
+        after()
+        self._go_on(before)
+        self._begin_workflows()
+        self._read_mail_again()
+        self._name_lost(before)
+        self._clients("s3").put_object(Bucket=self._place(), Key=self._end, Body=b"{}")
+        self._tell(f"the table {before.table} is no longer used, and is kept")
+
+    def _name_lost(self, before: Before) -> None:
+        """Name the tickets that were opened after the time. Only the old table has them."""
+        pages = (
+            self._clients("dynamodb")
+            .get_paginator("scan")
+            .paginate(
+                TableName=before.table,
+                FilterExpression="#type = :opened",
+                ProjectionExpression="pk, doc",
+                ExpressionAttributeNames={"#type": "type"},
+                ExpressionAttributeValues={":opened": {"S": "opened"}},
+            )
+        )
+        lost = []
+        for page in pages:
+            for item in page["Items"]:
+                opened = datetime.fromisoformat(json.loads(item["doc"]["S"])["at"])
+                if opened > self.at:
+                    lost.append((opened, item["pk"]["S"].removeprefix("TICKET#")))
+        self._tell(f"{len(lost)} tickets were opened after the time; only {before.table} has them")
+        for opened, number in sorted(lost):
+            self._tell(f"  {number}, opened at {opened.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+
+    @property
+    def _end(self) -> str:
+        return f"{self._key}/ended.json"
+
+    def has_ended(self) -> bool:
+        """Whether an earlier run did every step, and the stack still has this table."""
+        return self._stored(self._end) is not None and self._is_exchanged()
+
+    def _remember(self) -> Before:
+        switches = quiet.switches(quiet.resources(self._clients, self.name))
+        on = [one for one in switches if quiet.is_on(self._clients, one)]
+        before = Before(self._physical_table(), self.template(), on)
+        self._clients("s3").put_object(
+            Bucket=self._place(), Key=f"{self._key}/before.json", Body=before.encode()
+        )
+        return before
+
+    def _keep_quiet(self, before: Before) -> None:
+        """Switch everything off, so that nothing is promised or mailed that will be lost."""
+        for one in before.on:
+            quiet.turn(self._clients, one, on=False)
+        found = quiet.resources(self._clients, self.name)
+        quiet.wait_until_off(self._clients, [one for one in before.on if one.kind == quiet.MAPPING])
+        self._tell(f"switched off: {len(before.on)} schedules, rules, mappings and functions")
+        machines = [one.physical for one in found if one.kind == quiet.MACHINE]
+        stopped = quiet.stop_executions(
+            self._clients, machines, "The table is restored.", self._tell
+        )
+        self._tell(f"no execution runs ({stopped} stopped)")
+        self._forget_jobs()
+
+    def _forget_jobs(self) -> None:
+        """Empty the mail queue. Its jobs may name events that the restored table does not have.
+
+        The reconciliation asks again for mails of events that it has and that have no record.
+        """
+        queue = self.outputs()["MailQueueUrl"]
+        try:
+            self._clients("sqs").purge_queue(QueueUrl=queue)
+        except ClientError as error:
+            if "PurgeQueueInProgress" not in quiet.code(error):
+                raise
+        self._tell("the mail queue is empty")
+
+    def _restore(self, before: Before) -> None:
+        database = self._clients("dynamodb")
+        if self._table() is None:
+            database.restore_table_to_point_in_time(
+                SourceTableName=before.table,
+                TargetTableName=self.target,
+                RestoreDateTime=self.at,
+            )
+            self._tell(f"DynamoDB restores {before.table} to {self.target}")
+        self._wait_until_active(RESTORED_S)
+
+    def _table(self) -> dict[str, Any] | None:
+        try:
+            found = self._clients("dynamodb").describe_table(TableName=self.target)["Table"]
+        except ClientError as error:
+            if quiet.code(error) in quiet.GONE:
+                return None
+            raise
+        return dict(found)
+
+    def _wait_until_active(self, seconds: float) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self._table() or {}
+            if found.get("TableStatus") == "ACTIVE":
+                return found
+            if time.monotonic() > deadline:
+                raise RestoreError(f"the table {self.target} is not active yet. Repeat to wait")
+            self._pause(5)
+
+    def _complete(self, before: Before) -> None:
+        """Switch on what a restore leaves out: stream, time to live, recovery, protection, tags."""
+        database, found = self._clients("dynamodb"), self._wait_until_active(RESTORED_S)
+        wanted = before.template["Resources"][switching.TABLE]["Properties"]
+        if not found.get("StreamSpecification", {}).get("StreamEnabled"):
+            database.update_table(
+                TableName=self.target,
+                StreamSpecification={"StreamEnabled": True} | wanted["StreamSpecification"],
+            )
+            found = self._wait_until_active(CHANGED_S)
+        life = database.describe_time_to_live(TableName=self.target)["TimeToLiveDescription"]
+        if life["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
+            database.update_time_to_live(
+                TableName=self.target,
+                TimeToLiveSpecification={
+                    "Enabled": True,
+                    "AttributeName": wanted["TimeToLiveSpecification"]["AttributeName"],
+                },
+            )
+        quiet.patiently(
+            lambda: database.update_continuous_backups(
+                TableName=self.target,
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            ),
+            also=("ContinuousBackupsUnavailableException",),
+        )
+        old = database.describe_table(TableName=before.table)["Table"]
+        if old.get("DeletionProtectionEnabled") and not found.get("DeletionProtectionEnabled"):
+            quiet.patiently(
+                lambda: database.update_table(TableName=self.target, DeletionProtectionEnabled=True)
+            )
+        tags = [
+            tag
+            for page in database.get_paginator("list_tags_of_resource").paginate(
+                ResourceArn=old["TableArn"]
+            )
+            for tag in page["Tags"]
+            if not tag["Key"].startswith("aws:")
+        ]
+        if tags:
+            database.tag_resource(ResourceArn=found["TableArn"], Tags=tags)
+        self._wait_until_active(CHANGED_S)
+        self._tell("the table has its stream, time to live, recovery, protection and tags")
+
+    def _is_exchanged(self) -> bool:
+        """Whether the restored table is the stack's table, under the template from before."""
+        if switching.mark_of(self.template()):
+            return False
+        return self._physical_table() == self.target
+
+    def _exchange(self, before: Before) -> None:
+        """Exchange the table in three changes of the stack (`switching`)."""
+        template = self.template()
+        found = self._wait_until_active(CHANGED_S)
+        target = {
+            "Ref": self.target,
+            "Arn": found["TableArn"],
+            "StreamArn": found["LatestStreamArn"],
+        }
+        mark = {"table": self.target, "at": f"{self.at:%Y-%m-%dT%H:%M:%SZ}"}
+        switched = switching.without_table(before.template, target, mark)
+        if switching.mark_of(template) is None:
+            self._change("UPDATE", switched)
+            self._tell("everything uses the restored table; the old one has left the stack")
+            template = switched
+        if switching.TABLE not in template["Resources"]:
+            self._change("IMPORT", switching.with_table(switched, before.template))
+            self._tell("the restored table is part of the stack")
+        self._change("UPDATE", before.template)
+        self._tell("the stack has its template from before")
+
+    def _change(self, kind: str, template: Template) -> None:
+        """Create a change set, execute it, and wait until it has ended."""
+        formation, store = self._clients("cloudformation"), self._clients("s3")
+        place, key = self._place(), f"{self._key}/template.json"
+        store.put_object(Bucket=place, Key=key, Body=json.dumps(template).encode())
+        parameters = [
+            {"ParameterKey": name, "UsePreviousValue": True}
+            for name in sorted(template.get("Parameters", {}))
+        ]
+        imported = {
+            "ResourcesToImport": [
+                {
+                    "ResourceType": "AWS::DynamoDB::Table",
+                    "LogicalResourceId": switching.TABLE,
+                    "ResourceIdentifier": {"TableName": self.target},
+                }
+            ]
+        }
+        name = f"restore-{kind.lower()}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+        formation.create_change_set(
+            StackName=self.name,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateURL=f"{store.meta.endpoint_url.rstrip('/')}/{place}/{key}",
+            Parameters=parameters,
+            Capabilities=["CAPABILITY_IAM"],
+            **(imported if kind == "IMPORT" else {}),
+        )
+        if not self._is_change(name):
+            return
+        formation.execute_change_set(StackName=self.name, ChangeSetName=name)
+        self._wait_until_changed(kind)
+
+    def _is_change(self, name: str) -> bool:
+        """Wait for a change set. Returns False if it contains no change."""
+        formation, deadline = self._clients("cloudformation"), time.monotonic() + CHANGED_S
+        while True:
+            found = formation.describe_change_set(StackName=self.name, ChangeSetName=name)
+            status, why = found["Status"], found.get("StatusReason", "")
+            if status == "CREATE_COMPLETE" and found["ExecutionStatus"] == "AVAILABLE":
+                return True
+            if status == "FAILED" and NO_CHANGES in why:
+                return False
+            if status not in ("CREATE_PENDING", "CREATE_IN_PROGRESS") or (
+                time.monotonic() > deadline
+            ):
+                raise RestoreError(f"CloudFormation refuses the change set {name}: {why}")
+            self._pause(2)
+
+    def _wait_until_changed(self, kind: str) -> None:
+        deadline = time.monotonic() + CHANGED_S
+        while (status := self._stack()["StackStatus"]).endswith("_IN_PROGRESS"):
+            if time.monotonic() > deadline:
+                raise RestoreError(f"the stack is still {status}. Repeat to wait again")
+            self._pause(1)
+        if status != f"{kind}_COMPLETE":
+            raise RestoreError(f"the stack is {status}:\n{self._faults()}\nMend this, then repeat")
+
+    def _faults(self) -> str:
+        events = self._clients("cloudformation").describe_stack_events(StackName=self.name)
+        failed = [
+            f"  {one['LogicalResourceId']}: {one.get('ResourceStatusReason', '')}"
+            for one in events["StackEvents"]
+            if one["ResourceStatus"].endswith("_FAILED")
+        ]
+        return "\n".join(failed[:10]) or "  no event says why"
+
+    # ---------------------------------------------------------------- after the exchange
+
+    def _go_on(self, before: Before) -> None:
+        """Switch on what was on before: functions first, what starts work last."""
+        for one in reversed(before.on):
+            quiet.turn(self._clients, one, on=True)
+        self._tell(f"switched on: {len(before.on)} schedules, rules, mappings and functions")
+
+    def _begin_workflows(self) -> None:
+        """Let the reconciliation begin a new workflow for every open ticket, until none is left."""
+        functions = self._make(
+            "lambda", config=Config(read_timeout=910, retries={"max_attempts": 0})
+        )
+        name = f"{self.name}-repair"
+        for _ in range(MOST_RUNS):
+            answer = functions.invoke(
+                FunctionName=name, Payload=b'{"task": "reconcile"}', **self._qualifier(name)
+            )
+            report = json.loads(answer["Payload"].read())
+            if "FunctionError" in answer:
+                raise RestoreError(f"the reconciliation failed: {report}. Repeat")
+            begun = {key: number for key, number in report["found"].items() if number}
+            self._tell(f"{report['open']} open tickets were compared: {begun or 'no difference'}")
+            if report["left"] == 0:
+                return
+        raise RestoreError(f"{report['left']} workflows are left. Repeat")
+
+    def _qualifier(self, function: str) -> dict[str, str]:
+        """Return the alias `live` for an invocation, if the function has one."""
+        functions = self._clients("lambda")
+        try:
+            functions.get_alias(FunctionName=function, Name="live")
+        except ClientError as error:
+            if quiet.code(error) in quiet.GONE:
+                return {}
+            raise
+        return {"Qualifier": "live"}
+
+    def _read_mail_again(self) -> None:
+        """Let mails that came in since the time be processed again. The bucket has them all."""
+        outputs, number, entries = self.outputs(), 0, list[dict[str, str]]()
+        since = self.at - BEFORE
+        pages = self._clients("s3").get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=outputs["MailBucketName"], Prefix="inbound/"):
+            for one in page.get("Contents", []):
+                came = one["LastModified"].astimezone(UTC)
+                if came < since:
+                    continue
+                record = {
+                    "eventTime": came.isoformat(),
+                    "s3": {"object": {"key": quote_plus(one["Key"])}},
+                }
+                number += 1
+                body = json.dumps({"Records": [record]})
+                entries.append({"Id": str(number), "MessageBody": body})
+                if len(entries) == 10:
+                    self._send(outputs["InboundQueueUrl"], entries)
+                    entries = []
+        if entries:
+            self._send(outputs["InboundQueueUrl"], entries)
+        self._tell(f"{number} mails that came in since {since:%Y-%m-%dT%H:%M:%SZ} are read again")
+
+    def _send(self, queue: str, entries: list[dict[str, str]]) -> None:
+        answer = self._clients("sqs").send_message_batch(QueueUrl=queue, Entries=entries)
+        if failed := answer.get("Failed"):
+            raise RestoreError(f"the queue of incoming mail refused {len(failed)} messages. Repeat")
+
+
+# ------------------------------------------------------------------------------ the command
+
+
+def moment(text: str) -> datetime:
+    """Return the time of a text such as 2026-11-23T08:00:00Z, to the second.
+
+    Raises argparse.ArgumentTypeError if it is none, or has no time zone.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-11-23T08:00:00Z")
+    return found.astimezone(UTC).replace(microsecond=0)
+
+
+STEPS = """The stack {name} gets its table as it was at {at}. The command will:
+  1. switch off schedules, rules, event source mappings and functions: customers get an error
+  2. stop all executions, and empty the mail queue
+  3. restore the table to {target} (minutes to hours)
+  4. exchange the table in the stack, in three changes; the old table stays outside of the stack
+  5. switch everything on, and let the reconciliation begin every open ticket's workflow anew
+  6. read the mails again that came in since then
+What was entered after {at}, other than by mail, is lost. What fell due after it happens again, with
+its mails (docs/runbooks/restore.md says which)."""
+
+
+def run(restore: Restore, out: Console, *, yes: bool, after: Callable[[], None]) -> int:
+    """Show the steps, ask, and do them. Returns the exit status."""
+    restore.check()
+    if restore.has_ended():
+        out.print(f"There is nothing to do: the stack has the table {restore.target}.")
+        return 0
+    out.print(
+        STEPS.format(
+            name=restore.name, at=f"{restore.at:%Y-%m-%dT%H:%M:%SZ}", target=restore.target
+        )
+    )
+    if not yes:
+        try:
+            agreed = input(f"Type the name of the stack ({restore.name}): ") == restore.name
+        except EOFError:
+            out.print("nobody answers here: repeat with YES=1")
+            agreed = False
+        if not agreed:
+            out.print("Nothing was changed.")
+            return 1
+    restore.run(after)
+    return 0
+
+
+def _laptop(directory: Path, restore: Restore) -> Callable[[], None]:
+    """Return what only the local cloud needs: the address of its pages, after each deployment."""
+
+    def publish() -> None:
+        from local import process, stack
+
+        cloud, outputs = process.find(directory), restore.outputs()
+        if cloud is None:
+            raise NoStack("the local cloud does not run")
+        stack.publish_address(cloud, outputs)
+        file = directory / "outputs.json"
+        known = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps(known | outputs, indent=2, ensure_ascii=False) + "\n")
+
+    return publish
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.operations.restore",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--stack", help="name of a stack on AWS (default: the one on this laptop)")
+    parser.add_argument("--at", type=moment, required=True, help="2026-11-23T08:00:00Z")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--directory", type=Path, default=stacks.LAPTOP, help="of the local stack")
+    given = parser.parse_args()
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    try:
+        name, make = stacks.reached(given.stack, given.directory)
+        restore = Restore(name, make, given.at, lambda line: out.print(f"  {line}"))
+        after = (lambda: None) if given.stack else _laptop(given.directory, restore)
+        return run(restore, out, yes=given.yes, after=after)
+    except (NoStack, RestoreError, NotSwitchable, TimeoutError) as error:
+        out.print(str(error), style="red")
+    except ClientError as error:
+        said = error.response.get("Error", {}).get("Message", "")
+        code = quiet.code(error)
+        out.print(
+            f"refused: {error.operation_name} {code}: {said}. Mend this, then repeat", style="red"
+        )
+    except (BotoCoreError, OSError) as error:
+        out.print(f"no answer: {type(error).__name__}. Repeat", style="red")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""A restore refuses what cannot succeed before it changes anything, and continues what it began."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.operations import quiet, restore, switching
+from local.operations.quiet import Switch
+from local.operations.restore import Before, Restore, RestoreError
+
+AT = datetime(2026, 11, 23, 8, tzinfo=UTC)
+TARGET = "redress-restored-20261123T080000Z"
+
+
+class Account:
+    """What the services of an account answer, for one stack whose table can be restored."""
+
+    def __init__(self) -> None:
+        self.status, self.table, self.recovery = "UPDATE_COMPLETE", "redress-Table-1", "ENABLED"
+        self.template: dict[str, Any] = {
+            "Resources": {
+                "Worker": {
+                    "Type": "AWS::Lambda::Function",
+                    "Properties": {"Code": {"S3Bucket": "code", "S3Key": "worker"}},
+                },
+                "Table": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Retain"},
+            }
+        }
+        self.objects: dict[str, bytes] = {}
+        self.window = (AT - timedelta(days=35), AT + timedelta(hours=1))
+
+    def __call__(self, service: str, **_: Any) -> Account:
+        return self
+
+    def describe_stacks(self, **_: Any) -> dict[str, Any]:
+        return {"Stacks": [{"StackStatus": self.status, "Outputs": []}]}
+
+    def get_template(self, **_: Any) -> dict[str, Any]:
+        return {"TemplateBody": self.template}
+
+    def describe_stack_resource(self, **_: Any) -> dict[str, Any]:
+        return {"StackResourceDetail": {"PhysicalResourceId": self.table}}
+
+    def describe_continuous_backups(self, **_: Any) -> dict[str, Any]:
+        earliest, latest = self.window
+        found: dict[str, Any] = {"PointInTimeRecoveryStatus": self.recovery}
+        if self.recovery == "ENABLED":
+            found |= {"EarliestRestorableDateTime": earliest, "LatestRestorableDateTime": latest}
+        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": found}}
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Key}}, "GetObject")
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+@pytest.fixture
+def one(account: Account) -> Restore:
+    return Restore("redress", account, AT, lambda line: None)
+
+
+def test_time_within_the_window_is_accepted(one: Restore) -> None:
+    one.check()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda found: setattr(found, "status", "UPDATE_IN_PROGRESS"), "is UPDATE_IN_PROGRESS"),
+        (lambda found: setattr(found, "status", "ROLLBACK_COMPLETE"), "is ROLLBACK_COMPLETE"),
+        (lambda found: setattr(found, "recovery", "DISABLED"), "recovery of the table .* is off"),
+        (
+            lambda found: setattr(found, "window", (AT + timedelta(hours=1), AT)),
+            "from 2026-11-23T09:00:00Z to",
+        ),
+        (
+            lambda found: setattr(found, "window", (AT - timedelta(days=1), AT - timedelta(1))),
+            "to 2026-11-22T08:00:00Z",
+        ),
+    ],
+)
+def test_restore_that_cannot_succeed_is_refused(
+    account: Account, one: Restore, change: Callable[[Account], None], said: str
+) -> None:
+    change(account)
+    with pytest.raises(RestoreError, match=said):
+        one.check()
+
+
+def test_other_restore_that_has_not_ended_must_be_ended_first(
+    account: Account, one: Restore
+) -> None:
+    mark = {"table": "redress-restored-1", "at": "2026-11-20T08:00:00Z"}
+    account.template["Metadata"] = {switching.MARK: mark}
+    with pytest.raises(RestoreError, match="AT=2026-11-20T08:00:00Z"):
+        one.check()
+
+
+def test_restore_that_began_is_continued_whatever_the_window_is_now(
+    account: Account, one: Restore
+) -> None:
+    before = Before("redress-Table-1", account.template, [Switch(quiet.RULE, "ended")])
+    account.objects[f"restores/{TARGET}/before.json"] = before.encode()
+    account.window = (AT + timedelta(days=1), AT + timedelta(days=2))
+
+    one.check()
+
+    assert one.before() == before
+
+
+def test_restore_has_ended_only_while_the_stack_has_its_table(
+    account: Account, one: Restore
+) -> None:
+    assert not one.has_ended()
+    account.objects[f"restores/{TARGET}/ended.json"] = b"{}"
+    assert not one.has_ended(), "a later restore has put another table in its place"
+    account.table = TARGET
+    assert one.has_ended()
+
+
+def test_stack_without_the_code_of_a_function_in_a_bucket_is_refused(
+    account: Account, one: Restore
+) -> None:
+    account.template["Resources"].pop("Worker")
+    with pytest.raises(RestoreError, match="whose code is in a bucket"):
+        one.check()
+
+
+@pytest.mark.parametrize("text", ["2026-11-23T08:00:00Z", "2026-11-23T16:00:00.7+08:00"])
+def test_time_is_read_to_the_second(text: str) -> None:
+    assert restore.moment(text) == AT
+
+
+@pytest.mark.parametrize("text", ["2026-11-23T08:00:00", "yesterday", "-", ""])
+def test_time_without_a_zone_or_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no time such as"):
+        restore.moment(text)
+
+
+def test_stored_state_is_read_back() -> None:
+    before = Before("t", {"Resources": {}}, [Switch(quiet.SCHEDULE, "sweep")])
+    assert Before.decode(before.encode()) == before
+    assert json.loads(before.encode())["on"] == [[quiet.SCHEDULE, "sweep"]]

@@ -1,0 +1,297 @@
+"""What holds data survives a restore and the removal of its stack, on a local cloud of its own.
+
+The tests run in their order: tickets are restored to a time, then the stack is removed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes
+from typing import Any
+
+import boto3
+import pytest
+
+from local import process, stack, story
+from local.endpoints import Receipt, submit_by_json, wait_for
+from local.operations import quiet
+from local.process import ROOT
+from local.stack import Outputs
+from tests.local.laboratory import Laboratory, eventually, unique
+from tests.local.living import asleep, complaint, opened, rungs, running, world_of
+
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "DeletionPolicy": "Retain",
+    "Properties": {
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outputs]:
+    """The product on a cloud of its own, because these tests change and remove the stack."""
+    directory = tmp_path_factory.mktemp("kept")
+    cloud = process.start(directory, process.free_port())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stack, "WORKERS", 1)  # few calls overlap here, and each process takes time
+        outputs = stack.install(cloud, pace=3600)
+    try:
+        yield outputs
+    finally:
+        process.stop(cloud)
+
+
+def command(module: str, *arguments: str, environment: dict[str, str] | None = None) -> str:
+    """Run a command of operations. Returns what it prints; its exit status is its last line."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"local.operations.{module}", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "200"} | (environment or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return f"{done.stdout}{done.stderr}\n{done.returncode}"
+
+
+def clients_of(own: Outputs) -> Callable[[str], Any]:
+    client: Any = boto3.client
+    return lambda service: client(service, **own.client_arguments())
+
+
+# ------------------------------------------------------------------------------ restore
+
+
+def mails_sent(own: Outputs) -> Counter[tuple[str, str, str]]:
+    """How often a mail with this recipient, subject and content went out."""
+    found = Counter[tuple[str, str, str]]()
+    for path in (own.directory / "mailbox" / "new").iterdir():
+        message = message_from_bytes(path.read_bytes())
+        parts = [str(part.get_payload()) for part in message.walk() if not part.is_multipart()]
+        found[str(message["To"]), str(message["Subject"]), "".join(parts)] += 1
+    return found
+
+
+def status_of_page(receipt: Receipt) -> int:
+    with urllib.request.urlopen(receipt.status_url, timeout=60) as page:
+        return int(page.status)
+
+
+def runs_anew(own: Outputs, number: str) -> None:
+    wait_for(lambda: running(own, number) == [f"{number}-2"], f"{number} has a new workflow", 30)
+
+
+def test_restore_brings_back_the_time_and_begins_every_workflow_anew(own: Outputs) -> None:
+    """Tickets with running promises, links and an agent; then damage; then a restore."""
+    world, clients = world_of(own), clients_of(own)
+    database, table = clients("dynamodb"), own.stack["TableName"]
+    kept, changed = opened(world, "kept"), opened(world, "changed")
+    agent = story.agent_of(world, changed.number)
+    for receipt in (kept, changed):
+        story.acknowledged(world, receipt.number)
+    agent.change(changed.number, "replies", text="We look into it.")
+    for receipt in (kept, changed):
+        asleep(own, receipt.number)
+    before = {one.number: world.manager.read(one.number)["version"] for one in (kept, changed)}
+    known = world.manager.read(changed.number)
+    sent = mails_sent(own)
+    time.sleep(2)
+    at = datetime.now(UTC).replace(microsecond=0)
+    time.sleep(1)
+
+    # The damage: a ticket is deleted, another one changed, and a third one comes too late.
+    lost = opened(world, "lost").number
+    agent.change(changed.number, "notes", text="Written by mistake.")
+    for item in database.query(
+        TableName=table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": f"TICKET#{kept.number}"}},
+    )["Items"]:
+        database.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+    when = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    said = command("restore", "--at", when, "--yes", "--directory", str(own.directory))
+
+    assert said.endswith("\n0"), said
+    assert lost in said, "it names the ticket that was opened after the time"
+    found = clients("cloudformation").describe_stacks(StackName=stack.NAME)["Stacks"][0]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
+    restored = outputs["TableName"]
+    assert restored == f"redress-restored-{at:%Y%m%dT%H%M%SZ}"
+    assert outputs == own.stack | {"TableName": restored}, "no address or name has changed"
+    described = database.describe_table(TableName=restored)["Table"]
+    assert described["StreamSpecification"]["StreamEnabled"]
+    assert described["DeletionProtectionEnabled"]
+    assert database.describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE", "kept"
+
+    now = replace(own, stack=outputs)
+    again = world_of(now)  # every member of staff signs in with the password from before
+    view = again.manager.read(changed.number)
+    assert view["assignee"] == known["assignee"]
+    assert "Written by mistake." not in json.dumps(view)
+    assert again.manager.read(kept.number)["version"] >= before[kept.number]
+    for receipt in (kept, changed):
+        assert status_of_page(receipt) == 200, "the link from before opens"
+        runs_anew(now, receipt.number)
+    assert running(now, lost) == []
+
+    # A promise that is due after the restore breaks once, and is told once.
+    wait_for(
+        lambda: any(clock == "resolution" for clock, _ in rungs(again, changed.number)),
+        "a rung of the resolution fires",
+        60,
+    )
+    for receipt in (kept, changed):
+        fired = rungs(again, receipt.number)
+        assert len(fired) == len(set(fired))
+    repeated = [mail for mail, number in mails_sent(own).items() if 0 < sent[mail] < number]
+    assert repeated == [], "no mail from before the time goes out again"
+
+    twice = command("restore", "--at", when, "--yes", "--directory", str(own.directory))
+    assert twice.startswith("There is nothing to do"), twice
+
+
+def test_restore_refuses_a_time_before_recovery_was_on(own: Outputs) -> None:
+    said = command("restore", "--at", "2020-01-01T00:00:00Z", "--directory", str(own.directory))
+
+    assert "can be restored to a time from" in said, said
+    assert said.endswith("\n1")
+
+
+# ------------------------------------------------------------------------------ removal
+
+
+def test_removal_asks_first_and_without_an_answer_changes_nothing(own: Outputs) -> None:
+    said = command("removal", "--directory", str(own.directory))
+
+    assert "repeat with YES=1\nNothing was changed." in said
+    assert said.endswith("\n1")
+    stacks = clients_of(own)("cloudformation")
+    assert stacks.describe_stacks(StackName=stack.NAME)["Stacks"][0]["StackStatus"].endswith(
+        "_COMPLETE"
+    )
+
+
+def test_removal_ends_every_workflow_and_keeps_the_data(own: Outputs) -> None:
+    clients = clients_of(own)
+    found = clients("cloudformation").describe_stacks(StackName=stack.NAME)["Stacks"][0]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
+    number = submit_by_json(own.base_url, complaint("left-alone")).number
+    asleep(replace(own, stack=outputs), number)
+    clients("cloudformation").update_termination_protection(
+        StackName=stack.NAME, EnableTerminationProtection=True
+    )
+    # As an operator who repeats the command after it failed half way.
+    clients("events").disable_rule(Name=clients("events").list_rules()["Rules"][0]["Name"])
+
+    said = command("removal", "--yes", "--directory", str(own.directory))
+
+    assert said.endswith("\n0"), said
+    assert "termination protection is off" in said
+    assert re.search(r"no execution runs \([1-9]\d* stopped\)", said)
+    assert clients("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert clients("scheduler").list_schedules()["Schedules"] == []
+    assert clients("events").list_rules()["Rules"] == []
+    assert clients("lambda").list_functions()["Functions"] == []
+    kept = clients("dynamodb").query(
+        TableName=outputs["TableName"],
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": f"TICKET#{number}"}},
+    )
+    assert {"SNAPSHOT", "TIMER"} <= {item["sk"]["S"] for item in kept["Items"]}
+    clients("s3").head_bucket(Bucket=outputs["MailBucketName"])
+    clients("secretsmanager").get_secret_value(SecretId=outputs["LinkKeySecretArn"])
+    clients("cognito-idp").describe_user_pool(UserPoolId=outputs["UserPoolId"])
+    for stays in ("TableName", "MailBucketName", "UserPoolId", "LinkKeySecretArn"):
+        assert outputs[stays] in said, "it names what stays, with its price"
+    assert f"aws dynamodb delete-table --table-name {outputs['TableName']}" in said
+
+    again = command("removal", "--yes", "--directory", str(own.directory))
+
+    assert again.startswith("There is nothing to do"), again
+    assert outputs["TableName"] in again
+    assert again.endswith("\n0")
+
+
+def made(laboratory: Laboratory, resources: dict[str, Any]) -> str:
+    """Create a stack and wait until it is no longer in progress. Returns its name."""
+    stacks, name = laboratory.client("cloudformation"), unique("stack")
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+    eventually(lambda: not status(laboratory, name).endswith("_IN_PROGRESS"), "it has ended")
+    return name
+
+
+def status(laboratory: Laboratory, name: str) -> str:
+    found = laboratory.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    return str(found[0]["StackStatus"])
+
+
+def on(laboratory: Laboratory, name: str) -> str:
+    """Run the command as against AWS, with an endpoint and credentials from the shell."""
+    given = laboratory.cloud.environment()
+    return command("removal", "--stack", name, "--yes", environment=given)
+
+
+def test_stack_whose_creation_failed_is_removed(laboratory: Laboratory) -> None:
+    name = made(
+        laboratory,
+        {"Table": TABLE, "Wrong": {"Type": "AWS::Nothing::Such", "DependsOn": "Table"}},
+    )
+    assert status(laboratory, name).startswith("ROLLBACK"), status(laboratory, name)
+
+    said = on(laboratory, name)
+
+    assert said.endswith("\n0"), said
+    assert f"The stack {name} is removed" in said
+
+
+def test_removal_names_what_cannot_be_deleted_and_goes_on_when_repeated(
+    laboratory: Laboratory,
+) -> None:
+    bucket = unique("bucket")
+    name = made(
+        laboratory,
+        {"Full": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}}},
+    )
+    store = laboratory.client("s3")
+    store.put_object(Bucket=bucket, Key="one", Body=b"1")
+
+    said = on(laboratory, name)
+
+    assert "Mend this, then repeat:\n  Full (AWS::S3::Bucket)" in said, said
+    assert said.endswith("\n1")
+    store.delete_object(Bucket=bucket, Key="one")
+    assert on(laboratory, name).endswith("\n0")
+
+
+def test_many_executions_are_stopped_page_by_page(laboratory: Laboratory) -> None:
+    machine = laboratory.machine(
+        {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    )
+    for _ in range(5):
+        laboratory.start(machine, {})
+    began = time.monotonic()
+
+    number = quiet.stop_executions(laboratory.client, [machine], "a test", pace=quiet.Pace(10))
+
+    assert number == 5
+    assert time.monotonic() - began >= 0.4, "no faster than the pace"
+    states = laboratory.client("stepfunctions")
+    listed = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")
+    assert listed["executions"] == []
