@@ -60,6 +60,7 @@ def all_patches() -> list[Callable[[], None]]:
         resources.keep_stream_records,
         resources.keep_tables_at_their_names,
         resources.restore_tables_to_a_time,
+        resources.report_mappings_that_are_off,
         mail.keep_complete_mails,
         mail.publish_mail_feedback,
         http_api.import_openapi_document,

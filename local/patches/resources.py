@@ -1,4 +1,4 @@
-"""Tables: settings that the emulator ignores, what a restart loses, and restores to a time."""
+"""Tables and mappings: settings that the emulator ignores, restarts, and restores to a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
-from ministack.services import dynamodb
+from ministack.services import dynamodb, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from local.patches.checking import expect
@@ -122,6 +122,29 @@ def keep_tables_at_their_names() -> None:
         return update(name, old, new, *rest, **more)
 
     handlers["update"] = updated
+
+
+def report_mappings_that_are_off() -> None:
+    """An event source mapping that the template creates or makes disabled is reported as disabled.
+
+    AWS: its `State` is `Disabled`.
+    Emulator: delivers nothing, but reports `Enabled`.
+    Patch: sets the state after each creation and each update.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
+
+    def stating(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*given: Any, **named: Any) -> Any:
+            made = change(*given, **named)
+            mapping = lambda_svc._esms[made[0]]
+            mapping["State"] = "Enabled" if _is_true(mapping["Enabled"]) else "Disabled"
+            return made
+
+        return changed
+
+    for operation in ("create", "update"):
+        expect(callable(handlers.get(operation)), f"the handler to {operation} mappings")
+        handlers[operation] = stating(handlers[operation])
 
 
 KEPT_CHANGES = 200_000

@@ -789,6 +789,33 @@ def test_imported_table_keeps_its_name_and_its_items_when_it_is_updated(
     assert described["StreamSpecification"]["StreamEnabled"]
 
 
+def test_mapping_that_a_template_leaves_off_is_reported_as_disabled(
+    laboratory: Laboratory,
+) -> None:
+    function = laboratory.function("def handler(event, context): ...")
+    _, queue = laboratory.queue()
+    outputs = laboratory.deploy(
+        {
+            "Parameters": {"On": {"Type": "String", "Default": "false"}},
+            "Resources": {
+                "Mapping": {
+                    "Type": "AWS::Lambda::EventSourceMapping",
+                    "Properties": {
+                        "FunctionName": function,
+                        "EventSourceArn": queue,
+                        "Enabled": {"Ref": "On"},
+                    },
+                }
+            },
+            "Outputs": {"Id": {"Value": {"Ref": "Mapping"}}},
+        }
+    )
+
+    mapping = laboratory.client("lambda").get_event_source_mapping(UUID=outputs["Id"])
+
+    assert mapping["State"] == "Disabled"
+
+
 _ECHO = """
 import json
 def handler(event, context):
