@@ -181,6 +181,7 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
         "SenderAddress": SENDER,
         "OperatorAddress": OPERATOR,
         "MailDomain": MAIL_DOMAIN,
+        "RunbookAddress": "https://redress.example/docs/runbooks",
     } | (parameters or {})
     command = ["sam", "deploy", "--template-file", str(built / "template.yaml")]
     command += ["--stack-name", NAME, "--resolve-s3", "--no-confirm-changeset"]

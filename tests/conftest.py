@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("house")
+
+# The namespace of metrics. The template gives it to every function.
+os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Redress/redress"
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ def test_log_texts_that_a_runbook_searches_for_are_logged() -> None:
         for path in (ROOT / "docs/runbooks").glob("*.md")
         for found in command.findall(path.read_text())
     ]
-    assert len(searches) >= 2
+    assert searches
     for path, function, text in searches:
         sources = (ROOT / "functions" / function).glob("*.py")
         assert any(text in source.read_text() for source in sources), (path.name, text)

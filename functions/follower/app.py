@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 
 from redress.base import observe
+from redress.wiring import clients
 from redress.wiring import follower as wiring
 from redress.workflow.cases.follower import LeftToSweep
 from redress.workflow.stream import CapacityFreed, EventAdded, StreamReader
@@ -47,10 +48,10 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
         follow,
         wiring.letters(),
         lambda: context.get_remaining_time_in_millis() / 1000,
+        clients.now,
     )
     answer = reader.read(event["Records"])
     if left:
         found = {"changes": len(left)} | observe.fault_of(left[0])
         logger.warning("the sweep will ask for an agent", extra=found)
-        observe.count("follower", "AssignmentLeft", len(left))
     return answer

@@ -41,6 +41,9 @@ LANGUAGE = "en"
 """The language of a mail if its text shows no language of the product. For example, the text has
 only numbers, the mail has only a picture, or the text is Japanese."""
 
+ATTEMPTS = 6
+"""After this many failed attempts SQS sets a message aside (`maxReceiveCount` in the template)."""
+
 OF_SES = "Successfully validated SNS topic for Amazon SES"
 """The beginning of the message that SES publishes when a topic is set up. It needs no action."""
 
@@ -70,10 +73,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 _do(job)
         except Exception as error:
             found = {"record": record["messageId"]} | observe.fault_of(error)
-            logger.error("the queue will deliver this message again", extra=found)
-            observe.count("inbound", "MailDelayed")
+            _report_failure(record, found)
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
+
+
+def _report_failure(record: dict[str, Any], found: dict[str, Any]) -> None:
+    """Log a failed attempt. After the last one, SQS moves the message to the dead-letter queue."""
+    if int(record["attributes"]["ApproximateReceiveCount"]) < ATTEMPTS:
+        logger.error("the queue will deliver this message again", extra=found)
+        return
+    observe.report(observe.Alarm.DEAD_LETTERS, "an incoming mail is set aside", found)
 
 
 def _jobs_in(body: str) -> Iterator[MailStored | ReleaseMail]:
@@ -148,15 +158,15 @@ def _quarantine_unread(
 
     Its raw object is kept, so staff can release the mail after the reader is fixed.
     """
-    because = _count_unreadable(key, failed)
+    because = _report_unreadable(key, failed)
     _report(wiring.receiving().hold_unread(key, at, because, envelope))
 
 
-def _count_unreadable(key: str, failed: ReadingFailed) -> str:
-    """Log and count a failure of the reader. Returns the name of the reader's error."""
+def _report_unreadable(key: str, failed: ReadingFailed) -> str:
+    """Report a failure of the reader. Returns the name of the reader's error."""
     cause = failed.__cause__ or failed
-    logger.error("a mail could not be read", extra={"key": key} | observe.fault_of(cause))
-    observe.count("inbound", "MailUnreadable")
+    about = {"key": key} | observe.fault_of(cause)
+    observe.report(observe.Alarm.UNREADABLE, "a mail cannot be read", about)
     return type(cause).__name__
 
 
@@ -181,7 +191,7 @@ def _release(request: ReleaseMail) -> None:
     try:
         mail = _parsed(raw, held.key, held.received_at, held.envelope)
     except ReadingFailed as failed:
-        because = _count_unreadable(held.key, failed)
+        because = _report_unreadable(held.key, failed)
         _finish(partial(receiving.refuse, held, by, Reason.UNREADABLE, because))
         return
     _finish(partial(receiving.release, mail, held, by))
@@ -212,4 +222,3 @@ def _report(done: Received) -> None:
     if record.number:
         about["ticket"] = record.number
     logger.info("mail received", extra=about)
-    observe.count("inbound", "MailHeld", int(record.state is MailState.QUARANTINED))

@@ -8,6 +8,8 @@ and a record that no retry can help leaves the queue at once.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
@@ -16,11 +18,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redress.base import observe
 from redress.base.errors import NotFound
 from redress.db import retry
-from redress.mail.incoming.rules.decision import Notice
 from redress.mail.outgoing.cases.feedback import Accepted, Feedback, feedback_of, is_feedback
-from redress.mail.outgoing.cases.posting import NO_RECIPIENT, NotSentYet, Result, SendOutcome
+from redress.mail.outgoing.cases.posting import ACCOUNT_REFUSED, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED
 from redress.mail.outgoing.messages import HeldDigest, NotAJob, job_of
+from redress.wiring import clients
 from redress.wiring import mailer as wiring
 
 logger = Logger(service="mailer")
@@ -32,6 +34,9 @@ SOON_TRIES = 22
 the five minutes in which an acknowledgement is due. So when SES works again in these minutes, an
 acknowledgement waits at most SOON_S longer."""
 LONGEST_WAIT_S = 900
+LONG = timedelta(minutes=5)
+"""Operations are told of a mail that waits longer than this. An acknowledgement is due within five
+minutes. A mail whose worker died once waits for one minute."""
 SPREAD_S = 5
 """Mails that must wait for the same time are tried again at random within this many seconds."""
 MARGIN_S = 0.2
@@ -73,22 +78,50 @@ def _wait_of(record: dict[str, Any]) -> float | None:
         job = job_of(record["body"])
         if isinstance(job, HeldDigest):
             with logger.append_context_keys(team=job.team, mail=job.key):
-                _report(wiring.digests().send(job))
+                _report(wiring.digests().send(job), record)
             return None
         with logger.append_context_keys(ticket=job.number, mail=job.key):
-            _report(wiring.mailing().send(job))
+            _report(wiring.mailing().send(job), record)
         return None
     except NotAJob as error:
         return None if _is_set_aside(record, str(error)) else 0
     except NotSentYet as error:
-        logger.warning("the mail will be tried again", extra=_named(record, error.fault))
-        observe.count("mailer", "MailDelayed")
+        at_once = error.fault in ACCOUNT_REFUSED
+        _log_delay(record, {"fault": error.fault}, logger.warning, at_once=at_once)
         return error.wait.total_seconds()
     except Exception as error:
-        found = {"record": record["messageId"]} | observe.fault_of(error)
-        logger.error("the mail will be tried again", extra=found)
-        observe.count("mailer", "MailDelayed")
+        _log_delay(record, observe.fault_of(error), logger.error)
     return 0
+
+
+def _log_delay(
+    record: dict[str, Any],
+    fault: dict[str, Any],
+    log: Callable[..., None],
+    *,
+    at_once: bool = False,
+) -> None:
+    """Log that a record is tried again. Tell operations `at_once`, or if it has waited for LONG."""
+    sent_at = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+    waited = clients.now() - sent_at
+    found: dict[str, Any] = {"record": record["messageId"], **_subject_of(record["body"]), **fault}
+    if at_once or waited > LONG:
+        found["seconds_waited"] = round(waited.total_seconds())
+        message = "the mail waits and will be tried again"
+        observe.report(observe.Alarm.MAIL_NOT_SENT, message, found)
+    else:
+        log("the mail will be tried again", extra=found)
+
+
+def _subject_of(body: str) -> dict[str, str]:
+    """Which mail a record is about: the ticket or the team, and the key of the mail's record.
+
+    Empty for an event of SES.
+    """
+    if is_feedback(body):
+        return {}
+    job = job_of(body)
+    return {"team" if isinstance(job, HeldDigest) else "ticket": job.owner, "mail": job.key}
 
 
 def _take(feedback: Feedback | Accepted | None) -> None:
@@ -110,8 +143,6 @@ def _take(feedback: Feedback | Accepted | None) -> None:
         logger.info("the ticket does not exist any more", extra=about)
         return
     logger.info("report recorded" if new else "the report was recorded before", extra=about)
-    if new and feedback.why is not Notice.DELAYED:
-        observe.count("mailer", "MailReturned")
 
 
 def _confirm(accepted: Accepted) -> None:
@@ -123,14 +154,13 @@ def _confirm(accepted: Accepted) -> None:
         logger.info("SES reports a mail that was not recorded as sent yet", extra=found)
 
 
-def _report(done: SendOutcome) -> None:
+def _report(done: SendOutcome, record: dict[str, Any]) -> None:
     if done.why in UNWANTED:
         logger.info("the mail was not sent", extra={"why": done.why})
         return
     if done.result is Result.REFUSED:
-        logger.error("the mail can never be sent", extra={"fault": done.why})
-        name = "MailWithoutRecipient" if done.why == NO_RECIPIENT else "MailRefused"
-        observe.count("mailer", name)
+        found = {"fault": done.why, **_subject_of(record["body"])}
+        observe.report(observe.Alarm.MAIL_NOT_SENT, "the mail can never be sent", found)
         return
     logger.info(done.result.value, extra={"why": done.why} if done.why else {})
 
@@ -140,8 +170,6 @@ def _is_set_aside(record: dict[str, Any], fault: str) -> bool:
 
     There it does not delay other mails. Returns whether the move succeeded.
     """
-    logger.error("moving the record to the dead-letter queue", extra=_named(record, fault))
-    observe.count("mailer", "MailSetAside")
     try:
         wiring.sqs().send_message(
             QueueUrl=wiring.settings().mail_dead_letter_queue_url,
@@ -154,6 +182,8 @@ def _is_set_aside(record: dict[str, Any], fault: str) -> bool:
             extra=_named(record, type(error).__name__),
         )
         return False
+    found = _named(record, fault)
+    observe.report(observe.Alarm.DEAD_LETTERS, "a record that is no mail was set aside", found)
     return True
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
 
+from redress.wiring import clients
 from redress.wiring import relay as wiring
 from redress.workflow.stream import StreamReader, TimerChanged
 
@@ -32,5 +33,6 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
         case.follow,
         wiring.letters(),
         lambda: context.get_remaining_time_in_millis() / 1000,
+        clients.now,
     )
     return reader.read(event["Records"])

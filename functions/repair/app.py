@@ -1,8 +1,11 @@
 """Keep workflows alive: replace failed executions, sweep awake tickets, reconcile once a day.
 
-The sweep also tells the supervisors of a team if its oldest held mail stays unseen for too long.
-This function also marks a rehearsal as failed if its execution could not do so itself, and starts a
-scoring run again that ended badly.
+The sweep also tells the supervisors of a team if its oldest held mail stays unseen for too long. It
+looks whether a reader is switched off and whether dead letters lie in the queues, which no other
+function notices. This function also marks a rehearsal as failed if its execution could not do so
+itself, and starts a scoring run again that ended badly.
+
+What it had to repair is reported to operations, because on a healthy stack it repairs nothing.
 """
 
 from __future__ import annotations
@@ -13,15 +16,20 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools import Logger
 
-from redress.base import observe
+from redress.base.observe import Alarm, discreet, report
+from redress.wiring import clients
 from redress.wiring import repair as wiring
-from redress.workflow.cases.reconciliation import Finding, OutOfTime
+from redress.workflow.cases.reconciliation import EXPECTED, OutOfTime
+from redress.workflow.cases.watching import counts_letters
 
 logger = Logger(service="repair")
 
+REPAIRS = ("started", "signalled", "followed")
+"""What the sweep does to a workflow that the relay or Step Functions should have moved."""
+
 
 @logger.inject_lambda_context(clear_state=True)
-@observe.discreet(logger)
+@discreet(logger)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Handle the end of an execution, or a scheduled {"task": "sweep"} or {"task": "reconcile"}."""
     if event.get("warm"):
@@ -32,25 +40,52 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if detail["stateMachineArn"] == wiring.settings().rehearsal_machine_arn:
             failed = wiring.rehearsal_jobs().stopped(detail["name"], detail["status"])
             logger.info("rehearsal ended", extra={"execution": detail["name"], "failed": failed})
+            if failed:
+                message = "a rehearsal or a move of tickets failed"
+                report(Alarm.WORKFLOWS_REPAIRED, message, {"execution": detail["name"]})
             return {"failed": failed}
         if detail["stateMachineArn"] == wiring.settings().scores_machine_arn:
             return _follow_scoring_run(detail)
         followed = wiring.repair().follow_dead(detail["name"], detail["status"])
-        logger.info("execution ended", extra={"execution": detail["name"], "followed": followed})
-        observe.count("repair", "WorkflowFollowed", int(followed))
+        about = {"execution": detail["name"], "status": detail["status"]}
+        logger.info("execution ended", extra=about | {"followed": followed})
+        if followed:
+            report(Alarm.WORKFLOWS_REPAIRED, "an execution failed and was replaced", about)
         return {"followed": followed}
     if event.get("task") == "sweep":
-        done = wiring.repair().sweep()
-        logger.info("swept", extra={"done": done})
-        for name in ("started", "signalled", "followed"):
-            observe.count("repair", f"Sweep{name.capitalize()}", done.get(name, 0))
-        # Last, so that a fault in a mail's record stops no workflow from being repaired.
-        held = wiring.held_mail().watch()
-        logger.info("watched held mail", extra={"done": held})
-        return done | held
+        return _sweep()
     if event.get("task") == "reconcile":
         return _reconcile(context)
     raise ValueError(f"not a task of this function: {sorted(event)}")
+
+
+def _sweep() -> dict[str, Any]:
+    try:
+        return _repair()
+    finally:
+        # Also if a repair failed: what is switched off may be the reason.
+        _look_around()
+
+
+def _repair() -> dict[str, Any]:
+    done = wiring.repair().sweep()
+    logger.info("swept", extra={"done": done})
+    if repaired := sum(done.get(name, 0) for name in REPAIRS):
+        message = "the sweep repaired workflows"
+        report(Alarm.WORKFLOWS_REPAIRED, message, {"done": done}, value=repaired)
+    # Afterwards, so that a fault in a mail's record stops no workflow from being repaired.
+    held = wiring.held_mail().watch()
+    logger.info("watched held mail", extra={"done": held})
+    return done | held
+
+
+def _look_around() -> None:
+    """Report readers that are switched off and, once an hour, dead letters."""
+    if off := wiring.watch().readers_off():
+        report(Alarm.WORKFLOWS_REPAIRED, "a reader is switched off", {"mappings": off})
+    if counts_letters(clients.now()) and (letters := wiring.watch().dead_letters()):
+        total = sum(letters.values())
+        report(Alarm.DEAD_LETTERS, "dead letters lie in queues", {"queues": letters}, value=total)
 
 
 def _follow_scoring_run(detail: dict[str, Any]) -> dict[str, Any]:
@@ -59,19 +94,28 @@ def _follow_scoring_run(detail: dict[str, Any]) -> dict[str, Any]:
     run = wiring.EndedRun(detail["name"], detail["status"], began_at, detail.get("input"))
     again = wiring.scoring_repeats().follow(run)
     logger.error("scoring run ended badly", extra={"execution": run.name, "again": again})
+    if again is None:
+        message = "a scoring run failed and is not started again"
+        about = {"execution": run.name, "status": run.status}
+        report(Alarm.MONTH_FAILED, message, about)
     return {"again": again}
 
 
 def _reconcile(context: Any) -> dict[str, Any]:
     """Reconcile and return the report (`ReconciliationReport`), for a person who calls this."""
     try:
-        report = wiring.reconciliation().run(lambda: context.get_remaining_time_in_millis() / 1000)
+        found = wiring.reconciliation().run(lambda: context.get_remaining_time_in_millis() / 1000)
     except OutOfTime as error:
         logger.error("reconciliation ran out of time", extra={"how_far": str(error)})
         raise
-    content: dict[str, Any] = msgspec.to_builtins(report)
+    content: dict[str, Any] = msgspec.to_builtins(found)
     logger.info("reconciled", extra={"report": content})
-    for finding, number in report.found.items():
-        if finding not in (Finding.AWAKE, Finding.MAIL_EXPLAINED):
-            observe.count("repair", f"Reconcile{finding.title().replace('_', '')}", number)
+    differences = {name: number for name, number in found.found.items() if name not in EXPECTED}
+    if differences:
+        message, total = "the reconciliation found differences", sum(differences.values())
+        report(Alarm.WORKFLOWS_REPAIRED, message, {"found": differences}, value=total)
+    # Afterwards, so that a fault in the scores stops no workflow from being repaired.
+    unscored = wiring.month_watch().unscored()
+    if unscored is not None:
+        report(Alarm.MONTH_FAILED, "a month has no complete scores", {"period": unscored})
     return content

@@ -22,11 +22,7 @@ def _do(jobs: ScoringJobs, task: Task) -> Month | Scored | ScoringFinished:
         case ScoreAgent(agent, period, preview, plan_version):
             return jobs.score_agent(agent, period, preview, plan_version)
         case FinishRun(period, preview, plan_version, results):
-            finished = jobs.finish(period, preview, plan_version, results)
-            # Metrics count once per run; a metric line for each agent would be too many.
-            observe.count("scoring", "ScorecardsStored", finished.stored)
-            observe.count("scoring", "ScorecardsFailed", finished.failed)
-            return finished
+            return jobs.finish(period, preview, plan_version, results)
 
 
 @logger.inject_lambda_context(clear_state=True)

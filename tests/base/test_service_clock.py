@@ -197,7 +197,6 @@ def test_each_answer_of_a_botocore_client_is_heard(
     behind: ServiceClock,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
     ask: Callable[[Any], None],
 ) -> None:
     import botocore.session
@@ -208,10 +207,9 @@ def test_each_answer_of_a_botocore_client_is_heard(
         clients.listen(session)
         ask(session)
     assert abs((clients.now() - datetime.now(UTC)).total_seconds()) < 3
-    [log] = caplog.records
-    assert (log.levelname, vars(log)["seconds_ahead"]) == ("ERROR", pytest.approx(-7200, abs=3))
     metric = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (metric["service"], metric["ClockWrong"]) == ("clock", [1.0])
+    assert (metric["alarm"], metric["ClockWrong"]) == ("ClockWrong", [1.0])
+    assert (metric["level"], metric["seconds_ahead"]) == ("ERROR", pytest.approx(-7200, abs=3))
     at = datetime.fromtimestamp(metric["_aws"]["Timestamp"] / 1000, UTC)
     assert abs((at - datetime.now(UTC)).total_seconds()) < 3, "the time of AWS"
 

@@ -26,7 +26,14 @@ from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
 from redress.db import keys
 from redress.db.rows import Models
-from redress.mail.outgoing.cases.posting import LEASE, SES_S, NotSentYet, Result, SendOutcome
+from redress.mail.outgoing.cases.posting import (
+    ACCOUNT_REFUSED,
+    LEASE,
+    SES_S,
+    NotSentYet,
+    Result,
+    SendOutcome,
+)
 from redress.mail.outgoing.cases.sending import UNWANTED, MailingCase
 from redress.mail.outgoing.messages import MailJob, encode, job_of
 from redress.mail.outgoing.rules.table import mails_after
@@ -133,14 +140,23 @@ class Mailer:
     dead_letters: str
     put_off: dict[str, int] = field(default_factory=dict)
 
-    def __call__(self, *bodies: str, tried: int = 1, **context: Any) -> list[str]:
-        """Deliver these messages as one batch. Returns those to deliver again."""
+    def __call__(
+        self, *bodies: str, tried: int = 1, waited_s: float = 0, **context: Any
+    ) -> list[str]:
+        """Deliver these messages as one batch. Returns those to deliver again.
+
+        They were put into the queue `waited_s` seconds ago.
+        """
+        sent_ms = round((self.clock.now().timestamp() - waited_s) * 1000)
         records = [
             {
                 "messageId": f"m-{index}",
                 "receiptHandle": f"handle-m-{index}",
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": str(tried)},
+                "attributes": {
+                    "ApproximateReceiveCount": str(tried),
+                    "SentTimestamp": str(sent_ms),
+                },
             }
             for index, body in enumerate(bodies)
         ]
@@ -308,7 +324,7 @@ def test_an_acknowledgement_that_can_never_be_sent_breaches_its_clock(
     ticket = open_ticket()
     post.refuse_with = "BadRequestException"
     assert mailer(mailer.job(ticket.number, "acknowledgement")) == []
-    assert metrics_of(capsys) == {"MailRefused": 1}
+    assert metrics_of(capsys) == {"MailNotSent": 1}
     record = mailer.records(ticket.number)["000001.acknowledgement.customer"]
     assert (record.state, record.fault) == ("refused", "BadRequestException")
 
@@ -419,7 +435,7 @@ def test_mails_wait_while_ses_refuses_and_are_sent_once_afterwards(
     post.refuse_with = code
     for tried in (1, 2, 3):
         assert mailer(*jobs, tried=tried) == jobs
-    assert metrics_of(capsys) == {"MailDelayed": 9}
+    assert metrics_of(capsys) == ({"MailNotSent": 9} if code in ACCOUNT_REFUSED else {})
     number = json.loads(jobs[0])["number"]
     record = mailer.records(number)["000001.acknowledgement.customer"]
     assert (record.state, record.fault, record.attempts) == ("failed", code, 3)
@@ -577,7 +593,7 @@ def test_a_bad_record_goes_to_the_dead_letter_queue_and_blocks_no_other(
     assert post.only["To"] == "li.na@example.com"
     first, _, third = (record["body"] for record in event["Records"])
     assert sorted(mailer.set_aside()) == sorted([first, third])
-    assert metrics_of(capsys) == {"MailSetAside": 2}
+    assert metrics_of(capsys) == {"DeadLetters": 2}
 
 
 @pytest.mark.parametrize(
@@ -900,7 +916,7 @@ def test_nothing_is_sent_to_a_stored_address_that_is_not_plainly_one(
     job = mailer.job(ticket.number, "acknowledgement")
     assert mailer(job) == []
     assert mailer(job) == []
-    assert metrics_of(capsys) == {"MailWithoutRecipient": 1}
+    assert metrics_of(capsys) == {"MailNotSent": 1}
     record = mailer.records(ticket.number)["000001.acknowledgement.customer"]
     assert (record.state, record.fault) == ("refused", "no recipient")
     assert post.calls == 0
@@ -1349,7 +1365,7 @@ def test_a_mail_to_staff_without_recipient_is_refused_and_counted(
     ticket = open_ticket()
     mailer.fire(ticket.number, minutes=5)
     assert mailer(mailer.job(ticket.number, "breach")) == []
-    assert metrics_of(capsys) == {"MailWithoutRecipient": 1}
+    assert metrics_of(capsys) == {"MailNotSent": 1}
     (record,) = mailer.records(ticket.number).values()
     assert (record.state, record.fault) == ("refused", "no recipient")
     assert post.calls == 0

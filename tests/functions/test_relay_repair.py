@@ -448,7 +448,7 @@ def test_refused_assigner_holds_back_no_record_and_no_mail(
     assert call("follower", sample("follower-opened")) == NO_FAILURES
     assert [job["template"] for job in services.mail_jobs()] == ["acknowledgement"]
     assert call("follower", sample("follower-agent-came")) == NO_FAILURES
-    assert '"AssignmentLeft":[1.0]' in capsys.readouterr().out
+    assert "CloudWatchMetrics" not in capsys.readouterr().out, "the sweep asks for an agent"
     assert services.dead_letters() == []
 
 
@@ -580,7 +580,7 @@ def test_sweep_fails_if_the_assigner_refuses_so_that_operations_learn_of_it(
     staff: dict[str, Member],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Lambda tries the sweep twice more and sets it aside, and then `DeadLetterAlarm` fires."""
+    """Lambda tries each sweep twice more, so `FunctionsFailing` rings after the second one."""
 
     def refuse(**parameters: Any) -> Any:
         raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
@@ -614,7 +614,7 @@ def test_reconciliation_reports_and_counts_what_it_found(
 
     assert (report["found"], report["examples"]) == ({"followed": 1}, {"followed": [NUMBER]})
     assert (report["open"], report["items_read"], report["left"]) == (1, 5, 0)
-    assert '"ReconcileFollowed":[1.0]' in capsys.readouterr().out
+    assert '"found":{"followed":1},"WorkflowsRepaired":[1.0]' in capsys.readouterr().out
 
 
 def test_reconciliation_of_an_idle_stack_records_no_metrics(

@@ -172,11 +172,11 @@ class Reports:
     def items(self) -> set[Key]:
         """The keys in the reports. They must contain nothing else of an item."""
         self._written += self._capsys.readouterr().out
-        lines = [line for line in self._written.splitlines() if '"ItemUnreadable"' in line]
+        lines = [line for line in self._written.splitlines() if '"Unreadable"' in line]
         assert "leaks" not in "".join(lines)
         assert "example.com" not in "".join(lines)
         found = [json.loads(line) for line in lines]
-        assert {(one["level"], one["ItemUnreadable"][0]) for one in found} <= {("ERROR", 1.0)}
+        assert {(one["level"], one["Unreadable"][0]) for one in found} <= {("ERROR", 1.0)}
         return {(one["pk"], one["sk"]) for one in found}
 
 

@@ -26,6 +26,7 @@ PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 GIVEN = {
     "SenderAddress": "service@example.com",
     "OperatorAddress": "operations@example.com",
+    "RunbookAddress": "https://redress.example/docs/runbooks",
 }
 """Values of the parameters that have no default."""
 
@@ -50,7 +51,10 @@ class _NoManagedPolicies:
 
 @cache
 def expanded() -> dict[str, Resource]:
-    """The resources that the SAM transform creates from the template, with default parameters."""
+    """The resources that the SAM transform creates from the template.
+
+    Parameters have their defaults. GIVEN has values for those without one.
+    """
     document = written()
     document["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # as after `sam package`
     for resource in document["Resources"].values():

@@ -12,7 +12,7 @@ import pytest
 from redress.db import keys
 from redress.db.rows import Models
 from redress.tickets.store import items
-from tests.builders import NUMBER, ROOT, Life
+from tests.builders import NUMBER, Life
 from tests.template.documents import GIVEN, expanded, of_type, refers_to, strings, written
 
 # ------------------------------------------------------------------ resources that hold data
@@ -118,59 +118,6 @@ def test_only_the_idempotency_record_of_a_ticket_expires() -> None:
     assert [item["sk"] for item in written if expires in item] == [keys.KEY]
 
 
-# ------------------------------------------------------------------ alarms
-
-
-def alarms() -> dict[str, dict[str, Any]]:
-    return {n: r["Properties"] for n, r in of_type("AWS::CloudWatch::Alarm").items()}
-
-
-@pytest.mark.parametrize("name", sorted(alarms()))
-def test_alarm_names_an_existing_runbook_and_reaches_operations(name: str) -> None:
-    alarm = alarms()[name]
-    [runbook] = re.findall(r"docs/runbooks/[\w-]+\.md", alarm["AlarmDescription"])
-    text = (ROOT / runbook).read_text()
-    assert len(text) > 300
-    assert "\n    aws " in text or "\n       aws " in text, "a runbook has commands to type"
-    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "OperationsTopic"}]
-    assert alarm["TreatMissingData"] == "notBreaching"
-
-
-FREE = 10
-"""Alarms that are free each month (CloudWatch pricing, free tier)."""
-
-
-def test_alarms_are_free_and_the_deployment_guide_says_how_many_there_are() -> None:
-    with_mail = [name for name in alarms() if written()["Resources"][name].get("Condition")]
-    always = len(alarms()) - len(with_mail)
-    assert len(alarms()) <= FREE, "one more has a price: let an existing alarm tell of it"
-    guide = (ROOT / "docs/deploy.md").read_text()
-    words = dict(enumerate("no one two three four five six seven eight nine ten".split()))
-    assert f"a topic with {words[always]} alarms" in guide
-    assert f"With a mail domain, {words[len(with_mail)]} more alarms" in guide
-    assert f"| alarms | {always} (ten are free a month) | 0.00-{always * 0.1:.2f} |" in guide
-    assert f"with a mail domain: {len(with_mail)} alarms" in guide
-
-
-def test_every_dead_letter_queue_has_an_alarm() -> None:
-    watched = {
-        refers_to(dimension["Value"])
-        for alarm in alarms().values()
-        for dimension in alarm["Dimensions"]
-        if dimension["Name"] == "QueueName"
-    }
-    assert watched == {name for name in of_type("AWS::SQS::Queue") if "DeadLetter" in name}
-
-
-@pytest.mark.parametrize("reader", ["Relay", "Follower"])
-def test_stream_that_is_read_late_raises_an_alarm(reader: str) -> None:
-    alarm = alarms()[f"{reader}LateAlarm"]
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "IteratorAge")
-    [dimension] = alarm["Dimensions"]
-    assert refers_to(dimension["Value"]) == f"{reader}Function"
-    assert alarm["Threshold"] <= 60_000, "milliseconds: a promise may be a minute late, no more"
-
-
 # ------------------------------------------------------------------ secrets
 
 LOOKS_SECRET = re.compile(r"AKIA[A-Z0-9]{16}|[A-Za-z0-9+/]{40,}={0,2}|[0-9a-f]{32,}|-----BEGIN")
@@ -205,7 +152,7 @@ def test_every_parameter_and_condition_is_used() -> None:
     document = written()
     rest = json.dumps({k: v for k, v in document.items() if k != "Parameters"})
     for name in document["Parameters"]:
-        assert f'"Ref": "{name}"' in rest, name
+        assert f'"Ref": "{name}"' in rest or f"${{{name}}}" in rest, name
     for name in document["Conditions"]:
         assert rest.count(f'"{name}"') > 1, name
 

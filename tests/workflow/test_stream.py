@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -152,7 +153,7 @@ class Following:
     def __init__(self, **faults: Exception) -> None:
         self.queue, self.followed, self.faults = Service(), list[str](), faults
         self.seconds_left, self.each_takes = 30.0, 0.0
-        self.table_s = list[float]()
+        self.table_s, self.age = list[float](), timedelta(0)
         self.reader = StreamReader(
             "relay",
             Logger(service="test"),
@@ -160,6 +161,7 @@ class Following:
             self.follow,
             (self.queue, DEAD),
             lambda: self.seconds_left,
+            lambda: START + self.age,
         )
 
     def follow(self, change: TimerChanged) -> None:

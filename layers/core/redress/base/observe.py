@@ -1,17 +1,18 @@
-"""Metrics for operations, and error descriptions that contain no personal data.
+"""Reports for operations, and error descriptions that contain no personal data.
 
-A metric is a line in the log (CloudWatch embedded metric format), so counting makes no network
-call. A metric that is written all the time costs US$0.30 a month. Therefore only exceptional events
-are counted. Normal events appear in ordinary log lines and in AWS's free metrics: SES counts sent
-mails, Lambda counts invocations.
+A report is a line in the log that is also a metric (CloudWatch embedded metric format), so it makes
+no network call. A metric that is written all the time costs US$0.30 a month. Therefore only
+findings on which an alarm rings are metrics. Everything else is in ordinary log lines and in AWS's
+free metrics: SES counts sent mails, Lambda counts invocations.
 """
 
 from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from aws_lambda_powertools import single_metric
@@ -19,38 +20,60 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from redress.base.errors import RedressError
 
-NAMESPACE = "Redress"
 FRAMES = 3
 """`fault_of` reports at most this many stack frames, the innermost ones."""
 
 
-def count(service: str, name: str, value: int = 1, at: datetime | None = None) -> None:
-    """Add `value` to a metric of a service. If `value` is 0, nothing is written.
+class Alarm(StrEnum):
+    """The alarms on what the functions report. Each value is the name of an alarm's metric.
 
-    `at` is the metric's time; None is the time of the machine.
+    The template has the alarms, and decision 32 explains them. The metrics have no dimensions. All
+    metrics of a stack are in one namespace, which the template gives to every function
+    (POWERTOOLS_METRICS_NAMESPACE).
     """
-    if value:
-        with single_metric(
-            name=name, unit=MetricUnit.Count, value=value, namespace=NAMESPACE
-        ) as metric:
-            metric.add_dimension(name="service", value=service)
-            if at is not None:
-                # `set_timestamp` would warn, because it compares `at` with the machine's clock.
-                metric.timestamp = round(at.timestamp() * 1000)
+
+    DEAD_LETTERS = "DeadLetters"
+    """Messages lie in a dead-letter queue."""
+    WORKFLOWS_REPAIRED = "WorkflowsRepaired"
+    """An execution failed, or a workflow was late or had to be repaired."""
+    MONTH_FAILED = "MonthFailed"
+    """A month has no scores, and no run is going to make them."""
+    MAIL_NOT_SENT = "MailNotSent"
+    """A mail was refused, or has waited for minutes."""
+    UNREADABLE = "Unreadable"
+    """An item of the table or an incoming mail cannot be read."""
+    CLOCK_WRONG = "ClockWrong"
+    """The clock of a machine is wrong."""
+
+
+def report(
+    alarm: Alarm,
+    message: str,
+    details: Mapping[str, Any] = {},
+    *,
+    value: int = 1,
+    at: datetime | None = None,
+) -> None:
+    """Report a finding that an alarm tells to operations: a log line that is also a metric.
+
+    `details` are further fields of the line. They must contain no personal data. `value` is added
+    to the metric. `at` is the metric's time; None is the time of the machine.
+    """
+    with single_metric(name=alarm, unit=MetricUnit.Count, value=value) as metric:
+        if at is not None:
+            # `set_timestamp` would warn, because it compares `at` with the machine's clock.
+            metric.timestamp = round(at.timestamp() * 1000)
+        found = {"level": "ERROR", "alarm": alarm, "message": message}
+        for key, detail in {**found, **details}.items():
+            metric.add_metadata(key=key, value=detail)
 
 
 def unreadable(pk: str, sk: str, error: BaseException) -> None:
-    """Report that an item of the table cannot be read: a log line that is also a metric.
+    """Report that an item of the table cannot be read.
 
     The line contains the keys of the item and `fault_of(error)`, but nothing else of the item.
     """
-    with single_metric(
-        name="ItemUnreadable", unit=MetricUnit.Count, value=1, namespace=NAMESPACE
-    ) as metric:
-        metric.add_dimension(name="service", value="table")
-        found = {"level": "ERROR", "message": "an item cannot be read", "pk": pk, "sk": sk}
-        for key, value in (found | fault_of(error)).items():
-            metric.add_metadata(key=key, value=value)
+    report(Alarm.UNREADABLE, "an item cannot be read", {"pk": pk, "sk": sk} | fault_of(error))
 
 
 def fault_of(error: BaseException) -> dict[str, Any]:

@@ -21,18 +21,15 @@ rotation it therefore uses the new key soon."""
 
 
 def _tell_of_wrong_clock(seconds: float, at: datetime) -> None:
-    """Tell operations that this machine's clock is `seconds` ahead of AWS: a log line and a metric.
+    """Tell operations that this machine's clock is `seconds` ahead of AWS.
 
     `docs/runbooks/wrong-clock.md` says what to do. The metric has the time of AWS, because
     CloudWatch would file it hours away under the machine's, and the alarm would not see it.
     """
-    from aws_lambda_powertools import Logger
-
     from redress.base import observe
 
     message = "the clock of this machine is wrong; the time of AWS replaces it"
-    Logger(service="clock").error(message, extra={"seconds_ahead": round(seconds)})
-    observe.count("clock", "ClockWrong", at=at)
+    observe.report(observe.Alarm.CLOCK_WRONG, message, {"seconds_ahead": round(seconds)}, at=at)
 
 
 _CLOCK = ServiceClock(lambda: datetime.now(UTC), _tell_of_wrong_clock)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache, partial
 
 from redress.base.settings import Settings
+from redress.db import keys
 from redress.mail.incoming.cases.watching import HeldMailWatch
 from redress.mail.outgoing import messages
 from redress.mail.outgoing.messages import HeldDigest, MailJob
 from redress.rehearsals.cases import RehearsalJobs
 from redress.scores.cases.repeats import EndedRun, ScoringRepeats
+from redress.scores.cases.watching import MonthWatch
 from redress.wiring import clients, stores
 from redress.wiring.rehearsal import rehearsal_jobs
 from redress.wiring.relay import relay_case
+from redress.wiring.scoring import scoring_jobs
 from redress.workflow.cases.follower import FollowerCase
 from redress.workflow.cases.mails import CompareMails
 from redress.workflow.cases.reconciliation import ReconcileCase
 from redress.workflow.cases.relay import RelayCase
 from redress.workflow.cases.repair import RepairCase
+from redress.workflow.cases.watching import StackWatch
 from redress.workflow.executions import Executions
 
 __all__ = [
@@ -25,11 +30,13 @@ __all__ = [
     "RehearsalJobs",
     "RepairSettings",
     "held_mail",
+    "month_watch",
     "reconciliation",
     "rehearsal_jobs",
     "repair",
     "scoring_repeats",
     "settings",
+    "watch",
 ]
 
 
@@ -44,6 +51,10 @@ class RepairSettings(Settings, frozen=True, kw_only=True):
     execution of a machine that is neither this nor that of rehearsals belongs to a ticket."""
     operations_topic_arn: str = ""
     """The topic of the people who get the alarms."""
+    reader_mappings: str = ""
+    """The ids of the event source mappings that must read, separated by commas."""
+    dead_letter_queue_urls: str = ""
+    """The URLs of the dead-letter queues, separated by commas."""
 
 
 @cache
@@ -91,6 +102,27 @@ def scoring_repeats() -> ScoringRepeats:
         given.scores_machine_arn,
         partial(clients.publish, given.operations_topic_arn),
         clients.now,
+    )
+
+
+@cache
+def month_watch() -> MonthWatch:
+    return MonthWatch(scoring_jobs(), stores.plans(), _ran_before, clients.now)
+
+
+def _ran_before(moment: datetime) -> bool:
+    """Whether the stack existed before a time: a reconciliation began earlier."""
+    return bool(stores.reports().latest(1, before=keys.run_sk(moment)))
+
+
+@cache
+def watch() -> StackWatch:
+    given = settings()
+    return StackWatch(
+        clients.client("lambda"),
+        clients.client("sqs"),
+        [one for one in given.reader_mappings.split(",") if one],
+        [one for one in given.dead_letter_queue_urls.split(",") if one],
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -98,6 +99,10 @@ without a retry: the change reads a TIMER, sends a signal and writes the TIMER, 
 have to be set aside. If the first two calls are slow, the write of the TIMER is left out and the
 record is repeated. `tests/template` compares the value with the timeouts of calls and functions."""
 
+LATE = timedelta(minutes=3)
+"""A reader reports a change that it reads this long after it was written. Usually this takes less
+than a second. A record whose first attempts failed is not late yet."""
+
 AFTER_TABLE_S = 15.0
 """The last attempt to read the TIMER begins with this many seconds left, which are three calls."""
 
@@ -105,12 +110,13 @@ AFTER_TABLE_S = 15.0
 class StreamReader[Change: StreamChange]:
     """Processes batches of stream records for one reader.
 
-    name          the function, for metrics
+    name          the function, for reports
     logger        the logger of the function
     kinds         the changes that this reader follows; it ignores all others
     follow        follows one change; it may be repeated, and it raises the error of a service
     letters       the SQS client and the URL of the dead-letter queue of this reader
     seconds_left  returns the seconds until the function's timeout
+    now           returns the time
     """
 
     def __init__(
@@ -121,10 +127,11 @@ class StreamReader[Change: StreamChange]:
         follow: Callable[[Change], None],
         letters: tuple[Any, str],
         seconds_left: Callable[[], float],
+        now: Callable[[], datetime],
     ) -> None:
         self._name, self._logger, self._kinds, self._follow = name, logger, kinds, follow
         self._sqs, self._queue_url = letters
-        self._seconds_left = seconds_left
+        self._seconds_left, self._now = seconds_left, now
 
     def read(self, records: Iterable[Record]) -> dict[str, Any]:
         """Follow each record of a batch. Return the first record to deliver again, if any.
@@ -137,6 +144,7 @@ class StreamReader[Change: StreamChange]:
         """
         failed: list[str] = []
         seen: set[Change] = set()
+        ages: list[timedelta] = []
         for record in records:
             try:
                 change = stream_change_of(record)
@@ -152,6 +160,7 @@ class StreamReader[Change: StreamChange]:
                 failed.append(record["dynamodb"]["SequenceNumber"])
                 break
             seen.add(change)
+            ages.append(self._age(record))
             try:
                 with retry.within(self._seconds_left() - AFTER_TABLE_S):
                     self._follow(change)
@@ -164,8 +173,18 @@ class StreamReader[Change: StreamChange]:
                     "a record will be delivered again", extra=observe.fault_of(error)
                 )
                 failed.append(record["dynamodb"]["SequenceNumber"])
+        if ages and max(ages) > LATE:
+            late = {"reader": self._name, "seconds_late": round(max(ages).total_seconds())}
+            observe.report(observe.Alarm.WORKFLOWS_REPAIRED, "changes are read late", late)
         first = [{"itemIdentifier": min(failed, key=_order)}] if failed else []
         return {"batchItemFailures": first}
+
+    def _age(self, record: Record) -> timedelta:
+        """How long ago the change of a record was written."""
+        written = record["dynamodb"].get("ApproximateCreationDateTime")
+        if written is None:
+            return timedelta(0)
+        return self._now() - datetime.fromtimestamp(written, UTC)
 
     def _is_set_aside(self, record: Record, error: Exception) -> bool:
         """Report a record that no retry can process to the dead-letter queue.
@@ -183,8 +202,8 @@ class StreamReader[Change: StreamChange]:
         except (ClientError, BotoCoreError) as refusal:
             self._logger.warning("a record could not be set aside", extra=observe.fault_of(refusal))
             return False
-        self._logger.error("a record was set aside", extra=observe.fault_of(error))
-        observe.count(self._name, "RecordSetAside")
+        about = {"reader": self._name} | observe.fault_of(error)
+        observe.report(observe.Alarm.DEAD_LETTERS, "a record was set aside", about)
         return True
 
 

@@ -87,6 +87,17 @@ class ScoringJobs:
     def _plan_version(self, period: str) -> int:
         return self._fixed_version(period) or self._plans.current().version
 
+    def is_complete(self, period: str) -> bool:
+        """Whether a run after the end of the month scored every agent.
+
+        If the month's summary cannot be read, this is not known, and any final card is enough.
+        """
+        try:
+            last = self._last(period)
+        except Unreadable:
+            return self._is_final(period)
+        return last is not None and not last.preview and not last.failed
+
     def _is_final(self, period: str) -> bool:
         return self._fixed_version(period) is not None
 

@@ -194,7 +194,9 @@ class TimerStore:
             retry.call(write, ("timer", "version"))
         except retry.ConditionFailed:
             return False
-        observe.count("table", "TimerRebuilt")
+        observe.report(
+            observe.Alarm.WORKFLOWS_REPAIRED, "a TIMER was rebuilt", {"ticket": ticket.number}
+        )
         return True
 
     def next_generation(

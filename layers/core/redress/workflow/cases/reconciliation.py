@@ -138,6 +138,10 @@ REPAIRED = {
 }
 
 
+EXPECTED = RENEWED | {Finding.AWAKE, Finding.MAIL_EXPLAINED}
+"""Findings of a healthy stack. Operations are told of all others."""
+
+
 class OutOfTime(RedressError):
     """The run used up its time before it was finished. The message says how far it got."""
 

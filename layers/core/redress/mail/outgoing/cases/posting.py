@@ -60,6 +60,17 @@ again, also after MessageRejected. SES returns MessageRejected for every mail wh
 not verified or the account is in the sandbox. Those mails must be sent when the operator has fixed
 that."""
 
+ACCOUNT_REFUSED = {
+    "AccessDeniedException",
+    "AccountSuspendedException",
+    "MailFromDomainNotVerifiedException",
+    "MessageRejected",
+    "NotFoundException",
+    "SendingPausedException",
+}
+"""Codes of SES that mean that it takes no mail of this account, sender or configuration set, until
+a person changes that (SES v2, API reference of SendEmail)."""
+
 _UNCERTAIN = {500, 502, 504}
 """HTTP statuses that do not say whether SES accepted the mail. They count as a lost answer. The
 status 503 says that SES did not take the request."""
