@@ -67,7 +67,7 @@ install: .venv/ready ## Install what tests need besides Python: Chromium and fon
 
 # ------------------------------------------------------------------------------ the local cloud
 
-.PHONY: up down demo mails mailbox letters
+.PHONY: up down demo mails mailbox letters sign-in
 up: .venv/ready ## Run Redress on this laptop (PORT=4566 PACE=3600: an hour passes in a second)
 	$(PYTHON) -m local.stack up $(if $(PORT),--port $(PORT)) $(if $(PACE),--pace $(PACE))
 
@@ -90,6 +90,9 @@ remove: .venv/ready ## Remove a stack; what contains data stays (STACK=redress o
 .PHONY: restore
 restore: .venv/ready ## Put the table back to a time (AT=2026-11-23T08:00:00Z STACK=redress YES=1)
 	@$(PYTHON) -m local.operations.restore $(if $(STACK),--stack $(STACK)) --at $(or $(AT),-) $(if $(YES),--yes)
+
+sign-in: .venv/ready ## Print an ID token (EMAIL=; STACK=redress: on AWS; APP=1: set up an authenticator app)
+	@$(PYTHON) -m local.operations.sign_in --email "$(EMAIL)" $(if $(STACK),--stack $(STACK)) $(if $(APP),--app)
 
 demo: .venv/ready ## Play tickets from the web form to the monthly scorecard, in this terminal
 	$(PYTHON) -m local.demo

@@ -65,6 +65,12 @@ MAIL_DOMAIN = "in.example.org"
 SENDER = "service@example.org"
 OPERATOR = "operations@example.org"
 
+ORIGINS = ("https://desk.example.org", "http://localhost:5173")
+"""Origins of web pages that may call the API of a local stack. The last one is where a client under
+development usually runs."""
+
+SIGN_IN_PREFIX = "redress-staff"
+
 STAFF = (
     Member("li@example.com", "李静", "agent", "complaints", "zh-CN,en"),
     Member("chen@example.com", "陳怡君", "agent", "complaints", "zh-TW,zh-CN"),
@@ -182,6 +188,10 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
         "OperatorAddress": OPERATOR,
         "MailDomain": MAIL_DOMAIN,
         "RunbookAddress": "https://redress.example/docs/runbooks",
+        "UsernamesIgnoreCase": "true",
+        "AllowedOrigins": ",".join(ORIGINS),
+        "SignInDomainPrefix": SIGN_IN_PREFIX,
+        "SignInCallbackAddresses": f"{ORIGINS[-1]}/",
     } | (parameters or {})
     command = ["sam", "deploy", "--template-file", str(built / "template.yaml")]
     command += ["--stack-name", NAME, "--resolve-s3", "--no-confirm-changeset"]

@@ -1,4 +1,6 @@
-"""Every command of a runbook is one that its tool knows: shell, AWS CLI, make, and our own API.
+"""Every command of a runbook and of the guide to sign-in is one that its tool knows.
+
+The tools are the shell, the AWS CLI, make, and our own API.
 
 Commands of the AWS CLI follow from the models of botocore, so service, operation, parameters and
 JMESPath expressions are checked against these. Nothing here runs a command: they run on a deployed
@@ -27,7 +29,7 @@ from redress.base import observe
 from tests.builders import ROOT
 from tests.template.test_api import routes
 
-RUNBOOKS = sorted((ROOT / "docs/runbooks").glob("*.md"))
+RUNBOOKS = [*sorted((ROOT / "docs/runbooks").glob("*.md")), ROOT / "docs/sign-in.md"]
 
 GLOBAL = {"--query", "--output", "--region", "--profile", "--max-items", "--cli-read-timeout"} | {
     "--cli-binary-format"
@@ -50,7 +52,9 @@ def blocks(path: Path) -> list[str]:
             found.append("\n".join(block).strip("\n"))
             block = []
     found += ["\n".join(block).strip("\n")] if "".join(block).strip() else []
-    return [one for one in found if re.search(r"^\s+(aws|make|curl|for|[A-Z_]+=)[ \w$]", one, re.M)]
+    return [
+        one for one in found if re.search(r"^\s+(aws|make|curl|for|[A-Z_]+=)[ \w$\"]", one, re.M)
+    ]
 
 
 EVERY = [(path, block) for path in RUNBOOKS for block in blocks(path)]
@@ -185,7 +189,8 @@ def reading_functions() -> set[str]:
 @pytest.mark.parametrize(("path", "block"), EVERY)
 def test_targets_of_make_exist_and_use_the_given_variables(path: Path, block: str) -> None:
     text = (ROOT / "Makefile").read_text()
-    for target, *variables in commands(block, "make"):
+    for words in commands(block, "make"):
+        target, *variables = [word for word in words if word != "-s"]
         recipe = re.search(rf"^{target}:.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
         assert recipe, target
         for variable in variables:
@@ -196,10 +201,17 @@ def test_targets_of_make_exist_and_use_the_given_variables(path: Path, block: st
 def test_requests_are_to_routes_of_the_api(path: Path, block: str) -> None:
     for words in commands(block, "curl"):
         method = words[words.index("-X") + 1] if "-X" in words else "GET"
-        [address] = [word for word in words if word.startswith("https://HOST")]
-        parts = urlparse(address).path.removeprefix("/v1").split("/")
+        [address] = [word for word in words if word.startswith(ADDRESSES)]
+        if address.startswith("$SIGN_IN/"):  # the pages of Cognito
+            assert address == "$SIGN_IN/oauth2/token"
+            continue
+        parts = urlparse(address.removeprefix("$API")).path.removeprefix("/v1").split("/")
         fitting = [one for one, route in routes() if _fits(parts, route.split("/"))]
         assert method in fitting, address
+
+
+ADDRESSES = ("https://HOST", "$API/", "$SIGN_IN/")
+"""How the addresses of requests begin: of the API, and of the sign-in pages."""
 
 
 def _fits(parts: list[str], route: list[str]) -> bool:

@@ -76,7 +76,13 @@ def without_route(request: WebRequest) -> Answer:
 
     API Gateway sends it here for every method and path (`$default`). RFC 9110, 15.5.6: if the path
     has routes with other methods, the answer is 405 and `Allow` names them. Otherwise it is 404.
+
+    `$default` catches preflight requests of browsers too. API Gateway adds the headers of CORS to
+    the answer if the origin is one of AllowedOrigins (template.yaml), but a browser also requires a
+    status of success.
     """
+    if request.method == "OPTIONS" and request.header("access-control-request-method"):
+        return {"statusCode": HTTPStatus.NO_CONTENT, "headers": SECURITY}
     methods = ", ".join(_methods_of(request))
     if methods:
         title, detail = "The path has no such method", f"it has {methods}"

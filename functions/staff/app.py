@@ -6,11 +6,12 @@ caller may see or change the ticket.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from identity import identify
+from identity import Claims, identify
 from route import Request, Route
 from routes import ROUTES
 
@@ -24,13 +25,26 @@ from redress.wiring import staff as wiring
 logger = Logger(service="staff")
 
 
+@cache
+def _claims() -> Claims:
+    """Where this stack's issuer puts the claims of staff."""
+    given = wiring.settings()
+    return Claims(
+        given.staff_audience,
+        given.role_claim,
+        given.team_claim,
+        given.languages_claim,
+        given.capacity_claim,
+    )
+
+
 def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
     """Check identity, role and path, and run the route. An error becomes a problem."""
     path: dict[str, str] = event.get("pathParameters") or {}
     if "number" in path:
         logger.append_keys(ticket=normalised(path["number"]))
     try:
-        member = identify(event) if route.roles else None
+        member = identify(event, _claims()) if route.roles else None
         if member and member.role not in route.roles:
             raise Forbidden(f"this is not for the role {member.role}")
         query = event.get("queryStringParameters") or {}

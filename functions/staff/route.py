@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -72,6 +73,15 @@ def _day(text: str) -> date | None:
         return None
 
 
+def _subject(text: str) -> str | None:
+    """The identity of a member of staff, also if `|` or `@` is still written as `%7C` or `%40`.
+
+    No identity has a `%`, so decoding a text that API Gateway has decoded changes nothing.
+    """
+    decoded = unquote(text)
+    return decoded if is_subject(decoded) else None
+
+
 def hexadecimal(digits: int) -> Callable[[str], str | None]:
     """A parser of identities that are so many hexadecimal digits."""
     return lambda text: text if re.fullmatch(f"[0-9a-f]{{{digits}}}", text) else None
@@ -81,9 +91,7 @@ PATH_PARTS = {
     "number": PathPart(normalised, "there is no such ticket"),
     "event": PathPart(whole_number, "there is no such event"),
     "version": PathPart(whole_number, "there is no such version of the plan"),
-    "agent": PathPart(
-        lambda text: text if is_subject(text) else None, "there is no such member of staff"
-    ),
+    "agent": PathPart(_subject, "there is no such member of staff"),
     "date": PathPart(_day, "a day such as 2026-11-23 is expected"),
     # The use case checks it, because a text that is no month is a fault of the content (422).
     "period": PathPart(lambda text: text, ""),

@@ -72,9 +72,7 @@ GivenMoment = Annotated[datetime, Meta(tz=True)]
 Moment = Annotated[GivenMoment, Meta(extra_json_schema={"pattern": MOMENT})]
 Instant = Annotated[Moment, Meta(description="RFC 3339, UTC, with milliseconds")]
 Month = Annotated[str, Meta(pattern=MONTH, examples=["2026-10"])]
-Agent = Annotated[
-    str, Meta(description="The subject of somebody in the user pool", examples=[AGENT])
-]
+Agent = Annotated[str, Meta(description="The `sub` of somebody in their tokens", examples=[AGENT])]
 AgentOrNull = Annotated[str | None, Meta(examples=[AGENT])]
 TicketNumber = Annotated[
     str,

@@ -66,6 +66,7 @@ def all_patches() -> list[Callable[[], None]]:
         http_api.import_openapi_document,
         http_api.pass_stage_variables,
         http_api.hide_failure_details,
+        http_api.answer_cors_as_documented,
     ]
 
 

@@ -1,4 +1,4 @@
-"""API Gateway's HTTP APIs: routes, stage variables, and the response to a failed function."""
+"""API Gateway's HTTP APIs: routes, stage variables, CORS, and the response to a failed function."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ANY = "x-amazon-apigateway-any-method"
 
 
 def import_openapi_document() -> None:
-    """An HTTP API gets the routes, integrations and authorizers of its OpenAPI document.
+    """An HTTP API gets what its OpenAPI document has: routes, authorizers, the origins of CORS.
 
     AWS: imports `Body` of AWS::ApiGatewayV2::Api (`DefinitionBody` of `HttpApi` in template.yaml).
     Emulator: ignores `Body`, so such an API has no routes.
@@ -55,6 +55,9 @@ def _import(api_id: str, props: dict[str, Any]) -> None:
     schemes = document.get("components", {}).get("securitySchemes", {})
     for store in (apigateway._routes, apigateway._integrations, apigateway._authorizers):
         store[api_id] = {}
+    apigateway._apis[api_id].pop("corsConfiguration", None)
+    if configured := document.get("x-amazon-apigateway-cors"):
+        apigateway._apis[api_id]["corsConfiguration"] = configured
     authorizers = {
         name: _made(
             apigateway._create_authorizer, api_id, "authorizerId", _authorizer(name, scheme)
@@ -124,6 +127,69 @@ def pass_stage_variables() -> None:
         return await original(function, record, event, *rest, **named)
 
     apigateway.run_reentrant = run
+
+
+def answer_cors_as_documented() -> None:
+    """Requests from other origins get the headers of CORS, and a route may answer a preflight.
+
+    AWS: if an API has a CORS configuration and no route for OPTIONS, API Gateway answers OPTIONS
+    with 204. A route such as `$default` catches OPTIONS too, with and without a configuration.
+    Responses to a listed origin get the configured headers, and those of the function are ignored.
+    Their names are in small letters, as HTTP/2 wants all names.
+    The headers of a preflight need the request header Access-Control-Request-Method.
+    Source: API Gateway Developer Guide, "Configure CORS for HTTP APIs in API Gateway". It does not
+    say whether API Gateway's own errors get the headers.
+    Emulator: answers each OPTIONS itself, with 403 if nothing is configured or the origin is not
+    listed. It keeps the headers of the function.
+    Patch: passes OPTIONS on as `options`, which the emulator does not know, and writes it in
+    capitals again where it looks for the route and makes the event. Its own errors get the headers.
+    """
+    execute, match = apigateway._handle_execute_in_scope, apigateway._match_route
+    invoke, headers_for = apigateway._invoke_lambda_proxy, apigateway._cors_response_headers
+    names = execute.__code__.co_names
+    for name in ("_match_route", "_invoke_lambda_proxy", "_cors_preflight_response"):
+        expect(name in names, f"_handle_execute_in_scope calls {name}")
+    expect(match.__code__.co_varnames[:3] == ("api_id", "method", "path"), "_match_route")
+    expect(invoke.__code__.co_varnames[4] == "method", "_invoke_lambda_proxy(..., method)")
+    expect(execute.__code__.co_varnames[:5] == _EXECUTE, "_handle_execute_in_scope")
+
+    async def executed(
+        api_id: str, stage: str, path: str, method: str, headers: dict[str, str], *rest: Any
+    ) -> Any:
+        passed = "options" if method == "OPTIONS" else method
+        status, given, body = await execute(api_id, stage, path, passed, headers, *rest)
+        configured = apigateway._apis.get(api_id, {}).get("corsConfiguration")
+        if not configured:
+            return status, given, body
+        asked = {name.lower(): value for name, value in headers.items()}
+        preflight = method == "OPTIONS" and "access-control-request-method" in asked
+        kept = {
+            name: value
+            for name, value in given.items()
+            if not name.lower().startswith("access-control-")
+        }
+        if method == "OPTIONS" and not match(api_id, method, "/" + path.lstrip("/")):
+            status, kept, body = 204, {}, b""
+        added = headers_for(configured, asked.get("origin", ""))
+        if preflight and added:
+            added["Access-Control-Allow-Methods"] = ",".join(configured.get("allowMethods", []))
+            added["Access-Control-Allow-Headers"] = ",".join(configured.get("allowHeaders", []))
+            added["Access-Control-Max-Age"] = str(configured.get("maxAge", 0))
+        if method != "OPTIONS" or preflight:
+            kept |= {name.lower(): value for name, value in added.items()}
+        return status, kept, body
+
+    async def invoked(
+        integration: Any, api_id: str, stage: str, path: str, method: str, *rest: Any, **named: Any
+    ) -> Any:
+        return await invoke(integration, api_id, stage, path, method.upper(), *rest, **named)
+
+    apigateway._handle_execute_in_scope = executed
+    apigateway._match_route = lambda api_id, method, path: match(api_id, method.upper(), path)
+    apigateway._invoke_lambda_proxy = invoked
+
+
+_EXECUTE = ("api_id", "stage", "path", "method", "headers")
 
 
 def hide_failure_details() -> None:

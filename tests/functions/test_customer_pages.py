@@ -546,6 +546,21 @@ def test_wrong_method_on_a_known_path_is_answered_with_those_that_it_has(
     assert json.loads(found["body"])["type"] == "urn:redress:problem:method-not-allowed"
 
 
+@pytest.mark.parametrize("path", ["/tickets", "/staff/work", "/staff/tickets/x/notes", "/nothing"])
+def test_preflight_of_a_browser_succeeds(path: str) -> None:
+    """A browser requires a status of success. The gateway adds the headers of CORS, or does not."""
+    event = read_sample("customer-elsewhere") | {"rawPath": f"/v1{path}"}
+    event["requestContext"]["http"] |= {"method": "OPTIONS", "path": f"/v1{path}"}
+    event["headers"] |= {
+        "origin": "https://desk.example.org",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type",
+    }
+    found = load("customer").handler(event, Context())
+    assert (found["statusCode"], found.get("body")) == (204, None)
+    assert not [name for name in found["headers"] if name.lower().startswith("access-control")]
+
+
 @pytest.mark.parametrize(
     "path",
     ["/staff", "/staff/nothing", "/tickets/R-7K3M9-QW0X2/", "/t/a/b/c", "/v1", "//", "/openapi"],

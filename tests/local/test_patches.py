@@ -11,6 +11,7 @@ import base64
 import json
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from local import mails, process, stack
+from local import endpoints, mails, process, stack
 from local.calls import counted
 from local.faults import Do, Fault, accept_mail, happened, refuse_mail, turn_off, turn_on
 from local.patches import VERSION, WrongEmulator, check_version
@@ -830,6 +831,7 @@ def handler(event, context):
     authorizer = event["requestContext"].get("authorizer") or {}
     return {"statusCode": 200, "body": json.dumps(
         {name: event[name] for name in shown if name in event}
+        | {"method": event["requestContext"]["http"]["method"]}
         | {"claims": authorizer.get("jwt", {}).get("claims")})}
 """
 
@@ -877,7 +879,138 @@ def api(laboratory: Laboratory) -> dict[str, str]:
     return outputs | {"address": f"{address}/_user_request_"}
 
 
-def _definition(function: str) -> dict[str, Any]:
+CORS: dict[str, Any] = {
+    "allowOrigins": ["https://desk.example.org", "http://localhost:5173"],
+    "allowMethods": ["GET", "POST"],
+    "allowHeaders": ["authorization", "content-type"],
+    "exposeHeaders": ["location"],
+    "maxAge": 600,
+}
+
+
+@pytest.fixture(scope="session")
+def open_api(laboratory: Laboratory, api: dict[str, str]) -> str:
+    """The address of an API with CORS. Its function claims to allow every origin."""
+    function = laboratory.function(_ALLOWS_ALL)
+    return _cors_api(laboratory, _definition(laboratory.arn(function), api["Pool"], api["Client"]))
+
+
+@pytest.fixture(scope="session")
+def routed_api(laboratory: Laboratory, api: dict[str, str]) -> str:
+    """The address of an API with CORS that has no default route."""
+    function = laboratory.function(_ALLOWS_ALL)
+    document = _definition(laboratory.arn(function), api["Pool"], api["Client"])
+    del document["paths"]["$default"]
+    return _cors_api(laboratory, document)
+
+
+_ALLOWS_ALL = """
+def handler(event, context):
+    method = event["requestContext"]["http"]["method"]
+    headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Max-Age": "1"}
+    status = 202 if method == "OPTIONS" else 200
+    return {"statusCode": status, "headers": headers | {"x-method": method}, "body": "{}"}
+"""
+
+
+def _cors_api(laboratory: Laboratory, document: dict[str, Any]) -> str:
+    body = document | {"x-amazon-apigateway-cors": {"Fn::If": ["Allows", CORS, _NOTHING]}}
+    outputs = laboratory.deploy(
+        {
+            "Transform": "AWS::Serverless-2016-10-31",
+            "Conditions": {"Allows": {"Fn::Equals": ["a", "a"]}},
+            "Resources": {
+                "Api": {
+                    "Type": "AWS::Serverless::HttpApi",
+                    "Properties": {"StageName": "v1", "DefinitionBody": body},
+                }
+            },
+            "Outputs": {"Api": {"Value": {"Ref": "Api"}}},
+        }
+    )
+    return f"http://localhost:{laboratory.cloud.port}/restapis/{outputs['Api']}/v1/_user_request_"
+
+
+_NOTHING = {"Ref": "AWS::NoValue"}
+
+
+def _preflight(origin: str, method: str = "POST") -> dict[str, str]:
+    return {"Origin": origin, "Access-Control-Request-Method": method}
+
+
+def _of_cors(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value for name, value in headers.items() if name.lower().startswith("access-control-")
+    }
+
+
+@pytest.mark.parametrize("origin", CORS["allowOrigins"])
+def test_preflight_reaches_the_default_route_and_gets_the_configured_headers(
+    open_api: str, origin: str
+) -> None:
+    for path in ("/tickets/7/notes", "/staff/work", "/elsewhere"):
+        found = endpoints.call("OPTIONS", open_api + path, headers=_preflight(origin))
+        assert (found.status, found.headers["x-method"]) == (202, "OPTIONS")
+        assert _of_cors(found.headers) == {
+            "access-control-allow-origin": origin,
+            "access-control-allow-methods": "GET,POST",
+            "access-control-allow-headers": "authorization,content-type",
+            "access-control-expose-headers": "location",
+            "access-control-max-age": "600",
+        }
+
+
+def test_preflight_without_any_route_is_answered_by_the_gateway(routed_api: str) -> None:
+    found = endpoints.call(
+        "OPTIONS", routed_api + "/staff/work", headers=_preflight(CORS["allowOrigins"][0])
+    )
+    assert (found.status, found.text) == (204, "")
+    assert found.headers["access-control-allow-origin"] == CORS["allowOrigins"][0]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://other.example", "http://desk.example.org", "https://desk.example.org:8443", "null"],
+)
+def test_origin_that_is_not_listed_gets_no_headers_of_cors(
+    open_api: str, routed_api: str, origin: str
+) -> None:
+    for address in (open_api, routed_api):
+        preflight = endpoints.call("OPTIONS", address + "/staff/work", headers=_preflight(origin))
+        assert preflight.status < 300
+        assert _of_cors(preflight.headers) == {}
+    simple = endpoints.call("GET", open_api + "/tickets/7/notes", headers={"Origin": origin})
+    assert (simple.status, _of_cors(simple.headers)) == (200, {})
+
+
+def test_options_that_is_no_preflight_gets_no_headers_of_cors(open_api: str) -> None:
+    found = endpoints.call("OPTIONS", open_api + "/", headers={"Origin": CORS["allowOrigins"][0]})
+    assert (found.status, _of_cors(found.headers)) == (202, {})
+
+
+@pytest.mark.parametrize("path", ["/tickets/7/notes", "/elsewhere", "/staff/work"])
+def test_answer_to_a_listed_origin_has_its_headers_whoever_gives_it(
+    open_api: str, path: str
+) -> None:
+    """The authorizer answers for the path of staff, because there is no token."""
+    origin = CORS["allowOrigins"][1]
+    found = endpoints.call("GET", open_api + path, headers={"Origin": origin})
+    assert found.status == (401 if path.startswith("/staff") else 200)
+    assert _of_cors(found.headers) == {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": "location",
+    }
+
+
+def test_function_decides_about_cors_if_the_api_has_no_configuration(api: dict[str, str]) -> None:
+    headers = _preflight("https://desk.example.org")
+    found = endpoints.call("OPTIONS", api["address"] + "/elsewhere", headers=headers)
+    assert (found.status, found.json()["routeKey"]) == (200, "$default")
+    assert found.json()["method"] == "OPTIONS"
+    assert _of_cors(found.headers) == {}
+
+
+def _definition(function: str, pool: str = "${Pool}", client: Any = None) -> dict[str, Any]:
     service = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions"
     integration = {
         "type": "aws_proxy",
@@ -886,7 +1019,7 @@ def _definition(function: str) -> dict[str, Any]:
         "payloadFormatVersion": "2.0",
     }
     operation = {"x-amazon-apigateway-integration": integration, "responses": {}}
-    issuer = {"Fn::Sub": "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${Pool}"}
+    issuer = {"Fn::Sub": f"https://cognito-idp.${{AWS::Region}}.${{AWS::URLSuffix}}/{pool}"}
     return {
         "openapi": "3.0.1",
         "info": {"title": "laboratory", "version": "1"},
@@ -902,7 +1035,10 @@ def _definition(function: str) -> dict[str, Any]:
                     "x-amazon-apigateway-authorizer": {
                         "type": "jwt",
                         "identitySource": "$request.header.Authorization",
-                        "jwtConfiguration": {"issuer": issuer, "audience": [{"Ref": "Client"}]},
+                        "jwtConfiguration": {
+                            "issuer": issuer,
+                            "audience": [client or {"Ref": "Client"}],
+                        },
                     },
                 }
             }

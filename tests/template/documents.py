@@ -27,6 +27,7 @@ GIVEN = {
     "SenderAddress": "service@example.com",
     "OperatorAddress": "operations@example.com",
     "RunbookAddress": "https://redress.example/docs/runbooks",
+    "UsernamesIgnoreCase": "true",
 }
 """Values of the parameters that have no default."""
 

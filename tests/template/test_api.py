@@ -17,17 +17,23 @@ from local.openapi.__main__ import made
 from local.openapi.functions import load as from_function
 from local.openapi.public import document as public
 from tests.answers import DOCUMENTS, resolved, schema_errors
-from tests.template.documents import expanded, functions, of_type, written_of_type
+from tests.builders import ROOT
+from tests.template.documents import expanded, functions, of_type, written, written_of_type
 from tests.world import load
 
 Route = tuple[str, str]
 
 
+def body() -> dict[str, Any]:
+    """The document that defines the API."""
+    found: dict[str, Any] = expanded()["HttpApi"]["Properties"]["Body"]
+    return found
+
+
 @cache
 def paths() -> dict[str, dict[str, Any]]:
     """The paths of the document that defines the API, without the default route."""
-    body: dict[str, dict[str, Any]] = expanded()["HttpApi"]["Properties"]["Body"]["paths"]
-    return {path: operations for path, operations in body.items() if path != DEFAULT}
+    return {path: operations for path, operations in body()["paths"].items() if path != DEFAULT}
 
 
 DEFAULT = "$default"
@@ -57,12 +63,99 @@ def routes_of(function: str) -> set[Route]:
 # ------------------------------------------------------------------ template and functions
 
 
-def test_documents_say_that_a_browser_on_another_origin_needs_a_proxy() -> None:
-    """The API answers without CORS headers."""
-    [api] = written_of_type("AWS::Serverless::HttpApi").values()
-    assert "CorsConfiguration" not in api["Properties"]
+def cors() -> dict[str, Any]:
+    """The configuration of CORS that an API with listed origins has."""
+    condition, configured, otherwise = body()["x-amazon-apigateway-cors"]["Fn::If"]
+    assert (condition, otherwise) == ("HasAllowedOrigins", {"Ref": "AWS::NoValue"})
+    found: dict[str, Any] = configured
+    return found
+
+
+def test_pages_of_listed_origins_may_call_the_api_and_no_others() -> None:
+    assert cors()["allowOrigins"] == {"Ref": "AllowedOrigins"}
+    assert "allowCredentials" not in cors(), "a client sends its token in a header"
+    assert written()["Parameters"]["AllowedOrigins"]["Default"] == ""
     for document in DOCUMENTS.values():
-        assert "no CORS headers" in document["info"]["description"]
+        assert "AllowedOrigins" in document["info"]["description"]
+
+
+def test_other_origins_may_use_each_method_and_header_of_the_api() -> None:
+    assert set(cors()["allowMethods"]) == {method for method, _ in routes()}
+    assert len(cors()["allowHeaders"]) == len(set(cors()["allowHeaders"]))
+    assert {"authorization", "content-type", *read_headers()} <= set(cors()["allowHeaders"])
+
+
+SAFE = {"accept", "accept-language", "access-control-request-method"}
+"""Headers that a page may send, or that a browser sends, without permission."""
+
+
+def read_headers() -> set[str]:
+    """The names of the request headers that the functions of the API read."""
+    folders = [ROOT / "functions" / name for name in ("customer", "intake", "staff")]
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    files += (ROOT / "layers/core/redress/edge").rglob("*.py")
+    texts = [path.read_text() for path in files]
+    named = {name for text in texts for name in re.findall(r'\bheader\([^()]*?"([a-z-]+)"', text)}
+    assert {"if-none-match", "idempotency-key", "accept-language"} <= named, "the search finds them"
+    return named - SAFE
+
+
+def test_other_origins_may_read_each_documented_header_of_an_answer() -> None:
+    always_readable = {"cache-control", "content-language", "content-type", "content-length"}
+    protects_pages = {"x-content-type-options", "referrer-policy", "strict-transport-security"} | {
+        "content-security-policy"
+    }
+    documented = {
+        name.lower()
+        for document in DOCUMENTS.values()
+        for path in document["paths"].values()
+        for operation in path.values()
+        for response in operation["responses"].values()
+        for name in resolved(document, response).get("headers", {})
+    }
+    assert documented - always_readable - protects_pages <= set(cors()["exposeHeaders"])
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://desk.example.org",
+        "https://desk.example.org:8443",
+        "https://xn--fiq228c.example",
+        "http://localhost",
+        "http://localhost:5173",
+        "",
+    ],
+)
+def test_origin_as_a_browser_writes_it_can_be_allowed(origin: str) -> None:
+    assert accepts("AllowedOrigins", origin)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://*.example.org",
+        "https://desk.example.org/",
+        "https://desk.example.org/app",
+        "https://Desk.example.org",
+        "https://desk.example.org:443",
+        "https://desk.example.org:0",
+        "http://desk.example.org",
+        "http://localhost:80",
+        "http://localhost.example.org",
+        "https://user@desk.example.org",
+        "https://",
+        "null",
+        "desk.example.org",
+    ],
+)
+def test_origin_that_no_browser_sends_or_that_allows_too_much_is_refused(origin: str) -> None:
+    assert not accepts("AllowedOrigins", origin)
+
+
+def accepts(parameter: str, value: str) -> bool:
+    return re.fullmatch(written()["Parameters"][parameter]["AllowedPattern"], value) is not None
 
 
 @pytest.mark.parametrize("path", list(made()), ids=lambda path: path.name)
@@ -171,17 +264,18 @@ def test_every_route_of_staff_but_its_document_requires_a_sign_in_and_no_public_
             assert asked == [], (method, path)
 
 
-def test_staff_sign_in_with_the_user_pool() -> None:
-    components = expanded()["HttpApi"]["Properties"]["Body"]["components"]
-    [authorizer] = components["securitySchemes"].items()
+def test_staff_sign_in_with_the_user_pool_or_with_another_issuer() -> None:
+    [authorizer] = body()["components"]["securitySchemes"].items()
     name, definition = authorizer
     assert name == "Staff"
     read = definition["x-amazon-apigateway-authorizer"]
     assert (read["type"], read["identitySource"]) == ("jwt", "$request.header.Authorization")
     issuer = "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${UserPool}"
     assert read["jwtConfiguration"] == {
-        "issuer": {"Fn::Sub": issuer},
-        "audience": [{"Ref": "UserPoolClient"}],
+        "issuer": {"Fn::If": ["HasUserPool", {"Fn::Sub": issuer}, {"Ref": "StaffIssuer"}]},
+        "audience": [
+            {"Fn::If": ["HasUserPool", {"Ref": "UserPoolClient"}, {"Ref": "StaffAudience"}]}
+        ],
     }
 
 

@@ -31,7 +31,9 @@ def accepts(name: str, value: str) -> bool:
         return float(low) <= float(value) <= float(high)
     if len(value) > given.get("MaxLength", 4096):
         return False
-    return re.fullmatch(given.get("AllowedPattern", ".*"), value) is not None
+    # Each value of a list must match the pattern.
+    values = value.split(",") if given["Type"] == "CommaDelimitedList" else [value]
+    return all(re.fullmatch(given.get("AllowedPattern", ".*"), one) for one in values)
 
 
 # ------------------------------------------------------------------ every parameter
@@ -50,7 +52,7 @@ def test_number_has_a_minimum_and_a_maximum_and_text_a_pattern_or_a_list(name: s
     if given["Type"] == "Number":
         assert given["MinValue"] < given["MaxValue"]
         return
-    assert given["Type"] == "String"
+    assert given["Type"] in ("String", "CommaDelimitedList")
     assert given["AllowedPattern"].startswith("^")
     assert given["AllowedPattern"].endswith("$")
     assert len(given["ConstraintDescription"]) > 10
@@ -172,6 +174,11 @@ def refused(**changed: str) -> set[str]:
     }
 
 
+ISSUER = {"StaffIssuer": "https://id.example.org", "StaffAudience": "redress-desk"}
+PAGES = {
+    "SignInDomainPrefix": "example-desk",
+    "SignInCallbackAddresses": "https://desk.example.org/",
+}
 RELAY = {
     "SmtpHost": "smtp.example.org",
     "SmtpSecret": "arn:aws:secretsmanager:ap-east-1:123456789012:secret:relay-a1B2c3",
@@ -243,6 +250,34 @@ def test_relay_and_its_secret_belong_together() -> None:
     assert refused(**RELAY) == set()
     for name in RELAY:
         assert refused(**{name: RELAY[name]}) == {"RelayHasSecret"}
+
+
+def test_issuer_and_its_audience_belong_together() -> None:
+    assert refused(**ISSUER) == set()
+    assert refused(StaffIssuer=ISSUER["StaffIssuer"]) == {"IssuerHasAnAudience"}
+    assert refused(StaffAudience=ISSUER["StaffAudience"]) == {"AudienceHasAnIssuer"}
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "cn-northwest-1"])
+def test_region_without_user_pools_needs_another_issuer(region: str) -> None:
+    assert refused(region=region, **RELAY) == {"RegionWithoutUserPoolsNeedsAnIssuer"}
+    assert refused(region=region, **RELAY, **ISSUER) == set()
+
+
+def test_regions_that_need_an_issuer_are_those_without_user_pools() -> None:
+    condition = RULES["RegionWithoutUserPoolsNeedsAnIssuer"]["RuleCondition"]
+    assert set(condition["Fn::Contains"][0]) == lacking("AWS::Cognito::UserPool")
+
+
+def test_sign_in_pages_have_a_host_and_clients_to_return_to() -> None:
+    assert refused(**PAGES) == set()
+    for name in PAGES:
+        assert refused(**{name: PAGES[name]}) == {"SignInPagesKnowTheirClients"}
+
+
+@pytest.mark.parametrize("changed", [PAGES, {"SecondFactor": "ON"}, {"SecondFactor": "OPTIONAL"}])
+def test_pages_and_second_factor_are_those_of_the_issuer(changed: Values) -> None:
+    assert refused(**ISSUER, **changed) == {"IssuerHasAnAudience"}
 
 
 def refused_regions(rule: str) -> set[str]:

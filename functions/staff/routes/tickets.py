@@ -24,7 +24,7 @@ from route import (
 )
 from ticket_view import ticket_file_view, ticket_view
 
-from redress.base.people import Actor, Role
+from redress.base.people import SUBJECT_LIMIT, Actor, Role
 from redress.edge.bodies import (
     Body,
     Field,
@@ -260,7 +260,7 @@ ROUTES = (
         reassign,
         "Assignment",
         VERSION,
-        TextOrNull("agent", NAME_LIMIT),
+        TextOrNull("agent", SUBJECT_LIMIT),
         OptionalText("team", NAME_LIMIT),
         REASON,
     ),

@@ -84,6 +84,22 @@ def test_refuses_an_event_without_claims(api: Api, authorizer: Any) -> None:
     assert api.send(event).status == 403
 
 
+def test_names_every_claim_that_is_missing_at_once(api: Api) -> None:
+    claims = {"sub": "a/b", "name": None, "cognito:groups": "[admins]", "custom:team": None}
+    found = api("presence", claims=claims)
+    assert found.status == 403
+    assert found.body["detail"] == (
+        "the claims 'sub', 'name', 'cognito:groups', 'custom:team' are missing or malformed "
+        "('sub' has at most 255 letters, digits and -._~@|:+=): ask your administrator"
+    )
+
+
+def test_names_one_missing_claim(api: Api) -> None:
+    found = api("presence", claims={"name": None})
+    wanted = "the claim 'name' is missing or malformed: ask your administrator"
+    assert found.body["detail"] == wanted
+
+
 @pytest.mark.parametrize("groups", ["[agent manager]", "[manager agent]", "[manager]"])
 def test_highest_role_of_the_groups_counts(api: Api, groups: str) -> None:
     assert api("board", claims={"cognito:groups": groups}, query={"team": "service"}).status == 200

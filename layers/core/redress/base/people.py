@@ -11,9 +11,20 @@ TEAM = "[a-z0-9_-]{1,40}"
 """The form of the name of a team, as a pattern."""
 
 
+SUBJECT_LIMIT = 255
+"""The most characters of the identity of a member of staff (OpenID Connect Core 1.0, section 2)."""
+
+_SUBJECT = re.compile(rf"[A-Za-z0-9._~@|:+=-]{{1,{SUBJECT_LIMIT}}}")
+
+
 def is_subject(text: str) -> bool:
-    """Whether a text has the form of the identity (`sub`) of a member of staff."""
-    return re.fullmatch("[A-Za-z0-9-]{1,64}", text) is not None
+    """Whether a text has the form of the identity (`sub`) of a member of staff.
+
+    A user pool gives UUIDs. Other issuers give `auth0|5fe435b5`, `f:5c1a:li@example.org` or
+    `AAAAAFvD_0k-x`. `#` separates the parts of keys, and `/` those of paths, so no identity has
+    them.
+    """
+    return _SUBJECT.fullmatch(text) is not None
 
 
 def is_team(text: str) -> bool:
@@ -30,7 +41,7 @@ class Role(StrEnum):
 
 
 class Actor(Struct, frozen=True):
-    """Who caused an event: a role, and for staff their identity in the user pool."""
+    """Who caused an event: a role, and for staff their identity at the issuer of their tokens."""
 
     role: Role
     id: str = ""
@@ -51,7 +62,7 @@ CUSTOMER = Actor(Role.CUSTOMER)
 
 
 class Member(Struct, frozen=True):
-    """A member of staff, as recorded in the user pool. `id` is their subject (`sub`) there."""
+    """A member of staff, as the issuer of their tokens knows them. `id` is their `sub` there."""
 
     id: str
     name: str

@@ -31,6 +31,12 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     inbound_queue_url: str
     sender_address: str = ""
     mail_domain: str = ""
+    staff_audience: str = ""
+    """Empty if the stack's own user pool signs staff in."""
+    role_claim: str = "cognito:groups"
+    team_claim: str = "custom:team"
+    languages_claim: str = "custom:languages"
+    capacity_claim: str = "custom:capacity"
 
 
 @cache
