@@ -94,6 +94,10 @@ restore: .venv/ready ## Put the table back to a time (AT=2026-11-23T08:00:00Z ST
 sign-in: .venv/ready ## Print an ID token (EMAIL=; STACK=redress: on AWS; APP=1: set up an authenticator app)
 	@$(PYTHON) -m local.operations.sign_in --email "$(EMAIL)" $(if $(STACK),--stack $(STACK)) $(if $(APP),--app)
 
+.PHONY: console
+console: .venv/ready ## Write a page with the widgets of the dashboard (TICKET=R-...; STACK=redress: on AWS)
+	@$(PYTHON) -m local.operations.console $(if $(STACK),--stack $(STACK)) $(if $(TICKET),--ticket $(TICKET))
+
 demo: .venv/ready ## Play tickets from the web form to the monthly scorecard, in this terminal
 	$(PYTHON) -m local.demo
 

@@ -12,16 +12,38 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bench import units
 from local.filters import READERS, reaches
 from local.meter import Call, Invocation, Item, Records
+from redress.console.list_prices import list_prices as prices
+from redress.console.rules.prices import GB, HOURS, SAMPLED, Prices, cost, recorded
 
-PRICES = Path(__file__).parent / "prices.json"
-SAMPLED = 0.05
-"""The share of traces that X-Ray records."""
+__all__ = [
+    "GB",
+    "HOURS",
+    "SAMPLED",
+    "Bill",
+    "Prices",
+    "bill_of",
+    "bytes_of_platform",
+    "cost",
+    "deliveries",
+    "gb_seconds",
+    "logged",
+    "metrics",
+    "month",
+    "of_reports",
+    "prices",
+    "read",
+    "recorded",
+    "stored",
+    "transitions",
+    "used",
+    "written",
+]
+
 LINE_BYTES = 26
 """What CloudWatch adds to each log line, in bytes."""
 PLATFORM_LINES = (
@@ -38,9 +60,6 @@ CORE_MB = 1769
 COUNTED = frozenset({"dynamodb", "sqs", "ses", "sns", "secretsmanager", "states", "lambda"})
 """Services whose calls are counted by a rule here, or that are free apart from the transitions and
 invocations that they start."""
-HOURS = 730
-"""Hours in a month, as Amazon counts."""
-GB = 10**9
 INDEX_BYTES = 100
 """Bytes that DynamoDB's storage adds to each item and to each of its index entries."""
 
@@ -264,27 +283,6 @@ def gb_seconds(invocations: Iterable[Invocation], cold_ms: Mapping[str, float] =
 # ------------------------------------------------------------------------------ prices
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """US dollars by meter, and the amount of each that is free every month without end."""
-
-    looked_up: str
-    region: str
-    price: Mapping[str, float]
-    free: Mapping[str, float]
-
-
-def prices(path: Path = PRICES) -> Prices:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    entries = document["prices"].items()
-    return Prices(
-        document["looked_up"],
-        document["region"],
-        {name: entry["price"] for name, entry in entries},
-        {name: entry["free"] for name, entry in entries},
-    )
-
-
 def used(bill: Bill, seconds: float, sampled: float = SAMPLED) -> dict[str, float]:
     """How much of each meter one life uses. Storage counts for the first month only."""
     return {
@@ -306,25 +304,6 @@ def used(bill: Bill, seconds: float, sampled: float = SAMPLED) -> dict[str, floa
         "notice": bill.notices,
         "publication": bill.publications,
     }
-
-
-def cost(amounts: Mapping[str, float], known: Prices, *, free: bool = False) -> dict[str, float]:
-    """US dollars by meter, the largest first. With `free`, a month's free amounts are deducted."""
-    dollars = {
-        name: max(0.0, amount - (known.free[name] if free else 0)) * known.price[name]
-        for name, amount in amounts.items()
-    }
-    return dict(sorted(dollars.items(), key=lambda part: -part[1]))
-
-
-def recorded(traces: float) -> float:
-    """How many of a month's traces Lambda records.
-
-    It records the first trace of each second, and SAMPLED of the others. Traces are assumed to be
-    evenly spread, which gives the highest count.
-    """
-    first = min(traces, HOURS * 3600.0)
-    return first + SAMPLED * (traces - first)
 
 
 def month(

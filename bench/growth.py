@@ -201,7 +201,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
                 operation_figures(name, {size: taken[name, size] for size in shops})
                 for name in OPERATIONS
             ),
-            *listing_figures(*shops[middle].walk(), bill.prices().price["read_unit"]),
+            *listing_figures(*shops[middle].walk(), bill.prices().prices["read_unit"].price),
             exactly("scans", scans, "", 0),
             at_most(
                 "score facts of a ticket", item_bytes(shops[smallest].fact), "bytes", FACT_BYTES

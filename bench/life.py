@@ -6,8 +6,8 @@ rung of every promise of a complaint has fired; then a manager answers and resol
 disputes, and the agent answers and resolves it again. Transitions are counted from the executions'
 histories. The cloud's meter (`local/meter.py`) counts requests, invocations, read and write units
 by Amazon's rules (`bench/units.py`), mails, queue requests, log lines and outgoing bytes. Lambda's
-reads of the stream are free. Prices are those of `bench/prices.json`, without any free tier, with
-5 % of traces recorded. Mail is shown separately.
+reads of the stream are free. Prices are those of `data/prices.json` in the product, without any
+free tier, with 5 % of traces recorded. Mail is shown separately.
 
 Assumptions, and what they leave out:
 
@@ -452,30 +452,8 @@ def month_figures(
     ]
 
 
-NAMES = {
-    "transition": "transitions",
-    "api_request": "API requests",
-    "invocation": "invocations",
-    "gb_second": "functions' time (GB-seconds)",
-    "write_unit": "write units",
-    "read_unit": "read units",
-    "queue_request": "queue requests",
-    "log_gb": "logs",
-    "log_gb_month": "logs, their first month",
-    "trace": "traces",
-    "out_gb": "data out",
-    "secret_call": "calls of Secrets Manager",
-    "table_gb_month": "table, its first month",
-    "recovery_gb_month": "recovery, its first month",
-    "mail": "mail",
-    "metric_month": "custom metrics",
-    "alarm_month": "alarms",
-    "secret_month": "secrets",
-    "schedule": "schedules",
-    "notice": "messages to the operators",
-    "publication": "events of SES about accepted mails",
-}
-"""A name for each meter in `prices.json`, except reads of the stream, which are free."""
+NAMES = {meter: price.name for meter, price in bills.prices().prices.items()}
+"""A name for each meter of the list prices."""
 
 
 def _amount(name: str, amount: float) -> str:

@@ -25,6 +25,9 @@ TESTS_OF = {
     f"{PRODUCT}/data/mail": ("tests/mail/test_templates.py",),
     f"{PRODUCT}/wiring": ("tests/test_wiring.py", "tests/template/test_functions.py"),
     "functions/assigner": ("tests/functions/test_relay_repair.py",),
+    "functions/console": ("tests/functions/test_console.py",),
+    f"{PRODUCT}/console": ("tests/functions/test_console.py", "tests/template/test_console.py"),
+    f"{PRODUCT}/data/prices.json": ("tests/functions/test_console.py", "tests/bench/test_life.py"),
     "functions/follower": (
         "tests/functions/test_relay_repair.py",
         "tests/functions/test_stream_readers.py",

@@ -34,6 +34,7 @@ PACKAGES = (
     "scores",
     "workflow",
     "rehearsals",
+    "console",
     "wiring",
 )
 """The packages of `redress`. Each may import those before it and none after it."""

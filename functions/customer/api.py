@@ -44,7 +44,7 @@ def api(request: WebRequest, do: Callable[[str], StatusView]) -> Answer:
         return problem(error.problem)
     except Exception as error:
         found = problem_for(error)
-        log_refusal(error, found.status)
+        log_refusal(error, found.status, request.event["routeKey"])
         return problem(found)
 
 

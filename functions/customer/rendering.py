@@ -123,7 +123,7 @@ def guarded(request: WebRequest, render: Callable[[], Answer], token: str = "") 
     except Exception as error:
         found = problem_for(error)
         status, headers = found.status, found.headers
-        log_refusal(error, status)
+        log_refusal(error, status, request.event["routeKey"])
     known = status if catalogue.has("en", f"problem.{status}.title") else 500
     try:
         base = request.base

@@ -106,8 +106,10 @@ def posted(request: WebRequest) -> dict[str, str]:
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
 
 
-def log_refusal(error: Exception, status: int) -> None:
+def log_refusal(error: Exception, status: int, route: str) -> None:
+    """Log that a request was refused or failed. `route` is its route key, never its path."""
+    about = {"route": route, "status": status}
     if status >= 500:
-        logger.error("request failed", extra=observe.fault_of(error))
+        logger.error("request failed", extra=about | observe.fault_of(error))
     else:
-        logger.info("request refused", extra={"fault": type(error).__name__})
+        logger.info("request refused", extra=about | {"fault": type(error).__name__})

@@ -38,10 +38,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         receipt = wiring.intake().submit(body, header(event, "idempotency-key"), "api")
     except Exception as error:
         found = problem_for(error)
+        about = {"route": event["routeKey"], "status": found.status}
         if found.status >= 500:
-            logger.error("request failed", extra=observe.fault_of(error))
+            logger.error("request failed", extra=about | observe.fault_of(error))
         else:
-            logger.info("request refused", extra={"fault": type(error).__name__})
+            logger.info("request refused", extra=about | {"fault": type(error).__name__})
         return problem(found)
     # A repeated request is logged at debug level only: it brings nothing new.
     log = logger.debug if receipt.replayed else logger.info

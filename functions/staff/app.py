@@ -53,10 +53,11 @@ def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
         return problem(refused.problem)
     except Exception as error:
         found = problem_for(error)
+        about = {"route": name, "status": found.status}
         if found.status >= 500:
-            logger.error("failed", extra={"route": name} | observe.fault_of(error))
+            logger.error("failed", extra=about | observe.fault_of(error))
         else:
-            logger.info("refused", extra={"route": name, "fault": type(error).__name__})
+            logger.info("refused", extra=about | {"fault": type(error).__name__})
         return problem(found)
 
 

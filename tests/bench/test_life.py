@@ -13,6 +13,7 @@ from bench import bill, life, script, units
 from bench.bill import Bill
 from local.meter import MACHINE, ApiRequest, Call, Invocation, Records
 from local.template import template
+from redress.console.rules.prices import Price
 
 INDEX = {
     "IndexName": "owner",
@@ -223,16 +224,18 @@ def test_cpu_time_is_scaled_by_the_functions_share_of_a_cpu() -> None:
 
 
 def test_every_price_has_a_meter_a_name_and_a_source() -> None:
-    document = json.loads(bill.PRICES.read_text())
-    assert set(life.NAMES) | {"stream_read"} == set(document["prices"])
-    for entry in document["prices"].values():
-        assert entry["price"] >= 0
-        assert entry["source"].startswith("https://aws.amazon.com/")
-    assert set(bill.used(Bill(), 0.0)) <= set(life.NAMES)
+    known = bill.prices()
+    assert known.looked_up >= "2026-11-23"
+    for entry in known.prices.values():
+        assert entry.price >= 0
+        assert entry.name
+        assert entry.source.startswith("https://aws.amazon.com/")
+    assert set(bill.used(Bill(), 0.0)) <= set(life.NAMES) == set(known.prices)
 
 
 def test_cost_is_amount_times_price_without_the_free_amount() -> None:
-    known = bill.Prices("2026-11-23", "us-east-1", {"a": 2.0, "b": 1.0}, {"a": 0, "b": 10})
+    meters = {"a": Price("a", 2.0, "one", 0, ""), "b": Price("b", 1.0, "one", 10, "")}
+    known = bill.Prices("2026-11-23", "us-east-1", "", meters)
     assert bill.cost({"b": 12, "a": 1}, known) == {"b": 12.0, "a": 2.0}
     assert bill.cost({"b": 12, "a": 5}, known, free=True) == {"a": 10.0, "b": 2.0}
     assert bill.cost({"b": 9}, known, free=True) == {"b": 0.0}

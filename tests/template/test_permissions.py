@@ -21,6 +21,7 @@ from tests.template.documents import (
 )
 
 EVERY_RESOURCE = {
+    "cloudwatch:GetMetricStatistics": "metrics have no resource of their own (IAM reference)",
     "logs:CreateLogDelivery": "log deliveries have no resource of their own (IAM reference)",
     "logs:DeleteLogDelivery": "log deliveries have no resource of their own (IAM reference)",
     "logs:DescribeLogGroups": "a list, of all groups (IAM reference)",
@@ -219,6 +220,32 @@ def test_rehearsal_and_mover_functions_read_no_index_but_that_of_open_tickets() 
         assert [text for s in read for text in strings(list(s.resources)) if "index" in text] == [
             f"${{Table.Arn}}/index/{keys.OPEN_INDEX}"
         ]
+
+
+def test_console_can_only_read_and_reads_no_profile_of_staff_and_no_address() -> None:
+    """Everybody who may look at the dashboard sees what this function returns."""
+    role = refers_to(functions()["ConsoleFunction"]["Role"])
+    own = [s for s in statements() if s.role == role]
+    assert allowed("ConsoleFunction") == {
+        "cloudwatch:GetMetricStatistics",
+        "dynamodb:BatchGetItem",
+        "dynamodb:DescribeTable",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "sqs:SendMessage",  # the failure destination
+    }
+    [reading] = [s for s in own if "dynamodb:Query" in s.actions]
+    readable = reading.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert readable == [
+        keys.ticket_pk("*"),
+        keys.PLAN,
+        keys.RECONCILIATION,
+        "OPEN#*",
+        "QUEUE#*",
+        "AWAKE#*",
+    ]
+    indexes = [t for t in strings(list(reading.resources)) if "index" in t]
+    assert indexes == [f"${{Table.Arn}}/index/{name}" for name in ("open", "owner", "awake")]
 
 
 def test_ticket_machine_may_write_only_the_attributes_that_arm_a_wait() -> None:

@@ -165,12 +165,13 @@ class StreamReader[Change: StreamChange]:
                 with retry.within(self._seconds_left() - AFTER_TABLE_S):
                     self._follow(change)
             except NotFound:
-                self._logger.info("there is no such ticket")
+                self._logger.info("there is no such ticket", extra=_named(record))
             except Exception as error:
                 if not _is_temporary(error) and self._is_set_aside(record, error):
                     continue
                 self._logger.warning(
-                    "a record will be delivered again", extra=observe.fault_of(error)
+                    "a record will be delivered again",
+                    extra=_named(record) | observe.fault_of(error),
                 )
                 failed.append(record["dynamodb"]["SequenceNumber"])
         if ages and max(ages) > LATE:
@@ -200,9 +201,10 @@ class StreamReader[Change: StreamChange]:
         try:
             self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps(body))
         except (ClientError, BotoCoreError) as refusal:
-            self._logger.warning("a record could not be set aside", extra=observe.fault_of(refusal))
+            about = _named(record) | observe.fault_of(refusal)
+            self._logger.warning("a record could not be set aside", extra=about)
             return False
-        about = {"reader": self._name} | observe.fault_of(error)
+        about = {"reader": self._name} | _named(record) | observe.fault_of(error)
         observe.report(observe.Alarm.DEAD_LETTERS, "a record was set aside", about)
         return True
 
@@ -215,3 +217,9 @@ def _is_temporary(error: Exception) -> bool:
 def _order(sequence: str) -> tuple[int, str]:
     """The sort key of a sequence number, which is a decimal number of any length."""
     return len(sequence), sequence
+
+
+def _named(record: Record) -> dict[str, str]:
+    """The key of a record's item, for the log. It contains the number of the ticket."""
+    pk = record.get("dynamodb", {}).get("Keys", {}).get("pk", {})
+    return {"pk": str(pk.get("S", ""))} if isinstance(pk, dict) else {}

@@ -9,6 +9,7 @@ from datetime import datetime
 from redress.base.errors import Fault, Forbidden, InvalidInput, Unreadable
 from redress.base.people import Member, Role, is_team
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
+from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.staff.rules.availability import Availability
 from redress.staff.store import StaffStore
@@ -95,23 +96,29 @@ class BoardCase:
         the ticket's plan cannot be read.
 
         `member` reads the board.
-
-        The share is measured in seconds of the promise's calendar. So a promise that counts office
-        hours does not get nearer to its limit at night.
         """
         try:
             plan = self._plans.get(ticket.plan_version)
         except Unreadable:
             return None
-        names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
-        near = [
-            (clock.due_at, name.value)
-            for name, clock in ticket.clocks.items()
-            if name in names
-            and clock.state is ClockState.RUNNING
-            and elapsed(clock, now, plan.calendar(clock.calendar)) >= NEAR_SHARE * clock.target_s
-        ]
+        near = near_limit(ticket, plan, now)
         if not near:
             return None
         due, name = min(near)
         return NearLimit(work_item(ticket, member), name, due, now > due)
+
+
+def near_limit(ticket: Ticket, plan: Plan, now: datetime) -> list[tuple[datetime, str]]:
+    """The promises of staff that are near their limit or overdue: due time and name of each.
+
+    The share is measured in seconds of the promise's calendar. So a promise that counts office
+    hours does not get nearer to its limit at night.
+    """
+    names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
+    return [
+        (clock.due_at, name.value)
+        for name, clock in ticket.clocks.items()
+        if name in names
+        and clock.state is ClockState.RUNNING
+        and elapsed(clock, now, plan.calendar(clock.calendar)) >= NEAR_SHARE * clock.target_s
+    ]

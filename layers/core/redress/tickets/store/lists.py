@@ -72,6 +72,50 @@ class TicketLists:
         found: int = retry.call(lambda: index.count(pk))
         return found
 
+    def count_open_up_to(
+        self, most: int, team: str, shard: int, due_before: datetime | None = None
+    ) -> int:
+        """The number of a team's open tickets in one shard, at most `most`.
+
+        With `due_before`, only tickets count whose next promise is due before that time.
+        """
+        model, pk = self._models.snapshot, keys.open_pk(team, shard)
+        condition = (
+            model.open_sk < due_before.astimezone(UTC).isoformat(timespec="milliseconds")
+            if due_before is not None
+            else None
+        )
+        return self._count_up_to(most, keys.OPEN_INDEX, pk, condition)
+
+    def count_queued_up_to(self, most: int, team: str, shard: int) -> int:
+        """The number of a team's unassigned tickets in one shard, at most `most`."""
+        return self._count_up_to(most, keys.OWNER_INDEX, keys.queue_pk(team, shard), None)
+
+    def _count_up_to(self, most: int, index: str, pk: str, condition: Any) -> int:
+        """The number of entries of a partition of an index, at most `most`.
+
+        PynamoDB's own `count` has no such limit. A query reads up to 1 MB of the index, which is
+        some thousand entries.
+        """
+        table, connection = self._models.snapshot.Meta.table_name, self._models.connection
+        found, after = 0, None
+        while found < most:
+            query = functools.partial(
+                connection.query,
+                table,
+                pk,
+                range_key_condition=condition,
+                index_name=index,
+                limit=most - found,
+                select="COUNT",
+                exclusive_start_key=after,
+            )
+            page = retry.call(query)
+            found += page["Count"]
+            if (after := page.get("LastEvaluatedKey")) is None:
+                break
+        return found
+
     def opened_page(
         self, start: datetime, end: datetime, shard: int, limit: int, cursor: str | None
     ) -> Page:

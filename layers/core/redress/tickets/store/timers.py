@@ -255,17 +255,22 @@ class TimerStore:
             return False
         return True
 
-    def awake_since_before(self, moment: datetime) -> Iterator[str]:
-        """Tickets that have been awake since before `moment`.
+    def awake_since_before(self, moment: datetime, most: int | None = None) -> Iterator[str]:
+        """Tickets that have been awake since before `moment`, from each shard at most `most`.
 
-        The index that is read contains only awake tickets, so no sleeping ticket is read.
+        The index that is read contains only awake tickets, so no sleeping ticket is read. The
+        tickets of a shard are in the order of the times since which they are awake.
         """
         model = self._models.timer
         bound = moment.isoformat(timespec="milliseconds")
         for shard in range(keys.SHARDS):
             rows = retry.call(
                 functools.partial(
-                    _query, model.awake_index, keys.awake_pk(shard), model.awake_since < bound
+                    _query,
+                    model.awake_index,
+                    keys.awake_pk(shard),
+                    model.awake_since < bound,
+                    limit=most,
                 )
             )
             yield from encoding.readable(rows, lambda row: keys.number_of(row.pk))

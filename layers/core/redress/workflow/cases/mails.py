@@ -65,7 +65,7 @@ ENTRY_BYTES = 256
 """The size of an index entry of a closed ticket, rounded up."""
 
 DOLLARS_PER_READ_UNIT = 0.000_000_125
-"""The list price in us-east-1 (23 November 2026), as in `bench/prices.json`."""
+"""The list price in us-east-1 (23 November 2026), as in `data/prices.json`."""
 
 UNREADABLE = (NotFound, LookupError, ValueError, TypeError, Unreadable)
 """Errors of a ticket that a person must repair."""

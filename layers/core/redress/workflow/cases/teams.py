@@ -17,10 +17,14 @@ def known_teams(plans: Plans, staff: StaffStore, reports: ReportStore) -> set[st
     another team. The reports of reconciliations remember such teams. They also remember the teams
     of a version of the plan that cannot be read any more.
     """
+    return teams_of_plans_and_reports(plans, reports) | {member.team for member in staff.members()}
+
+
+def teams_of_plans_and_reports(plans: Plans, reports: ReportStore) -> set[str]:
+    """All teams of every published plan, and of the last report."""
     versions = range(1, plans.latest().version + 1)
     teams = {team for version in versions for team in _teams_of(plans, version)}
-    remembered = {team for report in reports.latest() for team in report.teams}
-    return teams | remembered | {member.team for member in staff.members()}
+    return teams | {team for report in reports.latest() for team in report.teams}
 
 
 def _teams_of(plans: Plans, version: int) -> Iterable[str]:

@@ -1,0 +1,1 @@
+"""Prices, months and addresses of the AWS console: pure functions."""
