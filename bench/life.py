@@ -50,6 +50,7 @@ from bench.sleepers import end_cloud
 from local import meter, stack
 from local.endpoints import wait_for
 from local.meter import Records
+from local.operations.stacks import ALIAS
 from local.stack import Outputs
 from local.template import template
 from redress.plans.rules.document import scaled
@@ -261,7 +262,7 @@ def scheduled(outputs: Outputs, task: str) -> Life:
     client: Any = boto3.client("lambda", **outputs.client_arguments())
     meter.switch(outputs.endpoint_url, on=True)
     payload = json.dumps({"task": task}).encode()
-    answer = client.invoke(FunctionName=TASKS[task], Payload=payload)
+    answer = client.invoke(FunctionName=TASKS[task], Qualifier=ALIAS, Payload=payload)
     if "FunctionError" in answer:
         raise RuntimeError(f"{task}: {answer['Payload'].read().decode()}")
     script.wait_until_still(lambda: meter.size(outputs.endpoint_url))

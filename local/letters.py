@@ -30,7 +30,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from local.operations import stacks
-from local.operations.stacks import NoStack, Stack
+from local.operations.stacks import ALIAS, NoStack, Stack
 from redress.db import keys
 
 ALL = "1"
@@ -415,7 +415,7 @@ def _of_task(stack: Stack, message: Message, task: str) -> Letter:
 def _read(stack: Stack, function: str, records: list[Body]) -> None:
     """Let a reader of the stream process records. Raises NotPutBack if it did not."""
     answer = stack.client("lambda").invoke(
-        FunctionName=function, Payload=json.dumps({"Records": records}).encode()
+        FunctionName=f"{function}:{ALIAS}", Payload=json.dumps({"Records": records}).encode()
     )
     said = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
@@ -427,7 +427,9 @@ def _read(stack: Stack, function: str, records: list[Body]) -> None:
 def _call(stack: Stack, function: str, payload: Body) -> None:
     """Call a function asynchronously. If it fails again, Lambda sets the call aside again."""
     stack.client("lambda").invoke(
-        FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode()
+        FunctionName=f"{function}:{ALIAS}",
+        InvocationType="Event",
+        Payload=json.dumps(payload).encode(),
     )
 
 

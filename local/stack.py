@@ -34,6 +34,8 @@ from rich.console import Console
 from rich.table import Table
 
 from local import process
+from local.operations import versions
+from local.operations.stacks import ALIAS
 from local.process import ROOT, Cloud, CloudError
 
 NAME = "redress"
@@ -216,7 +218,8 @@ def address_of(cloud: Cloud, stack: dict[str, str]) -> str:
 def publish_address(cloud: Cloud, stack: dict[str, str]) -> None:
     """Tells the API and the mailer the address of the pages; the template knows it on AWS only.
 
-    Must run after each deployment, because a deployment overwrites it.
+    Must run after each deployment, because a deployment overwrites it. The alias of the mailer
+    moves to a version that has the address.
     """
     address = address_of(cloud, stack)
     client(cloud, "apigatewayv2").update_stage(
@@ -226,9 +229,11 @@ def publish_address(cloud: Cloud, stack: dict[str, str]) -> None:
     )
     functions, mailer = client(cloud, "lambda"), f"{NAME}-mailer"
     known = functions.get_function_configuration(FunctionName=mailer)["Environment"]["Variables"]
-    functions.update_function_configuration(
-        FunctionName=mailer, Environment={"Variables": known | {"BASE_ADDRESS": address}}
-    )
+    if known["BASE_ADDRESS"] != address:
+        functions.update_function_configuration(
+            FunctionName=mailer, Environment={"Variables": known | {"BASE_ADDRESS": address}}
+        )
+    versions.settle(functions, [mailer])
 
 
 def verify_sender(cloud: Cloud) -> None:
@@ -300,17 +305,13 @@ def warm(cloud: Cloud) -> list[str]:
 
     Raises StackError with the log of each function that does not start.
     """
-    pages = client(cloud, "cloudformation").get_paginator("list_stack_resources")
-    names = [
-        resource["PhysicalResourceId"]
-        for page in pages.paginate(StackName=NAME)
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == "AWS::Lambda::Function"
-    ]
+    names = versions.functions_of(client(cloud, "cloudformation"), NAME)
     functions = client(cloud, "lambda")
 
     def call(name: str) -> str | None:
-        answer = functions.invoke(FunctionName=name, Payload=b'{"warm": true}', LogType="Tail")
+        answer = functions.invoke(
+            FunctionName=name, Qualifier=ALIAS, Payload=b'{"warm": true}', LogType="Tail"
+        )
         if "FunctionError" not in answer:
             return None
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
@@ -330,7 +331,7 @@ def reconcile(cloud: Cloud) -> dict[str, Any]:
     state machine's old definition to the new one.
     """
     answer = client(cloud, "lambda").invoke(
-        FunctionName=f"{NAME}-repair", Payload=b'{"task": "reconcile"}'
+        FunctionName=f"{NAME}-repair:{ALIAS}", Payload=b'{"task": "reconcile"}'
     )
     report: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:

@@ -112,6 +112,8 @@ def faults_of(words: list[str]) -> list[str]:
     if (service, operation) in OWN:
         return [one for one in given if one not in OWN[service, operation] | GLOBAL]
     names = {xform_name(name, "-"): name for name in model(service).operation_names}
+    if operation == "wait":
+        operation = waited(service, *rest)
     if operation not in names:
         return [f"{service} has no operation {operation}"]
     shape = model(service).operation_model(names[operation]).input_shape
@@ -121,6 +123,15 @@ def faults_of(words: list[str]) -> list[str]:
     faults += [f"{operation} has no option {one}" for one in given if one not in known]
     needed = {f"--{xform_name(name, '-')}" for name in shape.required_members}
     return faults + [f"{operation} needs {one}" for one in sorted(needed - set(given))]
+
+
+def waited(service: str, waiter: str, *_: str) -> str:
+    """The operation that `aws SERVICE wait WAITER` repeats, with the same options."""
+    waiters = botocore.session.get_session().get_waiter_model(service)
+    names = {xform_name(name, "-"): name for name in waiters.waiter_names}
+    if waiter not in names:
+        return f"wait {waiter}"
+    return str(xform_name(waiters.get_waiter(names[waiter]).operation, "-"))
 
 
 def test_runbooks_have_commands_of_each_tool() -> None:

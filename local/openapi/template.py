@@ -65,7 +65,7 @@ def _uri(function: str) -> str:
     name = f"{function.title()}Function"
     return (
         "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
-        f"${{{name}.Arn}}/invocations"
+        f"${{{name}.Alias}}/invocations"
     )
 
 

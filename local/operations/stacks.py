@@ -11,6 +11,8 @@ from typing import Any
 
 import boto3
 
+ALIAS = "live"
+"""The alias of every function (`AutoPublishAlias` in the template)."""
 LAPTOP = Path(".local")
 """The folder of the stack on this laptop."""
 

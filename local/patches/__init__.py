@@ -37,7 +37,7 @@ def check_version() -> None:
 
 def all_patches() -> list[Callable[[], None]]:
     """All patches in the order in which they are applied; a later one may wrap an earlier one."""
-    from local.patches import functions, http_api, mail, resources, streams, workflows
+    from local.patches import aliases, functions, http_api, mail, resources, streams, workflows
 
     return [
         functions.isolate_functions,
@@ -45,6 +45,10 @@ def all_patches() -> list[Callable[[], None]]:
         functions.report_exception_names,
         functions.limit_environments,
         functions.retry_event_invocations,
+        aliases.keep_settings_of_asynchronous_calls,
+        aliases.share_reserved_concurrency,
+        aliases.move_mappings_to_an_alias,
+        aliases.end_environments_of_replaced_versions,
         workflows.honour_timeout_paths,
         workflows.end_stopped_executions,
         workflows.end_executions_at_their_timeout,

@@ -128,7 +128,9 @@ def limit_environments() -> None:
 
     def execute(func: dict[str, Any], event: object, request_id: str) -> Result:
         config = func.get("config") or func
-        turns = functions.setdefault(config.get("FunctionArn", ""), Turns(ENVIRONMENTS, PATIENCE_S))
+        # A function is called with and without its alias, and by either it is the same function.
+        called = ":".join(config.get("FunctionArn", "").split(":")[:7])
+        turns = functions.setdefault(called, Turns(ENVIRONMENTS, PATIENCE_S))
         with turns.turn():
             result: Result = original(func, event, request_id)
             return result
@@ -152,7 +154,9 @@ def retry_event_invocations() -> None:
         if not function or not config:
             eventbridge.logger.warning("EventBridge: function %s not found", name)
             return
-        record = lambda_svc._execution_record_for_config(function, config)
+        # The settings of asynchronous calls depend on the qualifier that is called.
+        called = config | {"FunctionArn": arn}
+        record = lambda_svc._execution_record_for_config(function, called)
         lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
     eventbridge._dispatch_to_lambda = dispatch

@@ -21,6 +21,8 @@ import boto3
 from local import endpoints, faults, process, stack
 from local.endpoints import EndpointError, Staff, sign_in, wait_for
 from local.faults import Do, Happened
+from local.operations import versions
+from local.operations.stacks import ALIAS
 from local.patches.worker import CLOCK_S
 from local.process import Cloud
 from local.stack import Outputs, StackError
@@ -236,6 +238,7 @@ class Run:
             functions.update_function_configuration(
                 FunctionName=name, Environment={"Variables": variables}
             )
+        versions.settle(functions, clocks)
 
     def _shorten_queues(self, outputs: Outputs) -> None:
         queues = _client(outputs, "sqs")
@@ -285,7 +288,7 @@ class Run:
     def _invoke(self, outputs: Outputs, function: str, payload: Any) -> Any:
         functions = _client(outputs, "lambda")
         answer = functions.invoke(
-            FunctionName=f"{stack.NAME}-{function}", Payload=json.dumps(payload)
+            FunctionName=f"{stack.NAME}-{function}:{ALIAS}", Payload=json.dumps(payload)
         )
         content = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:

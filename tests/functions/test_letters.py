@@ -50,7 +50,9 @@ class Functions:
         self.failing = False
 
     def invoke(self, FunctionName: str, Payload: bytes, InvocationType: str = "") -> Body:
-        name, event = FunctionName.removeprefix("redress-"), json.loads(Payload)
+        assert FunctionName.endswith(":live"), "the alias, which every caller names"
+        name = FunctionName.removeprefix("redress-").removesuffix(":live")
+        event = json.loads(Payload)
         if self.fault:
             raise self.fault
         if self.failing:

@@ -78,6 +78,13 @@ class Laboratory:
         eventually(is_active, f"{name} is active")
         return name
 
+    def alias(self, function: str) -> str:
+        """Publishes a version of a function, with the alias `live`. Returns the alias's ARN."""
+        functions = self.client("lambda")
+        version = functions.publish_version(FunctionName=function)["Version"]
+        made = functions.create_alias(FunctionName=function, Name="live", FunctionVersion=version)
+        return str(made["AliasArn"])
+
     def arn(self, function: str) -> str:
         return f"arn:aws:lambda:us-east-1:000000000000:function:{function}"
 

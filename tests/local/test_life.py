@@ -197,7 +197,7 @@ def test_sweep_starts_a_workflow_whose_start_was_lost(
             ExpressionAttributeValues={":at": {"S": long_ago}},
         )
         assert "armed" not in timer(deployed, number)
-        answer = functions.invoke(FunctionName="redress-repair", Payload=b'{"task": "sweep"}')
+        answer = functions.invoke(FunctionName="redress-repair:live", Payload=b'{"task": "sweep"}')
         assert json.loads(answer["Payload"].read())["started"] >= 1
         asleep(deployed, number)
     finally:

@@ -226,6 +226,104 @@ def test_event_for_a_failing_function_goes_to_its_failure_destination(
     assert message["requestPayload"]["detail"] == {"a": 1}
 
 
+def test_failed_asynchronous_call_of_an_alias_goes_to_the_destination_of_the_alias(
+    laboratory: Laboratory,
+) -> None:
+    url, queue = laboratory.queue()
+    name = laboratory.function("def handler(event, context): raise RuntimeError(event['id'])")
+    alias = laboratory.alias(name)
+    functions = laboratory.client("lambda")
+    functions.put_function_event_invoke_config(
+        FunctionName=name,
+        Qualifier="live",
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": queue}},
+    )
+    source = unique("laboratory")
+    events = laboratory.client("events")
+    events.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}))
+    events.put_targets(Rule=source, Targets=[{"Id": "f", "Arn": alias}])
+
+    functions.invoke(FunctionName=alias, InvocationType="Event", Payload=b'{"id": "called"}')
+    events.put_events(Entries=[{"Source": source, "DetailType": "t", "Detail": "{}"}])
+    functions.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"id": "no alias"}')
+
+    called, event = sorted(
+        laboratory.received(url, 2), key=lambda one: "detail-type" in one["requestPayload"]
+    )
+    assert called["requestPayload"] == {"id": "called"}
+    assert event["requestPayload"]["source"] == source
+    assert laboratory.client("sqs").receive_message(QueueUrl=url).get("Messages", []) == []
+
+
+def test_reserved_concurrency_of_a_function_holds_for_its_alias(laboratory: Laboratory) -> None:
+    name = laboratory.function("def handler(event, context): return 1")
+    alias = laboratory.alias(name)
+    functions = laboratory.client("lambda")
+    assert laboratory.invoke(alias) == (1, None)
+
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+
+    with pytest.raises(functions.exceptions.TooManyRequestsException):
+        functions.invoke(FunctionName=alias)
+
+
+def test_mapping_that_an_update_moves_to_an_alias_calls_the_version_of_the_alias(
+    laboratory: Laboratory,
+) -> None:
+    url, queue = laboratory.queue()
+    code = _SEND + "def handler(event, context): send(VERSION)"
+    name = laboratory.function(
+        f"VERSION = 'of the alias'\n{code}", Environment={"Variables": {"URL": _log(laboratory)}}
+    )
+    alias = laboratory.alias(name)
+    laboratory.client("lambda").update_function_code(
+        FunctionName=name, ZipFile=archive(app=f"VERSION = 'newest'\n{code}")
+    )
+    stacks, stack_name = laboratory.client("cloudformation"), unique("stack")
+
+    def mapped(function: str) -> str:
+        properties = {"EventSourceArn": queue, "FunctionName": function}
+        mapping = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}
+        return json.dumps({"Resources": {"Mapping": mapping}})
+
+    stacks.create_stack(StackName=stack_name, TemplateBody=mapped(name))
+    stacks.get_waiter("stack_create_complete").wait(StackName=stack_name)
+    [before] = stacks.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
+    stacks.update_stack(StackName=stack_name, TemplateBody=mapped(alias))
+    stacks.get_waiter("stack_update_complete").wait(StackName=stack_name)
+    [after] = stacks.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
+
+    laboratory.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+
+    assert laboratory.received(_url(laboratory, name)) == ["of the alias"]
+    assert before["PhysicalResourceId"] == after["PhysicalResourceId"], "it keeps its position"
+
+
+def test_idle_process_of_a_version_ends_when_its_alias_moves(laboratory: Laboratory) -> None:
+    name = laboratory.function("import os\ndef handler(event, context): return os.getpid()")
+    alias = laboratory.alias(name)
+    functions = laboratory.client("lambda")
+    process_id, _ = laboratory.invoke(alias)
+    functions.update_function_configuration(FunctionName=name, Timeout=7)
+    version = functions.publish_version(FunctionName=name)["Version"]
+    assert is_running(process_id)
+
+    functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+
+    eventually(lambda: not is_running(process_id), "the process of the version before ends")
+    assert laboratory.invoke(alias)[1] is None
+
+
+def is_running(process_id: int) -> bool:
+    """Whether a process is there and was not ended. A dead child stays until it is waited for."""
+    status = Path(f"/proc/{process_id}/stat")
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 # ------------------------------------------------------------------------------ workflows
 
 

@@ -14,7 +14,7 @@ from local.stack import Outputs
 
 def test_pages_and_api_answer_at_the_addresses_in_the_outputs(deployed: Outputs) -> None:
     functions: Any = boto3.client("lambda", **deployed.client_arguments())
-    mailer = functions.get_function_configuration(FunctionName=f"{stack.NAME}-mailer")
+    mailer = functions.get_function_configuration(FunctionName=f"{stack.NAME}-mailer:live")
     with urllib.request.urlopen(f"{deployed.base_url}/?lang=en", timeout=10) as response:
         page = response.read().decode()
 

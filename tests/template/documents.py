@@ -101,6 +101,19 @@ def refers_to(value: Any) -> str | None:
     return None
 
 
+ALIAS = "Aliaslive"
+"""What SAM adds to the logical id of a function for that of its alias `live`."""
+
+
+def called(value: Any) -> str | None:
+    """The logical id of the function whose alias a `Ref` names; None for anything else.
+
+    A function without its alias is None too, because no caller may name it so.
+    """
+    name = refers_to(value) or ""
+    return name.removesuffix(ALIAS) if name.endswith(ALIAS) else None
+
+
 def strings(value: Any) -> Iterator[str]:
     """Every string value of a document, without the keys."""
     match value:

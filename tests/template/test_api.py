@@ -18,7 +18,7 @@ from local.openapi.functions import load as from_function
 from local.openapi.public import document as public
 from tests.answers import DOCUMENTS, resolved, schema_errors
 from tests.builders import ROOT
-from tests.template.documents import expanded, functions, of_type, written, written_of_type
+from tests.template.documents import called, expanded, functions, of_type, written, written_of_type
 from tests.world import load
 
 Route = tuple[str, str]
@@ -52,7 +52,7 @@ def routes() -> dict[Route, str]:
 def _function_behind(operation: dict[str, Any]) -> str:
     integration = operation["x-amazon-apigateway-integration"]
     assert integration["payloadFormatVersion"] == "2.0"
-    [function] = re.findall(r"\$\{(\w+)\.Arn\}", integration["uri"]["Fn::Sub"])
+    [function] = re.findall(r"\$\{(\w+)Aliaslive\}/invocations$", integration["uri"]["Fn::Sub"])
     return str(function)
 
 
@@ -217,7 +217,7 @@ def callers(function: str) -> list[str]:
         permission["Properties"]["SourceArn"]["Fn::Sub"]
         for permission in of_type("AWS::Lambda::Permission").values()
         if permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
-        and permission["Properties"]["FunctionName"] == {"Ref": function}
+        and called(permission["Properties"]["FunctionName"]) == function
     ]
     assert all(source.startswith(prefix) for source in sources)
     return [source.removeprefix(prefix) for source in sources]

@@ -13,7 +13,7 @@ from redress.db import keys
 from redress.db.rows import Models
 from redress.tickets.store import items
 from tests.builders import NUMBER, Life
-from tests.template.documents import GIVEN, expanded, of_type, refers_to, strings, written
+from tests.template.documents import GIVEN, called, expanded, of_type, refers_to, strings, written
 
 # ------------------------------------------------------------------ resources that hold data
 
@@ -238,4 +238,4 @@ def test_ses_tells_the_envelope_to_the_queue_and_s3_tells_the_object_later() -> 
         for one in of_type("AWS::Lambda::EventSourceMapping").values()
         if refers_to(one["Properties"]["EventSourceArn"]) == queue
     ]
-    assert refers_to(mapping["FunctionName"]) == "InboundFunction"
+    assert called(mapping["FunctionName"]) == "InboundFunction"

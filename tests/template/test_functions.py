@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +15,9 @@ from redress.mail.outgoing.cases.posting import LEASE, SES_S
 from redress.workflow.stream import AFTER_TABLE_S, RESERVE_S
 from tests.builders import ROOT
 from tests.template.documents import (
+    ALIAS,
     Resource,
+    called,
     expanded,
     folder_of,
     functions,
@@ -69,6 +73,7 @@ def test_failed_asynchronous_invocation_goes_to_the_dead_letter_queue(name: str)
     ]
     target = refers_to(config["DestinationConfig"]["OnFailure"]["Destination"])
     assert target == "DeadLetterQueue"
+    assert config["Qualifier"] == "live", "the settings belong to the alias that is called"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -95,7 +100,7 @@ tickets in one run."""
 def called_by_the_api() -> set[str]:
     """Logical ids of the functions that API Gateway may call."""
     return {
-        str(refers_to(permission["Properties"]["FunctionName"]))
+        str(called(permission["Properties"]["FunctionName"]))
         for permission in of_type("AWS::Lambda::Permission").values()
         if permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
     }
@@ -110,6 +115,49 @@ def test_function_has_no_longer_timeout_than_its_caller_waits(name: str) -> None
 
 def test_api_calls_three_functions() -> None:
     assert called_by_the_api() == {"CustomerFunction", "IntakeFunction", "StaffFunction"}
+
+
+# ------------------------------------------------------------------ the alias
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_has_an_alias_to_its_newest_version(name: str) -> None:
+    alias = expanded()[f"{name}{ALIAS}"]["Properties"]
+    version = refers_to(alias["FunctionVersion"])
+    assert version is not None
+    assert version.startswith(f"{name}Version")
+    assert alias["Name"] == "live"
+    assert expanded()[version]["DeletionPolicy"] == "Retain", "for a rollback"
+
+
+def test_everything_that_calls_a_function_names_its_alias() -> None:
+    """A caller of the function itself would stay behind in a rollback."""
+    places = {
+        f"{name}.{key}": value
+        for name, resource in expanded().items()
+        for key, value in callers_in(name, resource["Type"], resource.get("Properties", {}))
+    }
+    assert len(places) > 20
+    assert {place: value for place, value in places.items() if not called(value)} == {}
+
+
+def callers_in(name: str, kind: str, properties: Resource) -> Iterator[tuple[str, Any]]:
+    """What a resource calls, by the property that says so."""
+    match kind:
+        case "AWS::Lambda::Permission" | "AWS::Lambda::EventSourceMapping":
+            yield "FunctionName", properties["FunctionName"]
+        case "AWS::Events::Rule":
+            yield from ((f"Targets.{one['Id']}", one["Arn"]) for one in properties["Targets"])
+        case "AWS::Scheduler::Schedule":
+            arn = properties["Target"]["Arn"]
+            if refers_to(arn) not in of_type("AWS::StepFunctions::StateMachine"):
+                yield "Target", arn
+        case "AWS::StepFunctions::StateMachine":
+            given = properties["DefinitionSubstitutions"].items()
+            yield from (pair for pair in given if pair[0].endswith("FunctionArn"))
+        case "AWS::Lambda::Function":
+            given = properties["Environment"]["Variables"].items()
+            yield from (pair for pair in given if pair[0].endswith("_FUNCTION"))
 
 
 # ------------------------------------------------------------------ environment
@@ -226,7 +274,7 @@ def test_every_work_queue_has_a_dead_letter_queue() -> None:
 def stream_mappings() -> dict[str, Resource]:
     """The settings of each mapping that reads the table's stream, by its function."""
     return {
-        str(refers_to(resource["Properties"]["FunctionName"])): resource["Properties"]
+        str(called(resource["Properties"]["FunctionName"])): resource["Properties"]
         for resource in of_type("AWS::Lambda::EventSourceMapping").values()
         if refers_to(resource["Properties"]["EventSourceArn"]) == "Table"
     }
