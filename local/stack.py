@@ -171,7 +171,7 @@ def build(directory: Path = DIRECTORY) -> Path:
             command = ["sam", "build", "--template-file", str(ROOT / "template.yaml")]
             command += ["--base-dir", str(ROOT), "--build-dir", str(started)]
             command += ["--parameter-overrides", f"Architecture={target}"]
-            _run(command, directory / "build.log", _tools() | {"ARCHITECTURE": target})
+            _run(command, directory / "build.log", _tools())
             started.rename(built)
         os.utime(built)
         folders = [entry for entry in builds.iterdir() if entry.is_dir()]
@@ -251,8 +251,8 @@ def verify_sender(cloud: Cloud) -> None:
 
 def _tools() -> dict[str, str]:
     """The shell's environment with this Python's folder first on PATH: sam looks there."""
-    # Leave out settings of a real account, and settings of make: sam runs make itself.
-    left_out = ("AWS_", "MAKE")
+    # Leave out settings of a real account and its build, and of make: sam runs make itself.
+    left_out = ("AWS_", "MAKE", "ARCHITECTURE")
     shell = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     folder = str(Path(sys.executable).parent)
     return shell | {

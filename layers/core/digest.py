@@ -1,7 +1,7 @@
 """`python digest.py ARCHITECTURE`: prints a digest of everything that the layer is made from.
 
-Every function's artifact contains it. SAM publishes a version of a function only if its own artifact
-or configuration changed, so without it a new layer would move no alias.
+Every function's artifact contains it. SAM publishes a version of a function only if its own
+artifact or configuration changed, so without it a new layer would move no alias.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PARTS = (HERE, HERE.parent / "architectures")
 
 
 def digest(architecture: str) -> str:
-    """Return a digest of the files of the layer, of those that build it, and of the architecture."""
+    """Return a digest of the files that the layer is made from, and of the architecture."""
     found = hashlib.sha256(architecture.encode())
     for part in PARTS:
         for file in sorted(part.rglob("*")):

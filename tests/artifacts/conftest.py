@@ -43,22 +43,28 @@ class Built:
         return sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
 
 
-def _build(folder: Path, architecture: str) -> Built:
+def sam_build(
+    folder: Path, architecture: str, *options: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `sam build` into this folder, for a value of the parameter `Architecture`."""
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # sam must find the Python of this run, and must get no other architecture from make.
+    # sam must find the Python of this run.
     environment = {
         **os.environ,
         "PATH": tools,
-        "ARCHITECTURE": architecture,
         "SAM_CLI_TELEMETRY": "0",
         "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    command = ["sam", "build", "--template-file", str(ROOT / "template.yaml")]
-    command += ["--base-dir", str(ROOT), "--build-dir", str(folder), "--no-cached"]
+    } | variables
+    command = ["sam", "build", *options, "--template-file", str(ROOT / "template.yaml")]
+    command += ["--base-dir", str(ROOT), "--build-dir", str(folder)]
     command += ["--parameter-overrides", f"Architecture={architecture}"]
-    done = subprocess.run(
+    return subprocess.run(
         command, cwd=folder.parent, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def _build(folder: Path, architecture: str) -> Built:
+    done = sam_build(folder, architecture, "--no-cached")
     assert done.returncode == 0, done.stdout + done.stderr
     return Built(folder, architecture)
 

@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -25,7 +26,7 @@ import pytest
 from bench import sizes
 from local import stack
 from local.template import template
-from tests.artifacts.conftest import DEPLOYED, FUNCTIONS, HOST, Built
+from tests.artifacts.conftest import DEPLOYED, FUNCTIONS, HOST, Built, sam_build
 from tests.builders import ROOT
 
 pytestmark = pytest.mark.slow
@@ -326,3 +327,57 @@ def test_every_library_is_built_for_the_right_architecture(
     wanted = E_MACHINE[artifacts.architecture]
     assert {path.name: machine_of(path) for path in found if machine_of(path) != wanted} == {}
     assert artifacts.architecture == (HOST if built == "host" else DEPLOYED)
+
+
+def test_another_architecture_does_not_get_the_cached_layer_of_the_first(tmp_path: Path) -> None:
+    """Regression: the layer was cached by its sources, and the architecture was not among them."""
+    cached = ("CoreLayer", "--cached", "--cache-dir", str(tmp_path / "cache"))
+    for architecture in ("arm64", "x86_64", "arm64"):
+        done = sam_build(tmp_path / "build", architecture, *cached)
+        assert done.returncode == 0, done.stderr
+        built = Built(tmp_path / "build", architecture)
+        found = libraries(built)
+        assert found
+        assert {machine_of(path) for path in found} == {E_MACHINE[architecture]}
+    assert "Valid cache found" in done.stderr, "the third build is the first one again"
+
+
+def test_build_for_two_architectures_at_once_says_what_to_do(tmp_path: Path) -> None:
+    done = sam_build(tmp_path / "build", "arm64", "CoreLayer", ARCHITECTURE="x86_64")
+    assert done.returncode != 0
+    assert "ARCHITECTURE is x86_64, but the template's Architecture is arm64" in done.stderr
+    assert "sam build --parameter-overrides Architecture=x86_64" in done.stderr
+
+
+# ------------------------------------------------------------------ the layer's digest
+
+
+def digest_of_layer(layers: Path, architecture: str) -> str:
+    program = str(layers / "core" / "digest.py")
+    done = subprocess.run(
+        [sys.executable, "-B", program, architecture], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_every_function_contains_the_digest_of_the_layer(host: Built, deployed: Built) -> None:
+    """A layer's version alone changes no artifact, and SAM publishes no version for it."""
+    for built in (host, deployed):
+        digest = digest_of_layer(ROOT / "layers", built.architecture)
+        for name in FUNCTIONS:
+            assert (built.function(name) / "layer.digest").read_text() == digest, name
+
+
+def test_digest_of_the_layer_follows_every_file_and_the_architecture(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "layers", tmp_path / "layers")
+    layers = tmp_path / "layers"
+    found = {digest_of_layer(layers, "arm64"), digest_of_layer(layers, "x86_64")}
+    assert found == {digest_of_layer(ROOT / "layers", one) for one in ("arm64", "x86_64")}
+    for name in ("core/redress/data/plan-1.json", "core/requirements.txt", "core/Makefile"):
+        with (layers / name).open("a") as file:
+            file.write("\n")
+        found.add(digest_of_layer(layers, "arm64"))
+    (layers / "core/redress/__pycache__").mkdir(exist_ok=True)
+    (layers / "core/redress/__pycache__/x.pyc").write_bytes(b"of no matter")
+    found.add(digest_of_layer(layers, "arm64"))
+    assert len(found) == 5

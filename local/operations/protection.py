@@ -1,0 +1,80 @@
+"""Protection against deletion: of the stack, of its table and of its user pool.
+
+The template has none of it, because a protected resource cannot be deleted when the creation of a
+stack fails and rolls back. `make deploy` protects after each deployment that succeeded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.session import get_session
+
+from local.operations.stacks import Stack
+
+
+def protect(stack: Stack) -> list[str]:
+    """Protect the stack, its table and its user pool. Return what was not protected before."""
+    return _set(stack, on=True)
+
+
+def unprotect(stack: Stack) -> list[str]:
+    """Take back what `protect` does. Return what was protected before."""
+    return _set(stack, on=False)
+
+
+def _set(stack: Stack, *, on: bool) -> list[str]:
+    changed = []
+    if _set_table(stack.client("dynamodb"), stack.outputs["TableName"], on=on):
+        changed.append(f"the table {stack.outputs['TableName']}")
+    pool = stack.outputs.get("UserPoolId")
+    if pool and _set_pool(stack.client("cognito-idp"), pool, on=on):
+        changed.append(f"the user pool {pool}")
+    if _set_stack(stack.client("cloudformation"), stack.name, on=on):
+        changed.append(f"the stack {stack.name}")
+    return changed
+
+
+def _set_table(tables: Any, name: str, *, on: bool) -> bool:
+    known = tables.describe_table(TableName=name)["Table"]
+    if known.get("DeletionProtectionEnabled", False) == on:
+        return False
+    tables.update_table(TableName=name, DeletionProtectionEnabled=on)
+    return True
+
+
+def _set_pool(pools: Any, pool: str, *, on: bool) -> bool:
+    """Set the protection of a user pool, and keep all its other settings.
+
+    UpdateUserPool may reset what a request leaves out, so the request repeats what the pool has.
+    """
+    known = pools.describe_user_pool(UserPoolId=pool)["UserPool"]
+    wanted = "ACTIVE" if on else "INACTIVE"
+    if known.get("DeletionProtection", "INACTIVE") == wanted:
+        return False
+    pools.update_user_pool(
+        **settings_of(known) | {"UserPoolId": pool, "DeletionProtection": wanted}
+    )
+    return True
+
+
+def settings_of(pool: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a user pool as UpdateUserPool takes them."""
+    model = get_session().get_service_model("cognito-idp").operation_model("UpdateUserPool")
+    found = {name: value for name, value in pool.items() if name in model.input_shape.members}
+    if "Name" in pool:
+        found["PoolName"] = pool["Name"]
+    creation = dict(found.get("AdminCreateUserConfig", {}))
+    # The password policy says the same, and UpdateUserPool refuses to be told twice.
+    creation.pop("UnusedAccountValidityDays", None)
+    if creation:
+        found["AdminCreateUserConfig"] = creation
+    return found
+
+
+def _set_stack(stacks: Any, name: str, *, on: bool) -> bool:
+    [known] = stacks.describe_stacks(StackName=name)["Stacks"]
+    if bool(known.get("EnableTerminationProtection")) == on:
+        return False
+    stacks.update_termination_protection(StackName=name, EnableTerminationProtection=on)
+    return True
