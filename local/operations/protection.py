@@ -61,7 +61,8 @@ def _set_pool(pools: Any, pool: str, *, on: bool) -> bool:
 def settings_of(pool: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a user pool as UpdateUserPool takes them."""
     model = get_session().get_service_model("cognito-idp").operation_model("UpdateUserPool")
-    found = {name: value for name, value in pool.items() if name in model.input_shape.members}
+    known: Any = model.input_shape
+    found = {name: value for name, value in pool.items() if name in known.members}
     if "Name" in pool:
         found["PoolName"] = pool["Name"]
     creation = dict(found.get("AdminCreateUserConfig", {}))

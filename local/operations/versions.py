@@ -155,6 +155,13 @@ def _time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def put_back(functions: Any, was: Versions) -> None:
+    """Let the aliases name what they named before a deployment that failed."""
+    for name, version in was.items():
+        if live(functions, [name]) != {name: version}:
+            functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
+
+
 # ------------------------------------------------------------------------------ a rollback
 
 
