@@ -19,7 +19,7 @@ from redress.base import observe
 from redress.base.errors import NotFound
 from redress.db import retry
 from redress.mail.outgoing.cases.feedback import Accepted, Feedback, feedback_of, is_feedback
-from redress.mail.outgoing.cases.posting import ACCOUNT_REFUSED, NotSentYet, Result, SendOutcome
+from redress.mail.outgoing.cases.posting import SOME_REFUSED, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED
 from redress.mail.outgoing.messages import HeldDigest, NotAJob, job_of
 from redress.wiring import clients
@@ -86,8 +86,8 @@ def _wait_of(record: dict[str, Any]) -> float | None:
     except NotAJob as error:
         return None if _is_set_aside(record, str(error)) else 0
     except NotSentYet as error:
-        at_once = error.fault in ACCOUNT_REFUSED
-        _log_delay(record, {"fault": error.fault}, logger.warning, at_once=at_once)
+        found = {"fault": error.fault}
+        _log_delay(record, found, logger.warning, at_once=error.needs_operator)
         return error.wait.total_seconds()
     except Exception as error:
         _log_delay(record, observe.fault_of(error), logger.error)
@@ -161,6 +161,10 @@ def _report(done: SendOutcome, record: dict[str, Any]) -> None:
     if done.result is Result.REFUSED:
         found = {"fault": done.why, **_subject_of(record["body"])}
         observe.report(observe.Alarm.MAIL_NOT_SENT, "the mail can never be sent", found)
+        return
+    if done.why == SOME_REFUSED:
+        message = "the mail was sent to a part of its recipients only"
+        observe.report(observe.Alarm.MAIL_NOT_SENT, message, _subject_of(record["body"]))
         return
     logger.info(done.result.value, extra={"why": done.why} if done.why else {})
 

@@ -56,12 +56,12 @@ MISTAKES: Mapping[str, Mistake] = {
         (
             Edit(
                 "redress/mail/outgoing/cases/posting.py",
-                "        try:\n            answer = self._ses.send_email(\n",
+                "        try:\n            to = [one.address for one in letter.recipients]\n",
                 '        self.posted = getattr(self, "posted", 0) + 1\n'
                 "        if self.posted % 5 == 0:\n"
                 '            self._record(letter, "sent", message_id="unknown")\n'
                 "            return SendOutcome(Result.SENT)\n"
-                "        try:\n            answer = self._ses.send_email(\n",
+                "        try:\n            to = [one.address for one in letter.recipients]\n",
             ),
         ),
     ),

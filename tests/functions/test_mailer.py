@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -26,17 +27,12 @@ from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
 from redress.db import keys
 from redress.db.rows import Models
-from redress.mail.outgoing.cases.posting import (
-    ACCOUNT_REFUSED,
-    LEASE,
-    SES_S,
-    NotSentYet,
-    Result,
-    SendOutcome,
-)
+from redress.mail.outgoing.carriers import ACCOUNT_REFUSED, SES_S
+from redress.mail.outgoing.cases.posting import LEASE, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED, MailingCase
 from redress.mail.outgoing.messages import MailJob, encode, job_of
 from redress.mail.outgoing.rules.table import mails_after
+from redress.mail.outgoing.smtp_relay import RELAY_S
 from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
 from redress.plans.rules.plan import Plan
 from redress.staff.rules.availability import Presence
@@ -55,6 +51,8 @@ from redress.wiring import stores as wired_stores
 from tests import builders, world
 from tests.builders import MEI, Clock, plan_document
 from tests.functions.conftest import BASE_ADDRESS, MEMBERS
+from tests.mail import relay
+from tests.template.documents import functions
 from tests.wired import REGION, TABLE, set_environment
 from tests.world import Opener, Stores, logged_by
 
@@ -1531,3 +1529,144 @@ def test_late_job_of_a_ticket_whose_first_plan_is_missing_is_sent(
     monkeypatch.setattr("redress.mail.outgoing.cases.sending.skipped_in_time", find_no_plan)
     assert mailer(job) == []
     assert post.only["To"] == "mei@example.com"
+
+
+# ------------------------------------------------------------------ by an SMTP relay
+
+
+@pytest.fixture
+def by_relay(
+    mailer: Mailer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[relay.Replies]:
+    """The function sends by a relay instead of SES."""
+    cert = relay.certificate(tmp_path)
+    login = {"username": relay.USERNAME, "password": relay.PASSWORD}
+    secret = boto3.client("secretsmanager").create_secret(
+        Name="relay", SecretString=json.dumps(login)
+    )
+    with relay.running(relay.Replies(), cert, tls="starttls") as replies:
+        monkeypatch.setenv("SSL_CERT_FILE", str(cert[0]))
+        set_environment(
+            monkeypatch,
+            SMTP_HOST="localhost",
+            SMTP_PORT=str(replies.port),
+            SMTP_SECRET=secret["ARN"],
+            CONFIGURATION_SET="",
+        )
+        yield replies
+
+
+def test_a_relay_gets_the_mail_with_its_headers_and_ses_gets_nothing(
+    mailer: Mailer, post: Post, open_ticket: Opener, by_relay: relay.Replies
+) -> None:
+    ticket = open_ticket()
+    assert mailer(mailer.job(ticket.number, "acknowledgement")) == []
+
+    [(sender, to, raw)] = by_relay.taken
+    assert (sender, to) == ("service@example.com", [ticket.contact.email])
+    mail = email.message_from_bytes(raw, policy=policy.default)
+    assert ticket.number in mail["Subject"]
+    record = mailer.records(ticket.number)["000001.acknowledgement.customer"]
+    assert record.state == "sent"
+    assert mail["Message-ID"].strip() == f"<{record.message_id}>"
+    assert mail["Message-ID"].endswith(".000001.acknowledgement.customer@example.com>")
+    assert post.calls == 0
+
+
+def test_a_repeated_job_sends_no_second_mail_by_the_relay(
+    mailer: Mailer, open_ticket: Opener, by_relay: relay.Replies
+) -> None:
+    job = mailer.job(open_ticket().number, "acknowledgement")
+    assert mailer(job) == mailer(job) == []
+    assert len(by_relay.taken) == 1
+
+
+def test_a_refusal_of_the_relay_is_final_and_counted(
+    mailer: Mailer,
+    open_ticket: Opener,
+    by_relay: relay.Replies,
+    capsys: pytest.CaptureFixture[str],
+    log: io.StringIO,
+) -> None:
+    ticket = open_ticket()
+    by_relay.recipients = {ticket.contact.email or "": "550 5.1.1 <mei@example.com> is unknown"}
+    job = mailer.job(ticket.number, "acknowledgement")
+    assert mailer(job) == []
+    assert metrics_of(capsys) == {"MailNotSent": 1}
+    record = mailer.records(ticket.number)["000001.acknowledgement.customer"]
+    assert (record.state, record.fault) == ("refused", "recipient 550")
+    assert "unknown" not in log.getvalue(), "the words of a relay may contain addresses"
+
+
+def test_a_mail_waits_while_the_relay_does_not_take_it(
+    mailer: Mailer,
+    open_ticket: Opener,
+    by_relay: relay.Replies,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    number = open_ticket().number
+    job = mailer.job(number, "acknowledgement")
+    by_relay.mail = "451 4.3.0 try again"
+    assert mailer(job) == [job]
+    assert metrics_of(capsys) == {}
+    assert mailer.records(number)["000001.acknowledgement.customer"].fault == "sender 451"
+    by_relay.mail = ""
+    assert mailer(job, tried=2) == []
+    assert len(by_relay.taken) == 1
+
+
+def test_a_mail_whose_reply_was_lost_is_sent_again_when_its_claim_has_expired(
+    mailer: Mailer, open_ticket: Opener, by_relay: relay.Replies
+) -> None:
+    job = mailer.job(open_ticket().number, "acknowledgement")
+    by_relay.data = relay.HANG_UP
+    assert mailer(job) == [job]
+    by_relay.data = ""
+    assert mailer(job, tried=2) == [job]
+    assert len(by_relay.taken) == 1, "the claim stands"
+    mailer.clock.advance(seconds=LEASE.total_seconds() + 1)
+    assert mailer(job, tried=3) == []
+    first, second = (raw for _, _, raw in by_relay.taken)
+    assert (
+        email.message_from_bytes(first)["Message-ID"]
+        == email.message_from_bytes(second)["Message-ID"]
+    )
+
+
+def test_a_mail_that_only_some_of_the_staff_get_is_counted(
+    mailer: Mailer,
+    open_ticket: Opener,
+    by_relay: relay.Replies,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ticket = open_ticket()
+    for name in ("first", "second"):
+        address = f"{name}@staff.example"
+        person = Member(name, name, address, Role.SUPERVISOR, ticket.team, ("en",), 5)
+        mailer.stores.staff.record(person, Presence.AWAY, mailer.clock.now())
+    by_relay.recipients = {"second@staff.example": "550 5.1.1 no such user"}
+    mailer.fire(ticket.number, minutes=5)
+    assert mailer(mailer.job(ticket.number, "breach")) == []
+    [(_, to, _)] = by_relay.taken
+    assert "first@staff.example" in to
+    assert "second@staff.example" not in to
+    assert metrics_of(capsys) == {"MailNotSent": 1}
+
+
+def test_a_secret_that_cannot_be_read_delays_the_mail(
+    mailer: Mailer,
+    open_ticket: Opener,
+    by_relay: relay.Replies,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_environment(monkeypatch, SMTP_SECRET="arn:aws:secretsmanager:us-east-1:1:secret:none-a1")
+    number = open_ticket().number
+    job = mailer.job(number, "acknowledgement")
+    assert mailer(job) == [job]
+    assert mailer.records(number) == {}, "nothing was claimed"
+    assert metrics_of(capsys) == {"MailNotSent": 1}, "it needs a person"
+
+
+def test_the_relay_fits_into_the_life_of_the_function(mailer: Mailer) -> None:
+    assert RELAY_S + mailer_wiring.call_s() + 2 <= functions()["MailerFunction"]["Timeout"]

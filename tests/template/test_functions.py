@@ -11,7 +11,8 @@ import pytest
 
 from local.filters import READERS
 from redress.base.settings import MissingSettings, Settings, read
-from redress.mail.outgoing.cases.posting import LEASE, SES_S
+from redress.mail.outgoing.carriers import SES_S
+from redress.mail.outgoing.cases.posting import LEASE
 from redress.workflow.stream import AFTER_TABLE_S, RESERVE_S
 from tests.builders import ROOT
 from tests.template.documents import (

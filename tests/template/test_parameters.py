@@ -106,6 +106,8 @@ def test_only_a_mail_address_alone_is_accepted(name: str, value: str, accepted: 
         ("BaseAddress", "https://help.example.org/", False),
         ("SmtpHost", "smtp.example.org", True),
         ("SmtpHost", "smtp.example.org:587", False),
+        ("SmtpPort", "25", False),
+        ("SmtpPort", "465", True),
         ("SmtpSecret", "relay", False),
         (
             "SmtpSecret",

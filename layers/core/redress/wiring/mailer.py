@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from redress.base.errors import Unavailable
 from redress.base.settings import Settings
+from redress.mail.outgoing.carriers import SES_S, Carrier, NeedsOperator, NotTaken, Ses
 from redress.mail.outgoing.cases.digest import DigestCase
 from redress.mail.outgoing.cases.feedback import FeedbackCase
-from redress.mail.outgoing.cases.posting import SES_S, MailSettings, Posting
+from redress.mail.outgoing.cases.posting import MailSettings, Posting
 from redress.mail.outgoing.cases.sending import MailingCase
 from redress.mail.outgoing.messages import HeldDigest, MailJob
 from redress.tickets.store.mail_records import MailRecordStore
@@ -24,6 +26,9 @@ class MailerSettings(Settings, frozen=True, kw_only=True):
     operator_address: str = ""
     mail_domain: str = ""
     configuration_set: str = ""
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_secret: str = ""
 
 
 @cache
@@ -55,12 +60,53 @@ def _mail_settings() -> MailSettings:
         given.sender_address,
         given.operator_address,
         given.mail_domain,
-        given.configuration_set,
     )
 
 
+@cache
+def carrier() -> Carrier:
+    """SES, or the relay if the settings name one."""
+    given = settings()
+    if not given.smtp_host:
+        return Ses(ses(), given.sender_address, given.configuration_set)
+    # Only a stack with a relay pays for these imports.
+    import ssl
+
+    from redress.mail.outgoing.smtp_relay import SmtpRelay
+
+    return SmtpRelay(
+        given.smtp_host,
+        given.smtp_port,
+        given.sender_address,
+        _relay_secret,
+        ssl.create_default_context(),
+    )
+
+
+_SECRET_REFUSED = {
+    "AccessDeniedException",
+    "DecryptionFailure",
+    "InvalidRequestException",
+    "ResourceNotFoundException",
+}
+"""Codes of Secrets Manager after which only a person can help."""
+
+
+def _relay_secret() -> str:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found = clients.secrets().get_secret_value(SecretId=settings().smtp_secret)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        raise (NeedsOperator if code in _SECRET_REFUSED else NotTaken)(code) from None
+    except (BotoCoreError, Unavailable) as error:
+        raise NotTaken(type(error).__name__) from None
+    return str(found["SecretString"])
+
+
 def _posting(records: MailRecordStore) -> Posting:
-    return Posting(records, ses(), _mail_settings(), clients.now)
+    return Posting(records, carrier(), clients.now)
 
 
 @cache

@@ -15,23 +15,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
-
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ParamValidationError,
-    ProxyConnectionError,
-)
 
 from redress.base.addresses import deliverable
 from redress.base.errors import RedressError
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
 from redress.db import retry
+from redress.mail.outgoing.carriers import (
+    Carrier,
+    NeedsOperator,
+    NeverTaken,
+    NotTaken,
+    Tags,
+    Unanswered,
+)
 from redress.tickets.store.mail_records import Claim, MailRecordStore
 
 LEASE = timedelta(seconds=45)
@@ -44,56 +41,29 @@ Each worker compares the claim with its own time, which may be wrong by 10 s (`S
 the second worker's clock is behind the first one's, it may find the claim still standing, although
 the worker that made it is dead. It then waits once more: LEASE and 1 to 6 s."""
 
-SES_S = (1.5, 3.0)
-"""How long in seconds a call of SES waits for a connection at most, and then for its answer."""
-
 RECIPIENTS = 50
 """The most recipients that SES accepts in one message."""
 
 NO_RECIPIENT = "no recipient"
 
+SOME_REFUSED = "some of the recipients were refused"
+"""The other recipients got the mail."""
+
 TOO_LATE = "too little time is left"
-
-_REFUSED = {"BadRequestException"}
-"""Error codes of SES after which a retry cannot succeed. After any other code the mail is tried
-again, also after MessageRejected. SES returns MessageRejected for every mail while the sender is
-not verified or the account is in the sandbox. Those mails must be sent when the operator has fixed
-that."""
-
-ACCOUNT_REFUSED = {
-    "AccessDeniedException",
-    "AccountSuspendedException",
-    "MailFromDomainNotVerifiedException",
-    "MessageRejected",
-    "NotFoundException",
-    "SendingPausedException",
-}
-"""Codes of SES that mean that it takes no mail of this account, sender or configuration set, until
-a person changes that (SES v2, API reference of SendEmail)."""
-
-_UNCERTAIN = {500, 502, 504}
-"""HTTP statuses that do not say whether SES accepted the mail. They count as a lost answer. The
-status 503 says that SES did not take the request."""
-
-_NEVER_LEFT = (
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ProxyConnectionError,
-)
-"""Failures that happen before anything reaches SES. After any other failure the mail may have been
-sent."""
 
 
 class NotSentYet(RedressError):
     """The mail must be tried again, but not before `wait` is over.
 
     `fault` is the name or code of an error, or a fixed text. It is never the message of an error.
+    `needs_operator`: no mail can be sent until a person changes the configuration.
     """
 
-    def __init__(self, fault: str, wait: timedelta = timedelta(0)) -> None:
+    def __init__(
+        self, fault: str, wait: timedelta = timedelta(0), *, needs_operator: bool = False
+    ) -> None:
         super().__init__(fault)
-        self.fault, self.wait = fault, wait
+        self.fault, self.wait, self.needs_operator = fault, wait, needs_operator
 
 
 class Result(StrEnum):
@@ -108,7 +78,10 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
-    """The result of a job that is finished. `why` is the reason for a skipped or refused mail."""
+    """The result of a job that is finished.
+
+    `why` is the reason for a skipped or refused mail. For a sent one it is SOME_REFUSED or None.
+    """
 
     result: Result
     why: str | None = None
@@ -128,14 +101,12 @@ class MailSettings:
     sender_address     the address that mails are sent from
     operator_address   gets mails to staff if no member of staff can be reached; "" if there is none
     mail_domain        the domain that receives answers; "" if there is none
-    configuration_set  the configuration set through which SES sends its events; "" if there is none
     """
 
     base_address: str
     sender_address: str
     operator_address: str = ""
     mail_domain: str = ""
-    configuration_set: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +119,7 @@ class Letter:
     owner: str
     key: str
     at: datetime
-    tags: list[dict[str, str]]
+    tags: Tags
     recipients: Sequence[Recipient]
     raw: bytes | None
     fault: str | None = None
@@ -161,27 +132,22 @@ class Posting:
     """
 
     def __init__(
-        self,
-        records: MailRecordStore,
-        sesv2_client: Any,
-        settings: MailSettings,
-        now: Callable[[], datetime],
+        self, records: MailRecordStore, carrier: Carrier, now: Callable[[], datetime]
     ) -> None:
-        self._records, self._ses, self._settings = records, sesv2_client, settings
-        self._now = now
-        # SES sends its events about a mail through this configuration set
-        # (`mail.outgoing.cases.feedback`).
-        through = settings.configuration_set
-        self._options = {"ConfigurationSetName": through} if through else {}
+        self._records, self._carrier, self._now = records, carrier, now
 
     def send(self, letter: Letter) -> SendOutcome:
         """Send a mail, unless it was sent or refused before.
 
-        Raises NotSentYet if SES does not accept the mail now, if another worker is sending it, or
-        if so little time is left that this worker might end before it could record the result. The
-        time is looked at again after the claim, because the claim takes some of it.
+        Raises NotSentYet if the carrier does not take the mail now, if another worker is sending
+        it, or if so little time is left that this worker might end before it could record the
+        result. The time is looked at again after the claim, because the claim takes some of it.
         """
-        if _too_late():
+        try:
+            self._carrier.prepare()
+        except NotTaken as error:
+            raise _not_sent_yet(error) from None
+        if self._too_late():
             raise NotSentYet(TOO_LATE)
         match self._records.claim(letter.owner, letter.key, letter.at, LEASE):
             case Claim.SENT:
@@ -194,37 +160,26 @@ class Posting:
                 pass
         if letter.raw is None:
             return self._refuse(letter, letter.fault or NO_RECIPIENT)
-        if _too_late():
+        if self._too_late():
             self._record(letter, "failed", fault=TOO_LATE)
             raise NotSentYet(TOO_LATE)
         try:
-            answer = self._ses.send_email(
-                FromEmailAddress=self._settings.sender_address,
-                Destination={"ToAddresses": [one.address for one in letter.recipients]},
-                Content={"Raw": {"Data": letter.raw}},
-                EmailTags=letter.tags,
-                **self._options,
-            )
-        except ClientError as error:
-            # Error messages of SES contain addresses, so only the code is logged and recorded.
-            code = error.response.get("Error", {}).get("Code", "Unknown")
-            if code in _REFUSED:
-                return self._refuse(letter, code)
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _UNCERTAIN:
-                raise NotSentYet(code, LEASE) from None
-            self._record(letter, "failed", fault=code)
-            raise NotSentYet(code) from None
-        except ParamValidationError as error:
-            return self._refuse(letter, type(error).__name__)
-        except _NEVER_LEFT as error:
-            self._record(letter, "failed", fault=type(error).__name__)
-            raise NotSentYet(type(error).__name__) from None
-        except BotoCoreError as error:
-            # The answer is lost and the mail may have been sent. The claim stays, so nobody tries
-            # again before it expires.
-            raise NotSentYet(type(error).__name__, LEASE) from None
-        self._record(letter, "sent", message_id=answer["MessageId"])
-        return SendOutcome(Result.SENT)
+            to = [one.address for one in letter.recipients]
+            taken = self._carrier.take(letter.raw, to, letter.tags)
+        except NeverTaken as error:
+            return self._refuse(letter, error.fault)
+        except Unanswered as error:
+            # The mail may have been sent. The claim stays, so nobody tries again before it expires.
+            raise NotSentYet(error.fault, LEASE) from None
+        except NotTaken as error:
+            self._record(letter, "failed", fault=error.fault)
+            raise _not_sent_yet(error) from None
+        self._record(letter, "sent", message_id=taken.message_id)
+        return SendOutcome(Result.SENT, SOME_REFUSED if taken.refused else None)
+
+    def _too_late(self) -> bool:
+        """Whether the carrier might answer when no call of the table may begin any more."""
+        return retry.time_left() < self._carrier.seconds
 
     def _refuse(self, letter: Letter, fault: str) -> SendOutcome:
         self._record(letter, "refused", fault=fault)
@@ -243,9 +198,8 @@ class Posting:
         )
 
 
-def _too_late() -> bool:
-    """Whether SES might answer when no call of the table may begin any more."""
-    return retry.time_left() < sum(SES_S)
+def _not_sent_yet(error: NotTaken) -> NotSentYet:
+    return NotSentYet(error.fault, needs_operator=isinstance(error, NeedsOperator))
 
 
 def leaders(members: Iterable[Member], role: Role, team: str, operator: str) -> list[Recipient]:
