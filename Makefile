@@ -98,6 +98,10 @@ sign-in: .venv/ready ## Print an ID token (EMAIL=; STACK=redress: on AWS; APP=1:
 console: .venv/ready ## Write a page with the widgets of the dashboard (TICKET=R-...; STACK=redress: on AWS)
 	@$(PYTHON) -m local.operations.console $(if $(STACK),--stack $(STACK)) $(if $(TICKET),--ticket $(TICKET))
 
+.PHONY: verify-aws
+verify-aws: .venv/ready ## Compare a deployed stack with the template; it only reads (STACK=redress: on AWS)
+	@$(PYTHON) -m local.operations.verify $(if $(STACK),--stack $(STACK))
+
 demo: .venv/ready ## Play tickets from the web form to the monthly scorecard, in this terminal
 	$(PYTHON) -m local.demo
 

@@ -58,6 +58,9 @@ def blocks(path: Path) -> list[str]:
 
 
 EVERY = [(path, block) for path in RUNBOOKS for block in blocks(path)]
+FIRST_DEPLOY = ROOT / "docs/first-deploy.md"
+CHECKED = [*EVERY, *((FIRST_DEPLOY, block) for block in blocks(FIRST_DEPLOY))]
+"""Also the commands for the first deployment. They are about AWS itself, so no test runs them."""
 
 
 def commands(text: str, tool: str) -> Iterator[list[str]]:
@@ -140,7 +143,7 @@ def test_runbooks_have_commands_of_each_tool() -> None:
     assert {path for path, _ in EVERY} == set(RUNBOOKS), "each runbook has commands to type"
 
 
-@pytest.mark.parametrize(("path", "block"), EVERY)
+@pytest.mark.parametrize(("path", "block"), CHECKED)
 def test_block_is_valid_shell(path: Path, block: str) -> None:
     done = subprocess.run(
         ["bash", "-n"], input=block, text=True, capture_output=True, check=False, timeout=10
@@ -148,7 +151,7 @@ def test_block_is_valid_shell(path: Path, block: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("path", "block"), EVERY)
+@pytest.mark.parametrize(("path", "block"), CHECKED)
 def test_commands_of_the_aws_cli_exist_with_their_options(path: Path, block: str) -> None:
     found = list(commands(block, "aws"))
     assert len(found) == len(re.findall(r"(?:^|[\s(])aws [a-z]", block)), "every call is found"
@@ -197,7 +200,7 @@ def reading_functions() -> set[str]:
     return reads & {path.name for path in (ROOT / "functions").iterdir()}
 
 
-@pytest.mark.parametrize(("path", "block"), EVERY)
+@pytest.mark.parametrize(("path", "block"), CHECKED)
 def test_targets_of_make_exist_and_use_the_given_variables(path: Path, block: str) -> None:
     text = (ROOT / "Makefile").read_text()
     for words in commands(block, "make"):
@@ -208,7 +211,7 @@ def test_targets_of_make_exist_and_use_the_given_variables(path: Path, block: st
             assert f"$({variable.partition('=')[0]})" in recipe[0], variable
 
 
-@pytest.mark.parametrize(("path", "block"), EVERY)
+@pytest.mark.parametrize(("path", "block"), CHECKED)
 def test_requests_are_to_routes_of_the_api(path: Path, block: str) -> None:
     for words in commands(block, "curl"):
         method = words[words.index("-X") + 1] if "-X" in words else "GET"

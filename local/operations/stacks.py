@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
+from botocore.config import Config
 
 ALIAS = "live"
 """The alias of every function (`AutoPublishAlias` in the template)."""
@@ -50,7 +52,10 @@ def reached(name: str | None, directory: Path = LAPTOP) -> tuple[str, Callable[.
     Raises NoStack if no local cloud was set up here.
     """
     if name:
-        session: Any = boto3.Session()  # the credentials and the region of the shell
+        core = botocore.session.get_session()  # the credentials and the region of the shell
+        # A command may make hundreds of calls in a row, and AWS throttles them by account.
+        core.set_default_client_config(Config(retries={"mode": "standard", "max_attempts": 8}))
+        session: Any = boto3.Session(botocore_session=core)
         return name, session.client
     # Ignore any profile of a real account; boto3 must not even look for it.
     os.environ.pop("AWS_PROFILE", None)

@@ -13,7 +13,6 @@ NOT_ON_THE_LAPTOP: tuple[tuple[str, str, str], ...] = (
     ("MailerFunction", "Environment.Variables.BASE_ADDRESS", "`make up` sets the local address"),
     ("HttpApi*Stage", "StageVariables.base_address", "`make up` sets the local address"),
     ("HttpApi*Stage", "DefaultRouteSettings", "the emulator's stacks ignore it"),
-    ("InboundFunctionLateMails", "Enabled", "the emulator's stacks ignore it"),
     ("*Machine", "LoggingConfiguration", "the emulator writes no logs of executions"),
     ("*Machine", "TracingConfiguration", "the emulator writes no traces"),
 )

@@ -330,7 +330,8 @@ def subscription(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
         attributes.get("PendingConfirmation", "false") == "false",
         f"{endpoint} has not confirmed it: open the link in its mail",
     )
-    return {"RawMessageDelivery": "false"} | same[0] | dict(attributes)
+    found: Properties = {"RawMessageDelivery": "false"} | same[0] | attributes
+    return found
 
 
 # ---------------------------------------------------------------------------- sign-in
@@ -402,13 +403,11 @@ def branding(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
 @reads("AWS::ApiGatewayV2::Api")
 def http_api(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
     """Also its routes and authorizers, which the template imports as a document."""
-    name = {"ApiId": wanted.physical}
-    found = aws.ask("apigatewayv2", "GetApi", **name)
+    found: Properties = aws.ask("apigatewayv2", "GetApi", ApiId=wanted.physical)
     document = wanted.properties.get("Body", {})
     if document:
         _compare_routes(aws, wanted.physical, document)
         _compare_authorizers(aws, wanted.physical, document)
-    # The document's title is the name if the template gives none.
     return found
 
 
