@@ -51,6 +51,11 @@ TESTS_OF = {
     "template.yaml": ("tests/template",),
     "events": ("tests/template/test_events.py",),
     "docs": ("tests/test_docs.py",),
+    "docs/first-deploy.md": (
+        "tests/test_docs.py",
+        "tests/test_runbooks.py",
+        "tests/laptop/test_verify.py",
+    ),
     "docs/runbooks": ("tests/test_docs.py", "tests/test_runbooks.py"),
     "local": ("tests/laptop",),
     "local/letters.py": ("tests/functions/test_letters.py",),

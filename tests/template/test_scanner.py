@@ -77,8 +77,10 @@ ACCEPTED: dict[str, tuple[set[str], str]] = {
 def found_in(resources: dict[str, Resource], folder: Path) -> dict[str, set[str]]:
     """The resources in which checkov finds something, by check. Raises if it did not read all."""
     assert CHECKOV.exists(), "checkov is not installed: run `make template`"
-    document = {part: written()[part] for part in ("Parameters", "Conditions")}
-    document["Resources"] = copy.deepcopy(resources)
+    # Without conditions: checkov would leave out what the default of a parameter leaves out.
+    document = {"Parameters": written()["Parameters"], "Resources": copy.deepcopy(resources)}
+    for resource in document["Resources"].values():
+        resource.pop("Condition", None)
     # No check reads the routes, and to resolve their references takes longer than all checks.
     for api in document["Resources"].values():
         if api["Type"] == "AWS::ApiGatewayV2::Api":
