@@ -235,8 +235,10 @@ class Expectation:
 
     def definition(self, logical: str) -> Any:
         """The definition of a state machine: its file, with the names of this stack."""
-        properties = self.written["Resources"][logical]["Properties"]
-        text = (ROOT / properties["DefinitionUri"]).read_text()
+        file = self.written["Resources"][logical]["Properties"]["DefinitionUri"]
+        text = (ROOT / file).read_text()
+        # As transformed, because there `Ref: Function.Alias` has become a reference to a resource.
+        properties = self.document["Resources"][logical]["Properties"]
         for name, value in properties.get("DefinitionSubstitutions", {}).items():
             known = self.resolved(value)
             if isinstance(known, Unknown):
