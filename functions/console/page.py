@@ -47,6 +47,7 @@ STYLE = """
 .redress th, .redress td {{ text-align: left; padding: 3px 12px 3px 0; color: {text};
   border-bottom: 1px solid {line}; background: {page}; vertical-align: top }}
 .redress th {{ color: {soft}; font-weight: 600; white-space: nowrap }}
+.redress .short, .redress .moment {{ white-space: nowrap }}
 .redress .number {{ text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }}
 .redress .tiles {{ display: flex; flex-wrap: wrap; gap: 4px 28px }}
 .redress .tile b {{ display: block; font-size: 26px; line-height: 1.2; font-weight: 600 }}
@@ -149,6 +150,10 @@ def _td(cell: Cell) -> str:
 
 def text(value: object, kind: str = "") -> Cell:
     return Cell(escape(str(value)), kind)
+
+
+def at_moment(at: datetime | None) -> Cell:
+    return text(moment(at) if at is not None else "", "moment")
 
 
 def moment(at: datetime) -> str:

@@ -103,7 +103,7 @@ def _promises(page: Page, state: State) -> str:
         return "<h4>Promises at risk</h4><p>None.</p>"
     rows = [
         [
-            Cell(page.execution(one.execution, one.number)),
+            Cell(page.execution(one.execution, one.number), "short"),
             text(one.team),
             text(_words(one.what)),
             _due(one, state),
@@ -118,8 +118,8 @@ def _promises(page: Page, state: State) -> str:
 
 def _due(one: Named, state: State) -> Cell:
     if one.at < state.at:
-        return text(f"broken {ago(one.at, state.at)} ago", "broken")
-    return text(ago(one.at, state.at), "risk")
+        return text(f"broken {ago(one.at, state.at)} ago", "short broken")
+    return text(ago(one.at, state.at), "short risk")
 
 
 def _timers(page: Page, state: State) -> str:
@@ -127,10 +127,10 @@ def _timers(page: Page, state: State) -> str:
         return f"<h4>Timers</h4><p>No timer of the examined tickets is over {MINUTE} late.</p>"
     rows = [
         [
-            Cell(page.execution(one.execution, one.number)),
+            Cell(page.execution(one.execution, one.number), "short"),
             text(one.team),
             text(_words(one.what)),
-            text(f"{ago(one.at, state.at)} late", "broken"),
+            text(f"{ago(one.at, state.at)} late", "short broken"),
         ]
         for one in state.late
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from page import Cell, Page, moment, table, text
+from page import Cell, Page, at_moment, moment, table, text
 
 from redress.console.cases.ticket import TicketStory
 
@@ -53,8 +53,8 @@ def _promises(story: TicketStory) -> str:
         [
             text(one.clock.replace("_", " ")),
             text(one.standing, KINDS.get(one.standing, "")),
-            text(moment(one.due_at)),
-            text(moment(one.done_at) if one.done_at else ""),
+            at_moment(one.due_at),
+            at_moment(one.done_at),
         ]
         for one in sorted(story.promises, key=lambda one: one.due_at)
     ]
@@ -64,8 +64,8 @@ def _promises(story: TicketStory) -> str:
 def _events(story: TicketStory) -> str:
     rows = [
         [
-            text(event.number, "number"),
-            text(moment(event.at)),
+            text(event.number),
+            at_moment(event.at),
             Cell(
                 escape(event.type.replace("_", " "))
                 + (f" ({escape(event.about)})" if event.about else "")
@@ -81,7 +81,7 @@ def _mails(story: TicketStory) -> str:
     if not story.mails:
         return "<h4>Mails</h4><p>None.</p>"
     rows = [
-        [text(mail.key), text(mail.state), text(mail.attempts, "number"), text(moment(mail.at))]
+        [text(mail.key), text(mail.state), text(mail.attempts), at_moment(mail.at)]
         for mail in story.mails
     ]
     return "<h4>Mails</h4>" + table(("mail", "state", "attempts", "at"), rows)
