@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.operations import stacks
-from local.operations.stacks import LAPTOP, NoStack, Stack
+from local.operations.stacks import ALIAS, LAPTOP, NoStack, Stack
 
 SHOWN = ("state", "price", "ticket")
 FRAME = """<!doctype html>
@@ -45,12 +45,12 @@ def asked(show: str, theme: str, ticket: str = "") -> dict[str, Any]:
 
 def drawn(stack: Stack, show: str, theme: str, ticket: str = "") -> str:
     """The HTML of a widget. Raises NotShown, and errors of boto3 if the stack does not answer."""
-    answer = stack.client("lambda").invoke(
-        FunctionName=stack.function("console"), Payload=json.dumps(asked(show, theme, ticket))
-    )
+    function = f"{stack.function('console')}:{ALIAS}"
+    payload = json.dumps(asked(show, theme, ticket))
+    answer = stack.client("lambda").invoke(FunctionName=function, Payload=payload)
     given = json.loads(answer["Payload"].read())
     if "FunctionError" in answer or not isinstance(given, str):
-        raise NotShown(f"the function {stack.function('console')} failed: {given}")
+        raise NotShown(f"the function {function} failed: {given}")
     return given
 
 

@@ -21,7 +21,7 @@ class Function:
         self.asked: list[dict[str, Any]] = []
 
     def invoke(self, **given: Any) -> dict[str, Any]:
-        assert given["FunctionName"] == "shop-console"
+        assert given["FunctionName"] == "shop-console:live", "the alias"
         event = json.loads(given["Payload"])
         self.asked.append(event)
         answer = f"<p>{event['show']}</p>" if self.answer is None else self.answer
@@ -48,7 +48,7 @@ def test_page_shows_every_widget_in_both_themes(tmp_path: Path) -> None:
 
 def test_failure_of_the_function_is_told_with_its_answer() -> None:
     function = Function({"errorMessage": "Task timed out"}, "Unhandled")
-    with pytest.raises(console.NotShown, match=r"shop-console failed: .*Task timed out"):
+    with pytest.raises(console.NotShown, match=r"shop-console:live failed: .*Task timed out"):
         console.drawn(stack(function), "state", "light")
 
 
