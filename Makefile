@@ -12,8 +12,13 @@ SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/layers/core:$(CURDIR)
 export SAM_CLI_TELEMETRY := 0
-# Linters need a region, but none is called.
+
+# Linters and tests need a region, but none is called. Commands that operate a stack on AWS use the region of
+# the shell or of the profile.
+OPERATE := deploy rollback remove restore letters sign-in console verify-aws
+ifeq ($(filter $(OPERATE),$(MAKECMDGOALS)),)
 export AWS_DEFAULT_REGION ?= us-east-1
+endif
 
 PYTHON := .venv/bin/python
 # Tests that need a build, a deployed stack or a browser.
@@ -82,6 +87,14 @@ mailbox: .venv/ready ## Write a page with the mails that the local cloud sent (R
 
 letters: .venv/ready ## List the dead letters (BACK=1: put all back; BACK=id DROP=id; STACK=redress: on AWS)
 	@$(PYTHON) -m local.letters $(if $(STACK),--stack $(STACK)) $(if $(BACK),--back $(BACK)) $(if $(DROP),--drop $(DROP))
+
+.PHONY: deploy rollback
+deploy: .venv/ready ## Build, deploy to AWS, protect (STACK=redress GUIDED=1: sam asks; PARAMETERS="Key=value ...")
+	@$(PYTHON) -m local.operations.deploy $(if $(STACK),--stack $(STACK)) $(if $(GUIDED),--guided) \
+		--parameters '$(PARAMETERS)'
+
+rollback: .venv/ready ## Move all functions back to the version before (STACK=redress TO=2026-11-29T18:00+08:00)
+	@$(PYTHON) -m local.operations.rollback $(if $(STACK),--stack $(STACK)) $(if $(TO),--to $(TO))
 
 .PHONY: remove
 remove: .venv/ready ## Remove a stack; what contains data stays (STACK=redress on AWS, YES=1: do not ask)

@@ -11,6 +11,7 @@ import argparse
 import base64
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,8 @@ from rich.table import Table
 
 from local import process
 from local.operations import versions
-from local.operations.stacks import ALIAS
+from local.operations.deploy import before, finish
+from local.operations.stacks import ALIAS, described
 from local.process import ROOT, Cloud, CloudError
 
 NAME = "redress"
@@ -182,7 +185,7 @@ def build(directory: Path = DIRECTORY) -> Path:
 
 
 def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) -> dict[str, str]:
-    """Runs `sam deploy` and publishes the pages' address. Returns the stack's outputs."""
+    """Runs `sam deploy` and what `make deploy` does after it. Returns the stack's outputs."""
     chosen = {
         "Architecture": architecture(),
         "OnAws": "false",
@@ -200,11 +203,16 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
     command += ["--no-fail-on-empty-changeset", "--no-progressbar"]
     command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     command += ["--parameter-overrides", *(f"{key}={value}" for key, value in chosen.items())]
+    clients = functools.cache(functools.partial(client, cloud))
+    functions, began = clients("lambda"), datetime.now(UTC)
+    was: versions.Versions = {}
+    if before(clients("cloudformation"), NAME).status:
+        was = versions.live(functions, versions.functions_of(clients("cloudformation"), NAME))
     _run(command, cloud.directory / "deploy.log", _tools() | cloud.environment())
-    stacks = client(cloud, "cloudformation").describe_stacks(StackName=NAME)["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
-    publish_address(cloud, outputs)
-    return outputs
+    made = described(NAME, clients)
+    publish_address(cloud, made.outputs)
+    finish(made, was, began)
+    return made.outputs
 
 
 def address_of(cloud: Cloud, stack: dict[str, str]) -> str:

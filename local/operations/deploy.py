@@ -163,6 +163,22 @@ def _first(newest_first: list[dict[str, Any]]) -> list[str]:
 # ------------------------------------------------------------------------------ the deployment
 
 
+def finish(stack: Stack, was: versions.Versions, began: datetime) -> list[str]:
+    """Complete what sam has deployed, and return what was done.
+
+    The aliases name what is deployed, their records say what they named before (`was`), the stack
+    and its data are protected, and old versions are deleted.
+    """
+    functions, cloudformation = stack.client("lambda"), stack.client("cloudformation")
+    names = versions.functions_of(cloudformation, stack.name)
+    versions.record(functions, was, versions.settle(functions, names), began)
+    done = [f"Protected {what} against deletion." for what in protection.protect(stack)]
+    old, layers = versions.prune(functions, cloudformation, stack.name)
+    if old or layers:
+        done.append(f"Deleted {old} old versions of functions and {layers} of the layer.")
+    return done
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """One run of the command.
@@ -177,7 +193,7 @@ class Deployment:
 
     def deploy(self, given: Parameters, *, guided: bool = False) -> Stack:
         """Build, deploy and complete. Raises DeployError with what failed."""
-        cloudformation, lambdas = self.client("cloudformation"), self.client("lambda")
+        cloudformation = self.client("cloudformation")
         known = before(cloudformation, self.name)
         require_ready(known.status, self.name)
         if known.status in NEVER_WORKED:
@@ -201,20 +217,9 @@ class Deployment:
         if before(cloudformation, self.name).status is None:
             raise DeployError("nothing was deployed, because the change set was not confirmed")
         made = stacks.described(self.name, self.client)
-        names = versions.functions_of(cloudformation, self.name)
-        versions.record(lambdas, was, versions.settle(lambdas, names), began)
-        self.complete(made)
+        for line in finish(made, was, began):
+            self._say(line)
         return made
-
-    def complete(self, stack: Stack) -> None:
-        """Protect a deployed stack and delete its old versions."""
-        for what in protection.protect(stack):
-            self._say(f"Protected {what} against deletion.")
-        old, layers = versions.prune(
-            stack.client("lambda"), stack.client("cloudformation"), stack.name
-        )
-        if old or layers:
-            self._say(f"Deleted {old} old versions of functions and {layers} of the layer.")
 
     def _versions_before(self, known: Before) -> versions.Versions:
         """What the aliases name.
