@@ -62,7 +62,7 @@ def settings_of(pool: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a user pool as UpdateUserPool takes them."""
     model = get_session().get_service_model("cognito-idp").operation_model("UpdateUserPool")
     known: Any = model.input_shape
-    found = {name: value for name, value in pool.items() if name in known.members}
+    found = _without_empty({n: value for n, value in pool.items() if n in known.members})
     if "Name" in pool:
         found["PoolName"] = pool["Name"]
     creation = dict(found.get("AdminCreateUserConfig", {}))
@@ -71,6 +71,15 @@ def settings_of(pool: dict[str, Any]) -> dict[str, Any]:
     if creation:
         found["AdminCreateUserConfig"] = creation
     return found
+
+
+def _without_empty(settings: dict[str, Any]) -> dict[str, Any]:
+    """Leave out empty texts: a text that is not set may be shown as one, and is refused as one."""
+    return {
+        name: _without_empty(value) if isinstance(value, dict) else value
+        for name, value in settings.items()
+        if value != ""
+    }
 
 
 def _set_stack(stacks: Any, name: str, *, on: bool) -> bool:

@@ -141,6 +141,8 @@ POOL: dict[str, Any] = {
     "UsernameConfiguration": {"CaseSensitive": False},
     "AutoVerifiedAttributes": ["email"],
     "MfaConfiguration": "OPTIONAL",
+    "SmsVerificationMessage": "",
+    "VerificationMessageTemplate": {"EmailSubject": "", "DefaultEmailOption": "CONFIRM_WITH_CODE"},
     "LambdaConfig": {},
     "UserPoolTags": {"product": "redress"},
     "Policies": {"PasswordPolicy": {"MinimumLength": 12, "TemporaryPasswordValidityDays": 7}},
