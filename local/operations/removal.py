@@ -108,15 +108,19 @@ def left_behind(clients: Clients, stack_id: str) -> list[Resource]:
 
 def kept(clients: Clients, name: str, found: list[Resource]) -> list[Kept]:
     """Return those of these resources that stay and exist, and the layers and logs of the stack."""
-    tell: dict[str, Callable[[Clients, str], Kept | None]] = {
-        TABLE: _table,
-        BUCKET: _bucket,
-        SECRET: _secret,
-        POOL: _pool,
-    }
+    tell = _kinds()
     names = dict.fromkeys((one.kind, one.physical) for one in found if one.kind in tell)
     stays = [tell[kind](clients, physical) for kind, physical in names]
     return [one for one in (*stays, _layers(clients, name), _logs(clients, name)) if one]
+
+
+def _kinds() -> dict[str, Callable[[Clients, str], Kept | None]]:
+    return {TABLE: _table, BUCKET: _bucket, SECRET: _secret, POOL: _pool}
+
+
+def exists(clients: Clients, one: Resource) -> bool:
+    """Whether something that holds data is still there."""
+    return _kinds()[one.kind](clients, one.physical) is not None
 
 
 def _size(size: float) -> str:

@@ -4,6 +4,8 @@ The stack stays, with its addresses, user pool, secret and bucket. Its table is 
 that DynamoDB restores to that time; the old table stays outside of the stack. The command first
 says what it will do. It finds out what is done already, so after a failure it is repeated with the
 same time.
+
+Without a time, a stack that was removed is created again around the data that it left.
 """
 
 from __future__ import annotations
@@ -15,20 +17,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local.operations import quiet, stacks, switching
+from local.operations import changes, quiet, stacks, switching
+from local.operations.changes import CHANGED_S, ChangeError, Changes, Imported, Tell, Template
 from local.operations.quiet import Switch
+from local.operations.recreation import Recreation
 from local.operations.stacks import NoStack
-from local.operations.switching import NotSwitchable, Template
-
-type Tell = Callable[[str], None]
+from local.operations.switching import NotSwitchable
 
 SETTLED = {
     "CREATE_COMPLETE",
@@ -40,16 +42,12 @@ SETTLED = {
 """The statuses in which a stack can be updated, and resources imported."""
 RESTORED_S = 24 * 3600.0
 """How long a restore may take. DynamoDB names no limit; most take less than an hour."""
-CHANGED_S = 3600.0
 BEFORE = timedelta(hours=1)
 """Mails that came in this long before the time are processed again too: the worker may have been
 late. A mail that was processed before the time has a record, so it has no second effect."""
-MOST_RUNS = 60
-"""How often the reconciliation runs. One run begins at most 500 workflows anew."""
-NO_CHANGES = "didn't contain changes"
 
 
-class RestoreError(Exception):
+class RestoreError(ChangeError):
     """The restore cannot go on. The message says why, and what to do."""
 
 
@@ -94,13 +92,7 @@ class Restore:
 
     def template(self) -> Template:
         """Return the template of the stack, after its transform."""
-        body = self._clients("cloudformation").get_template(
-            StackName=self.name, TemplateStage="Processed"
-        )["TemplateBody"]
-        # botocore reads JSON as ordered dictionaries.
-        text = body if isinstance(body, str) else json.dumps(body)
-        read: Template = json.loads(text)
-        return read
+        return changes.template(self._clients, self.name)
 
     def check(self) -> None:
         """Raise RestoreError unless the stack can be changed, and restored to this time."""
@@ -130,11 +122,10 @@ class Restore:
             )
 
     def _stack(self) -> dict[str, Any]:
-        found = self._clients("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
-        return dict(found[0])
+        return changes.description(self._clients, self.name)
 
     def outputs(self) -> dict[str, str]:
-        return {one["OutputKey"]: one["OutputValue"] for one in self._stack().get("Outputs", [])}
+        return changes.outputs(self._clients, self.name)
 
     def _physical_table(self) -> str:
         found = self._clients("cloudformation").describe_stack_resource(
@@ -143,13 +134,7 @@ class Restore:
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
     def _place(self) -> str:
-        """Return the bucket with the functions' code. Every deployed stack has one."""
-        for one in self.template()["Resources"].values():
-            if one["Type"] == "AWS::Lambda::Function":
-                bucket = one["Properties"].get("Code", {}).get("S3Bucket")
-                if isinstance(bucket, str):
-                    return bucket
-        raise RestoreError("the stack has no function whose code is in a bucket")
+        return changes.place(self.template())
 
     @property
     def _key(self) -> str:
@@ -161,14 +146,7 @@ class Restore:
         return None if found is None else Before.decode(found)
 
     def _stored(self, key: str) -> bytes | None:
-        try:
-            found = self._clients("s3").get_object(Bucket=self._place(), Key=key)
-        except ClientError as error:
-            if quiet.code(error) in ("NoSuchKey", "404"):
-                return None
-            raise
-        content: bytes = found["Body"].read()
-        return content
+        return changes.stored(self._clients, self._place(), key)
 
     # ---------------------------------------------------------------- the steps
 
@@ -185,7 +163,7 @@ class Restore:
             self._exchange(before)
         after()
         self._go_on(before)
-        self._begin_workflows()
+        changes.begin_workflows(self.name, self._make, self._tell)
         self._read_mail_again()
         self._name_lost(before)
         self._clients("s3").put_object(Bucket=self._place(), Key=self._end, Body=b"{}")
@@ -349,82 +327,17 @@ class Restore:
         }
         mark = {"table": self.target, "at": f"{self.at:%Y-%m-%dT%H:%M:%SZ}"}
         switched = switching.without_table(before.template, target, mark)
+        stack = Changes(self._clients, self.name, self._place(), self._key, self._pause)
         if switching.mark_of(template) is None:
-            self._change("UPDATE", switched)
+            stack.change(switched)
             self._tell("everything uses the restored table; the old one has left the stack")
             template = switched
         if switching.TABLE not in template["Resources"]:
-            self._change("IMPORT", switching.with_table(switched, before.template))
+            table = Imported(switching.TABLE, "AWS::DynamoDB::Table", {"TableName": self.target})
+            stack.change(switching.with_table(switched, before.template), (table,))
             self._tell("the restored table is part of the stack")
-        self._change("UPDATE", before.template)
+        stack.change(before.template)
         self._tell("the stack has its template from before")
-
-    def _change(self, kind: str, template: Template) -> None:
-        """Create a change set, execute it, and wait until it has ended."""
-        formation, store = self._clients("cloudformation"), self._clients("s3")
-        place, key = self._place(), f"{self._key}/template.json"
-        store.put_object(Bucket=place, Key=key, Body=json.dumps(template).encode())
-        parameters = [
-            {"ParameterKey": name, "UsePreviousValue": True}
-            for name in sorted(template.get("Parameters", {}))
-        ]
-        imported = {
-            "ResourcesToImport": [
-                {
-                    "ResourceType": "AWS::DynamoDB::Table",
-                    "LogicalResourceId": switching.TABLE,
-                    "ResourceIdentifier": {"TableName": self.target},
-                }
-            ]
-        }
-        name = f"restore-{kind.lower()}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
-        formation.create_change_set(
-            StackName=self.name,
-            ChangeSetName=name,
-            ChangeSetType=kind,
-            TemplateURL=f"{store.meta.endpoint_url.rstrip('/')}/{place}/{key}",
-            Parameters=parameters,
-            Capabilities=["CAPABILITY_IAM"],
-            **(imported if kind == "IMPORT" else {}),
-        )
-        if not self._is_change(name):
-            return
-        formation.execute_change_set(StackName=self.name, ChangeSetName=name)
-        self._wait_until_changed(kind)
-
-    def _is_change(self, name: str) -> bool:
-        """Wait for a change set. Returns False if it contains no change."""
-        formation, deadline = self._clients("cloudformation"), time.monotonic() + CHANGED_S
-        while True:
-            found = formation.describe_change_set(StackName=self.name, ChangeSetName=name)
-            status, why = found["Status"], found.get("StatusReason", "")
-            if status == "CREATE_COMPLETE" and found["ExecutionStatus"] == "AVAILABLE":
-                return True
-            if status == "FAILED" and NO_CHANGES in why:
-                return False
-            if status not in ("CREATE_PENDING", "CREATE_IN_PROGRESS") or (
-                time.monotonic() > deadline
-            ):
-                raise RestoreError(f"CloudFormation refuses the change set {name}: {why}")
-            self._pause(2)
-
-    def _wait_until_changed(self, kind: str) -> None:
-        deadline = time.monotonic() + CHANGED_S
-        while (status := self._stack()["StackStatus"]).endswith("_IN_PROGRESS"):
-            if time.monotonic() > deadline:
-                raise RestoreError(f"the stack is still {status}. Repeat to wait again")
-            self._pause(1)
-        if status != f"{kind}_COMPLETE":
-            raise RestoreError(f"the stack is {status}:\n{self._faults()}\nMend this, then repeat")
-
-    def _faults(self) -> str:
-        events = self._clients("cloudformation").describe_stack_events(StackName=self.name)
-        failed = [
-            f"  {one['LogicalResourceId']}: {one.get('ResourceStatusReason', '')}"
-            for one in events["StackEvents"]
-            if one["ResourceStatus"].endswith("_FAILED")
-        ]
-        return "\n".join(failed[:10]) or "  no event says why"
 
     # ---------------------------------------------------------------- after the exchange
 
@@ -433,36 +346,6 @@ class Restore:
         for one in reversed(before.on):
             quiet.turn(self._clients, one, on=True)
         self._tell(f"switched on: {len(before.on)} schedules, rules, mappings and functions")
-
-    def _begin_workflows(self) -> None:
-        """Let the reconciliation begin a new workflow for every open ticket, until none is left."""
-        functions = self._make(
-            "lambda", config=Config(read_timeout=910, retries={"max_attempts": 0})
-        )
-        name = f"{self.name}-repair"
-        for _ in range(MOST_RUNS):
-            answer = functions.invoke(
-                FunctionName=name, Payload=b'{"task": "reconcile"}', **self._qualifier(name)
-            )
-            report = json.loads(answer["Payload"].read())
-            if "FunctionError" in answer:
-                raise RestoreError(f"the reconciliation failed: {report}. Repeat")
-            begun = {key: number for key, number in report["found"].items() if number}
-            self._tell(f"{report['open']} open tickets were compared: {begun or 'no difference'}")
-            if report["left"] == 0:
-                return
-        raise RestoreError(f"{report['left']} workflows are left. Repeat")
-
-    def _qualifier(self, function: str) -> dict[str, str]:
-        """Return the alias `live` for an invocation, if the function has one."""
-        functions = self._clients("lambda")
-        try:
-            functions.get_alias(FunctionName=function, Name="live")
-        except ClientError as error:
-            if quiet.code(error) in quiet.GONE:
-                return {}
-            raise
-        return {"Qualifier": "live"}
 
     def _read_mail_again(self) -> None:
         """Let mails that came in since the time be processed again. The bucket has them all."""
@@ -522,6 +405,43 @@ What was entered after {at}, other than by mail, is lost. What fell due after it
 its mails (docs/runbooks/restore.md says which)."""
 
 
+AGAIN = """The stack {name} was removed. The command will:
+  1. create a stack {name} that has what the removed one left: {left}
+  2. create everything else, with the template and the parameters of the removed stack
+  3. let the reconciliation begin every open ticket's workflow anew
+The API gets another address. Links in mails from before lead to the old one, unless the parameter
+BaseAddress was set and that domain is mapped to the new API."""
+
+
+def create_again(again: Recreation, out: Console, *, yes: bool, after: Callable[[], None]) -> int:
+    """Show the steps, ask, and create a removed stack again. Returns the exit status."""
+    what = again.found()
+    if what is None:
+        out.print(
+            f"There is nothing to do: the stack {again.name} exists. Name a time to restore (AT=)."
+        )
+        return 0
+    left = ", ".join(f"{one.logical} {next(iter(one.identifier.values()))}" for one in what.left)
+    out.print(AGAIN.format(name=again.name, left=left))
+    if not agreed(again.name, out, yes=yes):
+        return 1
+    again.run(what, after)
+    return 0
+
+
+def agreed(name: str, out: Console, *, yes: bool) -> bool:
+    """Whether the operator typed the name of the stack, or said YES=1."""
+    if yes:
+        return True
+    try:
+        if input(f"Type the name of the stack ({name}): ") == name:
+            return True
+    except EOFError:
+        out.print("nobody answers here: repeat with YES=1")
+    out.print("Nothing was changed.")
+    return False
+
+
 def run(restore: Restore, out: Console, *, yes: bool, after: Callable[[], None]) -> int:
     """Show the steps, ask, and do them. Returns the exit status."""
     restore.check()
@@ -533,34 +453,24 @@ def run(restore: Restore, out: Console, *, yes: bool, after: Callable[[], None])
             name=restore.name, at=f"{restore.at:%Y-%m-%dT%H:%M:%SZ}", target=restore.target
         )
     )
-    if not yes:
-        try:
-            agreed = input(f"Type the name of the stack ({restore.name}): ") == restore.name
-        except EOFError:
-            out.print("nobody answers here: repeat with YES=1")
-            agreed = False
-        if not agreed:
-            out.print("Nothing was changed.")
-            return 1
+    if not agreed(restore.name, out, yes=yes):
+        return 1
     restore.run(after)
     return 0
 
 
-def _laptop(directory: Path, restore: Restore) -> Callable[[], None]:
-    """Return what only the local cloud needs: the address of its pages, after each deployment."""
+def _publish(directory: Path, name: str, make: Callable[..., Any]) -> None:
+    """Tell the local cloud the address of its pages, as after each deployment there."""
+    from local import process, stack
 
-    def publish() -> None:
-        from local import process, stack
-
-        cloud, outputs = process.find(directory), restore.outputs()
-        if cloud is None:
-            raise NoStack("the local cloud does not run")
-        stack.publish_address(cloud, outputs)
-        file = directory / "outputs.json"
-        known = json.loads(file.read_text(encoding="utf-8"))
-        file.write_text(json.dumps(known | outputs, indent=2, ensure_ascii=False) + "\n")
-
-    return publish
+    cloud, outputs = process.find(directory), changes.outputs(make, name)
+    if cloud is None:
+        raise NoStack("the local cloud does not run")
+    stack.publish_address(cloud, outputs)
+    file = directory / "outputs.json"
+    known = json.loads(file.read_text(encoding="utf-8")) | outputs
+    known["base_url"] = stack.address_of(cloud, outputs)
+    file.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def main() -> int:
@@ -570,17 +480,23 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--stack", help="name of a stack on AWS (default: the one on this laptop)")
-    parser.add_argument("--at", type=moment, required=True, help="2026-11-23T08:00:00Z")
+    parser.add_argument("--at", type=moment, help="2026-11-23T08:00:00Z; none: a removed stack")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--directory", type=Path, default=stacks.LAPTOP, help="of the local stack")
     given = parser.parse_args()
     out = Console(highlight=False, soft_wrap=True, markup=False)
     try:
         name, make = stacks.reached(given.stack, given.directory)
-        restore = Restore(name, make, given.at, lambda line: out.print(f"  {line}"))
-        after = (lambda: None) if given.stack else _laptop(given.directory, restore)
-        return run(restore, out, yes=given.yes, after=after)
-    except (NoStack, RestoreError, NotSwitchable, TimeoutError) as error:
+        after = (lambda: None) if given.stack else partial(_publish, given.directory, name, make)
+
+        def tell(line: str) -> None:
+            out.print(f"  {line}")
+
+        if given.at is None:
+            again = Recreation(name, make, tell)
+            return create_again(again, out, yes=given.yes, after=after)
+        return run(Restore(name, make, given.at, tell), out, yes=given.yes, after=after)
+    except (NoStack, ChangeError, NotSwitchable, TimeoutError) as error:
         out.print(str(error), style="red")
     except ClientError as error:
         said = error.response.get("Error", {}).get("Message", "")

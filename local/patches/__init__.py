@@ -63,6 +63,7 @@ def all_patches() -> list[Callable[[], None]]:
         resources.keep_table_settings,
         resources.keep_stream_records,
         resources.keep_tables_at_their_names,
+        resources.import_secrets,
         resources.restore_tables_to_a_time,
         resources.report_mappings_that_are_off,
         mail.keep_complete_mails,

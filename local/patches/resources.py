@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
-from ministack.services import dynamodb, lambda_svc
-from ministack.services.cloudformation import provisioners
+from ministack.services import dynamodb, lambda_svc, secretsmanager
+from ministack.services.cloudformation import changesets, provisioners
 
 from local.patches.checking import expect
 
@@ -145,6 +145,37 @@ def report_mappings_that_are_off() -> None:
     for operation in ("create", "update"):
         expect(callable(handlers.get(operation)), f"the handler to {operation} mappings")
         handlers[operation] = stating(handlers[operation])
+
+
+def import_secrets() -> None:
+    """A secret can be imported into a stack, and keeps its value.
+
+    AWS: supports the import of a secret by its `Id`, which is its ARN.
+    Emulator: supports imports of other types only, and reports the change set as unavailable.
+    Patch: adds the type. As elsewhere in the emulator, the physical id is the secret's name.
+    """
+    kind = "AWS::SecretsManager::Secret"
+    handler = provisioners._RESOURCE_HANDLERS[kind]
+    expect("import" not in handler, "secrets cannot be imported")
+    expect("AWS::S3::Bucket" in changesets._IMPORT_LOOKUPS, "the types that can be imported")
+
+    def secret(identity: str) -> dict[str, Any] | None:
+        for found in secretsmanager._secrets.values():
+            if identity in (found["Name"], found["ARN"]) and not found.get("DeletedDate"):
+                return dict(found)
+        return None
+
+    def problem(identity: str) -> str | None:
+        missing = changesets._IMPORT_NOT_FOUND.format(type=kind, value=identity)
+        return None if secret(identity) else str(missing)
+
+    def adopt(identifier: dict[str, str]) -> tuple[str, dict[str, str]]:
+        found = secret(identifier["Id"])
+        assert found is not None, "`problem` was asked before"
+        return found["Name"], {"Id": found["ARN"], "Arn": found["ARN"]}
+
+    handler["import"] = adopt
+    changesets._IMPORT_LOOKUPS[kind] = (("Id",), problem)
 
 
 KEPT_CHANGES = 200_000

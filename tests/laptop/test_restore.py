@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.operations import quiet, restore, switching
+from local.operations.changes import ChangeError
 from local.operations.quiet import Switch
 from local.operations.restore import Before, Restore, RestoreError
 
@@ -135,7 +136,7 @@ def test_stack_without_the_code_of_a_function_in_a_bucket_is_refused(
     account: Account, one: Restore
 ) -> None:
     account.template["Resources"].pop("Worker")
-    with pytest.raises(RestoreError, match="whose code is in a bucket"):
+    with pytest.raises(ChangeError, match="whose code is in a bucket"):
         one.check()
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
+from functools import partial
 from typing import Any
 
 import boto3
@@ -227,6 +228,47 @@ def test_removal_ends_every_workflow_and_keeps_the_data(own: Outputs) -> None:
     assert again.startswith("There is nothing to do"), again
     assert outputs["TableName"] in again
     assert again.endswith("\n0")
+
+
+def test_removed_stack_is_created_again_around_its_data(own: Outputs) -> None:
+    """Runs after the removal. Owners, links and tickets are valid, under a new address."""
+    sent = mails_sent(own)
+    clients = clients_of(own)
+    [removed] = clients("cloudformation").list_stacks(StackStatusFilter=["DELETE_COMPLETE"])[
+        "StackSummaries"
+    ]
+    assert removed["StackName"] == stack.NAME
+    secret = clients("secretsmanager").get_secret_value(SecretId=own.stack["LinkKeySecretArn"])
+
+    said = command("restore", "--yes", "--directory", str(own.directory))
+
+    assert said.endswith("\n0"), said
+    read = json.loads((own.directory / "outputs.json").read_text(encoding="utf-8"))
+    now = replace(
+        own,
+        stack={name: value for name, value in read.items() if isinstance(value, str)},
+        base_url=read["base_url"],
+    )
+    for same in ("MailBucketName", "UserPoolId", "LinkKeySecretArn"):
+        assert now.stack[same] == own.stack[same]
+    assert now.stack["UserPoolClientId"] != own.stack["UserPoolClientId"]
+    key = clients("secretsmanager").get_secret_value(SecretId=now.stack["LinkKeySecretArn"])
+    assert key["SecretString"] == secret["SecretString"]
+    again = world_of(now)  # with the passwords from before
+    open_tickets = clients("dynamodb").scan(
+        TableName=now.stack["TableName"],
+        FilterExpression="sk = :timer AND phase <> :closed",
+        ExpressionAttributeValues={":timer": {"S": "TIMER"}, ":closed": {"S": "closed"}},
+    )["Items"]
+    assert open_tickets
+    for item in open_tickets:
+        number = item["pk"]["S"].removeprefix("TICKET#")
+        assert again.manager.read(number)["number"] == number
+        wait_for(partial(running, now, number), f"{number} has a workflow", 30)
+    number = submit_by_json(now.base_url, complaint("after-all")).number
+    asleep(now, number)
+    repeated = [mail for mail, times in mails_sent(own).items() if 0 < sent[mail] < times]
+    assert repeated == []
 
 
 def made(laboratory: Laboratory, resources: dict[str, Any]) -> str:

@@ -888,6 +888,38 @@ def test_imported_table_keeps_its_name_and_its_items_when_it_is_updated(
     assert described["StreamSpecification"]["StreamEnabled"]
 
 
+def test_imported_secret_keeps_its_value(laboratory: Laboratory) -> None:
+    stacks, secrets = laboratory.client("cloudformation"), laboratory.client("secretsmanager")
+    name = unique("stack")
+    arn = secrets.create_secret(Name=unique("secret"), SecretString="kept")["ARN"]
+    resource = {
+        "Type": "AWS::SecretsManager::Secret",
+        "DeletionPolicy": "Retain",
+        "Properties": {"GenerateSecretString": {"PasswordLength": 64}},
+    }
+    stacks.create_change_set(
+        StackName=name,
+        ChangeSetName="import",
+        ChangeSetType="IMPORT",
+        TemplateBody=json.dumps({"Resources": {"Key": resource}}),
+        ResourcesToImport=[
+            {
+                "ResourceType": "AWS::SecretsManager::Secret",
+                "LogicalResourceId": "Key",
+                "ResourceIdentifier": {"Id": arn},
+            }
+        ],
+    )
+    stacks.execute_change_set(StackName=name, ChangeSetName="import")
+
+    def is_imported() -> bool:
+        found = stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        return bool(found == "IMPORT_COMPLETE")
+
+    eventually(is_imported, "the secret is imported")
+    assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "kept"
+
+
 def test_mapping_that_a_template_leaves_off_is_reported_as_disabled(
     laboratory: Laboratory,
 ) -> None:
