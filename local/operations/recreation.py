@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.operations import changes, removal, stacks
+from local.operations import changes, removal, stacks, switching
 from local.operations.changes import ChangeError, Changes, Imported, Tell, Template
 
 IDENTIFIED_BY = {
@@ -129,18 +129,20 @@ class Recreation:
             one["ParameterKey"]: one["ParameterValue"] for one in described.get("Parameters", [])
         }
         left: dict[str, Imported] = {}
+        missing = list[str]()
         for one in removal.left_behind(self._clients, stack_id):  # the newest first
             key = IDENTIFIED_BY.get(one.kind)
-            is_wanted = one.logical in template["Resources"] and one.logical not in left
-            if key and is_wanted and removal.exists(self._clients, one):
+            if key is None or one.logical not in template["Resources"]:
+                continue
+            if one.logical in left or one.logical in missing:
+                continue  # what a restore has put out of the stack earlier
+            if removal.exists(self._clients, one):
                 left[one.logical] = Imported(one.logical, one.kind, {key: one.physical})
-        missing = [
-            name
-            for name, one in template["Resources"].items()
-            if one["Type"] in IDENTIFIED_BY and "Condition" not in one and name not in left
-        ]
-        if missing:
-            raise ChangeError(f"what the stack left was deleted since: {', '.join(missing)}")
+            else:
+                missing.append(one.logical)
+        if missing or switching.TABLE not in left:
+            what = ", ".join(missing or [switching.TABLE])
+            raise ChangeError(f"what the stack {self.name} left is not there any more: {what}")
         return Removed(template, parameters, tuple(left.values()))
 
     def run(self, what: Removed, after: Callable[[], None] = lambda: None) -> None:

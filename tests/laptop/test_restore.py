@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.operations import quiet, restore, switching
+from local.operations import changes, quiet, removal, restore, switching
 from local.operations.changes import ChangeError
-from local.operations.quiet import Switch
+from local.operations.quiet import Resource, Switch
+from local.operations.recreation import Recreation
 from local.operations.restore import Before, Restore, RestoreError
 
 AT = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -155,3 +156,63 @@ def test_stored_state_is_read_back() -> None:
     before = Before("t", {"Resources": {}}, [Switch(quiet.SCHEDULE, "sweep")])
     assert Before.decode(before.encode()) == before
     assert json.loads(before.encode())["on"] == [[quiet.SCHEDULE, "sweep"]]
+
+
+def remove(patch: pytest.MonkeyPatch, gone: set[str]) -> None:
+    """Let the services tell of a removed stack, and of what it left. `gone` was deleted since."""
+    template = {
+        "Resources": {
+            "Table": {"Type": removal.TABLE},
+            "UserPool": {"Type": removal.POOL, "Condition": "HasUserPool"},
+            "Queue": {"Type": "AWS::SQS::Queue"},
+        }
+    }
+    events = [
+        Resource("Table", removal.TABLE, "restored", "DELETE_SKIPPED"),
+        Resource("UserPool", removal.POOL, "pool", "DELETE_SKIPPED"),
+        Resource("Code", removal.LAYER, "layer", "DELETE_SKIPPED"),
+        Resource("Table", removal.TABLE, "damaged", "DELETE_SKIPPED"),
+    ]
+    parameters = [{"ParameterKey": "TimeZone", "ParameterValue": "Asia/Taipei"}]
+    patch.setattr(removal, "described", lambda clients, name: None)
+    patch.setattr(removal, "removed_before", lambda clients, name: "arn:redress")
+    patch.setattr(removal, "left_behind", lambda clients, stack: events)
+    patch.setattr(removal, "exists", lambda clients, one: one.physical not in gone)
+    patch.setattr(changes, "template", lambda clients, stack: template)
+    patch.setattr(changes, "description", lambda clients, stack: {"Parameters": parameters})
+
+
+def again() -> Recreation:
+    return Recreation("redress", lambda service: pytest.fail(service), print)
+
+
+def test_removed_stack_is_created_around_the_table_that_it_had_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remove(monkeypatch, gone=set())
+
+    what = again().found()
+
+    assert what is not None
+    assert what.parameters == {"TimeZone": "Asia/Taipei"}
+    assert {one.logical: one.identifier for one in what.left} == {
+        "Table": {"TableName": "restored"},
+        "UserPool": {"UserPoolId": "pool"},
+    }
+
+
+@pytest.mark.parametrize(("gone", "named"), [("restored", "Table"), ("pool", "UserPool")])
+def test_stack_whose_data_was_deleted_is_not_created_again(
+    monkeypatch: pytest.MonkeyPatch, gone: str, named: str
+) -> None:
+    """A new pool would make new members of staff, who own no tickets."""
+    remove(monkeypatch, gone={gone})
+    with pytest.raises(ChangeError, match=f"is not there any more: {named}"):
+        again().found()
+
+
+def test_stack_that_nobody_removed_is_not_created(monkeypatch: pytest.MonkeyPatch) -> None:
+    remove(monkeypatch, gone=set())
+    monkeypatch.setattr(removal, "removed_before", lambda clients, name: None)
+    with pytest.raises(ChangeError, match="none was removed lately"):
+        again().found()
