@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local.operations import quiet, stacks
+from local.operations import changes, quiet, stacks
 from local.operations.quiet import Clients, Resource
 from local.operations.stacks import NoStack
 
@@ -29,7 +29,7 @@ POOL = "AWS::Cognito::UserPool"
 LAYER = "AWS::Lambda::LayerVersion"
 RULE_SET = "AWS::SES::ReceiptRuleSet"
 
-HOLDS_DATA = (TABLE, BUCKET, SECRET, POOL)
+RETAINING = ("Retain", "RetainExceptOnCreate")
 
 GB = 2**30
 TABLE_GB = 0.25 + 0.20
@@ -300,7 +300,8 @@ def planned(clients: Clients, name: str) -> Plan | None:
     # Of a creation that failed, resources may have been kept that the stack no longer has.
     skipped = left_behind(clients, stack["StackId"])
     # Layers and logs go with the stack or are counted after it; only data is shown before.
-    data = [one for one in (*there, *skipped) if one.kind in HOLDS_DATA]
+    retained = _retained(clients, stack["StackId"])
+    data = [one for one in (*there, *skipped) if one.logical in retained or one in skipped]
     stays = [one for one in kept(clients, name, data) if one.what != "log groups"]
     return Plan(
         name,
@@ -310,6 +311,17 @@ def planned(clients: Clients, name: str) -> Plan | None:
         there,
         stays,
     )
+
+
+def _retained(clients: Clients, stack: str) -> set[str]:
+    """Return the logical ids of the resources that stay when the stack is deleted."""
+    try:
+        found = changes.template(clients, stack).get("Resources", {})
+    except ClientError as error:
+        if quiet.code(error) == "ValidationError":
+            return set()  # a stack whose first change set was not executed has no template
+        raise
+    return {name for name, one in found.items() if one.get("DeletionPolicy") in RETAINING}
 
 
 def remove(clients: Clients, plan: Plan, tell: Callable[[str], None]) -> None:

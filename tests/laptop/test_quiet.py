@@ -123,6 +123,29 @@ def test_running_deployment_is_not_disturbed() -> None:
         removal.planned(lambda _: Formation("UPDATE_IN_PROGRESS"), "redress")
 
 
+class Failed(Formation):
+    """Describes a stack whose deletion failed at one resource."""
+
+    def get_paginator(self, _: str) -> Failed:
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        failed = {
+            "LogicalResourceId": "MailBucket",
+            "ResourceType": "AWS::S3::Bucket",
+            "ResourceStatus": "DELETE_FAILED",
+            "ResourceStatusReason": "The bucket you tried to delete is not empty",
+        }
+        done = {"LogicalResourceId": "Queue", "ResourceStatus": "DELETE_COMPLETE"}
+        return [{"StackResourceSummaries": [done, failed]}]
+
+
+def test_resource_that_cannot_be_deleted_is_named_with_its_reason() -> None:
+    said = r"Mend this, then repeat:\n  MailBucket \(AWS::S3::Bucket\): The bucket you .* not empty"
+    with pytest.raises(removal.RemovalError, match=said):
+        removal.wait_until_deleted(lambda _: Failed("DELETE_FAILED"), "arn:redress")
+
+
 @pytest.mark.parametrize(("typed", "agreed"), [("redress", True), ("yes", False), ("", False)])
 def test_only_the_name_of_the_stack_confirms(typed: str, agreed: bool) -> None:
     assert removal.confirmed(plan(), Console(quiet=True), lambda _: typed) is agreed

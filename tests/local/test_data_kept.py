@@ -31,7 +31,7 @@ from local.stack import Outputs
 from tests.local.laboratory import Laboratory, eventually, unique
 from tests.local.living import asleep, complaint, opened, rungs, running, world_of
 
-TABLE = {
+TABLE: dict[str, Any] = {
     "Type": "AWS::DynamoDB::Table",
     "DeletionPolicy": "Retain",
     "Properties": {
@@ -293,7 +293,15 @@ def on(laboratory: Laboratory, name: str) -> str:
 def test_stack_whose_creation_failed_is_removed(laboratory: Laboratory) -> None:
     name = made(
         laboratory,
-        {"Table": TABLE, "Wrong": {"Type": "AWS::Nothing::Such", "DependsOn": "Table"}},
+        {
+            "Table": TABLE,
+            "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+            "Never": {
+                "Type": "AWS::CloudFormation::WaitCondition",
+                "DependsOn": "Table",
+                "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "1"},
+            },
+        },
     )
     assert status(laboratory, name).startswith("ROLLBACK"), status(laboratory, name)
 
@@ -301,25 +309,6 @@ def test_stack_whose_creation_failed_is_removed(laboratory: Laboratory) -> None:
 
     assert said.endswith("\n0"), said
     assert f"The stack {name} is removed" in said
-
-
-def test_removal_names_what_cannot_be_deleted_and_goes_on_when_repeated(
-    laboratory: Laboratory,
-) -> None:
-    bucket = unique("bucket")
-    name = made(
-        laboratory,
-        {"Full": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}}},
-    )
-    store = laboratory.client("s3")
-    store.put_object(Bucket=bucket, Key="one", Body=b"1")
-
-    said = on(laboratory, name)
-
-    assert "Mend this, then repeat:\n  Full (AWS::S3::Bucket)" in said, said
-    assert said.endswith("\n1")
-    store.delete_object(Bucket=bucket, Key="one")
-    assert on(laboratory, name).endswith("\n0")
 
 
 def test_many_executions_are_stopped_page_by_page(laboratory: Laboratory) -> None:
