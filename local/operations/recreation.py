@@ -143,7 +143,19 @@ class Recreation:
         if missing or switching.TABLE not in left:
             what = ", ".join(missing or [switching.TABLE])
             raise ChangeError(f"what the stack {self.name} left is not there any more: {what}")
+        left |= {one.logical: one for one in self._groups(template, left)}
         return Removed(template, parameters, tuple(left.values()))
+
+    def _groups(self, template: Template, left: dict[str, Imported]) -> Iterator[Imported]:
+        """Yield the groups that stayed in the user pool. Stacks of earlier versions left none."""
+        pools = [one.identifier["UserPoolId"] for one in left.values() if one.kind == removal.POOL]
+        for logical, one in template["Resources"].items():
+            if one["Type"] == removal.GROUP and one.get("DeletionPolicy") in removal.RETAINING:
+                name = one["Properties"]["GroupName"]
+                for pool in pools:
+                    if removal.has_group(self._clients, pool, name):
+                        identifier = {"UserPoolId": pool, "GroupName": name}
+                        yield Imported(logical, removal.GROUP, identifier)
 
     def run(self, what: Removed, after: Callable[[], None] = lambda: None) -> None:
         """Do every step that is not done yet. `after` runs when the stack is complete."""

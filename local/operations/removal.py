@@ -26,6 +26,7 @@ TABLE = "AWS::DynamoDB::Table"
 BUCKET = "AWS::S3::Bucket"
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - the name of a type
 POOL = "AWS::Cognito::UserPool"
+GROUP = "AWS::Cognito::UserPoolGroup"
 LAYER = "AWS::Lambda::LayerVersion"
 RULE_SET = "AWS::SES::ReceiptRuleSet"
 
@@ -218,6 +219,17 @@ def _pool(clients: Clients, name: str) -> Kept | None:
             'aws cognito-idp delete-user-pool --user-pool-id "$POOL"',
         ),
     )
+
+
+def has_group(clients: Clients, pool: str, group: str) -> bool:
+    """Whether a user pool has this group."""
+    try:
+        clients("cognito-idp").get_group(UserPoolId=pool, GroupName=group)
+    except ClientError as error:
+        if quiet.code(error) in quiet.GONE:
+            return False
+        raise
+    return True
 
 
 def _layers(clients: Clients, name: str) -> Kept | None:
