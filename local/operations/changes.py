@@ -12,8 +12,9 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.operations import quiet
+from local.operations import quiet, versions
 from local.operations.quiet import Clients
+from local.operations.stacks import ALIAS
 
 type Template = dict[str, Any]
 type Tell = Callable[[str], None]
@@ -177,11 +178,11 @@ def begin_workflows(name: str, make: Callable[..., Any], tell: Tell) -> None:
     """
     config = Config(read_timeout=910, retries={"max_attempts": 0})
     functions, function = make("lambda", config=config), f"{name}-repair"
-    qualified = _qualifier(functions, function)
+    aliased = {"Qualifier": ALIAS} if versions.live(functions, [function]) else {}
     left = 0
     for _ in range(MOST_RUNS):
         answer = functions.invoke(
-            FunctionName=function, Payload=b'{"task": "reconcile"}', **qualified
+            FunctionName=function, Payload=b'{"task": "reconcile"}', **aliased
         )
         report = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
@@ -192,14 +193,3 @@ def begin_workflows(name: str, make: Callable[..., Any], tell: Tell) -> None:
         if left == 0:
             return
     raise ChangeError(f"{left} workflows are left. Repeat")
-
-
-def _qualifier(functions: Any, function: str) -> dict[str, str]:
-    """Return the alias `live` for an invocation, if the function has one."""
-    try:
-        functions.get_alias(FunctionName=function, Name="live")
-    except ClientError as error:
-        if quiet.code(error) in quiet.GONE:
-            return {}
-        raise
-    return {"Qualifier": "live"}

@@ -25,7 +25,7 @@ from urllib.parse import quote_plus
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local.operations import changes, quiet, stacks, switching
+from local.operations import changes, quiet, stacks, switching, versions
 from local.operations.changes import CHANGED_S, ChangeError, Changes, Imported, Tell, Template
 from local.operations.quiet import Switch
 from local.operations.recreation import Recreation
@@ -161,6 +161,7 @@ class Restore:
             self._restore(before)
             self._complete(before)
             self._exchange(before)
+        self._move_aliases()
         after()
         self._go_on(before)
         changes.begin_workflows(self.name, self._make, self._tell)
@@ -340,6 +341,19 @@ class Restore:
         self._tell("the stack has its template from before")
 
     # ---------------------------------------------------------------- after the exchange
+
+    def _move_aliases(self) -> None:
+        """Let the alias of each function name a version that has the restored table.
+
+        A version keeps the environment with which it was published, and that names the old table.
+        So no alias goes back to an earlier one: its record has no version before it. Functions of
+        a stack of an earlier version have no alias.
+        """
+        functions = self._clients("lambda")
+        names = versions.functions_of(self._clients("cloudformation"), self.name)
+        now = versions.settle(functions, versions.live(functions, names))
+        versions.record(functions, {}, now, datetime.now(UTC))
+        self._tell(f"{len(now)} aliases name versions with the restored table")
 
     def _go_on(self, before: Before) -> None:
         """Switch on what was on before: functions first, what starts work last."""

@@ -25,11 +25,8 @@ type Template = dict[str, Any]
 TABLE = "Table"
 """The logical id of the table in `template.yaml`."""
 
-VERSION = "AWS::Lambda::Version"
-SUFFIX = "Restored"
 MARK = "RestoreFrom"
 """Key of the note in the template's `Metadata` while the table is outside of the stack."""
-VARIABLE = "RESTORED_TABLE"
 
 
 class NotSwitchable(Exception):
@@ -40,8 +37,7 @@ def without_table(before: Template, target: dict[str, str], mark: dict[str, str]
     """Return the template with literals instead of its table, and without the table.
 
     `target` has what the literals are: `Ref`, `Arn`, `StreamArn`. `mark` is stored in the metadata.
-    If functions have published versions, each gets a new one: a version keeps the environment with
-    which it was published, and that names the table. Raises NotSwitchable.
+    Raises NotSwitchable.
     """
     resource = before.get("Resources", {}).get(TABLE)
     if resource is None or resource.get("Type") != "AWS::DynamoDB::Table":
@@ -56,7 +52,6 @@ def without_table(before: Template, target: dict[str, str], mark: dict[str, str]
     for one in after["Resources"].values():
         if TABLE in _listed(one.get("DependsOn")):
             one["DependsOn"] = [other for other in _listed(one["DependsOn"]) if other != TABLE]
-    _publish_again(after, target["Ref"])
     after["Metadata"] = after.get("Metadata", {}) | {MARK: mark}
     if left := re.findall(rf'"(?:Ref|Fn::GetAtt)": \[?"{TABLE}[".]', json.dumps(after)):
         raise NotSwitchable(f"the template still refers to the table: {left[0]}")
@@ -78,7 +73,7 @@ def _listed(value: Any) -> list[str]:
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
-def _replaced(node: Any, logical: str, value_of: Callable[[str], Any]) -> Any:
+def _replaced(node: Any, logical: str, value_of: Callable[[str], str]) -> Any:
     """Return a copy in which every reference to a resource is replaced by a value.
 
     `value_of` gets `Ref` or the name of an attribute. References are `Ref`, `Fn::GetAtt` in its
@@ -101,23 +96,12 @@ def _replaced(node: Any, logical: str, value_of: Callable[[str], Any]) -> Any:
             if logical not in own:
                 text = re.sub(
                     rf"\$\{{{logical}(?:\.([\w.]+))?\}}",
-                    lambda found: _in_text(value_of(found[1] or "Ref")),
+                    lambda found: value_of(found[1] or "Ref"),
                     text,
                 )
             own = _replaced(own, logical, value_of)
             return {kind: [text, own] if own else text}
     return {name: _replaced(one, logical, value_of) for name, one in node.items()}
-
-
-def _in_text(value: Any) -> str:
-    """Return a value as it stands in the text of a `Fn::Sub`."""
-    match value:
-        case {"Ref": logical}:
-            return f"${{{logical}}}"
-        case {"Fn::GetAtt": [logical, attribute]}:
-            return f"${{{logical}.{attribute}}}"
-        case _:
-            return str(value)
 
 
 def _literal(target: dict[str, str], attribute: str) -> str:
@@ -126,32 +110,3 @@ def _literal(target: dict[str, str], attribute: str) -> str:
             f"the template uses {TABLE}.{attribute}, which this command cannot name"
         )
     return target[attribute]
-
-
-def _publish_again(template: Template, table: str) -> None:
-    """Give each published version another logical id, so that CloudFormation publishes one more.
-
-    Lambda publishes nothing if the function is as it was. So a variable makes it another one, now
-    and when the template from before, without the variable, is put back.
-    """
-    resources = template["Resources"]
-    versions = [name for name, one in resources.items() if one.get("Type") == VERSION]
-    if not versions:
-        return
-    for one in resources.values():
-        if one.get("Type") == "AWS::Lambda::Function":
-            environment = one["Properties"].setdefault("Environment", {})
-            environment.setdefault("Variables", {})[VARIABLE] = table
-    renamed = {name: name + SUFFIX for name in versions}
-    for name, new in renamed.items():
-        resources[new] = resources.pop(name)
-        for key in ("Resources", "Outputs"):
-            if key in template:
-                template[key] = _replaced(template[key], name, partial(_reference, new))
-    for one in template["Resources"].values():
-        if any(name in renamed for name in _listed(one.get("DependsOn"))):
-            one["DependsOn"] = [renamed.get(other, other) for other in _listed(one["DependsOn"])]
-
-
-def _reference(logical: str, attribute: str) -> Any:
-    return {"Ref": logical} if attribute == "Ref" else {"Fn::GetAtt": [logical, attribute]}

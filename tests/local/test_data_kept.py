@@ -142,6 +142,12 @@ def test_restore_brings_back_the_time_and_begins_every_workflow_anew(own: Output
     assert described["DeletionProtectionEnabled"]
     assert database.describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE", "kept"
 
+    for function in ("staff", "relay", "mailer"):
+        called = clients("lambda").get_function_configuration(
+            FunctionName=f"redress-{function}", Qualifier="live"
+        )
+        assert called["Environment"]["Variables"]["TABLE"] == restored
+
     now = replace(own, stack=outputs)
     again = world_of(now)  # every member of staff signs in with the password from before
     view = again.manager.read(changed.number)

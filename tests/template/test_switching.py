@@ -86,39 +86,6 @@ def small(**resources: Any) -> Template:
     return {"Resources": {"Table": table, **resources}}
 
 
-VERSIONED = small(
-    Worker={
-        "Type": "AWS::Lambda::Function",
-        "DependsOn": ["Table"],
-        "Properties": {"Environment": {"Variables": {"TABLE": {"Ref": "Table"}}}},
-    },
-    WorkerVersion1a2b={
-        "Type": "AWS::Lambda::Version",
-        "DeletionPolicy": "Retain",
-        "Properties": {"FunctionName": {"Ref": "Worker"}},
-    },
-    Live={
-        "Type": "AWS::Lambda::Alias",
-        "Properties": {"FunctionVersion": {"Fn::GetAtt": ["WorkerVersion1a2b", "Version"]}},
-    },
-)
-
-
-def test_published_version_of_each_function_is_replaced_because_it_names_the_old_table() -> None:
-    after = switching.without_table(VERSIONED, TARGET, MARK)["Resources"]
-
-    assert "WorkerVersion1a2b" not in after, "CloudFormation publishes for a new logical id only"
-    version = after["Live"]["Properties"]["FunctionVersion"]
-    assert version == {"Fn::GetAtt": ["WorkerVersion1a2bRestored", "Version"]}
-    assert after["WorkerVersion1a2bRestored"]["Type"] == "AWS::Lambda::Version"
-    variables = after["Worker"]["Properties"]["Environment"]["Variables"]
-    assert variables["TABLE"] == "redress-restored"
-    own = VERSIONED["Resources"]["Worker"]["Properties"]["Environment"]["Variables"]
-    # Lambda publishes no version of an unchanged function. The first change adds a variable, and
-    # the template from before, which has none, is another change.
-    assert set(variables) - set(own) == {switching.VARIABLE}
-
-
 def test_reference_in_a_text_is_replaced_unless_it_is_a_variable_of_the_text() -> None:
     template = small(
         One={"Type": "X", "Properties": {"A": {"Fn::Sub": "${Table.Arn}/index/${Table}"}}},
