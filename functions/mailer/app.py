@@ -18,7 +18,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redress.base import observe
 from redress.base.errors import NotFound
 from redress.db import retry
-from redress.mail.outgoing.cases.feedback import Accepted, Feedback, feedback_of, is_feedback
+from redress.mail.outgoing.cases.feedback import (
+    Accepted,
+    DigestMissed,
+    Feedback,
+    feedback_of,
+    is_feedback,
+)
 from redress.mail.outgoing.cases.posting import SOME_REFUSED, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED
 from redress.mail.outgoing.messages import HeldDigest, NotAJob, job_of
@@ -124,13 +130,17 @@ def _subject_of(body: str) -> dict[str, str]:
     return {"team" if isinstance(job, HeldDigest) else "ticket": job.owner, "mail": job.key}
 
 
-def _take(feedback: Feedback | Accepted | None) -> None:
+def _take(feedback: Feedback | DigestMissed | Accepted | None) -> None:
     """Record what SES reports about a mail."""
     if feedback is None:
         logger.info("this event of SES changes nothing")
         return
     if isinstance(feedback, Accepted):
         _confirm(feedback)
+        return
+    if isinstance(feedback, DigestMissed):
+        job, why = feedback.job, feedback.why.value
+        _report_missed_staff({"team": job.team, "mail": job.key, "why": why})
         return
     about = {
         "ticket": feedback.job.number,
@@ -143,6 +153,13 @@ def _take(feedback: Feedback | Accepted | None) -> None:
         logger.info("the ticket does not exist any more", extra=about)
         return
     logger.info("report recorded" if new else "the report was recorded before", extra=about)
+    if new and feedback.misses_staff:
+        _report_missed_staff(about)
+
+
+def _report_missed_staff(about: dict[str, str]) -> None:
+    message = "a notice did not reach a member of staff, or they called it spam"
+    observe.report(observe.Alarm.MAIL_NOT_SENT, message, about)
 
 
 def _confirm(accepted: Accepted) -> None:

@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from redress.base.people import Member, Role
 from redress.db import keys
 from redress.mail.outgoing.cases.clearing import ReturnedAddresses
 from redress.mail.outgoing.cases.feedback import OF_SES
 from redress.mail.outgoing.cases.posting import LEASE
 from redress.mail.outgoing.messages import HeldDigest, MailJob, encode, tags_of, tags_of_digest
+from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.mail_records import Claim
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import stores as wired_stores
 from tests.functions.conftest import MEMBERS
-from tests.functions.test_mailer import Mailer, Post, _let_in, mailer, metrics_of, post
+from tests.functions.test_mailer import OPERATOR, Mailer, Post, _let_in, mailer, metrics_of, post
 from tests.wired import TABLE, set_environment
 from tests.world import Opener, Stores, aws
 
@@ -270,6 +272,97 @@ def test_a_bounced_mail_to_staff_marks_no_address_and_notifies_no_agent(
     assert len(noted(stores, number)) == 1
     assert wired_stores.addresses().returned("mei@example.com") is None
     assert mailer.jobs(number, "mail_returned") == []
+
+
+def of_staff(kind: str, number: str, role: str, email: str, template: str = "breach") -> str:
+    """An event about a notice for staff that returned, was called spam or is late."""
+    named = {
+        "Bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": email}]},
+        "Complaint": {"complainedRecipients": [{"emailAddress": email}]},
+        "DeliveryDelay": {"delayedRecipients": [{"emailAddress": email}]},
+    }[kind]
+    body = event(kind, number, role, timestamp="2026-11-23T00:41:02.669Z", **named)
+    return body.replace('"reply"', f'"{template}"')
+
+
+@pytest.mark.parametrize("kind", ["Bounce", "Complaint"])
+@pytest.mark.parametrize(
+    ("role", "email", "told"),
+    [
+        ("agent", "mei@example.com", "lin@example.com"),
+        ("supervisor", "lin@example.com", "garcia@example.com"),
+        ("manager", "garcia@example.com", OPERATOR),
+    ],
+)
+def test_a_notice_that_does_not_reach_a_member_of_staff_goes_to_the_next_person(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    capsys: pytest.CaptureFixture[str],
+    staff: Any,
+    kind: str,
+    role: str,
+    email: str,
+    told: str,
+) -> None:
+    manager = Member("garcia", "Garcia", "garcia@example.com", Role.MANAGER, "service", ("en",), 5)
+    for person in [one for one in stores.staff.members() if one.role is Role.MANAGER]:
+        stores.staff.depart(person, mailer.clock.now())
+    stores.staff.record(manager, Presence.AWAY, mailer.clock.now())
+    number = open_ticket(agent="a-mei", kind="complaint").number
+    reported = of_staff(kind, number, role, email)
+    assert mailer(reported, reported) == []
+
+    [said] = noted(stores, number)
+    assert said["mail"]["returned"][0]["address"] == email
+    assert said["mail"]["to"] == role
+    assert metrics_of(capsys) == {"MailNotSent": 1}, "operations are told once"
+    assert mailer(*mailer.jobs(number)[1:]) == []
+    assert post.only["To"] == told
+    assert email not in str(post.only)
+
+
+def test_a_supervisor_who_called_a_notice_spam_still_gets_the_next_escalation(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: Any
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    assert mailer(of_staff("Complaint", number, "supervisor", "lin@example.com")) == []
+    assert wired_stores.addresses().returned("lin@example.com") is None
+    mailer.fire(number, minutes=5)
+    assert mailer(mailer.job(number, "breach")) == []
+    assert post.only["To"] == "lin@example.com"
+
+
+def test_a_notification_of_a_missed_notice_causes_no_other_one(
+    mailer: Mailer, open_ticket: Opener, capsys: pytest.CaptureFixture[str], staff: Any
+) -> None:
+    """Two addresses that return everything would keep each other busy for ever."""
+    number = open_ticket().number
+    body = of_staff("Bounce", number, "manager", "garcia@example.com", "staff_unreached")
+    assert mailer(body) == []
+    assert mailer.jobs(number, "staff_unreached") == []
+    assert metrics_of(capsys) == {"MailNotSent": 1}
+
+
+def test_a_notice_that_is_late_is_no_notice_that_was_missed(
+    mailer: Mailer, open_ticket: Opener, capsys: pytest.CaptureFixture[str], staff: Any
+) -> None:
+    number = open_ticket().number
+    assert mailer(of_staff("DeliveryDelay", number, "agent", "mei@example.com")) == []
+    assert mailer.jobs(number, "staff_unreached") == []
+    assert metrics_of(capsys) == {}
+
+
+@pytest.mark.parametrize(("kind", "told"), [("Bounce", 1), ("Complaint", 1), ("DeliveryDelay", 0)])
+def test_operations_are_told_of_a_digest_that_did_not_reach_a_supervisor(
+    mailer: Mailer, capsys: pytest.CaptureFixture[str], kind: str, told: int
+) -> None:
+    tags = {one["Name"]: [one["Value"]] for one in tags_of_digest(HeldDigest("complaints", 3))}
+    body = json.loads(of_staff(kind, "R-7K3M9-QW0X2", "supervisor", "lin@example.com"))
+    body["mail"]["tags"] = tags
+    assert mailer(json.dumps(body)) == []
+    assert metrics_of(capsys) == ({"MailNotSent": told} if told else {})
 
 
 def test_a_participant_whose_address_returned_mail_gets_no_copies_any_more(

@@ -39,7 +39,7 @@ class Alarm(StrEnum):
     MONTH_FAILED = "MonthFailed"
     """A month has no scores, and no run is going to make them."""
     MAIL_NOT_SENT = "MailNotSent"
-    """A mail was refused, or has waited for minutes."""
+    """A mail was refused, has waited for minutes, or did not reach a member of staff."""
     UNREADABLE = "Unreadable"
     """An item of the table or an incoming mail cannot be read."""
     CLOCK_WRONG = "ClockWrong"

@@ -48,6 +48,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "customer_wrote_late": frozenset({"number", "kind"}),
     "stranger_wrote": frozenset({"number", "kind"}),
     "mail_returned": frozenset({"number", "kind"}),
+    "staff_unreached": frozenset({"number", "kind", "agent", "ticket_url"}),
     "disputed": _ON_PROMISE,
     # A digest for supervisors. It contains nothing that a sender wrote.
     "held_mail": frozenset({"team", "count", "oldest", "due", "reasons", "quarantine_url"}),

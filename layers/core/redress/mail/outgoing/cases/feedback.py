@@ -8,6 +8,9 @@ The event `Send` says that SES accepted a mail. It matters if the answer to the 
 it prevents a second copy (`mail.outgoing.cases.posting`). Each other event is logged once on the
 ticket of its mail. An address that permanently refuses mail is marked, and no more mail is sent
 there.
+
+Addresses of staff are never marked. If a notice does not reach a member of staff, or they call it
+spam, the next role gets a mail (`rules.table.next_role`) and operations are told.
 """
 
 from __future__ import annotations
@@ -80,6 +83,20 @@ class Feedback:
     sent_at: datetime
     recipients: tuple[FailedRecipient, ...]
 
+    @property
+    def misses_staff(self) -> bool:
+        """Whether a notice did not reach a member of staff, or they called it spam."""
+        customers = self.job.audience in (Role.CUSTOMER, PARTICIPANTS)
+        return not customers and self.why is not Notice.DELAYED
+
+
+@dataclass(frozen=True, slots=True)
+class DigestMissed:
+    """A digest of held mail did not reach a supervisor, or they called it spam."""
+
+    job: HeldDigest
+    why: Notice
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -131,7 +148,7 @@ def is_feedback(body: str) -> bool:
     return '"eventType"' in body or body.strip() == OF_SES
 
 
-def feedback_of(body: str) -> Feedback | Accepted | None:
+def feedback_of(body: str) -> Feedback | DigestMissed | Accepted | None:
     """Decode an event of SES (Developer Guide, "Contents of event data").
 
     Returns None for an event that changes nothing. Raises NotAJob if the message is not an event,
@@ -154,7 +171,8 @@ def feedback_of(body: str) -> Feedback | Accepted | None:
     if why is None:
         return Accepted(job, event.mail.message_id, event.mail.timestamp)
     if isinstance(job, HeldDigest):
-        return None  # it belongs to no ticket, and the addresses of staff are never marked
+        # It belongs to no ticket, and the addresses of staff are never marked.
+        return None if why is Notice.DELAYED else DigestMissed(job, why)
     about = {
         Notice.RETURNED: event.bounce,
         Notice.DELAYED: event.delivery_delay,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from redress.base.addresses import canonical
 from redress.base.errors import NotFound, Unreadable
 from redress.base.people import Role
 from redress.base.phrases import moment, phrases
@@ -51,7 +52,13 @@ from redress.mail.outgoing.rules.relevance import (
     template_of,
     waits_for_writer,
 )
-from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT, PARTICIPANTS, MailToSend, mails_after
+from redress.mail.outgoing.rules.table import (
+    ACKNOWLEDGEMENT,
+    PARTICIPANTS,
+    STAFF_UNREACHED,
+    MailToSend,
+    mails_after,
+)
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
@@ -206,8 +213,12 @@ class MailingCase:
             if found or not is_after_all(about):
                 return found
             audience = Role.SUPERVISOR
-        role = Role(audience)
-        return leaders(self._staff.members(), role, ticket.team, self._settings.operator_address)
+        members = self._staff.members()
+        if about.job.template == STAFF_UNREACHED:
+            # Whom the notice did not reach, this mail would not reach either.
+            failed = {one["address"] for one in about.event.data["mail"].get("returned", ())}
+            members = [one for one in members if canonical(one.email) not in failed]
+        return leaders(members, Role(audience), ticket.team, self._settings.operator_address)
 
     # ---------------------------------------------------------------- what it says
 

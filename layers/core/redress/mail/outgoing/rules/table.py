@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName
 from redress.mail.incoming.rules.decision import Notice
 from redress.tickets.rules.ticket import Event, EventType
 
 PARTICIPANTS = "participants"
 ACKNOWLEDGEMENT = "acknowledgement"
+STAFF_UNREACHED = "staff_unreached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,19 @@ _RUNGS: Mapping[tuple[str, str], str] = {
 }
 
 
+_NOT_REACHED = (Notice.RETURNED, Notice.COMPLAINED)
+_ABOVE: Mapping[str, Role] = {
+    Role.AGENT: Role.SUPERVISOR,
+    Role.SUPERVISOR: Role.MANAGER,
+    Role.MANAGER: Role.MANAGER,
+}
+
+
+def template_of_key(key: str) -> str:
+    """Return the template of the mail with this key: `reply` for `000003.reply.customer`."""
+    return key.partition(".")[2].rpartition(".")[0]
+
+
 def audience_of(key: str) -> str:
     """Return the audience of the mail with this key: `customer` for `000003.reply.customer`."""
     return key.rpartition(".")[2]
@@ -50,8 +65,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     question, and the survey. Participants get a copy of what staff wrote to the customer. Staff get
     reminders, breaches and escalations. The supervisor is notified of a dispute, which reopens the
     ticket. The agent is notified of new messages from the customer, of mails that came to the
-    ticket from another address, and of mails that did not reach the customer or a participant.
-    Supervisor and manager are notified of a proposed incident, because they can declare it.
+    ticket from another address, and of mails that did not reach the customer or a participant. If a
+    notice did not reach a member of staff, the next role is notified (`next_role`). Supervisor and
+    manager are notified of a proposed incident, because they can declare it.
     `MailingCase` checks later whether a recipient has an address.
     """
     if event.type is EventType.OPENED:
@@ -64,6 +80,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     if event.type is EventType.MAIL_NOTED:
         if event.data["why"] == Notice.STRANGER:
             return [MailToSend("stranger_wrote", "agent")]
+        if role := next_role(event.data):
+            return [MailToSend(STAFF_UNREACHED, role)]
         return [MailToSend("mail_returned", "agent")] if _wants_an_agent(event.data) else []
     if event.type is EventType.DISPUTED:
         return [MailToSend("disputed", "supervisor")]
@@ -77,6 +95,22 @@ def mails_after(event: Event) -> list[MailToSend]:
     return []
 
 
+def next_role(noted: Mapping[str, Any]) -> Role | None:
+    """Return who is notified of a notice that did not reach a member of staff, or was called spam.
+
+    The role above the one that the notice was for; for managers, the other managers. Returns None
+    for any other mail, and if such a notification itself did not reach its reader: it would be
+    followed by another one without end. Operations learn of each (`mail.outgoing.cases.feedback`).
+    """
+    mail = noted["mail"]
+    if (
+        noted["why"] not in _NOT_REACHED
+        or template_of_key(mail.get("about", "")) == STAFF_UNREACHED
+    ):
+        return None
+    return _ABOVE.get(mail.get("to", "customer"))
+
+
 def _wants_an_agent(noted: Mapping[str, Any]) -> bool:
     """Whether the agent must know about a notice that was logged on the ticket.
 
@@ -86,8 +120,7 @@ def _wants_an_agent(noted: Mapping[str, Any]) -> bool:
     have gone to the agent. If `to` is missing, the audience was the customer.
     """
     to = noted["mail"].get("to", "customer")
-    not_reached = noted["why"] in (Notice.RETURNED, Notice.COMPLAINED)
-    return not_reached and to in ("customer", PARTICIPANTS)
+    return noted["why"] in _NOT_REACHED and to in ("customer", PARTICIPANTS)
 
 
 def _is_acknowledged(opened: Mapping[str, Any]) -> bool:
