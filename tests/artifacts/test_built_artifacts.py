@@ -72,6 +72,7 @@ class Body:
 XML = b"<Response><ListTopicsResult/></Response>"
 
 ASKS = {
+    "cloudwatch": "list_metrics",
     "dynamodb": "list_tables", "lambda": "list_functions", "s3": "list_buckets",
     "sesv2": "list_email_identities", "sns": "list_topics",
     "sqs": "list_queues", "stepfunctions": "list_state_machines",

@@ -82,6 +82,36 @@ def test_lists_of_open_tickets_contain_only_open_ones(shop: Shop) -> None:
     assert len(opened(shop.lists, START, START + DAY)) == 5
 
 
+def test_open_and_queued_tickets_are_counted_up_to_a_bound(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives = [shop.open() for _ in range(9)]
+    shop.member(MEI.id)
+    shop.commit(lives[0].assign(MEI.id))
+
+    def counted(most: int, due_before: datetime | None = None) -> list[int]:
+        count = shop.lists.count_open_up_to
+        return [count(most, "complaints", shard, due_before) for shard in SHARDS]
+
+    by_shard = [sum(keys.shard(one.ticket.number) == s for one in lives) for s in SHARDS]
+    assert counted(100) == by_shard
+    assert counted(2) == [min(2, number) for number in by_shard]
+    assert sum(counted(100, START)) == 0
+    assert counted(100, START + 10 * DAY) == by_shard
+    queued = [shop.lists.count_queued_up_to(100, "complaints", shard) for shard in SHARDS]
+    assert sum(queued) == 8
+    # A page of an index has up to 1 MB. Here each page has one entry.
+    query, limits = shop.models.connection.query, list[int]()
+
+    def small(*given: Any, limit: int, **named: Any) -> Any:
+        limits.append(limit)
+        return query(*given, limit=min(1, limit), **named)
+
+    monkeypatch.setattr(shop.models.connection, "query", small)
+    assert counted(3) == [min(3, number) for number in by_shard]
+    assert max(limits) == 3
+
+
 def test_the_intakes_store_lists_a_ticket_in_its_month_too(shop: Shop) -> None:
     change = opening(START)
     shop.intake_store.open(change, "a key", "a print", "an answer")

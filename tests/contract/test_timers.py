@@ -472,6 +472,7 @@ def test_the_sweep_finds_only_tickets_that_are_awake_for_too_long(shop: Shop) ->
     moment = shop.clock.now() - timedelta(minutes=2)
     assert set(shop.timers.awake_since_before(moment)) == {old.ticket.number, new.ticket.number}
     assert sleeping.ticket.number not in awake(shop)
+    assert 0 < len(list(shop.timers.awake_since_before(moment, most=1))) <= 2
 
 
 def test_the_awake_index_covers_every_shard(shop: Shop) -> None:
