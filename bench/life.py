@@ -274,7 +274,8 @@ def scheduled(outputs: Outputs, task: str) -> Life:
 def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> dict[str, float]:
     """How much of each meter a month without any ticket uses."""
     found = {"metric_month": 0.0, "schedule": 0.0, "alarm_month": 0.0, "secret_month": 0.0}
-    found["queue_request"] = POLLS * polled_queues(with_mail_domain)
+    # One sweep of each hour counts the dead letters.
+    found["queue_request"] = POLLS * polled_queues(with_mail_domain) + HOURS * letter_queues()
     for resource in template()["Resources"].values():
         if resource.get("Condition") == "HasMailDomain" and not with_mail_domain:
             continue
@@ -286,10 +287,14 @@ def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> di
             properties = resource["Properties"]
             times = runs_a_month(properties["ScheduleExpression"])
             found["schedule"] += times
-            ran = tasks.get(json.loads(properties["Target"]["Input"]).get("task", ""))
+            task = json.loads(properties["Target"]["Input"]).get("task", "")
+            ran = tasks.get(task)
             if ran is not None:
                 # Each run is the first request of its second, so Lambda records every trace.
                 use = bills.used(ran.bill, ran.gb_seconds, sampled=1.0)
+                if task == "sweep":
+                    # The measured sweep may be one that counts the dead letters.
+                    use["queue_request"] = 0.0
                 for name, amount in use.items():
                     found[name] = found.get(name, 0.0) + times * amount
     return found
@@ -304,6 +309,13 @@ def polled_queues(with_mail_domain: bool) -> int:
                 enabled = event["Properties"].get("Enabled", True)
                 count += enabled is True or with_mail_domain
     return count
+
+
+def letter_queues() -> int:
+    """The number of dead-letter queues."""
+    resources = template()["Resources"].items()
+    queues = [name for name, one in resources if one["Type"] == "AWS::SQS::Queue"]
+    return sum("DeadLetter" in name for name in queues)
 
 
 def runs_a_month(expression: str) -> float:

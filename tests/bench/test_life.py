@@ -343,10 +343,10 @@ def test_idle_month_counts_what_the_template_keeps_without_a_ticket() -> None:
     kinds = [one["Type"] for one in template()["Resources"].values() if "Condition" not in one]
     assert use["alarm_month"] == kinds.count("AWS::CloudWatch::Alarm")
     assert use["secret_month"] == kinds.count("AWS::SecretsManager::Secret")
-    assert use["queue_request"] == 657_000
+    assert use["queue_request"] == 657_000 + 5 * 730, "and the hourly count of dead letters"
     assert use["read_unit"] == 6 * 8760
     # The queue of mails to send, and the two of incoming mails.
-    assert life.idle_use({}, with_mail_domain=True)["queue_request"] == 3 * 657_000
+    assert life.idle_use({}, with_mail_domain=True)["queue_request"] == 3 * 657_000 + 5 * 730
 
 
 @pytest.mark.parametrize(

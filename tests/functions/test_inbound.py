@@ -141,9 +141,12 @@ class Post:
         self.keep(raw, key)
         assert self.send(receipt(key, *envelope)) == []
 
-    def send(self, body: Any) -> list[str]:
+    def send(self, body: Any, tried: int = 1) -> list[str]:
+        """Invoke the function for a message, in its attempt number `tried`."""
         text = body if isinstance(body, str) else json.dumps(body)
-        found = self.module.handler({"Records": [{"messageId": "m", "body": text}]}, Context())
+        attributes = {"ApproximateReceiveCount": str(tried)}
+        record = {"messageId": "m", "body": text, "attributes": attributes}
+        found = self.module.handler({"Records": [record]}, Context())
         return [one["itemIdentifier"] for one in found["batchItemFailures"]]
 
     def held(self) -> QuarantinePage:

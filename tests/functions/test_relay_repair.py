@@ -142,11 +142,11 @@ Call = Callable[[str, Event], Any]
 NO_FAILURES: dict[str, list[Any]] = {"batchItemFailures": []}
 
 
-def arm(phase: Phase, token: str = "token-1") -> None:
+def arm(phase: Phase, token: str = "token-1", number: str = NUMBER) -> None:
     """Write what the state machine writes when it begins to sleep."""
     aws("dynamodb").update_item(
         TableName=TABLE,
-        Key={"pk": {"S": keys.ticket_pk(NUMBER)}, "sk": {"S": keys.TIMER}},
+        Key={"pk": {"S": keys.ticket_pk(number)}, "sk": {"S": keys.TIMER}},
         UpdateExpression="SET armed = :armed REMOVE awake, awake_since",
         ExpressionAttributeValues={
             ":armed": {"M": {"token": {"S": token}, "seq": {"N": "1"}, "phase": {"S": phase.value}}}

@@ -32,7 +32,7 @@ from redress.wiring import clients
 from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import JUN, LIN, MEI, ROOT, START, Clock
-from tests.wired import REGION, TABLE, rewire
+from tests.wired import REGION, TABLE, rewire, set_environment
 from tests.world import Act, Context, Opener, Stores, aws, create_idle_machine
 
 DECEMBER = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
@@ -782,6 +782,15 @@ def test_scoring_run_that_ended_badly_is_started_again_for_its_month_and_told(
     assert subject == f"Redress: scoring 2026-10 {status}"
     assert again in text
     assert (ROOT / text.split("Runbook: ")[1].strip()).is_file()
+
+
+def test_mail_about_a_scoring_run_ends_with_the_published_address_of_its_runbook(
+    ends: Ends, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_environment(monkeypatch, RUNBOOK_ADDRESS="https://redress.example/runbooks")
+    ends()
+    [(_, text)] = told.messages
+    assert text.endswith("\nRunbook: https://redress.example/runbooks/scores.md\n")
 
 
 def test_event_of_a_scoring_run_that_is_delivered_twice_starts_one_run(ends: Ends) -> None:

@@ -51,6 +51,8 @@ class RepairSettings(Settings, frozen=True, kw_only=True):
     execution of a machine that is neither this nor that of rehearsals belongs to a ticket."""
     operations_topic_arn: str = ""
     """The topic of the people who get the alarms."""
+    runbook_address: str = "docs/runbooks"
+    """Where the runbooks are published."""
     reader_mappings: str = ""
     """The ids of the event source mappings that must read, separated by commas."""
     dead_letter_queue_urls: str = ""
@@ -102,6 +104,7 @@ def scoring_repeats() -> ScoringRepeats:
         given.scores_machine_arn,
         partial(clients.publish, given.operations_topic_arn),
         clients.now,
+        f"{given.runbook_address}/scores.md",
     )
 
 

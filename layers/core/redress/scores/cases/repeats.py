@@ -24,7 +24,6 @@ WAITS_S = (900, 3_600)
 """How many seconds each repeat waits. There are at most as many repeats as
 values. Together with the minutes in which each run repeats its tasks, the last repeat begins more
 than 75 minutes after the first run ended. The schedule starts another run on the next day."""
-RUNBOOK = "docs/runbooks/scores.md"
 NAME_LIMIT = 80
 """The most characters in the name of an execution (Step Functions, StartExecution)."""
 
@@ -47,7 +46,7 @@ class EndedRun:
 
 
 class ScoringRepeats:
-    """`tell` sends a subject and a text to operations."""
+    """`tell` sends a subject and a text to operations. `runbook` is where they read on."""
 
     def __init__(
         self,
@@ -56,10 +55,11 @@ class ScoringRepeats:
         machine_arn: str,
         tell: Callable[[str, str], None],
         now: Callable[[], datetime],
+        runbook: str,
     ) -> None:
         self._plans, self._step_functions = plans, step_functions
         self._machine_arn, self._tell = machine_arn, tell
-        self._months = Months(plans, now)
+        self._months, self._runbook = Months(plans, now), runbook
 
     def follow(self, run: EndedRun) -> str | None:
         """Start a run again that ended badly, as often as WAITS_S says, and tell operations.
@@ -78,7 +78,10 @@ class ScoringRepeats:
             ending = f"-again{done + 1}"
             again = first[: NAME_LIMIT - len(ending)] + ending
             self._start(again, RunScores(period, WAITS_S[done]))
-        self._tell(f"Redress: scoring {period} {run.status}", _text(run, period, done, again))
+        self._tell(
+            f"Redress: scoring {period} {run.status}",
+            _text(run, period, done, again, self._runbook),
+        )
         return again
 
     def _start(self, name: str, run: RunScores) -> None:
@@ -105,7 +108,7 @@ class ScoringRepeats:
         return period
 
 
-def _text(run: EndedRun, period: str, repeats: int, again: str | None) -> str:
+def _text(run: EndedRun, period: str, repeats: int, again: str | None, runbook: str) -> str:
     """The message to operations. It has no names of agents and no scores."""
     begun = f"{run.began_at:%Y-%m-%d %H:%M} UTC"
     said = f"The scoring run {run.name} of {period}, begun at {begun}, ended as {run.status}."
@@ -117,4 +120,4 @@ def _text(run: EndedRun, period: str, repeats: int, again: str | None) -> str:
         what = f"It was repeated {repeats} times and is not started again. Somebody must look."
     else:
         what = "It is not started again, because its input names no month that can be scored."
-    return f"{said}\n{what}\nThe cards that exist stay as they are.\nRunbook: {RUNBOOK}\n"
+    return f"{said}\n{what}\nThe cards that exist stay as they are.\nRunbook: {runbook}\n"
