@@ -26,7 +26,11 @@ TESTS_OF = {
     f"{PRODUCT}/wiring": ("tests/test_wiring.py", "tests/template/test_functions.py"),
     "functions/assigner": ("tests/functions/test_relay_repair.py",),
     "functions/console": ("tests/functions/test_console.py",),
-    f"{PRODUCT}/console": ("tests/functions/test_console.py", "tests/template/test_console.py"),
+    f"{PRODUCT}/console": (
+        "tests/console",
+        "tests/functions/test_console.py",
+        "tests/template/test_console.py",
+    ),
     f"{PRODUCT}/data/prices.json": ("tests/functions/test_console.py", "tests/bench/test_life.py"),
     "functions/follower": (
         "tests/functions/test_relay_repair.py",

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from redress.console.rules import deployed
+from tests.builders import ROOT
 from tests.template.documents import (
     Resource,
     expanded,
@@ -25,6 +26,7 @@ from tests.template.documents import (
     written,
 )
 
+DASHBOARD = "AWS::CloudWatch::Dashboard"
 VARIABLE = re.compile(r"\$\{([\w:.]+)\}")
 
 
@@ -109,7 +111,7 @@ def rendering_of(line: list[Any]) -> dict[str, Any]:
 def test_dashboard_stays_within_the_metrics_that_are_free() -> None:
     """Three dashboards of up to 50 metrics each are free (CloudWatch pricing)."""
     assert 40 <= len(metrics()) <= 50
-    assert len(of_type("AWS::CloudWatch::Dashboard")) == 1
+    assert len(of_type(DASHBOARD)) == 1
 
 
 def test_every_metric_has_a_statistic_and_a_period_that_cloudwatch_accepts() -> None:
@@ -282,6 +284,20 @@ def test_log_groups_that_the_console_names_are_those_of_the_template() -> None:
         for group in of_type("AWS::Logs::LogGroup").values()
     }
     assert set(deployed.log_groups("redress")) == named - {"/aws/vendedlogs/apigateway/redress"}
+
+
+def test_guide_to_operations_names_every_query_every_alarm_and_every_widget() -> None:
+    guide = (ROOT / "docs/operate.md").read_text()
+    for given in queries().values():
+        assert f"| `{given['Name']['Fn::Sub'].partition('/')[2]}` |" in guide
+    for alarm in of_type("AWS::CloudWatch::Alarm").values():
+        name = alarm["Properties"]["AlarmName"]["Fn::Sub"].replace("${AWS::StackName}", "redress")
+        assert f"`{name}`" in guide
+    for widget in widgets("custom"):
+        assert f"*{widget['properties']['title']}*" in guide
+    [name] = [one["Properties"]["DashboardName"] for one in of_type(DASHBOARD).values()]
+    assert name == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+    assert "`redress-us-east-1`" in guide
 
 
 # ------------------------------------------------------------------ the access log
