@@ -56,15 +56,22 @@ def expanded() -> dict[str, Resource]:
 
     Parameters have their defaults. GIVEN has values for those without one.
     """
+    return packaged(code="key", layer="key", parameters={})
+
+
+def packaged(*, code: str, layer: str, parameters: dict[str, str]) -> dict[str, Resource]:
+    """The resources as `sam package` and the SAM transform make them, with these artifacts."""
     document = written()
-    document["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"  # as after `sam package`
+    document["Globals"]["Function"]["CodeUri"] = f"s3://bucket/{code}"
     for resource in document["Resources"].values():
         for name in ("DefinitionUri", "ContentUri"):
             if name in resource.get("Properties", {}):
-                resource["Properties"][name] = "s3://bucket/key"
-    parameters = GIVEN | {
+                key = layer if name == "ContentUri" else "key"
+                resource["Properties"][name] = f"s3://bucket/{key}"
+    defaults = {
         name: str(p["Default"]) for name, p in document["Parameters"].items() if "Default" in p
     }
+    parameters = GIVEN | defaults | parameters
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         deployed = transform(document, parameters, _NoManagedPolicies())

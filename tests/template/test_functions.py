@@ -23,6 +23,7 @@ from tests.template.documents import (
     folder_of,
     functions,
     of_type,
+    packaged,
     refers_to,
     written,
     written_of_type,
@@ -129,6 +130,27 @@ def test_function_has_an_alias_to_its_newest_version(name: str) -> None:
     assert version.startswith(f"{name}Version")
     assert alias["Name"] == "live"
     assert expanded()[version]["DeletionPolicy"] == "Retain", "for a rollback"
+
+
+def published(**packed: str) -> set[str]:
+    """The logical ids of the versions that SAM publishes for these artifacts."""
+    artifacts = {"code": "one", "layer": "one"} | packed
+    resources = packaged(parameters={}, **artifacts)
+    return {name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Version"}
+
+
+def test_sam_publishes_a_version_for_another_artifact_but_not_for_another_layer() -> None:
+    """So each artifact contains the digest of the layer (`layers/core/digest.py`)."""
+    assert len(published()) == len(FUNCTIONS)
+    assert published(layer="two") == published()
+    assert published(layer="two", code="two").isdisjoint(published())
+
+
+def test_sam_does_not_see_another_value_of_a_parameter() -> None:
+    """So `make deploy` publishes what changed (`local/operations/versions.py`)."""
+    given = [{"SenderAddress": f"{name}@example.org"} for name in ("one", "two")]
+    first, second = (packaged(code="key", layer="key", parameters=one) for one in given)
+    assert first.keys() == second.keys()
 
 
 def test_everything_that_calls_a_function_names_its_alias() -> None:
