@@ -1006,6 +1006,14 @@ def test_resource_in_a_wrong_state_is_found(
     assert any(fault in one for one in found), found
 
 
+def test_alias_that_was_rolled_back_is_found_and_a_newer_version_is_fine() -> None:
+    """`make deploy` publishes a version of its own if only the value of a parameter changed."""
+    kind, call = "AWS::Lambda::Alias", ("lambda", "GetAlias")
+    _, properties, answers = CASES[kind]
+    assert looked(kind, properties, with_value(answers, call, "FunctionVersion", "12")) == []
+    assert looked(kind, properties, with_value(answers, call, "FunctionVersion", "6")) != []
+
+
 # ---------------------------------------------------------------------------- facts of the stack
 
 

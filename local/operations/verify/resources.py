@@ -125,8 +125,15 @@ def version(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
 
 @reads("AWS::Lambda::Alias")
 def alias(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
+    """A newer version than that of the stack is fine: `make deploy` publishes what SAM does not see.
+
+    The configuration of the version is compared with the function. An older one was rolled back to.
+    """
     name, _ = function_name(wanted.properties["FunctionName"])
     found = aws.ask("lambda", "GetAlias", FunctionName=name, Name=wanted.properties["Name"])
+    stack, now = str(wanted.properties["FunctionVersion"]), str(found["FunctionVersion"])
+    if stack.isdecimal() and now.isdecimal() and int(now) > int(stack):
+        found |= {"FunctionVersion": stack}
     return found | {"FunctionName": wanted.properties["FunctionName"]}
 
 
