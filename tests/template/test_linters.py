@@ -22,11 +22,6 @@ ACCEPTED = {
         {"MailerFunctionMails", "InboundFunctionMails", "InboundFunctionLateMails"},
         "the mapping of a queue has no failure destination: the queue has its own dead letters",
     ),
-    "ES1007": (
-        {"ExecutionEndedPermission"},
-        "the rule compares the alias of the permission with the function of the settings, which "
-        "name the qualifier apart; test_functions.py checks them",
-    ),
     "ES2000": (
         {"HttpApiv1Stage"},
         "an access log would contain paths, and a path contains the secret of a link",

@@ -125,9 +125,9 @@ def version(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
 
 @reads("AWS::Lambda::Alias")
 def alias(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
-    """A newer version than that of the stack is fine: `make deploy` publishes what SAM does not see.
+    """A newer version than the stack's is fine: `make deploy` publishes what SAM does not see.
 
-    The configuration of the version is compared with the function. An older one was rolled back to.
+    Its configuration is compared with the function. To an older one somebody rolled back.
     """
     name, _ = function_name(wanted.properties["FunctionName"])
     found = aws.ask("lambda", "GetAlias", FunctionName=name, Name=wanted.properties["Name"])
