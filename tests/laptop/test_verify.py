@@ -1111,9 +1111,28 @@ def test_stack_and_account_as_they_should_be_are_fine() -> None:
     found = facts_of(GOOD)
     assert [str(one) for one in found if one.status != "ok"] == []
     names = {one.what for one in found}
-    assert {check.__name__.replace("_", " ") for check in checks.FACTS} <= names | {
-        "starts by schedule"
-    }
+    checked = {check.__name__.replace("_", " ") for check in checks.FACTS}
+    assert checked - names == {"starts by schedule", "secret of the relay"}
+    assert "start by SweepSchedule" in names
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({"Name": "smtp"}, "ok"),
+        ({"Name": "smtp", "DeletedDate": "2026-12-07"}, "differs"),
+        (error("ResourceNotFoundException"), "differs"),
+    ],
+)
+def test_secret_of_the_relay_is_looked_for_if_there_is_a_relay(answer: Any, status: str) -> None:
+    given = subject({("secretsmanager", "DescribeSecret"): answer})
+    values = given.whole.values | {"SmtpSecret": arn("secretsmanager", "secret:smtp")}
+    whole = copy.copy(given.whole)
+    whole.values = values
+    relayed = Subject(given.aws, whole, given.wanted, given.described)
+    check = checks.secret_of_the_relay
+    [found] = checks.guarded(relayed, check.__name__, partial(check, relayed))
+    assert found.status == status
 
 
 DENY = {"EvaluationResults": [{"EvalActionName": "states:any", "EvalDecision": "explicitDeny"}]}

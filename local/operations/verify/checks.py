@@ -207,7 +207,7 @@ def concurrent_executions(subject: Subject) -> Iterator[Result]:
     mappings = subject.of_type("AWS::Lambda::EventSourceMapping")
     used = sum(_most_at_once(subject, one) for one in mappings)
     text = f"the account has {limit}, queues and streams use {used} at most"
-    advice = "raise the quota `Concurrent executions` of Lambda, or lower MailsAtOnce"
+    advice = "at worst none is left: raise the quota `Concurrent executions` of Lambda"
     yield _either(used < limit, "concurrent executions", text, f"{text}: {advice}")
 
 
@@ -268,6 +268,16 @@ def sender_address(subject: Subject) -> Iterator[Result]:
             yield Result("ok", "sender address", f"{name} is verified, DKIM {signed}")
             return
     yield Result("differs", "sender address", f"SES has verified none of {', '.join(names)}")
+
+
+def secret_of_the_relay(subject: Subject) -> Iterator[Result]:
+    """The secret that holds the password of the SMTP relay exists. It is not part of the stack."""
+    name = subject.whole.values.get("SmtpSecret", "")
+    if not name:
+        return
+    found = subject.aws.ask("secretsmanager", "DescribeSecret", SecretId=name)
+    fine = "DeletedDate" not in found
+    yield _either(fine, "secret of the relay", name, f"{name} is about to be deleted")
 
 
 def address_of_incoming_mail(subject: Subject) -> Iterator[Result]:
@@ -375,6 +385,7 @@ FACTS: tuple[Callable[[Subject], Iterator[Result]], ...] = (
     concurrent_executions,
     sending_of_mail,
     sender_address,
+    secret_of_the_relay,
     address_of_incoming_mail,
     logs_of_the_state_machines,
     missing_objects,
