@@ -22,6 +22,11 @@ ACCEPTED = {
         {"MailerFunctionMails", "InboundFunctionMails", "InboundFunctionLateMails"},
         "the mapping of a queue has no failure destination: the queue has its own dead letters",
     ),
+    "ES1007": (
+        {"ExecutionEndedPermission"},
+        "the rule looks for a configuration under the name of the alias. It is under the name of "
+        "the function, with the qualifier `live`",
+    ),
     "ES2000": (
         {"HttpApiv1Stage"},
         "an access log would contain paths, and a path contains the secret of a link",
