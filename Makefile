@@ -91,7 +91,7 @@ letters: .venv/ready ## List the dead letters (BACK=1: put all back; BACK=id DRO
 .PHONY: deploy rollback
 deploy: .venv/ready ## Build, deploy to AWS, protect (STACK=redress GUIDED=1: sam asks; PARAMETERS="Key=value ...")
 	@$(PYTHON) -m local.operations.deploy $(if $(STACK),--stack $(STACK)) $(if $(GUIDED),--guided) \
-		--parameters '$(PARAMETERS)'
+		--parameters "$${PARAMETERS:-}"
 
 rollback: .venv/ready ## Move all functions back to the version before (STACK=redress TO=2026-11-29T18:00+08:00)
 	@$(PYTHON) -m local.operations.rollback $(if $(STACK),--stack $(STACK)) $(if $(TO),--to $(TO))

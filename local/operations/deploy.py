@@ -54,7 +54,11 @@ class DeployError(Exception):
 def parsed(text: str) -> Parameters:
     """Return the parameters in `Key=value Other="a value"`. Raises DeployError."""
     found: Parameters = {}
-    for word in shlex.split(text):
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise DeployError(f"the parameters cannot be read: {error}") from error
+    for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
             raise DeployError(f"{word!r} is not a parameter: write Key=value")
@@ -285,13 +289,12 @@ def sam(region: str) -> Callable[[list[str]], bool]:
     environment = shell | {
         "PATH": f"{folder}{os.pathsep}{shell['PATH']}",
         "SAM_CLI_TELEMETRY": "0",
-        "AWS_DEFAULT_REGION": region,
-        "AWS_REGION": region,
     }
 
     def run(command: list[str]) -> bool:
-        done = subprocess.run(["sam", *command], cwd=ROOT, env=environment, check=False)
-        return done.returncode == 0
+        # Otherwise samconfig.toml could name another region.
+        full = ["sam", *command, "--region", region]
+        return subprocess.run(full, cwd=ROOT, env=environment, check=False).returncode == 0
 
     return run
 
@@ -307,9 +310,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         parameters = parsed(given.parameters)
         session: Any = boto3.Session()
-        region = session.region_name or _option("region")
+        # As the other commands: the region of the shell or the profile comes first.
+        region = os.environ.get("AWS_REGION") or session.region_name or _option("region")
         if not region:
-            raise DeployError("no region: set AWS_REGION, or one in your profile")
+            raise DeployError("no region: set AWS_DEFAULT_REGION, or one in your profile")
         name = given.stack or str(_option("stack_name") or "redress")
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", name):
             raise DeployError(f"{name!r} is not the name of a stack")

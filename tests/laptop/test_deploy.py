@@ -33,7 +33,11 @@ def test_parameters_are_read_with_their_quotes() -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("MailDomain", "write Key=value"), ("MailDomian=x", "no parameter MailDomian")],
+    [
+        ("MailDomain", "write Key=value"),
+        ("MailDomian=x", "no parameter MailDomian"),
+        ("TimeZone='Europe/Berlin", "No closing quotation"),
+    ],
 )
 def test_wrong_parameter_is_named_before_anything_is_built(text: str, said: str) -> None:
     with pytest.raises(DeployError, match=said):
