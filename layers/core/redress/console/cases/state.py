@@ -26,7 +26,7 @@ from redress.workflow.store import ReconciliationReport, ReportStore
 
 MOST_COUNTED = 30_000
 """How many entries of the index are counted for each team and shard. With four shards that is
-enough for 100,000 open tickets of one team; each thousand takes some 20 read units."""
+enough for 100,000 open tickets of one team. Each thousand entries takes some 15 read units."""
 MOST_EXAMINED = 100
 """How many tickets of each team are read, those that are due next."""
 MOST_NAMED = 10
