@@ -39,7 +39,11 @@ FIXED = {
 
 
 def environment(
-    port: int, log_level: str, functions_call: str | None, state: str | None
+    port: int,
+    log_level: str,
+    functions_call: str | None,
+    state: str | None,
+    concurrency: int | None = None,
 ) -> dict[str, str]:
     """The complete environment of the emulator, which every function inherits."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -47,6 +51,8 @@ def environment(
     if state:
         chosen |= {"PERSIST_STATE": "1", "STATE_DIR": state}
         chosen |= {"S3_PERSIST": "1", "S3_DATA_DIR": f"{state}/s3"}
+    if concurrency:
+        chosen["LAMBDA_ACCOUNT_CONCURRENCY"] = str(concurrency)
     if functions_call:
         chosen["AWS_ENDPOINT_URL"] = functions_call
     return kept | FIXED | chosen
@@ -65,6 +71,13 @@ def arguments() -> argparse.Namespace:
         "--functions-call",
         metavar="URL",
         help="another address at which functions find AWS, such as a proxy that injects faults",
+    )
+    parser.add_argument(
+        "--concurrency",
+        metavar="N",
+        type=int,
+        help="how many functions run at once in the account, as in a new account of AWS; further "
+        "calls are throttled (default: as many as this machine can)",
     )
     parser.add_argument(
         "--state",
@@ -88,7 +101,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    chosen = environment(options.port, options.log_level, options.functions_call, options.state)
+    chosen = environment(
+        options.port, options.log_level, options.functions_call, options.state, options.concurrency
+    )
     # The emulator reads its settings when it is imported, so set them first.
     os.environ.clear()
     os.environ.update(chosen)

@@ -100,11 +100,13 @@ def start(
     plain: bool = False,
     functions_call: str | None = None,
     state: Path | None = None,
+    concurrency: int | None = None,
 ) -> Cloud:
     """Starts a cloud and waits until it answers. Raises CloudError with the end of its log.
 
     `functions_call` is another address at which functions find AWS, such as a proxy. `state` is a
     folder with data to load at the start and to save at the end; executions are not saved.
+    `concurrency` is how many functions run at once in the account; None: as many as possible.
     """
     if running := find(directory):
         raise CloudError(f"a cloud runs here already (process {running.pid}, port {running.port})")
@@ -120,6 +122,7 @@ def start(
     command += ["--plain"] if plain else []
     command += ["--functions-call", functions_call] if functions_call else []
     command += ["--state", str(state)] if state else []
+    command += ["--concurrency", str(concurrency)] if concurrency else []
     smtp_port = free_port()
     command += ["--smtp", str(smtp_port), "--directory", str(directory)]
     log = directory / "cloud.log"

@@ -45,6 +45,7 @@ def all_patches() -> list[Callable[[], None]]:
         functions.report_exception_names,
         functions.limit_environments,
         functions.retry_event_invocations,
+        functions.keep_throttled_events,
         aliases.keep_settings_of_asynchronous_calls,
         aliases.share_reserved_concurrency,
         aliases.move_mappings_to_an_alias,

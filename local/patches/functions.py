@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 import json
 import tempfile
 import threading
+import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -160,3 +162,47 @@ def retry_event_invocations() -> None:
         lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
     eventbridge._dispatch_to_lambda = dispatch
+
+
+_asynchronous: contextvars.ContextVar[bool] = contextvars.ContextVar("asynchronous", default=False)
+PAUSES_S = (0.2, 2.0)
+"""The first and the longest pause before a throttled event is tried again. On AWS they are a second
+and five minutes."""
+
+
+def keep_throttled_events() -> None:
+    """An asynchronous call that finds no free concurrency waits and is not counted as an attempt.
+
+    AWS: keeps the event in its queue and tries again until the event is too old
+    (`MaximumEventAgeInSeconds`). Only errors of the function count as attempts (Lambda Developer
+    Guide, "How Lambda handles errors and retries with asynchronous invocation").
+    Emulator: counts throttling as a failure of the function. After three it gives the event up.
+    Patch: repeats a throttled call until it runs or the event is too old.
+    """
+    execute, invoke = lambda_svc._execute_function, lambda_svc.invoke_async_with_retry
+    expect(execute.__code__.co_varnames[:2] == ("func", "event"), "_execute_function(func, event)")
+    expect(invoke.__code__.co_varnames[:2] == ("func", "event"), "invoke_async_with_retry")
+
+    def patient(func: dict[str, Any], event: Any) -> Result:
+        result: Result = execute(func, event)
+        if not _asynchronous.get():
+            return result
+        configured = func.get("event_invoke_config") or {}
+        ends = time.monotonic() + int(configured.get("MaximumEventAgeInSeconds", 21600))
+        pause, longest = PAUSES_S
+        while result.get("throttle") and time.monotonic() + pause < ends:
+            time.sleep(pause)
+            pause = min(2 * pause, longest)
+            result = execute(func, event)
+        return result
+
+    def invoked(func: dict[str, Any], event: Any) -> None:
+        # The emulator starts a thread with a copy of this context.
+        token = _asynchronous.set(True)
+        try:
+            invoke(func, event)
+        finally:
+            _asynchronous.reset(token)
+
+    lambda_svc._execute_function = patient
+    lambda_svc.invoke_async_with_retry = invoked

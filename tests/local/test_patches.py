@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 import time
-from collections.abc import Mapping
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -1428,6 +1431,73 @@ def test_another_version_of_the_emulator_is_refused(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(WrongEmulator, match=rf"{VERSION}, but 1\.5\.34 is installed"):
         check_version()
+
+
+# ------------------------------------------------------------------ the limit of an account
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """A cloud whose account runs one function at once."""
+    plain = os.environ.get("LOCAL_CLOUD") == "plain"
+    directory = tmp_path_factory.mktemp("small")
+    cloud = process.start(directory, process.free_port(), concurrency=1, plain=plain)
+    yield Laboratory(cloud)
+    process.stop(cloud)
+
+
+_SLOW = """
+    import time
+    def handler(event, context):
+        time.sleep(2)
+        return event
+"""
+
+
+def test_call_beyond_the_limit_is_refused_and_an_event_is_kept(small: Laboratory) -> None:
+    queue = small.client("sqs").create_queue(QueueName="given-up")["QueueUrl"]
+    arn = small.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    busy, other = small.function(_SLOW), small.function(_SLOW)
+    functions = small.client("lambda")
+    functions.put_function_event_invoke_config(
+        FunctionName=other,
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": arn["Attributes"]["QueueArn"]}},
+    )
+    running = threading.Thread(target=functions.invoke, kwargs={"FunctionName": busy})
+    running.start()
+    time.sleep(0.5)
+    functions.invoke(FunctionName=other, InvocationType="Event", Payload=b'{"kept": 1}')
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        _invoke_once(small, other)
+    assert refused.value.code == 429
+    assert json.loads(refused.value.read())["Reason"] == "ConcurrentInvocationLimitExceeded"
+    running.join()
+
+    def invocations() -> bool:
+        now = datetime.now(UTC)
+        found = small.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName="Invocations",
+            Dimensions=[{"Name": "FunctionName", "Value": other}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=5),
+            Period=600,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return bool(sum(point["Sum"] for point in found) >= 1)
+
+    eventually(invocations, "the event ran when there was room for it")
+    assert "Messages" not in small.client("sqs").receive_message(QueueUrl=queue)
+
+
+def _invoke_once(laboratory: Laboratory, name: str) -> bytes:
+    """One call without the retries of boto3."""
+    url = f"{laboratory.cloud.endpoint}/2015-03-31/functions/{name}/invocations"
+    request = urllib.request.Request(url, b"{}", method="POST")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        content: bytes = answer.read()
+        return content
 
 
 # -------------------------------------------------------------- correct without a patch
