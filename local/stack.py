@@ -202,7 +202,9 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
     command += ["--stack-name", NAME, "--resolve-s3", "--no-confirm-changeset"]
     command += ["--no-fail-on-empty-changeset", "--no-progressbar"]
     command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-    command += ["--parameter-overrides", *(f"{key}={value}" for key, value in chosen.items())]
+    # sam accepts an empty value only in quotes.
+    pairs = (f"{key}={value or '""'}" for key, value in chosen.items())
+    command += ["--parameter-overrides", *pairs]
     clients = functools.cache(functools.partial(client, cloud))
     functions, began = clients("lambda"), datetime.now(UTC)
     was: versions.Versions = {}

@@ -37,7 +37,16 @@ def check_version() -> None:
 
 def all_patches() -> list[Callable[[], None]]:
     """All patches in the order in which they are applied; a later one may wrap an earlier one."""
-    from local.patches import aliases, functions, http_api, mail, resources, streams, workflows
+    from local.patches import (
+        aliases,
+        functions,
+        http_api,
+        mail,
+        resources,
+        sign_in,
+        streams,
+        workflows,
+    )
 
     return [
         functions.isolate_functions,
@@ -73,6 +82,7 @@ def all_patches() -> list[Callable[[], None]]:
         http_api.pass_stage_variables,
         http_api.hide_failure_details,
         http_api.answer_cors_as_documented,
+        sign_in.ignore_capitals_of_user_names,
     ]
 
 

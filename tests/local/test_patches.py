@@ -1199,6 +1199,29 @@ def _tokens(laboratory: Laboratory, api: dict[str, str]) -> dict[str, str]:
     return {"id": answer["IdToken"], "access": answer["AccessToken"]}
 
 
+@pytest.mark.parametrize("ignores", [True, False])
+def test_capitals_of_a_user_name_count_unless_the_pool_ignores_them(
+    laboratory: Laboratory, ignores: bool
+) -> None:
+    users = laboratory.client("cognito-idp")
+    setting = {"UsernameConfiguration": {"CaseSensitive": False}} if ignores else {}
+    pool = users.create_user_pool(PoolName=unique("pool"), UsernameAttributes=["email"], **setting)[
+        "UserPool"
+    ]["Id"]
+    users.admin_create_user(
+        UserPoolId=pool,
+        Username="li@example.org",
+        MessageAction="SUPPRESS",
+        UserAttributes=[{"Name": "email", "Value": "li@example.org"}],
+    )
+    if ignores:
+        found = users.admin_get_user(UserPoolId=pool, Username="Li@Example.org")
+        assert {"Name": "email", "Value": "li@example.org"} in found["UserAttributes"]
+    else:
+        with pytest.raises(users.exceptions.UserNotFoundException):
+            users.admin_get_user(UserPoolId=pool, Username="Li@Example.org")
+
+
 def test_staff_route_accepts_tokens_of_its_user_pool_client(
     laboratory: Laboratory, api: dict[str, str]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.builders import ROOT
 from tests.template.documents import expanded, functions, written
 
 PARAMETERS = written()["Parameters"]
@@ -207,3 +208,16 @@ def test_claims_have_the_names_that_issuers_use(claim: str) -> None:
         assert accepts(parameter, claim)
         assert not accepts(parameter, "")
         assert not accepts(parameter, "realm access")
+
+
+def test_deployments_in_the_guide_have_parameters_that_exist_with_values_that_are_accepted() -> (
+    None
+):
+    text = (ROOT / "docs/sign-in.md").read_text().replace("\\\n", " ")
+    commands = re.findall(r'PARAMETERS="([^"]*)"', text)
+    assert len(commands) == 3
+    for command in commands:
+        for pair in command.split():
+            name, _, value = pair.partition("=")
+            values = value.split(",") if name == "AllowedOrigins" else [value]
+            assert all(accepts(name, one) for one in values), pair
