@@ -2,13 +2,14 @@
 
 Version 2 of the CLI, which the runbooks use, is in no package registry of Python, and version 1
 lacks `logs tail` and `--cli-binary-format`. So `AwsCli` makes the same calls from the same words.
-It knows what runbooks use: JSON and `Name=a,Value=b` as values, `--query`, `--output text`, the
-file of `lambda invoke`, and `logs tail`. Any other word is an error.
+It knows what runbooks use: JSON, `Name=a,Value=b` and lists of words as values, `--query`,
+`--output text`, the file of `lambda invoke`, and `logs tail`. Any other word is an error.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import socketserver
 import sys
 import threading
@@ -72,11 +73,12 @@ class AwsCli:
             group, *rest = rest
             operation, rest = "filter-log-events", ["--log-group-name", group, *rest]
             del rest[rest.index("--since") : rest.index("--since") + 2]
-        options, files = _options(rest)
         client = self._client(service)
         names = {xform_name(n, "-"): n for n in client.meta.service_model.operation_names}
         model = client.meta.service_model.operation_model(names[operation])
         members = {f"--{xform_name(n, '-')}": (n, s) for n, s in model.input_shape.members.items()}
+        lists = {name for name, (_, shape) in members.items() if shape.type_name == "list"}
+        options, files = _options(rest, lists)
         given = {}
         for option, value in options.items():
             if option not in LOCAL:
@@ -94,14 +96,24 @@ class AwsCli:
         return json.dumps(answer, default=str)
 
 
-def _options(words: list[str]) -> tuple[dict[str, str | None], list[str]]:
-    """Options with their values, None for a switch, and the words that belong to no option."""
-    options: dict[str, str | None] = {}
+def _options(
+    words: list[str], lists: set[str]
+) -> tuple[dict[str, str | list[str] | None], list[str]]:
+    """Options with their values, and the words that belong to no option.
+
+    The value is None for a switch. An option in `lists` takes every word up to the next option.
+    """
+    options: dict[str, str | list[str] | None] = {}
     files: list[str] = []
     words = list(words)
     while words:
         word = words.pop(0)
-        if word.startswith("--"):
+        if word in lists and not words[0].startswith(("{", "[")):
+            taken: list[str] = []
+            while words and not words[0].startswith("--"):
+                taken.append(words.pop(0))
+            options[word] = taken
+        elif word.startswith("--"):
             follows = bool(words) and not words[0].startswith("--")
             options[word] = words.pop(0) if follows else None
         else:
@@ -109,9 +121,11 @@ def _options(words: list[str]) -> tuple[dict[str, str | None], list[str]]:
     return options, files
 
 
-def _value(text: str, shape: Any) -> Any:
+def _value(text: str | list[str], shape: Any) -> Any:
     """A value as botocore takes it."""
     kind = shape.type_name
+    if isinstance(text, list):
+        return [_value(one, shape.member) for one in text]
     if kind in ("structure", "map", "list") and text.startswith(("{", "[")):
         return json.loads(text)
     if kind == "list":
@@ -119,13 +133,22 @@ def _value(text: str, shape: Any) -> Any:
     if kind == "structure":
         return {
             name: _value(value, shape.members[name])
-            for name, _, value in (pair.partition("=") for pair in text.split(","))
+            for name, _, value in _pairs(text, shape.members)
         }
+    if kind == "map":
+        return {name: value for name, _, value in (pair.partition("=") for pair in text.split(","))}
     if kind in ("integer", "long"):
         return int(text)
     if kind == "boolean":
         return {"true": True, "false": False}[text]
     return text
+
+
+def _pairs(text: str, members: Any) -> Iterator[tuple[str, str, str]]:
+    """The pairs of `Name=a,Value=b,c`. A comma separates pairs only before the name of a member."""
+    names = "|".join(members)
+    for pair in re.split(rf",(?=(?:{names})=)", text):
+        yield pair.partition("=")
 
 
 def _text(answer: Any) -> str:

@@ -1,7 +1,8 @@
 """The commands of the runbooks run on the deployed stack, as one shell script for each runbook.
 
 `NOT_RUN` names each block with a command of the AWS CLI that does not run here, with the reason.
-`make letters` runs in `test_letters.py`. Requests to the API run in the tests of the functions.
+`make letters` runs in `test_letters.py`, and the guide to sign-in in `test_sign_in.py`. Requests to
+the API run in the tests of the functions.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ NOT_RUN = {
 
 RUNS: dict[str, list[str]] = {}
 for _path, _block in EVERY:
-    if not any(name == _path.stem and part in _block for name, part in NOT_RUN) and (
-        re.search(r"^ *(STACK|PERIOD)=", _block, re.M) or list(commands(_block, "aws"))
+    if (
+        _path.parent.name == "runbooks"
+        and not any(name == _path.stem and part in _block for name, part in NOT_RUN)
+        and (re.search(r"^ *(STACK|PERIOD)=", _block, re.M) or list(commands(_block, "aws")))
     ):
         RUNS.setdefault(_path.stem, []).append(_block)
 
