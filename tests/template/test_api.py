@@ -290,10 +290,6 @@ def test_paths_with_a_variable_at_the_same_place_give_it_the_same_name() -> None
     assert {parent: found for parent, found in names.items() if len(found) > 1} == {}
 
 
-def test_api_has_no_access_log_because_paths_contain_the_secrets_of_links() -> None:
-    assert "AccessLogSettings" not in stage()
-
-
 def test_every_route_is_throttled() -> None:
     settings = stage()["DefaultRouteSettings"]
     assert settings["ThrottlingRateLimit"] == {"Ref": "PublicRequestsPerSecond"}
