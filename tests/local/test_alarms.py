@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
-from local.endpoints import wait_for
 from local.stack import Outputs
 from tests.alarming import alarms, embedded, resolved
 
 REPAIR = "redress-repair"
 
 
-class Sweep:
-    """Runs the sweep of the deployed stack and reads what it reports."""
-
-    def __init__(self, aws: Callable[[str], Any]) -> None:
-        self._functions, self._logs = aws("lambda"), aws("logs")
-
-    def reported(self) -> list[dict[str, Any]]:
-        """Run the sweep and return the findings in the log of its call."""
-        answer = self._functions.invoke(FunctionName=f"{REPAIR}:live", Payload=b'{"task": "sweep"}')
-        assert "FunctionError" not in answer, answer["Payload"].read()
-        request = answer["ResponseMetadata"]["RequestId"]
-
-        def lines() -> list[str]:
-            found = self._logs.filter_log_events(
-                logGroupName=f"/aws/lambda/{REPAIR}",
-                startTime=round((datetime.now(UTC) - timedelta(minutes=5)).timestamp() * 1000),
-            )["events"]
-            written = [one["message"] for one in found]
-            start = next((n for n, one in enumerate(written) if request in one), None)
-            ended = any(one.startswith(f"REPORT RequestId: {request}") for one in written)
-            return written[start:] if start is not None and ended else []
-
-        written = wait_for(lines, "the log of the sweep", 30)
-        return [json.loads(one) for one in written if one.startswith('{"_aws"')]
-
-
-@pytest.fixture
-def sweep(deployed: Outputs, aws: Callable[[str], Any]) -> Sweep:
-    return Sweep(aws)
+def reported(functions: Any) -> list[dict[str, Any]]:
+    """Run the sweep of the deployed stack. Returns the findings in the log of this call."""
+    answer = functions.invoke(
+        FunctionName=f"{REPAIR}:live", Payload=b'{"task": "sweep"}', LogType="Tail"
+    )
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    written = base64.b64decode(answer["LogResult"]).decode()
+    assert "watched held mail" in written, "the end of the log"
+    return [json.loads(line) for line in written.splitlines() if line.startswith('{"_aws"')]
 
 
 def test_deployed_alarms_are_those_of_the_template(
@@ -73,7 +51,7 @@ def switched_off(functions: Any, mapping: str) -> Iterator[None]:
 
 
 def test_sweep_reports_a_reader_that_is_switched_off(
-    sweep: Sweep, aws: Callable[[str], Any]
+    deployed: Outputs, aws: Callable[[str], Any]
 ) -> None:
     functions = aws("lambda")
     variables = functions.get_function_configuration(FunctionName=REPAIR)["Environment"]
@@ -81,13 +59,13 @@ def test_sweep_reports_a_reader_that_is_switched_off(
     states = [functions.get_event_source_mapping(UUID=one)["State"] for one in watched]
     assert states == ["Enabled"] * 4, "relay, follower, mailer, and inbound with a mail domain"
     with switched_off(functions, watched[1]):
-        found = [one for one in sweep.reported() if one["message"] == "a reader is switched off"]
+        found = [one for one in reported(functions) if one["message"] == "a reader is switched off"]
     [line] = found
     assert set(line["mappings"]) == {watched[1]}
     now = datetime.now(UTC)
     data = list(embedded([json.dumps(line, separators=(",", ":"))]))
     assert alarms()["WorkflowsRepaired"].rings(data, now)
-    assert "a reader is switched off" not in [one["message"] for one in sweep.reported()]
+    assert "a reader is switched off" not in [one["message"] for one in reported(functions)]
 
 
 def test_queues_that_the_sweep_counts_are_the_dead_letter_queues(
