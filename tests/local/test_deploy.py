@@ -75,6 +75,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def changed_layer(folder: Path) -> Path:
     """Build these sources with another layer, and nothing else that is other."""
     sources = folder / "sources"
+    sources.mkdir()
     for name in stack.SOURCES:
         path = ROOT / name
         if path.is_dir():
