@@ -5,8 +5,6 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 NOT_ON_THE_LAPTOP: tuple[tuple[str, str, str], ...] = (
-    ("termination protection", "off", "`make up` protects nothing, so `make down` is enough"),
-    ("deletion protection of *", "off", "`make up` protects nothing, so `make down` is enough"),
     ("logs of the state machines", "no policy", "the emulator needs no policy to write logs"),
     ("missing objects", "not allowed", "the emulator's simulation does not know `s3:prefix`"),
     ("MailBucket", "LifecycleConfiguration", "the emulator's stacks ignore it"),
