@@ -39,7 +39,11 @@ from tests.local.living import asleep, complaint, opened, rungs, running, timer,
 
 Json = dict[str, Any]
 
-REPLACED = {"AWS::Lambda::LayerVersion", "AWS::Lambda::Permission"}
+REPLACED = {
+    "AWS::Lambda::LayerVersion",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::EventInvokeConfig",  # it belongs to the alias now
+}
 """Types of resources that an upgrade may replace, because no other resource keeps their ids."""
 KEY = "key-of-a-submission-before-the-upgrade"
 SERVICE = f"service@{MAIL_DOMAIN}"
