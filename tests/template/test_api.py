@@ -129,6 +129,7 @@ def test_other_origins_may_read_each_documented_header_of_an_answer() -> None:
 )
 def test_origin_as_a_browser_writes_it_can_be_allowed(origin: str) -> None:
     assert accepts("AllowedOrigins", origin)
+    assert accepts("AllowedOrigins", f"https://first.example.org,{origin}") is bool(origin)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +153,8 @@ def test_origin_as_a_browser_writes_it_can_be_allowed(origin: str) -> None:
 )
 def test_origin_that_no_browser_sends_or_that_allows_too_much_is_refused(origin: str) -> None:
     assert not accepts("AllowedOrigins", origin)
+    assert not accepts("AllowedOrigins", f"{origin},https://last.example.org")
+    assert not accepts("AllowedOrigins", f"https://first.example.org,{origin}")
 
 
 def accepts(parameter: str, value: str) -> bool:

@@ -12,6 +12,7 @@ import boto3
 import cfnlint
 import pytest
 
+from tests.builders import ROOT
 from tests.template.documents import GIVEN, written
 
 type Values = dict[str, str]
@@ -31,8 +32,8 @@ def accepts(name: str, value: str) -> bool:
         return float(low) <= float(value) <= float(high)
     if len(value) > given.get("MaxLength", 4096):
         return False
-    # Each value of a list must match the pattern.
-    values = value.split(",") if given["Type"] == "CommaDelimitedList" else [value]
+    # Each value of a list must match the pattern, and the list as one text: see AllowedOrigins.
+    values = [value, *(value.split(",") if given["Type"] == "CommaDelimitedList" else [])]
     return all(re.fullmatch(given.get("AllowedPattern", ".*"), one) for one in values)
 
 
@@ -114,6 +115,9 @@ def test_only_a_mail_address_alone_is_accepted(name: str, value: str, accepted: 
             "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:relay-a1B2c3",
             True,
         ),
+        ("SmtpSecret", "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:relay", False),
+        ("AllowedOrigins", "https://desk.example.org,http://localhost:5173", True),
+        ("TimeZone", f"America/{'a' * 50}", False),
         ("MailsAtOnce", "1", False),
         ("MailsAtOnce", "1000", True),
         ("ChangesAtOnce", "0", False),
@@ -194,6 +198,12 @@ def test_refusal_says_what_to_do(name: str) -> None:
             "Deploy again" in assertion["AssertDescription"]
             or "Give" in (assertion["AssertDescription"])
         )
+
+
+def test_functions_that_only_rules_have_are_written_as_cloudformation_documents_them() -> None:
+    """YAML's short form is documented for functions of conditions only."""
+    only_rules = "Contains|EachMemberEquals|EachMemberIn|RefAll|ValueOf|ValueOfAll"
+    assert not re.findall(rf"!(?:{only_rules})\b", (ROOT / "template.yaml").read_text())
 
 
 @pytest.mark.parametrize("name", RULES)
