@@ -65,6 +65,8 @@ class Replies:
     taken: list[tuple[str, list[str], bytes]] = field(default_factory=list)
     clear: list[str] = field(default_factory=list)
     """What was said without TLS, after the greeting."""
+    greeted: str = ""
+    """How the last client named itself."""
     port: int = 0
 
     async def _say(self, server: SMTP, reply: str) -> str:
@@ -81,6 +83,7 @@ class Replies:
     ) -> str:
         if session.ssl is None:
             self.clear.append("MAIL")
+        self.greeted = str(session.host_name)
         envelope.mail_from = address
         return await self._say(server, self.mail)
 

@@ -51,12 +51,15 @@ class Login(msgspec.Struct, frozen=True):
 
 
 def login_of(secret: str) -> Login:
-    """Decode the secret. Raises NeedsOperator if it is not a login."""
+    """Decode the secret. Raises NeedsOperator if it is no login that smtplib can send."""
     try:
-        return msgspec.json.decode(secret, type=Login)
+        login = msgspec.json.decode(secret, type=Login)
     except (msgspec.DecodeError, UnicodeError):
         # The message of the error might repeat a part of the secret.
         raise NeedsOperator(NO_LOGIN) from None
+    if not (login.username + login.password).isascii():  # smtplib encodes both in ASCII
+        raise NeedsOperator(NO_LOGIN)
+    return login
 
 
 @dataclass
@@ -70,6 +73,8 @@ class SmtpRelay:
     context: ssl.SSLContext
     seconds: float = RELAY_S
     _login: Login | None = None
+    _login_worked: bool = False
+    """Whether the relay has accepted `_login` before."""
 
     def prepare(self) -> None:
         """Read the password, unless this environment has it."""
@@ -93,9 +98,13 @@ class SmtpRelay:
         return Taken(str(email.message_from_bytes(raw)["Message-ID"]).strip("<> \r\n"), refused)
 
     def _connect(self) -> smtplib.SMTP:
+        # Without a name for the greeting, smtplib asks DNS for the name of this machine.
+        name = self.sender.rpartition("@")[2]
         if self.port == TLS_PORT:
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=CONNECT_S, context=self.context)
-        return smtplib.SMTP(self.host, self.port, timeout=CONNECT_S)
+            return smtplib.SMTP_SSL(
+                self.host, self.port, name, timeout=CONNECT_S, context=self.context
+            )
+        return smtplib.SMTP(self.host, self.port, name, timeout=CONNECT_S)
 
     def _transaction(
         self, smtp: smtplib.SMTP, login: Login, raw: bytes, to: Sequence[str], ends: float
@@ -114,9 +123,12 @@ class SmtpRelay:
             with _conversation("login"):
                 _limit(smtp, ends)
                 smtp.login(login.username, login.password)
-        except NotTaken:
-            self._login = None  # the password may have changed, so the next attempt reads it again
-            raise
+        except NotTaken as error:
+            # The password may have changed, so the next attempt reads it again. Only a login that
+            # never worked needs a person.
+            worked, self._login, self._login_worked = self._login_worked, None, False
+            raise (NotTaken(error.fault) if worked else error) from None
+        self._login_worked = True
         with _conversation("sender"):
             _limit(smtp, ends)
             size = [f"size={len(raw)}"] if smtp.has_extn("size") else []
