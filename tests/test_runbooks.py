@@ -208,7 +208,8 @@ def test_targets_of_make_exist_and_use_the_given_variables(path: Path, block: st
         recipe = re.search(rf"^{target}:.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
         assert recipe, target
         for variable in variables:
-            assert f"$({variable.partition('=')[0]})" in recipe[0], variable
+            name = variable.partition("=")[0]
+            assert f"$({name})" in recipe[0] or f"$${{{name}:-}}" in recipe[0], variable
 
 
 @pytest.mark.parametrize(("path", "block"), CHECKED)

@@ -73,16 +73,17 @@ def identify(event: dict[str, Any], names: Claims) -> Member:
         or languages is None
         or capacity is None
     ):
-        found = {
-            "sub": id_,
-            "name": name,
-            "email": email,
-            names.role: role,
-            names.team: team,
-            names.languages: languages,
-            names.capacity: capacity,
-        }
-        raise Forbidden(_complaint([name for name, read in found.items() if read is None], claims))
+        found = (
+            ("sub", id_),
+            ("name", name),
+            ("email", email),
+            (names.role, role),
+            (names.team, team),
+            (names.languages, languages),
+            (names.capacity, capacity),
+        )
+        faulty = dict.fromkeys(claim for claim, read in found if read is None)
+        raise Forbidden(_complaint(list(faulty), claims))
     return Member(id_, name, email, role, team, languages, capacity)
 
 

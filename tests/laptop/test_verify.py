@@ -993,6 +993,7 @@ PENDING = {"RawMessageDelivery": "true", "PendingConfirmation": "true"}
             "FAILED",
         ),
         ("SES::ReceiptRule", "DescribeActiveReceiptRuleSet", "Rules", [], "without the rule"),
+        ("SES::ConfigurationSet", "GetConfigurationSet", "SuppressionOptions", {}, "missing"),
         ("StepFunctions::StateMachine", "DescribeStateMachine", "definition", "[1]", "definition"),
         ("StepFunctions::StateMachine", "DescribeStateMachine", "status", "DELETING", "DELETING"),
     ],

@@ -299,19 +299,40 @@ def refused_regions(rule: str) -> set[str]:
 
 
 @cache
-def lacking(kind: str) -> set[str]:
-    """The regions that lack a type of resource, as cfn-lint got it from CloudFormation's registry.
+def _types() -> dict[str, list[str]]:
+    """The types of resources of each region, as cfn-lint got them from CloudFormation's registry.
 
     It has no own list for the regions of isolated partitions.
     """
     providers = Path(cfnlint.__file__).parent / "data" / "schemas" / "providers"
-    lists = {path.stem: json.loads(path.read_text()) for path in providers.glob("*-*.json")}
-    return {region for region, types in lists.items() if kind not in types}
+    return {path.stem: json.loads(path.read_text()) for path in providers.glob("*-*.json")}
+
+
+def known() -> set[str]:
+    return set(_types())
+
+
+def lacking(kind: str) -> set[str]:
+    """The regions that lack a type of resource."""
+    return {region for region, types in _types().items() if kind not in types}
 
 
 def test_regions_that_lack_ses_are_those_of_the_registry() -> None:
     assert refused_regions("SesSendsMailHere") == lacking("AWS::SES::ConfigurationSet")
     assert refused_regions("SesReceivesMailHere") == lacking("AWS::SES::ReceiptRule")
+
+
+def test_guide_lists_each_region_with_what_runs_there() -> None:
+    guide = (ROOT / "docs/deploy.md").read_text().partition("### Regions and accounts")[2]
+    rows = re.findall(r"^\| ((?:[a-z]+-)+\d(?:, [a-z0-9-]+)*) \|", guide, re.MULTILINE)
+    everything, sending, relay, issuer = (set(row.split(", ")) for row in rows)
+    without_pools = lacking("AWS::Cognito::UserPool")
+    assert issuer == without_pools
+    assert relay == lacking("AWS::SES::ConfigurationSet") - without_pools
+    assert sending == lacking("AWS::SES::ReceiptRule") - lacking("AWS::SES::ConfigurationSet")
+    assert not everything & lacking("AWS::SES::ReceiptRule")
+    isolated = {region for region in known() if "-iso" in region} | {"eusc-de-east-1"}
+    assert everything | sending | relay | issuer == known() - isolated
 
 
 def test_regions_that_lack_ses_have_no_endpoint_of_it() -> None:

@@ -606,7 +606,11 @@ def query_definition(aws: Reader, wanted: Wanted, whole: Expectation) -> Propert
 @reads("AWS::SES::ConfigurationSet")
 def configuration_set(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
     found = aws.ask("sesv2", "GetConfigurationSet", ConfigurationSetName=wanted.physical)
-    return found | {"Name": found["ConfigurationSetName"]}
+    options = found.get("SuppressionOptions") or {}
+    if "SuppressedReasons" not in options:
+        # An empty list switches the account's list off. Without a list, the account's list applies.
+        options = None
+    return found | {"Name": found["ConfigurationSetName"], "SuppressionOptions": options}
 
 
 @reads("AWS::SES::ConfigurationSetEventDestination")

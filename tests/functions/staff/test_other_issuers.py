@@ -163,6 +163,17 @@ def test_token_of_a_machine_names_what_makes_it_no_person(api: Api, issuer: str)
     assert (found.status, found.body["detail"]) == (403, wanted)
 
 
+@pytest.mark.parametrize("issuer", ["keycloak"], indirect=True)
+def test_claim_with_two_meanings_is_named_if_only_one_of_them_fails(
+    api: Api, issuer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM_CLAIM", "groups")
+    forget(api)
+    found = asked(api, KEYCLOAK | {"groups": "complaints"})
+    wanted = "the claim 'groups' is missing or malformed: ask your administrator"
+    assert (found.status, found.body["detail"]) == (403, wanted)
+
+
 @pytest.mark.parametrize(
     ("given", "status"),
     [
