@@ -34,7 +34,7 @@ from redress.mail.incoming.store import (
 )
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rendering import message, render
-from redress.mail.outgoing.rules.table import mails_after
+from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.tickets.rules.steps import by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Phase, Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -1378,33 +1378,37 @@ def feedback(notice: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("audience", "of", "told"),
-    [("customer", "0100018f", 1), ("agent", "0100018f", 0), ("customer", "unknown", 0)],
+    [
+        ("customer", "0100018f", [MailToSend("mail_returned", "agent")]),
+        ("agent", "0100018f", [MailToSend("staff_unreached", "supervisor")]),
+        ("customer", "unknown", []),
+    ],
 )
-def test_a_complaint_by_mail_is_reported_only_if_it_is_known_to_be_the_customers(
-    post: Post, audience: str, of: str, told: int
+def test_a_complaint_by_mail_is_reported_to_whom_it_concerns_if_the_mail_is_known(
+    post: Post, audience: str, of: str, told: list[MailToSend]
 ) -> None:
     """A complaint names no address. It may come from an agent who marked a mail to staff as spam.
 
-    Notifying that agent would cause another complaint.
+    Notifying that agent would cause another complaint, so their supervisor is notified.
     """
     post.deliver(mail())
     notice = returned(post, audience=audience).replace(b"<0100018f@", f"<{of}@".encode())
     post.deliver(feedback(notice), "inbound/2")
     noted = post.stores.tickets.history(post.ticket().number)[-1]
     assert noted.data["why"] == "complained"
-    assert len(mails_after(noted)) == told
+    assert mails_after(noted) == told
 
 
 @pytest.mark.parametrize(
     ("address", "audience", "told"),
     [
-        ("li.na@example.com", "customer", 1),
-        ("mei@example.com", "agent", 0),
-        ("lin@example.com", "supervisor", 0),
+        ("li.na@example.com", "customer", MailToSend("mail_returned", "agent")),
+        ("mei@example.com", "agent", MailToSend("staff_unreached", "supervisor")),
+        ("lin@example.com", "supervisor", MailToSend("staff_unreached", "manager")),
     ],
 )
-def test_an_agent_is_notified_of_mail_that_missed_the_customer_but_not_of_their_own(
-    post: Post, address: str, audience: str, told: int
+def test_a_mail_that_missed_the_customer_is_told_to_the_agent_and_one_to_staff_to_the_next_role(
+    post: Post, address: str, audience: str, told: MailToSend
 ) -> None:
     """A notification about an agent's own bounced mail would bounce as well."""
     post.deliver(mail())
@@ -1412,7 +1416,7 @@ def test_an_agent_is_notified_of_mail_that_missed_the_customer_but_not_of_their_
     post.deliver(notice, "inbound/2")
     noted = post.stores.tickets.history(post.ticket().number)[-1]
     assert noted.data["mail"]["to"] == audience
-    assert len(mails_after(noted)) == told
+    assert mails_after(noted) == [told]
 
 
 def test_a_notice_that_names_neither_mail_nor_address_notifies_nobody(post: Post) -> None:
