@@ -12,6 +12,7 @@ BOUNDS = {
     "CustomerFunction": 3_520_000,  # page templates, phone numbers
     "InboundFunction": 18_000_000,  # parsers of HTML, detection of charsets
     "IntakeFunction": 1_760_000,  # phone numbers
+    "MailerFunction": 24_600,  # the outcomes of a mail and of the reports about it
     "StaffFunction": 154_000,
 }
 """Largest size of an artifact in bytes, unzipped: at most five percent above its current size on

@@ -102,9 +102,14 @@ def run_alone(built: Built, function: str, program: str, *arguments: str) -> str
     variables = template()["Globals"]["Function"]["Environment"]["Variables"]
     own = template()["Resources"][function]["Properties"].get("Environment", {})
     given = variables | own.get("Variables", {})
-    # What the template writes out is kept. What it refers to exists only in a stack.
+    # What the template writes out is kept, and a parameter has its default. Other references exist
+    # only in a stack. A short reference (`!Ref X`) reads as the name X.
+    parameters = template()["Parameters"]
     environment = {
-        name: value if isinstance(value, str) else "any" for name, value in given.items()
+        name: str(parameters.get(value, {}).get("Default", value))
+        if isinstance(value, str)
+        else "any"
+        for name, value in given.items()
     }
     environment |= {
         "LOG_LEVEL": "INFO",
