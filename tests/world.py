@@ -124,11 +124,13 @@ def logged_by(function: ModuleType) -> Iterator[io.StringIO]:
     """The log of a function in this block. Otherwise it goes to the stream of import time."""
     handler = function.logger.registered_handler
     written = io.StringIO()
-    before = handler.setStream(written)
+    # Not by `setStream`, which flushes the stream of before: a test that captured the output of the
+    # import has closed it.
+    before, handler.stream = handler.stream, written
     try:
         yield written
     finally:
-        handler.setStream(before)
+        handler.stream = before
 
 
 # ------------------------------------------------------------------------------ tickets
