@@ -23,7 +23,7 @@ endif
 PYTHON := .venv/bin/python
 # Tests that need a build, a deployed stack or a browser.
 SLOW := tests/artifacts tests/local tests/browser
-# `make template` runs them.
+# `make template` runs them, each file on a worker of its own.
 LINTERS := tests/template/test_linters.py tests/template/test_scanner.py
 FAST := $(filter-out $(SLOW) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) $(wildcard tests/test_*.py)
 
@@ -177,7 +177,7 @@ types: .venv/ready ## Check types strictly
 	@for function in functions/*/; do MYPYPATH=$$function mypy $$function; done
 
 template: .venv/ready .local/checkov/ready ## Validate the template (CloudFormation, SAM, Lambda, security) and the state machines
-	$(PYTHON) -m pytest -n 2 $(PYTEST) $(LINTERS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST) $(LINTERS)
 
 # Two workers, a whole file each. Each worker deploys one stack, which all its files share.
 test: test-fast install ## Run all tests

@@ -1,4 +1,8 @@
-"""The usual linters pass. Each accepted finding has a reason and must still occur."""
+"""The usual linters pass. Each accepted finding has a reason and must still occur.
+
+`sam validate --lint` is left out: it runs the default rules of the same cfn-lint, and
+`documents.expanded` runs SAM's transform.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,8 @@ ACCEPTED = {
     ),
     "ES2000": (
         {"HttpApiv1Stage"},
-        "an access log would contain paths, and a path contains the secret of a link",
+        "it is off unless AccessLog asks for it: the functions log every answer that they give, "
+        "and test_console.py checks what it may contain",
     ),
     "ES6000": (
         {name for name in of_type("AWS::SQS::Queue") if name.endswith("DeadLetterQueue")},
@@ -69,13 +74,6 @@ def test_cfn_lint_finds_exactly_what_is_accepted() -> None:
         accepted = ACCEPTED.get(finding["Rule"]["Id"], (set[str](), ""))[0]
         found[finding["Rule"]["Id"]] |= accepted & {*about, named} or {finding["Message"]}
     assert found == {rule: resources for rule, (resources, _) in ACCEPTED.items()}
-
-
-@pytest.mark.slow
-def test_sam_accepts_the_template() -> None:
-    done = run(str(BIN / "sam"), "validate", "--lint", "--region", "us-east-1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "is a valid SAM Template" in done.stdout
 
 
 def filled_in(file: str) -> str:
