@@ -34,7 +34,7 @@ RETAINING = ("Retain", "RetainExceptOnCreate")
 
 GB = 2**30
 TABLE_GB = 0.25 + 0.20
-"""US$ a month for a GB in the table, with point-in-time recovery (`bench/prices.json`)."""
+"""US$ a month for a GB in the table, with point-in-time recovery (`data/prices.json`)."""
 BUCKET_GB = 0.023
 """US$ a month for a GB in S3 Standard, us-east-1 (https://aws.amazon.com/s3/pricing/)."""
 LOGS_GB = 0.03
