@@ -134,6 +134,28 @@ def filtered(lines: Iterable[str], at: datetime) -> Iterator[Datum]:
             yield Datum(namespace, count["MetricName"], at, float(count["MetricValue"]))
 
 
+FAILED_LINES = [
+    # Lambda Developer Guide, "AWS Lambda function logging in Python": an unhandled exception.
+    "[ERROR] KeyError: 'key'\rTraceback (most recent call last):\r  File \"/var/task/app.py\"",
+    "[ERROR] Runtime.ImportModuleError: Unable to import module 'app': No module named 'redress'",
+    # REPORT lines as Lambda writes them for a timeout and for a runtime that ended.
+    "REPORT RequestId: 13222b1e\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\t"
+    "Memory Size: 1024 MB\tMax Memory Used: 64 MB\tStatus: timeout",
+    "REPORT RequestId: 276ff3b9\tDuration: 10935.70 ms\tBilled Duration: 10936 ms\t"
+    "Memory Size: 1024 MB\tMax Memory Used: 1024 MB\tStatus: error\t"
+    "Error Type: Runtime.OutOfMemory",
+]
+"""Lines that Lambda writes of a failed call."""
+HEALTHY_LINES = [
+    "START RequestId: 13222b1e Version: $LATEST",
+    "REPORT RequestId: 13222b1e\tDuration: 3.00 ms\tBilled Duration: 3 ms\tMemory Size: 512 MB\t"
+    "Max Memory Used: 64 MB\tInit Duration: 300.00 ms",
+    "INIT_START Runtime Version: python:3.13.v1\tRuntime Version ARN: arn:aws:lambda:us-east-1::x",
+    '{"level":"ERROR","location":"handler:56","message":"the handler failed","service":"repair"}',
+]
+"""Lines of calls that Lambda counts as done."""
+
+
 def matches(pattern: str, line: str) -> bool:
     """Whether a filter pattern of optional terms (`?"a" ?"b"`) finds a log line.
 

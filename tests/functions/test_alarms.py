@@ -30,7 +30,18 @@ from redress.wiring import mailer as mailer_wiring
 from redress.wiring import repair as repair_wiring
 from redress.workflow.cases.repair import PATIENCE
 from redress.workflow.stream import LATE
-from tests.alarming import API, REPAIR, Datum, alarms, embedded, filtered, matches, ringing
+from tests.alarming import (
+    API,
+    FAILED_LINES,
+    HEALTHY_LINES,
+    REPAIR,
+    Datum,
+    alarms,
+    embedded,
+    filtered,
+    matches,
+    ringing,
+)
 from tests.builders import NUMBER, Clock, Life
 from tests.functions.test_inbound import Post as Inbound
 from tests.functions.test_inbound import mail, post
@@ -165,26 +176,6 @@ def test_api_that_fails_three_requests_rings_and_one_that_fails_once_does_not(
         assert watched.ringing() == {"ApiFailing"}
     clock.advance(minutes=16)
     assert watched.ringing() == set()
-
-
-FAILED_LINES = [
-    # Lambda Developer Guide, "AWS Lambda function logging in Python": an unhandled exception.
-    "[ERROR] KeyError: 'key'\rTraceback (most recent call last):\r  File \"/var/task/app.py\"",
-    "[ERROR] Runtime.ImportModuleError: Unable to import module 'app': No module named 'redress'",
-    # REPORT lines as Lambda writes them for a timeout and for a runtime that ended.
-    "REPORT RequestId: 13222b1e\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\t"
-    "Memory Size: 1024 MB\tMax Memory Used: 64 MB\tStatus: timeout",
-    "REPORT RequestId: 276ff3b9\tDuration: 10935.70 ms\tBilled Duration: 10936 ms\t"
-    "Memory Size: 1024 MB\tMax Memory Used: 1024 MB\tStatus: error\t"
-    "Error Type: Runtime.OutOfMemory",
-]
-HEALTHY_LINES = [
-    "START RequestId: 13222b1e Version: $LATEST",
-    "REPORT RequestId: 13222b1e\tDuration: 3.00 ms\tBilled Duration: 3 ms\tMemory Size: 512 MB\t"
-    "Max Memory Used: 64 MB\tInit Duration: 300.00 ms",
-    "INIT_START Runtime Version: python:3.13.v1\tRuntime Version ARN: arn:aws:lambda:us-east-1::x",
-    '{"level":"ERROR","location":"handler:56","message":"the handler failed","service":"repair"}',
-]
 
 
 def test_filter_finds_each_failed_call_and_no_other_line(

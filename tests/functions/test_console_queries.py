@@ -20,9 +20,10 @@ from redress.base import observe
 from redress.base.errors import RedressError
 from redress.base.observe import Failed
 from redress.base.people import Member
+from tests.alarming import FAILED_LINES, HEALTHY_LINES
 from tests.builders import NUMBER, Life
 from tests.template.documents import written_of_type
-from tests.template.test_console import CONTEXT, commands, formats, queries
+from tests.template.test_console import CONTEXT, commands, formats, queries, widgets
 from tests.wired import ACCOUNT, REGION, set_environment
 from tests.world import Context, Stores, aws, create_idle_machine, logged_by
 
@@ -199,6 +200,30 @@ def test_refused_request_is_logged_with_its_route_its_status_and_the_reason(
         assert one["route"]
         assert 400 <= one["status"] < 500
         assert one["fault"]
+
+
+def test_query_of_the_mails_of_a_ticket_finds_a_mail_that_was_refused_for_ever(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A finding that rings an alarm has no `service`, so the query must not ask for it."""
+    details = {"ticket": NUMBER, "mail": "MAIL#1", "fault": "MessageRejected"}
+    observe.report(observe.Alarm.MAIL_NOT_SENT, "the mail can never be sent", details)
+    [line] = parsed(io.StringIO(capsys.readouterr().out))
+    asked = dict(commands(queries()["TicketMailQuery"]["QueryString"]))["filter"]
+    assert named_by(f"filter {asked}") <= set(fields_of(line))
+
+
+def test_failures_that_only_lambda_writes_of_are_found_by_query_and_dashboard() -> None:
+    """A timeout may be in REPORT only, not as `Task timed out` (DataBiosphere/azul, issue 8140)."""
+    [pattern] = re.findall(r"like /([^/]+)/", queries()["FailureQuery"]["QueryString"])
+    [shown] = [one for one in widgets("log") if one["properties"]["title"] == "What failed"]
+    texts = re.findall(r'@message like "([^"]+)"', shown["properties"]["query"])
+    for line in FAILED_LINES:
+        assert re.search(pattern, line), line
+        assert any(text in line for text in texts), line
+    for line in HEALTHY_LINES:
+        assert not re.search(pattern, line), line
+        assert not any(text in line for text in texts), line
 
 
 def test_every_log_group_of_a_query_is_that_of_a_function_or_a_machine() -> None:
