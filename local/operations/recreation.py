@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.operations import changes, removal, stacks, switching
+from local.operations import changes, quiet, removal, stacks, switching
 from local.operations.changes import ChangeError, Changes, Imported, Tell, Template
+from local.operations.quiet import Resource
 
 IDENTIFIED_BY = {
     removal.TABLE: "TableName",
@@ -24,6 +25,10 @@ IDENTIFIED_BY = {
     removal.SECRET: "Id",
 }
 """The types that hold data, and the property that identifies a resource for an import."""
+NOT_IMPORTED = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
+"""The statuses of a stack whose import was refused or rolled back."""
+GONE_AGAIN = (removal.DELETED, "IMPORT_ROLLBACK_COMPLETE")
+"""The statuses of a resource that is not in the stack any more after that."""
 MARK = "CreatedAgainFrom"
 """Key of the note in the template's `Metadata` until the rest of the stack is created."""
 
@@ -109,7 +114,7 @@ class Recreation:
         Raises ChangeError if a removed stack is not known, or its data is not there any more.
         """
         stack = removal.described(self._clients, self.name)
-        if stack is not None:
+        if stack is not None and not self._is_empty(stack):
             mark = changes.template(self._clients, self.name).get("Metadata", {}).get(MARK)
             if mark is None:
                 return None
@@ -117,12 +122,24 @@ class Recreation:
             if stored is None:
                 raise ChangeError(f"s3://{mark['bucket']}/{mark['key']} is missing")
             return Removed.decode(stored)
-        stack_id = removal.removed_before(self._clients, self.name)
-        if stack_id is None:
+        removed = removal.removed_before(self._clients, self.name)
+        if not removed:
             raise ChangeError(f"no stack has the name {self.name}, and none was removed lately")
-        return self._removed(stack_id)
+        for stack_id in removed:
+            # A later creation that failed is a removed stack too, but it left nothing.
+            left = removal.left_behind(self._clients, stack_id)
+            if any(one.kind == removal.TABLE for one in left):
+                return self._removed(stack_id, left)
+        raise ChangeError(f"no removed stack with the name {self.name} has left a table")
 
-    def _removed(self, stack_id: str) -> Removed:
+    def _is_empty(self, stack: dict[str, Any]) -> bool:
+        """Whether this is what an import left that was refused or rolled back."""
+        if stack["StackStatus"] not in NOT_IMPORTED:
+            return False
+        there = quiet.resources(self._clients, stack["StackId"])
+        return all(one.status in GONE_AGAIN for one in there)
+
+    def _removed(self, stack_id: str, events: list[Resource]) -> Removed:
         template = changes.template(self._clients, stack_id)
         described = changes.description(self._clients, stack_id)
         parameters = {
@@ -130,7 +147,7 @@ class Recreation:
         }
         left: dict[str, Imported] = {}
         missing = list[str]()
-        for one in removal.left_behind(self._clients, stack_id):  # the newest first
+        for one in events:  # the newest first
             key = IDENTIFIED_BY.get(one.kind)
             if key is None or one.logical not in template["Resources"]:
                 continue
@@ -162,7 +179,13 @@ class Recreation:
         bucket, folder = changes.place(what.template), f"restores/{self.name}-created-again"
         stack = Changes(self._clients, self.name, bucket, folder, self._pause)
         mark = {"bucket": bucket, "key": f"{folder}/removed.json"}
-        if removal.described(self._clients, self.name) is None:
+        existing = removal.described(self._clients, self.name)
+        if existing is not None and self._is_empty(existing):
+            self._clients("cloudformation").delete_stack(StackName=existing["StackId"])
+            removal.wait_until_deleted(self._clients, existing["StackId"])
+            self._tell("the empty stack of an earlier attempt is deleted")
+            existing = None
+        if existing is None:
             self._clients("s3").put_object(Bucket=bucket, Key=mark["key"], Body=what.encode())
             stack.change(only_data(what.template, what.left, mark), what.left, what.parameters)
             names = ", ".join(one.logical for one in what.left)

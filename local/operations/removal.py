@@ -28,6 +28,7 @@ SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - the name of a type
 POOL = "AWS::Cognito::UserPool"
 GROUP = "AWS::Cognito::UserPoolGroup"
 LAYER = "AWS::Lambda::LayerVersion"
+LOGS = "AWS::Logs::LogGroup"
 RULE_SET = "AWS::SES::ReceiptRuleSet"
 
 RETAINING = ("Retain", "RetainExceptOnCreate")
@@ -76,10 +77,10 @@ def described(clients: Clients, stack: str) -> dict[str, Any] | None:
     return dict(found[0]) if found and found[0]["StackStatus"] != DELETED else None
 
 
-def removed_before(clients: Clients, name: str) -> str | None:
-    """Return the id of the last removed stack with this name.
+def removed_before(clients: Clients, name: str) -> list[str]:
+    """Return the ids of the removed stacks with this name, the newest first.
 
-    CloudFormation knows a removed stack for 90 days.
+    CloudFormation knows a removed stack for 90 days. A creation that failed is one of them, too.
     """
     pages = clients("cloudformation").get_paginator("list_stacks")
     found = [
@@ -88,21 +89,24 @@ def removed_before(clients: Clients, name: str) -> str | None:
         for one in page["StackSummaries"]
         if one["StackName"] == name
     ]
-    if not found:
-        return None
-    return str(max(found, key=lambda one: one["CreationTime"])["StackId"])
+    newest_first = sorted(found, key=lambda one: one["CreationTime"], reverse=True)
+    return [str(one["StackId"]) for one in newest_first]
 
 
 def left_behind(clients: Clients, stack_id: str) -> list[Resource]:
-    """Return what a deletion of this stack, or the rollback of its creation, kept."""
+    """Return what a deletion of this stack, or the rollback of its creation, kept.
+
+    Its deleted log groups are in the list too, because a late call creates one again.
+    """
     pages = clients("cloudformation").get_paginator("describe_stack_events")
     found: dict[str, Resource] = {}
     for page in pages.paginate(StackName=stack_id):
         for one in page["StackEvents"]:
-            physical = one.get("PhysicalResourceId")
-            if one["ResourceStatus"] == "DELETE_SKIPPED" and physical:
+            physical, status = one.get("PhysicalResourceId"), one["ResourceStatus"]
+            is_log = status == DELETED and one["ResourceType"] == LOGS
+            if physical and (status == "DELETE_SKIPPED" or is_log):
                 found[physical] = Resource(
-                    one["LogicalResourceId"], one["ResourceType"], physical, "DELETE_SKIPPED"
+                    one["LogicalResourceId"], one["ResourceType"], physical, status
                 )
     return list(found.values())
 
@@ -112,7 +116,8 @@ def kept(clients: Clients, name: str, found: list[Resource]) -> list[Kept]:
     tell = _kinds()
     names = dict.fromkeys((one.kind, one.physical) for one in found if one.kind in tell)
     stays = [tell[kind](clients, physical) for kind, physical in names]
-    return [one for one in (*stays, _layers(clients, name), _logs(clients, name)) if one]
+    logs = {one.physical for one in found if one.kind == LOGS}
+    return [one for one in (*stays, _layers(clients, name), _logs(clients, name, logs)) if one]
 
 
 def _kinds() -> dict[str, Callable[[Clients, str], Kept | None]]:
@@ -252,15 +257,24 @@ def _layers(clients: Clients, name: str) -> Kept | None:
     )
 
 
-def _logs(clients: Clients, name: str) -> Kept | None:
-    """Return log groups that a call after the deletion created again, if there are any."""
-    prefixes = (f"/aws/lambda/{name}-", f"/aws/vendedlogs/states/{name}-")
+def _logs(clients: Clients, name: str, own: set[str]) -> Kept | None:
+    """Return the log groups of the stack that a call after the deletion created again.
+
+    A group with the same prefix may be that of another stack, such as `redress-desk`, so `own` has
+    the complete names.
+    """
+    prefixes = (
+        f"/aws/lambda/{name}-",
+        f"/aws/vendedlogs/states/{name}-",
+        f"/aws/vendedlogs/apigateway/{name}",
+    )
     pages = clients("logs").get_paginator("describe_log_groups")
     groups = [
         group
         for prefix in prefixes
         for page in pages.paginate(logGroupNamePrefix=prefix)
         for group in page["logGroups"]
+        if group["logGroupName"] in own
     ]
     if not groups:
         return None
@@ -464,11 +478,11 @@ def run(name: str, clients: Clients, out: Console, *, yes: bool) -> int:
     """Remove a stack. Returns the exit status: 0 if it is gone, 1 if it is not."""
     plan = planned(clients, name)
     if plan is None:
-        before = removed_before(clients, name)
+        left = [
+            one for before in removed_before(clients, name) for one in left_behind(clients, before)
+        ]
         out.print(f"There is nothing to do: no stack has the name {name}.", style="bold")
-        show_kept(
-            kept(clients, name, left_behind(clients, before) if before else []), out, commands=True
-        )
+        show_kept(kept(clients, name, left), out, commands=True)
         return 0
     show_plan(plan, out)
     if not yes and not confirmed(plan, out):

@@ -149,3 +149,23 @@ def test_resource_that_cannot_be_deleted_is_named_with_its_reason() -> None:
 @pytest.mark.parametrize(("typed", "agreed"), [("redress", True), ("yes", False), ("", False)])
 def test_only_the_name_of_the_stack_confirms(typed: str, agreed: bool) -> None:
     assert removal.confirmed(plan(), Console(quiet=True), lambda _: typed) is agreed
+
+
+class Logs:
+    """Has log groups of two stacks. The name of one stack begins with that of the other."""
+
+    def get_paginator(self, _: str) -> Logs:
+        return self
+
+    def paginate(self, logGroupNamePrefix: str) -> list[dict[str, Any]]:
+        names = ("/aws/lambda/redress-relay", "/aws/lambda/redress-desk-relay")
+        found = [one for one in names if one.startswith(logGroupNamePrefix)]
+        return [{"logGroups": [{"logGroupName": one, "storedBytes": 1} for one in found]}]
+
+
+def test_no_command_deletes_the_logs_of_another_stack() -> None:
+    kept = removal._logs(lambda _: Logs(), "redress", {"/aws/lambda/redress-relay"})
+    assert kept is not None
+    assert kept.commands == (
+        "aws logs delete-log-group --log-group-name /aws/lambda/redress-relay",
+    )
