@@ -29,7 +29,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local.operations import protection, stacks, versions
+from local.operations import protection, removal, stacks, versions
 from local.operations.stacks import Stack
 from local.process import ROOT
 from local.template import template
@@ -131,6 +131,8 @@ def require_ready(status: str | None, name: str) -> None:
             f"{name} is {status}: read its events, remove the cause, and run "
             f"aws cloudformation continue-update-rollback --stack-name {name}"
         )
+    if status == "DELETE_FAILED":
+        raise DeployError(f"{name} is {status}: end its removal first, by make remove STACK={name}")
 
 
 def clear(client: Client, name: str) -> None:
@@ -200,11 +202,17 @@ class Deployment:
         cloudformation = self.client("cloudformation")
         known = before(cloudformation, self.name)
         require_ready(known.status, self.name)
+        if known.status is None:
+            self._tell_of_data()
         if known.status in NEVER_WORKED:
             self._say(f"The creation of {self.name} failed before ({known.status}); removing it.")
             clear(self.client, self.name)
             known = Before(None, {})
         asked = configured() | given
+        if guided:
+            # Otherwise sam offers the defaults of the template, not the values that the stack has.
+            names = template()["Parameters"]
+            asked = {n: value for n, value in known.parameters.items() if n in names} | asked
         target = architecture(asked, known.parameters)
         self._say(f"Building {self.name} for {target}.")
         if not self.run(["build", "--parameter-overrides", f"Architecture={target}"]):
@@ -218,12 +226,32 @@ class Deployment:
             options.append("--no-confirm-changeset")
         if not self.run(["deploy", "--stack-name", self.name, *options]):
             self._failed(known, was, began)
-        if before(cloudformation, self.name).status is None:
-            raise DeployError("nothing was deployed, because the change set was not confirmed")
+        now = before(cloudformation, self.name)
+        if now.status is None:
+            raise DeployError(
+                f"no stack {self.name} was deployed: the change set was not confirmed, or sam was "
+                "told another name. Then complete that stack: make deploy STACK=NAME"
+            )
+        if guided and now.parameters.get("Architecture") != target:
+            # The answer to sam's question came after the build.
+            self._say(f"It was built for {target}, so it is built again.")
+            return self.deploy({})
         made = stacks.described(self.name, self.client)
         for line in finish(made, was, began):
             self._say(line)
         return made
+
+    def _tell_of_data(self) -> None:
+        """Say if a removed stack with this name left its table, because a new stack has its own."""
+        for stack_id in removal.removed_before(self.client, self.name):
+            for one in removal.left_behind(self.client, stack_id):
+                if one.kind == removal.TABLE and removal.exists(self.client, one):
+                    self._say(
+                        f"A removed stack {self.name} left the table {one.physical}. This makes a "
+                        "new stack with an empty table. To create the removed one again instead: "
+                        f"make restore STACK={self.name}"
+                    )
+                    return
 
     def _versions_before(self, known: Before) -> versions.Versions:
         """What the aliases name.
@@ -317,13 +345,8 @@ def main(arguments: list[str] | None = None) -> int:
         name = given.stack or str(_option("stack_name") or "redress")
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}", name):
             raise DeployError(f"{name!r} is not the name of a stack")
-        clients: dict[str, Any] = {}
-
-        def client(service: str) -> Any:
-            if service not in clients:
-                clients[service] = session.client(service, region_name=region)
-            return clients[service]
-
+        _, make = stacks.reached(name)
+        client = stacks.shared(lambda service: make(service, region_name=region))
         run = Deployment(name, client, console, sam(region))
         made = run.deploy(parameters, guided=given.guided)
     except (DeployError, BotoCoreError, ClientError) as error:

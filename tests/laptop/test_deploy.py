@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 from botocore.validate import validate_parameters
+from rich.console import Console
 from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
-from local.operations import deploy, protection
-from local.operations.deploy import DeployError
+from local.operations import deploy, protection, removal, stacks
+from local.operations.deploy import Before, DeployError, Deployment
+from local.operations.quiet import Resource
 from local.operations.stacks import Stack
 
 BEGAN = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
@@ -79,6 +83,7 @@ def test_a_stack_is_built_for_the_architecture_that_it_has() -> None:
     [
         ("UPDATE_IN_PROGRESS", "wait until that ends"),
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name redress"),
+        ("DELETE_FAILED", "make remove STACK=redress"),
     ],
 )
 def test_stack_that_cannot_be_deployed_now_is_left_alone(status: str, said: str) -> None:
@@ -217,3 +222,77 @@ def test_stack_without_a_user_pool_of_its_own_is_protected_too() -> None:
     services = Services()
     made = Stack("redress", {"TableName": "redress-Table"}, services.client)
     assert len(protection.protect(made)) == 2
+
+
+# ------------------------------------------------------------------ a run of the command
+
+
+@dataclass
+class Ran:
+    """What `make deploy` runs and says. `after` has the stack's parameters after each `sam deploy`."""
+
+    told: list[list[str]] = field(default_factory=list)
+    said: io.StringIO = field(default_factory=io.StringIO)
+    after: list[dict[str, str]] = field(default_factory=list)
+    now: Before = field(default_factory=lambda: Before(None, {}))
+
+    def sam(self, command: list[str]) -> bool:
+        self.told.append(command)
+        if command[0] == "deploy":
+            self.now = Before("CREATE_COMPLETE", self.after.pop(0))
+        return True
+
+    def options(self, command: str) -> list[list[str]]:
+        return [one[1:] for one in self.told if one[0] == command]
+
+    def deploy(self, given: dict[str, str], *, guided: bool) -> None:
+        console = Console(file=self.said, width=1000)
+        Deployment("redress", lambda name: None, console, self.sam).deploy(given, guided=guided)
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
+    found = Ran()
+    monkeypatch.setattr(deploy, "before", lambda cloudformation, name: found.now)
+    monkeypatch.setattr(deploy, "finish", lambda made, was, began: [])
+    monkeypatch.setattr(Deployment, "_versions_before", lambda self, known: {})
+    monkeypatch.setattr(stacks, "described", lambda name, make: None)
+    monkeypatch.setattr(removal, "removed_before", lambda clients, name: [])
+    return found
+
+
+def test_architecture_that_sam_was_told_after_the_build_is_built_again(ran: Ran) -> None:
+    ran.after = [{"Architecture": "x86_64"}, {"Architecture": "x86_64"}]
+    ran.deploy({}, guided=True)
+    assert ran.options("build") == [
+        ["--parameter-overrides", "Architecture=arm64"],
+        ["--parameter-overrides", "Architecture=x86_64"],
+    ]
+    first, second = ran.options("deploy")
+    assert "--guided" in first
+    assert "--guided" not in second
+    assert 'Architecture="x86_64"' in second
+
+
+def test_guide_offers_the_values_that_the_stack_has(ran: Ran) -> None:
+    """Otherwise whoever accepts every offer resets the stack to the defaults of the template."""
+    had = {"Architecture": "x86_64", "MailDomain": "in.example.org", "OfAnOldVersion": "1"}
+    ran.now, ran.after = Before("UPDATE_COMPLETE", had), [had]
+    ran.deploy({}, guided=True)
+    [told] = ran.options("deploy")
+    assert {'Architecture="x86_64"', 'MailDomain="in.example.org"'} <= {*told}
+    assert not [one for one in told if "OfAnOldVersion" in one]
+
+
+def test_data_of_a_removed_stack_is_named_before_a_new_stack_is_made(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Resource("Table", removal.TABLE, "redress-Table-1", "DELETE_SKIPPED")
+    monkeypatch.setattr(removal, "removed_before", lambda clients, name: ["arn:redress"])
+    monkeypatch.setattr(removal, "left_behind", lambda clients, stack: [table])
+    monkeypatch.setattr(removal, "exists", lambda clients, one: True)
+    ran.after = [{"Architecture": "arm64"}]
+    ran.deploy({}, guided=False)
+    said = ran.said.getvalue()
+    assert "left the table redress-Table-1" in said
+    assert "make restore STACK=redress" in said
