@@ -101,8 +101,9 @@ remove: .venv/ready ## Remove a stack; what contains data stays (STACK=redress o
 	@$(PYTHON) -m local.operations.removal $(if $(STACK),--stack $(STACK)) $(if $(YES),--yes)
 
 .PHONY: restore
-restore: .venv/ready ## Put the table back to a time (AT=2026-11-23T08:00:00Z STACK=redress); without AT: a removed stack
-	@$(PYTHON) -m local.operations.restore $(if $(STACK),--stack $(STACK)) $(if $(AT),--at $(AT)) $(if $(YES),--yes)
+restore: .venv/ready ## Put the table back to a time (AT=2026-11-23T08:00:00Z STACK=redress GIVE_UP=1); without AT: a removed stack
+	@$(PYTHON) -m local.operations.restore $(if $(STACK),--stack $(STACK)) $(if $(AT),--at $(AT)) \
+		$(if $(GIVE_UP),--give-up) $(if $(YES),--yes)
 
 sign-in: .venv/ready ## Print an ID token (EMAIL=; STACK=redress: on AWS; APP=1: set up an authenticator app)
 	@$(PYTHON) -m local.operations.sign_in --email "$(EMAIL)" $(if $(STACK),--stack $(STACK)) $(if $(APP),--app)

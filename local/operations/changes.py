@@ -181,8 +181,11 @@ def begin_workflows(name: str, make: Callable[..., Any], tell: Tell) -> None:
     aliased = {"Qualifier": ALIAS} if versions.live(functions, [function]) else {}
     left = 0
     for _ in range(MOST_RUNS):
-        answer = functions.invoke(
-            FunctionName=function, Payload=b'{"task": "reconcile"}', **aliased
+        # A function whose reserved concurrency was 0 a moment ago may still refuse calls.
+        answer = quiet.patiently(
+            lambda: functions.invoke(
+                FunctionName=function, Payload=b'{"task": "reconcile"}', **aliased
+            )
         )
         report = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:

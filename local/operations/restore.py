@@ -5,7 +5,8 @@ that DynamoDB restores to that time; the old table stays outside of the stack. T
 says what it will do. It finds out what is done already, so after a failure it is repeated with the
 same time.
 
-Without a time, a stack that was removed is created again around the data that it left.
+With --give-up, a restore that has not yet exchanged the table is given up. Without a time, a stack
+that was removed is created again around the data that it left.
 """
 
 from __future__ import annotations
@@ -55,22 +56,29 @@ class RestoreError(ChangeError):
 class Before:
     """What the command stores before it changes anything, in the bucket with the functions' code.
 
-    `table` is the table at that time, `template` the processed template, `on` what was switched on.
+    `table` is the table of the stack. `source` is the one from which DynamoDB restores: the same,
+    unless the time is before an earlier restore. `template` is the processed template, and `on` is
+    what was switched on.
     """
 
     table: str
+    source: str
     template: Template
     on: list[Switch]
 
     def encode(self) -> bytes:
-        on = [[one.kind, one.name] for one in self.on]
-        content = {"table": self.table, "template": self.template, "on": on}
-        return json.dumps(content).encode()
+        names = {"table": self.table, "source": self.source}
+        return json.dumps(names | {"template": self.template, "on": _pairs(self.on)}).encode()
 
     @classmethod
     def decode(cls, text: bytes) -> Before:
         read = json.loads(text)
-        return cls(read["table"], read["template"], [Switch(*one) for one in read["on"]])
+        on = [Switch(*one) for one in read["on"]]
+        return cls(read["table"], read["source"], read["template"], on)
+
+
+def _pairs(switches: list[Switch]) -> list[list[str]]:
+    return [[one.kind, one.name] for one in switches]
 
 
 class Restore:
@@ -104,22 +112,48 @@ class Restore:
             raise RestoreError(
                 f"a restore to {mark['at']} has not ended: end it first (AT={mark['at']})"
             )
-        if self.before() is None:
-            self._check_time()
+        if mark is None and self._is_left_over():
+            raise RestoreError(
+                f"{self.target} was the table of the stack after an earlier restore, and has "
+                "changed since. Choose a time that is a second earlier or later"
+            )
+        self.source()
 
-    def _check_time(self) -> None:
-        table = self._physical_table()
+    def _is_left_over(self) -> bool:
+        """Whether a restore to this time has ended, and the stack has another table now."""
+        return self._stored(self._end) is not None and not self._is_exchanged()
+
+    def source(self) -> str:
+        """Return the table from which DynamoDB restores: that of the stack at the time.
+
+        The recovery of a restored table begins with the restore. For a time before that, it is the
+        table that the restore has replaced. Raises RestoreError if no table knows the time.
+        """
+        if (before := self.before()) is not None:
+            return before.source
+        table, said = self._physical_table(), list[str]()
+        while True:
+            earliest, latest = self._window(table)
+            if earliest <= self.at <= latest:
+                return table
+            said.append(
+                f"the table {table} can be restored to a time from {earliest:%Y-%m-%dT%H:%M:%SZ} "
+                f"to {latest:%Y-%m-%dT%H:%M:%SZ}"
+            )
+            replaced = self._stored(f"restores/{table}/before.json")
+            if self.at > latest or replaced is None:
+                raise RestoreError("; ".join(said))
+            table = Before.decode(replaced).table
+
+    def _window(self, table: str) -> tuple[datetime, datetime]:
+        """Return the earliest and the latest time to which a table can be restored."""
         found = self._clients("dynamodb").describe_continuous_backups(TableName=table)
         window = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
         if window.get("PointInTimeRecoveryStatus") != "ENABLED":
             raise RestoreError(f"point-in-time recovery of the table {table} is off")
         earliest = window["EarliestRestorableDateTime"].astimezone(UTC)
         latest = window["LatestRestorableDateTime"].astimezone(UTC)
-        if not earliest <= self.at <= latest:
-            raise RestoreError(
-                f"the table {table} can be restored to a time from {earliest:%Y-%m-%dT%H:%M:%SZ} "
-                f"to {latest:%Y-%m-%dT%H:%M:%SZ}"
-            )
+        return earliest, latest
 
     def _stack(self) -> dict[str, Any]:
         return changes.description(self._clients, self.name)
@@ -155,7 +189,9 @@ class Restore:
 
         Raises RestoreError, TimeoutError, NotSwitchable, or the error of a service.
         """
-        before = self.before() or self._remember()
+        before = self.before()
+        if before is None or not self._has_begun_exchange():
+            before = self._remember(before)
         if not self._is_exchanged():
             self._keep_quiet(before)
             self._restore(before)
@@ -163,7 +199,7 @@ class Restore:
             self._exchange(before)
         self._move_aliases()
         after()
-        self._go_on(before)
+        self._go_on(before.on)
         changes.begin_workflows(self.name, self._make, self._tell)
         self._read_mail_again()
         self._name_lost(before)
@@ -201,14 +237,51 @@ class Restore:
         """Whether an earlier run did every step, and the stack still has this table."""
         return self._stored(self._end) is not None and self._is_exchanged()
 
-    def _remember(self) -> Before:
+    def _remember(self, earlier: Before | None) -> Before:
+        """Store how the stack is, until its table is exchanged.
+
+        A stack can have changed since an `earlier` attempt. What an attempt has switched off, to
+        this time or to another, counts as on.
+        """
+        off = self._switched_off()
         switches = quiet.switches(quiet.resources(self._clients, self.name))
-        on = [one for one in switches if quiet.is_on(self._clients, one)]
-        before = Before(self._physical_table(), self.template(), on)
-        self._clients("s3").put_object(
-            Bucket=self._place(), Key=f"{self._key}/before.json", Body=before.encode()
-        )
+        on = [one for one in switches if one in off or quiet.is_on(self._clients, one)]
+        source = self.source() if earlier is None else earlier.source
+        before = Before(self._physical_table(), source, self.template(), on)
+        store, bucket = self._clients("s3"), self._place()
+        store.put_object(Bucket=bucket, Key=self._off, Body=json.dumps(_pairs(on)).encode())
+        store.put_object(Bucket=bucket, Key=f"{self._key}/before.json", Body=before.encode())
         return before
+
+    @property
+    def _off(self) -> str:
+        """The key of the list of what a restore of this stack, to any time, has switched off."""
+        return f"restores/{self.name}-switched-off.json"
+
+    def _switched_off(self) -> list[Switch]:
+        found = self._stored(self._off)
+        return [] if found is None else [Switch(*one) for one in json.loads(found)]
+
+    def give_up(self) -> None:
+        """Switch on again what a restore has switched off.
+
+        Raises RestoreError if a restore has begun to exchange the table. It must be ended.
+        """
+        if mark := switching.mark_of(self.template()):
+            raise RestoreError(f"the table is being exchanged: end that restore (AT={mark['at']})")
+        folder = f"restores/{self._physical_table()}"
+        has_begun = self._stored(f"{folder}/before.json") is not None
+        if has_begun and self._stored(f"{folder}/ended.json") is None:
+            raise RestoreError(
+                f"the stack has the table {self._physical_table()} already: end that restore (AT= "
+                "is the time in its name)"
+            )
+        off = self._switched_off()
+        if not off:
+            self._tell("nothing is switched off by a restore")
+            return
+        self._go_on(off)
+        changes.begin_workflows(self.name, self._make, self._tell)
 
     def _keep_quiet(self, before: Before) -> None:
         """Switch everything off, so that nothing is promised or mailed that will be lost."""
@@ -241,11 +314,11 @@ class Restore:
         database = self._clients("dynamodb")
         if self._table() is None:
             database.restore_table_to_point_in_time(
-                SourceTableName=before.table,
+                SourceTableName=before.source,
                 TargetTableName=self.target,
                 RestoreDateTime=self.at,
             )
-            self._tell(f"DynamoDB restores {before.table} to {self.target}")
+            self._tell(f"DynamoDB restores {before.source} to {self.target}")
         self._wait_until_active(RESTORED_S)
 
     def _table(self) -> dict[str, Any] | None:
@@ -311,6 +384,9 @@ class Restore:
         self._wait_until_active(CHANGED_S)
         self._tell("the table has its stream, time to live, recovery, protection and tags")
 
+    def _has_begun_exchange(self) -> bool:
+        return switching.mark_of(self.template()) is not None or self._is_exchanged()
+
     def _is_exchanged(self) -> bool:
         """Whether the restored table is the stack's table, under the template from before."""
         if switching.mark_of(self.template()):
@@ -355,11 +431,12 @@ class Restore:
         versions.record(functions, {}, now, datetime.now(UTC))
         self._tell(f"{len(now)} aliases name versions with the restored table")
 
-    def _go_on(self, before: Before) -> None:
+    def _go_on(self, switches: list[Switch]) -> None:
         """Switch on what was on before: functions first, what starts work last."""
-        for one in reversed(before.on):
+        for one in reversed(switches):
             quiet.turn(self._clients, one, on=True)
-        self._tell(f"switched on: {len(before.on)} schedules, rules, mappings and functions")
+        self._clients("s3").delete_object(Bucket=self._place(), Key=self._off)
+        self._tell(f"switched on: {len(switches)} schedules, rules, mappings and functions")
 
     def _read_mail_again(self) -> None:
         """Let mails that came in since the time be processed again. The bucket has them all."""
@@ -411,7 +488,7 @@ def moment(text: str) -> datetime:
 STEPS = """The stack {name} gets its table as it was at {at}. The command will:
   1. switch off schedules, rules, event source mappings and functions: customers get an error
   2. stop all executions, and empty the mail queue
-  3. restore the table to {target} (minutes to hours)
+  3. restore {source} to {target} (minutes to hours)
   4. exchange the table in the stack, in three changes; the old table stays outside of the stack
   5. switch everything on, and let the reconciliation begin every open ticket's workflow anew
   6. read the mails again that came in since then
@@ -443,6 +520,21 @@ def create_again(again: Recreation, out: Console, *, yes: bool, after: Callable[
     return 0
 
 
+GIVE_UP = """A restore of {name} that has not yet exchanged the table is given up. The command will:
+  1. switch on what the restore has switched off
+  2. let the reconciliation begin every open ticket's workflow anew
+The table that DynamoDB has restored stays; delete it if nobody needs it."""
+
+
+def give_up(restore: Restore, out: Console, *, yes: bool) -> int:
+    """Show the steps, ask, and do them. Returns the exit status."""
+    out.print(GIVE_UP.format(name=restore.name))
+    if not agreed(restore.name, out, yes=yes):
+        return 1
+    restore.give_up()
+    return 0
+
+
 def agreed(name: str, out: Console, *, yes: bool) -> bool:
     """Whether the operator typed the name of the stack, or said YES=1."""
     if yes:
@@ -464,7 +556,10 @@ def run(restore: Restore, out: Console, *, yes: bool, after: Callable[[], None])
         return 0
     out.print(
         STEPS.format(
-            name=restore.name, at=f"{restore.at:%Y-%m-%dT%H:%M:%SZ}", target=restore.target
+            name=restore.name,
+            at=f"{restore.at:%Y-%m-%dT%H:%M:%SZ}",
+            source=restore.source(),
+            target=restore.target,
         )
     )
     if not agreed(restore.name, out, yes=yes):
@@ -495,6 +590,9 @@ def main() -> int:
     )
     parser.add_argument("--stack", help="name of a stack on AWS (default: the one on this laptop)")
     parser.add_argument("--at", type=moment, help="2026-11-23T08:00:00Z; none: a removed stack")
+    parser.add_argument(
+        "--give-up", action="store_true", help="switch on what a restore switched off"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--directory", type=Path, default=stacks.LAPTOP, help="of the local stack")
     given = parser.parse_args()
@@ -506,6 +604,9 @@ def main() -> int:
         def tell(line: str) -> None:
             out.print(f"  {line}")
 
+        if given.give_up:
+            restore = Restore(name, make, datetime.now(UTC), tell)
+            return give_up(restore, out, yes=given.yes)
         if given.at is None:
             again = Recreation(name, make, tell)
             return create_again(again, out, yes=given.yes, after=after)

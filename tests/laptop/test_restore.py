@@ -38,6 +38,7 @@ class Account:
         }
         self.objects: dict[str, bytes] = {}
         self.window = (AT - timedelta(days=35), AT + timedelta(hours=1))
+        self.windows: dict[str, tuple[datetime, datetime]] = {}
 
     def __call__(self, service: str, **_: Any) -> Account:
         return self
@@ -51,8 +52,8 @@ class Account:
     def describe_stack_resource(self, **_: Any) -> dict[str, Any]:
         return {"StackResourceDetail": {"PhysicalResourceId": self.table}}
 
-    def describe_continuous_backups(self, **_: Any) -> dict[str, Any]:
-        earliest, latest = self.window
+    def describe_continuous_backups(self, TableName: str) -> dict[str, Any]:
+        earliest, latest = self.windows.get(TableName, self.window)
         found: dict[str, Any] = {"PointInTimeRecoveryStatus": self.recovery}
         if self.recovery == "ENABLED":
             found |= {"EarliestRestorableDateTime": earliest, "LatestRestorableDateTime": latest}
@@ -62,6 +63,12 @@ class Account:
         if Key not in self.objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Key}}, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
+        self.objects[Key] = Body
+
+    def delete_object(self, Bucket: str, Key: str) -> None:
+        del self.objects[Key]
 
 
 @pytest.fixture
@@ -114,7 +121,8 @@ def test_other_restore_that_has_not_ended_must_be_ended_first(
 def test_restore_that_began_is_continued_whatever_the_window_is_now(
     account: Account, one: Restore
 ) -> None:
-    before = Before("redress-Table-1", account.template, [Switch(quiet.RULE, "ended")])
+    switched = [Switch(quiet.RULE, "ended")]
+    before = Before("redress-Table-1", "redress-Table-1", account.template, switched)
     account.objects[f"restores/{TARGET}/before.json"] = before.encode()
     account.window = (AT + timedelta(days=1), AT + timedelta(days=2))
 
@@ -131,6 +139,119 @@ def test_restore_has_ended_only_while_the_stack_has_its_table(
     assert not one.has_ended(), "a later restore has put another table in its place"
     account.table = TARGET
     assert one.has_ended()
+
+
+def replaced(account: Account, table: str, by: str) -> None:
+    """Let an earlier restore have put one table in the place of another."""
+    before = Before(table, table, account.template, [])
+    account.objects[f"restores/{by}/before.json"] = before.encode()
+    account.objects[f"restores/{by}/ended.json"] = b"{}"
+    account.table = by
+
+
+def test_time_before_an_earlier_restore_is_read_from_the_table_that_it_replaced(
+    account: Account, one: Restore
+) -> None:
+    """An operator restored to a wrong time. The recovery of the restored table begins only then."""
+    replaced(account, "redress-Table-1", by="wrong")
+    account.windows["wrong"] = (AT + timedelta(minutes=1), AT + timedelta(minutes=30))
+    one.check()
+    assert one.source() == "redress-Table-1"
+
+    account.windows["wrong"] = (AT - timedelta(minutes=1), AT + timedelta(minutes=30))
+    assert one.source() == "wrong"
+
+    account.windows["wrong"] = (AT - timedelta(minutes=2), AT - timedelta(minutes=1))
+    with pytest.raises(RestoreError, match="the table wrong can be restored"):
+        one.source()  # the table from before goes on to exist, but has another history
+
+
+def test_table_of_an_earlier_restore_to_the_same_time_is_not_taken_again(
+    account: Account, one: Restore
+) -> None:
+    account.objects[f"restores/{TARGET}/ended.json"] = b"{}"
+    with pytest.raises(RestoreError, match="a second earlier or later"):
+        one.check()
+
+
+RELAY, SWEEP = Switch(quiet.FUNCTION, "redress-relay"), Switch(quiet.SCHEDULE, "sweep")
+
+
+@pytest.fixture
+def on(monkeypatch: pytest.MonkeyPatch) -> set[Switch]:
+    """What is switched on in the stack. A test may change it, as its operator does."""
+    found = {RELAY, SWEEP}
+
+    def turn(_: Any, switch: Switch, on: bool) -> bool:
+        (found.add if on else found.discard)(switch)
+        return True
+
+    resources = [Resource(one.name, one.kind, one.name, "CREATE_COMPLETE") for one in found]
+    monkeypatch.setattr(quiet, "resources", lambda clients, name: resources)
+    monkeypatch.setattr(quiet, "is_on", lambda clients, switch: switch in found)
+    monkeypatch.setattr(quiet, "turn", turn)
+    monkeypatch.setattr(changes, "begin_workflows", lambda *given: None)
+    return found
+
+
+def interrupted(one: Restore) -> Before:
+    """Switch everything off as a restore does, and end there."""
+    before = one._remember(one.before())
+    for switch in before.on:
+        quiet.turn(one._clients, switch, on=False)
+    return before
+
+
+def test_restore_to_another_time_switches_on_what_the_first_attempt_switched_off(
+    account: Account, one: Restore, on: set[Switch]
+) -> None:
+    interrupted(one)
+    assert on == set()
+    other = Restore("redress", account, AT - timedelta(minutes=5), lambda line: None)
+
+    assert set(interrupted(other).on) == {RELAY, SWEEP}
+
+    other._go_on(interrupted(other).on)
+    assert on == {RELAY, SWEEP}
+
+
+def test_restore_that_begins_again_takes_the_template_that_the_stack_has_now(
+    account: Account, one: Restore, on: set[Switch]
+) -> None:
+    """The operator gave up, deployed, and restores to the same time after all."""
+    interrupted(one)
+    account.template = account.template | {"Description": "the next version"}
+
+    assert interrupted(one).template["Description"] == "the next version"
+
+
+def test_restore_that_is_given_up_leaves_the_stack_as_it_was(
+    account: Account, one: Restore, on: set[Switch]
+) -> None:
+    on.discard(SWEEP)  # the operator had switched it off
+    interrupted(one)
+
+    one.give_up()
+
+    assert on == {RELAY}
+    one.give_up()
+    assert on == {RELAY}
+
+
+def test_restore_that_exchanges_the_table_cannot_be_given_up(
+    account: Account, one: Restore, on: set[Switch]
+) -> None:
+    interrupted(one)
+    mark = {"table": TARGET, "at": "2026-11-23T08:00:00Z"}
+    account.template["Metadata"] = {switching.MARK: mark}
+    with pytest.raises(RestoreError, match="AT=2026-11-23T08:00:00Z"):
+        one.give_up()
+
+    account.template.pop("Metadata")
+    account.table = TARGET
+    with pytest.raises(RestoreError, match=f"the table {TARGET} already"):
+        one.give_up()
+    assert on == set()
 
 
 def test_stack_without_the_code_of_a_function_in_a_bucket_is_refused(
@@ -153,7 +274,7 @@ def test_time_without_a_zone_or_that_is_none_is_refused(text: str) -> None:
 
 
 def test_stored_state_is_read_back() -> None:
-    before = Before("t", {"Resources": {}}, [Switch(quiet.SCHEDULE, "sweep")])
+    before = Before("t", "s", {"Resources": {}}, [Switch(quiet.SCHEDULE, "sweep")])
     assert Before.decode(before.encode()) == before
     assert json.loads(before.encode())["on"] == [[quiet.SCHEDULE, "sweep"]]
 
@@ -175,8 +296,9 @@ def remove(patch: pytest.MonkeyPatch, gone: set[str]) -> None:
     ]
     parameters = [{"ParameterKey": "TimeZone", "ParameterValue": "Asia/Taipei"}]
     patch.setattr(removal, "described", lambda clients, name: None)
-    patch.setattr(removal, "removed_before", lambda clients, name: "arn:redress")
-    patch.setattr(removal, "left_behind", lambda clients, stack: events)
+    patch.setattr(removal, "removed_before", lambda clients, name: ["arn:failed", "arn:redress"])
+    left = {"arn:redress": events, "arn:failed": []}
+    patch.setattr(removal, "left_behind", lambda clients, stack: left[stack])
     patch.setattr(removal, "exists", lambda clients, one: one.physical not in gone)
     patch.setattr(changes, "template", lambda clients, stack: template)
     patch.setattr(changes, "description", lambda clients, stack: {"Parameters": parameters})
@@ -213,6 +335,28 @@ def test_stack_whose_data_was_deleted_is_not_created_again(
 
 def test_stack_that_nobody_removed_is_not_created(monkeypatch: pytest.MonkeyPatch) -> None:
     remove(monkeypatch, gone=set())
-    monkeypatch.setattr(removal, "removed_before", lambda clients, name: None)
+    monkeypatch.setattr(removal, "removed_before", lambda clients, name: [])
     with pytest.raises(ChangeError, match="none was removed lately"):
         again().found()
+
+
+@pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"])
+def test_stack_whose_import_failed_is_no_reason_to_stop(
+    monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    remove(monkeypatch, gone=set())
+    described = {"StackStatus": status, "StackId": "arn:new"}
+    monkeypatch.setattr(removal, "described", lambda clients, name: described)
+    monkeypatch.setattr(quiet, "resources", lambda clients, stack: [])
+    assert again().found() is not None
+
+
+def test_stack_that_works_is_not_created_again_although_an_import_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remove(monkeypatch, gone=set())
+    described = {"StackStatus": "IMPORT_ROLLBACK_COMPLETE", "StackId": "arn:redress"}
+    monkeypatch.setattr(removal, "described", lambda clients, name: described)
+    there = [Resource("Queue", "AWS::SQS::Queue", "queue", "UPDATE_COMPLETE")]
+    monkeypatch.setattr(quiet, "resources", lambda clients, stack: there)
+    assert again().found() is None

@@ -15,7 +15,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from functools import partial
 from typing import Any
@@ -276,6 +276,28 @@ def test_removed_stack_is_created_again_around_its_data(own: Outputs) -> None:
     asleep(now, number)
     repeated = [mail for mail, times in mails_sent(own).items() if 0 < sent[mail] < times]
     assert repeated == []
+
+
+def test_restore_to_a_time_before_the_last_one_reads_the_table_that_was_replaced(
+    own: Outputs,
+) -> None:
+    """The time was wrong. The recovery of the stack's table began only with the restore."""
+    database = clients_of(own)("dynamodb")
+    read = json.loads((own.directory / "outputs.json").read_text(encoding="utf-8"))
+    wrong = datetime.strptime(read["TableName"], "redress-restored-%Y%m%dT%H%M%SZ")
+    at = wrong.replace(tzinfo=UTC) - timedelta(seconds=1)
+    when = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+    said = command("restore", "--at", when, "--yes", "--directory", str(own.directory))
+
+    assert said.endswith("\n0"), said
+    assert f"DynamoDB restores {own.stack['TableName']} to " in said
+    now = f"redress-restored-{at:%Y%m%dT%H%M%SZ}"
+    functions = clients_of(own)("lambda")
+    staff = functions.get_function(FunctionName="redress-staff", Qualifier="live")
+    assert staff["Configuration"]["Environment"]["Variables"]["TABLE"] == now
+    assert staff.get("Concurrency", {}).get("ReservedConcurrentExecutions") is None
+    assert database.describe_table(TableName=read["TableName"])["Table"]["TableStatus"] == "ACTIVE"
 
 
 def made(laboratory: Laboratory, resources: dict[str, Any]) -> str:
