@@ -22,7 +22,7 @@ type Tell = Callable[[str], None]
 CHANGED_S = 3600.0
 MOST_RUNS = 60
 """How often the reconciliation runs. One run begins at most 500 workflows anew."""
-NO_CHANGES = "didn't contain changes"
+NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
 class ChangeError(Exception):
@@ -136,7 +136,7 @@ class Changes:
             status, why = found["Status"], found.get("StatusReason", "")
             if status == "CREATE_COMPLETE" and found["ExecutionStatus"] == "AVAILABLE":
                 return True
-            if status == "FAILED" and NO_CHANGES in why:
+            if status == "FAILED" and any(one in why for one in NO_CHANGES):
                 return False
             is_waiting = status in ("CREATE_PENDING", "CREATE_IN_PROGRESS")
             if not is_waiting or time.monotonic() > deadline:

@@ -29,7 +29,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local.operations import protection, removal, stacks, versions
+from local.operations import changes, protection, removal, stacks, switching, versions
 from local.operations.stacks import Stack
 from local.process import ROOT
 from local.template import template
@@ -202,6 +202,8 @@ class Deployment:
         cloudformation = self.client("cloudformation")
         known = before(cloudformation, self.name)
         require_ready(known.status, self.name)
+        if known.status not in (None, *NEVER_WORKED):
+            self._require_table()
         if known.status is None:
             self._tell_of_data()
         if known.status in NEVER_WORKED:
@@ -221,7 +223,7 @@ class Deployment:
         began = datetime.now(UTC)
         self._say(f"{'Updating' if known.status else 'Creating'} {self.name}.")
         options = ["--parameter-overrides", *written(asked | {"Architecture": target})]
-        options += ["--guided"] if guided else ["--no-fail-on-empty-changeset"]
+        options += ["--no-fail-on-empty-changeset", *(["--guided"] if guided else [])]
         if not guided and not sys.stdin.isatty():
             options.append("--no-confirm-changeset")
         if not self.run(["deploy", "--stack-name", self.name, *options]):
@@ -240,6 +242,17 @@ class Deployment:
         for line in finish(made, was, began):
             self._say(line)
         return made
+
+    def _require_table(self) -> None:
+        """Raise DeployError if a restore has put the table out of the stack.
+
+        The template of the repository would make a new table, and it would be empty.
+        """
+        mark = switching.mark_of(changes.template(self.client, self.name))
+        if mark:
+            raise DeployError(
+                f"a restore has not ended: make restore STACK={self.name} AT={mark['at']}"
+            )
 
     def _tell_of_data(self) -> None:
         """Say if a removed stack with this name left its table, because a new stack has its own."""
@@ -273,7 +286,12 @@ class Deployment:
         now = before(cloudformation, self.name).status
         why = failures(cloudformation, self.name, began) if now else []
         said = ["the deployment failed", *(why or ["sam says why, above"])]
-        if known.status is None and now is not None:
+        if now is not None and now.endswith("_IN_PROGRESS"):
+            # sam has lost its connection, and CloudFormation goes on.
+            said.append(
+                f"{self.name} is {now}: wait until that ends, and run the same command again"
+            )
+        elif known.status is None and now in NEVER_WORKED:
             deleted = versions.prune_layer(self.client("lambda"), self.name, set())
             gone = "everything that it had created is deleted"
             left = f"{self.name} is {now}; look which resources are left in its events"
@@ -284,7 +302,7 @@ class Deployment:
             versions.put_back(self.client("lambda"), was)
             said.append(f"{self.name} is as it was before")
         elif now is not None:
-            said.append(f"{self.name} is {now}")
+            said.append(f"{self.name} is {now}; run the same command again to complete it")
         raise DeployError("\n  ".join(said))
 
     def _say(self, text: str) -> None:

@@ -358,10 +358,12 @@ def remove(clients: Clients, plan: Plan, tell: Callable[[str], None]) -> None:
             quiet.turn(clients, one, on=False)
         tell(f"switched off: {_counted(switches)}")
         quiet.wait_until_off(clients, switches)
-        machines = plan.of(quiet.MACHINE)
-        number = quiet.stop_executions(clients, machines, "The stack is removed.", tell)
-        tell(f"no execution runs ({number} stopped)")
-        _leave_receipt_rules(clients, plan, tell)
+    # A deletion that somebody began without this command waits for the executions.
+    machines = plan.of(quiet.MACHINE)
+    number = quiet.stop_executions(clients, machines, "The stack is removed.", tell)
+    tell(f"no execution runs ({number} stopped)")
+    _leave_receipt_rules(clients, plan, tell)
+    if plan.status != "DELETE_IN_PROGRESS":
         if plan.protected:
             clients("cloudformation").update_termination_protection(
                 StackName=plan.stack_id, EnableTerminationProtection=False

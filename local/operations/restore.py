@@ -509,7 +509,9 @@ def create_again(again: Recreation, out: Console, *, yes: bool, after: Callable[
     what = again.found()
     if what is None:
         out.print(
-            f"There is nothing to do: the stack {again.name} exists. Name a time to restore (AT=)."
+            f"There is nothing to do: the stack {again.name} exists. Name a time to restore (AT=). "
+            "If an earlier run has ended before its last step, run the reconciliation "
+            "(docs/runbooks/reconciliation.md)."
         )
         return 0
     left = ", ".join(f"{one.logical} {next(iter(one.identifier.values()))}" for one in what.left)

@@ -15,7 +15,7 @@ from botocore.validate import validate_parameters
 from rich.console import Console
 from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
-from local.operations import deploy, protection, removal, stacks
+from local.operations import changes, deploy, protection, removal, stacks, switching, versions
 from local.operations.deploy import Before, DeployError, Deployment
 from local.operations.quiet import Resource
 from local.operations.stacks import Stack
@@ -229,7 +229,7 @@ def test_stack_without_a_user_pool_of_its_own_is_protected_too() -> None:
 
 @dataclass
 class Ran:
-    """What `make deploy` runs and says. `after` has the stack's parameters after each `sam deploy`."""
+    """What `make deploy` runs and says. `after` has the parameters after each `sam deploy`."""
 
     told: list[list[str]] = field(default_factory=list)
     said: io.StringIO = field(default_factory=io.StringIO)
@@ -258,6 +258,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     monkeypatch.setattr(Deployment, "_versions_before", lambda self, known: {})
     monkeypatch.setattr(stacks, "described", lambda name, make: None)
     monkeypatch.setattr(removal, "removed_before", lambda clients, name: [])
+    monkeypatch.setattr(changes, "template", lambda clients, name: {})
     return found
 
 
@@ -296,3 +297,27 @@ def test_data_of_a_removed_stack_is_named_before_a_new_stack_is_made(
     said = ran.said.getvalue()
     assert "left the table redress-Table-1" in said
     assert "make restore STACK=redress" in said
+
+
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"])
+def test_layer_of_a_creation_that_goes_on_without_sam_is_kept(
+    monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    """sam lost its connection. Functions that are created now need the layer."""
+    monkeypatch.setattr(deploy, "before", lambda cloudformation, name: Before(status, {}))
+    monkeypatch.setattr(deploy, "failures", lambda cloudformation, name, since: [])
+    monkeypatch.setattr(versions, "prune_layer", lambda *given: pytest.fail("it is in use"))
+    command = Deployment("redress", lambda name: None, Console(quiet=True), lambda told: False)
+    with pytest.raises(DeployError, match=f"redress is {status}.* run the same command again"):
+        command._failed(Before(None, {}), {}, BEGAN)
+
+
+def test_stack_whose_table_is_being_exchanged_is_not_deployed(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = {"table": "redress-restored-1", "at": "2026-11-23T08:00:00Z"}
+    monkeypatch.setattr(changes, "template", lambda *given: {"Metadata": {switching.MARK: mark}})
+    ran.now = Before("UPDATE_COMPLETE", {})
+    with pytest.raises(DeployError, match="make restore STACK=redress AT=2026-11-23T08:00:00Z"):
+        ran.deploy({}, guided=False)
+    assert ran.told == []

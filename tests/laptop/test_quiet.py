@@ -169,3 +169,21 @@ def test_no_command_deletes_the_logs_of_another_stack() -> None:
     assert kept.commands == (
         "aws logs delete-log-group --log-group-name /aws/lambda/redress-relay",
     )
+
+
+def test_deletion_that_somebody_began_without_the_command_is_not_left_waiting_for_sleepers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CloudFormation deletes a state machine when its executions have ended, in up to a year."""
+    machine = Resource("TicketWorkflow", quiet.MACHINE, "arn:ticket", "DELETE_IN_PROGRESS")
+    begun = removal.Plan("redress", "arn:redress", "DELETE_IN_PROGRESS", False, [machine], [])
+    stopped = list[str]()
+
+    def stop(clients: Any, machines: list[str], cause: str, tell: Callable[[str], None]) -> int:
+        stopped.extend(machines)
+        return 1
+
+    monkeypatch.setattr(quiet, "stop_executions", stop)
+    monkeypatch.setattr(removal, "wait_until_deleted", lambda clients, stack: None)
+    removal.remove(lambda name: pytest.fail(name), begun, lambda line: None)
+    assert stopped == ["arn:ticket"]
