@@ -435,7 +435,7 @@ class Restore:
         """Switch on what was on before: functions first, what starts work last."""
         for one in reversed(switches):
             quiet.turn(self._clients, one, on=True)
-        self._clients("s3").delete_object(Bucket=self._place(), Key=self._off)
+        self._clients("s3").put_object(Bucket=self._place(), Key=self._off, Body=b"[]")
         self._tell(f"switched on: {len(switches)} schedules, rules, mappings and functions")
 
     def _read_mail_again(self) -> None:

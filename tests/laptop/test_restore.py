@@ -67,9 +67,6 @@ class Account:
     def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
         self.objects[Key] = Body
 
-    def delete_object(self, Bucket: str, Key: str) -> None:
-        del self.objects[Key]
-
 
 @pytest.fixture
 def account() -> Account:
