@@ -44,6 +44,12 @@ NEVER_WORKED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
 """States of a stack whose creation failed. It can only be deleted."""
 
 
+SAVE_NOTHING = (
+    "Answer n when sam asks whether to save the arguments. Otherwise samconfig.toml sets every "
+    "parameter to today's value in each later deployment."
+)
+
+
 class DeployError(Exception):
     """The stack was not deployed, or not completely. The message says why and what to do."""
 
@@ -222,6 +228,8 @@ class Deployment:
         was = self._versions_before(known) if known.status else {}
         began = datetime.now(UTC)
         self._say(f"{'Updating' if known.status else 'Creating'} {self.name}.")
+        if guided:
+            self._say(SAVE_NOTHING)
         options = ["--parameter-overrides", *written(asked | {"Architecture": target})]
         options += ["--no-fail-on-empty-changeset", *(["--guided"] if guided else [])]
         if not guided and not sys.stdin.isatty():

@@ -271,6 +271,7 @@ def test_architecture_that_sam_was_told_after_the_build_is_built_again(ran: Ran)
     ]
     first, second = ran.options("deploy")
     assert "--guided" in first
+    assert "Answer n when sam asks" in ran.said.getvalue()
     assert "--guided" not in second
     assert 'Architecture="x86_64"' in second
 
