@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "INBOUND_TOPIC": "inbound",
     "OPERATIONS_TOPIC": "operations",
     "ALARMS": "10",
+    "ARCHITECTURE": "arm64",
 }
 EXECUTION = f"https://{REGION}.console.aws.amazon.com/states/home?region={REGION}#"
 
@@ -275,6 +276,24 @@ def test_price_multiplies_the_counts_of_each_month_by_list_prices(
     assert row_of(before, "transitions")[2] == "11,000"
     assert row_of(before, "secrets")[2:] == ["1.00", "0.4000", "0.4000"]
     assert row_of(before, "alarms")[2:] == ["10.00", "1.0000", "0.0000"]
+
+
+@pytest.mark.parametrize(("architecture", "dollars"), [("arm64", "13.3334"), ("x86_64", "16.6667")])
+def test_price_of_the_functions_time_is_that_of_their_processor(
+    show: Show,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    architecture: str,
+    dollars: str,
+) -> None:
+    set_environment(monkeypatch, ARCHITECTURE=architecture)
+    reported = Reported()
+    monkeypatch.setattr(wiring.costs()._metrics, "_cloudwatch", reported)
+    hour_ago = clock.now() - timedelta(hours=1)
+    of_intake = {"FunctionName": "redress-intake"}
+    reported.put("AWS/Lambda", "Duration", 1_000_000_000, hour_ago, **of_intake)
+    [this, _] = show("console-price").split("<h4>")[1:]
+    assert row_of(this, "GB-seconds")[2:4] == ["1,000,000", dollars]
 
 
 def test_price_reads_the_metrics_that_a_service_wrote(show: Show, clock: Clock) -> None:

@@ -23,8 +23,10 @@ class ConsoleSettings(Settings, frozen=True, kw_only=True):
     inbound_topic: str
     operations_topic: str
     """Names of topics."""
-    alarms: int = 0
+    alarms: int
     """How many alarms the stack has."""
+    architecture: str
+    """The processor of the functions: `arm64` or `x86_64`."""
 
 
 @cache
@@ -56,6 +58,7 @@ def costs() -> CostCase:
         inbound_topic=given.inbound_topic,
         operations_topic=given.operations_topic,
         alarms=given.alarms,
+        architecture=given.architecture,
     )
     metrics = Metrics(clients.client("cloudwatch"))
     return CostCase(stack, metrics, clients.client("dynamodb"), clients.now)

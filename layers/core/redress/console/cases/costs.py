@@ -30,7 +30,7 @@ the calls that are billed."""
 LEFT_OUT = (
     "requests to S3 and Secrets Manager, chunks of incoming mail, custom metrics (ten are free), "
     "traces of state machines, starts of functions' environments, retries of tasks, sign-ins of "
-    "staff (10,000 are free), and queries of logs"
+    "staff (10,000 are free), schedules (14 million are free), and queries of logs"
 )
 
 
@@ -49,6 +49,8 @@ class Stack:
     inbound_topic: str
     operations_topic: str
     alarms: int
+    architecture: str
+    """`arm64` or `x86_64`, which have different prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class CostCase:
             "transition": transitions(used[self._started], calls["workflow"]),
             "api_request": used[self._of_api("Count")],
             "invocation": sum(calls.values()),
-            "gb_second": sum(
+            "gb_second" if self._stack.architecture == "arm64" else "gb_second_x86": sum(
                 used[self._of_function("Duration", name)] / 1000 * memory / 1024
                 for name, memory in deployed.FUNCTIONS.items()
             ),
