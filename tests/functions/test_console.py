@@ -14,6 +14,7 @@ import pytest
 from redress.base.people import Member
 from redress.console.cases import state as state_module
 from redress.console.rules import deployed, months
+from redress.db import keys
 from redress.tickets.rules.steps import by_staff
 from redress.wiring import console as wiring
 from tests.builders import MEI, Clock
@@ -179,7 +180,7 @@ def test_state_says_that_it_shows_a_part_of_the_promises_only(
 def test_state_counts_no_further_than_its_bound(
     show: Show, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(12):
+    for _ in range(keys.SHARDS + 1):
         open_ticket()
     monkeypatch.setattr(state_module, "MOST_COUNTED", 1)
     shown = row_of(show("console-state"), "complaints")[3]

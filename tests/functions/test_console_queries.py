@@ -48,8 +48,20 @@ FUNCTIONS = ("relay", "mailer", "inbound", "workflow", "repair", "staff", "intak
 Line = dict[str, Any]
 
 
+WRITTEN: list[Line] = []
+"""What the functions wrote. They are called once, because no test changes it."""
+
+
 @pytest.fixture
-def lines(
+def lines(request: pytest.FixtureRequest) -> list[Line]:
+    """What the functions write about the ticket of the samples, some of it with faults."""
+    if not WRITTEN:
+        WRITTEN.extend(request.getfixturevalue("written"))
+    return WRITTEN
+
+
+@pytest.fixture
+def written(
     stores: Stores,
     staff: dict[str, Member],
     clock: Any,
