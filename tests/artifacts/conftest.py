@@ -44,7 +44,7 @@ class Built:
 
 
 def sam_build(
-    folder: Path, architecture: str, *options: str, **variables: str
+    folder: Path, architecture: str, *options: str, sources: Path = ROOT, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `sam build` into this folder, for a value of the parameter `Architecture`."""
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -55,8 +55,8 @@ def sam_build(
         "SAM_CLI_TELEMETRY": "0",
         "AWS_DEFAULT_REGION": "us-east-1",
     } | variables
-    command = ["sam", "build", *options, "--template-file", str(ROOT / "template.yaml")]
-    command += ["--base-dir", str(ROOT), "--build-dir", str(folder)]
+    command = ["sam", "build", *options, "--template-file", str(sources / "template.yaml")]
+    command += ["--base-dir", str(sources), "--build-dir", str(folder)]
     command += ["--parameter-overrides", f"Architecture={architecture}"]
     return subprocess.run(
         command, cwd=folder.parent, env=environment, capture_output=True, text=True, check=False

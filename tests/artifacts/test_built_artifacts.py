@@ -374,6 +374,26 @@ def test_every_function_contains_the_digest_of_the_layer(host: Built, deployed: 
             assert (built.function(name) / "layer.digest").read_text() == digest, name
 
 
+def test_cached_function_does_not_keep_the_digest_of_an_earlier_layer(tmp_path: Path) -> None:
+    """sam looks only at the folder of the functions to find out whether its cache is valid."""
+    sources = tmp_path / "sources"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "functions", sources / "functions", ignore=ignored)
+    shutil.copytree(ROOT / "layers", sources / "layers", ignore=ignored)
+    shutil.copy(ROOT / "template.yaml", sources)
+    cached = ("MoverFunction", "--cached", "--cache-dir", str(tmp_path / "cache"))
+    found = []
+    for _ in range(2):
+        done = sam_build(tmp_path / "build", DEPLOYED, *cached, sources=sources)
+        assert done.returncode == 0, done.stderr
+        built = (tmp_path / "build" / "MoverFunction" / "layer.digest").read_text()
+        assert built == digest_of_layer(sources / "layers", DEPLOYED)
+        found.append(built)
+        with (sources / "layers/core/redress/base/numbers.py").open("a") as file:
+            file.write("\n# another layer\n")
+    assert found[0] != found[1]
+
+
 def test_digest_of_the_layer_follows_every_file_and_the_architecture(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "layers", tmp_path / "layers")
     layers = tmp_path / "layers"
