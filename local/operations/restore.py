@@ -219,12 +219,20 @@ class Restore:
                 ExpressionAttributeValues={":opened": {"S": "opened"}},
             )
         )
-        lost = []
+        lost, unreadable = [], []
         for page in pages:
             for item in page["Items"]:
-                opened = datetime.fromisoformat(json.loads(item["doc"]["S"])["at"])
+                number = item["pk"]["S"].removeprefix("TICKET#")
+                try:
+                    opened = datetime.fromisoformat(json.loads(item["doc"]["S"])["at"])
+                except (KeyError, TypeError, ValueError):
+                    # The damage may be the reason for the restore.
+                    unreadable.append(number)
+                    continue
                 if opened > self.at:
-                    lost.append((opened, item["pk"]["S"].removeprefix("TICKET#")))
+                    lost.append((opened, number))
+        if unreadable:
+            self._tell(f"unknown when these were opened, look for them: {', '.join(unreadable)}")
         self._tell(f"{len(lost)} tickets were opened after the time; only {before.table} has them")
         for opened, number in sorted(lost):
             self._tell(f"  {number}, opened at {opened.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")

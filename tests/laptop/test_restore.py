@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -249,6 +250,30 @@ def test_restore_that_exchanges_the_table_cannot_be_given_up(
     with pytest.raises(RestoreError, match=f"the table {TARGET} already"):
         one.give_up()
     assert on == set()
+
+
+def test_damaged_item_does_not_hide_the_tickets_that_are_lost(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(number: str, doc: str) -> dict[str, Any]:
+        return {"pk": {"S": f"TICKET#{number}"}, "doc": {"S": doc}}
+
+    items = [
+        opened("R-DAMAGED", "{"),
+        opened("R-LOST", json.dumps({"at": "2026-11-23T08:00:01+00:00"})),
+        opened("R-KEPT", json.dumps({"at": "2026-11-23T08:00:00+00:00"})),
+    ]
+    pages = SimpleNamespace(paginate=lambda **_: [{"Items": items}])
+    monkeypatch.setattr(Account, "get_paginator", lambda self, name: pages, raising=False)
+    said = list[str]()
+
+    Restore("redress", account, AT, said.append)._name_lost(Before("old", "old", {}, []))
+
+    assert said == [
+        "unknown when these were opened, look for them: R-DAMAGED",
+        "1 tickets were opened after the time; only old has them",
+        "  R-LOST, opened at 2026-11-23T08:00:01Z",
+    ]
 
 
 def test_stack_without_the_code_of_a_function_in_a_bucket_is_refused(
