@@ -36,8 +36,9 @@ LATE = timedelta(minutes=1)
 seconds (docs/architecture.md)."""
 MOST_AWAKE = 250
 """How many awake tickets of each shard are counted."""
-RESERVE_S = 5.0
-"""Seconds that are kept for the answer. Teams for which less time is left are named as left out."""
+RESERVE_S = 10.0
+"""Seconds that are kept for one team with as many tickets as are counted, and for the answer. Teams
+for which less time is left are named as left out."""
 
 
 @dataclass(frozen=True, slots=True)
