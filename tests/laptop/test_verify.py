@@ -106,6 +106,7 @@ def arn(service: str, rest: str) -> str:
 FUNCTION, TOPIC = arn("lambda", "function:redress-relay"), arn("sns", "redress-operations")
 QUEUE = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/redress-mails"
 UUID = "0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f"
+API_LOG = arn("logs", "log-group:/aws/vendedlogs/apigateway/redress")
 MACHINE = arn("states", "stateMachine:redress-ticket")
 POLICY = {
     "Version": "2012-10-17",
@@ -172,6 +173,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Answers]] = {
             "AutoDeploy": True,
             "StageVariables": {"base_address": "https://help.example.org"},
             "DefaultRouteSettings": {"ThrottlingRateLimit": "50", "ThrottlingBurstLimit": 100},
+            "AccessLogSettings": {"DestinationArn": f"{API_LOG}:*", "Format": '{"a":"$context.b"}'},
         },
         {
             ("apigatewayv2", "GetStage"): {
@@ -179,6 +181,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Answers]] = {
                 "AutoDeploy": True,
                 "StageVariables": {"base_address": "https://help.example.org"},
                 "DefaultRouteSettings": {"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 100},
+                "AccessLogSettings": {"DestinationArn": API_LOG, "Format": '{"a":"$context.b"}'},
             }
         },
     ),

@@ -459,6 +459,10 @@ def _compare_authorizers(aws: Reader, api: str, document: Properties) -> None:
 def stage(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
     api, name = wanted.properties["ApiId"], wanted.properties["StageName"]
     found: Properties = aws.ask("apigatewayv2", "GetStage", ApiId=api, StageName=name)
+    log = found.get("AccessLogSettings")
+    if log:
+        # API Gateway keeps the ARN of a log group without the `:*` that CloudFormation gives it.
+        log["DestinationArn"] = log["DestinationArn"].removesuffix(":*") + ":*"
     return found | {"ApiId": api}
 
 
