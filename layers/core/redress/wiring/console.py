@@ -23,10 +23,10 @@ class ConsoleSettings(Settings, frozen=True, kw_only=True):
     inbound_topic: str
     operations_topic: str
     """Names of topics."""
-    alarms: int
-    """How many alarms the stack has."""
     architecture: str
     """The processor of the functions: `arm64` or `x86_64`."""
+    alarms: int = 0
+    """How many alarms the stack has."""
 
 
 @cache
