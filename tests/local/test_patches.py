@@ -1667,6 +1667,7 @@ def test_request_reaches_its_function_completely(
     assert status == 200
     assert json.loads(body) == {
         "routeKey": "POST /tickets/{number}/{action}",
+        "method": "POST",
         "rawPath": "/tickets/R-1/写",
         "pathParameters": {"number": "R-1", "action": "写"},
         "queryStringParameters": {"tag": "a,b"},

@@ -25,8 +25,10 @@ from tests.local.living import asleep, opened, running
 from tests.test_runbooks import EVERY, commands
 
 NOT_RUN = {
+    ("failing-functions", "aws service-quotas"): "the emulator has no quotas",
     ("inbound-mail", "aws s3 cp"): "a command of the CLI itself, which no operation follows",
     ("link-key", "aws secretsmanager"): "other tests of this stack hold links of the present key",
+    ("outgoing-mail", "--sending-enabled"): "nothing is switched off here",
     ("relay-late", "ThrottledEvents"): "`aws health` needs a support plan; the emulator has none",
     ("relay-late", "--parallelization-factor 10"): "it would stay changed for other tests",
     ("relay-late", "put-function-concurrency"): "it would take the concurrency of other tests",
@@ -50,6 +52,7 @@ for _path, _block in EVERY:
 def test_each_runbook_runs_but_for_the_named_blocks() -> None:
     """`link-key.md` has one command, which is named."""
     tested = {"dead-letters", "inbound-mail", "reconciliation", "relay-late", "restore", "scores"}
+    tested |= {"failing-functions", "outgoing-mail", "sweep-missing", "workflows"}
     assert set(RUNS) == tested | {"unreadable-items", "wrong-clock"}
     for name, part in NOT_RUN:
         assert [1 for path, block in EVERY if path.stem == name and part in block] == [1], part
@@ -118,6 +121,30 @@ def test_readers_of_the_stream_are_listed_and_the_sweep_runs(
     for reader in ("relay", "follower"):
         assert re.search(rf"function:redress-{reader}\S*\t[0-9a-f-]+\n", said), reader
     assert '"drained"' in said
+
+
+def test_errors_and_throttles_of_every_function_are_counted(
+    run: Callable[..., str], aws: Callable[[str], Any]
+) -> None:
+    said = run("failing-functions")
+    names = {one["FunctionName"] for one in aws("lambda").list_functions()["Functions"]}
+    for metric in ("Errors", "Throttles"):
+        counted = set(re.findall(rf"^{metric} (\w+)", said, re.MULTILINE))
+        assert {f"redress-{name}" for name in counted} == names
+
+
+def test_state_of_outgoing_mail_is_shown(run: Callable[..., str]) -> None:
+    assert "true" in run("outgoing-mail")
+
+
+def test_schedule_of_the_sweep_is_shown_and_the_sweep_runs(run: Callable[..., str]) -> None:
+    said = run("sweep-missing")
+    assert "rate(5 minutes)" in said
+    assert '"drained"' in said
+
+
+def test_execution_of_a_ticket_is_described(run: Callable[..., str], number: str) -> None:
+    assert "RUNNING" in run("workflows", **{"R-7K3M9-QW0X2": number})
 
 
 def test_scoring_run_is_found_and_started_again(
