@@ -33,7 +33,6 @@ NOT_RUN = {
     ("relay-late", "--parallelization-factor 10"): "it would stay changed for other tests",
     ("relay-late", "put-function-concurrency"): "it would take the concurrency of other tests",
     ("relay-late", "--enabled"): "nothing is switched off here",
-    ("restore", "update-event-source-mapping"): "nothing is switched off here",
     ("restore", "delete-table"): "other tests use the table",
     ("wrong-clock", "update-function-configuration"): "it stops a function that other tests use",
 }
