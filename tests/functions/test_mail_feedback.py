@@ -276,12 +276,12 @@ def test_a_bounced_mail_to_staff_marks_no_address_and_notifies_no_agent(
 
 def of_staff(kind: str, number: str, role: str, email: str, template: str = "breach") -> str:
     """An event about a notice for staff that returned, was called spam or is late."""
-    named = {
+    kinds: dict[str, dict[str, Any]] = {
         "Bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": email}]},
         "Complaint": {"complainedRecipients": [{"emailAddress": email}]},
         "DeliveryDelay": {"delayedRecipients": [{"emailAddress": email}]},
-    }[kind]
-    body = event(kind, number, role, timestamp="2026-11-23T00:41:02.669Z", **named)
+    }
+    body = event(kind, number, role, timestamp="2026-11-23T00:41:02.669Z", **kinds[kind])
     return body.replace('"reply"', f'"{template}"')
 
 
