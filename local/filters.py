@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from local.template import template
+from local.template import template, with_default
 
 READERS = ("relay", "follower")
 """The functions that read the table's stream. DynamoDB allows no third reader."""
@@ -29,10 +29,10 @@ def patterns(reader: str) -> list[dict[str, Any]]:
 
 
 def mapping(reader: str) -> dict[str, Any]:
-    """The settings of a reader's event source, as the template deploys them."""
+    """The settings of a reader's event source, as the template deploys them by default."""
     function = template()["Resources"][f"{reader.capitalize()}Function"]
     settings: dict[str, Any] = function["Properties"]["Events"]["Changes"]["Properties"]
-    return settings
+    return {name: with_default(value) for name, value in settings.items()}
 
 
 def passes(value: Any, pattern: Any) -> bool:

@@ -34,6 +34,15 @@ def template() -> dict[str, Any]:
     return read
 
 
+def with_default(value: Any) -> Any:
+    """Return the default of the parameter that this value names, else the value.
+
+    A short reference (`!Ref ChangesAtOnce`) is read as the name of what it refers to.
+    """
+    parameter = template()["Parameters"].get(value, {}) if isinstance(value, str) else {}
+    return parameter.get("Default", value)
+
+
 def table_definition(name: str) -> dict[str, Any]:
     """Arguments of `create_table` for the template's table, under this name."""
     properties = template()["Resources"]["Table"]["Properties"]
