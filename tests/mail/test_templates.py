@@ -153,6 +153,8 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": []})
         for c, a in ((ClockName.CALLBACK, Action.ASK_AGAIN), (ClockName.SURVEY, Action.INVITE))
     ]
+    to_staff = {"why": "returned", "mail": {"to": "agent"}}
+    events.append(Event(1, EventType.MAIL_NOTED, AT, SYSTEM, to_staff))
     names = {found.template for event in events for found in mails_after(event)}
     second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
     second |= {"watch", "taken", "customer_wrote_late", "stranger_wrote"}
