@@ -146,7 +146,10 @@ class Restore:
             table = Before.decode(replaced).table
 
     def _window(self, table: str) -> tuple[datetime, datetime]:
-        """Return the earliest and the latest time to which a table can be restored."""
+        """Return the earliest and the latest time to which a table can be restored, in UTC.
+
+        Raises RestoreError if point-in-time recovery of the table is off.
+        """
         found = self._clients("dynamodb").describe_continuous_backups(TableName=table)
         window = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
         if window.get("PointInTimeRecoveryStatus") != "ENABLED":

@@ -35,7 +35,7 @@ Ask = Callable[[str], str]
 """Asks the person for something, such as "password", and returns what they typed."""
 Tell = Callable[[str], None]
 
-# ------------------------------------------------------------------------------ the proof
+# ------------------------------------------------------------------------------ SRP
 
 PRIME = int(
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74"

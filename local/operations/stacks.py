@@ -14,7 +14,7 @@ import botocore.session
 from botocore.config import Config
 
 ALIAS = "live"
-"""The alias of every function (`AutoPublishAlias` in the template)."""
+"""Each function has an alias of this name (`AutoPublishAlias` in the template). Callers name it."""
 LAPTOP = Path(".local")
 """The folder of the stack on this laptop."""
 

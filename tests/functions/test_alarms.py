@@ -290,7 +290,7 @@ def test_letter_that_nobody_reported_rings_after_the_next_count_and_until_it_is_
     staff: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The sweep counts once an hour, so that its requests cost next to nothing."""
+    """The sweep counts the dead letters once an hour, because each request to a queue is billed."""
     set_environment(monkeypatch, DEAD_LETTER_QUEUE_URLS=f"{services.mails},{services.dead}")
     aws("sqs").send_message(QueueUrl=services.dead, MessageBody="{}")
     counted = 0

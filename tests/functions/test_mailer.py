@@ -1538,7 +1538,7 @@ def test_late_job_of_a_ticket_whose_first_plan_is_missing_is_sent(
 def by_relay(
     mailer: Mailer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[relay.Replies]:
-    """The function sends by a relay instead of SES."""
+    """Run an SMTP relay, let the mailer send by it, and yield the relay's replies."""
     cert = relay.certificate(tmp_path)
     login = {"username": relay.USERNAME, "password": relay.PASSWORD}
     secret = boto3.client("secretsmanager").create_secret(

@@ -392,7 +392,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Answers]] = {
                 "Role": {
                     "Path": "/",
                     "RoleName": "redress-RelayRole",
-                    "RoleId": "AROAXXXXXXXXXXXXXXXX",
+                    "RoleId": "AROA123456789EXAMPLE",
                     "Arn": "arn:aws:iam::123456789012:role/redress-RelayRole",
                     "CreateDate": "2026-11-30T00:00:00Z",
                     "AssumeRolePolicyDocument": json.dumps(POLICY),

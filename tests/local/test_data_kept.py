@@ -1,6 +1,7 @@
-"""What holds data survives a restore and the removal of its stack, on a local cloud of its own.
+"""The table, bucket, user pool and key survive a restore of the table and a removal of the stack.
 
-The tests run in their order: tickets are restored to a time, then the stack is removed.
+These tests have a local cloud of their own. They run in the order of this file: they restore the
+tickets to an earlier time, and then remove the stack.
 """
 
 from __future__ import annotations

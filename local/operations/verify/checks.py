@@ -38,7 +38,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Subject:
-    """A deployed stack, what it should be, and the door to AWS."""
+    """A deployed stack, and what the template says about it.
+
+    `aws` makes the read-only calls. `whole` has the values of the template's parameters, `wanted`
+    the template's resources, and `described` the stack as CloudFormation describes it.
+    """
 
     aws: Reader
     whole: Expectation

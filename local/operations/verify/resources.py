@@ -582,11 +582,7 @@ def metric_filter(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties
         "metricFilters",
         logGroupName=wanted.properties["LogGroupName"],
     )
-    same = [one for one in every if one["filterName"] == wanted.physical]
-    if not same:
-        raise NotThere(f"there is no metric filter {wanted.physical}")
-    found: Properties = capitalised(same[0])
-    return found
+    return _named(every, "filterName", wanted.physical, "metric filter")
 
 
 @reads("AWS::Logs::QueryDefinition")
@@ -597,11 +593,16 @@ def query_definition(aws: Reader, wanted: Wanted, whole: Expectation) -> Propert
         "queryDefinitions",
         queryDefinitionNamePrefix=wanted.properties["Name"],
     )
-    same = [one for one in every if one["name"] == wanted.properties["Name"]]
-    if not same:
-        raise NotThere(f"there is no saved query {wanted.properties['Name']}")
-    found: Properties = capitalised(same[0])
-    return found
+    return _named(every, "name", wanted.properties["Name"], "saved query")
+
+
+def _named(every: list[dict[str, Any]], key: str, name: str, what: str) -> Properties:
+    """Return the properties of the one with this name. Raises NotThere if there is none."""
+    for one in every:
+        if one[key] == name:
+            found: Properties = capitalised(one)
+            return found
+    raise NotThere(f"there is no {what} {name}")
 
 
 # ---------------------------------------------------------------------------- mail

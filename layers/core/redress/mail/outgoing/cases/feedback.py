@@ -171,7 +171,7 @@ def feedback_of(body: str) -> Feedback | DigestMissed | Accepted | None:
     if why is None:
         return Accepted(job, event.mail.message_id, event.mail.timestamp)
     if isinstance(job, HeldDigest):
-        # It belongs to no ticket, and the addresses of staff are never marked.
+        # A digest belongs to no ticket, so no ticket gets an event. Addresses of staff get no mark.
         return None if why is Notice.DELAYED else DigestMissed(job, why)
     about = {
         Notice.RETURNED: event.bounce,
