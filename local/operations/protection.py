@@ -15,45 +15,35 @@ from local.operations.stacks import Stack
 
 def protect(stack: Stack) -> list[str]:
     """Protect the stack, its table and its user pool. Return what was not protected before."""
-    return _set(stack, on=True)
-
-
-def unprotect(stack: Stack) -> list[str]:
-    """Take back what `protect` does. Return what was protected before."""
-    return _set(stack, on=False)
-
-
-def _set(stack: Stack, *, on: bool) -> list[str]:
     changed = []
-    if _set_table(stack.client("dynamodb"), stack.outputs["TableName"], on=on):
+    if _protect_table(stack.client("dynamodb"), stack.outputs["TableName"]):
         changed.append(f"the table {stack.outputs['TableName']}")
     pool = stack.outputs.get("UserPoolId")
-    if pool and _set_pool(stack.client("cognito-idp"), pool, on=on):
+    if pool and _protect_pool(stack.client("cognito-idp"), pool):
         changed.append(f"the user pool {pool}")
-    if _set_stack(stack.client("cloudformation"), stack.name, on=on):
+    if _protect_stack(stack.client("cloudformation"), stack.name):
         changed.append(f"the stack {stack.name}")
     return changed
 
 
-def _set_table(tables: Any, name: str, *, on: bool) -> bool:
+def _protect_table(tables: Any, name: str) -> bool:
     known = tables.describe_table(TableName=name)["Table"]
-    if known.get("DeletionProtectionEnabled", False) == on:
+    if known.get("DeletionProtectionEnabled"):
         return False
-    tables.update_table(TableName=name, DeletionProtectionEnabled=on)
+    tables.update_table(TableName=name, DeletionProtectionEnabled=True)
     return True
 
 
-def _set_pool(pools: Any, pool: str, *, on: bool) -> bool:
-    """Set the protection of a user pool, and keep all its other settings.
+def _protect_pool(pools: Any, pool: str) -> bool:
+    """Protect a user pool, and keep all its other settings.
 
     UpdateUserPool may reset what a request leaves out, so the request repeats what the pool has.
     """
     known = pools.describe_user_pool(UserPoolId=pool)["UserPool"]
-    wanted = "ACTIVE" if on else "INACTIVE"
-    if known.get("DeletionProtection", "INACTIVE") == wanted:
+    if known.get("DeletionProtection") == "ACTIVE":
         return False
     pools.update_user_pool(
-        **settings_of(known) | {"UserPoolId": pool, "DeletionProtection": wanted}
+        **settings_of(known) | {"UserPoolId": pool, "DeletionProtection": "ACTIVE"}
     )
     return True
 
@@ -82,9 +72,9 @@ def _without_empty(settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _set_stack(stacks: Any, name: str, *, on: bool) -> bool:
+def _protect_stack(stacks: Any, name: str) -> bool:
     [known] = stacks.describe_stacks(StackName=name)["Stacks"]
-    if bool(known.get("EnableTerminationProtection")) == on:
+    if known.get("EnableTerminationProtection"):
         return False
-    stacks.update_termination_protection(StackName=name, EnableTerminationProtection=on)
+    stacks.update_termination_protection(StackName=name, EnableTerminationProtection=True)
     return True

@@ -72,11 +72,6 @@ def reached(name: str | None, directory: Path = LAPTOP) -> tuple[str, Callable[.
     return "redress", lambda name, **more: session.client(name, endpoint_url=endpoint, **more)
 
 
-def on_aws(name: str) -> Stack:
-    """Return a stack on AWS, with the credentials and the region of the shell."""
-    return described(*reached(name))
-
-
 def on_laptop(directory: Path = LAPTOP) -> Stack:
     """Return the stack that `make up` deployed. Raises NoStack if there is none."""
     return described(*reached(None, directory))

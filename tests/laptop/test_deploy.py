@@ -205,7 +205,7 @@ class Services:
         self.stack = EnableTerminationProtection
 
 
-def test_protection_is_switched_on_and_off_and_is_safe_to_repeat() -> None:
+def test_protection_is_switched_on_and_is_safe_to_repeat() -> None:
     services = Services()
     outputs = {"TableName": "redress-Table", "UserPoolId": str(POOL["Id"])}
     made = Stack("redress", outputs, services.client)
@@ -213,9 +213,6 @@ def test_protection_is_switched_on_and_off_and_is_safe_to_repeat() -> None:
     assert protection.protect(made) == []
     assert (services.table, services.stack) == (True, True)
     assert services.pool["DeletionProtection"] == "ACTIVE"
-    assert len(protection.unprotect(made)) == 3
-    assert (services.table, services.stack) == (False, False)
-    assert services.pool["DeletionProtection"] == "INACTIVE"
 
 
 def test_stack_without_a_user_pool_of_its_own_is_protected_too() -> None:

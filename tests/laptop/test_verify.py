@@ -202,17 +202,6 @@ CASES: dict[str, tuple[str, dict[str, Any], Answers]] = {
             }
         },
     ),
-    "AWS::CloudWatch::CompositeAlarm": (
-        "redress-all",
-        {"AlarmRule": "ALARM(a)", "AlarmActions": [TOPIC]},
-        {
-            ("cloudwatch", "DescribeAlarms"): {
-                "CompositeAlarms": [
-                    {"AlarmRule": "ALARM(a)", "AlarmActions": [TOPIC], "StateValue": "OK"}
-                ]
-            }
-        },
-    ),
     "AWS::CloudWatch::Dashboard": (
         "redress",
         {"DashboardName": "redress", "DashboardBody": '{"widgets": []}'},

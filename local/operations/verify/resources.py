@@ -540,20 +540,11 @@ def managed_policy(aws: Reader, wanted: Wanted, whole: Expectation) -> Propertie
 
 @reads("AWS::CloudWatch::Alarm")
 def alarm(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
-    return _alarm(aws, wanted, "MetricAlarms", "MetricAlarm")
-
-
-@reads("AWS::CloudWatch::CompositeAlarm")
-def composite_alarm(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
-    return _alarm(aws, wanted, "CompositeAlarms", "CompositeAlarm")
-
-
-def _alarm(aws: Reader, wanted: Wanted, member: str, kind: str) -> Properties:
     name = wanted.physical.rpartition(":alarm:")[2]
-    answer = aws.ask("cloudwatch", "DescribeAlarms", AlarmNames=[name], AlarmTypes=[kind])
-    if not answer.get(member):
+    answer = aws.ask("cloudwatch", "DescribeAlarms", AlarmNames=[name], AlarmTypes=["MetricAlarm"])
+    if not answer.get("MetricAlarms"):
         raise NotThere(f"there is no alarm {name}")
-    found: Properties = answer[member][0]
+    found: Properties = answer["MetricAlarms"][0]
     _must(found.get("ActionsEnabled", True), "its actions are disabled")
     _must(found["StateValue"] != "ALARM", f"it is in ALARM: {found.get('StateReason', '')}")
     return found
