@@ -365,6 +365,13 @@ def test_a_low_survey_confirms_nothing_and_the_callback_goes_on(
     assert (life.ticket.state, life.ticket.closure) == (State.CLOSED, "unconfirmed")
 
 
+@pytest.mark.parametrize("overall", [1, 2, 5])
+def test_the_ticket_keeps_the_overall_score_of_its_survey(life: Life, overall: int) -> None:
+    life.open().acknowledge().resolve()
+    assert life.ticket.satisfaction is None
+    assert life.rate(overall=overall, speed=3).ticket.satisfaction == overall
+
+
 @pytest.mark.parametrize("answers", [{"overall": 3}, {"overall": 3, "solution": 3, "speed": 1}])
 def test_a_survey_above_the_low_scores_confirms_the_resolution(
     life: Life, answers: dict[str, int]

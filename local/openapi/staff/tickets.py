@@ -77,6 +77,10 @@ class Ticket(Answer):
     urgency: Gradation
     impact: Gradation
     customer_type: Annotated[str, Meta(examples=["standard"])]
+    category: Annotated[str, Meta(examples=["product/defect"])] | None
+    tags: list[str]
+    order: str | None
+    satisfaction: Annotated[int, Meta(ge=1, le=5)] | None
     on_hold: HoldReason | None
     unanswered_since: Moment | None
     incident_proposed: bool

@@ -160,6 +160,8 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         urgency=level.urgency,
         impact=level.impact,
         customer_type=customer_type,
+        category=data.get("category"),
+        order=data.get("order"),
         plan_version=plan.version,
         first_sender=mail.get("sender"),
         created_at=event.at,
@@ -554,7 +556,11 @@ def _surveyed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if ticket.state is State.RESOLVED:
         begun = _start_clocks(ticket, plan, event.at, ClockName.SURVEY)
         ticket = replace(ticket, clocks=begun)
-    return replace(ticket, clocks=_stop_clocks(ticket, event, plan, ClockName.SURVEY))
+    return replace(
+        ticket,
+        satisfaction=event.data["answers"]["overall"],
+        clocks=_stop_clocks(ticket, event, plan, ClockName.SURVEY),
+    )
 
 
 def _withdrawn(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

@@ -141,6 +141,15 @@ class Ticket(Struct, frozen=True):
     urgency: str = "normal"
     impact: str = "normal"
     customer_type: str = "standard"
+    category: str | None = None
+    """What the ticket is about: `product`, or with a second level `product/defect`. It is a name of
+    the plan under which it was set. A later plan may not have it; the ticket keeps it then."""
+    tags: tuple[str, ...] = ()
+    """Words by which staff find the ticket, folded and sorted."""
+    order: str | None = None
+    """The number of the customer's order, as the customer wrote it."""
+    satisfaction: int | None = None
+    """The score `overall` (1 to 5) of the customer's survey."""
     unanswered_since: datetime | None = None
     """The time of the customer's oldest message that nobody has answered. While this is set, no
     clock is paused."""
