@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from redress.base.errors import NotFound, RedressError, Unavailable, Unreadable
 from redress.db import encoding, keys
 from redress.tickets.rules.change import Change
 from redress.tickets.store.submission_store import KeyTaken, NumberTaken
-from tests.builders import BY_MAIL, BY_PHONE, Clock, Life
+from tests.builders import BY_MAIL, BY_PHONE, START, Clock, Life
 from tests.contract.conftest import Faults, Shop
 
 
@@ -49,7 +50,7 @@ def test_opening_a_ticket_writes_all_its_items(shop: Shop) -> None:
 @pytest.mark.parametrize(("contact", "items"), [(BY_MAIL, 3), (BY_PHONE, 4)])
 def test_both_stores_write_the_same_items(shop: Shop, contact: dict[str, str], items: int) -> None:
     """The intake's store and `TicketStore` write the same items, apart from the key's record."""
-    change = a_change(contact=contact, subject="水壶漏水 💧 \"'&<")
+    change = a_change(contact=contact, subject="水壶漏水 💧 \"'&<", order="SO-2026-118")
     submit(shop, change)
     submitted = shop.items()
     for pk, sk in submitted:
@@ -58,6 +59,30 @@ def test_both_stores_write_the_same_items(shop: Shop, contact: dict[str, str], i
     shop.tickets.open(change, change.after.created_at)
     assert shop.items() == submitted
     assert len(submitted) == items
+
+
+def test_a_ticket_is_found_by_its_order_number_in_one_query(shop: Shop) -> None:
+    first = a_change("R-00000-00001", order="SO-2026/118")
+    second = Life(Clock(START + timedelta(days=40))).open(
+        number="R-00000-00002", order="so 2026118"
+    )
+    submit(shop, first, "one")
+    shop.tickets.open(second.last, second.last.after.created_at)
+    submit(shop, a_change("R-00000-00003", order="SO-2026-119"), "three")
+    submit(shop, a_change("R-00000-00004"), "four")
+    found = shop.lists.of_order("#so2026-118", 1)
+    assert found.numbers == ["R-00000-00001"]
+    more = shop.lists.of_order("SO2026118", 1, found.cursor)
+    assert more.numbers == ["R-00000-00002"]
+    assert shop.lists.of_order("SO2026118", 5).cursor is None
+    assert shop.lists.of_order("-", 5).numbers == []
+
+
+def test_a_ticket_without_an_order_is_in_no_list_of_orders(shop: Shop) -> None:
+    for order in (None, "#"):
+        submit(shop, a_change(f"R-00000-0000{order}", order=order), f"key {order}")
+        event = shop.item(keys.ticket_pk(f"R-00000-0000{order}"), keys.event_sk(1))
+        assert {"owner_pk", "owner_sk"} & event.keys() == set()
 
 
 def test_a_used_key_opens_no_second_ticket_and_returns_the_first_answer(shop: Shop) -> None:

@@ -168,6 +168,13 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
     }
 
 
+def test_an_order_number_is_the_only_thing_that_it_adds_to_a_snapshot() -> None:
+    plain, about = Life().open().ticket, Life().open(order="SO-2026-118").ticket
+    assert json.loads(items.snapshot_doc(about)) == json.loads(items.snapshot_doc(plain)) | {
+        "order": "SO-2026-118"
+    }
+
+
 def test_a_snapshot_of_a_later_format_is_refused() -> None:
     later = json.loads(items.snapshot_doc(Life().open().ticket)) | {"format": 2}
     with pytest.raises(msgspec.DecodeError, match="later format 2"):

@@ -36,6 +36,7 @@ def test_a_valid_submission_is_parsed() -> None:
             subject="  水壶漏水  ",
             description="从第二天开始。\n\t把手那里。",
             wished_remedy="换一个新的",
+            order=" SO-2026/118\u200b ",
             contact={"name": "李娜", "email": " li.na@example.com ", "phone": "+86 10 5555-0100"},
             language="zh-CN",
         ),
@@ -49,12 +50,26 @@ def test_a_valid_submission_is_parsed() -> None:
         description="从第二天开始。\n\t把手那里。",
         wished_remedy="换一个新的",
         contact=Contact("李娜", "li.na@example.com", "+86 10 5555-0100"),
+        order="SO-2026/118",
     )
 
 
 @pytest.mark.parametrize("kind", [None, ""])
 def test_a_submission_without_a_kind_is_an_inquiry(kind: str | None) -> None:
     assert submission.parse(body(kind=kind), "web").kind == "inquiry"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("order", [None, "", "  "])
+def test_a_submission_needs_no_order_number(order: str | None) -> None:
+    assert submission.parse(body(order=order), "api").order is None
+
+
+@pytest.mark.parametrize(
+    ("order", "code"),
+    [(4403, "text_expected"), ("a\nb", "one_line"), ("a\x07b", "control_characters")],
+)
+def test_an_order_number_is_a_text_of_one_line(order: Any, code: str) -> None:
+    assert faults(body(order=order)) == {("/order", code)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -291,7 +306,8 @@ def test_unpaired_surrogates_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "limit"), [("subject", 200), ("description", 20_000), ("wished_remedy", 2_000)]
+    ("field", "limit"),
+    [("subject", 200), ("description", 20_000), ("wished_remedy", 2_000), ("order", 64)],
 )
 def test_texts_are_limited_in_length(field: str, limit: int) -> None:
     assert faults(body(**{field: "字" * limit})) == set()
@@ -311,7 +327,9 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from(["kind", "subject", "description", "wished_remedy", "language", "consent"])
+FIELDS = st.sampled_from(
+    ["kind", "subject", "description", "wished_remedy", "order", "language", "consent"]
+)
 CONTACTS = st.dictionaries(st.sampled_from(["name", "email", "phone", "fax"]) | TEXTS, VALUES)
 
 

@@ -29,6 +29,7 @@ from redress.tickets.rules.submission import (
     DESCRIPTION_LIMIT,
     EMAIL_LIMIT,
     NAME_LIMIT,
+    ORDER_LIMIT,
     PHONE_LIMIT,
     REMEDY_LIMIT,
     SUBJECT_LIMIT,
@@ -52,6 +53,7 @@ class Submission(Answer, kw_only=True):
     subject: Annotated[str, text(SUBJECT_LIMIT, least=1)]
     description: Annotated[str, text(DESCRIPTION_LIMIT, least=1)]
     wished_remedy: Annotated[str, text(REMEDY_LIMIT)] | UnsetType | None = UNSET
+    order: Annotated[str, text(ORDER_LIMIT)] | UnsetType | None = UNSET
     contact: SubmissionContact
     language: Language
     consent: Annotated[bool, Meta(extra_json_schema={"const": True})]

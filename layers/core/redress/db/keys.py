@@ -8,10 +8,12 @@ same time do not exceed the write limit of one partition.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 import zlib
 from datetime import UTC, datetime
 
 from redress.base.addresses import canonical
+from redress.base.texts import without_hidden
 
 SHARDS = 4
 """The number of partitions of each index to which an intake writes. DynamoDB accepts 1,000 writes a
@@ -151,6 +153,32 @@ def due_sk(due: datetime | None, number: str) -> str:
     """
     moment = due.isoformat(timespec="milliseconds") if due else "9999"
     return f"{moment}#{number}"
+
+
+FOLDED_ORDER_LIMIT = 200
+"""Compatibility forms can make 18 characters of one. DynamoDB's limit for a partition key is 2,048
+bytes."""
+_SIGNS_OF_ORDERS = str.maketrans("", "", "-_/.#\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
+"""Signs that people leave out of an order number, or write in another way, such as any dash."""
+
+
+def folded_order(order: str) -> str:
+    """`SO2026118` for `so-2026/118`: the form in which order numbers are compared.
+
+    Full-width characters become the usual ones, and letters become capitals. Blanks, hidden
+    characters and the signs - _ / . # are removed. The result may be empty.
+    """
+    form = unicodedata.normalize("NFKC", without_hidden(order)).upper()
+    return "".join(form.split()).translate(_SIGNS_OF_ORDERS)[:FOLDED_ORDER_LIMIT]
+
+
+def order_pk(order: str) -> str | None:
+    """`ORDER#SO2026118`: tickets about an order, in the owner index. Its sort key is `opened_sk`.
+
+    None if the order number has no letter and no digit to compare.
+    """
+    folded = folded_order(order)
+    return f"ORDER#{folded}" if folded else None
 
 
 def awake_pk(shard_number: int) -> str:

@@ -28,7 +28,10 @@ def is_within(attribute: Any, least: int, most: int) -> Any:
 
 
 class OwnerIndex(GlobalSecondaryIndex[Any]):
-    """An agent's work list or a team's queue, by next due time; also the quarantine of a team."""
+    """An agent's work list or a team's queue, by next due time.
+
+    It also has the quarantine of a team, and the tickets about an order.
+    """
 
     class Meta:
         index_name = keys.OWNER_INDEX
@@ -145,7 +148,8 @@ class SnapshotRow(Row):
 class EventRow(Row):
     """TICKET#{number} / EVENT#{number}: one event of the history.
 
-    The first event carries the index keys that list the ticket in the month of its opening.
+    The first event carries the index keys that list the ticket in the month of its opening, and
+    under the customer's order.
     """
 
     class Meta:
@@ -153,8 +157,11 @@ class EventRow(Row):
 
     type = UnicodeAttribute()
     doc = UnicodeAttribute()
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
     open_pk = UnicodeAttribute(null=True)
     open_sk = UnicodeAttribute(null=True)
+    owner_index = OwnerIndex()
     open_index = OpenIndex()
 
 

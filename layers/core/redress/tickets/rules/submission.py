@@ -21,10 +21,20 @@ SUBJECT_LIMIT = 200
 DESCRIPTION_LIMIT = 20_000
 REMEDY_LIMIT = 2_000
 NAME_LIMIT = 100
+ORDER_LIMIT = 64
 PHONE_LIMIT = phones.LIMIT
 EMAIL_LIMIT = addresses.LIMIT
 DEFAULT_KIND = "inquiry"
-_FIELDS = ("kind", "subject", "description", "wished_remedy", "contact", "language", "consent")
+_FIELDS = (
+    "kind",
+    "subject",
+    "description",
+    "wished_remedy",
+    "order",
+    "contact",
+    "language",
+    "consent",
+)
 
 
 class Submission(Struct, frozen=True):
@@ -37,6 +47,7 @@ class Submission(Struct, frozen=True):
     description: str
     wished_remedy: str | None
     contact: Contact
+    order: str | None = None
 
 
 def parse(body: Any, channel: str) -> Submission:
@@ -89,6 +100,9 @@ def parse(body: Any, channel: str) -> Submission:
         faults.append(Fault("/subject", "one_line", "the subject is one line"))
     description = text(body, "description", "/description", DESCRIPTION_LIMIT, need=True)
     remedy = text(body, "wished_remedy", "/wished_remedy", REMEDY_LIMIT, need=False)
+    order = text(body, "order", "/order", ORDER_LIMIT, need=False, line=True)
+    if _lines(order) > 1:
+        faults.append(Fault("/order", "one_line", "an order number is one line"))
     if body.get("consent") is not True:
         faults.append(Fault("/consent", "required", "consent to handling the data is required"))
 
@@ -126,6 +140,7 @@ def parse(body: Any, channel: str) -> Submission:
         description=description,
         wished_remedy=remedy or None,
         contact=Contact(name=name, email=email or None, phone=phone or None),
+        order=order or None,
     )
 
 

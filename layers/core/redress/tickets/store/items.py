@@ -96,7 +96,9 @@ def event_item(number: str, event: Event) -> encoding.Item:
     """The item of an event.
 
     The first event of a ticket also has keys of the open index. They list the ticket under the
-    month in which it was opened. This entry is never removed, even after the ticket is closed.
+    month in which it was opened. This entry is never removed, even after the ticket is closed. If
+    the customer named an order, the event has keys of the owner index too, which list the ticket
+    under the order.
     """
     item: encoding.Item = {
         "pk": keys.ticket_pk(number),
@@ -107,6 +109,8 @@ def event_item(number: str, event: Event) -> encoding.Item:
     if event.type is EventType.OPENED:
         item["open_pk"] = keys.opened_pk(event.at, keys.shard(number))
         item["open_sk"] = keys.opened_sk(event.at, number)
+        if order := keys.order_pk(event.data.get("order", "")):
+            item["owner_pk"], item["owner_sk"] = order, keys.opened_sk(event.at, number)
     return item
 
 

@@ -1,4 +1,4 @@
-"""Lists of tickets: work lists, queues, open tickets of a team, tickets of a month.
+"""Lists of tickets: work lists, queues, open tickets of a team, tickets of a month or an order.
 
 A list is read from one or more partitions of a sparse index. No list needs a scan. The index
 contains only keys, and it may be a moment behind the table. Callers must read a ticket from the
@@ -142,6 +142,24 @@ class TicketLists:
         condition = _opened_between(model, start, end)
         found: int = retry.call(lambda: model.open_index.count(pk, condition))
         return found
+
+    def of_order(self, order: str, limit: int, cursor: str | None = None) -> Page:
+        """One page of the tickets about an order, the first opened first, open or not.
+
+        The order number may be written in another way than the customer wrote it
+        (`keys.folded_order`). The list of a number without letters and digits is empty.
+        """
+        pk = keys.order_pk(order)
+        if pk is None:
+            return Page([], None)
+        return self._page(
+            self._models.event.owner_index,
+            pk,
+            limit,
+            cursor,
+            ("owner_pk", "owner_sk"),
+            table_sk=keys.event_sk(1),
+        )
 
     def closed_since(self, since: datetime, now: datetime) -> Iterator[list[str]]:
         """Yield the closed tickets that were changed at or after `since`, those of each query.

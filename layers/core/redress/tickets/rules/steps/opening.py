@@ -48,7 +48,8 @@ def open_ticket(
             "wished_remedy": submission.wished_remedy,
             "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone}
             | ({"phone_e164": e164} if e164 else {}),
-        },
+        }
+        | ({"order": submission.order} if submission.order else {}),
     )
     if contact.email is None:
         draft.add(EventType.ACKNOWLEDGED, {"by": "page"}, SYSTEM)
