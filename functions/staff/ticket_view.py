@@ -59,7 +59,7 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
         "closure": found.closure,
         "closed_at": iso(found.closed_at),
         "plan_version": found.plan_version,
-        "can": access.can(member.actor, member.team, found),
+        "can": access.can(member, found),
     }
 
 

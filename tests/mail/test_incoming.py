@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redress.base.people import Member
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.attachments import LARGEST_ATTACHMENT, refused, served_as
 from redress.mail.incoming.rules.autoreplies import Wording
@@ -24,7 +25,6 @@ from redress.mail.incoming.rules.decision import (
     OpenTicket,
     Quarantine,
     Reason,
-    StaffSender,
     decide,
     doors,
     joined_beside,
@@ -51,7 +51,9 @@ def ticket(state: State = State.OPEN, **fields: Any) -> dict[str, Ticket]:
     return {found.number: found}
 
 
-LIN_OF_COMPLAINTS = StaffSender(LIN, "complaints")
+LIN_OF_COMPLAINTS = Member(
+    LIN.id, "Lin", "lin@example.org", LIN.role, "complaints", ("zh-CN",), capacity=5
+)
 ANSWERED = Named(NUMBER, Clue.ADDRESS)
 QUOTED = Named(NUMBER, Clue.CONVERSATION)
 TYPED = Named(NUMBER, Clue.SUBJECT)
@@ -437,7 +439,7 @@ def test_quarantines_unproven_mail_in_the_name_of_staff() -> None:
 
 
 def test_quarantines_mail_of_staff_about_a_ticket_that_they_may_not_see() -> None:
-    mail = of_staff(named=(ANSWERED,), staff=StaffSender(LIN, "elsewhere"))
+    mail = of_staff(named=(ANSWERED,), staff=replace(LIN_OF_COMPLAINTS, team="elsewhere"))
     assert decide(mail, ticket(), RULES) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 

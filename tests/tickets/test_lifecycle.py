@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base.errors import InvalidInput, NotAllowedNow, VersionConflict
-from redress.base.people import CUSTOMER, Actor, Role
+from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.tickets.rules import access
@@ -465,9 +465,25 @@ MAY = [
 def test_who_may_see_and_act_on_a_ticket(
     state: State, who: Actor, team: str, sees: bool, acts: bool
 ) -> None:
-    now = builders.life_at(state).ticket
-    assert access.may_see(who, team, now) == sees
-    assert access.may_act(who, team, now) == acts
+    now, member = builders.life_at(state).ticket, member_of(who, team)
+    assert access.may_see(member, now) == sees
+    assert access.may_act(member, now) == acts
+
+
+def member_of(who: Actor, team: str) -> Member:
+    return Member(who.id, "", "", who.role, team, ("zh-CN",), capacity=5)
+
+
+@pytest.mark.parametrize(("who", "team"), [(who, team) for who, team, sees, _ in MAY if sees])
+def test_member_whom_a_complaint_is_about_may_not_see_it_whatever_their_role(
+    who: Actor, team: str
+) -> None:
+    life, member = builders.life_at(State.OPEN), member_of(who, team)
+    now = replace(life.ticket, about=("x-other", who.id))
+    assert not access.may_see(member, now)
+    assert not access.may_act(member, now)
+    assert access.can(member, now) == []
+    assert access.may_see(member, replace(now, about=("x-other",)))
 
 
 # ------------------------------------------------------------------------------ participants

@@ -152,6 +152,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "raised": None,
         "first_sender": None,
         "participants": [],
+        "about": [],
         "watchers": [],
         "incident_proposed": False,
         "avoid": None,

@@ -168,7 +168,7 @@ def test_action_is_possible_if_and_only_if_it_is_in_can(
     if MEMBERS[by].name == "hua":
         assert read.status == 404
         return
-    assert read.body["can"] == access.can(MEMBERS[by].actor, MEMBERS[by].team, ticket)
+    assert read.body["can"] == access.can(MEMBERS[by], ticket)
     found = list(answers(api, name, by, ticket, event))
     if name in read.body["can"]:
         assert not all(map(not_allowed, found)), [one.body for one in found]

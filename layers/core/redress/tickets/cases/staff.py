@@ -89,7 +89,7 @@ def work_item(ticket: Ticket, member: Member) -> WorkItem:
         assignee=ticket.assignee,
         due_at=next_due(ticket),
         version=ticket.version,
-        can=access.can(member.actor, member.team, ticket),
+        can=access.can(member, ticket),
     )
 
 
@@ -182,7 +182,7 @@ class StaffCases:
             must_see(member, ticket)
             if there is not None:
                 there(ticket)
-            if not access.may_act(actor, member.team, ticket):
+            if not access.may_act(member, ticket):
                 raise Forbidden("this ticket is not yours")
             version, decide = asked()
             try:
@@ -277,6 +277,6 @@ def _noted(history: Iterable[Event], number: int) -> Event | None:
 
 
 def must_see(member: Member, ticket: Ticket) -> None:
-    """Raise NotFound for another team's ticket: the member may not learn that it exists."""
-    if not access.may_see(member.actor, member.team, ticket):
+    """Raise NotFound for a ticket that the member may not see, because they may not know of it."""
+    if not access.may_see(member, ticket):
         raise NotFound(f"there is no ticket {ticket.number}")

@@ -1,28 +1,36 @@
-"""Which tickets a member of staff may see and act on, and which changes they may make now."""
+"""Which tickets a member of staff may see and act on, and which changes they may make now.
+
+`may_see` is the one check of this right. Every list, count, search, export, feed and mail asks it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from redress.base.people import Actor, Role
+from redress.base.people import Member, Role
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 
 
-def may_see(actor: Actor, team: str, ticket: Ticket) -> bool:
-    """Whether a member of staff may see a ticket: a manager any, others those of their team."""
-    return actor.role is Role.MANAGER or (actor.is_staff and team == ticket.team)
+def may_see(member: Member, ticket: Ticket) -> bool:
+    """Whether a member of staff may see a ticket: a manager any, others those of their team.
+
+    A member whom the complaint is about (`Ticket.about`) never sees it, whatever their role.
+    """
+    if member.id in ticket.about or not member.actor.is_staff:
+        return False
+    return member.role is Role.MANAGER or member.team == ticket.team
 
 
-def may_act(actor: Actor, team: str, ticket: Ticket) -> bool:
-    """Whether a member of staff may act on a ticket.
+def may_act(member: Member, ticket: Ticket) -> bool:
+    """Whether a member of staff may act on a ticket. They must be able to see it.
 
     An agent may act on their own tickets, a supervisor on those of the team, a manager on all. A
     resolved ticket keeps its assignee, so the same agent makes the callback.
     """
-    if actor.role is Role.AGENT:
-        return ticket.assignee == actor.id
-    return may_see(actor, team, ticket)
+    if member.role is Role.AGENT and ticket.assignee != member.id:
+        return False
+    return may_see(member, ticket)
 
 
 ACTIONS: Mapping[str, tuple[Step, ...]] = {
@@ -48,20 +56,20 @@ LEADERS_ONLY = ("correct", "move_to_plan")
 """The changes that only supervisors and managers make."""
 
 
-def can(actor: Actor, team: str, ticket: Ticket) -> list[str]:
+def can(member: Member, ticket: Ticket) -> list[str]:
     """The changes (of ACTIONS) that a member of staff may make on a ticket in its present state.
 
     A change in the list can still be refused for its content or its version. A change that is not
     in it is refused in any case.
     """
-    if not may_see(actor, team, ticket):
+    if not may_see(member, ticket):
         return []
-    acts = may_act(actor, team, ticket)
+    acts = may_act(member, ticket)
     return sorted(
         name
         for name, steps in ACTIONS.items()
         if any(ticket.state in STEPS[step] for step in steps)
         and (acts or name == "note")
-        and (actor.role is not Role.AGENT or name not in LEADERS_ONLY)
+        and (member.role is not Role.AGENT or name not in LEADERS_ONLY)
         and (name != "release" or ticket.on_hold is not None)
     )

@@ -174,6 +174,8 @@ class Ticket(Struct, frozen=True):
     avoid: str | None = None
     """The agent who is offered the queued ticket last, because it was taken from them when a
     promise was broken."""
+    about: tuple[str, ...] = ()
+    """The members of staff whom the complaint is about. None of them ever sees the ticket."""
     preferred: str | None = None
     """The agent who is offered the queued ticket first, because they handled it last."""
     reacted: bool = False

@@ -20,7 +20,7 @@ from typing import Any
 
 from redress.base.addresses import canonical, is_address
 from redress.base.errors import NotFound
-from redress.base.people import Actor, Member
+from redress.base.people import Member
 from redress.mail.incoming.bucket import MailBucket, attachment_key, read_key
 from redress.mail.incoming.cases import event_data
 from redress.mail.incoming.rules.answers import NoAnswer
@@ -37,7 +37,6 @@ from redress.mail.incoming.rules.decision import (
     OpenTicket,
     Quarantine,
     Reason,
-    StaffSender,
     decide,
     joined_beside,
     kind_of,
@@ -450,7 +449,7 @@ class ReceivingCase:
             virus=mail.virus,
             disowned=mail.disowned,
             relayed=mail.relayed,
-            staff=StaffSender(Actor(member.role, member.id), member.team) if member else None,
+            staff=member,
             forwards=forwards,
             authentic=mail.authentic,
             recent=counts.get(_sender_counter(mail.contact), 0),

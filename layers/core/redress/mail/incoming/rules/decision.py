@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from redress.base.addresses import canonical, canonical_domain
-from redress.base.people import Actor
+from redress.base.people import Actor, Member
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.autoreplies import NO_WORDING, Wording, is_auto_reply_to
 from redress.plans.rules.plan import MailPlan
@@ -95,14 +95,6 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class StaffSender:
-    """A member of staff who sent a mail. Role and team decide which tickets they may see."""
-
-    actor: Actor
-    team: str
-
-
-@dataclass(frozen=True, slots=True)
 class MailFacts:
     """The facts about a mail that `decide` needs.
 
@@ -136,7 +128,7 @@ class MailFacts:
     """DMARC failed: the mail is not from the sender's domain, or it names several authors."""
     relayed: bool = False
     """DMARC failed, but a group of the plan passed the mail on, so it may be from the sender."""
-    staff: StaffSender | None = None
+    staff: Member | None = None
     """The member of staff in whose name the mail was sent."""
     forwards: bool = False
     """The mail forwards a mail by somebody who is not a member of staff."""
@@ -419,11 +411,11 @@ def _is_customer(facts: MailFacts, ticket: Ticket) -> bool:
 
 
 def _first_visible(
-    member: StaffSender, existing: Sequence[Named], tickets: Mapping[str, Ticket]
+    member: Member, existing: Sequence[Named], tickets: Mapping[str, Ticket]
 ) -> str | None:
     """Return the first ticket that the mail names and that this member of staff may see."""
     for name in existing:
-        if may_see(member.actor, member.team, tickets[name.number]):
+        if may_see(member, tickets[name.number]):
             return name.number
     return None
 
