@@ -12,6 +12,7 @@ from redress.base import texts
 from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, Standing
+from redress.clocks.rules.periods import PERIOD
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import NOT_KEPT, RELEASED, REQUESTED
@@ -19,7 +20,6 @@ from redress.mail.incoming.store import MailState
 from redress.plans.cases import VersionStatus
 from redress.plans.rules.plan import CHANNELS, COMPONENTS, DAYS, GRADATIONS, HOLDS, KINDS
 from redress.rehearsals.store import JobKind, JobState
-from redress.scores.rules.periods import PERIOD
 from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules import access

@@ -57,7 +57,7 @@ def rows(life: Life) -> list[dict[str, Any]]:
         for event in life.events
         for mail in mails_after(event)
     ]
-    events = [items.event_item(ticket.number, event) for event in life.events]
+    events = [items.event_item(ticket, event, life.plan) for event in life.events]
     key = {
         "pk": "KEY#1",
         "sk": "KEY",
@@ -185,7 +185,7 @@ def test_finds_a_history_that_runs_backwards() -> None:
     early = replace(last, at=last.at - timedelta(seconds=90))
     stored = [
         *without(rows(life), f"EVENT#{last.number:06d}"),
-        items.event_item(NUMBER, early),
+        items.event_item(life.ticket, early, life.plan),
     ]
     found = said_of(evidence(life, stored))
     assert f"{NUMBER}: event {last.number} is 30.000 s too early" in found

@@ -314,6 +314,6 @@ def test_a_large_set_of_counts_fits_into_an_item(rehearsals: RehearsalStore, sho
 
 
 def test_only_the_first_event_lists_a_ticket_in_its_month() -> None:
-    events = Life().open().acknowledge().assign().events
-    written = [items.event_item("R-1", event) for event in events]
+    life = Life().open().acknowledge().assign()
+    written = [items.event_item(life.ticket, event, life.plan) for event in life.events]
     assert ["open_pk" in item for item in written] == [True, False, False]

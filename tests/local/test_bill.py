@@ -13,10 +13,10 @@ import pytest
 from bench import life
 from local import meter, stack
 from local.stack import Outputs
+from redress.clocks.rules.periods import period_of
 from redress.plans.rules.document import parse
 from redress.plans.store.plans import shipped_document
 from redress.scores.rules.facts import SAME_MATTER
-from redress.scores.rules.periods import period_of
 
 MOST = {
     "transitions": 5,

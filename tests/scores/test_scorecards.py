@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from redress.base.errors import NotAllowedNow
 from redress.base.people import Actor, Role
 from redress.clocks.rules.clocks import ClockName
+from redress.clocks.rules.periods import parse_period, period_bounds, period_of, previous_period
 from redress.plans.rules.plan import COMPONENTS, ScorePlan
 from redress.scores.rules.facts import PROMISES, Fact, Value, facts_of
-from redress.scores.rules.periods import parse_period, period_bounds, period_of, previous_period
 from redress.scores.rules.scorecard import Component, Rating, Scorecard, score
 from redress.scores.store.facts import pack, unpack
 from redress.tickets.rules.change import Change

@@ -60,15 +60,22 @@ def test_record_of_a_timer_that_fell_asleep_reports_nothing() -> None:
 
 def test_record_of_a_new_event_reports_the_event_with_its_document(life: Life) -> None:
     event = life.open().events[0]
-    change = stream_change_of(record("INSERT", items.event_item(NUMBER, event)))
+    item = items.event_item(life.ticket, event, life.plan)
+    change = stream_change_of(record("INSERT", item))
     assert isinstance(change, EventAdded)
     assert change.number == NUMBER
     assert items.event_of(change.doc) == event
 
 
 def test_record_of_an_event_that_is_written_again_reports_nothing(life: Life) -> None:
-    event = items.event_item(NUMBER, life.open().events[0])
+    event = opening_item(life)
     assert stream_change_of(record("MODIFY", event, event)) is None
+
+
+def opening_item(life: Life) -> encoding.Item:
+    """The item of the event that opens the ticket."""
+    opened = life.open().last
+    return items.event_item(opened.after, opened.events[0], opened.plan)
 
 
 def duty_row(load: int = 0, capacity: int = 2, present: bool = True) -> encoding.Item:
@@ -118,7 +125,11 @@ def test_records_of_other_items_and_removals_report_nothing(life: Life) -> None:
         {"pk": keys.STAFF, "sk": keys.agent_pk("a-mei"), "doc": "{}"},
     ]
     assert [stream_change_of(record("INSERT", row)) for row in rows] == [None] * len(rows)
-    for row in (*rows, timer_row(**AWAKE), items.event_item(NUMBER, change.events[0])):
+    for row in (
+        *rows,
+        timer_row(**AWAKE),
+        items.event_item(change.after, change.events[0], change.plan),
+    ):
         assert stream_change_of(record("REMOVE", None, row)) is None
 
 
@@ -230,14 +241,14 @@ def test_calls_of_the_table_leave_time_for_the_signal() -> None:
 
 def test_records_of_the_other_reader_are_left_to_it(life: Life) -> None:
     found = Following()
-    event = record("INSERT", items.event_item(NUMBER, life.open().events[0]))
+    event = record("INSERT", opening_item(life))
     assert found.reader.read([event, record("INSERT", duty_row())]) == {"batchItemFailures": []}
     assert (found.followed, found.letters()) == ([], [])
 
 
 def test_record_set_aside_keeps_its_keys_and_none_of_its_content(life: Life) -> None:
     found = Following()
-    opened = record("INSERT", items.event_item(NUMBER, life.open().events[0]))
+    opened = record("INSERT", opening_item(life))
     del opened["dynamodb"]["NewImage"]["doc"]
     assert found.reader.read([opened, of_ticket("a", "112")]) == {"batchItemFailures": []}
     assert found.letters() == [

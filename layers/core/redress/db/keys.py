@@ -129,7 +129,8 @@ def opened_pk(created: datetime, shard_number: int) -> str:
 def opened_sk(created: datetime, number: str = "") -> str:
     """`2026-11-23T01:00:00.000+00:00#R-...`: sorts tickets by the time at which they were opened.
 
-    Closed tickets are sorted by the time of their last change in the same way.
+    Closed tickets are sorted by the time of their closing, or of their last change, in the same
+    way.
 
     Without a number the result is a limit for a range query.
     """
@@ -144,6 +145,27 @@ def changed_pk(changed: datetime, shard_number: int) -> str:
     moves.
     """
     return f"CHANGED#{changed.astimezone(UTC):%Y-%m-%d}#{shard_number}"
+
+
+def closed_pk(team: str, month: str, shard_number: int) -> str:
+    """`CLOSED#complaints#2026-11#3`: tickets of a team that were closed in a month (open index).
+
+    The month is one of the plan's time zone. Closed tickets stay closed, so no entry moves.
+    """
+    return f"CLOSED#{team}#{month}#{shard_number}"
+
+
+def closed_by_pk(agent: str) -> str:
+    """`CLOSED#0b7e...`: closed tickets of the agent who resolved them, in the owner index."""
+    return f"CLOSED#{agent}"
+
+
+def hold_pk(team: str) -> str:
+    """`HOLD#complaints`: tickets of a team that are on hold, in the present index.
+
+    An intake never writes to it, so it needs no shards.
+    """
+    return f"HOLD#{team}"
 
 
 def due_sk(due: datetime | None, number: str) -> str:

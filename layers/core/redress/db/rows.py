@@ -30,7 +30,7 @@ def is_within(attribute: Any, least: int, most: int) -> Any:
 class OwnerIndex(GlobalSecondaryIndex[Any]):
     """An agent's work list or a team's queue, by next due time.
 
-    It also has the quarantine of a team, and the tickets about an order.
+    It also has an agent's closed tickets, the quarantine of a team, and the tickets about an order.
     """
 
     class Meta:
@@ -42,7 +42,8 @@ class OwnerIndex(GlobalSecondaryIndex[Any]):
 
 
 class OpenIndex(GlobalSecondaryIndex[Any]):
-    """Open tickets of a team, by next due time; also tickets of a month, and quarantined mails."""
+    """Open tickets of a team, by next due time; also tickets of a month that were opened or closed,
+    and quarantined mails."""
 
     class Meta:
         index_name = keys.OPEN_INDEX
@@ -64,7 +65,8 @@ class AwakeIndex(GlobalSecondaryIndex[Any]):
 
 
 class PresentIndex(GlobalSecondaryIndex[Any]):
-    """Available agents of a team. The one whose last assignment is longest ago is first."""
+    """Available agents of a team. The one whose last assignment is longest ago is first. Also
+    tickets of a team that are on hold, by next due time."""
 
     class Meta:
         index_name = keys.PRESENT_INDEX
@@ -141,6 +143,8 @@ class SnapshotRow(Row):
     owner_sk = UnicodeAttribute(null=True)
     open_pk = UnicodeAttribute(null=True)
     open_sk = UnicodeAttribute(null=True)
+    duty_pk = UnicodeAttribute(null=True)
+    duty_sk = UnicodeAttribute(null=True)
     owner_index = OwnerIndex()
     open_index = OpenIndex()
 
@@ -149,7 +153,8 @@ class EventRow(Row):
     """TICKET#{number} / EVENT#{number}: one event of the history.
 
     The first event carries the index keys that list the ticket in the month of its opening, and
-    under the customer's order.
+    under the customer's order. The event CLOSED carries those that list it in the month of its
+    closing, and under its agent.
     """
 
     class Meta:

@@ -27,6 +27,7 @@ from redress.base.errors import (
     VersionConflict,
 )
 from redress.base.people import Actor, Member, Role
+from redress.clocks.rules import periods
 from redress.db import encoding, retry
 from redress.db.keys import SHARDS
 from redress.plans.cases import not_effective_yet, prepared
@@ -46,7 +47,6 @@ from redress.rehearsals.store import (
     RehearsalJob,
     RehearsalStore,
 )
-from redress.scores.rules import periods
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change

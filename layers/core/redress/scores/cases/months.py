@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from redress.base.errors import Fault, InvalidInput
+from redress.clocks.rules import periods
 from redress.plans.store.plans import Plans
-from redress.scores.rules import periods
 
 PREVIOUS = "previous"
 """The name that requests use for the last month that is over, in the plan's time zone."""

@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
+from redress.clocks.rules import periods
 from redress.plans.store.plans import Plans
 from redress.scores.cases.months import PREVIOUS, Months
 from redress.scores.messages import RunScores, input_of
-from redress.scores.rules import periods
 
 WAITS_S = (900, 3_600)
 """How many seconds each repeat waits. There are at most as many repeats as

@@ -10,11 +10,12 @@ from functools import partial
 
 from redress.base.errors import NotFound, Unavailable, Unreadable
 from redress.base.people import Role
+from redress.clocks.rules import periods
 from redress.plans.rules.plan import ScorePlan
 from redress.plans.store.plans import Plans
 from redress.scores.cases.months import Months
 from redress.scores.messages import AgentResult
-from redress.scores.rules import periods, scorecard
+from redress.scores.rules import scorecard
 from redress.scores.rules.facts import Fact
 from redress.scores.store.scores import Card, CardReplaced, Earlier, Failure, ScoreStore, Summary
 from redress.staff.store import StaffStore

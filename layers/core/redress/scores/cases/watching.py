@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from redress.clocks.rules import periods
 from redress.plans.store.plans import Plans
 from redress.scores.cases.runs import ScoringJobs
-from redress.scores.rules import periods
 
 FROM_DAY = 3
 """The month before must be scored by this day of the month. Runs start on the 1st and the 2nd."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redress.clocks.rules.clocks import Clock, ClockName
-from redress.scores.rules.periods import period_of
+from redress.clocks.rules.periods import period_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
 from redress.tickets.rules.steps.table import SURVEY_SCORES

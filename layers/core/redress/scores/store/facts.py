@@ -16,10 +16,10 @@ from typing import Any
 
 from pynamodb.expressions.update import Action
 
+from redress.clocks.rules.periods import period_of
 from redress.db import keys
 from redress.db.rows import Models, is_within
 from redress.scores.rules.facts import Fact, Value, facts_of
-from redress.scores.rules.periods import period_of
 from redress.tickets.rules.steps.table import SURVEY_SCORES
 from redress.tickets.store.transaction import Cause, Dated, Write
 

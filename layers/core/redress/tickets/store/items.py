@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
+from redress.clocks.rules.periods import period_of
 from redress.db import encoding, keys
+from redress.plans.rules.plan import Plan
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Event, EventType, Phase, Ticket
@@ -52,6 +54,7 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
     agent's work list. A resolved ticket stays in the work list only if its callback is a phone
     call. The open index lists every ticket that is not closed. A closed ticket is in a partition of
     its own of that index, by the day of its last change, for the daily comparison of its mails.
+    The present index lists a ticket while it is on hold.
     """
     due = keys.due_sk(tickets.next_due(ticket), ticket.number)
     shard = keys.shard(ticket.number)
@@ -73,7 +76,34 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
         "owner_sk": due if owner else None,
         "open_pk": listed,
         "open_sk": order,
+        "duty_pk": keys.hold_pk(ticket.team) if ticket.on_hold else None,
+        "duty_sk": due if ticket.on_hold else None,
     }
+
+
+def closed_keys(ticket: Ticket, closed: Event, plan: Plan) -> dict[str, str]:
+    """The index keys of the event CLOSED. They list the closed ticket for ever.
+
+    `ticket` is the ticket after the event, or a later state of it: a closed ticket keeps team,
+    assignee and resolution. `plan` is the ticket's plan; its time zone decides the month. The open
+    index lists the ticket by team and month, the owner index under the agent who resolved it. If
+    the ticket was closed without a resolution of its present round, that is the assignee; without
+    an assignee the owner index does not list it.
+
+    An earlier version wrote the event without these keys.
+    """
+    order = keys.opened_sk(closed.at, ticket.number)
+    month = period_of(closed.at, plan.time_zone)
+    found = {
+        "open_pk": keys.closed_pk(ticket.team, month, keys.shard(ticket.number)),
+        "open_sk": order,
+    }
+    resolution = ticket.resolution
+    resolved = resolution is not None and resolution.round == ticket.round
+    agent = resolution.by if resolution is not None and resolved else ticket.assignee
+    if agent:
+        found |= {"owner_pk": keys.closed_by_pk(agent), "owner_sk": order}
+    return found
 
 
 def snapshot_attributes(ticket: Ticket) -> dict[str, Any]:
@@ -92,14 +122,16 @@ def snapshot_item(ticket: Ticket) -> encoding.Item:
     return {"pk": keys.ticket_pk(ticket.number), "sk": keys.TICKET, **present}
 
 
-def event_item(number: str, event: Event) -> encoding.Item:
-    """The item of an event.
+def event_item(ticket: Ticket, event: Event, plan: Plan) -> encoding.Item:
+    """The item of an event of a ticket. `ticket` and `plan` are those after the change.
 
     The first event of a ticket also has keys of the open index. They list the ticket under the
     month in which it was opened. This entry is never removed, even after the ticket is closed. If
     the customer named an order, the event has keys of the owner index too, which list the ticket
     under the order.
+    The event CLOSED has the keys of `closed_keys`.
     """
+    number = ticket.number
     item: encoding.Item = {
         "pk": keys.ticket_pk(number),
         "sk": keys.event_sk(event.number),
@@ -111,6 +143,8 @@ def event_item(number: str, event: Event) -> encoding.Item:
         item["open_sk"] = keys.opened_sk(event.at, number)
         if order := keys.order_pk(event.data.get("order", "")):
             item["owner_pk"], item["owner_sk"] = order, keys.opened_sk(event.at, number)
+    elif event.type is EventType.CLOSED:
+        item |= closed_keys(ticket, event, plan)
     return item
 
 
@@ -173,5 +207,5 @@ def ticket_items(change: Change) -> list[encoding.Item]:
     return [
         snapshot_item(ticket),
         timer_item(ticket, tickets.next_wake(ticket, change.plan), ticket.created_at),
-        *(event_item(ticket.number, event) for event in change.events),
+        *(event_item(ticket, event, change.plan) for event in change.events),
     ]

@@ -196,7 +196,7 @@ class TicketStore:
         raced = Raced(f"{number} was changed meanwhile")
         own = [
             Write(
-                events(**items.event_item(number, event)),
+                events(**items.event_item(change.after, event, change.plan)),
                 condition=events.pk.does_not_exist(),
                 lost=raced,
             )

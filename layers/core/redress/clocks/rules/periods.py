@@ -1,4 +1,4 @@
-"""The periods of scores. A period is a month in the time zone of the plan."""
+"""Months in the time zone of the plan: the periods of scores, and of lists of closed tickets."""
 
 from __future__ import annotations
 
