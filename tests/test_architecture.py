@@ -29,6 +29,7 @@ PACKAGES = (
     "clocks",
     "plans",
     "tickets",
+    "customers",
     "staff",
     "mail",
     "scores",

@@ -42,6 +42,10 @@ SURVEYS = "SURVEYS"
 """Sort key of the item that records whether the reader at an address refuses surveys. It has the
 same partition key as the item ADDRESS of that address."""
 COUNT = "COUNT"
+PROFILE = "PROFILE"
+CONTACT = "CONTACT"
+COMPANY = "COMPANY"
+CHANGE_PREFIX = "CHANGE#"
 STAFF = "STAFF"
 PLAN = "PLAN"
 CURRENT = "CURRENT"
@@ -374,6 +378,64 @@ def address_pk(address: str) -> str:
 def earlier_address_pk(address: str) -> str:
     """The key that version 1 gave to an address. It differs for a domain that is not ASCII."""
     return _address_pk(address.lower())
+
+
+def customer_pk(customer: str) -> str:
+    """`CUSTOMER#9f86d081884c7d659a2feaa0`: the partition of all items of one customer.
+
+    In the owner index, the partition of the customer's tickets, sorted by `opened_sk`.
+    """
+    return f"CUSTOMER#{customer}"
+
+
+def customer_of(pk: str) -> str:
+    """Return the id of the customer in a `customer_pk`. Raises ValueError for any other key."""
+    prefix, _, customer = pk.partition("#")
+    if prefix != "CUSTOMER" or not customer:
+        raise ValueError(f"{pk!r} is not the key of a customer")
+    return customer
+
+
+def contact_pk(kind: str, value: str) -> str:
+    """`CONTACT#9f86d0...`: a contact point of a customer, by a hash of its kind and value."""
+    digest = hashlib.sha256(f"{kind}:{value}".encode("utf-8", "replace")).hexdigest()
+    return f"CONTACT#{digest}"
+
+
+def profile_change_sk(revision: int) -> str:
+    """`CHANGE#000002`: the entry of a profile's trail that made this revision."""
+    return f"{CHANGE_PREFIX}{revision:06d}"
+
+
+def need_sk(need: str) -> str:
+    """`NEED#large print`: a need of a customer, in the form of `profile.folded`."""
+    return f"NEED#{need}"
+
+
+def customers_pk(type_: str, shard_number: int) -> str:
+    """`CUSTOMERS#vip#3`: customers of a type, in the open index, sorted by `customers_sk`."""
+    return f"CUSTOMERS#{type_}#{shard_number}"
+
+
+def customers_with_pk(what: str, value: str) -> str:
+    """`CUSTOMERS#need#large print`: customers with a need or of a company, in the open index.
+
+    `what` is `need` or `company`, and `value` is in the form of `profile.folded`.
+    """
+    return f"CUSTOMERS#{what}#{value}"
+
+
+def customers_sk(created: datetime, customer: str) -> str:
+    """`2026-11-23T01:00:00.000+00:00#9f86d0...`: sorts customers by when their profile was made."""
+    return f"{created.astimezone(UTC).isoformat(timespec='milliseconds')}#{customer}"
+
+
+def doubtful_pk(team: str) -> str:
+    """`DOUBTFUL#complaints`: profiles about which a team must decide, in the owner index.
+
+    They are sorted by `customers_sk`, with the time since which the oldest doubt waits.
+    """
+    return f"DOUBTFUL#{team}"
 
 
 def _address_pk(form: str) -> str:

@@ -365,6 +365,47 @@ class LateFactsRow(Row):
     seq = NumberAttribute(null=True)
 
 
+class ProfileRow(Row):
+    """CUSTOMER#{id} / PROFILE: the profile of a customer.
+
+    The open index lists profiles by type, the owner index the doubtful ones by team. A profile that
+    was merged into another one is in neither.
+    """
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute()
+    revision = NumberAttribute()
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
+    open_pk = UnicodeAttribute(null=True)
+    open_sk = UnicodeAttribute(null=True)
+    owner_index = OwnerIndex()
+    open_index = OpenIndex()
+
+
+class ContactRow(Row):
+    """CONTACT#{digest} / CONTACT: whose contact point it is. `doc` is a card of that customer."""
+
+    class Meta:
+        table_name = ""
+
+    customer = UnicodeAttribute()
+    doc = UnicodeAttribute()
+
+
+class CustomerListingRow(Row):
+    """CUSTOMER#{id} / NEED#{need} or COMPANY: lists the customer by a need or by the company."""
+
+    class Meta:
+        table_name = ""
+
+    open_pk = UnicodeAttribute()
+    open_sk = UnicodeAttribute()
+    open_index = OpenIndex()
+
+
 class DocRow(Row):
     """An item that is always written and read as one document.
 
@@ -455,6 +496,9 @@ class Models:
         self.availability = bound(AvailabilityRow)
         self.fact = bound(FactRow)
         self.late_facts = bound(LateFactsRow)
+        self.profile = bound(ProfileRow)
+        self.contact = bound(ContactRow)
+        self.customer_listing = bound(CustomerListingRow)
         self.doc = bound(DocRow)
         self.job = bound(JobRow)
         self.connection = shared.connection

@@ -1,0 +1,1 @@
+"""Customers: one profile for all addresses, numbers and accounts of a person."""
