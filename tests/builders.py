@@ -26,6 +26,7 @@ from redress.rehearsals.store import JobKind, RehearsalJob
 from redress.tickets.rules import fold as folding
 from redress.tickets.rules import ticket
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer, opening
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.submission import Submission, parse
@@ -244,7 +245,7 @@ class Life:
     def write(self) -> Life:
         return self.take(by_customer.write(self.ticket, self.plan, "Words", self.clock.now()))
 
-    def resolve(self, by: Actor = MEI) -> Life:
+    def resolve(self, by: Actor = MEI, preference: Preference | None = None) -> Life:
         return self.take(
             by_staff.resolve(
                 self.ticket,
@@ -255,6 +256,7 @@ class Life:
                 "a new kettle",
                 "a bad batch",
                 self.clock.now(),
+                preference,
             )
         )
 

@@ -47,6 +47,7 @@ _TO_CUSTOMERS = (
     "copy",
     "progress",
     "resolution",
+    "resolution_call",
     "resolution_told",
     "survey",
 )

@@ -10,7 +10,8 @@ from route import iso
 from redress.base.people import Member
 from redress.clocks.rules.clocks import Clock, ClockName, standing
 from redress.tickets.rules import access
-from redress.tickets.rules.ticket import Event, EventType, Resolution, Ticket, next_due
+from redress.tickets.rules.preference import EMAIL, PHONE
+from redress.tickets.rules.ticket import Event, EventType, Phase, Resolution, Ticket, next_due
 from redress.tickets.store.mail_records import MailRecord
 from redress.tickets.store.tickets import TicketFile
 
@@ -55,6 +56,7 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
         "escalation": found.escalation,
         "round": found.round,
         "callback_attempts": found.callback_attempts,
+        "callback": _callback(found) if found.phase is Phase.CALLBACK else None,
         "resolution": _resolution(found.resolution) if found.resolution else None,
         "closure": found.closure,
         "closed_at": iso(found.closed_at),
@@ -80,6 +82,15 @@ def _promise(name: ClockName, clock: Clock, now: datetime) -> dict[str, Any]:
         "target_s": round(clock.target_s),
         "started_at": iso(clock.started_at),
         "stopped_at": iso(clock.stopped_at),
+    }
+
+
+def _callback(found: Ticket) -> dict[str, Any]:
+    preference = found.callback_preference
+    return {
+        "by": EMAIL if found.callback_by_mail else PHONE,
+        "phone": None if found.callback_by_mail else found.callback_phone,
+        "hours": preference.hours if preference else None,
     }
 
 

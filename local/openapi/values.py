@@ -24,6 +24,7 @@ from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTL
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules import access
 from redress.tickets.rules.explain import What
+from redress.tickets.rules.preference import WAYS
 from redress.tickets.rules.steps.table import (
     ANSWERED,
     CONFIRMED_BY_CUSTOMER,
@@ -84,6 +85,7 @@ NextCursor = Annotated[
 ]
 
 ActorRole = Annotated[str, named("ActorRole", Role)]
+CallbackWay = Annotated[str, named("CallbackWay", WAYS)]
 Channel = Annotated[str, named("Channel", CHANNELS)]
 ClockLabel = Annotated[str, named("ClockName", ClockName)]
 ClockStanding = Annotated[str, named("ClockStanding", Standing)]

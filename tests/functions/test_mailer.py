@@ -38,6 +38,7 @@ from redress.plans.rules.plan import Plan
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer, opening
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import Contact, Event, Ticket
@@ -652,9 +653,11 @@ def _reply(text: str, wait: bool) -> Callable[[Ticket, Plan, Any], Change]:
     return lambda ticket, plan, at: by_staff.reply(ticket, plan, MEI, text, wait, at)
 
 
-def _resolve(text: str = "The seal was worn; we replaced it.") -> Callable[..., Change]:
+def _resolve(
+    text: str = "The seal was worn; we replaced it.", preference: Preference | None = None
+) -> Callable[..., Change]:
     return lambda ticket, plan, at: by_staff.resolve(
-        ticket, plan, MEI, text, "upheld", "a new seal", "a worn seal", at
+        ticket, plan, MEI, text, "upheld", "a new seal", "a worn seal", at, preference
     )
 
 
@@ -717,6 +720,50 @@ def test_a_resolution_says_what_was_done_and_asks_whether_it_is_solved(
     assert text.count("http") == 1, "one link, to a page that asks for a click"
     # The ticket closes after three attempts of 24 h each.
     assert "by Thursday 26 November 2026, 09:00 (UTC+8)," in text
+
+
+@pytest.mark.parametrize(
+    ("language", "hours", "said"),
+    [
+        (
+            "en",
+            "18:00-20:00",
+            "We will call you between 18:00 and 20:00, "
+            "by Monday 23 November 2026, 20:00 (UTC+8) at the latest.",
+        ),
+        ("en", None, "We will call you by Tuesday 24 November 2026, 09:00 (UTC+8)."),
+        ("zh-CN", "22:00-02:00", "我们将在22:00至02:00之间给您打电话，最晚不超过2026年11月24日"),
+        ("zh-TW", "22:00-24:00", "我們將在22:00至24:00之間致電給您，最晚不超過2026年11月24日"),
+    ],
+)
+def test_a_customer_who_prefers_a_call_is_told_when_we_will_call(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    language: str,
+    hours: str | None,
+    said: str,
+) -> None:
+    ticket = open_ticket(agent="a-mei", language=language)
+    wish = Preference("phone", hours, "+86 10 5555 0199")
+    mailer.act(ticket.number, _resolve(preference=wish))
+    assert mailer(mailer.job(ticket.number, "resolution")) == []
+    text = text_of(post.only)
+    assert said in text
+    assert "/t/" in text, "they may also answer on the page"
+    assert "5555" not in text, "a number of the profile is not in a mail to another address"
+
+
+def test_a_resolution_that_comes_after_the_time_of_the_call_promises_no_call(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei", language="en")
+    wish = Preference("phone", "18:00-20:00", "+86 10 5555 0199")
+    mailer.act(ticket.number, _resolve(preference=wish))
+    mailer.clock.advance(hours=12)
+    assert mailer(mailer.job(ticket.number, "resolution")) == []
+    assert "We will call you" not in text_of(post.only)
 
 
 @pytest.mark.parametrize("kind", ["complaint", "feedback"])

@@ -157,6 +157,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     events.append(Event(1, EventType.MAIL_NOTED, AT, SYSTEM, to_staff))
     names = {found.template for event in events for found in mails_after(event)}
     second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
+    second |= {"resolution_call"}
     second |= {"watch", "taken", "customer_wrote_late", "stranger_wrote"}
     assert names | second == rendering.PLACEHOLDERS.keys() - {HELD_MAIL}
 

@@ -24,6 +24,7 @@ from redress.plans.rules.document import parse
 from redress.plans.rules.plan import CUSTOMER, HOLDS, KINDS, Plan
 from redress.tickets import explaining
 from redress.tickets.rules.explain import Hours, Story, What, explain
+from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps.by_staff import CORRECTABLE
 from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, LIN, ROOT, START, Clock, Life, plan_1, plan_document
@@ -498,6 +499,8 @@ def test_every_text_of_the_explanations_is_used(monkeypatch: pytest.MonkeyPatch)
     before_a_make_up_day = datetime(2026, 10, 9, 9, 0, tzinfo=UTC)
     lives += [Life(at(day)).open("inquiry") for day in (before_holidays, before_a_make_up_day)]
     lives.append(broken_under_an_earlier_promise())
+    at_noon = Preference(hours="12:00-13:00")
+    lives.append(Life().open("complaint", contact=BY_PHONE).assign().resolve(preference=at_noon))
     for life in lives:
         for one in stories(life):
             explaining.sentence(one, "en")
@@ -598,7 +601,7 @@ def test_every_rung_is_listed_once_as_fired_or_coming(
             assert one.to_come == ()
             continue
         rungs = life.plan.rungs(
-            one.name, one.clock.ladder, one.clock.target_s, by_mail=life.ticket.by_mail
+            one.name, one.clock.ladder, one.clock.target_s, by_mail=life.ticket.callback_by_mail
         )
         left = [i for i, step in enumerate(clocks.steps(rungs)) if step not in one.clock.fired]
         assert [rung.index for rung in one.to_come] == left

@@ -904,7 +904,7 @@ def test_the_fields_of_a_ticket_are_always_consistent(
         for name, clock in now.clocks.items():
             assert clock.consumed_s >= 0
             assert clock.started_at <= clock.anchor_at
-            ladder = change.plan.ladder(name, clock, by_mail=now.by_mail)
+            ladder = change.plan.ladder(name, clock, by_mail=now.callback_by_mail)
             if not clock.settled:
                 assert set(clock.fired) <= set(clocks.steps(ladder.rungs))
             assert set(clock.fired).isdisjoint(clock.ahead)

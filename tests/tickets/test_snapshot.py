@@ -162,6 +162,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "round": 1,
         "resolution": solved | {"contacts_after": 0},
         "callback_attempts": 0,
+        "callback_preference": None,
         "escalation": None,
         "acknowledged_at": "2026-11-23T01:00:02Z",
         "closure": None,

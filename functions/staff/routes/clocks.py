@@ -12,7 +12,7 @@ from redress.edge.http import Answer, answer
 from redress.plans.rules.plan import DAYS
 from redress.tickets import explaining
 from redress.tickets.cases.staff import ClockStories
-from redress.tickets.rules.explain import ComingRung, Entry, FiredRung, Hours, Story
+from redress.tickets.rules.explain import ComingRung, Entry, FiredRung, Hours, MovedCall, Story
 from redress.tickets.rules.ticket import Event
 from redress.wiring import staff as wiring
 
@@ -54,6 +54,7 @@ def _story(story: Story, language: str) -> dict[str, Any]:
         "sentence": explaining.sentence(story, language),
         "target_s": round(clock.target_s),
         "calendar": _hours(story.hours, language),
+        "moved": _moved(story.moved),
         "ladder": story.ladder,
         "pauses": list(clock.pauses),
         "started_at": iso(clock.started_at),
@@ -68,6 +69,12 @@ def _story(story: Story, language: str) -> dict[str, Any]:
         "rungs_fired": [_fired(rung) for rung in story.fired],
         "rungs_to_come": [_coming(rung) for rung in story.to_come],
     }
+
+
+def _moved(moved: MovedCall | None) -> dict[str, str] | None:
+    if moved is None:
+        return None
+    return {"call_hours": moved.call_hours, "plan_due_at": iso(moved.due_at)}
 
 
 def _hours(hours: Hours, language: str) -> dict[str, Any]:

@@ -104,6 +104,13 @@ class ComingRung(Answer):
     incident: bool
 
 
+class MovedCall(Answer):
+    """How the customer's hours moved the due time of a call."""
+
+    call_hours: OpenHours
+    plan_due_at: Moment
+
+
 class ClockStory(Answer):
     """One promise from its beginning to its end, or to now. A clock that begins again (an update, a
     next reply, a resolution after a dispute) has a story for each beginning."""
@@ -115,6 +122,7 @@ class ClockStory(Answer):
     sentence: str
     target_s: Ordinal
     calendar: CalendarHours
+    moved: MovedCall | None
     ladder: str | None
     pauses: list[str]
     started_at: Moment

@@ -11,6 +11,7 @@ from local.openapi.values import (
     Agent,
     AgentOrNull,
     Answer,
+    CallbackWay,
     Channel,
     ClockLabel,
     ClockStanding,
@@ -25,6 +26,7 @@ from local.openapi.values import (
     Kind,
     Language,
     Moment,
+    OpenHours,
     Ordinal,
     Outcome,
     OutgoingMailState,
@@ -66,6 +68,12 @@ class Resolution(Answer):
     contacts_after: Count
 
 
+class PendingCallback(Answer):
+    by: CallbackWay
+    phone: str | None
+    hours: OpenHours | None
+
+
 class Ticket(Answer):
     number: TicketNumber
     version: Ordinal
@@ -96,6 +104,7 @@ class Ticket(Answer):
     escalation: EscalationRole | None
     round: Ordinal
     callback_attempts: Count
+    callback: PendingCallback | None
     resolution: Resolution | None
     closure: Closure | None
     closed_at: Instant | None

@@ -17,7 +17,8 @@ class Phrases(msgspec.Struct, frozen=True):
     """The phrases of one language, from `data/mail/{language}/phrases.json`.
 
     `months` begins with January, `weekdays` with Monday. `standing` holds a name for each standing
-    of a promise. `marker` is a line that asks customers to write their answer above it. The reader
+    of a promise. `call` says until when the customer is called, and `call_in_hours` also between
+    which hours. `marker` is a line that asks customers to write their answer above it. The reader
     of incoming mail treats the text below this line as a quote, because Redress wrote it.
     `held` is a line of a digest of held mail, and `reasons` says why mails are held.
     `note_marker` is the same line in mails to staff: it says that their answer becomes an internal
@@ -32,6 +33,8 @@ class Phrases(msgspec.Struct, frozen=True):
     months: list[str]
     weekdays: list[str]
     promise: str
+    call: str
+    call_in_hours: str
     clocks: dict[str, str]
     kinds: dict[str, str]
     standing: dict[str, str]

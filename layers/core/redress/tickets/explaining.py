@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from redress.base import catalogue
 from redress.clocks.rules.calendars import WHOLE_DAY, Interval
-from redress.clocks.rules.clocks import Clock, ClockState, Standing
+from redress.clocks.rules.clocks import ClockState, Standing
 from redress.plans.rules.plan import ALWAYS
 from redress.tickets.rules.explain import Entry, Hours, Story, What
 from redress.tickets.rules.steps.table import WITHDRAWN
@@ -149,10 +149,10 @@ class _StoryTexts(_Texts):
         begin, end = (self.day(d, year=d.year != self._year) for d in (first, last))
         return begin if first == last else self("explain.to", first=begin, last=end)
 
-    def target(self, clock: Clock) -> str:
+    def target(self, seconds: float, calendar: str) -> str:
         """The target of a promise: its duration, and whether it counts working time only."""
-        name = "explain.target" if clock.calendar == ALWAYS else "explain.target_open"
-        return self(name, time=self.duration(clock.target_s))
+        name = "explain.target" if calendar == ALWAYS else "explain.target_open"
+        return self(name, time=self.duration(seconds))
 
     def event(self, entry: Entry) -> str:
         """What happened, as a clause such as `the customer wrote again`."""
@@ -174,10 +174,13 @@ def _basis(story: Story, say: _StoryTexts) -> str:
     The event is only named if the clock began with it.
     """
     begun, start = story.entries[0], story.clock.started_at
+    target, of = story.clock.target_s, story.hours
+    if story.moved:
+        target, of = story.moved.target_s, story.moved.hours
     given = {
-        "target": say.target(story.clock),
+        "target": say.target(target, of.name),
         "start": say.moment(start),
-        "hours": hours(story.hours, say.language),
+        "hours": hours(of, say.language),
     }
     if start == begun.event.at:
         return say("explain.basis", event=say.event(begun), **given)
@@ -189,12 +192,15 @@ def _clauses(story: Story, say: _StoryTexts) -> Iterable[str]:
     begun = story.entries[0]
     if story.clock.started_at != begun.event.at:
         yield say("explain.since", at=say.moment(begun.event.at), event=say.event(begun))
-    yield from _specials(story.hours, say)
+    yield from _specials(story.moved.hours if story.moved else story.hours, say)
+    if story.moved:
+        before = say.moment(story.moved.due_at)
+        yield say("explain.call_hours", before=before, hours=story.moved.call_hours)
     yield from _pauses(story, say)
     for entry in story.entries:
         at = say.moment(entry.event.at)
         if entry.what is What.REPLANNED and entry.before is not None and _moved(entry):
-            before = say.target(entry.before)
+            before = say.target(entry.before.target_s, entry.before.calendar)
             yield say("explain.replanned", at=at, event=say.event(entry), before=before)
         elif entry.what is What.CORRECTED and entry.clock.stopped_at is not None:
             yield say("explain.corrected", at=at, stopped=say.moment(entry.clock.stopped_at))

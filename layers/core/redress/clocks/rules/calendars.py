@@ -108,7 +108,7 @@ class Interval(Struct, frozen=True):
             )
 
     def __str__(self) -> str:
-        return f"{_time_text(self.start)}-{_time_text(self.end)}"
+        return f"{time_text(self.start)}-{time_text(self.end)}"
 
 
 WHOLE_DAY = (Interval(0, MINUTES_PER_DAY),)
@@ -122,7 +122,7 @@ def interval_of(text: str) -> Interval:
     start, dash, end = text.partition("-")
     if not dash:
         raise ValueError(f"{text!r} is no interval: one is written 09:00-12:00")
-    return Interval(_minutes(start), _minutes(end))
+    return Interval(minutes_of(start), minutes_of(end))
 
 
 def intervals_of(texts: Iterable[str]) -> tuple[Interval, ...]:
@@ -134,12 +134,13 @@ def intervals_of(texts: Iterable[str]) -> tuple[Interval, ...]:
     return _checked_and_merged([interval_of(text) for text in texts])
 
 
-def _time_text(minutes: int) -> str:
+def time_text(minutes: int) -> str:
+    """Format minutes since midnight: 1080 becomes `18:00`."""
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
-def _minutes(text: str) -> int:
-    """Parse a time of day, `00:00` to `24:00`, to minutes since midnight."""
+def minutes_of(text: str) -> int:
+    """Parse a time of day, `00:00` to `24:00`, to minutes since midnight. Raises ValueError."""
     hours, colon, minutes = text.partition(":")
     digits = hours + minutes
     if not (

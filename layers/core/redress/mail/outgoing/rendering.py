@@ -33,6 +33,9 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "reply_waiting": _ON_TICKET,
     "progress": _ON_TICKET,
     "resolution": _ON_TICKET | {"closes_at"},
+    # Where the customer prefers a call. It names no number: one of their profile may not be the
+    # reader's.
+    "resolution_call": _ON_TICKET | {"call"},
     "resolution_told": _ON_TICKET,
     # A copy for participants has no link to the status page, where only the customer may act.
     "copy": frozenset({"number", "subject", "text"}),

@@ -224,7 +224,7 @@ def _is_overdue(name: ClockName, clock: Clock | None, ticket: Ticket, at: dateti
     A survey and a callback by mail wait for the customer, so they never count.
     """
     of_staff = name is not ClockName.SURVEY and (
-        name is not ClockName.CALLBACK or not ticket.by_mail
+        name is not ClockName.CALLBACK or not ticket.callback_by_mail
     )
     return of_staff and _runs(clock) and clock.due_at < at
 

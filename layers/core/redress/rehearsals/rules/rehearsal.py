@@ -25,6 +25,7 @@ from redress.clocks.rules.clocks import Clock, ClockName, ClockState, overdue
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
+from redress.tickets.rules.preference import preference_in
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import Event, EventType, Ticket, next_wake
@@ -167,6 +168,8 @@ class _Promise:
     """A promise during the replay: the last state of its clock, and how it ended."""
 
     clock: Clock
+    by_mail: bool
+    """Whether the ticket's callback was a question by mail when the promise began."""
     late: bool = False
     """Whether its due time had passed when it was replaced or cancelled."""
     replaced: bool = False
@@ -238,7 +241,7 @@ class _Life:
                 ended.replaced, ended.late = True, ended.late or overdue(before, ended_at)
             held = self.promises.get((name, clock.started_at))
             if held is None or before is None:
-                self.promises[name, clock.started_at] = _Promise(clock)
+                self.promises[name, clock.started_at] = _Promise(clock, after.callback_by_mail)
                 continue
             held.clock = clock
             if clock.state is ClockState.CANCELLED and before.state is not ClockState.CANCELLED:
@@ -256,22 +259,19 @@ class _Life:
             self.opened_in,
             self.events,
             {
-                key: Outcome(
-                    held.clock.due_at,
-                    _verdict(key[0], held, until, by_mail=self.ticket.by_mail),
-                )
+                key: Outcome(held.clock.due_at, _verdict(key[0], held, until))
                 for key, held in self.promises.items()
             },
         )
 
 
-def _verdict(name: ClockName, held: _Promise, until: datetime, *, by_mail: bool) -> Verdict:
+def _verdict(name: ClockName, held: _Promise, until: datetime) -> Verdict:
     """Return the verdict on a promise.
 
     A promise with a recorded breach is missed, even if its due time was moved to a later time.
     """
     clock = held.clock
-    if name is ClockName.SURVEY or (name is ClockName.CALLBACK and by_mail):
+    if name is ClockName.SURVEY or (name is ClockName.CALLBACK and held.by_mail):
         return Verdict.VOID
     if clock.breached or held.late or clock.missed:
         return Verdict.MISSED
@@ -438,6 +438,7 @@ def _resolved(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
         data.get("remedy"),
         data.get("root_cause"),
         event.at,
+        preference_in(data),
     )
 
 

@@ -114,7 +114,7 @@ def near_limit(ticket: Ticket, plan: Plan, now: datetime) -> list[tuple[datetime
     The share is measured in seconds of the promise's calendar. So a promise that counts office
     hours does not get nearer to its limit at night.
     """
-    names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
+    names = STAFF_CLOCKS if ticket.callback_by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
     return [
         (clock.due_at, name.value)
         for name, clock in ticket.clocks.items()

@@ -109,5 +109,5 @@ def _receipt(ticket: Ticket, plan: Plan, now: datetime) -> Receipt:
         language=ticket.language,
         zone=plan.time_zone,
         promises=promises_of(ticket, now),
-        acknowledged=not ticket.by_mail,
+        acknowledged=not ticket.has_address,
     )

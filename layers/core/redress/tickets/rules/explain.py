@@ -27,9 +27,9 @@ from redress.clocks.rules.clocks import (
     Standing,
     standing,
 )
-from redress.plans.rules.plan import Plan
+from redress.plans.rules.plan import Plan, Promise
 from redress.tickets.rules.fold import walk
-from redress.tickets.rules.ticket import Event, EventType, Ticket, waits_for
+from redress.tickets.rules.ticket import Event, EventType, Ticket, promises, waits_for
 
 
 class What(StrEnum):
@@ -116,6 +116,20 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedCall:
+    """The promise of a call as the plan makes it, before the customer's hours moved its due time.
+
+    `call_hours` are these hours, in the time zone of the plan. `hours` are those of the calendar
+    that counts `target_s`. Without the customer's hours, the call would have been due at `due_at`.
+    """
+
+    call_hours: str
+    target_s: float
+    hours: Hours
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """One promise from its beginning to `until`. `until` is its end, or now while it is open.
 
@@ -143,6 +157,8 @@ class Story:
     pauses: tuple[Pause, ...]
     fired: tuple[FiredRung, ...]
     to_come: tuple[ComingRung, ...]
+    moved: MovedCall | None = None
+    """How the customer's hours moved the due time of a call; None if nothing moved it."""
 
 
 def explain(
@@ -168,6 +184,7 @@ def explain(
                     attempt.end_replaced(ticket, event)
                 begun = sum(other.name is name for other in attempts) + 1
                 attempt = current[name] = _Attempt(name, begun, clock, plan)
+                attempt.look_at(ticket)
                 attempts.append(attempt)
                 attempt.add(What.BEGUN, ticket, event, None)
                 if clock.state is ClockState.PAUSED:
@@ -218,6 +235,21 @@ class _Attempt:
     """The plan under which the clock was last open. It defines the clock's calendar and ladder."""
     entries: list[Entry] = field(default_factory=list)
     fired: list[_Acted] = field(default_factory=list)
+    by_mail: bool = False
+    """Whether the callback of the ticket is a question by mail, as long as the clock is open."""
+    call_hours: str | None = None
+    promised: Promise | None = None
+    """What the plan promises while the clock is open."""
+
+    def look_at(self, ticket: Ticket) -> None:
+        """Keep what the story needs of the ticket while the clock is open.
+
+        Later rounds and corrections may change it.
+        """
+        preference = ticket.callback_preference
+        self.by_mail = ticket.callback_by_mail
+        self.call_hours = preference.hours if preference else None
+        self.promised = promises(ticket, self.plan).get(self.name)
 
     @property
     def calendar(self) -> Calendar:
@@ -244,6 +276,7 @@ class _Attempt:
         corrected = event.type is EventType.CORRECTED and event.data["clock"] == self.name
         if not clock.over:
             self.plan = plan
+            self.look_at(ticket)
         if clock == before and not corrected:
             return
         if _is_replanned(event, before, clock):
@@ -284,7 +317,7 @@ class _Attempt:
         until = max(clock.ended_at or max(now, clock.anchor_at), clock.started_at)
         ran = clocks.spans(clock, ticket.waits, until)
         ran_s = sum(((end - begin).total_seconds() for begin, end in ran), 0.0)
-        rungs = self._rungs(ticket)
+        rungs = self._rungs
         steps = {rung.action for rung in rungs} <= {Action.REMIND, Action.BREACH, Action.ESCALATE}
         return Story(
             name=self.name,
@@ -292,7 +325,7 @@ class _Attempt:
             current=current,
             clock=clock,
             standing=standing(clock, now),
-            hours=self._hours(until),
+            hours=self._hours(clock.calendar, max(clock.due_at, until)),
             ladder=clock.ladder if steps else None,
             until=until,
             elapsed_s=clocks.measured(ran, self.calendar),
@@ -302,11 +335,24 @@ class _Attempt:
             pauses=_pauses(clock, ticket, until),
             fired=tuple(acted.fired_rung() for acted in self.fired),
             to_come=self._to_come(ticket, rungs),
+            moved=self._moved(until),
         )
 
-    def _rungs(self, ticket: Ticket) -> tuple[Rung, ...]:
+    def _moved(self, until: datetime) -> MovedCall | None:
+        promised, clock = self.promised, self.clock
+        if self.name is not ClockName.CALLBACK or promised is None or self.call_hours is None:
+            return None
+        calendar = self.plan.calendar(promised.calendar)
+        due = calendar.add(clock.started_at, promised.target_s)
+        if self.by_mail or due == clock.due_at:
+            return None
+        hours = self._hours(promised.calendar, max(due, until))
+        return MovedCall(self.call_hours, promised.target_s, hours, due)
+
+    @property
+    def _rungs(self) -> tuple[Rung, ...]:
         return self.plan.rungs(
-            self.name, self.clock.ladder, self.clock.target_s, by_mail=ticket.by_mail
+            self.name, self.clock.ladder, self.clock.target_s, by_mail=self.by_mail
         )
 
     def _to_come(self, ticket: Ticket, rungs: tuple[Rung, ...]) -> tuple[ComingRung, ...]:
@@ -314,7 +360,7 @@ class _Attempt:
         if clock.over:
             return ()
         if clock.state is ClockState.RUNNING:
-            ladder = self.plan.ladder(self.name, clock, by_mail=ticket.by_mail)
+            ladder = self.plan.ladder(self.name, clock, by_mail=self.by_mail)
             ladder = replace(ladder, waits=ticket.waits)
             left = clocks.coming(self.name, clock, ladder)
             return tuple(ComingRung(due.index, due.rung, due.due_at) for due in left)
@@ -325,21 +371,13 @@ class _Attempt:
             if steps[index] not in clock.fired
         )
 
-    def _hours(self, until: datetime) -> Hours:
-        """The hours of the clock's calendar.
-
-        Its special dates are those from the start of the clock to its due time, or to `until` if
-        that is later.
-        """
-        clock, calendar = self.clock, self.calendar
+    def _hours(self, name: str, until: datetime) -> Hours:
+        """The hours of a calendar, with the special dates from the clock's start to `until`."""
+        calendar = self.plan.calendar(name)
         if not isinstance(calendar, WeeklyCalendar):
-            return Hours(clock.calendar, self.plan.time_zone)
-        return Hours(
-            clock.calendar,
-            calendar.zone,
-            _week(calendar),
-            _special(calendar, clock.started_at, max(clock.due_at, until)),
-        )
+            return Hours(name, self.plan.time_zone)
+        special = _special(calendar, self.clock.started_at, until)
+        return Hours(name, calendar.zone, _week(calendar), special)
 
 
 _WHAT_BY_STATE = {

@@ -15,6 +15,7 @@ from redress.base.people import Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
 from redress.plans.rules.plan import Plan, Promise
+from redress.tickets.rules.preference import preference_in
 from redress.tickets.rules.ticket import (
     Contact,
     Event,
@@ -25,6 +26,7 @@ from redress.tickets.rules.ticket import (
     is_survey_due,
     promises,
     waits_for,
+    within_call_hours,
 )
 
 
@@ -191,6 +193,8 @@ def _start_clocks(
 ) -> dict[ClockName, Clock]:
     """Return the ticket's clocks after starting the named ones that the plan promises, at `at`."""
     promised = promises(ticket, plan)
+    if callback := promised.get(ClockName.CALLBACK):
+        promised[ClockName.CALLBACK] = within_call_hours(callback, ticket, at, plan)
     return ticket.clocks | {
         name: _new_clock(promised[name], at, plan) for name in names if name in promised
     }
@@ -293,6 +297,8 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
         promise = promised.get(name)
         if name is ClockName.OWN_WORD:  # the agent chose the due time, the plan has the ladder
             promise = replace(plan.own_word, target_s=clock.target_s)
+        if name is ClockName.CALLBACK and promise is not None:
+            promise = within_call_hours(promise, ticket, clock.started_at, plan)
         if clock.over:
             changed[name] = clock
         elif promise is None:
@@ -330,7 +336,7 @@ def _replanned_clock(
         name=promise.calendar,
         ladder=promise.ladder,
         pauses=promise.pauses,
-        rungs=plan.rungs(name, promise.ladder, promise.target_s, by_mail=ticket.by_mail),
+        rungs=plan.rungs(name, promise.ladder, promise.target_s, by_mail=ticket.callback_by_mail),
     )
 
 
@@ -498,6 +504,7 @@ def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         on_hold=None,
         held_since=None,
         clocks=stopped,
+        callback_preference=preference_in(event.data),
     )
     data = event.data
     replies = ticket.replies + 1  # a resolution is also a public reply
@@ -505,7 +512,7 @@ def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         ticket,
         replies=replies,
         clocks=_start_clocks(ticket, plan, event.at, ClockName.CALLBACK),
-        callback_attempts=1 if ticket.by_mail else 0,
+        callback_attempts=1 if ticket.callback_by_mail else 0,
         resolution=Resolution(
             at=event.at,
             by=event.by.id,

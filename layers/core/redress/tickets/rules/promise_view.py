@@ -85,7 +85,7 @@ def _is_shown(name: ClockName, ticket: Ticket, now: datetime) -> bool:
         case ClockName.UPDATE:
             return status in _OPEN
         case ClockName.CALLBACK:
-            return not ticket.by_mail
+            return not ticket.callback_by_mail
         case _:
             return True
 

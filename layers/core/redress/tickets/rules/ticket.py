@@ -12,8 +12,9 @@ from msgspec import Struct
 from redress.base.people import Actor
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Ladder, Waits
+from redress.plans.rules.plan import ALWAYS, Plan, Promise
 from redress.plans.rules.plan import CUSTOMER as WAITED_FOR
-from redress.plans.rules.plan import Plan, Promise
+from redress.tickets.rules.preference import PHONE, Preference, due_within
 
 
 class State(StrEnum):
@@ -186,6 +187,8 @@ class Ticket(Struct, frozen=True):
     """1, plus one for each time the customer disputed a resolution."""
     resolution: Resolution | None = None
     callback_attempts: int = 0
+    callback_preference: Preference | None = None
+    """How and when the customer wanted to be called back when the ticket was last resolved."""
     escalation: str | None = None
     """The highest role that was notified of a broken promise."""
     acknowledged_at: datetime | None = None
@@ -193,8 +196,25 @@ class Ticket(Struct, frozen=True):
     closed_at: datetime | None = None
 
     @property
-    def by_mail(self) -> bool:
+    def has_address(self) -> bool:
+        """Whether mail can be sent to the customer."""
         return self.contact.email is not None
+
+    @property
+    def callback_by_mail(self) -> bool:
+        """Whether the callback is a question by mail. Otherwise it is a call, a task for a person.
+
+        A customer with an address is asked by mail, unless they prefer the phone and have a number.
+        """
+        preference = self.callback_preference
+        prefers_call = preference is not None and preference.channel == PHONE
+        return self.has_address and not (prefers_call and self.callback_phone)
+
+    @property
+    def callback_phone(self) -> str | None:
+        """The number to call: the ticket's, or one of the customer's profile."""
+        preference = self.callback_preference
+        return self.contact.phone or (preference.phone if preference else None)
 
     @property
     def needs_agent(self) -> bool:
@@ -223,7 +243,7 @@ class Ticket(Struct, frozen=True):
 def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, Ladder]:
     """The ladder of each running clock of a ticket."""
     return {
-        name: replace(plan.ladder(name, clock, by_mail=ticket.by_mail), waits=ticket.waits)
+        name: replace(plan.ladder(name, clock, by_mail=ticket.callback_by_mail), waits=ticket.waits)
         for name, clock in ticket.clocks.items()
         if clock.state is ClockState.RUNNING
     }
@@ -232,6 +252,23 @@ def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, Ladder]:
 def promises(ticket: Ticket, plan: Plan) -> dict[ClockName, Promise]:
     """What the plan promises for this ticket as it is classified now."""
     return plan.promises(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
+
+
+def within_call_hours(promise: Promise, ticket: Ticket, start: datetime, plan: Plan) -> Promise:
+    """Return the promise of a callback that starts at `start`, as the customer's hours change it.
+
+    Only a callback by phone has to be in these hours (`preference.due_within`). If they move its
+    due time, it counts calendar time: the hours need not be working time.
+    """
+    preference = ticket.callback_preference
+    hours = None if preference is None else preference.call_hours
+    if hours is None or ticket.callback_by_mail:
+        return promise
+    due = plan.calendar(promise.calendar).add(start, promise.target_s)
+    moved = due_within(hours, plan.time_zone, start, due)
+    if moved == due:
+        return promise
+    return replace(promise, target_s=(moved - start).total_seconds(), calendar=ALWAYS)
 
 
 def is_survey_due(ticket: Ticket, plan: Plan) -> bool:
@@ -266,7 +303,7 @@ def next_due(ticket: Ticket) -> datetime | None:
     A callback by phone is a task for staff. A callback by mail is not, because it waits for the
     customer. Paused clocks do not count.
     """
-    names = STAFF_CLOCKS if ticket.by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
+    names = STAFF_CLOCKS if ticket.callback_by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
     due = [
         clock.due_at
         for name, clock in ticket.clocks.items()

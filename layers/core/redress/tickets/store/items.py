@@ -62,7 +62,7 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
         owner = (
             keys.agent_pk(ticket.assignee) if ticket.assignee else keys.queue_pk(ticket.team, shard)
         )
-    elif ticket.phase is Phase.CALLBACK and not ticket.by_mail and ticket.assignee:
+    elif ticket.phase is Phase.CALLBACK and not ticket.callback_by_mail and ticket.assignee:
         owner = keys.agent_pk(ticket.assignee)
     else:
         owner = None

@@ -65,6 +65,7 @@ from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.tickets import TicketStore
 
 ADDRESS_RETURNED = "the address returned mail"
@@ -84,6 +85,7 @@ _WRITTEN_BY_A_PERSON = {
     "reply_waiting",
     "progress",
     "resolution",
+    "resolution_call",
     "resolution_told",
     "copy",
 }
@@ -272,8 +274,10 @@ class MailingCase:
             ),
         }
         if callback := ticket.clocks.get(ClockName.CALLBACK):
-            ladder = about.plan.ladder(ClockName.CALLBACK, callback, by_mail=ticket.by_mail)
+            by_mail = ticket.callback_by_mail
+            ladder = about.plan.ladder(ClockName.CALLBACK, callback, by_mail=by_mail)
             values["closes_at"] = time(clocks.rung_times(callback, ladder)[-1])
+            values["call"] = _call(ticket, time(callback.due_at))
         if ticket.resolution:
             values["resolved_at"] = time(ticket.resolution.at)
         if survey := ticket.clocks.get(ClockName.SURVEY):
@@ -312,6 +316,15 @@ class MailingCase:
             return self._staff.member(agent).name
         except NotFound:
             return None
+
+
+def _call(ticket: Ticket, due: str) -> str:
+    """The sentence that says when the customer will be called. `due` is the due time as text."""
+    own, preference = phrases(ticket.language), ticket.callback_preference
+    hours = preference.call_hours if preference else None
+    if hours is None:
+        return own.call.format(due=due)
+    return own.call_in_hours.format(begin=hours.begins_at, end=hours.ends_at, due=due)
 
 
 def _needed(name: str, values: Mapping[str, str]) -> dict[str, str]:

@@ -78,6 +78,8 @@ def template_of(about: Matter) -> str:
             return "reply_waiting"
         case "resolution" if not _is_asked(ticket, event):
             return "resolution_told"
+        case "resolution" if not ticket.callback_by_mail:
+            return "resolution_call" if _is_call_ahead(about) else "resolution_told"
         case "customer_wrote" if is_after_all(about):
             return "customer_wrote_late"
         case "remind" | "breach" | "escalate" if is_taken(about):
@@ -155,6 +157,11 @@ def _is_asked(ticket: Ticket, event: Event) -> bool:
     """Whether the customer can still say whether this resolution solved the problem."""
     resolution = ticket.resolution
     return ticket.state is State.RESOLVED and resolution is not None and resolution.at == event.at
+
+
+def _is_call_ahead(about: Matter) -> bool:
+    """Whether the customer will be called, and the call is not late yet."""
+    return any(clock == ClockName.CALLBACK for clock, _ in promises_ahead(about))
 
 
 def promises_ahead(about: Matter) -> list[tuple[str, datetime]]:

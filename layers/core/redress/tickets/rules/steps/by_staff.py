@@ -12,7 +12,7 @@ from copy import replace
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from redress.base.addresses import canonical, cleaned, fault_of, is_address
 from redress.base.errors import AlreadyDone, Fault, InvalidInput, NotAllowedNow, Unchanged, pointer
@@ -20,6 +20,7 @@ from redress.base.people import CUSTOMER, SYSTEM, Actor
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.plan import LONGEST_S, Plan
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps.by_customer import confirm, dispute
 from redress.tickets.rules.steps.draft import (
     Draft,
@@ -364,8 +365,12 @@ def resolve(
     remedy: str | None,
     root_cause: str | None,
     at: datetime,
+    preference: Preference | None = None,
 ) -> Change:
-    """Resolve the ticket. A complaint also needs an outcome, a remedy and a root cause."""
+    """Resolve the ticket. A complaint also needs an outcome, a remedy and a root cause.
+
+    `preference` says how and when the customer wants to be called back.
+    """
     if ticket.kind == "complaint":
         needed = (("outcome", outcome), ("remedy", remedy), ("root_cause", root_cause))
         faults = [
@@ -384,7 +389,8 @@ def resolve(
             "remedy": remedy,
             "root_cause": root_cause,
         }
-        | copies(ticket),
+        | copies(ticket)
+        | ({"preference": to_builtins(preference)} if preference else {}),
     )
     if closure := closure_now(draft.after, plan):
         draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
