@@ -177,6 +177,9 @@ class Life:
             by_staff.reclassify(self.ticket, self.plan, by, what, "a reason", self.clock.now())
         )
 
+    def tag(self, *tags: str, by: Actor = MEI) -> Life:
+        return self.take(by_staff.set_tags(self.ticket, self.plan, by, tags, self.clock.now()))
+
     def promise(self, by: Actor = MEI, **ahead: float) -> Life:
         """The agent promises an answer within this time."""
         now = self.clock.now()

@@ -178,7 +178,8 @@ def _field(field: Field) -> Schema:
             form = {} if field.pattern is None else {"pattern": field.pattern}
             return {"type": ["string", "null"], **_limits(field), **form}
         case Texts():
-            item = {"type": "string", "format": field.form, "maxLength": field.limit}
+            form = {} if field.form is None else {"format": field.form}
+            item = {"type": "string", **form, "maxLength": field.limit}
             return {"type": "array", "maxItems": field.most, "items": item}
         case Instant():
             return {"type": "string", "format": "date-time"}

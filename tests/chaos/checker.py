@@ -150,6 +150,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.ASSIGNED: (Step.ASSIGN, Step.REASSIGN),
     EventType.QUEUED: (Step.REASSIGN, Step.RECLASSIFY),
     EventType.RECLASSIFIED: (Step.RECLASSIFY,),
+    EventType.TAGGED: (Step.TAG,),
     EventType.PROGRESS_TOLD: (Step.TELL_PROGRESS,),
     EventType.REPLIED: (Step.REPLY, Step.REPLY_AND_WAIT),
     EventType.NOTED: (Step.NOTE,),

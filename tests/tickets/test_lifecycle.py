@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.base.errors import InvalidInput, NotAllowedNow, VersionConflict
+from redress.base.errors import InvalidInput, NotAllowedNow, Unchanged, VersionConflict
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
-from redress.tickets.rules import access
+from redress.tickets.cases.customer import PUBLIC
+from redress.tickets.rules import access, tags
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, draft, opening, table
 from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.tags import TAG_LIMIT
 from redress.tickets.rules.ticket import EventType, Phase, State
 from redress.tickets.store import items
 from tests import builders
@@ -31,6 +33,7 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.ASSIGN: Life.assign,
     Step.REASSIGN: lambda life: life.reassign("a-jun"),
     Step.RECLASSIFY: lambda life: life.reclassify("urgent"),
+    Step.TAG: lambda life: life.tag("kettle"),
     Step.TELL_PROGRESS: Life.tell_progress,
     Step.PROMISE: lambda life: life.promise(hours=1),
     Step.HOLD: Life.hold,
@@ -61,6 +64,7 @@ WRITTEN = {
     Step.ASSIGN:             "new     open    waiting -        -         -",
     Step.REASSIGN:           "new     open    waiting -        -         -",
     Step.RECLASSIFY:         "new     open    waiting -        -         -",
+    Step.TAG:                "new     open    waiting resolved confirmed -",
     Step.TELL_PROGRESS:      "new     open    waiting -        -         -",
     Step.PROMISE:            "new     open    waiting -        -         -",
     Step.HOLD:               "-       open    waiting -        -         -",
@@ -500,6 +504,52 @@ def test_setting_participants_replaces_them_all_and_a_repeat_changes_nothing(lif
         "participants": [],
         "from": ["wang.wei@example.com", "bo@example.net"],
     }
+
+
+# -------------------------------------------------------------------------------------- tags
+
+
+def test_tags_are_stored_in_one_form_each_once_and_sorted(life: Life) -> None:
+    life.open().tag(" ＶＩＰ  Kunde", "vip kunde", "批次\t２", "Straße\u200b", "STRASSE")
+    assert life.ticket.tags == ("strasse", "vip kunde", "批次 2")
+    assert life.tag().ticket.tags == ()
+    assert life.events[-1].data == {"tags": [], "from": ["strasse", "vip kunde", "批次 2"]}
+    assert life.folded == life.ticket
+
+
+@given(st.text(max_size=TAG_LIMIT))
+def test_the_form_of_a_tag_has_itself_as_its_form(tag: str) -> None:
+    assert tags.folded(tags.folded(tag)) == tags.folded(tag)
+
+
+def test_the_same_tags_again_are_refused(life: Life) -> None:
+    life.open().tag("kettle", "vip")
+    with pytest.raises(Unchanged) as refused:
+        life.tag("VIP", "Kettle", "vip")
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [
+        ("/tags", "same_tags")
+    ]
+
+
+def test_all_wrong_tags_are_listed(life: Life) -> None:
+    wrong = [f"tag {number}" for number in range(17)]
+    wrong += [" \u200b", "x" * 41, "㎞" * 40, "a\x07b"]
+    with pytest.raises(InvalidInput) as refused:
+        life.open().tag(*wrong)
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [
+        ("/tags/17", "required"),
+        ("/tags/18", "too_long"),
+        ("/tags/19", "too_long"),
+        ("/tags/20", "control_characters"),
+        ("/tags", "too_many"),
+    ]
+
+
+def test_tags_move_no_promise_and_are_no_line_of_the_customer(life: Life) -> None:
+    before = life.open().assign().reply().ticket
+    after = life.tag("kettle").ticket
+    assert after.clocks == before.clocks
+    assert EventType.TAGGED not in PUBLIC
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ from redress.tickets.rules.steps.table import (
     TEXT_LIMIT,
 )
 from redress.tickets.rules.submission import EMAIL_LIMIT
+from redress.tickets.rules.tags import MOST_TAGS, TAG_LIMIT
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import staff as wiring
 
@@ -147,6 +148,11 @@ def reclassify(given: Given) -> StaffStep:
         given["kind"], given["urgency"], given["impact"], given["customer_type"]
     )
     return partial(by_staff.reclassify, given=wanted, why=given["reason"])
+
+
+@_changing
+def set_tags(given: Given) -> StaffStep:
+    return partial(by_staff.set_tags, given=given["tags"])
 
 
 @_changing
@@ -276,6 +282,7 @@ ROUTES = (
         OptionalText("customer_type", NAME_LIMIT),
         REASON,
     ),
+    _change("PUT", "tags", set_tags, "Tags", VERSION, Texts("tags", TAG_LIMIT, MOST_TAGS)),
     _change("POST", "promise", promise, "OwnWord", VERSION, Instant("by"), TEXT),
     _change(
         "PUT",

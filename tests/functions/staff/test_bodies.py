@@ -24,6 +24,7 @@ WITH_BODY = (
     "callback",
     "assignment",
     "classification",
+    "tags",
     "promise",
     "hold",
     "participants",
@@ -180,6 +181,17 @@ LONG = "x" * 20_001
             {"version": 1, "participants": "a@example.com"},
             {"/participants": "list_expected"},
         ),
+        (
+            "tags",
+            {"tags": ["kettle", 3, "x" * 41, "a\x00b"]},
+            {
+                "/version": "required",
+                "/tags/1": "text_expected",
+                "/tags/2": "too_long",
+                "/tags/3": "control_characters",
+            },
+        ),
+        ("tags", {"version": 1, "tags": ["a"] * 21}, {"/tags": "too_many"}),
         ("participants", {}, {"/version": "required", "/participants": "required"}),
         ("release", {"reason": "x"}, {"/version": "required", "/reason": "unknown"}),
         (

@@ -37,6 +37,7 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
             {"urgency": "high", "impact": "high", "reason": "large"},
         ],
     ),
+    "set_tags": ("tags", [{"tags": ["kettle"]}]),
     "promise": ("promise", [{"by": "2026-11-29T10:00:00+08:00", "text": "By Sunday."}]),
     "set_participants": ("participants", [{"participants": ["wang.wei@example.com"]}]),
     "accept_mail": ("acceptance", [{}]),

@@ -29,6 +29,21 @@ def test_ticket_is_queued_for_the_team_of_its_corrected_kind(api: Api, open_tick
     assert (found.body["team"], found.body["assignee"]) == ("service", None)
 
 
+def test_agent_tags_a_ticket_and_colleague_with_the_old_version_is_told(
+    api: Api, open_ticket: Opener
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei")
+    body = {"version": ticket.version, "tags": ["Kettle", "批次 ２"]}
+    found = api("tags", "mei", body=body, number=ticket.number)
+    assert (found.status, found.body["tags"]) == (200, ["kettle", "批次 2"])
+    late = api("tags", "lin", body=body | {"tags": ["other"]}, number=ticket.number)
+    assert (late.status, late.body["current_version"]) == (409, ticket.version + 1)
+    same = api("tags", "lin", body=body | {"version": ticket.version + 1}, number=ticket.number)
+    assert same.codes == {"/tags": "same_tags"}
+    file = api("ticket", "mei", number=ticket.number).body
+    assert (file["tags"], file["timeline"][-1]["type"]) == (["kettle", "批次 2"], "tagged")
+
+
 def test_urgency_and_impact_are_corrected_without_the_kind(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket("inquiry", agent="a-tao")
     body = {"version": ticket.version, "urgency": "high", "impact": "high", "reason": "scalded"}

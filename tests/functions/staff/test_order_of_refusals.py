@@ -123,6 +123,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "callback": {"outcome": "dissatisfied", "text": ""},
     "assignment": {"agent": "nobody", "reason": "r"},
     "classification": {"customer_type": "king", "reason": "r"},
+    "tags": {"tags": [" "]},
     "promise": {"by": "2026-11-20T00:00:00Z", "text": "By last week."},
     "hold": {"reason": "holiday", "text": "x"},
     "participants": {"participants": ["nobody"]},

@@ -109,7 +109,7 @@ class Texts(Field, frozen=True):
 
     limit: int
     most: int
-    form: str
+    form: str | None = None
 
     def parse(self, value: Any, faults: Faults) -> Any:
         if not isinstance(value, list):

@@ -36,6 +36,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.ASSIGNED: (),
     EventType.QUEUED: (assignment,),
     EventType.RECLASSIFIED: (),
+    EventType.TAGGED: (),
     EventType.PROGRESS_TOLD: (mails,),
     EventType.REPLIED: (mails,),
     EventType.NOTED: (),

@@ -470,6 +470,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.ASSIGNED: _assigned,
     EventType.QUEUED: _queued,
     EventType.RECLASSIFIED: _reclassified,
+    EventType.TAGGED: None,
     EventType.PROGRESS_TOLD: _progress_told,
     EventType.REPLIED: _replied,
     EventType.NOTED: _noted,
@@ -492,5 +493,5 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.CLOSED: None,
 }
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
-and needs no step. PLAN_CHANGED concerns only the real life. A noted mail and a change of
-participants affect no clock. The plan causes the other events, so the draft decides them again."""
+and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, and a change of tags or
+participants, affect no clock. The plan causes the other events, so the draft decides them again."""

@@ -41,6 +41,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "record_callback": (Step.CONFIRM, Step.DISPUTE, Step.RECORD_NO_ANSWER),
     "reassign": (Step.REASSIGN,),
     "reclassify": (Step.RECLASSIFY,),
+    "set_tags": (Step.TAG,),
     "promise": (Step.PROMISE,),
     "set_participants": (Step.SET_PARTICIPANTS,),
     "accept_mail": (Step.WRITE,),

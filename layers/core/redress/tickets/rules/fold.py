@@ -269,6 +269,10 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return _replanned(ticket, event.at, plan)
 
 
+def _tagged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, tags=tuple(event.data["tags"]))
+
+
 def _priority(raised: str | None, plan: Plan, urgency: str, impact: str) -> str:
     """Return the higher of two priorities: the one in the plan's matrix, and `raised`."""
     priority = plan.priority(urgency, impact)
@@ -626,6 +630,7 @@ _APPLY = {
     EventType.ASSIGNED: _assigned,
     EventType.QUEUED: _queued,
     EventType.RECLASSIFIED: _reclassified,
+    EventType.TAGGED: _tagged,
     EventType.PROGRESS_TOLD: _progress_told,
     EventType.REPLIED: _replied,
     EventType.NOTED: _noted,

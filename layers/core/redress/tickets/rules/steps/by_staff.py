@@ -19,6 +19,7 @@ from redress.base.errors import AlreadyDone, Fault, InvalidInput, NotAllowedNow,
 from redress.base.people import CUSTOMER, SYSTEM, Actor
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.plan import LONGEST_S, Plan
+from redress.tickets.rules import tags
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps.by_customer import confirm, dispute
@@ -106,6 +107,16 @@ def reclassify(
 
 def _team(ticket: Ticket, plan: Plan) -> str:
     return plan.team(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
+
+
+def set_tags(ticket: Ticket, plan: Plan, by: Actor, given: Sequence[str], at: datetime) -> Change:
+    """Set the tags of the ticket to these. They are stored in one form (`tags.read`)."""
+    wanted = tags.read(given)
+    require_possible(Step.TAG, ticket)
+    if wanted == ticket.tags:
+        raise Unchanged([Fault("/tags", "same_tags", "the ticket has these tags already")])
+    data = {"tags": list(wanted), "from": list(ticket.tags)}
+    return Draft(ticket, plan, by, at).add(EventType.TAGGED, data).change()
 
 
 def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:

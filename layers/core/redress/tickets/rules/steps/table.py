@@ -13,6 +13,7 @@ class Step(StrEnum):
     ASSIGN = "assign"
     REASSIGN = "reassign"
     RECLASSIFY = "reclassify"
+    TAG = "tag"
     TELL_PROGRESS = "tell_progress"
     PROMISE = "promise"
     HOLD = "hold"
@@ -50,6 +51,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.ASSIGN: {_N: _N, _O: _O, _W: _W},
     Step.REASSIGN: {_N: _N, _O: _O, _W: _W},
     Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
+    Step.TAG: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.TELL_PROGRESS: {_N: _N, _O: _O, _W: _W},
     Step.PROMISE: {_N: _N, _O: _O, _W: _W},
     # A new ticket cannot be put on hold, because the customer's first message is unanswered.
