@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench import units
+from local import stack
 from local.filters import READERS, reaches
 from local.meter import Call, Invocation, Item, Records
 from redress.console.list_prices import list_prices as prices
@@ -112,7 +113,9 @@ def bill_of(
     table = [call for call in calls if call.service == "dynamodb"]
     runs = list(histories)
     asked = [one for one in records.invocations if one.source != STREAM]
-    followed = sum(map(deliveries, table))
+    read_by = {reader: sum(deliveries(call, reader) for call in table) for reader in READERS}
+    followed = sum(read_by.values())
+    begun = sum(n for reader, n in read_by.items() if _name(reader) not in untraced)
     traced = [one for one in asked if one.function not in untraced]
     polled = sum(one.source == "sqs" for one in asked)
     sent = [call for call in calls if call.service == "ses" and call.status == 200]
@@ -128,7 +131,7 @@ def bill_of(
         mails=sum(len(people) for call in sent for people in call.request.values()),
         notices=sum(call.service == "sns" for call in calls),
         publications=len(sent),
-        traces=len(runs) + len(traced) + followed,
+        traces=len(runs) + len(traced) + begun,
         log_bytes=sum(map(logged, records.invocations)) + bytes_of_platform(len(asked) + followed),
         out_bytes=sum(request.bytes for request in records.api_requests),
         stored_bytes=stored(table, indexes),
@@ -148,7 +151,6 @@ def of_reports(mails: int) -> Bill:
         read_units=mails / 2,
         queue_requests=3 * mails,
         publications=mails,
-        traces=mails,
         log_bytes=bytes_of_platform(mails),
     )
 
@@ -165,22 +167,24 @@ def transitions(history: Sequence[Mapping[str, Any]]) -> int:
     return count
 
 
-def deliveries(call: Call) -> int:
-    """How often the table's stream invokes its readers because of one call of the table.
+def deliveries(call: Call, reader: str) -> int:
+    """How often the table's stream invokes a reader because of one call of the table.
 
     Real batches depend on chance, and items with different partition keys may be in different
-    shards. This counts each call, each of its partition keys and each reader separately. That is
-    usually more than Lambda makes, although records of one transaction may arrive separately.
-    Durations and log lines, by contrast, are those of the emulator's own batches.
+    shards. This counts each call and each of its partition keys separately. That is usually more
+    than Lambda makes, although records of one transaction may arrive separately. Durations and log
+    lines, by contrast, are those of the emulator's own batches.
     """
     if call.status != 200:
         return 0
     changes = [pair for pair in zip(call.before, call.after, strict=True) if pair[0] != pair[1]]
     records = list(map(_record, changes))
-    return sum(
-        len({one["dynamodb"]["Keys"]["pk"]["S"] for one in records if reaches(reader, one)})
-        for reader in READERS
-    )
+    return len({one["dynamodb"]["Keys"]["pk"]["S"] for one in records if reaches(reader, one)})
+
+
+def _name(reader: str) -> str:
+    """The name of the function of a reader in the local stack."""
+    return f"{stack.NAME}-{reader}"
 
 
 def _record(change: tuple[Item | None, Item | None]) -> dict[str, Any]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from redress.base import observe
 from redress.base.errors import NotFound, Unreadable
 from redress.staff import messages
 from redress.staff.messages import AssignTicket, DrainQueue
 from redress.wiring import assigner as wiring
 
-logger = Logger(service="assigner")
+logger = observe.logger("assigner")
 
 
 @logger.inject_lambda_context(clear_state=True)

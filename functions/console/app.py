@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger
 from documentation import DOCUMENTATION
 from page import Page
 from price import price_page
@@ -20,7 +19,7 @@ from redress.base.errors import NotFound, Unreadable
 from redress.console.metrics import Unread
 from redress.wiring import console as wiring
 
-logger = Logger(service="console")
+logger = observe.logger("console")
 
 
 class Context(Protocol):

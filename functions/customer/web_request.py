@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from aws_lambda_powertools import Logger
 
 from redress.base import catalogue, observe
 from redress.base.languages import LANGUAGES
@@ -20,7 +19,7 @@ from redress.edge.http import (
 FIELD_LIMIT = 50
 
 
-logger = Logger(service="customer")
+logger = observe.logger("customer")
 
 
 class WebRequest(msgspec.Struct, frozen=True):

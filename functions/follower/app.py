@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger
-
 from redress.base import observe
 from redress.wiring import clients
 from redress.wiring import follower as wiring
 from redress.workflow.cases.follower import LeftToSweep
 from redress.workflow.stream import CapacityFreed, EventAdded, StreamReader
 
-logger = Logger(service="follower")
+logger = observe.logger("follower")
 
 
 class Context(Protocol):

@@ -21,7 +21,6 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import reading
-from aws_lambda_powertools import Logger
 
 from redress.base import observe
 from redress.base.errors import NotFound
@@ -35,7 +34,7 @@ from redress.mail.incoming.store import MailState
 from redress.tickets.store.transaction import DoneAlready
 from redress.wiring import inbound as wiring
 
-logger = Logger(service="inbound")
+logger = observe.logger("inbound")
 
 LANGUAGE = "en"
 """The language of a mail if its text shows no language of the product. For example, the text has

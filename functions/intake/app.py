@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from redress.base import observe
 from redress.edge.http import Refused, answer, base_address, header, json_body, problem
 from redress.edge.problems import problem_for
@@ -18,7 +16,7 @@ from redress.tickets.cases.intake import Receipt
 from redress.tickets.rules.promise_view import promise_fields
 from redress.wiring import intake as wiring
 
-logger = Logger(service="intake")
+logger = observe.logger("intake")
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from redress.base import observe
@@ -31,7 +30,7 @@ from redress.mail.outgoing.messages import HeldDigest, NotAJob, job_of
 from redress.wiring import clients
 from redress.wiring import mailer as wiring
 
-logger = Logger(service="mailer")
+logger = observe.logger("mailer")
 
 FIRST_WAIT_S = 5
 SOON_S = 30

@@ -8,13 +8,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from redress.base import observe
 from redress.rehearsals.messages import MovePart, task_of
 from redress.wiring import mover as wiring
 
-logger = Logger(service="mover")
+logger = observe.logger("mover")
 
 
 @logger.inject_lambda_context(clear_state=True)

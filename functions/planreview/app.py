@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from redress.base import observe
 from redress.wiring import planreview as wiring
 
-logger = Logger(service="planreview")
+logger = observe.logger("planreview")
 
 
 @logger.inject_lambda_context(clear_state=True)

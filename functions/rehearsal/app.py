@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from redress.base import observe
 from redress.rehearsals.cases import Listed, RehearsalFinished, RehearsalJobs, Worked
 from redress.rehearsals.messages import (
@@ -20,7 +18,7 @@ from redress.rehearsals.messages import (
 )
 from redress.wiring import rehearsal as wiring
 
-logger = Logger(service="rehearsal")
+logger = observe.logger("rehearsal")
 
 
 def _do(jobs: RehearsalJobs, task: Task) -> Listed | Worked | RehearsalFinished:

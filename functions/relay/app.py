@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger
-
+from redress.base import observe
 from redress.wiring import clients
 from redress.wiring import relay as wiring
 from redress.workflow.stream import StreamReader, TimerChanged
 
-logger = Logger(service="relay")
+logger = observe.logger("relay")
 
 
 class Context(Protocol):

@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from aws_lambda_powertools import Logger
 
+from redress.base import observe
 from redress.base.observe import Alarm, discreet, report
 from redress.wiring import clients
 from redress.wiring import repair as wiring
 from redress.workflow.cases.reconciliation import EXPECTED, OutOfTime
 from redress.workflow.cases.watching import counts_letters
 
-logger = Logger(service="repair")
+logger = observe.logger("repair")
 
 REPAIRS = ("started", "signalled", "followed")
 """What the sweep does to a workflow that the relay or Step Functions should have moved."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from redress.base import observe
 from redress.scores.cases.runs import Month, Scored, ScoringFinished, ScoringJobs
 from redress.scores.messages import FinishRun, ListAgents, ScoreAgent, Task, task_of
 from redress.wiring import scoring as wiring
 
-logger = Logger(service="scoring")
+logger = observe.logger("scoring")
 
 
 def _do(jobs: ScoringJobs, task: Task) -> Month | Scored | ScoringFinished:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from identity import Claims, identify
 from route import Request, Route
@@ -22,7 +21,7 @@ from redress.edge.problems import plain, problem_for
 from redress.tickets.rules.numbers import normalised
 from redress.wiring import staff as wiring
 
-logger = Logger(service="staff")
+logger = observe.logger("staff")
 
 
 @cache

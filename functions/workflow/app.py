@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from aws_lambda_powertools import Logger
 
 from redress.base import observe
 from redress.base.errors import RedressError
@@ -13,7 +12,7 @@ from redress.wiring import workflow as wiring
 from redress.workflow.cases.relay import MOVED
 from redress.workflow.messages import woken_of
 
-logger = Logger(service="workflow")
+logger = observe.logger("workflow")
 
 WAKE_UP_CALLS = {"States.Timeout", MOVED, "DynamoDb.ConditionalCheckFailedException"}
 """The errors with which a wait ends as intended: its time came, the clocks changed during it, or

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from redress.base import observe
 from redress.base.errors import Unavailable
 from redress.base.observe import Failed, discreet, fault_of
 from redress.wiring import clients
+from tests.world import Context
 
 
 def raised(error: Exception, cause: Exception | None = None) -> Exception:
@@ -83,3 +86,17 @@ def test_a_setting_that_could_never_be_read_raises_unavailable() -> None:
 
 def _refused() -> ClientError:
     return ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
+
+
+def test_lines_leave_out_what_the_log_group_says(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = observe.logger("lines")
+
+    @logger.inject_lambda_context
+    def handler(event: dict[str, Any], context: Context) -> None:
+        logger.info("answered", extra={"status": 200})
+
+    handler({}, Context())
+    line = json.loads(capsys.readouterr().out)
+    assert not line.keys() & set(observe.OF_THE_LOG_GROUP)
+    assert (line["message"], line["service"], line["status"]) == ("answered", "lines", 200)
+    assert line["function_request_id"] == Context().aws_request_id

@@ -11,6 +11,7 @@ import pytest
 
 from bench import bill, life, script, units
 from bench.bill import Bill
+from local.filters import READERS
 from local.meter import MACHINE, ApiRequest, Call, Invocation, Records
 from local.template import template
 from redress.console.rules.prices import Price
@@ -152,11 +153,18 @@ def test_bill_counts_the_product_but_no_outside_tools() -> None:
     assert found.log_bytes == 4 * bill.bytes_of_platform(1) + len("one line") + bill.LINE_BYTES
 
 
+TIMER = {"pk": {"S": "a"}, "sk": {"S": "TIMER"}, "awake": {"S": "AWAKE#1"}}
+
+
 def test_untraced_function_counts_no_trace() -> None:
     records = Records(invocations=[ran(), ran("redress-repair")])
     assert bill.bill_of(records, [], []).traces == 2
     assert bill.bill_of(records, [], [], {"redress-repair"}).traces == 1
-    assert life.untraced() == {"redress-repair", "redress-planreview"}
+    followed = call("PutItem", before=[None], after=[TIMER])
+    assert bill.bill_of(Records(calls=[followed]), [], []).traces == 1
+    assert bill.bill_of(Records(calls=[followed]), [], [], {"redress-relay"}).traces == 0
+    names = ("repair", "planreview", "relay", "assigner", "mailer")
+    assert life.untraced() == {f"redress-{name}" for name in names}
     assert "redress-staff" not in life.having("LINK_KEY_SECRET") > {"redress-customer"}
 
 
@@ -175,7 +183,7 @@ def test_service_without_a_billing_rule_raises() -> None:
 def test_stream_invokes_each_reader_once_for_each_ticket_in_a_change() -> None:
     def followed(before: list[Any], after: list[Any], status: int = 200) -> int:
         asked = call("TransactWriteItems", before=before, after=after, status=status)
-        return bill.deliveries(asked)
+        return sum(bill.deliveries(asked, reader) for reader in READERS)
 
     timer = {"pk": {"S": "a"}, "sk": {"S": "TIMER"}}
     moved = timer | {"awake": {"S": "AWAKE#1"}}

@@ -9,19 +9,34 @@ free metrics: SES counts sent mails, Lambda counts invocations.
 from __future__ import annotations
 
 import functools
+import json
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from aws_lambda_powertools import single_metric
+from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from redress.base.errors import RedressError
 
+OF_THE_LOG_GROUP = ("function_name", "function_arn", "function_memory_size")
+"""What Powertools adds to each line, and the name of the log group and the template say already.
+Without these fields the lines of a ticket's life are a third shorter. CloudWatch bills bytes."""
+
 FRAMES = 3
 """`fault_of` reports at most this many stack frames, the innermost ones."""
+
+
+def logger(service: str) -> Logger:
+    """The logger of a function. Its lines are JSON without OF_THE_LOG_GROUP."""
+    return Logger(service=service, json_serializer=_line)
+
+
+def _line(fields: dict[str, Any]) -> str:
+    told = {name: value for name, value in fields.items() if name not in OF_THE_LOG_GROUP}
+    return json.dumps(told, default=str, separators=(",", ":"))
 
 
 class Alarm(StrEnum):

@@ -24,8 +24,8 @@ FUNCTIONS = {
 MACHINES = ("ticket", "scores", "rehearsal")
 """Every state machine."""
 
-UNTRACED = ("repair", "planreview")
-"""Functions that begin no trace of their own."""
+UNTRACED = ("repair", "planreview", "relay", "assigner", "mailer")
+"""Functions that begin no trace of their own. Assigner and mailer join the follower's traces."""
 
 SECRETS = 1
 """How many secrets the stack has."""
