@@ -29,6 +29,7 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer, opening
 from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.submission import Submission, parse
 from redress.tickets.rules.ticket import Event, State, Ticket
 
@@ -179,6 +180,9 @@ class Life:
 
     def tag(self, *tags: str, by: Actor = MEI) -> Life:
         return self.take(by_staff.set_tags(self.ticket, self.plan, by, tags, self.clock.now()))
+
+    def match(self, customer: str = "9f86d081884c7d659a2feaa0") -> Life:
+        return self.take(match(self.ticket, self.plan, customer, "email", self.clock.now()))
 
     def promise(self, by: Actor = MEI, **ahead: float) -> Life:
         """The agent promises an answer within this time."""

@@ -25,11 +25,14 @@ from local import dynamodb_local
 from local.template import table_definition
 from redress.base.people import Member, Role
 from redress.base.service_clock import ServiceClock
+from redress.customers.cases.matching import MatchingCase
+from redress.customers.store import CustomerStore
 from redress.db import keys
 from redress.db.aws_json import DynamoDB, Service
 from redress.db.rows import Models
 from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
+from redress.staff.cases.assignment import AssignmentCase
 from redress.staff.rules.availability import Presence
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
@@ -72,6 +75,7 @@ class Shop:
     intake_store: SubmissionStore
     intake_client: Any
     staff: StaffStore
+    customers: CustomerStore
     plan_store: PlanStore
     plans: Plans
     clock: Clock = field(default_factory=Clock)
@@ -91,6 +95,10 @@ class Shop:
             TableName=self.table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
         )["Item"]
         return found
+
+    def assigner(self) -> AssignmentCase:
+        matching = MatchingCase(self.customers, self.changes)
+        return AssignmentCase(self.changes, self.lists, self.staff, matching)
 
     def timer_item(self, life: Life) -> dict[str, Any]:
         return self.item(keys.ticket_pk(life.ticket.number), keys.TIMER)
@@ -216,6 +224,7 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
         intake_store=SubmissionStore(intake_client, table),
         intake_client=intake_client,
         staff=StaffStore(models),
+        customers=CustomerStore(models),
         plan_store=plan_store,
         plans=plans,
         clock=clock,

@@ -16,7 +16,6 @@ from redress.base.service_clock import APART
 from redress.db import keys
 from redress.plans.store.plans import Plans
 from redress.scores.store.scores import ScoreStore
-from redress.staff.cases.assignment import AssignmentCase
 from redress.staff.rules.availability import Presence
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
@@ -349,7 +348,7 @@ def test_a_ticket_cannot_be_assigned_to_an_agent_who_is_not_free(shop: Shop, why
 def test_tickets_are_assigned_to_agents_in_turn(shop: Shop) -> None:
     for agent in ("a-jun", "a-mei", "a-tao"):
         shop.member(agent)
-    assigner = AssignmentCase(shop.changes, shop.lists, shop.staff)
+    assigner = shop.assigner()
     taken = []
     for _ in range(6):
         shop.clock.advance(seconds=1)
@@ -364,10 +363,10 @@ def test_an_assigner_with_a_slow_clock_does_not_write_history_backwards(shop: Sh
     shop.member(MEI.id)
     life = shop.open()
     shop.clock.advance(seconds=-3)
-    assigner = AssignmentCase(shop.changes, shop.lists, shop.staff)
+    assigner = shop.assigner()
     assert assigner.assign(life.ticket.number) == MEI.id
-    opened, assigned = shop.tickets.history(life.ticket.number)
-    assert assigned.at == opened.at
+    opened, matched, assigned = shop.tickets.history(life.ticket.number)
+    assert matched.at == assigned.at == opened.at
     assert shop.tickets.get(life.ticket.number).changed_at == opened.at
 
 
@@ -380,7 +379,7 @@ def test_an_agent_whose_room_was_taken_meanwhile_is_skipped(
     present = shop.staff.present("complaints")
     shop.member("a-jun", capacity=0)
     monkeypatch.setattr(shop.staff, "present", lambda team: present)
-    assigner = AssignmentCase(shop.changes, shop.lists, shop.staff)
+    assigner = shop.assigner()
     assert assigner.assign(shop.open().ticket.number) == "a-mei"
     shop.member("a-mei", capacity=0)
     assert assigner.assign(shop.open().ticket.number) is None

@@ -22,7 +22,7 @@ from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, point, 
 
 @pytest.fixture
 def customers(shop: Shop) -> CustomerStore:
-    return CustomerStore(shop.models)
+    return shop.customers
 
 
 def test_a_customer_is_found_by_each_contact_point_in_one_read(

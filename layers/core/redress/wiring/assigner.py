@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from redress.base.settings import Settings
+from redress.customers.cases.matching import MatchingCase
 from redress.staff.cases.assignment import AssignmentCase
 from redress.wiring import stores
 
@@ -13,4 +14,5 @@ AssignerSettings = Settings
 
 @cache
 def assignment() -> AssignmentCase:
-    return AssignmentCase(stores.changes(), stores.lists(), stores.staff())
+    matching = MatchingCase(stores.customers(), stores.changes())
+    return AssignmentCase(stores.changes(), stores.lists(), stores.staff(), matching)

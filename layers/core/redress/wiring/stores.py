@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from redress.customers.store import CustomerStore
 from redress.db import keys
 from redress.db.rows import Models
 from redress.mail.incoming.store import DigestStore, IncomingMailStore
@@ -76,6 +77,11 @@ def changes() -> TicketChanges:
 @cache
 def staff() -> StaffStore:
     return StaffStore(models())
+
+
+@cache
+def customers() -> CustomerStore:
+    return CustomerStore(models())
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redress.customers import store as customers
 from redress.mail.incoming import store as incoming_mails
 from redress.scores.store import facts
 from redress.staff import store as staff
@@ -10,6 +11,7 @@ from redress.tickets.store.transaction import AlsoWritten
 ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
     facts.also_written,
     staff.also_written,
+    customers.also_written,
     incoming_mails.also_written,
 )
 """The complete list. A subject that writes in this transaction adds its function here.

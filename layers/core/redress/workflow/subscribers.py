@@ -43,6 +43,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.CUSTOMER_WROTE: (mails,),
     EventType.MAIL_NOTED: (mails,),
     EventType.PARTICIPANTS_SET: (),
+    EventType.MATCHED: (),
     EventType.PROMISED: (mails,),
     EventType.HELD: (mails,),
     EventType.RELEASED: (),

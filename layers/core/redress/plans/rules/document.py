@@ -32,12 +32,15 @@ from redress.plans.rules.plan import (
     DAYS,
     GRADATIONS,
     HOLDS,
+    IDENTIFIERS,
     KINDS,
     MOST_VERSIONS,
     ROLES,
     STRANGERS,
     USUAL_LOW_SCORE,
+    VERIFIABLE_ACTS,
     CallbackPlan,
+    CustomersPlan,
     Grade,
     HeldPlan,
     Level,
@@ -94,6 +97,7 @@ _SECTIONS = (
     "overrides",
     "priorities",
     "customer_types",
+    "customers",
     "ladders",
     "own_word",
     "callback",
@@ -172,6 +176,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         ),
         mail=_mail(read, document, tuple(calendars)),
         home_region=_home_region(read, document),
+        customers=_customers(read, document),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
@@ -294,6 +299,23 @@ def _customer_types(read: DocumentReader, document: Mapping[str, Any]) -> tuple[
     if found and "standard" not in found:
         read.fault("/customer_types", "missing", "every plan knows the type 'standard'")
     return found
+
+
+def _customers(read: DocumentReader, document: Mapping[str, Any]) -> CustomersPlan:
+    """The section on customers. If it or a part of it is absent, the defaults apply."""
+    section = read.section(document, "customers", "", need=False)
+    read.known(section, ("match_by", "verified_for"), "/customers")
+    given: dict[str, tuple[str, ...]] = {}
+    for name, choices in (("match_by", IDENTIFIERS), ("verified_for", VERIFIABLE_ACTS)):
+        if name not in section:
+            continue
+        entries = read.entries(section, name, "/customers", len(choices))
+        for index, one in enumerate(entries):
+            read.one_of(one, choices, f"/customers/{name}/{index}")
+            if one in entries[:index]:
+                read.fault(f"/customers/{name}/{index}", "twice", "each name once")
+        given[name] = tuple(one for one in entries if isinstance(one, str))
+    return CustomersPlan(**given)
 
 
 def _levels(read: DocumentReader, document: Mapping[str, Any], known: _Known) -> dict[str, Level]:

@@ -164,6 +164,24 @@ class MailPlan(Struct, frozen=True):
 
 NO_MAIL_PLAN = MailPlan({})
 
+IDENTIFIERS = ("account", "email", "phone")
+"""The kinds of contact points by which a customer can be recognised."""
+VERIFIABLE_ACTS = ("change_contacts", "change_consent", "change_fields", "merge")
+"""The acts of staff for which a plan can ask that the customer's identity is verified."""
+
+
+class CustomersPlan(Struct, frozen=True):
+    """How customers are recognised, and what staff do only for a verified customer.
+
+    `match_by` has the kinds of contact points by which a ticket is matched with a profile. The
+    first one that leads to a profile decides. If it is empty, no ticket is matched. `verified_for`
+    has those of VERIFIABLE_ACTS that need a verified identity. The defaults apply to plans that say
+    nothing about customers.
+    """
+
+    match_by: tuple[str, ...] = IDENTIFIERS
+    verified_for: tuple[str, ...] = ()
+
 
 class Plan(Struct, frozen=True):
     """One immutable version of all the rules. A ticket keeps the version under which it began."""
@@ -190,6 +208,7 @@ class Plan(Struct, frozen=True):
     mail: MailPlan = NO_MAIL_PLAN
     home_region: str = HOME_REGION
     """The region of phone numbers without a country code, as in ISO 3166-1: `CN`."""
+    customers: CustomersPlan = CustomersPlan()
     survey_low: int = USUAL_LOW_SCORE
     """The highest survey score that counts as low (`is_low`)."""
 

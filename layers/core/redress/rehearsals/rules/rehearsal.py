@@ -476,6 +476,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.NOTED: _noted,
     EventType.MAIL_NOTED: None,
     EventType.PARTICIPANTS_SET: None,
+    EventType.MATCHED: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
@@ -493,5 +494,6 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.CLOSED: None,
 }
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
-and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, and a change of tags or
-participants, affect no clock. The plan causes the other events, so the draft decides them again."""
+and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, a match, and a change of
+tags or participants, affect no clock. The plan causes the other events, so the draft decides them
+again."""

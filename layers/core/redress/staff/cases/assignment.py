@@ -1,6 +1,8 @@
 """Assign queued tickets to agents, without ever exceeding an agent's capacity.
 
 A ticket is opened without an assignee. It is assigned afterwards, so routing never delays intake.
+The same change matches the ticket with the profile of its customer. If no agent can take the
+ticket, the match is a change of its own, once.
 """
 
 from __future__ import annotations
@@ -8,22 +10,31 @@ from __future__ import annotations
 from datetime import datetime
 
 from redress.base.errors import AgentNotFree, NotFound, Unreadable, VersionConflict
+from redress.customers.cases.matching import Match, MatchingCase
 from redress.plans.rules.plan import Plan
 from redress.staff.rules.routing import candidates
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules.change import Change
+from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.transaction import Cause
 
 DRAIN_LIMIT = 100
 """The most tickets that one drain offers. The next drain offers the rest."""
 
 
 class AssignmentCase:
-    def __init__(self, changes: TicketChanges, lists: TicketLists, staff: StaffStore) -> None:
+    def __init__(
+        self,
+        changes: TicketChanges,
+        lists: TicketLists,
+        staff: StaffStore,
+        matching: MatchingCase,
+    ) -> None:
         self._changes, self._lists, self._staff = changes, lists, staff
+        self._matching = matching
 
     def assign(self, number: str) -> str | None:
         """Assign a ticket if it waits for an agent. Return the agent, or None if nobody got it.
@@ -35,6 +46,14 @@ class AssignmentCase:
         """
         refused: set[str] = set()
         asked: list[str] = []
+        matched: list[Match] = []
+
+        def match_and_offer(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            found = self._matching.found(ticket, plan, at)
+            matched[:] = [found] if found is not None else []
+            if found is None:
+                return offer(ticket, plan, at)
+            return joined(found.change, offer(found.change.after, plan, at))
 
         def offer(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             asked.clear()
@@ -48,9 +67,12 @@ class AssignmentCase:
             why = "knew the ticket" if agent == ticket.preferred else "longest without"
             return by_system.assign(ticket, plan, agent, why, at)
 
+        def cause(change: Change, at: datetime) -> Cause | None:
+            return matched[0].cause if matched else None
+
         while True:
             try:
-                self._changes.change(number, offer)
+                self._changes.change(number, match_and_offer, cause=cause)
             except AgentNotFree:
                 refused.update(asked)
                 continue

@@ -60,7 +60,7 @@ class TicketChanges:
         number: str,
         decide: Decide,
         known: Ticket | None = None,
-        cause: Callable[[Change, datetime], Cause] | None = None,
+        cause: Callable[[Change, datetime], Cause | None] | None = None,
     ) -> Ticket:
         """Change a ticket as `decide` says, and return the ticket after the change.
 

@@ -20,3 +20,13 @@ class Change(Struct, frozen=True):
     plan: Plan
     plan_before: Plan | None = None
     """The plan before the step, if the step moved the ticket to another plan."""
+
+
+def joined(first: Change | None, second: Change | None) -> Change | None:
+    """Return two steps of one ticket as one change. The second began with the ticket after the
+    first. None stands for a step that changed nothing. Neither step moved the ticket to another
+    plan.
+    """
+    if first is None or second is None:
+        return first or second
+    return Change(first.before, first.events + second.events, second.after, second.plan)

@@ -473,6 +473,10 @@ def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return ticket
 
 
+def _matched(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, customer=event.data["customer"])
+
+
 def _participants_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, participants=tuple(event.data["participants"]))
 
@@ -637,6 +641,7 @@ _APPLY = {
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.MAIL_NOTED: _noted,
     EventType.PARTICIPANTS_SET: _participants_set,
+    EventType.MATCHED: _matched,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

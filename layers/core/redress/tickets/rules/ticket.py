@@ -54,6 +54,7 @@ class EventType(StrEnum):
     CUSTOMER_WROTE = "customer_wrote"
     MAIL_NOTED = "mail_noted"
     PARTICIPANTS_SET = "participants_set"
+    MATCHED = "matched"
     PROMISED = "promised"
     HELD = "held"
     RELEASED = "released"
@@ -178,6 +179,9 @@ class Ticket(Struct, frozen=True):
     promise was broken."""
     about: tuple[str, ...] = ()
     """The members of staff whom the complaint is about. None of them ever sees the ticket."""
+    customer: str | None = None
+    """The id of the profile with which the ticket was matched. If that profile was merged into
+    another one since, the ticket keeps the id, so that the merge can be undone."""
     preferred: str | None = None
     """The agent who is offered the queued ticket first, because they handled it last."""
     reacted: bool = False

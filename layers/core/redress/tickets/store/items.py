@@ -129,7 +129,8 @@ def event_item(ticket: Ticket, event: Event, plan: Plan) -> encoding.Item:
     month in which it was opened. This entry is never removed, even after the ticket is closed. If
     the customer named an order, the event has keys of the owner index too, which list the ticket
     under the order.
-    The event CLOSED has the keys of `closed_keys`.
+    The event CLOSED has the keys of `closed_keys`. The event MATCHED lists the ticket among those
+    of its customer, in the owner index.
     """
     number = ticket.number
     item: encoding.Item = {
@@ -143,6 +144,9 @@ def event_item(ticket: Ticket, event: Event, plan: Plan) -> encoding.Item:
         item["open_sk"] = keys.opened_sk(event.at, number)
         if order := keys.order_pk(event.data.get("order", "")):
             item["owner_pk"], item["owner_sk"] = order, keys.opened_sk(event.at, number)
+    elif event.type is EventType.MATCHED:
+        item["owner_pk"] = keys.customer_pk(event.data["customer"])
+        item["owner_sk"] = keys.opened_sk(ticket.created_at, number)
     elif event.type is EventType.CLOSED:
         item |= closed_keys(ticket, event, plan)
     return item

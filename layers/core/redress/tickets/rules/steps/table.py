@@ -14,6 +14,7 @@ class Step(StrEnum):
     REASSIGN = "reassign"
     RECLASSIFY = "reclassify"
     TAG = "tag"
+    MATCH = "match"
     TELL_PROGRESS = "tell_progress"
     PROMISE = "promise"
     HOLD = "hold"
@@ -52,6 +53,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.REASSIGN: {_N: _N, _O: _O, _W: _W},
     Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
     Step.TAG: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.MATCH: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.TELL_PROGRESS: {_N: _N, _O: _O, _W: _W},
     Step.PROMISE: {_N: _N, _O: _O, _W: _W},
     # A new ticket cannot be put on hold, because the customer's first message is unanswered.
