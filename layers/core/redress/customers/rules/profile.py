@@ -56,16 +56,6 @@ class ContactPoint(Struct, frozen=True, omit_defaults=True):
         return self.kind, self.value
 
 
-class Hours(Struct, frozen=True):
-    """The preferred hours of a day, in the plan's time zone: from `begin` to before `end`, HH:MM.
-
-    `end` is later than `begin`, and at most 24:00.
-    """
-
-    begin: str
-    end: str
-
-
 class Consent(Struct, frozen=True):
     """What the customer has consented to, since when, and where they said so."""
 
@@ -116,10 +106,12 @@ class MergedInto(Struct, frozen=True):
 class Profile(Struct, frozen=True, omit_defaults=True):
     """What is known about one customer.
 
-    `languages` are in the order of preference. `channel` is one of CHANNELS. `absorbed` has the
-    ids of the profiles that were merged into this one, directly or through another one.
-    `distinct_from` has the ids of profiles that are known to be those of other people. A field that
-    is added later needs a default, because stored profiles do not have it.
+    `languages` are in the order of preference. `channel` is one of `preference.WAYS`. `hours` are
+    those of a day in which the customer wants to be called, in the plan's time zone
+    (`preference.CallHours`): `18:00-20:00`. `absorbed` has the ids of the profiles that were merged
+    into this one, directly or through another one. `distinct_from` has the ids of profiles that are
+    known to be those of other people. A field that is added later needs a default, because stored
+    profiles do not have it.
     """
 
     id: str
@@ -129,7 +121,7 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     languages: tuple[str, ...] = ()
     salutation: str | None = None
     channel: str | None = None
-    hours: Hours | None = None
+    hours: str | None = None
     type: str = STANDARD
     company: str | None = None
     needs: tuple[str, ...] = ()
