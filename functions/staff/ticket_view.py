@@ -47,6 +47,7 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
             "phone_e164": found.contact.phone_e164,
         },
         "participants": list(found.participants),
+        "about": list(found.about),
         "team": found.team,
         "assignee": found.assignee,
         "created_at": iso(found.created_at),

@@ -157,6 +157,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.CUSTOMER_WROTE: (Step.WRITE,),
     EventType.MAIL_NOTED: (Step.NOTE_MAIL,),
     EventType.PARTICIPANTS_SET: (Step.SET_PARTICIPANTS,),
+    EventType.ABOUT_SET: (Step.SET_ABOUT,),
     EventType.PROMISED: (Step.PROMISE,),
     EventType.HELD: (Step.HOLD,),
     EventType.RELEASED: (Step.RELEASE,),

@@ -46,6 +46,7 @@ from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.steps.by_staff import CORRECTABLE, Classification
 from redress.tickets.rules.steps.table import (
     CALLBACK_OUTCOMES,
+    MOST_ABOUT,
     MOST_PARTICIPANTS,
     OUTCOMES,
     REMEDY_LIMIT,
@@ -164,6 +165,11 @@ def promise(given: Given) -> StaffStep:
 def set_participants(given: Given) -> StaffStep:
     addresses = given["participants"]
     return partial(by_staff.set_participants, addresses=addresses, is_ours=wiring.is_ours)
+
+
+@_changing
+def set_about(given: Given) -> StaffStep:
+    return wiring.about().step(given["members"], given["reason"])
 
 
 def clear_address(request: Request) -> Answer:
@@ -291,6 +297,15 @@ ROUTES = (
         "Participants",
         VERSION,
         Texts("participants", EMAIL_LIMIT, MOST_PARTICIPANTS, "email"),
+    ),
+    _change(
+        "POST",
+        "about",
+        set_about,
+        "About",
+        VERSION,
+        Texts("members", SUBJECT_LIMIT, MOST_ABOUT),
+        REASON,
     ),
     Route(
         "POST",

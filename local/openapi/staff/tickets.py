@@ -95,6 +95,7 @@ class Ticket(Answer):
     subject: str
     contact: Contact
     participants: list[Email]
+    about: list[Agent]
     team: str
     assignee: AgentOrNull
     created_at: Instant

@@ -139,6 +139,7 @@ WHO_MAY = {
     "promise": ALL,
     "hold": ALL,
     "participants": ALL,
+    "about": ALL,
     "acceptance": ALL,
     "address-clearance": LEADERS,
     "release": ALL,
@@ -192,6 +193,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "promise": {"by": "2026-11-24T10:00:00+08:00", "text": "By tomorrow at ten."},
     "hold": {"reason": "part", "text": "The pump is on its way."},
     "participants": {"participants": ["wang.wei@example.com"]},
+    "about": {"members": ["a-jun"], "reason": "the customer names her"},
     "acceptance": {},
     "release": {},
     "correction": {

@@ -57,6 +57,8 @@ REPORT = "REPORT"
 DIGEST = "DIGEST"
 PART_PREFIX = "PART#"
 EVENT_PREFIX = "EVENT#"
+ABOUT_PREFIX = "ABOUT#"
+"""Begins the sort key of an item in the partition of a member: a ticket is about this member."""
 MAIL_PREFIX = "MAIL#"
 NEVER = "0000"
 """This text stands for the time of the last assignment of an agent who never had one. It sorts
@@ -110,6 +112,19 @@ def shard(number: str) -> int:
 def agent_pk(agent: str) -> str:
     """`AGENT#0b7e...`: one member of staff. In the owner index, the partition of their tickets."""
     return f"AGENT#{agent}"
+
+
+def ticket_about_sk(number: str) -> str:
+    """`ABOUT#R-7K3M9-QW0X2`: the ticket is about a member of staff, in the partition `agent_pk`.
+
+    Counts of tickets subtract these tickets, because the member may not see them.
+    """
+    return f"{ABOUT_PREFIX}{number}"
+
+
+def ticket_about(sk: str) -> str:
+    """Return the ticket number in a `ticket_about_sk`."""
+    return sk.removeprefix(ABOUT_PREFIX)
 
 
 def queue_pk(team: str, shard_number: int) -> str:

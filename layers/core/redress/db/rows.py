@@ -332,6 +332,13 @@ class AvailabilityRow(Row):
     present_index = PresentIndex()
 
 
+class AboutRow(Row):
+    """AGENT#{id} / ABOUT#{number}: the ticket is about this member of staff."""
+
+    class Meta:
+        table_name = ""
+
+
 class FactRow(Row):
     """FACTS#{agent}#{period} / {number}#{round}: score facts, encoded by `scores.store.facts`.
 
@@ -494,6 +501,7 @@ class Models:
         self.count = bound(CountRow)
         self.member = bound(MemberRow)
         self.availability = bound(AvailabilityRow)
+        self.about = bound(AboutRow)
         self.fact = bound(FactRow)
         self.late_facts = bound(LateFactsRow)
         self.profile = bound(ProfileRow)

@@ -86,6 +86,18 @@ class StaffStore:
         rows = retry.call(lambda: list(self._models.member.query(keys.STAFF)))
         return list(encoding.readable(rows, _member_of))
 
+    def tickets_about(self, member: str) -> list[str]:
+        """The numbers of the tickets that are about a member of staff, open or not.
+
+        The member may not see them. So a count that reads no snapshots subtracts those of them that
+        it has counted. There are few of them: most members have none.
+        """
+        model = self._models.about
+        rows = retry.call(
+            lambda: list(model.query(keys.agent_pk(member), model.sk.startswith(keys.ABOUT_PREFIX)))
+        )
+        return [keys.ticket_about(row.sk) for row in rows]
+
     def availability(self, agent: str) -> Availability:
         """The current presence and load of an agent. Raises NotFound or Unreadable."""
         try:
@@ -114,16 +126,20 @@ class StaffStore:
 
 
 def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
-    """Return the writes that update the loads of agents after changes of tickets.
+    """Return the writes that update the loads of agents, and the tickets about members of staff.
 
     They are part of the ticket's transaction, so loads always match the tickets. The agent who gets
     the ticket must be available and have room; otherwise nothing is written. If the load of the
     agent who loses the ticket is 0 already, it stays 0, and the rest is written.
 
     Only a customer's message can change two tickets in one transaction. It changes no load, so the
-    writes never concern one agent twice.
+    writes never concern one agent twice. Tickets about a member have an item each.
     """
-    return [write for change, now in changes for write in _load_writes(models, change, now)]
+    return [
+        write
+        for change, now in changes
+        for write in (*_load_writes(models, change, now), *_about_writes(models, change))
+    ]
 
 
 def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
@@ -149,6 +165,19 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
             )
         )
     return writes
+
+
+def _about_writes(models: Models, change: Change) -> list[Write]:
+    """The items of members whom the complaint is about since the change, or is not about any more.
+
+    Only the staff function takes members off, so only it needs the right to delete items.
+    """
+    before = set(change.before.about) if change.before is not None else set()
+    after, sk = set(change.after.about), keys.ticket_about_sk(change.after.number)
+    return [
+        Write(models.about(keys.agent_pk(one), sk), deletes=one not in after)
+        for one in sorted(before ^ after)
+    ]
 
 
 def _member_of(row: Any) -> Member:

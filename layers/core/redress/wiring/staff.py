@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from redress.plans.rules.plan import Plan
     from redress.rehearsals.cases import RehearsalCases
     from redress.scores.cases.cards import ScoringCases
+    from redress.staff.cases.about import AboutCase
     from redress.staff.cases.board import BoardCase
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
@@ -109,6 +110,14 @@ def reassignment() -> ReassignmentCase:
     from redress.wiring import stores
 
     return ReassignmentCase(stores.staff())
+
+
+@cache
+def about() -> AboutCase:
+    from redress.staff.cases.about import AboutCase
+    from redress.wiring import stores
+
+    return AboutCase(stores.staff())
 
 
 @cache

@@ -44,6 +44,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.MAIL_NOTED: (mails,),
     EventType.PARTICIPANTS_SET: (),
     EventType.MATCHED: (),
+    EventType.ABOUT_SET: (),
     EventType.PROMISED: (mails,),
     EventType.HELD: (mails,),
     EventType.RELEASED: (),

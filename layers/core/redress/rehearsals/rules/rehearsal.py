@@ -477,6 +477,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.MAIL_NOTED: None,
     EventType.PARTICIPANTS_SET: None,
     EventType.MATCHED: None,
+    EventType.ABOUT_SET: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
@@ -495,5 +496,5 @@ _STEPS: Mapping[EventType, _Step | None] = {
 }
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
 and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, a match, and a change of
-tags or participants, affect no clock. The plan causes the other events, so the draft decides them
-again."""
+tags, of participants or of `about`, affect no clock. The plan causes the other events, so the draft
+decides them again."""

@@ -18,7 +18,8 @@ class ReassignmentCase:
     def step(self, agent: str | None, team: str | None, reason: str) -> StaffStep:
         """The step that hands a ticket to an agent, or back to a team's queue if `agent` is None.
 
-        Raises InvalidInput for an unknown agent or team, or if the agent is in another team.
+        Raises InvalidInput for an unknown agent or team, or if the agent is in another team. The
+        step raises it for an agent whom the complaint is about.
         """
         to_team = team
         if agent is not None:

@@ -173,7 +173,8 @@ class StaffCases:
         3. The content is valid, also for this ticket: the errors of `content`, and InvalidInput
            with the faults that the step finds. A version that does not exist is one of them.
         4. No person changed the ticket after the version that the member read: VersionConflict.
-        5. The step is possible in the ticket's present state: the other errors of the step.
+        5. The step is possible in the ticket's present state: the other errors of the step. A step
+           raises Forbidden if the member may do such a thing, but not this, as the ticket is now.
         """
         actor = member.actor
         asked = cache(content)
@@ -187,7 +188,7 @@ class StaffCases:
             version, decide = asked()
             try:
                 change = decide(ticket, plan, by=actor, at=at)
-            except (NotAllowedNow, AlreadyDone, Unchanged):
+            except (NotAllowedNow, AlreadyDone, Unchanged, Forbidden):
                 draft.require_current(ticket, version)
                 raise
             except InvalidInput as invalid:

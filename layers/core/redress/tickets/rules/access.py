@@ -44,6 +44,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "set_tags": (Step.TAG,),
     "promise": (Step.PROMISE,),
     "set_participants": (Step.SET_PARTICIPANTS,),
+    "set_about": (Step.SET_ABOUT,),
     "accept_mail": (Step.WRITE,),
     "hold": (Step.HOLD,),
     "release": (Step.RELEASE,),

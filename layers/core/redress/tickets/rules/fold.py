@@ -7,7 +7,7 @@ A ticket's `version` is the number of its last event, so it always agrees with t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import replace
 from datetime import datetime
 
@@ -249,7 +249,7 @@ def _queued(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         ticket,
         assignee=None,
         team=event.data.get("team", ticket.team),
-        preferred=event.data.get("preferred"),
+        preferred=_unless_about(event.data.get("preferred"), ticket.about),
         avoid=event.data.get("avoid"),
     )
 
@@ -481,6 +481,17 @@ def _participants_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, participants=tuple(event.data["participants"]))
 
 
+def _about_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    about = tuple(event.data["about"])
+    preferred = _unless_about(ticket.preferred, about)
+    return replace(ticket, about=about, about_decided=True, preferred=preferred)
+
+
+def _unless_about(agent: str | None, about: Collection[str]) -> str | None:
+    """Return the agent; None if the complaint is about them."""
+    return None if agent in about else agent
+
+
 def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if ticket.resolution is not None and not ticket.needs_agent:
         counted = replace(ticket.resolution, contacts_after=ticket.resolution.contacts_after + 1)
@@ -642,6 +653,7 @@ _APPLY = {
     EventType.MAIL_NOTED: _noted,
     EventType.PARTICIPANTS_SET: _participants_set,
     EventType.MATCHED: _matched,
+    EventType.ABOUT_SET: _about_set,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

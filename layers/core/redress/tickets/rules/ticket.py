@@ -58,6 +58,7 @@ class EventType(StrEnum):
     PROMISED = "promised"
     HELD = "held"
     RELEASED = "released"
+    ABOUT_SET = "about_set"
     CORRECTED = "corrected"
     PLAN_CHANGED = "plan_changed"
     INCIDENT_PROPOSED = "incident_proposed"
@@ -182,6 +183,9 @@ class Ticket(Struct, frozen=True):
     customer: str | None = None
     """The id of the profile with which the ticket was matched. If that profile was merged into
     another one since, the ticket keeps the id, so that the merge can be undone."""
+    about_decided: bool = False
+    """Whether `about` was set, by staff or from the text of the complaint. The text is then not
+    searched for names again, so a name that staff took out stays out."""
     preferred: str | None = None
     """The agent who is offered the queued ticket first, because they handled it last."""
     reacted: bool = False

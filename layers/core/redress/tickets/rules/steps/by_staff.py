@@ -15,8 +15,16 @@ from typing import Any
 from msgspec import Struct, to_builtins
 
 from redress.base.addresses import canonical, cleaned, fault_of, is_address
-from redress.base.errors import AlreadyDone, Fault, InvalidInput, NotAllowedNow, Unchanged, pointer
-from redress.base.people import CUSTOMER, SYSTEM, Actor
+from redress.base.errors import (
+    AlreadyDone,
+    Fault,
+    Forbidden,
+    InvalidInput,
+    NotAllowedNow,
+    Unchanged,
+    pointer,
+)
+from redress.base.people import CUSTOMER, SYSTEM, Actor, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.plan import LONGEST_S, Plan
 from redress.tickets.rules import tags
@@ -25,6 +33,7 @@ from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps.by_customer import confirm, dispute
 from redress.tickets.rules.steps.draft import (
     Draft,
+    add_about,
     checked_text,
     closure_now,
     copies,
@@ -43,7 +52,12 @@ from redress.tickets.rules.ticket import Event, EventType, Ticket
 def reassign(
     ticket: Ticket, plan: Plan, by: Actor, to: str | None, team: str | None, why: str, at: datetime
 ) -> Change:
-    """Hand the ticket to another agent, or back to the queue of a team if `to` is None."""
+    """Hand the ticket to another agent, or back to the queue of a team if `to` is None.
+
+    Raises InvalidInput if the complaint is about that agent.
+    """
+    if to in ticket.about:
+        raise InvalidInput([Fault("/agent", "is_about", "the complaint is about this agent")])
     require_possible(Step.REASSIGN, ticket)
     data = {"from": ticket.assignee, "why": why.strip(), "team": team or ticket.team}
     draft = Draft(ticket, plan, by, at)
@@ -311,6 +325,23 @@ def set_participants(
         return None
     data = {"participants": list(wanted.values()), "from": list(ticket.participants)}
     return Draft(ticket, plan, by, at).add(EventType.PARTICIPANTS_SET, data).change()
+
+
+def set_about(
+    ticket: Ticket, plan: Plan, by: Actor, members: Sequence[str], why: str, at: datetime
+) -> Change | None:
+    """Set the members of staff whom the complaint is about: `members`, and nobody else.
+
+    None of them sees the ticket any more. Returns None if nothing changes. Everybody who may act on
+    the ticket may add members. Only a supervisor or a manager may take one off, because that gives
+    somebody access again. Raises Forbidden if an agent takes one off.
+    """
+    require_possible(Step.SET_ABOUT, ticket)
+    if set(members) == set(ticket.about):
+        return None
+    if by.role is Role.AGENT and not set(ticket.about) <= set(members):
+        raise Forbidden("only a supervisor or a manager takes a member of staff off this list")
+    return add_about(Draft(ticket, plan, by, at), members, why).change()
 
 
 def is_acceptable(event: Event) -> bool:

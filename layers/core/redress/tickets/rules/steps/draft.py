@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from redress.base import texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, VersionConflict
-from redress.base.people import Actor
+from redress.base.people import SYSTEM, Actor
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
@@ -51,6 +51,25 @@ class Draft:
     def change(self) -> Change:
         """The change that consists of all events that were added so far."""
         return Change(self._before, tuple(self._events), self.after, self._plan)
+
+
+def add_about(draft: Draft, members: Sequence[str], why: str) -> Draft:
+    """Set whom the complaint is about. If it is about its agent, it goes back to the queue.
+
+    A ticket that needs no agent any more keeps its agent, who does not see it any longer. A
+    callback by phone is then a task for the team's supervisors.
+    """
+    before = draft.after
+    data = {"about": list(members), "from": list(before.about), "why": why.strip()}
+    draft.add(EventType.ABOUT_SET, data)
+    if before.assignee in members and before.needs_agent:
+        queued = {
+            "from": before.assignee,
+            "why": "the complaint is about the agent",
+            "team": before.team,
+        }
+        draft.add(EventType.QUEUED, queued, SYSTEM)
+    return draft
 
 
 def require_possible(step: Step, ticket: Ticket) -> None:

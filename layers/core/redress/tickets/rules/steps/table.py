@@ -28,6 +28,7 @@ class Step(StrEnum):
     WRITE = "write"
     NOTE_MAIL = "note_mail"
     SET_PARTICIPANTS = "set_participants"
+    SET_ABOUT = "set_about"
     RESOLVE = "resolve"
     RECORD_NO_ANSWER = "record_no_answer"
     CONFIRM = "confirm"
@@ -69,6 +70,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     # A mail about a ticket is logged in every state.
     Step.NOTE_MAIL: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.SET_PARTICIPANTS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    # It can become known at any time that a complaint is about a member of staff.
+    Step.SET_ABOUT: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.RESOLVE: {_N: _R, _O: _R, _W: _R},
     Step.RECORD_NO_ANSWER: {_R: _R},
     Step.CONFIRM: {_R: _C},
@@ -107,6 +110,10 @@ TEXT_LIMIT = 20_000
 
 
 MOST_PARTICIPANTS = 10
+
+
+MOST_ABOUT = 20
+"""The most members of staff whom one complaint is about. Each is an item of the transaction."""
 
 
 STRANGER = "stranger"
