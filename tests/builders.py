@@ -249,6 +249,11 @@ class Life:
         change = by_staff.set_participants(self.ticket, self.plan, by, addresses, self.clock.now())
         return self if change is None else self.take(change)
 
+    def is_about(self, *members: str, by: Actor = LIN) -> Life:
+        """Sets whom the complaint is about to exactly these members of staff."""
+        change = by_staff.set_about(self.ticket, self.plan, by, members, "named", self.clock.now())
+        return self if change is None else self.take(change)
+
     def write(self) -> Life:
         return self.take(by_customer.write(self.ticket, self.plan, "Words", self.clock.now()))
 

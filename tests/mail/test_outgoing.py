@@ -96,6 +96,7 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: life.acknowledge().resolve().wait(days=2).wake().wait(days=1).wake(),
         [],
     ),
+    "about a member of staff": (lambda life: life.acknowledge().is_about("a-jun"), []),
     "an hour after confirming": (
         lambda life: life.acknowledge().resolve().confirm().wait(hours=1).wake(),
         [("survey", "customer")],

@@ -56,6 +56,11 @@ def test_ties_are_broken_by_the_agents_id(life: Life) -> None:
     )
 
 
+def test_agent_whom_the_complaint_is_about_is_never_asked(life: Life) -> None:
+    life.open().is_about("a", "c")
+    assert asked(life, availability("a"), availability("b"), availability("c")) == ["b"]
+
+
 @pytest.mark.parametrize(
     "unfit",
     [

@@ -28,6 +28,7 @@ WITH_BODY = (
     "promise",
     "hold",
     "participants",
+    "about",
     "address-clearance",
     "acceptance",
     "release",

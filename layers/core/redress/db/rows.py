@@ -333,10 +333,16 @@ class AvailabilityRow(Row):
 
 
 class AboutRow(Row):
-    """AGENT#{id} / ABOUT#{number}: the ticket is about this member of staff."""
+    """AGENT#{id} / ABOUT#{number}: the ticket is about this member of staff.
+
+    If staff took the member off the ticket, the item has `expires`, and TTL removes it. Until then
+    it counts as removed.
+    """
 
     class Meta:
         table_name = ""
+
+    expires = NumberAttribute(null=True)
 
 
 class FactRow(Row):

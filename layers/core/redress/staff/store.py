@@ -96,7 +96,7 @@ class StaffStore:
         rows = retry.call(
             lambda: list(model.query(keys.agent_pk(member), model.sk.startswith(keys.ABOUT_PREFIX)))
         )
-        return [keys.ticket_about(row.sk) for row in rows]
+        return [keys.ticket_about(row.sk) for row in rows if row.expires is None]
 
     def availability(self, agent: str) -> Availability:
         """The current presence and load of an agent. Raises NotFound or Unreadable."""
@@ -138,7 +138,7 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
     return [
         write
         for change, now in changes
-        for write in (*_load_writes(models, change, now), *_about_writes(models, change))
+        for write in (*_load_writes(models, change, now), *_about_writes(models, change, now))
     ]
 
 
@@ -167,15 +167,16 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     return writes
 
 
-def _about_writes(models: Models, change: Change) -> list[Write]:
+def _about_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     """The items of members whom the complaint is about since the change, or is not about any more.
 
-    Only the staff function takes members off, so only it needs the right to delete items.
+    A removal writes `expires`, because no function has the right to delete items.
     """
     before = set(change.before.about) if change.before is not None else set()
     after, sk = set(change.after.about), keys.ticket_about_sk(change.after.number)
+    gone = int(now.timestamp())
     return [
-        Write(models.about(keys.agent_pk(one), sk), deletes=one not in after)
+        Write(models.about(keys.agent_pk(one), sk, expires=None if one in after else gone))
         for one in sorted(before ^ after)
     ]
 
