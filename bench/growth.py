@@ -47,7 +47,7 @@ from bench.report import Figure, Machine, at_most, compared, exactly
 from bench.units import Item, item_bytes
 from local import dynamodb_local
 from local.template import table_definition
-from redress.base.people import Actor, Member, Role
+from redress.base.people import Actor, Role
 from redress.db import encoding, keys
 from redress.db.rows import Models
 from redress.plans.rules.document import parse
@@ -56,7 +56,9 @@ from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans, shipped_document
 from redress.scores.cases.runs import STORED, ScoringJobs
 from redress.scores.store.scores import ScoreStore
+from redress.staff.cases.signing_in import SignInCase
 from redress.staff.rules.availability import Presence
+from redress.staff.rules.members import Claimed, SignedIn
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.intake import IntakeCase
@@ -269,10 +271,10 @@ class Shop:
         )
         self._timer_case = TimerCase(self._timers, changes, self._now)
         self._scoring = ScoringJobs(ScoreStore(models), self._staff, known, self._now)
-        self._member = Member(
-            AGENT, "Mei", "mei@example.org", Role.AGENT, "complaints", ("zh-CN",), WORK
-        )
-        self._staff.record(self._member, Presence.AVAILABLE, self._now())
+        claimed = Claimed(Role.AGENT, "complaints", ("zh-CN",), WORK)
+        signed_in = SignedIn(AGENT, "Mei", "mei@example.org", True, claimed)
+        self._member = SignInCase(self._staff, self._now).caller(signed_in, "203.0.113.7")
+        self._staff.set_presence(self._member, Presence.AVAILABLE, self._now())
         self.fact = self._life()
         # The same numbers in each table: evidence is compressed, so its size depends on them.
         random = Random(1)

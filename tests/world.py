@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import replace
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -22,9 +23,13 @@ from typing import Any
 import boto3
 
 from local.template import table_definition
+from redress.base.people import Member
+from redress.db import keys
+from redress.db.encoding import encode
 from redress.db.rows import Models
 from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
+from redress.staff.rules.availability import Availability, Presence
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
@@ -136,6 +141,22 @@ def logged_by(function: ModuleType) -> Iterator[io.StringIO]:
 # ------------------------------------------------------------------------------ tickets
 
 
+class Staff(StaffStore):
+    """The store of the staff, with short ways to members that a test needs."""
+
+    def record(self, member: Member, presence: Presence, now: datetime) -> Availability:
+        """Store a member as an earlier version did, or over any item, and their presence."""
+        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encode(member))
+        if member.managed:
+            row.revision = member.revision
+        row.save()
+        return self.set_presence(member, presence, now)
+
+    def depart(self, member: Member, now: datetime) -> None:
+        """Store that a member has left, and make them away."""
+        self.record(replace(member, left=True), Presence.AWAY, now)
+
+
 @dataclass
 class Stores:
     """The stores over the test's table. Tests prepare and check items with them."""
@@ -145,7 +166,7 @@ class Stores:
     timers: TimerStore
     mail_records: MailRecordStore
     changes: TicketChanges
-    staff: StaffStore
+    staff: Staff
     plan_store: PlanStore
     plans: Plans
 
@@ -160,7 +181,7 @@ class Stores:
             "timers": TimerStore(models),
             "mail_records": MailRecordStore(models),
             "changes": TicketChanges(tickets, plans, now),
-            "staff": StaffStore(models),
+            "staff": Staff(models),
             "plan_store": plan_store,
             "plans": plans,
         }

@@ -16,7 +16,8 @@ from routes import ROUTES
 
 from redress.base import observe
 from redress.base.errors import Forbidden
-from redress.edge.http import Answer, Refused, problem, route_of
+from redress.base.people import Member
+from redress.edge.http import Answer, Refused, problem, route_of, source_of
 from redress.edge.problems import plain, problem_for
 from redress.tickets.rules.numbers import normalised
 from redress.wiring import staff as wiring
@@ -37,13 +38,18 @@ def _claims() -> Claims:
     )
 
 
+def _caller(event: dict[str, Any]) -> Member:
+    """Who calls. The token says who it is, and the member's item what they may do."""
+    return wiring.sign_in().caller(identify(event, _claims()), source_of(event))
+
+
 def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
     """Check identity, role and path, and run the route. An error becomes a problem."""
     path: dict[str, str] = event.get("pathParameters") or {}
     if "number" in path:
         logger.append_keys(ticket=normalised(path["number"]))
     try:
-        member = identify(event, _claims()) if route.roles else None
+        member = _caller(event) if route.roles else None
         if member and member.role not in route.roles:
             raise Forbidden(f"this is not for the role {member.role}")
         query = event.get("queryStringParameters") or {}
@@ -86,6 +92,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     """
     if event.get("warm"):
         wiring.staff_cases()
+        wiring.sign_in()
         return {"warm": True}
     given: Answer = _routed(event, context)
     return given

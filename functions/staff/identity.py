@@ -1,9 +1,12 @@
-"""The member of staff who calls, from the claims of the token that the authorizer has checked.
+"""Who calls, from the claims of the token that the authorizer has checked.
 
 API Gateway has verified signature, issuer, audience and expiry of the token. Three things are
 checked here. The token names its audience, because API Gateway also accepts a token without `aud`
 whose `client_id` is the audience, such as an access token of a user pool. A token of a user pool is
-an ID token. And whoever administers the issuer has filled in every claim.
+an ID token. And it describes a person: `sub`, `name` and `email`.
+
+Role, team, languages and capacity in the token count only for a person who has no item in the table
+yet (`redress.staff.cases.signing_in`).
 
 An HTTP API passes each claim as a text, and a list as the text `[a b]`.
 """
@@ -19,7 +22,8 @@ from msgspec import Struct
 from redress.base import addresses, texts
 from redress.base.errors import Forbidden
 from redress.base.languages import LANGUAGES
-from redress.base.people import SUBJECT_LIMIT, Member, Role, is_subject, is_team
+from redress.base.people import SUBJECT_LIMIT, Role, is_subject, is_team
+from redress.staff.rules.members import Claimed, SignedIn
 
 DEFAULT_CAPACITY = 5
 MOST_CAPACITY = 100
@@ -45,10 +49,11 @@ class Claims(Struct, frozen=True):
     capacity: str = "custom:capacity"
 
 
-def identify(event: dict[str, Any], names: Claims) -> Member:
-    """The caller of a request.
+def identify(event: dict[str, Any], names: Claims) -> SignedIn:
+    """Who has signed in, and what the token says about their role.
 
-    Raises Forbidden, which names every claim that is missing or malformed.
+    Raises Forbidden if the token is another one, or does not describe a person; the answer names
+    every claim that is missing or malformed.
     """
     context = event.get("requestContext")
     authorizer = context.get("authorizer") if isinstance(context, dict) else None
@@ -64,27 +69,20 @@ def identify(event: dict[str, Any], names: Claims) -> Member:
     team = _team(claims.get(names.team))
     languages = _languages(claims.get(names.languages))
     capacity = _capacity(claims.get(names.capacity))
-    if (
-        id_ is None
-        or name is None
-        or email is None
-        or role is None
-        or team is None
-        or languages is None
-        or capacity is None
-    ):
-        found = (
-            ("sub", id_),
-            ("name", name),
-            ("email", email),
-            (names.role, role),
-            (names.team, team),
-            (names.languages, languages),
-            (names.capacity, capacity),
-        )
-        faulty = dict.fromkeys(claim for claim, read in found if read is None)
-        raise Forbidden(_complaint(list(faulty), claims))
-    return Member(id_, name, email, role, team, languages, capacity)
+    about = (
+        (names.role, role),
+        (names.team, team),
+        (names.languages, languages),
+        (names.capacity, capacity),
+    )
+    found = (("sub", id_), ("name", name), ("email", email), *about)
+    complaint = _complaint([claim for claim, value in found if value is None], claims)
+    if id_ is None or name is None or email is None:
+        raise Forbidden(f"{complaint}: ask your administrator")
+    claimed = None
+    if role is not None and team is not None and languages is not None and capacity is not None:
+        claimed = Claimed(role, team, languages, capacity)
+    return SignedIn(id_, name, email, _yes_or_no(claims.get("email_verified")), claimed, complaint)
 
 
 def _require_right_token(claims: dict[str, Any], audience: str) -> None:
@@ -100,13 +98,17 @@ def _require_right_token(claims: dict[str, Any], audience: str) -> None:
         raise Forbidden("the claim 'aud' does not name this API: send the ID token")
 
 
-def _complaint(faulty: list[str], claims: dict[str, Any]) -> str:
+def _complaint(claimed: list[str], claims: dict[str, Any]) -> str:
+    """Name the claims that are missing or malformed; "" if there are none."""
+    faulty = list(dict.fromkeys(claimed))
+    if not faulty:
+        return ""
     names = ", ".join(f"'{name}'" for name in faulty)
     what = f"the claims {names} are" if len(faulty) > 1 else f"the claim {names} is"
     about = ""
     if "sub" in faulty and claims.get("sub"):
         about = f" ('sub' has at most {SUBJECT_LIMIT} letters, digits and -._~@|:+=)"
-    return f"{what} missing or malformed{about}: ask your administrator"
+    return f"{what} missing or malformed{about}"
 
 
 def _listed(value: Any) -> list[str]:
@@ -141,6 +143,11 @@ def _email(value: Any) -> str | None:
 def _name(value: Any) -> str | None:
     name = texts.cleaned_line(value) if isinstance(value, str) else ""
     return name if 1 <= len(name) <= 100 and not texts.fault_of(name) else None
+
+
+def _yes_or_no(value: Any) -> bool | None:
+    """A claim that is true or false, as an HTTP API passes it; None if it is neither."""
+    return {"true": True, "false": False}.get(str(value).lower())
 
 
 def _role(value: Any) -> Role | None:

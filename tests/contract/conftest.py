@@ -34,7 +34,6 @@ from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
 from redress.staff.cases.assignment import AssignmentCase
 from redress.staff.rules.availability import Presence
-from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import new_number
@@ -47,6 +46,7 @@ from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import TimerStore
 from redress.wiring.transaction import ALSO_WRITTEN
 from tests.builders import ROOT, Clock, Life, plan_1, submission
+from tests.world import Staff
 
 REGION = "us-east-1"
 _names = itertools.count(1)
@@ -74,7 +74,7 @@ class Shop:
     changes: TicketChanges
     intake_store: SubmissionStore
     intake_client: Any
-    staff: StaffStore
+    staff: Staff
     customers: CustomerStore
     plan_store: PlanStore
     plans: Plans
@@ -223,7 +223,7 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
         changes=TicketChanges(tickets, plans, clock.now),
         intake_store=SubmissionStore(intake_client, table),
         intake_client=intake_client,
-        staff=StaffStore(models),
+        staff=Staff(models),
         customers=CustomerStore(models),
         plan_store=plan_store,
         plans=plans,

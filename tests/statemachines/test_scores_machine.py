@@ -16,12 +16,11 @@ from redress.db.rows import Models
 from redress.scores.messages import RunScores, input_of
 from redress.scores.store.scores import Failure, ScoreStore
 from redress.staff.rules.availability import Presence
-from redress.staff.store import StaffStore
 from tests.builders import ROOT, Clock
 from tests.statemachines.skipping import Sleepers, run_functions
 from tests.statemachines.world import Run, definition, run_to_its_end
 from tests.wired import ACCOUNT, REGION, TABLE
-from tests.world import MACHINE_ROLE, Context, aws, load
+from tests.world import MACHINE_ROLE, Context, Staff, aws, load
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-scores"
 SCORING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:redress-scoring"
@@ -73,7 +72,7 @@ def machine(
         roleArn=MACHINE_ROLE,
     )
     models = Models(TABLE, REGION)
-    staff = StaffStore(models)
+    staff = Staff(models)
     for name in (*AGENTS, "s-lin"):
         role = Role.AGENT if name in AGENTS else Role.SUPERVISOR
         member = Member(name, name, f"{name}@example.com", role, "service", ("en",), 5)

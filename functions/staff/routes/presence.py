@@ -8,7 +8,7 @@ from typing import Any
 from route import LEADERS, STAFF, Request, Route, iso
 
 from redress.edge.bodies import Body, OneOf
-from redress.edge.http import Answer, answer
+from redress.edge.http import Answer, answer, source_of
 from redress.staff.rules.availability import Availability, Presence
 from redress.wiring import staff as wiring
 
@@ -21,7 +21,7 @@ def set_presence(request: Request) -> Answer:
 
 def record_departure(request: Request) -> Answer:
     agent: str = request.path["agent"]
-    queued = wiring.presence().depart(request.member, agent)
+    queued = wiring.members().depart(request.member, agent, source_of(request.event))
     return answer(200, {"agent": agent, "queued": queued})
 
 

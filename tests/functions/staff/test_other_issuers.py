@@ -170,8 +170,7 @@ def test_claim_with_two_meanings_is_named_if_only_one_of_them_fails(
     monkeypatch.setenv("TEAM_CLAIM", "groups")
     forget(api)
     found = asked(api, KEYCLOAK | {"groups": "complaints"})
-    wanted = "the claim 'groups' is missing or malformed: ask your administrator"
-    assert (found.status, found.body["detail"]) == (403, wanted)
+    assert (found.status, "the claim 'groups' is missing" in found.body["detail"]) == (403, True)
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,17 @@ from tests.functions.staff.api import CHANGES, Api
 from tests.world import Opener, Stores
 
 
-def test_presence_is_stored_with_the_members_current_claims(
+def test_presence_is_stored_with_the_members_capacity(
     api: Api, stores: Stores, clock: Clock
 ) -> None:
     clock.advance(minutes=5)
     found = api("presence", "mei", body={"presence": "away"})
     assert found.status == 200
-    assert found.body["presence"] == "away"
+    assert (found.body["presence"], found.body["capacity"]) == ("away", 2)
     assert found.body["since"] == written(clock.now())
     assert [availability.agent for availability in stores.staff.present("complaints")] == ["a-jun"]
     api("presence", "mei", body={"presence": "available"}, claims={"custom:capacity": "7"})
-    assert stores.staff.member("a-mei").capacity == 7
+    assert stores.staff.availability("a-mei").capacity == 2
     assert stores.staff.availability("a-mei").presence is Presence.AVAILABLE
 
 
@@ -36,8 +36,8 @@ def test_open_tickets_of_a_departed_agent_return_to_the_queue(
     assert stores.staff.availability("a-mei").load == 0
     assert stores.staff.member("a-mei").left
     assert api("departure", "lin", agent="a-mei").body["queued"] == []
-    api("presence", "mei", body={"presence": "available"})
-    assert not stores.staff.member("a-mei").left
+    assert api("presence", "mei", body={"presence": "available"}).status == 403
+    assert stores.staff.member("a-mei").left
 
 
 def test_departure_is_recorded_by_the_teams_supervisor_or_a_manager(api: Api) -> None:

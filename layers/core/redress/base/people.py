@@ -61,8 +61,11 @@ SYSTEM = Actor(Role.SYSTEM)
 CUSTOMER = Actor(Role.CUSTOMER)
 
 
-class Member(Struct, frozen=True):
-    """A member of staff, as the issuer of their tokens knows them. `id` is their `sub` there."""
+class Member(Struct, frozen=True, omit_defaults=True):
+    """A member of staff. `id` is their `sub` at the issuer of their tokens.
+
+    Their item in the table decides what they may do (docs/decisions/046-members.md).
+    """
 
     id: str
     name: str
@@ -72,8 +75,24 @@ class Member(Struct, frozen=True):
     languages: tuple[str, ...]
     capacity: int
     left: bool = False
-    """Whether they have left. A member who left gets no mail and no work. Their scorecards are
-    kept."""
+    """Whether they have left. A member who left may do nothing and gets no mail and no work. Their
+    scorecards are kept."""
+    suspended: bool = False
+    """Whether they are suspended: as if they had left, until they are reinstated."""
+    managed: bool = False
+    """Whether this item decides their role and team. It is false in an item of an earlier version,
+    which copied the claims of each token. Their next request takes over the claims once."""
+    revision: int = 0
+    """How often the item was changed. 0 in an item of an earlier version."""
+    position: str | None = None
+    """What they work on: a value of `Position`."""
+    skills: dict[str, int] = {}  # msgspec makes a new dict for each instance
+    """The names of their skills, with levels from 1 to 5."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether they may use the staff API, and get mail and work."""
+        return not (self.left or self.suspended)
 
     @property
     def actor(self) -> Actor:

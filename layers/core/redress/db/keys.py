@@ -48,6 +48,7 @@ COMPANY = "COMPANY"
 CHANGE_PREFIX = "CHANGE#"
 STAFF = "STAFF"
 PLAN = "PLAN"
+INVITATION = "INVITATION"
 CURRENT = "CURRENT"
 SUMMARY = "SUMMARY"
 RECONCILIATION = "RECONCILIATION"
@@ -125,6 +126,19 @@ def ticket_about_sk(number: str) -> str:
 def ticket_about(sk: str) -> str:
     """Return the ticket number in a `ticket_about_sk`."""
     return sk.removeprefix(ABOUT_PREFIX)
+
+
+def member_change_sk(revision: int) -> str:
+    """`CHANGE#000002`: one change of a member of staff, in the partition `AGENT#0b7e...`.
+
+    It is put once and never changed.
+    """
+    return f"{CHANGE_PREFIX}{revision:06d}"
+
+
+def members_pk(team: str) -> str:
+    """`MEMBERS#complaints`: the members of a team by their id, in the owner index."""
+    return f"MEMBERS#{team}"
 
 
 def queue_pk(team: str, shard_number: int) -> str:

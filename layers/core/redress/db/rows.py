@@ -303,18 +303,26 @@ class CountRow(Row):
 
 
 class MemberRow(Row):
-    """STAFF / AGENT#{id}: the profile of a member of staff."""
+    """STAFF / AGENT#{id}: a member of staff, with their role and team.
+
+    An item of an earlier version has only `doc`. The owner index lists the others by team.
+    """
 
     class Meta:
         table_name = ""
 
     doc = UnicodeAttribute()
+    revision = NumberAttribute(null=True)
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
+    owner_index = OwnerIndex()
 
 
 class AvailabilityRow(Row):
     """AGENT#{id} / DUTY: presence and load of an agent.
 
-    Presence calls, assignments and releases of tickets change it.
+    Presence calls, changes of the member, assignments and releases of tickets change it.
+    `member_revision` is the revision of the member whose team and capacity it has.
     """
 
     class Meta:
@@ -327,6 +335,7 @@ class AvailabilityRow(Row):
     capacity = NumberAttribute()
     load = NumberAttribute()
     last_assigned = UnicodeAttribute()
+    member_revision = NumberAttribute(null=True)
     duty_pk = UnicodeAttribute(null=True)
     duty_sk = UnicodeAttribute(null=True)
     present_index = PresentIndex()

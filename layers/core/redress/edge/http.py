@@ -74,6 +74,13 @@ def header(event: dict[str, Any], name: str) -> str:
     return value
 
 
+def source_of(event: dict[str, Any]) -> str:
+    """The IP address that sent the request, or ''."""
+    about = event["requestContext"].get("http") or {}
+    source: str = about.get("sourceIp") or ""
+    return source
+
+
 def body_of(event: dict[str, Any]) -> bytes:
     """The bytes of the body. Raises ValueError for broken base64."""
     body = event.get("body") or ""

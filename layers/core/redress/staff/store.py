@@ -3,80 +3,187 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action as UpdateAction
+from pynamodb.transactions import TransactWrite
 
-from redress.base.errors import AgentNotFree, NotFound
+from redress.base.errors import AgentNotFree, NotFound, RedressError
 from redress.base.people import Member, Role
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
+from redress.staff.rules.members import MemberChange
 from redress.tickets.rules.change import Change
 from redress.tickets.store.transaction import Cause, Dated, Write
 
 _MEMBER = msgspec.json.Decoder(Member)
 
 
+class MemberRaced(RedressError):
+    """A member of staff or their presence was changed after it was read. Nothing was written."""
+
+
+class LeaderRaced(RedressError):
+    """The member of staff who makes a change was changed meanwhile. Nothing was written."""
+
+
 class StaffStore:
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def record(self, member: Member, presence: Presence, now: datetime) -> Availability:
-        """Store a member and their presence. The load stays as it is: only tickets change it."""
-        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encoding.encode(member))
-        retry.call(row.save)
+    def set_presence(self, member: Member, presence: Presence, now: datetime) -> Availability:
+        """Store the presence of a member, with their current team, languages and capacity.
+
+        The load stays as it is: only tickets change it. Raises MemberRaced if `member` was changed
+        after it was read.
+        """
         model = self._models.availability
-        moment = now.isoformat(timespec="milliseconds")
         actions: list[UpdateAction] = [
+            *self._as_member(member),
+            model.presence.set(presence.value),
+            model.since.set(_moment(now)),
+        ]
+        if presence is Presence.AVAILABLE and member.role is Role.AGENT:
+            actions += self._offered(member.team)
+        else:
+            actions += self._not_offered()
+        current = model.member_revision.does_not_exist() | (
+            model.member_revision <= member.revision
+        )
+        availability = model(keys.agent_pk(member.id), keys.AVAILABILITY)
+        try:
+            retry.call(lambda: availability.update(actions=actions, condition=current))
+        except retry.ConditionFailed as failed:
+            raise MemberRaced from failed
+        return self.availability(member.id)
+
+    def write(
+        self,
+        before: Member | None,
+        after: Member,
+        entry: MemberChange,
+        leader: Member | None = None,
+    ) -> None:
+        """Store a member and an entry of their trail, in one transaction.
+
+        `before` is the item that is replaced; None if there is none. With `leader`, who makes the
+        change, the member's availability follows in the same transaction. Raises LeaderRaced if the
+        leader, and MemberRaced if the member or their presence was changed after it was read.
+        """
+        model = self._models.member
+        row = model(
+            keys.STAFF,
+            keys.agent_pk(after.id),
+            doc=encoding.encode(after),
+            revision=after.revision,
+            owner_pk=keys.members_pk(after.team),
+            owner_sk=after.id,
+        )
+        trail = self._models.doc(
+            keys.agent_pk(after.id),
+            keys.member_change_sk(entry.revision),
+            doc=encoding.encode(entry),
+        )
+        follows = self._availability_after(after, entry.at) if leader is not None else None
+        token = retry.request_token()
+
+        def send() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                # PynamoDB sends checks before puts, and puts before updates.
+                if leader is not None:
+                    transaction.condition_check(
+                        model, keys.STAFF, keys.agent_pk(leader.id), self._is_unchanged(leader)
+                    )
+                transaction.save(row, condition=self._is_unchanged(before))
+                transaction.save(trail, condition=self._models.doc.pk.does_not_exist())
+                if follows is not None:
+                    availability, actions, condition = follows
+                    transaction.update(availability, actions=actions, condition=condition)
+
+        names = ["member", "trail", "availability"]
+        try:
+            retry.call(send, ["leader", *names] if leader is not None else names)
+        except retry.ConditionFailed as failed:
+            raise (LeaderRaced if "leader" in failed.names else MemberRaced) from failed
+
+    def _is_unchanged(self, member: Member | None) -> Any:
+        """The condition that the item of a member is still the one that was read."""
+        model = self._models.member
+        if member is None:
+            return model.pk.does_not_exist()
+        if member.revision == 0:
+            return model.pk.exists() & model.revision.does_not_exist()
+        return model.revision == member.revision
+
+    def _availability_after(self, after: Member, now: datetime) -> tuple[Any, list[Any], Any]:
+        """The update of a member's availability after a change: row, actions and condition.
+
+        A member who is not active is away. Others stay as present as they were. The update also
+        makes a missing item: otherwise a presence call that began before the change could make it
+        with the old team.
+        """
+        model = self._models.availability
+        try:
+            seen = self.availability(after.id)
+        except NotFound:
+            seen = None
+        actions = self._as_member(after)
+        if after.is_active:
+            actions.append(model.presence.set(model.presence | Presence.AWAY.value))
+            actions.append(model.since.set(model.since | _moment(now)))
+        else:
+            actions.append(model.presence.set(Presence.AWAY.value))
+            actions.append(model.since.set(_moment(now)))
+        available = seen is not None and seen.presence is Presence.AVAILABLE
+        if available and after.is_active and after.role is Role.AGENT:
+            actions += self._offered(after.team)
+        else:
+            actions += self._not_offered()
+        if seen is None:
+            condition = model.pk.does_not_exist()
+        else:
+            condition = (model.presence == seen.presence.value) & (model.since == seen.since)
+        return model(keys.agent_pk(after.id), keys.AVAILABILITY), actions, condition
+
+    def _as_member(self, member: Member) -> list[UpdateAction]:
+        """The actions that copy to the availability what routing needs of a member."""
+        model = self._models.availability
+        return [
             model.team.set(member.team),
             model.languages.set(list[Any](member.languages)),
-            model.presence.set(presence.value),
-            model.since.set(moment),
             model.capacity.set(member.capacity),
+            model.member_revision.set(member.revision),
             model.load.set(model.load | 0),
             model.last_assigned.set(model.last_assigned | keys.NEVER),
         ]
-        if presence is Presence.AVAILABLE and member.role is Role.AGENT:
-            actions += [
-                model.duty_pk.set(keys.team_pk(member.team)),
-                model.duty_sk.set(model.last_assigned | keys.NEVER),
-            ]
-        else:
-            actions += [model.duty_pk.remove(), model.duty_sk.remove()]
-        availability = model(keys.agent_pk(member.id), keys.AVAILABILITY)
-        retry.call(lambda: availability.update(actions=actions))
-        return self.availability(member.id)
 
-    def depart(self, member: Member, now: datetime) -> None:
-        """Record that a member has left. From now on they get no work and no mail.
-
-        If the member sets their presence again, `record` stores them as a current member.
-        """
-        gone = replace(member, left=True)
-        row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encoding.encode(gone))
-        retry.call(row.save)
+    def _offered(self, team: str) -> list[UpdateAction]:
+        """The actions that let routing find the agent."""
         model = self._models.availability
-        actions: list[UpdateAction] = [
-            model.presence.set(Presence.AWAY.value),
-            model.since.set(now.isoformat(timespec="milliseconds")),
-            model.duty_pk.remove(),
-            model.duty_sk.remove(),
+        return [
+            model.duty_pk.set(keys.team_pk(team)),
+            model.duty_sk.set(model.last_assigned | keys.NEVER),
         ]
-        availability = model(keys.agent_pk(member.id), keys.AVAILABILITY)
-        retry.call(lambda: availability.update(actions=actions))
 
-    def member(self, agent: str) -> Member:
-        """A member by their id. Raises NotFound if they have never set their presence.
+    def _not_offered(self) -> list[UpdateAction]:
+        model = self._models.availability
+        return [model.duty_pk.remove(), model.duty_sk.remove()]
 
-        Raises Unreadable.
+    def member(self, agent: str, *, consistent: bool = False) -> Member:
+        """A member by their id. Raises NotFound if there is none, and Unreadable.
+
+        `consistent` reads the newest item, for twice the price.
         """
         try:
-            row = retry.call(lambda: self._models.member.get(keys.STAFF, keys.agent_pk(agent)))
+            row = retry.call(
+                lambda: self._models.member.get(
+                    keys.STAFF, keys.agent_pk(agent), consistent_read=consistent
+                )
+            )
         except DoesNotExist as error:
             raise NotFound("there is no such member of staff") from error
         return encoding.decoded(row, _member_of)
@@ -151,7 +258,7 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
         row = model(keys.agent_pk(released), keys.AVAILABILITY)
         writes.append(Write(row, [model.load.set(model.load - 1)], model.load > 0))
     if taken is not None:
-        moment = now.isoformat(timespec="milliseconds")
+        moment = _moment(now)
         writes.append(
             Write(
                 model(keys.agent_pk(taken), keys.AVAILABILITY),
@@ -179,6 +286,10 @@ def _about_writes(models: Models, change: Change, now: datetime) -> list[Write]:
         Write(models.about(keys.agent_pk(one), sk, expires=None if one in after else gone))
         for one in sorted(before ^ after)
     ]
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")
 
 
 def _member_of(row: Any) -> Member:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from redress.scores.cases.cards import ScoringCases
     from redress.staff.cases.about import AboutCase
     from redress.staff.cases.board import BoardCase
+    from redress.staff.cases.members import MemberCases
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
+    from redress.staff.cases.signing_in import SignInCase
     from redress.tickets.cases.staff import StaffCases
     from redress.workflow.cases.reports import ReportCases
 
@@ -85,7 +87,23 @@ def presence() -> PresenceCases:
     from redress.staff.cases.presence import PresenceCases
     from redress.wiring import stores
 
-    return PresenceCases(stores.staff(), stores.lists(), stores.changes(), clients.now)
+    return PresenceCases(stores.staff(), clients.now)
+
+
+@cache
+def sign_in() -> SignInCase:
+    from redress.staff.cases.signing_in import SignInCase
+    from redress.wiring import stores
+
+    return SignInCase(stores.staff(), clients.now)
+
+
+@cache
+def members() -> MemberCases:
+    from redress.staff.cases.members import MemberCases
+    from redress.wiring import stores
+
+    return MemberCases(stores.staff(), stores.lists(), stores.changes(), clients.now)
 
 
 @cache

@@ -31,6 +31,9 @@ class ReassignmentCase:
                 ) from error
             if target.role is not Role.AGENT:
                 raise InvalidInput([Fault("/agent", "unknown_agent", "this is not an agent")])
+            if not target.is_active:
+                what = "has left" if target.left else "is suspended"
+                raise InvalidInput([Fault("/agent", "unknown_agent", f"this agent {what}")])
             if team is not None and team != target.team:
                 raise InvalidInput([Fault("/team", "other_team", "the agent is in another team")])
             to_team = target.team

@@ -299,7 +299,7 @@ class ReceivingCase:
 
     def _staff_sender(self, mail: IncomingMail) -> tuple[Member | None, IncomingMail | None]:
         """Return the member of staff who sent a mail, and the mail that they forwarded, if any."""
-        members = {canonical(m.email): m for m in self._staff.members() if not m.left}
+        members = {canonical(m.email): m for m in self._staff.members() if m.is_active}
         member = members.get(mail.sender)
         return member, passed_on_mail(mail, members) if member is not None else None
 

@@ -207,9 +207,9 @@ def leaders(members: Iterable[Member], role: Role, team: str, operator: str) -> 
 
     If no supervisor of the team has a deliverable address, the mail goes to the supervisors of
     other teams, else to the managers, else to the operator. So somebody always learns of a broken
-    promise. Members who have left get nothing.
+    promise. Members who have left or are suspended get nothing.
     """
-    present = [member for member in members if not member.left]
+    present = [member for member in members if member.is_active]
     managers = [member for member in present if member.role is Role.MANAGER]
     circles = [managers]
     if role is Role.SUPERVISOR:

@@ -207,7 +207,7 @@ class MailingCase:
         if audience == Role.AGENT:
             try:
                 agent = self._staff.member(agent_for(about) or "")
-                found = [] if agent.left else reached([agent])
+                found = reached([agent]) if agent.is_active else []
             except NotFound:
                 found = []
             # If the customer wrote after the resolution, the ticket may be in nobody's work list.

@@ -1,0 +1,77 @@
+"""Who calls the staff API: the item of the person whose token the API has accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from redress.base.errors import Forbidden, NotFound, Unavailable
+from redress.base.people import Member
+from redress.staff.rules import members
+from redress.staff.rules.members import ChangeKind, MemberChange, SignedIn
+from redress.staff.store import MemberRaced, StaffStore
+
+ATTEMPTS = 4
+
+
+class SignInCase:
+    def __init__(self, staff: StaffStore, now: Callable[[], datetime]) -> None:
+        self._staff, self._now = staff, now
+
+    def caller(self, given: SignedIn, source: str) -> Member:
+        """The member of staff who calls, with the role and team of their item.
+
+        The item is read at each request, so a change counts from the next request on. A person
+        without an item begins with the claims of their token, and so does once a member whose item
+        an earlier version made. `source` is the IP address of the request. Raises Forbidden for a
+        person whom nobody invited and whose claims are incomplete, and for a member who has left or
+        is suspended.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                known = self._known(given.id)
+                found = self._current(given, known, source)
+            except MemberRaced:
+                continue  # another request of this person, or a manager, was faster
+            require_active(found)
+            return found
+        raise Unavailable("your account is being changed by others")
+
+    def _known(self, id_: str) -> Member | None:
+        try:
+            return self._staff.member(id_, consistent=True)
+        except NotFound:
+            return None
+
+    def _current(self, given: SignedIn, known: Member | None, source: str) -> Member:
+        if known is not None and not known.is_active:
+            return known
+        if known is None or not known.managed:
+            if given.claimed is None:
+                raise Forbidden(
+                    f"nobody has invited you, and {given.complaint}: "
+                    "ask your supervisor or a manager to invite you"
+                )
+            kind = ChangeKind.BEGAN if known is None else ChangeKind.TAKEN_OVER
+            return self._write(kind, known, members.begun(given, given.claimed, known), source)
+        if given.email != known.email and given.address_verified is not False:
+            after = members.changed(known, email=given.email)
+            return self._write(ChangeKind.ADDRESS, known, after, source)
+        return known
+
+    def _write(self, kind: ChangeKind, before: Member | None, after: Member, source: str) -> Member:
+        what = members.differences(before, after)
+        entry = MemberChange(after.revision, kind, self._now(), after.id, what, source=source)
+        self._staff.write(before, after, entry)
+        return after
+
+
+def require_active(member: Member) -> None:
+    """Raise Forbidden if a member may not use the staff API."""
+    if member.left:
+        raise Forbidden(
+            "you have left the staff, as your supervisor or a manager has recorded: "
+            "ask a manager to reinstate you"
+        )
+    if member.suspended:
+        raise Forbidden("you are suspended: ask your supervisor or a manager")

@@ -1,0 +1,98 @@
+"""What a token says about a person, and how their item in the table begins and changes."""
+
+from __future__ import annotations
+
+from copy import replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, structs
+
+from redress.base.people import Member, Role
+
+
+class Claimed(Struct, frozen=True):
+    """What the claims of a token say beside who the person is. Only a new member begins with it."""
+
+    role: Role
+    team: str
+    languages: tuple[str, ...]
+    capacity: int
+
+
+class SignedIn(Struct, frozen=True):
+    """The person whose token the API has accepted.
+
+    `address_verified` is what the token says about the email address; None if it says nothing.
+    `claimed` is None if a claim of it is missing or malformed; then `complaint` names the claims.
+    """
+
+    id: str
+    name: str
+    email: str
+    address_verified: bool | None = None
+    claimed: Claimed | None = None
+    complaint: str = ""
+
+
+class ChangeKind(StrEnum):
+    """The kinds of changes of a member of staff. The values are stored."""
+
+    BEGAN = "began"
+    """The first request of a person: their item was made from the claims of their token."""
+    TAKEN_OVER = "taken_over"
+    """The first request after an update from a version in which each token decided."""
+    ADDRESS = "address"
+    """Their token had another email address."""
+    LEFT = "left"
+
+
+class MemberChange(Struct, frozen=True, omit_defaults=True):
+    """One entry of the trail of a member: who changed what, when, why and from where.
+
+    `revision` is that of the member after the change. `what` has the old and the new value of each
+    changed field; the old value is null if the member is new. `source` is the IP address of the
+    request.
+    """
+
+    revision: int
+    kind: ChangeKind
+    at: datetime
+    by: str
+    what: dict[str, list[Any]]
+    why: str = ""
+    source: str = ""
+
+
+def differences(before: Member | None, after: Member) -> dict[str, list[Any]]:
+    """The old and the new value of each field that differs, except for `revision`."""
+    old = structs.asdict(before) if before is not None else {}
+    return {
+        name: [old.get(name), value]
+        for name, value in structs.asdict(after).items()
+        if name not in ("id", "revision") and (before is None or old[name] != value)
+    }
+
+
+def changed(before: Member, **fields: Any) -> Member:
+    """A member with these fields changed and the next revision. Their item decides from now on."""
+    return replace(before, **fields, managed=True, revision=before.revision + 1)
+
+
+def begun(given: SignedIn, claimed: Claimed, known: Member | None) -> Member:
+    """The member that the claims of a token make.
+
+    `known` is the item that an earlier version made, if there is one.
+    """
+    return Member(
+        given.id,
+        given.name,
+        given.email,
+        claimed.role,
+        claimed.team,
+        claimed.languages,
+        claimed.capacity,
+        managed=True,
+        revision=known.revision + 1 if known is not None else 1,
+    )
