@@ -7,6 +7,7 @@ from functools import cache
 from redress.base.settings import Settings
 from redress.customers.cases.matching import MatchingCase
 from redress.staff.cases.assignment import AssignmentCase
+from redress.staff.cases.names import StaffNames
 from redress.wiring import stores
 
 AssignerSettings = Settings
@@ -15,4 +16,11 @@ AssignerSettings = Settings
 @cache
 def assignment() -> AssignmentCase:
     matching = MatchingCase(stores.customers(), stores.changes())
-    return AssignmentCase(stores.changes(), stores.lists(), stores.staff(), matching)
+    return AssignmentCase(
+        stores.changes(),
+        stores.lists(),
+        stores.staff(),
+        matching,
+        stores.tickets(),
+        StaffNames(stores.staff()),
+    )

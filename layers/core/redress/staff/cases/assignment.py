@@ -1,8 +1,9 @@
 """Assign queued tickets to agents, without ever exceeding an agent's capacity.
 
 A ticket is opened without an assignee. It is assigned afterwards, so routing never delays intake.
-The same change matches the ticket with the profile of its customer. If no agent can take the
-ticket, the match is a change of its own, once.
+The same change matches the ticket with the profile of its customer, and searches the text of a
+complaint for names of members of staff, whom it is then about. If no agent can take the ticket,
+what was found is a change of its own, once.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from datetime import datetime
 from redress.base.errors import AgentNotFree, NotFound, Unreadable, VersionConflict
 from redress.customers.cases.matching import Match, MatchingCase
 from redress.plans.rules.plan import Plan
+from redress.staff.cases.names import StaffNames
 from redress.staff.rules.routing import candidates
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.steps import by_system
-from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.ticket import Event, Ticket
 from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import Cause
 
 DRAIN_LIMIT = 100
 """The most tickets that one drain offers. The next drain offers the rest."""
+
+
+NAMED = "the complaint names them"
 
 
 class AssignmentCase:
@@ -32,9 +38,11 @@ class AssignmentCase:
         lists: TicketLists,
         staff: StaffStore,
         matching: MatchingCase,
+        tickets: TicketStore,
+        names: StaffNames,
     ) -> None:
         self._changes, self._lists, self._staff = changes, lists, staff
-        self._matching = matching
+        self._matching, self._tickets, self._names = matching, tickets, names
 
     def assign(self, number: str) -> str | None:
         """Assign a ticket if it waits for an agent. Return the agent, or None if nobody got it.
@@ -47,13 +55,33 @@ class AssignmentCase:
         refused: set[str] = set()
         asked: list[str] = []
         matched: list[Match] = []
+        opened: list[Event] = []
 
-        def match_and_offer(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+        def read(number: str) -> Ticket:
+            opened.clear()
+            try:
+                ticket, event = self._tickets.with_event(number, 1)
+            except (NotFound, Unreadable):
+                # A ticket whose first event cannot be read is still assigned, because it has
+                # promises to keep. If its snapshot is missing or damaged, this raises the error.
+                return self._tickets.get(number)
+            opened.append(event)
+            return ticket
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             found = self._matching.found(ticket, plan, at)
             matched[:] = [found] if found is not None else []
-            if found is None:
-                return offer(ticket, plan, at)
-            return joined(found.change, offer(found.change.after, plan, at))
+            change = found.change if found is not None else None
+            for further in (search_for_names, offer):
+                change = joined(change, further(change.after if change else ticket, plan, at))
+            return change
+
+        def search_for_names(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            if not opened or ticket.about_decided or ticket.kind != "complaint":
+                return None
+            text = opened[0].data["description"]
+            named = self._names.named_in(ticket.subject, text)
+            return by_system.set_about(ticket, plan, named, NAMED, at) if named else None
 
         def offer(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             asked.clear()
@@ -72,7 +100,7 @@ class AssignmentCase:
 
         while True:
             try:
-                self._changes.change(number, match_and_offer, cause=cause)
+                self._changes.change(number, decide, cause=cause, read=read)
             except AgentNotFree:
                 refused.update(asked)
                 continue

@@ -61,21 +61,24 @@ class TicketChanges:
         decide: Decide,
         known: Ticket | None = None,
         cause: Callable[[Change, datetime], Cause | None] | None = None,
+        read: Callable[[str], Ticket] | None = None,
     ) -> Ticket:
         """Change a ticket as `decide` says, and return the ticket after the change.
 
         `decide` is called with the current ticket, and again after every lost race. A caller that
         has read the ticket can pass it as `known`, so the first attempt need not read it. If the
-        cause of a change must be recorded in the same transaction, `cause` returns it.
+        cause of a change must be recorded in the same transaction, `cause` returns it. If `decide`
+        needs more than the ticket, `read` reads the ticket and the rest in one call.
 
         Raises whatever `decide` raises, AgentNotFree if the change assigns an agent who is away or
         has no room, DoneAlready if the cause was recorded before, and VersionConflict after
         ATTEMPTS lost races.
         """
-        read = [known] if known is not None else []
+        get = read or self._tickets.get
+        given = [known] if known is not None else []
 
         def attempt() -> Decided[Ticket]:
-            ticket = read.pop() if read else self._tickets.get(number)
+            ticket = given.pop() if given else get(number)
             at, plan = self.moment(ticket), self._plans.get(ticket.plan_version)
             change = decide(ticket, plan, at)
             if change is None:

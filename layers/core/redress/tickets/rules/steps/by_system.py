@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.draft import (
     Draft,
+    add_about,
     require_possible,
 )
 from redress.tickets.rules.steps.table import (
@@ -34,6 +35,12 @@ def assign(ticket: Ticket, plan: Plan, agent: str, why: str, at: datetime) -> Ch
     require_possible(Step.ASSIGN, ticket)
     data = {"agent": agent, "from": ticket.assignee, "why": why, "team": ticket.team}
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ASSIGNED, data).change()
+
+
+def set_about(ticket: Ticket, plan: Plan, members: Sequence[str], why: str, at: datetime) -> Change:
+    """Set the members of staff whom the complaint is about, from its text."""
+    require_possible(Step.SET_ABOUT, ticket)
+    return add_about(Draft(ticket, plan, SYSTEM, at), members, why).change()
 
 
 def note_mail(
