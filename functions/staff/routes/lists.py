@@ -1,4 +1,4 @@
-"""The work list of a member of staff and the board of a team."""
+"""Lists and numbers of tickets, the work list of a member of staff, and the board of a team."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Any
 
 from route import LEADERS, STAFF, Request, Route, iso
 
+from redress.base.errors import Fault, InvalidInput
 from redress.edge import cursors
 from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
 from redress.mail.incoming.cases.watching import HeldWork
 from redress.staff.cases.board import Board
+from redress.tickets.cases.listing import Line, ListPage, Numbers, must_list
 from redress.tickets.cases.staff import PAGE_LIMIT, WorkItem, WorkPage
+from redress.tickets.rules import listing
+from redress.tickets.rules.listing import LINES, MOST_LINES, PARAMETERS
 from redress.tickets.rules.numbers import normalised
 from redress.wiring import staff as wiring
 from routes.presence import availability_view
@@ -22,6 +26,36 @@ def list_work(request: Request) -> Answer:
     limit, cursor = cursors.page(request.query, PAGE_LIMIT, is_due_key)
     page = wiring.staff_cases().work(request.member, limit, cursor)
     return answer(200, work_page_view(page))
+
+
+def list_tickets(request: Request) -> Answer:
+    query = request.query
+    must_list(request.member, query.get("team") or None, query.get("agent"))
+    faults: list[Fault] = []
+    wanted = None
+    try:
+        wanted = listing.parse(query, request.member.team)
+    except InvalidInput as invalid:
+        faults += invalid.faults
+
+    def is_place(cursor: str) -> bool:
+        return wanted is None or wanted.place(cursor) is not None
+
+    limit, cursor = LINES, None
+    try:
+        limit, cursor = cursors.page(query, MOST_LINES, is_place, LINES)
+    except InvalidInput as invalid:
+        faults += invalid.faults
+    if wanted is None or faults:
+        raise InvalidInput(faults)
+    place = wanted.place(cursor) if cursor is not None else None
+    page = wiring.list_cases().page(request.member, wanted, limit, place)
+    return answer(200, list_page_view(page))
+
+
+def show_counts(request: Request) -> Answer:
+    team = request.query.get("team") or request.member.team
+    return answer(200, numbers_view(wiring.list_cases().numbers(request.member, team)))
 
 
 def show_board(request: Request) -> Answer:
@@ -62,6 +96,35 @@ def work_page_view(page: WorkPage) -> dict[str, Any]:
     return {"items": [work_item_view(item) for item in page.items], "next": to_cursor(page.next)}
 
 
+def line_view(line: Line) -> dict[str, Any]:
+    """`TicketLine`: one line of a list of tickets."""
+    found = line.ticket
+    return {
+        **work_item_view(line.item),
+        "team": found.team,
+        "category": found.category,
+        "tags": list(found.tags),
+        "on_hold": found.on_hold,
+        "created_at": iso(found.created_at),
+        "closed_at": iso(found.closed_at),
+        "customer": found.customer,
+        "satisfaction": found.satisfaction,
+    }
+
+
+def list_page_view(page: ListPage) -> dict[str, Any]:
+    """`TicketPage`: `next` is the cursor of the next page, null on the last one."""
+    return {"items": [line_view(line) for line in page.lines], "next": to_cursor(page.next)}
+
+
+def numbers_view(found: Numbers) -> dict[str, Any]:
+    """`TicketCounts`: each number, and whether there are more."""
+    numbers = {
+        name: {"count": number.count, "more": number.more} for name, number in found.found.items()
+    }
+    return {"team": found.team, "at": iso(found.at), "month": found.month, **numbers}
+
+
 def board_view(found: Board, held: HeldWork) -> dict[str, Any]:
     """`Board`: the present agents, the queue, the promises near their limit, and held mail."""
     return {
@@ -100,6 +163,24 @@ ROUTES = (
         list_work,
         query=("limit", "cursor"),
         answer="WorkPage",
+        problems=(422,),
+    ),
+    Route(
+        "GET",
+        "/staff/tickets",
+        STAFF,
+        list_tickets,
+        query=PARAMETERS,
+        answer="TicketPage",
+        problems=(422,),
+    ),
+    Route(
+        "GET",
+        "/staff/counts",
+        STAFF,
+        show_counts,
+        query=("team",),
+        answer="TicketCounts",
         problems=(422,),
     ),
     Route(

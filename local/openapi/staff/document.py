@@ -27,6 +27,8 @@ from redress.base.people import Role
 from redress.edge.bodies import Body, UnreadBody
 from redress.edge.http import BODY_LIMIT
 from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
+from redress.tickets.cases.listing import COUNT_LIMIT
+from redress.tickets.rules.listing import MOST_READ
 
 Document = dict[str, Any]
 
@@ -39,7 +41,9 @@ def document() -> Document:
     limits = {
         "board_limit": BOARD_LIMIT,
         "body_limit": BODY_LIMIT,
+        "count_limit": COUNT_LIMIT,
         "most_faults": MOST_FAULTS,
+        "most_read": MOST_READ,
         "plan_limit": declared.PLAN_LIMIT,
         "pointer_limit": POINTER_LIMIT,
         "queue_limit": QUEUE_LIMIT,

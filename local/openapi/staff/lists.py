@@ -1,4 +1,4 @@
-"""Answers of the work list and the board."""
+"""Answers of lists and numbers of tickets, the work list and the board."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from local.openapi.values import (
     AgentOrNull,
     Answer,
     ClockLabel,
+    HoldReason,
     Instant,
     Kind,
     Language,
+    Moment,
+    Month,
     NextCursor,
     Ordinal,
     StaffAction,
@@ -22,7 +25,9 @@ from local.openapi.values import (
 )
 from redress.mail.incoming.cases.watching import MOST_COUNTED
 from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
+from redress.tickets.cases.listing import COUNT_LIMIT
 from redress.tickets.cases.staff import PAGE_LIMIT
+from redress.tickets.rules.listing import MOST_LINES
 
 
 class WorkItem(Answer):
@@ -41,6 +46,42 @@ class WorkItem(Answer):
 class WorkPage(Answer):
     items: Annotated[list[WorkItem], Meta(max_length=PAGE_LIMIT)]
     next: NextCursor
+
+
+class TicketLine(WorkItem):
+    """One line of a list of tickets."""
+
+    team: str
+    category: Annotated[str | None, Meta(examples=["product/defect"])]
+    tags: list[str]
+    on_hold: HoldReason | None
+    created_at: Instant
+    closed_at: Moment | None
+    customer: Annotated[str | None, Meta(examples=["9f86d081884c7d659a2feaa0"])]
+    satisfaction: Annotated[int, Meta(ge=1, le=5)] | None
+
+
+class TicketPage(Answer):
+    items: Annotated[list[TicketLine], Meta(max_length=MOST_LINES)]
+    next: NextCursor
+
+
+class TicketCount(Answer):
+    count: Annotated[int, Meta(ge=0, le=COUNT_LIMIT)]
+    more: bool
+
+
+class TicketCounts(Answer):
+    team: str
+    at: Instant
+    month: Month
+    mine: TicketCount
+    queue: TicketCount
+    open: TicketCount
+    overdue: TicketCount
+    due_soon: TicketCount
+    on_hold: TicketCount
+    closed: TicketCount
 
 
 class MemberPresent(Duty):

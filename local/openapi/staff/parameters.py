@@ -12,14 +12,19 @@ from local.openapi.values import (
     TICKET,
     Agent,
     Date,
+    GivenMoment,
+    Kind,
     Language,
     Month,
     QuarantineReason,
+    TicketState,
+    text,
 )
 from redress.base.idempotency import KEY_LIMIT
 from redress.base.people import TEAM
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.tickets.cases.staff import PAGE_LIMIT
+from redress.tickets.rules.listing import CUSTOMER, FILTER_LIMIT, LINES, MOST_LINES, View
 
 
 class Parameter(Struct, frozen=True):
@@ -60,6 +65,27 @@ PARAMETERS = {
     "Team": Parameter(
         "team", "query", Annotated[str, Meta(pattern=f"^({TEAM})?$", examples=["complaints"])]
     ),
+    "ListView": Parameter("view", "query", Annotated[str, named("ListView", View)]),
+    "ListLimit": Parameter(
+        "limit",
+        "query",
+        Annotated[int, Meta(ge=1, le=MOST_LINES, extra_json_schema={"default": LINES})],
+    ),
+    "OfAgent": Parameter("agent", "query", Agent),
+    "OfCustomer": Parameter(
+        "customer",
+        "query",
+        Annotated[str, Meta(pattern=f"^{CUSTOMER}$", examples=["9f86d081884c7d659a2feaa0"])],
+    ),
+    "ClosedIn": Parameter("closed_in", "query", Month),
+    "InState": Parameter("state", "query", TicketState),
+    "DueFrom": Parameter("due_from", "query", GivenMoment),
+    "DueBefore": Parameter("due_before", "query", GivenMoment),
+    "OfKind": Parameter("kind", "query", Kind),
+    "InCategory": Parameter("category", "query", Annotated[str, text(FILTER_LIMIT, 1)]),
+    "OfPriority": Parameter("priority", "query", Annotated[str, text(FILTER_LIMIT, 1)]),
+    "WithTag": Parameter("tag", "query", Annotated[str, text(FILTER_LIMIT, 1)]),
+    "InLanguage": Parameter("language", "query", Language),
     "HeldTeam": Parameter(
         "team", "query", Annotated[str, Meta(pattern=f"^{TEAM}$", examples=["complaints"])]
     ),

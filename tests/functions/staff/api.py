@@ -134,6 +134,8 @@ WHO_MAY = {
     "presence": ALL,
     "departure": LEADERS,
     "work": ALL,
+    "tickets": ALL,
+    "counts": ALL,
     "ticket": ALL,
     "clocks": ALL,
     "promise": ALL,

@@ -131,7 +131,10 @@ class Service:
 
 
 class DynamoDB(Service):
-    """The two DynamoDB operations that public endpoints call.
+    """The DynamoDB operations that public endpoints and the lists of staff call.
+
+    Lists read up to 500 items for one answer. botocore's client needs four times as long to decode
+    them (docs/decisions/041-lists.md).
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
     """
@@ -141,6 +144,12 @@ class DynamoDB(Service):
 
     def get_item(self, **given: Any) -> dict[str, Any]:
         return self.call("GetItem", given)
+
+    def batch_get_item(self, **given: Any) -> dict[str, Any]:
+        return self.call("BatchGetItem", given)
+
+    def query(self, **given: Any) -> dict[str, Any]:
+        return self.call("Query", given)
 
     def transact_write_items(self, **given: Any) -> dict[str, Any]:
         return self.call("TransactWriteItems", given)

@@ -61,6 +61,8 @@ EVENT_PREFIX = "EVENT#"
 ABOUT_PREFIX = "ABOUT#"
 """Begins the sort key of an item in the partition of a member: a ticket is about this member."""
 MAIL_PREFIX = "MAIL#"
+UNDUE = "9999"
+"""This text stands for the due time of a ticket that has none. It sorts after every time."""
 NEVER = "0000"
 """This text stands for the time of the last assignment of an agent who never had one. It sorts
 before every time, so that agent comes first."""
@@ -206,8 +208,25 @@ def due_sk(due: datetime | None, number: str) -> str:
 
     A ticket without a due time comes last.
     """
-    moment = due.isoformat(timespec="milliseconds") if due else "9999"
+    moment = due.isoformat(timespec="milliseconds") if due else UNDUE
     return f"{moment}#{number}"
+
+
+def just_after(sk: str) -> str:
+    """`2026-11-23T09:00:00.000+00:00#R-7K3M9-QW0X2~`: after this sort key and before the next one.
+
+    `sk` is a `due_sk` or an `opened_sk`. No other one begins with it.
+    """
+    return f"{sk}~"
+
+
+def just_before(sk: str) -> str:
+    """`2026-11-23T09:00:00.000+00:00#R-7K3M9-QW0X1~`: before this sort key and after the last one.
+
+    `sk` is a `due_sk` or an `opened_sk`. They end with a ticket number, so the last character is a
+    digit or a capital letter.
+    """
+    return f"{sk[:-1]}{chr(ord(sk[-1]) - 1)}~"
 
 
 FOLDED_ORDER_LIMIT = 200

@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from redress.base.errors import Fault, InvalidInput
 
 
-def limit(query: Mapping[str, str], most: int) -> int:
-    """The `limit` of a query, from 1 to `most`; `most` if there is none. Raises InvalidInput."""
+def limit(query: Mapping[str, str], most: int, usual: int | None = None) -> int:
+    """The `limit` of a query, from 1 to `most`. Raises InvalidInput.
+
+    If the query has none, it is `usual`, or `most` if that is None.
+    """
     given = query.get("limit")
     if given is None:
-        return most
+        return most if usual is None else usual
     if not re.fullmatch(r"-?[0-9]{1,6}", given, re.ASCII):
         detail = "a whole number is expected here"
         raise InvalidInput([Fault("/limit", "whole_number_expected", detail)])
@@ -24,16 +27,20 @@ def limit(query: Mapping[str, str], most: int) -> int:
 
 
 def page(
-    query: Mapping[str, str], most: int, is_key: Callable[[str], bool]
+    query: Mapping[str, str],
+    most: int,
+    is_key: Callable[[str], bool],
+    usual: int | None = None,
 ) -> tuple[int, str | None]:
     """The `limit` and `cursor` of a query. Raises InvalidInput with a fault for each wrong one.
 
-    `limit` is from 1 to `most`. `is_key` tells whether a text has the form of a key of this list.
+    `limit` is from 1 to `most`, by default `usual`. `is_key` tells whether a text has the form of a
+    key of this list.
     """
     faults: list[Fault] = []
     items, cursor = most, None
     try:
-        items = limit(query, most)
+        items = limit(query, most, usual)
     except InvalidInput as invalid:
         faults += invalid.faults
     if given := query.get("cursor"):

@@ -119,9 +119,9 @@ def session() -> Any:
 
 @cache
 def dynamodb() -> Any:
-    """The client of the public endpoints, which starts faster but has only two operations.
+    """The client of the public endpoints and of lists: it starts and decodes faster.
 
-    `client("dynamodb")` has all operations.
+    It has only a few operations. `client("dynamodb")` has all.
     """
     from redress.db.aws_json import DynamoDB
 

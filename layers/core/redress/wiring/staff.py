@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
     from redress.staff.cases.signing_in import SignInCase
+    from redress.tickets.cases.listing import ListCases
     from redress.tickets.cases.staff import StaffCases
     from redress.workflow.cases.reports import ReportCases
 
@@ -80,6 +81,15 @@ def staff_cases() -> StaffCases:
         clients.now,
         is_ours,
     )
+
+
+@cache
+def list_cases() -> ListCases:
+    from redress.tickets.cases.listing import ListCases
+    from redress.wiring import stores
+
+    about = stores.staff().tickets_about
+    return ListCases(stores.ranges(), stores.plans(), about, clients.now)
 
 
 @cache

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from redress.mail.incoming.bucket import MailBucket
     from redress.rehearsals.store import RehearsalStore
     from redress.scores.store.scores import ScoreStore
+    from redress.tickets.store.ranges import TicketRanges
     from redress.workflow.store import ReportStore
 
 
@@ -47,6 +48,14 @@ def tickets() -> TicketStore:
 @cache
 def lists() -> TicketLists:
     return TicketLists(models())
+
+
+@cache
+def ranges() -> TicketRanges:
+    """Only functions that list tickets for staff need it, so the others do not load it."""
+    from redress.tickets.store.ranges import TicketRanges
+
+    return TicketRanges(clients.dynamodb(), clients.settings().table)
 
 
 @cache

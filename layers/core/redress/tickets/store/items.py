@@ -81,19 +81,19 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
     }
 
 
-def closed_keys(ticket: Ticket, closed: Event, plan: Plan) -> dict[str, str]:
+def closed_keys(ticket: Ticket, closed_at: datetime, plan: Plan) -> dict[str, str]:
     """The index keys of the event CLOSED. They list the closed ticket for ever.
 
     `ticket` is the ticket after the event, or a later state of it: a closed ticket keeps team,
-    assignee and resolution. `plan` is the ticket's plan; its time zone decides the month. The open
-    index lists the ticket by team and month, the owner index under the agent who resolved it. If
-    the ticket was closed without a resolution of its present round, that is the assignee; without
-    an assignee the owner index does not list it.
+    assignee and resolution. `closed_at` is the time of the event. `plan` is the ticket's plan; its
+    time zone decides the month. The open index lists the ticket by team and month, the owner index
+    under the agent who resolved it. If the ticket was closed without a resolution of its present
+    round, that is the assignee; without an assignee the owner index does not list it.
 
     An earlier version wrote the event without these keys.
     """
-    order = keys.opened_sk(closed.at, ticket.number)
-    month = period_of(closed.at, plan.time_zone)
+    order = keys.opened_sk(closed_at, ticket.number)
+    month = period_of(closed_at, plan.time_zone)
     found = {
         "open_pk": keys.closed_pk(ticket.team, month, keys.shard(ticket.number)),
         "open_sk": order,
@@ -148,7 +148,7 @@ def event_item(ticket: Ticket, event: Event, plan: Plan) -> encoding.Item:
         item["owner_pk"] = keys.customer_pk(event.data["customer"])
         item["owner_sk"] = keys.opened_sk(ticket.created_at, number)
     elif event.type is EventType.CLOSED:
-        item |= closed_keys(ticket, event, plan)
+        item |= closed_keys(ticket, event.at, plan)
     return item
 
 

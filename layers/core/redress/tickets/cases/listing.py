@@ -1,0 +1,195 @@
+"""Lists of tickets for staff, and the numbers of tickets beside them.
+
+A list and its number read the same range of an index (`tickets/store/ranges.py`), and both obey
+`access.may_see`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redress.base.errors import Fault, Forbidden, InvalidInput
+from redress.base.people import Member, Role, is_team
+from redress.clocks.rules.periods import period_of
+from redress.plans.store.plans import Plans
+from redress.tickets.cases.staff import WorkItem, work_item
+from redress.tickets.rules import access
+from redress.tickets.rules.listing import MOST_READ, Filters, Place, View, Wanted
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store import items, ranges
+from redress.tickets.store.ranges import Entry, Range, TicketRanges
+
+COUNT_LIMIT = 500
+"""No number is counted further than this."""
+SOON = timedelta(hours=1)
+FIRST_READ = 100
+"""How many tickets are read at first for a list with filters. Most pages are then full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a list: the ticket, and what its reader may do with it."""
+
+    item: WorkItem
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page. `next` is the cursor of the page after it, None on the last one."""
+
+    lines: list[Line]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """How many tickets a range has; `more` if there are more than COUNT_LIMIT."""
+
+    count: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The numbers of a team at one moment. The fields of `found` are those of `numbers_of`."""
+
+    team: str
+    at: datetime
+    month: str
+    found: dict[str, Number]
+
+
+def numbers_of(member: Member, team: str, at: datetime, month: str) -> dict[str, Range]:
+    """Each number of a team, with the range whose entries it counts.
+
+    The list that shows these tickets reads the same range. `mine` are the tickets of the caller.
+    """
+    return {
+        "mine": ranges.work(member.id),
+        "queue": ranges.queue(team),
+        "open": ranges.opened(team),
+        "overdue": ranges.opened(team, due_before=at),
+        "due_soon": ranges.opened(team, due_from=at, due_before=at + SOON),
+        "on_hold": ranges.on_hold(team),
+        "closed": ranges.closed(team, month),
+    }
+
+
+class ListCases:
+    def __init__(
+        self,
+        found: TicketRanges,
+        plans: Plans,
+        tickets_about: Callable[[str], list[str]],
+        now: Callable[[], datetime],
+    ) -> None:
+        """`tickets_about` gives the numbers of the tickets that are about a member of staff."""
+        self._ranges, self._plans, self._now = found, plans, now
+        self._tickets_about = tickets_about
+
+    def page(self, member: Member, wanted: Wanted, limit: int, place: Place | None) -> ListPage:
+        """One page of a list, from behind `place`; None gives the first page.
+
+        At most MOST_READ tickets are read. If few of them pass the filters, the page has fewer
+        lines than `limit`, and still a `next`. Raises Forbidden if the member may not read this
+        list.
+        """
+        must_list(member, wanted.team, wanted.agent)
+        zone = self._plans.current().time_zone
+        month = wanted.month
+        if month is None and wanted.view is View.CLOSED and wanted.team is not None:
+            month = place.month if place else None
+            month = month or period_of(self._now(), zone)
+        of = _range(wanted, month, zone)
+        lines: list[Line] = []
+        after, read, more = place.key if place else None, 0, True
+        most = FIRST_READ if wanted.filters.any else limit
+        while more and len(lines) < limit and read < MOST_READ:
+            entries, more = self._ranges.entries(of, after, min(most, MOST_READ - read))
+            for entry, ticket in self._ranges.tickets(entries, wanted.filters):
+                if len(lines) == limit:
+                    more = True
+                    break
+                read, after = read + 1, entry.key
+                if ticket is not None and _listed(member, wanted, of, ticket):
+                    lines.append(Line(work_item(ticket, member), ticket))
+            most = MOST_READ
+        kept = month if wanted.month is None else None
+        return ListPage(lines, wanted.cursor(Place(after, kept)) if more and after else None)
+
+    def numbers(self, member: Member, team: str) -> Numbers:
+        """How many tickets a team has, and how many the member has.
+
+        Tickets that the member may not see are not counted. Raises Forbidden if the member may not
+        read the lists of this team, and InvalidInput if `team` cannot be a team's name.
+        """
+        must_list(member, team, None)
+        if not is_team(team):
+            raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
+        at, zone = self._now(), self._plans.current().time_zone
+        month = period_of(at, zone)
+        hidden = self._hidden_from(member)
+        wanted = numbers_of(member, team, at, month)
+        out = [sum(self._has(of, ticket) for ticket in hidden) for of in wanted.values()]
+        limits = [COUNT_LIMIT + 1 + hides for hides in out]
+        counts = self._ranges.counts(list(zip(wanted.values(), limits, strict=True)))
+        found = {
+            name: Number(max(0, min(count - hides, COUNT_LIMIT)), count - hides > COUNT_LIMIT)
+            for name, count, hides in zip(wanted, counts, out, strict=True)
+        }
+        return Numbers(team, at, month, found)
+
+    def _hidden_from(self, member: Member) -> list[Ticket]:
+        """The tickets that are about the member, which the member may not see."""
+        entries = [Entry("", number) for number in self._tickets_about(member.id)]
+        found = self._ranges.tickets(entries, Filters())
+        return [t for _, t in found if t is not None and not access.may_see(member, t)]
+
+    def _has(self, of: Range, ticket: Ticket) -> bool:
+        """Whether a ticket has an entry in a range, as it is now."""
+        if of.moves or ticket.closed_at is None:
+            return of.moves and of.has(ticket)
+        plan = self._plans.get(ticket.plan_version)
+        found = items.closed_keys(ticket, ticket.closed_at, plan)
+        return of.covers(found["open_pk"], found["open_sk"])
+
+
+def must_list(member: Member, team: str | None, agent: str | None) -> None:
+    """Raise Forbidden if the member may not read lists of this team or this agent.
+
+    A manager reads all, a supervisor those of the own team and of every agent, an agent those of
+    the own team and their own. Each line is checked in addition (`access.may_see`).
+    """
+    if member.role is not Role.MANAGER and team not in (None, member.team):
+        raise Forbidden("these are the tickets of another team")
+    if member.role is Role.AGENT and agent not in (None, member.id):
+        raise Forbidden("these are the tickets of another agent")
+
+
+def _range(wanted: Wanted, month: str | None, zone: str) -> Range:
+    due = (wanted.due_from, wanted.due_before)
+    if wanted.customer is not None:
+        return ranges.of_customer(wanted.customer)
+    if wanted.agent is not None:
+        if wanted.view is View.CLOSED:
+            return ranges.closed_by(wanted.agent, month, zone)
+        return ranges.work(wanted.agent, *due)
+    assert wanted.team is not None, "a list is of a team, an agent or a customer"
+    if wanted.view is View.CLOSED:
+        assert month is not None, "closed tickets of a team are listed by month"
+        return ranges.closed(wanted.team, month)
+    of_team = {View.QUEUE: ranges.queue, View.ON_HOLD: ranges.on_hold, View.OPEN: ranges.opened}
+    return of_team[wanted.view](wanted.team, *due)
+
+
+def _listed(member: Member, wanted: Wanted, of: Range, ticket: Ticket) -> bool:
+    """Whether a ticket is a line of a list.
+
+    An entry of an index can be older than its ticket, which may be closed or in another queue
+    since, or have got another customer.
+    """
+    of_customer = wanted.customer in (None, ticket.customer)
+    return access.may_see(member, ticket) and of_customer and (not of.moves or of.has(ticket))
