@@ -13,11 +13,14 @@ from redress.base import catalogue
 from redress.base.errors import (
     InvalidInput,
     KeyReused,
+    Unavailable,
+    Unreadable,
 )
 from redress.base.languages import LANGUAGES
 from redress.edge.http import (
     Answer,
 )
+from redress.plans.rules.categories import choices
 from redress.plans.rules.plan import KINDS
 from redress.wiring import customer as wiring
 
@@ -42,11 +45,24 @@ def form_page(
         values={name: values.get(name, "") for name in FORM_FIELDS},
         nonce=nonce,
         kinds=KINDS,
+        categories=_categories(language),
         faults=faults,
         by_field=by_field_of(faults),
         notice=notice,
         switch=[(code, f"{base}/?lang={code}{asked}") for code in LANGUAGES],
     )
+
+
+def _categories(language: str) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Return the plan's categories, from which the form offers a choice.
+
+    If the plan cannot be read, the form has no such field: a customer can submit without it.
+    """
+    try:
+        return list(choices(wiring.intake().categories(), language))
+    except (Unavailable, Unreadable) as error:
+        logger.warning("the form has no categories", extra={"fault": type(error).__name__})
+        return []
 
 
 def _nonce() -> str:
@@ -86,7 +102,7 @@ def submit_form(request: WebRequest) -> Answer:
             "language": language,
             "consent": bool(fields.get("consent")),
         }
-        for name in ("kind", "wished_remedy"):
+        for name in ("kind", "category", "wished_remedy"):
             if fields.get(name):
                 body[name] = fields[name]
         nonce = fields.get("nonce", "")

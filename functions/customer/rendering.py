@@ -170,6 +170,7 @@ _LABELS = {
 
 FORM_FIELDS = (
     "kind",
+    "category",
     "subject",
     "description",
     "wished_remedy",

@@ -23,14 +23,17 @@ from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Actor, Role
 from redress.base.phrases import moment
 from redress.clocks.rules.clocks import ClockName
+from redress.plans.store.plans import Plans
 from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
+from redress.tickets.rules.steps.by_staff import Classification
 from redress.wiring import customer as customer_wiring
+from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
-from tests.builders import NUMBER, ROOT, Clock, Life
-from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, altered
+from tests.builders import NUMBER, ROOT, Clock, Life, plan_document
+from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS, altered
 from tests.wired import TABLE, rewire
 from tests.world import Context, Stores, aws, load, read_sample
 
@@ -211,6 +214,78 @@ def test_form_uses_the_language_of_the_browser_and_the_kind_of_the_complaint_lin
 
     assert structure(answer).language == "zh-TW"
     assert '<option value="complaint" selected>' in answer["body"]
+
+
+@pytest.mark.parametrize(
+    ("language", "group", "label", "general"),
+    [
+        ("zh-CN", "配送", "运输途中损坏", "配送：其他"),
+        ("zh-TW", "配送", "運送途中損壞", "配送：其他"),
+        ("en", "Delivery", "Damaged on the way", "Delivery: something else"),
+    ],
+)
+def test_form_offers_the_categories_of_the_plan_in_groups(
+    site: Site, language: str, group: str, label: str, general: str
+) -> None:
+    page = site("form", query={"lang": language})["body"]
+    assert f'<optgroup label="{group}">' in page
+    assert f'<option value="delivery/damaged">{label}</option>' in page
+    assert f'<option value="delivery">{general}</option>' in page
+
+
+def test_status_page_shows_the_category_that_the_customer_chose_or_staff_corrected(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
+    number, token = submit(site, category="delivery/damaged")
+    page = site("status", token=token, query={"lang": "en"})["body"]
+    assert "Delivery / Damaged on the way" in page
+    found = site("api-ticket", headers=bearer(token), number=number)
+    shown = json.loads(found["body"])
+    assert shown["category"] == "delivery/damaged"
+    assert shown["category_label"]["zh-CN"] == "配送 / 运输途中损坏"
+    lin, wanted = Actor(Role.SUPERVISOR, "s-lin"), Classification(category="product/defect")
+    stores.changes.change(
+        number, lambda t, p, at: by_staff.reclassify(t, p, lin, wanted, "a seal", at)
+    )
+    assert "Product / Defect" in site("status", token=token, query={"lang": "en"})["body"]
+
+
+def test_status_page_of_a_ticket_without_a_category_shows_none(site: Site) -> None:
+    number, token = submit(site, category="")
+    shown = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
+    assert (shown["category"], shown["category_label"]) == (None, None)
+
+
+def test_form_keeps_the_chosen_category_and_refuses_one_that_the_plan_lost(site: Site) -> None:
+    answer = site("form-submission", FORM | {"category": "delivery/damaged", "subject": ""})
+    assert '<option value="delivery/damaged" selected>' in answer["body"]
+    lost = site("form-submission", FORM | {"category": "delivery/by_drone"})
+    assert lost["statusCode"] == 422
+    found = structure(lost)
+    assert "category-fault" in found.ids
+    assert found.jumps == ["main", "category"]
+
+
+def test_form_of_a_plan_without_categories_has_no_such_field(site: Site, clock: Clock) -> None:
+    document = plan_document() | {"version": 2}
+    del document["categories"]
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
+    clock.advance(minutes=1)
+    rewire()
+    assert 'name="category"' not in site("form")["body"]
+
+
+def test_form_is_shown_without_categories_while_the_plan_cannot_be_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Any) -> Any:
+        raise Unavailable()
+
+    monkeypatch.setattr(Plans, "current", fail)
+    answer = site("form")
+    assert answer["statusCode"] == 200
+    assert 'name="category"' not in answer["body"]
+    assert 'name="subject"' in answer["body"]
 
 
 def test_pages_forbid_scripts_frames_referrers_and_caches(site: Site) -> None:

@@ -96,6 +96,43 @@ def test_submission_repeated_days_later_under_another_plan_gets_the_same_answer(
     assert send(key="another key")[1]["promises"] != first[1]["promises"]
 
 
+def test_submission_repeated_after_its_category_left_the_plan_gets_the_same_answer(
+    send: Send, clock: Clock
+) -> None:
+    asked = {"category": "product/defect", "order": "SO-2026/118"}
+    first = send(asked)
+    assert first[0] == 201
+    document = plan_document() | {"version": 2, "categories": []}
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
+    clock.advance(minutes=1)
+    rewire()
+
+    assert send(asked)[:2] == first[:2]
+    assert send(asked | {"subject": "Another matter"})[0] == 409
+    status, problem, _ = send(asked, key="another key")
+    assert (status, [one["pointer"] for one in problem["errors"]]) == (422, ["/category"])
+
+
+def test_ticket_has_the_category_and_the_order_number_of_its_submission(
+    send: Send, stores: Stores
+) -> None:
+    _, receipt, _ = send({"category": "delivery", "order": " SO-2026/118"})
+    ticket = stores.tickets.get(receipt["number"])
+    assert (ticket.category, ticket.order) == ("delivery", "SO-2026/118")
+    assert stores.lists.of_order("so2026118", 5).numbers == [receipt["number"]]
+
+
+def test_unknown_category_is_refused_with_the_known_ones(send: Send) -> None:
+    status, problem, _ = send({"category": "toys", "order": "x" * 65})
+    assert status == 422
+    found = {one["pointer"]: one for one in problem["errors"]}
+    assert {where: one["code"] for where, one in found.items()} == {
+        "/category": "unknown_category",
+        "/order": "too_long",
+    }
+    assert "product[/defect|" in found["/category"]["detail"]
+
+
 def test_submission_with_fields_in_another_order_is_a_repeat(send: Send, sample: Sample) -> None:
     number = send()[1]["number"]
     body = json.loads(sample("intake-submit")["body"])

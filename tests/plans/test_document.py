@@ -56,6 +56,18 @@ def drop(*path: str | int) -> Break:
     return change
 
 
+LABEL = {"zh-CN": "商品", "zh-TW": "商品", "en": "Product"}
+
+
+def category(name: str, *subs: str) -> Document:
+    """A category with these sub-categories."""
+    return {
+        "name": name,
+        "label": LABEL,
+        "sub": [{"name": sub, "label": LABEL} for sub in subs],
+    }
+
+
 def test_the_shipped_plan_is_valid_and_matches_its_document(plan: Plan) -> None:
     document = plan_document()
     assert faults(document, publishing=True) == set()
@@ -803,6 +815,55 @@ WRONG_FORMS: dict[str, tuple[Break, set[tuple[str, str]]]] = {
     "no overall question": (
         drop("questionnaire", "questions", 0),
         {("/questionnaire/questions", "missing")},
+    ),
+    "categories that are no list": (
+        put("categories", value={"product": {}}),
+        {("/categories", "list_expected")},
+    ),
+    "a category that is a text": (
+        put("categories", 0, value="product"),
+        {("/categories/0", "object_expected")},
+    ),
+    "a category in capitals, for a kind that is not there, with a wrong field": (
+        put("categories", 0, value={"name": "P", "label": LABEL, "kinds": "joke", "icon": 1}),
+        {
+            ("/categories/0/name", "name_expected"),
+            ("/categories/0/kinds", "unknown"),
+            ("/categories/0/icon", "unknown"),
+        },
+    ),
+    "a category for no kind": (
+        put("categories", 0, "kinds", value=[]),
+        {("/categories/0/kinds", "list_expected")},
+    ),
+    "two categories and two sub-categories of one name": (
+        put("categories", value=[category("a", "x", "x"), category("b", "x"), category("a")]),
+        {("/categories/0/sub/1/name", "twice"), ("/categories/2/name", "twice")},
+    ),
+    "labels in too few languages, too long, of two lines, in another language": (
+        put(
+            "categories",
+            value=[
+                category("a") | {"label": {"en": "x" * 61, "zh-CN": "商\n品", "fr": "Produit"}},
+                category("b") | {"sub": [{"name": "x", "label": {"en": "X", "zh-TW": " "}}]},
+            ],
+        ),
+        {
+            ("/categories/0/label/en", "too_long"),
+            ("/categories/0/label/zh-CN", "one_line"),
+            ("/categories/0/label/zh-TW", "text_expected"),
+            ("/categories/0/label/fr", "unknown"),
+            ("/categories/1/sub/0/label/zh-CN", "text_expected"),
+            ("/categories/1/sub/0/label/zh-TW", "text_expected"),
+        },
+    ),
+    "too many categories and sub-categories": (
+        put(
+            "categories",
+            value=[category("a", *(f"x{n}" for n in range(51)))]
+            + [category(f"b{n}") for n in range(50)],
+        ),
+        {("/categories", "too_many"), ("/categories/0/sub", "too_many")},
     ),
     "half a ticket in the sample": (
         put("sampling", "tickets_per_agent_and_week", value=0.5),

@@ -99,6 +99,11 @@ MISTAKES: dict[str, Break] = {
     "a ladder with two breaches": put("ladders", "mine", value=[BREACH, BREACH]),
     "a breach before the due time": put("ladders", "mine", value=[BREACH | {"at": 0.9}]),
     "a quiet breach": put("ladders", "mine", value=[BREACH | {"quiet": True}]),
+    "a category without a label": drop("categories", 0, "label"),
+    "a category without an English label": drop("categories", 0, "label", "en"),
+    "a label of two lines": put("categories", 0, "label", "en", value="Pro\nduct"),
+    "a category for no kind": put("categories", 0, "kinds", value=[]),
+    "a sub-category of a sub-category": put("categories", 0, "sub", 0, "sub", value=[]),
     "grades that do not begin at 0": put("score", "grades", 3, "minimum", value=10),
     "no overall question": put("questionnaire", "questions", value=[{"name": "speed"}]),
     "a repeated question": put(
@@ -137,6 +142,8 @@ UNUSUAL: dict[str, Break] = {
     "without all optional sections": lambda document: [
         document.pop(name) for name in set(document) - set(SCHEMA["required"]) - {"calendars"}
     ],
+    "a category for one kind instead of a list": put("categories", 0, "kinds", value="complaint"),
+    "a category without sub-categories": drop("categories", 0, "sub"),
     "another home region": put("home_region", value="TW"),
     "other languages of mail": put("mail", value={"languages": ["zh-HK", "ja", "ko"]}),
     "complete addresses and domains": put(

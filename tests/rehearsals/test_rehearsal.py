@@ -306,6 +306,17 @@ def test_a_corrected_kind_takes_team_and_impact_from_the_draft_unless_a_person_s
     assert rehearse(chosen, draft_of(care)).draft.ticket.urgency == "low"
 
 
+def test_a_corrected_category_changes_nothing_under_a_draft_without_categories() -> None:
+    def none(document: Document) -> None:
+        del document["categories"]
+
+    life = Life(Clock()).open("inquiry").acknowledge().wait(hours=1)
+    life.reclassify(category="product/defect").reclassify("complaint", category="account")
+    found = rehearse(life, draft_of(none))
+    assert (found.real.ticket.kind, found.draft.ticket.kind) == ("complaint", "complaint")
+    assert found.skipped == {}
+
+
 def test_an_assignment_is_skipped_if_the_draft_left_the_ticket_with_its_agent() -> None:
     """In the real life a broken promise took the ticket from Mei, and the assigner chose Jun."""
 

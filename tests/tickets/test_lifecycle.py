@@ -24,7 +24,7 @@ from redress.tickets.rules.tags import TAG_LIMIT
 from redress.tickets.rules.ticket import EventType, Phase, State
 from redress.tickets.store import items
 from tests import builders
-from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_1
+from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_1, plan_document
 
 WEI = Actor(Role.MANAGER, "m-wei")
 
@@ -508,6 +508,65 @@ def test_setting_participants_replaces_them_all_and_a_repeat_changes_nothing(lif
         "participants": [],
         "from": ["wang.wei@example.com", "bo@example.net"],
     }
+
+
+# -------------------------------------------------------------------------------- categories
+
+
+def test_a_category_is_corrected_and_removed_without_moving_a_promise(life: Life) -> None:
+    before = life.open("complaint").assign().reply().wait(hours=3).ticket
+    after = life.reclassify(category="product/defect").ticket
+    assert after.category == "product/defect"
+    assert (after.clocks, after.priority) == (before.clocks, before.priority)
+    assert life.events[-1].data["category"] == "product/defect"
+    removed = life.reclassify(category="").ticket
+    assert (removed.category, life.events[-1].data["category"]) == (None, None)
+    assert life.folded == life.ticket
+
+
+def test_a_correction_of_the_kind_keeps_the_category(life: Life) -> None:
+    life.open("complaint").reclassify(category="product/defect").reclassify("urgent")
+    assert (life.ticket.kind, life.ticket.category) == ("urgent", "product/defect")
+    assert "category" not in life.events[-1].data
+    both = life.reclassify("inquiry", category="account").ticket
+    assert (both.kind, both.category) == ("inquiry", "account")
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"category": "toy"}, "unknown_category"),
+        ({"category": "product", "kind": "inquiry"}, "category_not_offered"),
+    ],
+)
+def test_a_category_that_the_plan_does_not_offer_is_refused(
+    given: dict[str, Any], code: str
+) -> None:
+    document = plan_document()
+    document["categories"][0]["kinds"] = ["complaint"]
+    life = Life(plan=parse(document)).open("complaint")
+    with pytest.raises(InvalidInput) as refused:
+        life.reclassify(**given)
+    assert [(one.pointer, one.code) for one in refused.value.faults] == [("/category", code)]
+
+
+@pytest.mark.parametrize("same", ["", "product/defect"])
+def test_the_same_category_again_is_refused(life: Life, same: str) -> None:
+    life.open("complaint")
+    if same:
+        life.reclassify(category=same)
+    with pytest.raises(Unchanged) as refused:
+        life.reclassify(category=same)
+    assert [fault.pointer for fault in refused.value.faults] == ["/category"]
+
+
+def test_a_ticket_keeps_a_category_that_its_new_plan_does_not_have(life: Life) -> None:
+    document = plan_document() | {"version": 2, "categories": []}
+    life.open("complaint").reclassify(category="product/defect").move_to(parse(document))
+    assert life.ticket.category == "product/defect"
+    assert life.reclassify("urgent", category="product/defect").ticket.kind == "urgent"
+    assert life.ticket.category == "product/defect"
+    assert life.reclassify(category="").ticket.category is None
 
 
 # -------------------------------------------------------------------------------------- tags

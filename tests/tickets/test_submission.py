@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from redress.base import addresses, catalogue
 from redress.base.errors import InvalidInput
 from redress.base.languages import LANGUAGES
+from redress.plans.rules.categories import Section
 from redress.plans.rules.plan import KINDS
 from redress.tickets.rules import submission
 from redress.tickets.rules.ticket import Contact
-from tests.builders import BY_MAIL, BY_PHONE, body
+from tests.builders import BY_MAIL, BY_PHONE, body, plan_1
 
 LI_NA = "Li Na"
 
@@ -57,6 +58,28 @@ def test_a_valid_submission_is_parsed() -> None:
 @pytest.mark.parametrize("kind", [None, ""])
 def test_a_submission_without_a_kind_is_an_inquiry(kind: str | None) -> None:
     assert submission.parse(body(kind=kind), "web").kind == "inquiry"  # type: ignore[arg-type]
+
+
+def test_a_category_is_checked_against_the_plan_with_all_other_fields() -> None:
+    def known() -> Section:
+        return plan_1().categories
+
+    taken = submission.parse(body(category="product/defect"), "api", known)
+    assert taken.category == "product/defect"
+    with pytest.raises(InvalidInput) as refused:
+        submission.parse(body("praise", category="toy"), "api", known)
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [
+        ("/kind", "unknown_kind"),
+        ("/category", "unknown_category"),
+    ]
+
+
+@pytest.mark.parametrize("none", [None, ""])
+def test_the_plan_is_not_read_for_a_submission_without_a_category(none: str | None) -> None:
+    def known() -> Section:
+        raise AssertionError("the plan was read")
+
+    assert submission.parse(body(category=none), "api", known).category is None
 
 
 @pytest.mark.parametrize("order", [None, "", "  "])

@@ -82,6 +82,8 @@ def work_item_view(item: WorkItem) -> dict[str, Any]:
         "version": item.version,
         "state": item.state,
         "kind": item.kind,
+        "category": item.category,
+        "tags": list(item.tags),
         "priority": item.priority,
         "language": item.language,
         "subject": item.subject,

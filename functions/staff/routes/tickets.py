@@ -39,6 +39,7 @@ from redress.edge.bodies import (
     Whole,
 )
 from redress.edge.http import Answer, answer
+from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS, Plan
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules.change import Change
@@ -146,7 +147,11 @@ def reassign(given: Given) -> StaffStep:
 @_changing
 def reclassify(given: Given) -> StaffStep:
     wanted = Classification(
-        given["kind"], given["urgency"], given["impact"], given["customer_type"]
+        given["kind"],
+        given["urgency"],
+        given["impact"],
+        given["customer_type"],
+        given["category"],
     )
     return partial(by_staff.reclassify, given=wanted, why=given["reason"])
 
@@ -286,6 +291,7 @@ ROUTES = (
         OptionalOneOf("urgency", GRADATIONS),
         OptionalOneOf("impact", GRADATIONS),
         OptionalText("customer_type", NAME_LIMIT),
+        OptionalText("category", CATEGORY_LIMIT),
         REASON,
     ),
     _change("PUT", "tags", set_tags, "Tags", VERSION, Texts("tags", TAG_LIMIT, MOST_TAGS)),

@@ -16,6 +16,7 @@ class SubmittedForm(OpenAnswer, kw_only=True):
     nonce: str
     language: str | UnsetType = UNSET
     kind: str | UnsetType = UNSET
+    category: str | UnsetType = UNSET
     subject: str
     description: str
     wished_remedy: str | UnsetType = UNSET

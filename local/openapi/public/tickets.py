@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from local.openapi.public.route import PublicRoute
 from local.openapi.schemas import named
@@ -21,6 +21,7 @@ from local.openapi.values import (
     text,
 )
 from redress.mail.incoming.rules.folding import PartKind
+from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
 from redress.plans.rules.plan import CUSTOMER, HOLDS
 from redress.tickets.cases.customer import ACTIONS, LINES
 from redress.tickets.rules.promise_view import SHOWN
@@ -50,6 +51,7 @@ class SubmissionContact(Answer):
 
 class Submission(Answer, kw_only=True):
     kind: Kind | UnsetType | None = UNSET
+    category: Annotated[str, text(CATEGORY_LIMIT)] | UnsetType | None = UNSET
     subject: Annotated[str, text(SUBJECT_LIMIT, least=1)]
     description: Annotated[str, text(DESCRIPTION_LIMIT, least=1)]
     wished_remedy: Annotated[str, text(REMEDY_LIMIT)] | UnsetType | None = UNSET
@@ -91,6 +93,12 @@ class Line(OpenAnswer):
     parts: list[LinePart]
 
 
+class CategoryLabel(OpenAnswer):
+    simplified: str = field(name="zh-CN")
+    traditional: str = field(name="zh-TW")
+    english: str = field(name="en")
+
+
 class Status(OpenAnswer):
     number: str
     subject: str
@@ -104,6 +112,8 @@ class Status(OpenAnswer):
     can: list[Action]
     version: int
     closure: Closure | None
+    category: str | None
+    category_label: CategoryLabel | None
 
 
 class Words(Answer):

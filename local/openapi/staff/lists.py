@@ -35,6 +35,8 @@ class WorkItem(Answer):
     version: Ordinal
     state: TicketState
     kind: Kind
+    category: Annotated[str, Meta(examples=["product/defect"])] | None
+    tags: list[str]
     priority: Annotated[str, Meta(examples=["high"])]
     language: Language
     subject: str

@@ -44,6 +44,30 @@ def test_agent_tags_a_ticket_and_colleague_with_the_old_version_is_told(
     assert (file["tags"], file["timeline"][-1]["type"]) == (["kettle", "批次 2"], "tagged")
 
 
+def test_agent_corrects_and_removes_the_category(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket("complaint", agent="a-mei")
+    body = {"version": ticket.version, "category": "product/defect", "reason": "it leaks"}
+    found = api("classification", "mei", body=body, number=ticket.number).body
+    assert (found["category"], found["kind"]) == ("product/defect", "complaint")
+    [line] = api("work", "mei").body["items"]
+    assert (line["category"], line["tags"]) == ("product/defect", [])
+    body = {"version": found["version"], "category": "toys", "kind": "joke", "reason": "x"}
+    wrong = api("classification", "mei", body=body, number=ticket.number)
+    assert wrong.codes == {"/kind": "unknown_value"}
+    body |= {"kind": "urgent", "customer_type": "king"}
+    wrong = api("classification", "mei", body=body, number=ticket.number)
+    assert wrong.codes == {
+        "/customer_type": "unknown_customer_type",
+        "/category": "unknown_category",
+    }
+    body = {"version": found["version"], "category": "", "reason": "a mistake"}
+    removed = api("classification", "mei", body=body, number=ticket.number).body
+    assert removed["category"] is None
+    again = body | {"version": removed["version"]}
+    same = api("classification", "mei", body=again, number=ticket.number)
+    assert same.codes == {"/category": "same_kind"}
+
+
 def test_urgency_and_impact_are_corrected_without_the_kind(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket("inquiry", agent="a-tao")
     body = {"version": ticket.version, "urgency": "high", "impact": "high", "reason": "scalded"}

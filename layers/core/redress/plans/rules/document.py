@@ -73,6 +73,7 @@ HIGHEST_SHARE = 10
 HIGHEST_SCORE = 5
 MOST_RUNGS = 20
 MOST_OVERRIDES = 200
+MOST_CATEGORIES = 50
 MOST_ADDRESSES = 100
 MOST_MAILS = 10_000
 MOST_DOMAINS = 100
@@ -108,6 +109,7 @@ _SECTIONS = (
     "routing",
     "templates",
     "questionnaire",
+    "categories",
     "score",
     "sampling",
     "retention",
@@ -177,6 +179,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         mail=_mail(read, document, tuple(calendars)),
         home_region=_home_region(read, document),
         customers=_customers(read, document),
+        categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.

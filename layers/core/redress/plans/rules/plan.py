@@ -211,6 +211,8 @@ class Plan(Struct, frozen=True):
     customers: CustomersPlan = CustomersPlan()
     survey_low: int = USUAL_LOW_SCORE
     """The highest survey score that counts as low (`is_low`)."""
+    categories: tuple[Mapping[str, Any], ...] = ()
+    """The section of the document, which `plans.rules.categories` reads."""
 
     @property
     def teams(self) -> frozenset[str]:

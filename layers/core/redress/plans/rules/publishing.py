@@ -18,6 +18,7 @@ from redress.base.errors import Fault, pointer
 from redress.base.languages import LANGUAGES
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules import categories
 from redress.plans.rules.plan import CHANNELS, Override, Plan, Promise, duration_of, promise_from
 from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentReader
 
@@ -163,6 +164,7 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
         read.whole_number(routing, "reserve_over", "/routing", most=100_000)
     _templates(read, document)
     _questionnaire(read, document)
+    categories.check(read, document)
     sampling = read.section(document, "sampling", "", need=False)
     read.known(sampling, ("tickets_per_agent_and_week",), "/sampling")
     if sampling:

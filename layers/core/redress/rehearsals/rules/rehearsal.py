@@ -24,7 +24,7 @@ from redress.base.errors import InvalidInput, NotAllowedNow
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, overdue
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.fold import apply
+from redress.tickets.rules.fold import apply, corrects_only_category
 from redress.tickets.rules.preference import preference_in
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.steps.by_staff import Classification
@@ -141,7 +141,12 @@ def rehearse(
             draft_life.take(event, draft)
             continue
         step = _STEPS[event.type]
-        if step is None or _queued_by_plan(event) or _confirmed_by_survey(event, following, draft):
+        if (
+            step is None
+            or _queued_by_plan(event)
+            or _confirmed_by_survey(event, following, draft)
+            or corrects_only_category(event, before)
+        ):
             continue
         draft_life.wake(draft, event.at)
         if not draft_life.repeat(step, _KeptEvent(event, before, plan), draft):
@@ -364,7 +369,8 @@ def _reclassified(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None
 
     Values that a person gave are kept. The kind of a ticket sets its urgency and impact if nobody
     gives them. Such values are left out here, so that the draft sets them from its own level of
-    that kind.
+    that kind. The category is left out, because the draft may have others and no promise depends
+    on it.
     """
     event, real, data = kept.event, kept.real, kept.event.data
     kind = data["kind"]

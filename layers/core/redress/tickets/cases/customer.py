@@ -11,6 +11,7 @@ from redress.base import texts
 from redress.base.errors import NotFound
 from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.categories import labels
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import Decide, TicketChanges
@@ -96,7 +97,8 @@ class StatusView:
     """A ticket as its customer sees it.
 
     `can` names what the customer may do now (keys of ACTIONS). `zone` is the IANA name of the time
-    zone in which its times are shown. Mails about the ticket use the same zone.
+    zone in which its times are shown. Mails about the ticket use the same zone. `category_label` is
+    what the plan calls the category, in each language.
     """
 
     number: str
@@ -111,6 +113,8 @@ class StatusView:
     can: frozenset[str]
     version: int
     closure: str | None
+    category: str | None
+    category_label: Mapping[str, str] | None
 
 
 def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> StatusView:
@@ -132,6 +136,8 @@ def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> S
         can=frozenset(can),
         version=ticket.version,
         closure=ticket.closure,
+        category=ticket.category,
+        category_label=labels(plan.categories, ticket.category) if ticket.category else None,
     )
 
 

@@ -18,13 +18,14 @@ import msgspec
 from redress.base import idempotency
 from redress.base.errors import InvalidInput, KeyReused, Unavailable
 from redress.db import encoding, keys
+from redress.plans.rules.categories import Section
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.links import Links
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.promise_view import PromiseView, promises_of
 from redress.tickets.rules.steps import opening
-from redress.tickets.rules.submission import parse
+from redress.tickets.rules.submission import Submission, parse
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.submission_store import KeyTaken, NumberTaken, SubmissionStore
 
@@ -71,11 +72,18 @@ class IntakeCase:
         """
         if fault := idempotency.fault_of(key):
             try:
-                parse(body, channel)
+                self._parsed(body, channel)
             except InvalidInput as invalid:
                 raise InvalidInput([fault, *invalid.faults]) from None
             raise InvalidInput([fault])
-        submission = parse(body, channel)
+        try:
+            submission = self._parsed(body, channel)
+        except InvalidInput as invalid:
+            # The plan may have lost the category since this submission was accepted.
+            plan_faults = {fault.pointer for fault in invalid.faults} == {"/category"}
+            if plan_faults and (taken := self._store.earlier(key)):
+                return self._replay(taken, key, encoding.fingerprint(body))
+            raise
         assert isinstance(body, Mapping)
         fingerprint = encoding.fingerprint(body)
         for _ in range(DRAWS):
@@ -93,6 +101,13 @@ class IntakeCase:
                 continue
             return replace(receipt, status_token=token)
         raise Unavailable()
+
+    def categories(self) -> Section:
+        """The categories from which a customer may choose now."""
+        return self._plans.current().categories
+
+    def _parsed(self, body: Any, channel: str) -> Submission:
+        return parse(body, channel, self.categories)
 
     def _replay(self, taken: KeyTaken, key: str, fingerprint: str) -> Receipt:
         if taken.fingerprint != fingerprint:

@@ -54,6 +54,8 @@ class WorkItem:
     due_at: datetime | None
     version: int
     can: list[str]
+    category: str | None
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ def work_item(ticket: Ticket, member: Member) -> WorkItem:
         due_at=next_due(ticket),
         version=ticket.version,
         can=access.can(member, ticket),
+        category=ticket.category,
+        tags=ticket.tags,
     )
 
 

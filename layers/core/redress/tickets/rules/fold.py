@@ -254,10 +254,22 @@ def _queued(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     )
 
 
+def corrects_only_category(event: Event, before: Ticket) -> bool:
+    """Whether an event changes a ticket's category and nothing else, so that no promise moves."""
+    names = ("kind", "urgency", "impact", "customer_type")
+    return (
+        event.type is EventType.RECLASSIFIED
+        and "category" in event.data
+        and all(event.data[name] == getattr(before, name) for name in names)
+    )
+
+
 def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     data = event.data
     level = plan.level(data["kind"])
     urgency, impact = data.get("urgency", level.urgency), data.get("impact", level.impact)
+    if corrects_only_category(event, ticket):
+        return replace(ticket, category=data["category"])
     ticket = replace(
         ticket,
         kind=data["kind"],
@@ -265,6 +277,7 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         impact=impact,
         priority=_priority(ticket.raised, plan, urgency, impact),
         customer_type=data.get("customer_type", ticket.customer_type),
+        category=data.get("category", ticket.category),
     )
     return _replanned(ticket, event.at, plan)
 

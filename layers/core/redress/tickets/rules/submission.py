@@ -6,7 +6,7 @@ because a typed decoder stops at the first wrong field.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from msgspec import Struct
 from redress.base import addresses, phones, texts
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.base.languages import LANGUAGES
+from redress.plans.rules import categories
 from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.ticket import Contact
 
@@ -30,6 +31,7 @@ _FIELDS = (
     "subject",
     "description",
     "wished_remedy",
+    "category",
     "order",
     "contact",
     "language",
@@ -48,10 +50,15 @@ class Submission(Struct, frozen=True):
     wished_remedy: str | None
     contact: Contact
     order: str | None = None
+    category: str | None = None
 
 
-def parse(body: Any, channel: str) -> Submission:
-    """Validate a decoded JSON body. Raises InvalidInput that lists every wrong field."""
+def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tuple) -> Submission:
+    """Validate a decoded JSON body. Raises InvalidInput that lists every wrong field.
+
+    `known` returns the plan's categories. It is called only if the body names a category, because
+    it may have to read the plan.
+    """
     if not isinstance(body, Mapping):
         raise InvalidInput([Fault("", "object_expected", "the body must be a JSON object")])
     faults = [
@@ -89,8 +96,14 @@ def parse(body: Any, channel: str) -> Submission:
     kind = body.get("kind")
     if kind is None or kind == "":
         kind = DEFAULT_KIND
-    elif not isinstance(kind, str) or kind not in KINDS:
+    is_known = isinstance(kind, str) and kind in KINDS
+    if not is_known:
         faults.append(Fault("/kind", "unknown_kind", f"one of {', '.join(KINDS)}"))
+    category = body.get("category")
+    if category is None or category == "":
+        category = None
+    elif fault := categories.fault_of(known(), category, kind if is_known else None):
+        faults.append(fault)
     language = body.get("language")
     if not isinstance(language, str) or language not in LANGUAGES:
         language = ""
@@ -141,6 +154,7 @@ def parse(body: Any, channel: str) -> Submission:
         wished_remedy=remedy or None,
         contact=Contact(name=name, email=email or None, phone=phone or None),
         order=order or None,
+        category=category,
     )
 
 

@@ -6,7 +6,7 @@ uses as well. A contract test checks that both write items of the same shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from redress.base.errors import RedressError
@@ -47,11 +47,14 @@ def opened(run: Callable[[], Any]) -> None:
         run()
     except retry.ConditionFailed as lost:
         if "key" in lost.names:
-            made = lost.items["key"]
-            with encoding.reading(made["pk"]["S"], keys.KEY):
-                taken = KeyTaken(made["fingerprint"]["S"], made["answer"]["S"])
-            raise taken from lost
+            raise _taken(lost.items["key"]) from lost
         raise NumberTaken("this number exists already") from lost
+
+
+def _taken(made: Mapping[str, Any]) -> KeyTaken:
+    """The exception that names the earlier use of a key, from the key's record."""
+    with encoding.reading(made["pk"]["S"], keys.KEY):
+        return KeyTaken(made["fingerprint"]["S"], made["answer"]["S"])
 
 
 class SubmissionStore:
@@ -82,6 +85,11 @@ class SubmissionStore:
             self._client.transact_write_items(TransactItems=transaction, ClientRequestToken=token)
 
         opened(lambda: retry.call(write, OPENING_CONDITIONS))
+
+    def earlier(self, key: str) -> KeyTaken | None:
+        """The earlier use of an idempotency key, or None. Raises Unreadable."""
+        made = self._get(keys.idempotency_pk(encoding.key_digest(key)), keys.KEY)
+        return None if made is None else _taken(made)
 
     def _get(self, pk: str, sk: str, *, consistent: bool = True) -> dict[str, Any] | None:
         answer = retry.call(

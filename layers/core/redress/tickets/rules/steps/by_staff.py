@@ -26,6 +26,7 @@ from redress.base.errors import (
 )
 from redress.base.people import CUSTOMER, SYSTEM, Actor, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.plans.rules import categories
 from redress.plans.rules.plan import LONGEST_S, Plan
 from redress.tickets.rules import tags
 from redress.tickets.rules.change import Change
@@ -71,13 +72,15 @@ def reassign(
 class Classification(Struct, frozen=True):
     """The corrected values of a ticket's classification. None means that a value is not corrected.
 
-    If the kind changes, an urgency or impact that is None becomes that of the new kind.
+    If the kind changes, an urgency or impact that is None becomes that of the new kind. A category
+    that is "" removes the ticket's category.
     """
 
     kind: str | None = None
     urgency: str | None = None
     impact: str | None = None
     customer_type: str | None = None
+    category: str | None = None
 
 
 def reclassify(
@@ -85,17 +88,21 @@ def reclassify(
 ) -> Change:
     """Correct the classification. The open promises are recomputed from their beginning.
 
-    If the plan assigns the new classification to another team, the ticket is queued there.
+    If the plan assigns the new classification to another team, the ticket is queued there. The
+    category decides neither promises nor team. Without a correction the ticket keeps it, even if
+    the plan does not have it or does not offer it for the new kind.
     """
-    _check_classification(plan, given)
-    require_possible(Step.RECLASSIFY, ticket)
     kind = given.kind or ticket.kind
+    category = ticket.category if given.category is None else given.category or None
+    _check_classification(ticket, plan, given, kind)
+    require_possible(Step.RECLASSIFY, ticket)
     level = plan.level(kind)
     own = (ticket.urgency, ticket.impact) if kind == ticket.kind else (level.urgency, level.impact)
     urgency, impact = given.urgency or own[0], given.impact or own[1]
     customer_type = given.customer_type or ticket.customer_type
     corrected = (kind, urgency, impact, customer_type)
-    if corrected == (ticket.kind, ticket.urgency, ticket.impact, ticket.customer_type):
+    own_values = (ticket.kind, ticket.urgency, ticket.impact, ticket.customer_type)
+    if corrected == own_values and category == ticket.category:
         named = [name for name in given.__struct_fields__ if getattr(given, name) is not None]
         here = pointer(*named) if len(named) == 1 else ""
         raise Unchanged([Fault(here, "same_kind", "the ticket is classified so already")])
@@ -108,7 +115,8 @@ def reclassify(
             "impact": impact,
             "customer_type": customer_type,
             "why": why.strip(),
-        },
+        }
+        | ({"category": category} if category != ticket.category else {}),
     )
     before, after = _team(ticket, plan), _team(draft.after, plan)
     # If the plan's team does not change, the ticket stays in its team, because a person may have
@@ -140,7 +148,7 @@ def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime
     return Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
 
 
-def _check_classification(plan: Plan, given: Classification) -> None:
+def _check_classification(ticket: Ticket, plan: Plan, given: Classification, kind: str) -> None:
     faults = [
         Fault(f"/{name}", f"unknown_{name}", f"one of {', '.join(known)}")
         for name, value, known in (
@@ -149,6 +157,10 @@ def _check_classification(plan: Plan, given: Classification) -> None:
         )
         if value is not None and value not in known
     ]
+    if given.category and given.category != ticket.category:
+        known_kind = kind if kind in plan.levels else None
+        if fault := categories.fault_of(plan.categories, given.category, known_kind):
+            faults.append(fault)
     if faults:
         raise InvalidInput(faults)
 

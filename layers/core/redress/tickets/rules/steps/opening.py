@@ -49,7 +49,11 @@ def open_ticket(
             "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone}
             | ({"phone_e164": e164} if e164 else {}),
         }
-        | ({"order": submission.order} if submission.order else {}),
+        | {
+            name: value
+            for name, value in (("category", submission.category), ("order", submission.order))
+            if value is not None
+        },
     )
     if contact.email is None:
         draft.add(EventType.ACKNOWLEDGED, {"by": "page"}, SYSTEM)
