@@ -245,6 +245,8 @@ def _of_mail(stack: Stack, message: Message) -> Letter:
             )
         case {"held": str(team)}:
             what = f"the digest of held mail for the team {_word(team)}"
+        case {"links": str()} if outgoing:
+            what = "a mail with the links of an address's open tickets"
         case {"mail": dict(mail)} if outgoing:
             what = f"SES's report on the mail {_word(str(mail.get('messageId', '?')))}"
     source = SOURCES[message.queue.output]

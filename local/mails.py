@@ -70,6 +70,11 @@ def values(name: str, language: str) -> dict[str, str]:
         "clock": own.clocks["first_response"],
         "standing": own.standing["running"],
         "status_url": f"{BASE}/t/{NUMBER}.QW0X2abcdefgh23456789",
+        "status_links": "\n\n".join(
+            own.request.format(number=number, kind=own.kinds[kind], time=when)
+            + f"\n{BASE}/t/{number}.QW0X2abcdefgh23456789"
+            for number, kind in ((NUMBER, "complaint"), ("R-2979W-G549F", "inquiry"))
+        ),
         "survey_url": f"{BASE}/s/{NUMBER}.1796000400.QW0X2abcdefgh23456789",
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
         "team": "complaints",
@@ -87,7 +92,10 @@ def values(name: str, language: str) -> dict[str, str]:
 def preview(name: str, language: str) -> bytes:
     """A template as the complete mail that its reader gets."""
     of_ticket = "number" in rendering.PLACEHOLDERS[name]
-    customers = rendering.PLACEHOLDERS[name] & {"status_url", "survey_url"} or name == "copy"
+    customers = (
+        rendering.PLACEHOLDERS[name] & {"status_url", "status_links", "survey_url"}
+        or name == "copy"
+    )
     return rendering.message(
         "service@example.org",
         ["li.na@example.com" if customers else "mei@example.org"],

@@ -13,6 +13,7 @@ from typing import Any
 from api import confirm, dispute, questionnaire, read_ticket, withdraw, write_message
 from assets import asset, document, without_route
 from form import form, submit_form
+from lost import ask_for_links, ask_on_page, lost
 from pages import pages
 from status import act, status
 from surveys import answer_survey, set_surveys, survey, surveys
@@ -47,8 +48,11 @@ ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
     ("POST", "/s/{token}"): answer_survey,
     ("GET", "/u/{token}"): surveys,
     ("POST", "/u/{token}"): set_surveys,
+    ("GET", "/lost"): lost,
+    ("POST", "/lost"): ask_on_page,
     ("GET", "/assets/{name}"): asset,
     ("GET", "/openapi.json"): document,
+    ("POST", "/tickets/links"): ask_for_links,
     ("GET", "/tickets/{number}"): read_ticket,
     ("POST", "/tickets/{number}/messages"): write_message,
     ("POST", "/tickets/{number}/confirmation"): confirm,

@@ -45,6 +45,7 @@ _TO_CUSTOMERS = (
     "acknowledgement_late",
     "callback_again",
     "copy",
+    "lost_links",
     "progress",
     "resolution",
     "resolution_call",

@@ -26,7 +26,7 @@ from redress.mail.outgoing.cases.feedback import (
 )
 from redress.mail.outgoing.cases.posting import SOME_REFUSED, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED
-from redress.mail.outgoing.messages import HeldDigest, NotAJob, job_of
+from redress.mail.outgoing.messages import HeldDigest, Job, LostLinks, NotAJob, job_of
 from redress.wiring import clients
 from redress.wiring import mailer as wiring
 
@@ -85,6 +85,10 @@ def _wait_of(record: dict[str, Any]) -> float | None:
             with logger.append_context_keys(team=job.team, mail=job.key):
                 _report(wiring.digests().send(job), record)
             return None
+        if isinstance(job, LostLinks):
+            with logger.append_context_keys(mail=job.key):
+                _report(wiring.lost_links().send(job), record)
+            return None
         with logger.append_context_keys(ticket=job.number, mail=job.key):
             _report(wiring.mailing().send(job), record)
         return None
@@ -121,11 +125,14 @@ def _log_delay(
 def _subject_of(body: str) -> dict[str, str]:
     """Which mail a record is about: the ticket or the team, and the key of the mail's record.
 
-    Empty for an event of SES.
+    Empty for an event of SES. A mail with links is named without its address.
     """
-    if is_feedback(body):
-        return {}
-    job = job_of(body)
+    return {} if is_feedback(body) else _named_mail(job_of(body))
+
+
+def _named_mail(job: Job) -> dict[str, str]:
+    if isinstance(job, LostLinks):
+        return {"mail": job.key}
     return {"team" if isinstance(job, HeldDigest) else "ticket": job.owner, "mail": job.key}
 
 
@@ -166,8 +173,8 @@ def _confirm(accepted: Accepted) -> None:
     job = accepted.job
     records = wiring.records_of(job)
     if records.confirm(job.owner, job.key, accepted.message_id, accepted.at):
-        found = {"ticket": job.owner, "mail": job.key}
-        logger.info("SES reports a mail that was not recorded as sent yet", extra=found)
+        about = _named_mail(job)
+        logger.info("SES reports a mail that was not recorded as sent yet", extra=about)
 
 
 def _report(done: SendOutcome, record: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from redress.mail.incoming.reader import parsing
 from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import UNPROMISED
 from redress.mail.outgoing import rendering
-from redress.mail.outgoing.messages import HELD_MAIL, NotAJob, job_of
+from redress.mail.outgoing.messages import HELD_MAIL, LOST_LINKS, NotAJob, job_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.ticket import Event, EventType
@@ -50,7 +50,7 @@ STAFF = (
 )
 
 
-PAGES = ("status_url", "survey_url", "ticket_url", "quarantine_url")
+PAGES = ("status_url", "status_links", "survey_url", "ticket_url", "quarantine_url")
 
 
 def values(name: str, **given: str) -> dict[str, str]:
@@ -130,7 +130,7 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
 
 
 def test_mails_to_staff_and_acknowledgements_repeat_nothing_that_the_customer_typed() -> None:
-    for name in (*STAFF, "acknowledgement", "acknowledgement_late"):
+    for name in (*STAFF, "acknowledgement", "acknowledgement_late", "lost_links"):
         assert not rendering.PLACEHOLDERS[name] & {"subject", "text", "name"}, name
     for name in STAFF:
         assert not rendering.PLACEHOLDERS[name] & {"status_url", "survey_url"}, name
@@ -159,7 +159,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
     second |= {"resolution_call"}
     second |= {"watch", "taken", "customer_wrote_late", "stranger_wrote"}
-    assert names | second == rendering.PLACEHOLDERS.keys() - {HELD_MAIL}
+    assert names | second == rendering.PLACEHOLDERS.keys() - {HELD_MAIL, LOST_LINKS}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

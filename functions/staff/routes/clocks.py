@@ -71,7 +71,7 @@ def _story(story: Story, language: str) -> dict[str, Any]:
     }
 
 
-def _moved(moved: MovedCall | None) -> dict[str, str] | None:
+def _moved(moved: MovedCall | None) -> dict[str, str | None] | None:
     if moved is None:
         return None
     return {"call_hours": moved.call_hours, "plan_due_at": iso(moved.due_at)}

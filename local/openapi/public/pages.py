@@ -58,6 +58,11 @@ class SurveysEnded(OpenAnswer, kw_only=True):
     language: str | UnsetType = UNSET
 
 
+class LostLink(OpenAnswer, kw_only=True):
+    email: str
+    language: str | UnsetType = UNSET
+
+
 class Document(OpenAnswer):
     pass
 
@@ -150,6 +155,27 @@ ROUTES = (
         body=SurveysEnded,
         body_required=False,
         refusals=(400, 404, 413, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "lost",
+        "GET",
+        "/lost",
+        str,
+        media=HTML,
+        query=("lang",),
+        refusals=(503,),
+    ),
+    PublicRoute(
+        "customer",
+        "ask_on_page",
+        "POST",
+        "/lost",
+        str,
+        media=HTML,
+        body=LostLink,
+        refusals=(400, 413, 422, 503),
+        keeps_post=True,
     ),
     PublicRoute(
         "customer", "asset", "GET", "/assets/{name}", str, media="text/css", refusals=(304, 404)

@@ -154,6 +154,14 @@ class Throttled(Answer):
     message: Annotated[str, Meta(examples=["Too Many Requests"])]
 
 
+class LostLinks(Answer):
+    email: Annotated[str, text(EMAIL_LIMIT, least=1)]
+
+
+class LinksAsked(OpenAnswer):
+    detail: str
+
+
 READ = (404, 410, 503)
 CHANGE = (404, 409, 410, 503)
 WITH_BODY = (400, 413, 415, 422)
@@ -227,5 +235,15 @@ ROUTES = (
         body=Survey,
         refusals=(*WITH_BODY, *CHANGE),
         needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "ask_for_links",
+        "POST",
+        "/tickets/links",
+        LinksAsked,
+        202,
+        body=LostLinks,
+        refusals=(*WITH_BODY, 503),
     ),
 )

@@ -18,7 +18,8 @@ class Phrases(msgspec.Struct, frozen=True):
 
     `months` begins with January, `weekdays` with Monday. `standing` holds a name for each standing
     of a promise. `call` says until when the customer is called, and `call_in_hours` also between
-    which hours. `marker` is a line that asks customers to write their answer above it. The reader
+    which hours. `request` names one ticket of several, and `more_requests` says that some are not
+    listed. `marker` is a line that asks customers to write their answer above it. The reader
     of incoming mail treats the text below this line as a quote, because Redress wrote it.
     `held` is a line of a digest of held mail, and `reasons` says why mails are held.
     `note_marker` is the same line in mails to staff: it says that their answer becomes an internal
@@ -35,6 +36,8 @@ class Phrases(msgspec.Struct, frozen=True):
     promise: str
     call: str
     call_in_hours: str
+    request: str
+    more_requests: str
     clocks: dict[str, str]
     kinds: dict[str, str]
     standing: dict[str, str]

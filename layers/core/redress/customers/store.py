@@ -92,9 +92,13 @@ class CustomerStore:
 
         `value` is canonical (`ContactPoint`). Raises Unreadable.
         """
+        return self.by_contact_digest(keys.contact_digest(kind, value))
+
+    def by_contact_digest(self, digest: str) -> Card | None:
+        """The card of the customer with the contact point that has this `keys.contact_digest`."""
         model = self._models.contact
         try:
-            row = retry.call(lambda: model.get(keys.contact_pk(kind, value), keys.CONTACT))
+            row = retry.call(lambda: model.get(keys.contact_pk_of(digest), keys.CONTACT))
         except DoesNotExist:
             return None
         return _card_in(row)

@@ -446,7 +446,16 @@ def customer_of(pk: str) -> str:
 
 def contact_pk(kind: str, value: str) -> str:
     """`CONTACT#9f86d0...`: a contact point of a customer, by a hash of its kind and value."""
-    digest = hashlib.sha256(f"{kind}:{value}".encode("utf-8", "replace")).hexdigest()
+    return contact_pk_of(contact_digest(kind, value))
+
+
+def contact_digest(kind: str, value: str) -> str:
+    """`9f86d0...`: the hash of a contact point, 64 hexadecimal digits."""
+    return hashlib.sha256(f"{kind}:{value}".encode("utf-8", "replace")).hexdigest()
+
+
+def contact_pk_of(digest: str) -> str:
+    """`CONTACT#9f86d0...`: the key of the contact point with this `contact_digest`."""
     return f"CONTACT#{digest}"
 
 

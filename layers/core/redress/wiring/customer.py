@@ -7,15 +7,31 @@ from typing import TYPE_CHECKING
 
 from redress.tickets.links import Links
 from redress.wiring import clients
-from redress.wiring.intake import IntakeSettings, intake, settings
+from redress.wiring.intake import IntakeSettings, intake
 
 if TYPE_CHECKING:
+    from redress.mail.outgoing.cases.asking import AskingCase
     from redress.mail.outgoing.cases.unsubscribing import UnsubscribingCase
     from redress.tickets.cases.customer import CustomerCases
 
-__all__ = ["CustomerSettings", "customer_cases", "intake", "links", "settings", "unsubscribing"]
+__all__ = [
+    "CustomerSettings",
+    "asking",
+    "customer_cases",
+    "intake",
+    "links",
+    "settings",
+    "unsubscribing",
+]
 
-CustomerSettings = IntakeSettings
+
+class CustomerSettings(IntakeSettings, frozen=True, kw_only=True):
+    mail_queue_url: str
+
+
+@cache
+def settings() -> CustomerSettings:
+    return clients.read(CustomerSettings)
 
 
 def links() -> Links:
@@ -40,3 +56,16 @@ def unsubscribing() -> UnsubscribingCase:
     from redress.wiring import stores
 
     return UnsubscribingCase(stores.tickets(), links(), stores.addresses(), clients.now)
+
+
+@cache
+def asking() -> AskingCase:
+    from redress.mail.outgoing import messages
+    from redress.mail.outgoing.cases.asking import AskingCase
+
+    def ask(job: messages.Job) -> None:
+        clients.client("sqs").send_message(
+            QueueUrl=settings().mail_queue_url, MessageBody=messages.encode(job)
+        )
+
+    return AskingCase(ask)

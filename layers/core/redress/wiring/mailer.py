@@ -7,12 +7,14 @@ from typing import Any
 
 from redress.base.errors import Unavailable
 from redress.base.settings import Settings
+from redress.db import keys
 from redress.mail.outgoing.carriers import SES_S, Carrier, NeedsOperator, NotTaken, Ses
 from redress.mail.outgoing.cases.digest import DigestCase
 from redress.mail.outgoing.cases.feedback import FeedbackCase
+from redress.mail.outgoing.cases.lost_links import AGAIN_AFTER, LostLinksCase
 from redress.mail.outgoing.cases.posting import MailSettings, Posting
 from redress.mail.outgoing.cases.sending import MailingCase
-from redress.mail.outgoing.messages import HeldDigest, MailJob
+from redress.mail.outgoing.messages import HeldDigest, Job, LostLinks
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.wiring import clients, stores
 
@@ -136,9 +138,31 @@ def digests() -> DigestCase:
     )
 
 
-def records_of(job: MailJob | HeldDigest) -> MailRecordStore:
+@cache
+def _link_records() -> MailRecordStore:
+    return MailRecordStore(stores.models(), keys.contact_pk_of, AGAIN_AFTER)
+
+
+@cache
+def lost_links() -> LostLinksCase:
+    return LostLinksCase(
+        stores.customers(),
+        stores.tickets(),
+        stores.addresses(),
+        stores.plans(),
+        clients.links(settings().link_key_secret),
+        _link_records(),
+        _posting(_link_records()),
+        _mail_settings(),
+        clients.now,
+    )
+
+
+def records_of(job: Job) -> MailRecordStore:
     """Return the store that has the record of the job's mail."""
-    return stores.digest_records() if isinstance(job, HeldDigest) else stores.mail_records()
+    if isinstance(job, HeldDigest):
+        return stores.digest_records()
+    return _link_records() if isinstance(job, LostLinks) else stores.mail_records()
 
 
 @cache

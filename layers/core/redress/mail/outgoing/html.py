@@ -15,6 +15,9 @@ from string import Template
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _BLANK_LINES = re.compile(r"\n{2,}")
+LINKED = "status_links"
+"""The placeholder for several links. Its value has a paragraph for each: a line that says what it
+is, and a line with the URL. A paragraph without a URL is a text."""
 _FOOT = "--\n"
 """The beginning of a paragraph in small print. In plain text, it begins a signature."""
 
@@ -28,15 +31,33 @@ def fragment(body: str, values: Mapping[str, str], links: Mapping[str, str]) -> 
     for paragraph in _BLANK_LINES.split(body.strip()):
         is_foot = paragraph.startswith(_FOOT)
         # The pieces alternate: text at even places, the name of a link at odd places.
-        pieces = re.split(rf"\{{({'|'.join(links)})\}}", paragraph.removeprefix(_FOOT))
+        names = "|".join((*links, LINKED))
+        pieces = re.split(rf"\{{({names})\}}", paragraph.removeprefix(_FOOT))
         for place, piece in enumerate(pieces):
-            if place % 2:
-                address = escape(values[piece])
-                made.append(f'<p><a class="button" href="{address}">{escape(links[piece])}</a></p>')
+            if place % 2 and piece == LINKED:
+                made += _linked(values[piece], links["status_url"])
+            elif place % 2:
+                made.append(_button(values[piece], links[piece]))
             else:
                 text = _PLACEHOLDER.sub(lambda match: values[match.group(1)], piece)
                 made += _paragraphs(text, is_foot)
     return "\n".join(made)
+
+
+def _button(address: str, label: str) -> str:
+    return f'<p><a class="button" href="{escape(address)}">{escape(label)}</a></p>'
+
+
+def _linked(value: str, label: str) -> list[str]:
+    """Return the paragraphs of a value for LINKED, with a button for each link."""
+    made: list[str] = []
+    for paragraph in _BLANK_LINES.split(value):
+        text, _, address = paragraph.rpartition("\n")
+        if text and address.startswith(("https://", "http://")):
+            made += [*_paragraphs(text, is_foot=False), _button(address, label)]
+        else:
+            made += _paragraphs(paragraph, is_foot=False)
+    return made
 
 
 def _paragraphs(text: str, is_foot: bool) -> list[str]:

@@ -1,7 +1,8 @@
 """Messages in the mail queue, each of which asks the mailer for one mail.
 
 The follower sends a `MailJob` for each mail that follows an event of a ticket. The sweep sends a
-`HeldDigest` for each team whose held mail has waited too long.
+`HeldDigest` for each team whose held mail has waited too long. The customer's pages send a
+`LostLinks` for an address whose owner has lost the links of their tickets.
 """
 
 from __future__ import annotations
@@ -64,20 +65,46 @@ class HeldDigest(msgspec.Struct, frozen=True, rename={"team": "held"}):
         return f"{self.digest:06d}.{HELD_MAIL}.supervisor"
 
 
+class LostLinks(msgspec.Struct, frozen=True, rename={"address": "links"}):
+    """A mail with the links of the open tickets of one address: `{"links": "9f86d0..."}`.
+
+    address  the `keys.contact_digest` of the address. The queue contains no address, and the mail
+             goes to the one in the ticket, whatever somebody typed
+    """
+
+    address: str
+
+    @property
+    def owner(self) -> str:
+        """What the mail is about: the address."""
+        return self.address
+
+    @property
+    def key(self) -> str:
+        """The key of the mail's record."""
+        return f"{LOST_LINKS}.customer"
+
+
+Job = MailJob | HeldDigest | LostLinks
+
 HELD_MAIL = "held_mail"
 """The template of a digest."""
+LOST_LINKS = "lost_links"
+"""The template of a mail with links."""
 
 
-def encode(job: MailJob | HeldDigest) -> str:
+def encode(job: Job) -> str:
     return msgspec.json.encode(job).decode()
 
 
-def job_of(body: str) -> MailJob | HeldDigest:
+def job_of(body: str) -> Job:
     """Decode the body of a queue message. Raises NotAJob if it is not a job."""
     try:
         content: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
         if "held" in content:
             return _checked(msgspec.convert(content, HeldDigest))
+        if "links" in content:
+            return _checked_links(msgspec.convert(content, LostLinks))
         job = msgspec.convert(content, MailJob)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise NotAJob("not the JSON of a job") from error
@@ -90,6 +117,16 @@ def _checked(digest: HeldDigest) -> HeldDigest:
     if not _is_team(digest.team) or digest.digest < 1:
         raise NotAJob("not a digest of a team")
     return digest
+
+
+def _checked_links(job: LostLinks) -> LostLinks:
+    if not _is_digest(job.address):
+        raise NotAJob("not the digest of an address")
+    return job
+
+
+def _is_digest(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def _is_team(name: str) -> bool:
@@ -114,13 +151,31 @@ def tags_of_digest(digest: HeldDigest) -> list[dict[str, str]]:
     ]
 
 
-def tagged(tags: Mapping[str, str]) -> MailJob | HeldDigest | None:
-    """Return the job whose mail has these tags; None if Redress did not send the mail."""
+def tags_of_links(job: LostLinks, number: str) -> list[dict[str, str]]:
+    """Return the tags for a mail with links. `number` is the first of its tickets."""
+    notice = MailJob(number, 1, LOST_LINKS, "customer")
+    return [*tags_of(notice), {"Name": "address", "Value": job.address}]
+
+
+def noted_on(tags: Mapping[str, str]) -> MailJob | None:
+    """Return the job on whose ticket a report about the mail with these tags is noted.
+
+    A mail with links belongs to no ticket; a report about it is noted on the first of them.
+    """
     number, event, template, audience = (tags.get(name, "") for name in _TAGS)
+    if normalised(number) != number or not event.isascii() or not event.isdigit():
+        return None
+    return MailJob(number, int(event), template, audience) if template and audience else None
+
+
+def tagged(tags: Mapping[str, str]) -> Job | None:
+    """Return the job whose mail has these tags; None if Redress did not send the mail."""
+    template = tags.get("template", "")
     if template == HELD_MAIL:
         team, digest = tags.get("team", ""), tags.get("digest", "")
         known = digest.isascii() and digest.isdigit() and _is_team(team)
         return HeldDigest(team, int(digest)) if known else None
-    if normalised(number) != number or not event.isascii() or not event.isdigit():
-        return None
-    return MailJob(number, int(event), template, audience) if template and audience else None
+    if template == LOST_LINKS:
+        address = tags.get("address", "")
+        return LostLinks(address) if _is_digest(address) and noted_on(tags) else None
+    return noted_on(tags)

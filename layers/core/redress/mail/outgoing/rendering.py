@@ -53,6 +53,8 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "mail_returned": frozenset({"number", "kind"}),
     "staff_unreached": frozenset({"number", "kind", "agent", "ticket_url"}),
     "disputed": _ON_PROMISE,
+    # Anybody can ask for this mail. So it repeats nothing that somebody typed.
+    "lost_links": frozenset({html.LINKED}),
     # A digest for supervisors. It contains nothing that a sender wrote.
     "held_mail": frozenset({"team", "count", "oldest", "due", "reasons", "quarantine_url"}),
 }

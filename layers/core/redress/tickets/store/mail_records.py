@@ -40,11 +40,29 @@ class MailRecord:
 class MailRecordStore:
     """Records of mails, by the ticket that they are about.
 
-    With another `partition` the owner of the mails is another thing, such as a team.
+    With another `partition` the owner of the mails is another thing, such as a team. A mail is sent
+    once. With a time `again_after`, the same mail may be sent again when this time has passed since
+    the last one.
     """
 
-    def __init__(self, models: Models, partition: Callable[[str], str] = keys.ticket_pk) -> None:
-        self._models, self._partition = models, partition
+    def __init__(
+        self,
+        models: Models,
+        partition: Callable[[str], str] = keys.ticket_pk,
+        again_after: timedelta | None = None,
+    ) -> None:
+        self._models, self._partition, self._again_after = models, partition, again_after
+
+    def was_sent(self, number: str, key: str, now: datetime) -> bool:
+        """Whether a mail was sent and may not be sent again yet. Costs half a read unit."""
+        model = self._models.mail
+        pk, sk = self._partition(number), keys.mail_sk(key)
+        found = retry.call(lambda: list(model.query(pk, model.sk == sk)))
+        return any(row.state == Claim.SENT and not self._is_over(row.at, now) for row in found)
+
+    def _is_over(self, at: str, now: datetime) -> bool:
+        again_after = self._again_after
+        return again_after is not None and datetime.fromisoformat(at) <= now - again_after
 
     def claim(self, number: str, key: str, now: datetime, lease: timedelta) -> Claim:
         """Claim the right to send one mail.
@@ -60,7 +78,7 @@ class MailRecordStore:
         retry finds the claim of its own call, and the result is WON.
         """
         model = self._models.mail
-        moment, attempt = encoding.milliseconds(now), retry.request_token()
+        attempt = retry.request_token()
         try:
             retry.call(
                 lambda: model.update_or_see(
@@ -73,9 +91,7 @@ class MailRecordStore:
                         model.attempt.set(attempt),
                         model.at.set(now.isoformat()),
                     ],
-                    condition=model.pk.does_not_exist()
-                    | (model.state == "failed")
-                    | ((model.state == "claimed") & (model.claimed_until_ms < moment)),
+                    condition=self._may_be_claimed(now),
                 ),
                 ("claim",),
             )
@@ -85,6 +101,19 @@ class MailRecordStore:
                 return Claim.WON
             return Claim(row.state) if row.state in (Claim.SENT, Claim.REFUSED) else Claim.HELD
         return Claim.WON
+
+    def _may_be_claimed(self, now: datetime) -> Any:
+        model = self._models.mail
+        found = (
+            model.pk.does_not_exist()
+            | (model.state == "failed")
+            | ((model.state == "claimed") & (model.claimed_until_ms < encoding.milliseconds(now)))
+        )
+        if self._again_after is None:
+            return found
+        # Times are in UTC and in one format, so their order is that of their texts.
+        over = model.at <= (now - self._again_after).isoformat()
+        return found | (model.state.is_in("sent", "refused") & over)
 
     def record(
         self,

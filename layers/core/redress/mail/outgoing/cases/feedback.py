@@ -28,7 +28,15 @@ from redress.base.addresses import canonical
 from redress.base.people import Role
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.store import IncomingRecord, MailState, MailTaken
-from redress.mail.outgoing.messages import HeldDigest, MailJob, NotAJob, tagged
+from redress.mail.outgoing.messages import (
+    HeldDigest,
+    Job,
+    LostLinks,
+    MailJob,
+    NotAJob,
+    noted_on,
+    tagged,
+)
 from redress.mail.outgoing.rules.table import PARTICIPANTS
 from redress.mail.outgoing.rules.writing import works_after
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore
@@ -102,7 +110,7 @@ class DigestMissed:
 class Accepted:
     """SES accepted the mail of this job and gave it this id."""
 
-    job: MailJob | HeldDigest
+    job: Job
     message_id: str
     at: datetime
 
@@ -173,6 +181,9 @@ def feedback_of(body: str) -> Feedback | DigestMissed | Accepted | None:
     if isinstance(job, HeldDigest):
         # A digest belongs to no ticket, so no ticket gets an event. Addresses of staff get no mark.
         return None if why is Notice.DELAYED else DigestMissed(job, why)
+    if isinstance(job, LostLinks):
+        job = noted_on(tags)
+        assert job is not None, "`tagged` has checked it"
     about = {
         Notice.RETURNED: event.bounce,
         Notice.DELAYED: event.delivery_delay,
