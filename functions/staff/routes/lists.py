@@ -104,8 +104,6 @@ def line_view(line: Line) -> dict[str, Any]:
     return {
         **work_item_view(line.item),
         "team": found.team,
-        "category": found.category,
-        "tags": list(found.tags),
         "on_hold": found.on_hold,
         "created_at": iso(found.created_at),
         "closed_at": iso(found.closed_at),

@@ -54,8 +54,6 @@ class TicketLine(WorkItem):
     """One line of a list of tickets."""
 
     team: str
-    category: Annotated[str | None, Meta(examples=["product/defect"])]
-    tags: list[str]
     on_hold: HoldReason | None
     created_at: Instant
     closed_at: Moment | None
