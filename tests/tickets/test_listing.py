@@ -34,6 +34,11 @@ def test_list_of_a_customer_has_by_default_open_and_closed_tickets() -> None:
     assert parse({"customer": CUSTOMER}, "complaints") == Wanted(View.ALL, customer=CUSTOMER)
 
 
+@pytest.mark.parametrize("written", ["vip guest", "VIP  Guest", " ＶＩＰ guest "])
+def test_a_filter_by_tag_finds_it_however_it_is_written(written: str) -> None:
+    assert parse({"tag": written}, "complaints").filters.tag == "vip guest"
+
+
 def test_all_wrong_parameters_are_reported_together() -> None:
     assert codes(
         view="everything",

@@ -21,6 +21,7 @@ from redress.base.people import is_subject, is_team
 from redress.clocks.rules.periods import PERIOD
 from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.numbers import normalised
+from redress.tickets.rules.tags import folded
 from redress.tickets.rules.ticket import State
 
 LINES = 25
@@ -80,6 +81,7 @@ class Filters(Struct, frozen=True):
     """`product` matches `product/defect` too."""
     priority: str | None = None
     tag: str | None = None
+    """In the form in which tags are stored (`tags.folded`)."""
     language: str | None = None
 
     @property
@@ -246,7 +248,7 @@ def parse(query: Mapping[str, str], own_team: str) -> Wanted:
         kind=one_of("kind", KINDS),
         category=text("category"),
         priority=text("priority"),
-        tag=text("tag"),
+        tag=None if (tag := text("tag")) is None else folded(tag),
         language=one_of("language", LANGUAGES),
     )
     if faults:
