@@ -6,7 +6,7 @@ Supports the part of Lambda's event filter grammar that the template uses.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cache
 from typing import Any
 
@@ -16,23 +16,40 @@ READERS = ("relay", "follower")
 """The functions that read the table's stream. DynamoDB allows no third reader."""
 
 
-def reaches(reader: str, record: dict[str, Any]) -> bool:
+FEED = "FeedsChanges"
+"""The condition of the template for the filters of the feed of changes."""
+
+
+def reaches(reader: str, record: dict[str, Any], conditions: Set[str] = frozenset()) -> bool:
     """Whether a stream record, in the shape of a Lambda event's `Records`, passes a filter."""
-    return any(passes(record, pattern) for pattern in patterns(reader))
+    return any(passes(record, pattern) for pattern in patterns(reader, frozenset(conditions)))
 
 
 @cache
-def patterns(reader: str) -> list[dict[str, Any]]:
-    """The filters of a reader of the stream, as the template deploys them."""
-    filters = mapping(reader)["FilterCriteria"]["Filters"]
+def patterns(reader: str, conditions: Set[str] = frozenset()) -> list[dict[str, Any]]:
+    """The filters of a reader of the stream, as the template deploys them (`mapping`)."""
+    filters = mapping(reader, conditions)["FilterCriteria"]["Filters"]
     return [json.loads(entry["Pattern"]) for entry in filters]
 
 
-def mapping(reader: str) -> dict[str, Any]:
-    """The settings of a reader's event source, as the template deploys them by default."""
+def mapping(reader: str, conditions: Set[str] = frozenset()) -> dict[str, Any]:
+    """The settings of a reader's event source, as the template deploys them by default.
+
+    `conditions` are those of the template that are true. All others are false.
+    """
     function = template()["Resources"][f"{reader.capitalize()}Function"]
     settings: dict[str, Any] = function["Properties"]["Events"]["Changes"]["Properties"]
-    return {name: with_default(value) for name, value in settings.items()}
+    found = {name: with_default(value) for name, value in settings.items()}
+    filters = [_chosen(one, conditions) for one in found["FilterCriteria"]["Filters"]]
+    return found | {"FilterCriteria": {"Filters": [one for one in filters if one is not None]}}
+
+
+def _chosen(entry: Any, conditions: Set[str]) -> Any:
+    """A filter, or what `!If [CONDITION, filter, nothing]` is under these conditions."""
+    if not isinstance(entry, list):
+        return entry
+    condition, given, _ = entry
+    return given if condition in conditions else None
 
 
 def passes(value: Any, pattern: Any) -> bool:

@@ -276,6 +276,8 @@ def _of_record(stack: Stack, message: Message, item: Any, sequence: str, fault: 
         kind = "INSERT"
         event = sk.removeprefix(keys.EVENT_PREFIX).lstrip("0")
         what = f"what follows from event {_word(event)} of {about}"
+    elif sk == keys.TICKET:
+        what = f"an entry of the feed of changes about {about}"
     elif of_agent:
         what = "a request to drain a team's queue, after an agent got room"
     else:
@@ -472,7 +474,8 @@ def _records(stack: Stack, batch: Body) -> list[Body] | None:
 
 def _is_followed(sk: str) -> bool:
     """Whether a reader may follow changes of items with this sort key."""
-    return sk in (keys.TIMER, keys.AVAILABILITY) or sk.startswith(keys.EVENT_PREFIX)
+    others = (keys.TIMER, keys.AVAILABILITY, keys.TICKET)
+    return sk in others or sk.startswith(keys.EVENT_PREFIX)
 
 
 def _seconds(at: datetime) -> int:

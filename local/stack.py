@@ -194,6 +194,7 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
         "MailDomain": MAIL_DOMAIN,
         "RunbookAddress": "https://redress.example/docs/runbooks",
         "UsernamesIgnoreCase": "true",
+        "ChangesFeed": "on",
         "AllowedOrigins": ",".join(ORIGINS),
         "SignInDomainPrefix": SIGN_IN_PREFIX,
         "SignInCallbackAddresses": f"{ORIGINS[-1]}/",

@@ -4,6 +4,9 @@ These are jobs for the mailer and requests to the assigner. The relay reads the 
 signals to workflows. If the mail queue refuses a message, its record is delivered again, and later
 records wait. If the assigner refuses a request or does not answer, it is not asked again in this
 batch, and the next sweep drains every queue. Mails then wait for one timeout of that call at most.
+
+If the feed of changes is on, the changed tickets of a batch become one entry of it, after the mails
+and the requests. If that fails, the batch is delivered again.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ class Context(Protocol):
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Process a batch of stream records. Returns the first record to deliver again, if any."""
-    case = wiring.follower()
+    case, feed = wiring.follower(), wiring.feed()
     if event.get("warm"):
         return {"warm": True}
 
@@ -47,6 +50,7 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
         wiring.letters(),
         lambda: context.get_remaining_time_in_millis() / 1000,
         clients.now,
+        feed.append if feed is not None else None,
     )
     answer = reader.read(event["Records"])
     if left:

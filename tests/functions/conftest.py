@@ -50,6 +50,7 @@ ENVIRONMENT = {
     "SENDER_ADDRESS": "service@example.com",
     "MAIL_DOMAIN": "in.example.org",
     "MAIL_BUCKET": "redress-mail",
+    "CHANGES_FEED": f"arn:aws:iam::{ACCOUNT}:policy/redress-ChangesFeedPolicy-1A2B3C4D",
     "INBOUND_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/redress-inbound",
 }
 

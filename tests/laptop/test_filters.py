@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.filters import READERS, passes, patterns, reaches
+from local.filters import FEED, READERS, passes, patterns, reaches
 from redress.workflow.subscribers import SUBSCRIBERS
 
 
@@ -58,7 +58,16 @@ def test_follower_starts_for_available_agents() -> None:
     assert readers_of(record("DUTY", "MODIFY")) == []
 
 
+def test_follower_starts_for_new_versions_of_tickets_only_if_the_feed_is_on() -> None:
+    changed = record("TICKET", "MODIFY", version={"N": "2"})
+    assert readers_of(changed) == []
+    assert [reader for reader in READERS if reaches(reader, changed, {FEED})] == ["follower"]
+    entry = {"eventName": "INSERT", "dynamodb": {"Keys": {"sk": {"S": "000000000012"}}}}
+    assert not any(reaches(reader, entry, {FEED}) for reader in READERS), "no entry makes another"
+
+
 def test_filters_are_not_longer_than_lambda_allows() -> None:
     for reader in READERS:
-        assert len(patterns(reader)) <= 5
-        assert all(len(json.dumps(pattern)) <= 4096 for pattern in patterns(reader))
+        found = patterns(reader, frozenset({FEED}))
+        assert len(found) <= 5
+        assert all(len(json.dumps(pattern)) <= 4096 for pattern in found)

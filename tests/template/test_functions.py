@@ -13,7 +13,7 @@ from local.filters import READERS
 from redress.base.settings import MissingSettings, Settings, read
 from redress.mail.outgoing.carriers import SES_S
 from redress.mail.outgoing.cases.posting import LEASE
-from redress.workflow.stream import AFTER_TABLE_S, RESERVE_S
+from redress.workflow.stream import AFTER_TABLE_S, FEED_S, LAST_CALL_S, RESERVE_S
 from tests.builders import ROOT
 from tests.template.documents import (
     ALIAS,
@@ -275,7 +275,10 @@ def test_reader_of_the_stream_keeps_time_to_end_what_it_began(reader: str) -> No
     function = functions()[f"{reader}Function"]
     wait_s = float(function["Environment"]["Variables"]["CALL_TIMEOUT_S"])
     call_s = min(2, wait_s) + wait_s
-    assert 4 * call_s <= RESERVE_S <= function["Timeout"] - 10
+    feed_s = FEED_S if reader == "Follower" else 0
+    assert 4 * call_s <= RESERVE_S <= function["Timeout"] - 10 - feed_s
+    assert 2 * call_s <= FEED_S
+    assert call_s <= LAST_CALL_S
     assert 3 * call_s <= AFTER_TABLE_S < RESERVE_S
 
 

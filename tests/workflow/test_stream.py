@@ -10,13 +10,17 @@ import pytest
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
+from redress.base.errors import Unavailable
 from redress.db import encoding, keys, retry
+from redress.tickets.rules.feed import Change
 from redress.tickets.store import items
 from redress.workflow.stream import (
     AFTER_TABLE_S,
+    LAST_CALL_S,
     CapacityFreed,
     EventAdded,
     StreamReader,
+    TicketChanged,
     TimerChanged,
     stream_change_of,
 )
@@ -118,7 +122,6 @@ def test_queue_drains_when_an_agent_becomes_available_or_gets_room(
 def test_records_of_other_items_and_removals_report_nothing(life: Life) -> None:
     change = life.open().last
     rows = [
-        items.snapshot_item(change.after),
         items.idempotency_item("a key", "print", "{}", change),
         {"pk": keys.ticket_pk(NUMBER), "sk": keys.mail_sk("000001.acknowledgement.customer")},
         {"pk": keys.facts_pk("a-mei", "2026-11"), "sk": keys.fact_sk(NUMBER, 1)},
@@ -133,10 +136,29 @@ def test_records_of_other_items_and_removals_report_nothing(life: Life) -> None:
         assert stream_change_of(record("REMOVE", None, row)) is None
 
 
+def test_record_of_a_snapshot_reports_the_version_and_the_team(life: Life) -> None:
+    new = items.snapshot_item(life.open().last.after)
+    assert stream_change_of(record("INSERT", new)) == TicketChanged(Change(NUMBER, 1, "complaints"))
+    moved = items.snapshot_item(life.reassign(None, "service").last.after)
+    assert stream_change_of(record("MODIFY", moved, new)) == TicketChanged(
+        Change(NUMBER, 2, "service", "complaints")
+    )
+
+
+def test_record_of_a_snapshot_with_the_same_version_reports_nothing(life: Life) -> None:
+    row = items.snapshot_item(life.open().last.after)
+    assert stream_change_of(record("MODIFY", row, row)) is None
+
+
 @pytest.mark.parametrize(
     "broken",
     [
         {},
+        record("INSERT", {"pk": keys.ticket_pk(NUMBER), "sk": keys.TICKET, "version": 1}),
+        record("INSERT", {"pk": keys.ticket_pk(NUMBER), "sk": keys.TICKET, "doc": "{}"}),
+        record(
+            "INSERT", {"pk": keys.ticket_pk(NUMBER), "sk": keys.TICKET, "version": 1, "doc": "{}"}
+        ),
         {"eventName": "INSERT", "dynamodb": {}},
         {"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": "x"}}}},
         record("INSERT", {"pk": "SOMETHING", "sk": keys.TIMER, **AWAKE}),
@@ -275,3 +297,91 @@ def test_record_that_cannot_be_set_aside_is_delivered_again_and_holds_back_no_ot
     batch = [of_ticket("a", "2"), of_ticket("b", "3"), broken, of_ticket("d", "5")]
     assert found.reader.read(batch) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert found.followed == ["a", "b", "d"]
+
+
+# ------------------------------------------------------------------------------ the feed
+
+
+class Feeding(Following):
+    """A reader of TIMERs that also writes the feed, or cannot write it because of `fault`."""
+
+    def __init__(self, fault: Exception | None = None, **faults: Exception) -> None:
+        super().__init__(**faults)
+        self.entries, self.fault = list[list[Change]](), fault
+        self.seconds_left = 40.0
+        self.reader = StreamReader(
+            "follower",
+            Logger(service="test"),
+            (TimerChanged,),
+            self.follow,
+            (self.queue, DEAD),
+            lambda: self.seconds_left,
+            lambda: START + self.age,
+            self.append,
+        )
+
+    def append(self, changes: list[Change]) -> None:
+        self.table_s.append(retry.time_left())
+        if self.fault is not None:
+            raise self.fault
+        self.entries.append(changes)
+
+
+def of_snapshot(number: str, sequence: str, version: int = 1) -> dict[str, Any]:
+    row = {"pk": keys.ticket_pk(number), "sk": keys.TICKET, "version": version}
+    found = record("MODIFY", row | {"doc": '{"team":"complaints"}'})
+    found["dynamodb"]["SequenceNumber"] = sequence
+    return found
+
+
+def test_changed_tickets_of_a_batch_are_one_entry_after_everything_else() -> None:
+    found = Feeding()
+    batch = [of_snapshot("a", "1"), of_ticket("a", "2"), of_snapshot("b", "3")]
+    assert found.reader.read([*batch, of_snapshot("a", "4", 2), of_snapshot("a", "5")]) == {
+        "batchItemFailures": []
+    }
+    one = Change("a", 1, "complaints")
+    assert found.entries == [[one, Change("b", 1, "complaints"), Change("a", 2, "complaints")]], (
+        "a repeated record adds nothing"
+    )
+    assert found.followed == ["a"]
+
+
+def test_batch_without_a_changed_ticket_writes_no_entry() -> None:
+    found = Feeding()
+    found.reader.read([of_ticket("a", "2")])
+    assert found.entries == []
+
+
+def test_reader_without_a_feed_ignores_changed_tickets() -> None:
+    found = Following()
+    assert found.reader.read([of_snapshot("a", "1")]) == {"batchItemFailures": []}
+    assert (found.followed, found.letters()) == ([], [])
+
+
+@pytest.mark.parametrize("fault", [REFUSED, ValueError("a mistake"), Unavailable()])
+def test_feed_that_cannot_be_written_repeats_its_records_and_holds_back_nothing_else(
+    fault: Exception,
+) -> None:
+    found = Feeding(fault)
+    batch = [of_ticket("a", "2"), of_snapshot("a", "3"), of_ticket("b", "4"), of_snapshot("b", "5")]
+    assert found.reader.read(batch) == {"batchItemFailures": [{"itemIdentifier": "3"}]}
+    assert (found.followed, found.letters()) == (["a", "b"], [])
+
+
+def test_feed_gets_what_was_tried_when_the_time_runs_out() -> None:
+    found = Feeding()
+    found.each_takes = 11
+    batch = [of_snapshot("a", "2"), of_ticket("a", "3"), of_ticket("b", "4"), of_snapshot("b", "5")]
+    assert found.reader.read(batch) == {"batchItemFailures": [{"itemIdentifier": "4"}]}
+    assert found.entries == [[Change("a", 1, "complaints")]]
+    assert found.table_s[-1] == pytest.approx(29 - LAST_CALL_S, abs=1)
+
+
+def test_refused_signal_writes_the_feed_and_its_repeat_writes_it_again() -> None:
+    found = Feeding(a=REFUSED)
+    batch = [of_ticket("a", "2"), of_snapshot("a", "3")]
+    assert found.reader.read(batch) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    found.faults.clear()
+    assert found.reader.read(batch) == {"batchItemFailures": []}
+    assert found.entries == [[Change("a", 1, "complaints")]] * 2

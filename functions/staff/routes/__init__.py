@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from route import Route
 
 from routes import (
+    changes,
     clocks,
     documents,
     lists,
@@ -22,6 +23,7 @@ from routes import (
 SUBJECTS = (
     presence,
     lists,
+    changes,
     tickets,
     clocks,
     quarantine,

@@ -29,6 +29,7 @@ from redress.edge.http import BODY_LIMIT
 from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
 from redress.tickets.cases.listing import COUNT_LIMIT
 from redress.tickets.rules.listing import MOST_READ
+from redress.tickets.store.feed import KEPT_DAYS
 
 Document = dict[str, Any]
 
@@ -46,6 +47,7 @@ def document() -> Document:
         "most_read": MOST_READ,
         "plan_limit": declared.PLAN_LIMIT,
         "pointer_limit": POINTER_LIMIT,
+        "kept_days": KEPT_DAYS,
         "queue_limit": QUEUE_LIMIT,
     }
     common = texts("staff", "common.yaml", **limits)

@@ -23,6 +23,7 @@ from local.openapi.values import (
 from redress.base.idempotency import KEY_LIMIT
 from redress.base.people import TEAM
 from redress.plans.rules.plan import MOST_VERSIONS
+from redress.tickets.cases.feed import CHANGES_LIMIT
 from redress.tickets.cases.staff import PAGE_LIMIT
 from redress.tickets.rules.listing import CUSTOMER, FILTER_LIMIT, LINES, MOST_LINES, View
 
@@ -61,6 +62,12 @@ PARAMETERS = {
         "query",
         Annotated[int, Meta(ge=1, le=PAGE_LIMIT, extra_json_schema={"default": PAGE_LIMIT})],
     ),
+    "ChangesLimit": Parameter(
+        "limit",
+        "query",
+        Annotated[int, Meta(ge=1, le=CHANGES_LIMIT, extra_json_schema={"default": CHANGES_LIMIT})],
+    ),
+    "Since": Parameter("since", "query", Annotated[str, Meta(pattern=CURSOR)]),
     "Cursor": Parameter("cursor", "query", Annotated[str, Meta(pattern=CURSOR)]),
     "Team": Parameter(
         "team", "query", Annotated[str, Meta(pattern=f"^({TEAM})?$", examples=["complaints"])]

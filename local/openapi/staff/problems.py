@@ -14,6 +14,7 @@ NAMES = {
     403: "Forbidden",
     404: "NotFound",
     409: "Conflict",
+    410: "Expired",
     413: "TooLarge",
     415: "MediaType",
     422: "Invalid",

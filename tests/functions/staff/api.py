@@ -136,6 +136,7 @@ WHO_MAY = {
     "work": ALL,
     "tickets": ALL,
     "counts": ALL,
+    "changes": ALL,
     "ticket": ALL,
     "clocks": ALL,
     "promise": ALL,

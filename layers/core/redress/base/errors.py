@@ -75,6 +75,18 @@ class LinkExpired(RedressError):
     """The link is genuine, but its time is over."""
 
 
+class CursorExpired(RedressError):
+    """Changes after this cursor are missing. The caller must read the lists again."""
+
+
+class SwitchedOff(RedressError):
+    """A part of the product is off. `parameter` of the deployment switches it on."""
+
+    def __init__(self, what: str, parameter: str) -> None:
+        super().__init__(f"{what} is off; operations can deploy with {parameter}=on")
+        self.parameter = parameter
+
+
 class Forbidden(RedressError):
     """The caller is authenticated, but may not do this with this object."""
 

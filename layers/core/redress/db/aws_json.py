@@ -131,7 +131,7 @@ class Service:
 
 
 class DynamoDB(Service):
-    """The DynamoDB operations that public endpoints and the lists of staff call.
+    """The DynamoDB operations that public endpoints, lists of staff and the feed of changes call.
 
     Lists read up to 500 items for one answer. botocore's client needs four times as long to decode
     them (docs/decisions/041-lists.md).
@@ -153,6 +153,12 @@ class DynamoDB(Service):
 
     def transact_write_items(self, **given: Any) -> dict[str, Any]:
         return self.call("TransactWriteItems", given)
+
+    def put_item(self, **given: Any) -> dict[str, Any]:
+        return self.call("PutItem", given)
+
+    def update_item(self, **given: Any) -> dict[str, Any]:
+        return self.call("UpdateItem", given)
 
 
 class SecretsManager(Service):
@@ -199,6 +205,7 @@ def _refusal(operation: str, status: int, body: dict[str, Any]) -> ClientError:
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
-    if "CancellationReasons" in body:
-        response["CancellationReasons"] = body["CancellationReasons"]
+    for more in ("CancellationReasons", "Item"):
+        if more in body:
+            response[more] = body[more]
     return ClientError(response, operation)

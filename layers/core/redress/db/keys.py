@@ -56,6 +56,8 @@ JOB = "JOB"
 DRAFT = "DRAFT"
 REPORT = "REPORT"
 DIGEST = "DIGEST"
+FEED = "FEED"
+"""The partition of the numbered changes of tickets (`feed_sk`)."""
 PART_PREFIX = "PART#"
 EVENT_PREFIX = "EVENT#"
 ABOUT_PREFIX = "ABOUT#"
@@ -336,6 +338,11 @@ def about_sk(version: int) -> str:
 def run_sk(began_at: datetime) -> str:
     """`RUN#2026-11-23T03:30:00.000+00:00`: the report of the reconciliation that began then."""
     return f"RUN#{began_at.isoformat(timespec='milliseconds')}"
+
+
+def feed_sk(number: int) -> str:
+    """`000000000012`: one entry of the feed of changes. Numbers are dense and begin with 1."""
+    return f"{number:012d}"
 
 
 def rehearsal_pk(job: str) -> str:

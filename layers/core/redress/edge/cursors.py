@@ -31,11 +31,12 @@ def page(
     most: int,
     is_key: Callable[[str], bool],
     usual: int | None = None,
+    name: str = "cursor",
 ) -> tuple[int, str | None]:
-    """The `limit` and `cursor` of a query. Raises InvalidInput with a fault for each wrong one.
+    """The `limit` and cursor of a query. Raises InvalidInput with a fault for each wrong one.
 
     `limit` is from 1 to `most`, by default `usual`. `is_key` tells whether a text has the form of a
-    key of this list.
+    key of this list. `name` is the parameter that has the cursor.
     """
     faults: list[Fault] = []
     items, cursor = most, None
@@ -43,11 +44,11 @@ def page(
         items = limit(query, most, usual)
     except InvalidInput as invalid:
         faults += invalid.faults
-    if given := query.get("cursor"):
+    if given := query.get(name):
         cursor = _from_cursor(given, is_key)
         if cursor is None:
             detail = "this is not the `next` of an earlier answer"
-            faults.append(Fault("/cursor", "unknown_cursor", detail))
+            faults.append(Fault(f"/{name}", "unknown_cursor", detail))
     if faults:
         raise InvalidInput(faults)
     return items, cursor

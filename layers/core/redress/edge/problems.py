@@ -37,6 +37,8 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.AgentNotFree, 409, "agent-not-free", "The agent is away or has no room"),
     (errors.NotFound, 404, "not-found", "There is nothing here"),
     (errors.LinkExpired, 410, "link-expired", "This link has expired"),
+    (errors.CursorExpired, 410, "cursor-expired", "Changes after this cursor are missing"),
+    (errors.SwitchedOff, 409, "switched-off", "This part of the product is off"),
     (errors.Forbidden, 403, "forbidden", "You may not do this"),
     (errors.Unreadable, 500, "unreadable", "Stored data cannot be read"),
     (errors.Unavailable, 503, "unavailable", "Please try again shortly"),

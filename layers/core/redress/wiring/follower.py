@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redress.base.settings import Settings
 from redress.wiring import clients
 from redress.workflow.cases.follower import FollowerCase
+
+if TYPE_CHECKING:
+    from redress.tickets.store.feed import FeedStore
 
 
 class FollowerSettings(Settings, frozen=True, kw_only=True):
     mail_queue_url: str
     assigner_function: str
     dead_letter_queue_url: str
+    changes_feed: str = ""
+    """Identifies the time for which the feed of changes has been on. Empty if it is off."""
 
 
 def sqs() -> Any:
@@ -40,3 +45,13 @@ def follower() -> FollowerCase:
 def letters() -> tuple[Any, str]:
     """The client and the URL of the queue for records that no retry can process."""
     return sqs(), settings().dead_letter_queue_url
+
+
+@cache
+def feed() -> FeedStore | None:
+    """The feed of changes, which remembers its last number; None if it is off."""
+    if not settings().changes_feed:
+        return None
+    from redress.tickets.store.feed import FeedStore
+
+    return FeedStore(clients.dynamodb(), settings().table, clients.now, clients.pause)

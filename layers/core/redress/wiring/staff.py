@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
     from redress.staff.cases.signing_in import SignInCase
+    from redress.tickets.cases.feed import FeedCase
     from redress.tickets.cases.listing import ListCases
     from redress.tickets.cases.staff import StaffCases
     from redress.workflow.cases.reports import ReportCases
@@ -41,6 +42,8 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     team_claim: str = "custom:team"
     languages_claim: str = "custom:languages"
     capacity_claim: str = "custom:capacity"
+    changes_feed: str = ""
+    """Identifies the time for which the feed of changes has been on. Empty if it is off."""
 
 
 @cache
@@ -90,6 +93,17 @@ def list_cases() -> ListCases:
 
     about = stores.staff().tickets_about
     return ListCases(stores.ranges(), stores.plans(), about, clients.now)
+
+
+@cache
+def feed() -> FeedCase:
+    from redress.tickets.cases.feed import FeedCase
+    from redress.tickets.store.feed import FeedStore
+    from redress.wiring import stores
+
+    given = settings()
+    store = FeedStore(clients.dynamodb(), given.table, clients.now)
+    return FeedCase(store, stores.ranges(), given.changes_feed, clients.now)
 
 
 @cache

@@ -7,16 +7,19 @@ the follower sends the messages that follow from events. Each has its own positi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
 
 from redress.base import observe
 from redress.base.errors import NotFound, Unavailable
 from redress.db import keys, retry
+from redress.tickets.rules import feed
 
 Record = dict[str, Any]
 """A stream record, in the shape of a Lambda event's `Records`."""
@@ -45,7 +48,23 @@ class CapacityFreed:
     team: str
 
 
-StreamChange = TimerChanged | EventAdded | CapacityFreed
+@dataclass(frozen=True, slots=True)
+class TicketChanged:
+    """A ticket has a new version. Those who follow the feed of changes must learn it."""
+
+    change: feed.Change
+
+
+StreamChange = TimerChanged | EventAdded | CapacityFreed | TicketChanged
+
+
+class _Snapshot(Struct):
+    """The part of a snapshot's document that the feed needs."""
+
+    team: str
+
+
+_SNAPSHOT = msgspec.json.Decoder(_Snapshot)
 
 
 def stream_change_of(record: dict[str, Any]) -> StreamChange | None:
@@ -66,7 +85,29 @@ def stream_change_of(record: dict[str, Any]) -> StreamChange | None:
         return EventAdded(keys.number_of(pk), image["doc"]["S"])
     if sk == keys.AVAILABILITY:
         return _capacity_freed(image, record["dynamodb"].get("OldImage"))
+    if sk == keys.TICKET:
+        return _ticket_changed(keys.number_of(pk), image, record["dynamodb"].get("OldImage"))
     return None
+
+
+def _ticket_changed(
+    number: str, new: dict[str, Any], old: dict[str, Any] | None
+) -> TicketChanged | None:
+    """TicketChanged if the snapshot has another version than before."""
+    version = int(new["version"]["N"])
+    if old and int(old["version"]["N"]) == version:
+        return None
+    team = _team(new)
+    before = _team(old) if old else team
+    return TicketChanged(feed.Change(number, version, team, before if before != team else None))
+
+
+def _team(image: dict[str, Any]) -> str:
+    """The team in a snapshot. Raises ValueError if the document cannot be read."""
+    try:
+        return _SNAPSHOT.decode(image["doc"]["S"]).team
+    except msgspec.MsgspecError as error:
+        raise ValueError("the document of a snapshot cannot be read") from error
 
 
 def _capacity_freed(new: dict[str, Any], old: dict[str, Any] | None) -> CapacityFreed | None:
@@ -106,6 +147,13 @@ than a second. A record whose first attempts failed is not late yet."""
 AFTER_TABLE_S = 15.0
 """The last attempt to read the TIMER begins with this many seconds left, which are three calls."""
 
+FEED_S = 10.0
+"""The seconds that a reader who writes the feed keeps for that, beside RESERVE_S. They are two
+calls."""
+
+LAST_CALL_S = 5.0
+"""The last attempt to write the feed begins with this many seconds left, which are one call."""
+
 
 class StreamReader[Change: StreamChange]:
     """Processes batches of stream records for one reader.
@@ -117,6 +165,7 @@ class StreamReader[Change: StreamChange]:
     letters       the SQS client and the URL of the dead-letter queue of this reader
     seconds_left  returns the seconds until the function's timeout
     now           returns the time
+    append        writes the changed tickets of a batch; None if this reader does not
     """
 
     def __init__(
@@ -128,10 +177,12 @@ class StreamReader[Change: StreamChange]:
         letters: tuple[Any, str],
         seconds_left: Callable[[], float],
         now: Callable[[], datetime],
+        append: Callable[[list[feed.Change]], None] | None = None,
     ) -> None:
         self._name, self._logger, self._kinds, self._follow = name, logger, kinds, follow
         self._sqs, self._queue_url = letters
-        self._seconds_left, self._now = seconds_left, now
+        self._seconds_left, self._now, self._append = seconds_left, now, append
+        self._reserve_s = RESERVE_S if append is None else RESERVE_S + FEED_S
 
     def read(self, records: Iterable[Record]) -> dict[str, Any]:
         """Follow each record of a batch. Return the first record to deliver again, if any.
@@ -140,9 +191,11 @@ class StreamReader[Change: StreamChange]:
         delivers the reported record and all records after it again, and later batches wait. So
         every record of the batch is tried before the answer, as long as RESERVE_S are left. The
         first change is always tried. A record that no retry can process goes to the dead-letter
-        queue, and the other records are processed.
+        queue, and the other records are processed. At the end, the feed gets all changed tickets
+        of the batch at once. If that fails, the records of all these tickets are repeated.
         """
         failed: list[str] = []
+        changed: dict[feed.Change, Record] = {}
         seen: set[Change] = set()
         ages: list[timedelta] = []
         for record in records:
@@ -152,9 +205,13 @@ class StreamReader[Change: StreamChange]:
                 if not self._is_set_aside(record, error):
                     failed.append(record["dynamodb"]["SequenceNumber"])
                 continue
+            if isinstance(change, TicketChanged) and self._append is not None:
+                changed.setdefault(change.change, record)
+                ages.append(self._age(record))
+                continue
             if not isinstance(change, self._kinds) or change in seen:
                 continue
-            if seen and self._seconds_left() < RESERVE_S:
+            if seen and self._seconds_left() < self._reserve_s:
                 # Without an answer Lambda would repeat the whole batch.
                 self._logger.warning("too little time is left for the rest of the batch")
                 failed.append(record["dynamodb"]["SequenceNumber"])
@@ -174,11 +231,25 @@ class StreamReader[Change: StreamChange]:
                     extra=_named(record) | observe.fault_of(error),
                 )
                 failed.append(record["dynamodb"]["SequenceNumber"])
+        if changed and not self._is_fed(changed):
+            failed += [record["dynamodb"]["SequenceNumber"] for record in changed.values()]
         if ages and max(ages) > LATE:
             late = {"reader": self._name, "seconds_late": round(max(ages).total_seconds())}
             observe.report(observe.Alarm.WORKFLOWS_REPAIRED, "changes are read late", late)
         first = [{"itemIdentifier": min(failed, key=_order)}] if failed else []
         return {"batchItemFailures": first}
+
+    def _is_fed(self, changed: Mapping[feed.Change, Record]) -> bool:
+        """Write the feed. Returns False after any error, because no change may be left out."""
+        assert self._append is not None
+        try:
+            with retry.within(self._seconds_left() - LAST_CALL_S):
+                self._append(list(changed))
+        except Exception as error:
+            about = {"changes": len(changed)} | observe.fault_of(error)
+            self._logger.warning("the feed of changes will be written again", extra=about)
+            return False
+        return True
 
     def _age(self, record: Record) -> timedelta:
         """How long ago the change of a record was written."""

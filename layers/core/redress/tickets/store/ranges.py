@@ -5,7 +5,8 @@ its tickets use the same range, so they agree. No range needs a scan.
 
 Ranges are read through the small client (`db/aws_json.py`), because one page reads up to 500
 tickets. PynamoDB needs eight times as long to decode them (docs/decisions/041-lists.md). Indexes
-and tickets are read without strong consistency: an entry can be a moment older than its ticket.
+and tickets are read without strong consistency: an entry can be a moment older than its ticket. The
+feed of changes reads its tickets consistently.
 """
 
 from __future__ import annotations
@@ -186,6 +187,17 @@ class TicketRanges:
             item = found.get(keys.ticket_pk(entry.number))
             yield entry, None if item is None else _accepted(item, filters)
 
+    def current(self, numbers: Sequence[str]) -> list[Ticket]:
+        """These tickets, at most BATCH, in their order. None is older than this call.
+
+        A ticket that does not exist is left out, and also one that cannot be read, which is
+        reported.
+        """
+        found = self._snapshots(numbers, consistent=True) if numbers else {}
+        kept = (found.get(keys.ticket_pk(number)) for number in numbers)
+        tickets = (_accepted(item, Filters()) for item in kept if item is not None)
+        return [ticket for ticket in tickets if ticket is not None]
+
     def _query(self, of: Range, pk: str, after: str | None, **given: Any) -> Any:
         low, high = of.low, of.high
         if after is not None and of.newest_first:
@@ -234,10 +246,11 @@ class TicketRanges:
                 break
         return found
 
-    def _snapshots(self, numbers: Iterable[str]) -> dict[str, Any]:
+    def _snapshots(self, numbers: Iterable[str], *, consistent: bool = False) -> dict[str, Any]:
         """The items of these tickets' snapshots by their partition key, with `doc` only."""
         wanted = [{"pk": {"S": keys.ticket_pk(n)}, "sk": {"S": keys.TICKET}} for n in numbers]
-        left: Any = {self._table: {"Keys": wanted, "ProjectionExpression": "pk, doc"}}
+        asked = {"Keys": wanted, "ProjectionExpression": "pk, doc", "ConsistentRead": consistent}
+        left: Any = {self._table: asked}
         found: dict[str, Any] = {}
         for attempt in range(retry.ATTEMPTS):
             answer = retry.call(partial(self._client.batch_get_item, RequestItems=left))
