@@ -24,6 +24,7 @@ from redress.plans.store.plans import LARGEST_DOCUMENT
 from redress.tickets.rules.numbers import normalised
 
 STAFF = frozenset({Role.AGENT, Role.SUPERVISOR, Role.MANAGER})
+AGENTS = frozenset({Role.AGENT})
 LEADERS = frozenset({Role.SUPERVISOR, Role.MANAGER})
 MANAGERS = frozenset({Role.MANAGER})
 EVERYBODY = frozenset[Role]()

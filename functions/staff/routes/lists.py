@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from route import LEADERS, STAFF, Request, Route, iso
+from route import AGENTS, IDEMPOTENCY_KEY, LEADERS, STAFF, Request, Route, iso
+from ticket_view import ticket_view
 
 from redress.base.errors import Fault, InvalidInput
 from redress.edge import cursors
@@ -13,6 +14,7 @@ from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
 from redress.mail.incoming.cases.watching import HeldWork
 from redress.staff.cases.board import Board
+from redress.staff.cases.claiming import IN_WORDS
 from redress.tickets.cases.listing import Line, ListPage, Numbers, must_list
 from redress.tickets.cases.staff import PAGE_LIMIT, WorkItem, WorkPage
 from redress.tickets.rules import listing
@@ -56,6 +58,15 @@ def list_tickets(request: Request) -> Answer:
 def show_counts(request: Request) -> Answer:
     team = request.query.get("team") or request.member.team
     return answer(200, numbers_view(wiring.list_cases().numbers(request.member, team)))
+
+
+def claim_next(request: Request) -> Answer:
+    member = request.member
+    claimed = wiring.claiming().next(member, request.content().key)
+    ticket, reason = claimed.ticket, claimed.reason
+    shown = ticket_view(ticket, member, wiring.now()) if ticket is not None else None
+    why = {"code": reason.value, "detail": IN_WORDS[reason]} if reason is not None else None
+    return answer(200, {"ticket": shown, "reason": why})
 
 
 def show_board(request: Request) -> Answer:
@@ -182,6 +193,15 @@ ROUTES = (
         query=("team",),
         answer="TicketCounts",
         problems=(422,),
+    ),
+    Route(
+        "POST",
+        "/staff/next",
+        AGENTS,
+        claim_next,
+        headers=(IDEMPOTENCY_KEY,),
+        answer="NextTicket",
+        problems=(404, 409, 422),
     ),
     Route(
         "GET", "/staff/board", LEADERS, show_board, query=("team",), answer="Board", problems=(422,)

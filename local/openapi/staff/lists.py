@@ -6,7 +6,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from local.openapi.schemas import named
 from local.openapi.staff.presence import Duty
+from local.openapi.staff.tickets import Ticket
 from local.openapi.values import (
     AgentOrNull,
     Answer,
@@ -25,6 +27,7 @@ from local.openapi.values import (
 )
 from redress.mail.incoming.cases.watching import MOST_COUNTED
 from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
+from redress.staff.cases.claiming import NoTicket
 from redress.tickets.cases.listing import COUNT_LIMIT
 from redress.tickets.cases.staff import PAGE_LIMIT
 from redress.tickets.rules.listing import MOST_LINES
@@ -82,6 +85,18 @@ class TicketCounts(Answer):
     due_soon: TicketCount
     on_hold: TicketCount
     closed: TicketCount
+
+
+class NoTicketReason(Answer):
+    code: Annotated[str, named("NoTicketCode", NoTicket)]
+    detail: str
+
+
+class NextTicket(Answer):
+    """The ticket that you got, or why you got none. One of the two is null."""
+
+    ticket: Ticket | None
+    reason: NoTicketReason | None
 
 
 class MemberPresent(Duty):

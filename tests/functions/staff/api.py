@@ -137,6 +137,7 @@ WHO_MAY = {
     "tickets": ALL,
     "counts": ALL,
     "changes": ALL,
+    "next": {"agent"},
     "ticket": ALL,
     "clocks": ALL,
     "promise": ALL,

@@ -335,6 +335,8 @@ class AvailabilityRow(Row):
     capacity = NumberAttribute()
     load = NumberAttribute()
     last_assigned = UnicodeAttribute()
+    claim_key = UnicodeAttribute(null=True)
+    claimed = UnicodeAttribute(null=True)
     member_revision = NumberAttribute(null=True)
     duty_pk = UnicodeAttribute(null=True)
     duty_sk = UnicodeAttribute(null=True)

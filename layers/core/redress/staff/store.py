@@ -18,6 +18,7 @@ from redress.db.rows import Models
 from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
 from redress.staff.rules.members import MemberChange
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.transaction import Cause, Dated, Write
 
 _MEMBER = msgspec.json.Decoder(Member)
@@ -258,20 +259,26 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
         row = model(keys.agent_pk(released), keys.AVAILABILITY)
         writes.append(Write(row, [model.load.set(model.load - 1)], model.load > 0))
     if taken is not None:
-        moment = _moment(now)
-        writes.append(
-            Write(
-                model(keys.agent_pk(taken), keys.AVAILABILITY),
-                [
-                    model.load.set(model.load + 1),
-                    model.last_assigned.set(moment),
-                    model.duty_sk.set(moment),
-                ],
-                (model.presence == Presence.AVAILABLE.value) & (model.load < model.capacity),
-                AgentNotFree("the agent is away or has no room"),
-            )
-        )
+        moment = now.isoformat(timespec="milliseconds")
+        actions: list[UpdateAction] = [
+            model.load.set(model.load + 1),
+            model.last_assigned.set(moment),
+            model.duty_sk.set(moment),
+        ]
+        condition = (model.presence == Presence.AVAILABLE.value) & (model.load < model.capacity)
+        if key := _claim_key(change):
+            actions += [model.claim_key.set(key), model.claimed.set(change.after.number)]
+            condition &= model.claim_key.does_not_exist() | (model.claim_key != key)
+        row = model(keys.agent_pk(taken), keys.AVAILABILITY)
+        lost = AgentNotFree("the agent is away or has no room")
+        writes.append(Write(row, actions, condition, lost))
     return writes
+
+
+def _claim_key(change: Change) -> str | None:
+    """The digest of the Idempotency-Key with which the agent claimed the ticket, if any."""
+    given = (e.data.get("key") for e in change.events if e.type is EventType.ASSIGNED)
+    return next((key for key in given if key), None)
 
 
 def _about_writes(models: Models, change: Change, now: datetime) -> list[Write]:
@@ -306,5 +313,7 @@ def _availability_of(row: Any) -> Availability:
         "load": row.load,
         "last_assigned": row.last_assigned,
         "since": row.since,
+        "claim_key": row.claim_key,
+        "claimed": row.claimed,
     }
     return msgspec.convert(found, Availability)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redress.scores.cases.cards import ScoringCases
     from redress.staff.cases.about import AboutCase
     from redress.staff.cases.board import BoardCase
+    from redress.staff.cases.claiming import ClaimingCase
     from redress.staff.cases.members import MemberCases
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
@@ -104,6 +105,15 @@ def feed() -> FeedCase:
     given = settings()
     store = FeedStore(clients.dynamodb(), given.table, clients.now)
     return FeedCase(store, stores.ranges(), given.changes_feed, clients.now)
+
+
+@cache
+def claiming() -> ClaimingCase:
+    from redress.staff.cases.claiming import ClaimingCase
+    from redress.wiring import assigner, stores
+
+    assignment = assigner.assignment()
+    return ClaimingCase(assignment, stores.ranges(), stores.tickets(), stores.staff())
 
 
 @cache

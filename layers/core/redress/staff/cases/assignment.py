@@ -8,17 +8,20 @@ what was found is a change of its own, once.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from redress.base.errors import AgentNotFree, NotFound, Unreadable, VersionConflict
+from redress.base.people import Actor
 from redress.customers.cases.matching import Match, MatchingCase
 from redress.plans.rules.plan import Plan
 from redress.staff.cases.names import StaffNames
+from redress.staff.rules.availability import Availability
 from redress.staff.rules.routing import candidates
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change, joined
-from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.steps import by_staff, by_system
 from redress.tickets.rules.ticket import Event, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
@@ -29,6 +32,15 @@ DRAIN_LIMIT = 100
 
 
 NAMED = "the complaint names them"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An agent's request for a ticket. `key` is a digest of the request's key, "" without one."""
+
+    by: Actor
+    availability: Availability
+    key: str
 
 
 class AssignmentCase:
@@ -47,10 +59,27 @@ class AssignmentCase:
     def assign(self, number: str) -> str | None:
         """Assign a ticket if it waits for an agent. Return the agent, or None if nobody got it.
 
-        The transaction that assigns the ticket is written only if the agent is available and has
-        room. So two simultaneous assignments never exceed an agent's capacity. If the agent is no
-        longer available or has no more room, the ticket is offered to the next candidate. Raises
+        Raises NotFound or Unreadable.
+        """
+        given = self._offer(number, None)
+        return given.assignee if given is not None else None
+
+    def claim(self, number: str, claim: Claim) -> Ticket | None:
+        """Assign a ticket to the agent who asks for one. Return it, or None if they did not get it.
+
+        It takes the same way as every assignment, so the same agents may get it. Raises
+        AgentNotFree if the agent is away, has no room, or has claimed with this key before, and
         NotFound or Unreadable.
+        """
+        return self._offer(number, claim)
+
+    def _offer(self, number: str, claim: Claim | None) -> Ticket | None:
+        """Assign a ticket to one of the agents who may take it. Return it if somebody got it.
+
+        Only the agent of a `claim` is asked, if there is one. The transaction that assigns the
+        ticket is written only if the agent is available and has room. So two simultaneous
+        assignments never exceed an agent's capacity. If the agent is no longer available or has no
+        more room, the ticket is offered to the next candidate.
         """
         refused: set[str] = set()
         asked: list[str] = []
@@ -87,6 +116,11 @@ class AssignmentCase:
             asked.clear()
             if ticket.assignee is not None or not ticket.needs_agent:
                 return None
+            if claim is not None:
+                if not candidates(ticket, [claim.availability]):
+                    return None
+                asked.append(claim.by.id)
+                return by_staff.claim(ticket, plan, claim.by, claim.key, at)
             fitting = candidates(ticket, self._staff.present(ticket.team))
             agent = next((one.agent for one in fitting if one.agent not in refused), None)
             if agent is None:
@@ -100,14 +134,16 @@ class AssignmentCase:
 
         while True:
             try:
-                self._changes.change(number, decide, cause=cause, read=read)
+                after = self._changes.change(number, decide, cause=cause, read=read)
             except AgentNotFree:
+                if claim is not None:
+                    raise
                 refused.update(asked)
                 continue
             except VersionConflict:
                 # The ticket was changed during each attempt. The next drain offers it again.
                 return None
-            return asked[0] if asked else None
+            return after if asked else None
 
     def drain(self, team: str) -> list[str]:
         """Offer the queued tickets of a team, next due first. Return the numbers of those assigned.

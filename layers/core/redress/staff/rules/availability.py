@@ -19,6 +19,8 @@ class Availability:
 
     `capacity` and `load` are numbers of tickets. `last_assigned` and `since` (when `presence` was
     set) are ISO timestamps in UTC. `last_assigned` is `0000` if the agent never got a ticket.
+    `claimed` is the ticket that the agent claimed last with an Idempotency-Key, and `claim_key` a
+    digest of that key.
     """
 
     agent: str
@@ -29,6 +31,8 @@ class Availability:
     load: int
     last_assigned: str
     since: str
+    claim_key: str | None = None
+    claimed: str | None = None
 
 
 def agent_loaded_by(ticket: Ticket | None) -> str | None:

@@ -69,6 +69,17 @@ def reassign(
     return draft.change()
 
 
+def claim(ticket: Ticket, plan: Plan, by: Actor, key: str, at: datetime) -> Change:
+    """Assign the ticket to the agent who asked for the next one.
+
+    `key` is a digest of the key of the agent's request, "" if it had none.
+    """
+    require_possible(Step.ASSIGN, ticket)
+    data = {"agent": by.id, "from": ticket.assignee, "why": "asked for the next ticket"}
+    data |= {"team": ticket.team} | ({"key": key} if key else {})
+    return Draft(ticket, plan, by, at).add(EventType.ASSIGNED, data).change()
+
+
 class Classification(Struct, frozen=True):
     """The corrected values of a ticket's classification. None means that a value is not corrected.
 

@@ -1,0 +1,145 @@
+"""Claim the next ticket: an agent asks for work instead of waiting until it is assigned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from redress.base.errors import AgentNotFree, NotFound, Unreadable
+from redress.base.people import Member
+from redress.db import encoding
+from redress.staff.cases.assignment import AssignmentCase, Claim
+from redress.staff.rules.availability import Presence
+from redress.staff.rules.routing import candidates
+from redress.staff.store import StaffStore
+from redress.tickets.cases.staff import must_see
+from redress.tickets.rules import access
+from redress.tickets.rules.listing import MOST_READ, Filters
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store import ranges
+from redress.tickets.store.ranges import TicketRanges
+from redress.tickets.store.tickets import TicketStore
+
+ATTEMPTS = 8
+AT_A_TIME = 100
+"""How many tickets of the queue are read at a time."""
+
+
+class NoTicket(StrEnum):
+    """Why an agent got no ticket."""
+
+    AWAY = "away"
+    NO_ROOM = "no_room"
+    QUEUE_EMPTY = "queue_empty"
+    NO_LANGUAGE = "no_language"
+
+
+IN_WORDS = {
+    NoTicket.AWAY: "you are away: set your presence to available first",
+    NoTicket.NO_ROOM: "you have as many tickets as you may have",
+    NoTicket.QUEUE_EMPTY: "no ticket waits in the queue of your team",
+    NoTicket.NO_LANGUAGE: "no ticket in the queue is in one of your languages",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The ticket that the agent got, or why they got none."""
+
+    ticket: Ticket | None
+    reason: NoTicket | None = None
+
+
+class ClaimingCase:
+    def __init__(
+        self,
+        assignment: AssignmentCase,
+        found: TicketRanges,
+        tickets: TicketStore,
+        staff: StaffStore,
+    ) -> None:
+        self._assignment, self._ranges = assignment, found
+        self._tickets, self._staff = tickets, staff
+
+    def next(self, member: Member, key: str) -> Claimed:
+        """Assign the best fitting ticket of the team's queue to the member, an agent.
+
+        That is the ticket that is due next of those that the agent may take
+        (`routing.candidates`). A ticket that was taken from this agent because of a broken promise
+        comes last. Two agents never get the same ticket: the transaction of the second one fails,
+        and they get the next one.
+
+        Each call claims another ticket, up to the agent's capacity. A call with the Idempotency-Key
+        of the agent's last claim returns the ticket of that claim, as it is now. Without a key,
+        `key` is "". Raises NotFound if the agent may not see that ticket any more, and AgentNotFree
+        if the agent's load changed during each of ATTEMPTS attempts.
+        """
+        digest = encoding.key_digest(key)[:32] if key else ""
+        tried: set[str] = set()
+        for _ in range(ATTEMPTS):
+            try:
+                availability = self._staff.availability(member.id)
+            except NotFound:
+                return Claimed(None, NoTicket.AWAY)
+            if digest and availability.claim_key == digest and availability.claimed is not None:
+                ticket = self._tickets.get(availability.claimed)
+                must_see(member, ticket)
+                return Claimed(ticket)
+            here = availability.team == member.team
+            if availability.presence is not Presence.AVAILABLE or not here:
+                return Claimed(None, NoTicket.AWAY)
+            if availability.load >= availability.capacity:
+                return Claimed(None, NoTicket.NO_ROOM)
+            try:
+                return self._claim(Claim(member.actor, availability, digest), member, tried)
+            except AgentNotFree:
+                continue  # the agent has got other tickets meanwhile, or went away
+        raise AgentNotFree("the agent gets and loses tickets all the time")
+
+    def _claim(self, claim: Claim, member: Member, tried: set[str]) -> Claimed:
+        """Try the fitting tickets one after the other. `tried` gets their numbers.
+
+        Raises AgentNotFree.
+        """
+        last: list[str] = []
+        waiting = False
+        for ticket in self._queued(member):
+            waiting = True
+            if ticket.number in tried or not candidates(ticket, [claim.availability]):
+                continue
+            if ticket.avoid == member.id:
+                last.append(ticket.number)
+            elif got := self._try(ticket.number, claim, tried):
+                return Claimed(got)
+        for number in last:
+            if got := self._try(number, claim, tried):
+                return Claimed(got)
+        others_were_faster = bool(tried)
+        if waiting and not others_were_faster:
+            return Claimed(None, NoTicket.NO_LANGUAGE)
+        return Claimed(None, NoTicket.QUEUE_EMPTY)
+
+    def _queued(self, member: Member) -> Iterator[Ticket]:
+        """The tickets of the team's queue that the member may see, next due first.
+
+        At most MOST_READ tickets are read.
+        """
+        of = ranges.queue(member.team)
+        after, more, read = None, True, 0
+        while more and read < MOST_READ:
+            entries, more = self._ranges.entries(of, after, AT_A_TIME)
+            for entry, ticket in self._ranges.tickets(entries, Filters()):
+                read, after = read + 1, entry.key
+                if ticket is not None and of.has(ticket) and access.may_see(member, ticket):
+                    yield ticket
+
+    def _try(self, number: str, claim: Claim, tried: set[str]) -> Ticket | None:
+        """Claim one ticket; None if it is gone, damaged, or somebody else's meanwhile."""
+        try:
+            got = self._assignment.claim(number, claim)
+        except (NotFound, Unreadable):
+            got = None
+        if got is None:
+            tried.add(number)
+        return got

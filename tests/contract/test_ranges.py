@@ -1,0 +1,139 @@
+"""Lists of tickets and claims, on moto and on Amazon's engine, through the small client."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from redress.base.people import Member
+from redress.db import keys
+from redress.staff.cases.claiming import Claimed, ClaimingCase, NoTicket
+from redress.tickets.rules.listing import Filters
+from redress.tickets.store import ranges
+from redress.tickets.store.ranges import Range, TicketRanges
+from tests.builders import Life
+from tests.contract.conftest import Shop
+
+
+def reader(shop: Shop) -> TicketRanges:
+    return TicketRanges(shop.intake_client, shop.table)
+
+
+def walk(shop: Shop, of: Range, most: int) -> list[str]:
+    """The numbers of all entries of a range, read in pages of `most`."""
+    found: list[str] = []
+    after, more = None, True
+    while more:
+        entries, more = reader(shop).entries(of, after, most)
+        found += [entry.number for entry in entries]
+        after = entries[-1].key if entries else None
+        assert entries or not more, "a page without entries is the last one"
+    return found
+
+
+def closed(shop: Shop, life: Life) -> Life:
+    return shop.commit(life.withdraw())
+
+
+def test_range_over_all_shards_is_read_in_one_order(shop: Shop) -> None:
+    lives = []
+    for minute in range(9):
+        shop.clock.advance(minutes=minute % 3)
+        lives.append(shop.open())
+    assert len({keys.shard(life.ticket.number) for life in lives}) > 1
+    listed = walk(shop, ranges.opened("complaints"), 2)
+    assert sorted(listed) == sorted(life.ticket.number for life in lives)
+    due = {life.ticket.number: life.ticket.created_at for life in lives}
+    assert [due[number] for number in listed] == sorted(due.values())
+
+
+def test_closed_tickets_are_read_newest_first(shop: Shop) -> None:
+    numbers: list[str] = []
+    for _ in range(7):
+        shop.clock.advance(minutes=1)
+        numbers.insert(0, closed(shop, shop.open()).ticket.number)
+    of = ranges.closed("complaints", "2026-11")
+    assert walk(shop, of, 2) == walk(shop, of, 100) == numbers
+    assert walk(shop, ranges.closed("complaints", "2026-12"), 2) == []
+
+
+def test_limits_of_due_time_are_limits_of_what_is_counted(shop: Shop) -> None:
+    early = shop.open()
+    shop.clock.advance(hours=3)
+    late = shop.open()
+    limit = late.ticket.created_at + timedelta(minutes=5)
+    before = ranges.opened("complaints", due_before=limit)
+    after = ranges.opened("complaints", due_from=limit)
+    assert walk(shop, before, 10) == [early.ticket.number]
+    assert walk(shop, after, 10) == [late.ticket.number]
+    both = ranges.opened("complaints")
+    assert reader(shop).counts([(before, 9), (after, 9), (both, 9), (both, 1)]) == [1, 1, 2, 1]
+
+
+def test_tickets_of_more_than_one_batch_are_read_in_the_order_of_the_entries(shop: Shop) -> None:
+    life = shop.open()
+    numbers = [f"R-{number:05d}-00000" for number in range(230)]
+    places = [ranges.Entry("", number) for number in [*numbers, life.ticket.number]]
+    found = list(reader(shop).tickets(places, Filters()))
+    assert [entry.number for entry, _ in found] == [*numbers, life.ticket.number]
+    assert [ticket for _, ticket in found if ticket is not None] == [life.ticket]
+
+
+def test_keys_that_dynamodb_left_out_are_asked_for_again(shop: Shop) -> None:
+    lives = [shop.open() for _ in range(3)]
+
+    class Sparse:
+        """A client that answers one key of each batch, as DynamoDB may when it throttles."""
+
+        def batch_get_item(self, RequestItems: dict[str, dict[str, list[object]]]) -> object:
+            ((table, asked),) = RequestItems.items()
+            first = {table: {**asked, "Keys": asked["Keys"][:1]}}
+            answer = shop.client.batch_get_item(RequestItems=first)
+            if rest := asked["Keys"][1:]:
+                answer["UnprocessedKeys"] = {table: {**asked, "Keys": rest}}
+            return answer
+
+    places = [ranges.Entry("", life.ticket.number) for life in lives]
+    found = TicketRanges(Sparse(), shop.table).tickets(places, Filters())
+    assert [ticket for _, ticket in found] == [life.ticket for life in lives]
+
+
+def test_concurrent_callers_never_get_the_same_ticket(amazons: Shop) -> None:
+    shop = amazons
+    opened = sorted(shop.open().ticket.number for _ in range(6))
+    members = [shop.member(f"a-{number}", capacity=2) for number in range(4)]
+    case = ClaimingCase(shop.assigner(), reader(shop), shop.tickets, shop.staff)
+    ready = threading.Barrier(len(members))
+
+    def work(member: Member) -> list[Claimed]:
+        ready.wait()
+        return [case.next(member, "") for _ in range(2)]
+
+    with ThreadPoolExecutor(len(members)) as pool:
+        got = [one for answers in pool.map(work, members) for one in answers]
+    assert sorted(one.ticket.number for one in got if one.ticket is not None) == opened
+    assert [one.reason for one in got if one.ticket is None] == [NoTicket.QUEUE_EMPTY] * 2
+    loads = [shop.staff.availability(member.id).load for member in members]
+    assert sum(loads) == 6
+    assert max(loads) <= 2
+
+
+def test_same_key_at_the_same_time_claims_one_ticket(amazons: Shop) -> None:
+    shop = amazons
+    for _ in range(4):
+        shop.open()
+    member = shop.member(capacity=5)
+    case = ClaimingCase(shop.assigner(), reader(shop), shop.tickets, shop.staff)
+    ready = threading.Barrier(3)
+
+    def work(_: int) -> str | None:
+        ready.wait()
+        found = case.next(member, "a key").ticket
+        return found.number if found else None
+
+    with ThreadPoolExecutor(3) as pool:
+        got = set(pool.map(work, range(3)))
+    assert len(got) == 1
+    assert None not in got
+    assert shop.staff.availability(member.id).load == 1
