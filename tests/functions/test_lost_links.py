@@ -13,6 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 from redress.base.addresses import canonical
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member
+from redress.customers.cases.matching import MatchingCase
 from redress.customers.rules.profile import ContactPoint, Profile, Revised
 from redress.db import keys
 from redress.mail.outgoing.cases.asking import links_job
@@ -270,6 +271,17 @@ def test_the_mail_repeats_nothing_that_somebody_typed(
     assert mailer(job()) == []
     assert links_in(post) == [number]
     assert "shop" not in post.only.as_string()
+
+
+def test_tickets_are_found_as_soon_as_they_were_matched(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    number = open_ticket(agent="a-mei", language="en").number
+    assert mailer(job()) == []
+    assert post.sent == []
+    assert MatchingCase(wired_stores.customers(), wired_stores.changes()).match(number)
+    assert mailer(job()) == []
+    assert links_in(post) == [number]
 
 
 @pytest.mark.parametrize(

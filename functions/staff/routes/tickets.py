@@ -125,12 +125,8 @@ def tell_progress(given: Given) -> StaffStep:
 
 @_changing
 def resolve(given: Given) -> StaffStep:
-    return partial(
-        by_staff.resolve,
-        text=given["text"],
-        outcome=given["outcome"],
-        remedy=given["remedy"],
-        root_cause=given["root_cause"],
+    return wiring.resolving().step(
+        given["text"], given["outcome"], given["remedy"], given["root_cause"]
     )
 
 

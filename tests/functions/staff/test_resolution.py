@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from copy import replace
 from typing import Any
 
 import pytest
 
 from redress.base.instants import written
-from tests.builders import BY_PHONE, Clock
+from redress.customers.cases.matching import MatchingCase
+from redress.customers.rules.profile import Profile, revised
+from redress.customers.store import CustomerStore
+from redress.db import keys
+from redress.wiring import stores as wired_stores
+from tests.builders import BY_MAIL, BY_PHONE, LIN, START, Clock
 from tests.functions.staff.api import CHANGES, Api
-from tests.world import Opener, Stores
+from tests.wired import TABLE
+from tests.world import Opener, Stores, aws
 
 
 def test_complaint_needs_outcome_remedy_and_root_cause_to_be_resolved(
@@ -123,3 +130,96 @@ def test_callback_before_the_resolution_is_refused(api: Api, open_ticket: Opener
     body = {"version": ticket.version, "outcome": "confirmed"}
     found = api("callback", "mei", body=body, number=ticket.number)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+
+
+# ------------------------------------------------------------- what the customer's profile says
+
+
+def known_customer(number: str, **fields: Any) -> Profile:
+    """Match the ticket as the assigner does, and set these fields of its customer's profile."""
+    customers, changes = wired_stores.customers(), wired_stores.changes()
+    assert MatchingCase(customers, changes).match(number)
+    matched = wired_stores.tickets().get(number).customer
+    assert matched is not None
+    made = customers.get(matched)
+    customers.write([revised(made, replace(made, **fields), "changed", START, LIN)])
+    return customers.get(matched)
+
+
+def resolution(api: Api, stores: Stores, number: str) -> dict[str, Any]:
+    body = CHANGES["resolution"] | {"version": stores.tickets.get(number).version}
+    found = api("resolution", "mei", body=body, number=number)
+    assert found.status == 200
+    answer: dict[str, Any] = found.body
+    return answer
+
+
+def test_customer_who_prefers_a_call_in_the_evening_is_on_the_agents_list_until_then(
+    api: Api, stores: Stores, open_ticket: Opener
+) -> None:
+    number = open_ticket(agent="a-mei", contact=BY_MAIL | BY_PHONE).number
+    known_customer(number, channel="phone", hours="18:00-20:00")
+    found = resolution(api, stores, number)
+    assert found["callback"] == {
+        "by": "phone",
+        "phone": BY_PHONE["phone"],
+        "hours": "18:00-20:00",
+    }
+    assert found["due_at"] == "2026-11-23T12:00:00.000Z", "20:00 in Shanghai"
+    [item] = api("work", "mei", query={}).body["items"]
+    assert (item["number"], item["due_at"]) == (number, found["due_at"])
+    clocks = api("clocks", "mei", number=number, query={"language": "en"}).body["clocks"]
+    callback = next(one for one in clocks if one["clock"] == "callback")
+    assert "the hours in which the customer wants to be called" in callback["sentence"]
+    assert callback["moved"] == {
+        "call_hours": "18:00-20:00",
+        "plan_due_at": "2026-11-24T01:00:00.000Z",
+    }
+
+
+def test_customer_who_prefers_mail_is_asked_by_mail(
+    api: Api, stores: Stores, open_ticket: Opener
+) -> None:
+    number = open_ticket(agent="a-mei", contact=BY_MAIL | BY_PHONE).number
+    known_customer(number, channel="email", hours="18:00-20:00")
+    found = resolution(api, stores, number)
+    assert found["callback"] == {"by": "email", "phone": None, "hours": "18:00-20:00"}
+    assert api("work", "mei", query={}).body["items"] == []
+
+
+def test_resolution_reads_one_profile_and_only_if_the_ticket_has_a_customer(
+    api: Api, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without, matched = (open_ticket(agent="a-mei").number for _ in range(2))
+    known_customer(matched, channel="phone")
+    read: list[str] = []
+    get = CustomerStore.get
+
+    def counting(store: CustomerStore, customer: str) -> Profile:
+        read.append(customer)
+        return get(store, customer)
+
+    monkeypatch.setattr(CustomerStore, "get", counting)
+    resolution(api, stores, without)
+    assert read == []
+    resolution(api, stores, matched)
+    assert read == [stores.tickets.get(matched).customer]
+
+
+@pytest.mark.parametrize("damage", ["gone", "unreadable"])
+def test_ticket_is_resolved_even_if_its_customers_profile_is_gone_or_damaged(
+    api: Api, stores: Stores, open_ticket: Opener, damage: str
+) -> None:
+    number = open_ticket(agent="a-mei", contact=BY_MAIL | BY_PHONE).number
+    found = known_customer(number, channel="phone")
+    key = {"pk": {"S": keys.customer_pk(found.id)}, "sk": {"S": keys.PROFILE}}
+    if damage == "gone":
+        aws("dynamodb").delete_item(TableName=TABLE, Key=key)
+    else:
+        aws("dynamodb").update_item(
+            TableName=TABLE,
+            Key=key,
+            UpdateExpression="SET doc = :doc",
+            ExpressionAttributeValues={":doc": {"S": "{"}},
+        )
+    assert resolution(api, stores, number)["callback"]["by"] == "email"

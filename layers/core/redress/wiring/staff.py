@@ -10,6 +10,7 @@ from redress.base.settings import Settings
 from redress.wiring import clients
 
 if TYPE_CHECKING:
+    from redress.customers.cases.resolving import ResolvingCase
     from redress.mail.incoming.cases.quarantine import QuarantineCases
     from redress.mail.incoming.cases.watching import HeldWorkCase
     from redress.mail.outgoing.cases.clearing import ReturnedAddresses
@@ -154,6 +155,14 @@ def held_work() -> HeldWorkCase:
     from redress.wiring import stores
 
     return HeldWorkCase(stores.incoming_mails(), stores.plans(), clients.now)
+
+
+@cache
+def resolving() -> ResolvingCase:
+    from redress.customers.cases.resolving import ResolvingCase
+    from redress.wiring import stores
+
+    return ResolvingCase(stores.customers())
 
 
 @cache
