@@ -149,6 +149,7 @@ class Staff(StaffStore):
         row = self._models.member(keys.STAFF, keys.agent_pk(member.id), doc=encode(member))
         if member.managed:
             row.revision = member.revision
+            row.owner_pk, row.owner_sk = keys.members_pk(member.team), member.id
         row.save()
         return self.set_presence(member, presence, now)
 

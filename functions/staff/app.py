@@ -53,7 +53,7 @@ def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
         if member and member.role not in route.roles:
             raise Forbidden(f"this is not for the role {member.role}")
         query = event.get("queryStringParameters") or {}
-        return route.run(Request(member, route.parsed(path), query, event, route))
+        return route.run(Request(member, route.parsed(path), query, event, route, ROUTES))
     except Refused as refused:
         return problem(refused.problem)
     except Exception as error:

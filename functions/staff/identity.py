@@ -22,12 +22,10 @@ from msgspec import Struct
 from redress.base import addresses, texts
 from redress.base.errors import Forbidden
 from redress.base.languages import LANGUAGES
-from redress.base.people import SUBJECT_LIMIT, Role, is_subject, is_team
-from redress.staff.rules.members import Claimed, SignedIn
+from redress.base.people import MOST_CAPACITY, SUBJECT_LIMIT, Role, is_subject, is_team
+from redress.staff.rules.members import RANK, Claimed, SignedIn
 
 DEFAULT_CAPACITY = 5
-MOST_CAPACITY = 100
-_RANK = (Role.MANAGER, Role.SUPERVISOR, Role.AGENT)
 _CAPACITY = re.compile(r"[0-9]{1,3}")
 _ROLE = re.compile(r"/?(?:redress[-._:/])?(manager|supervisor|agent)")
 """A role, with what may precede it: `/manager` and `/redress/manager` are paths of groups in
@@ -153,7 +151,7 @@ def _yes_or_no(value: Any) -> bool | None:
 def _role(value: Any) -> Role | None:
     """The highest role among those that are named."""
     named = {found[1] for one in _listed(value) if (found := _ROLE.fullmatch(one))}
-    return next((role for role in _RANK if role.value in named), None)
+    return next((role for role in RANK if role.value in named), None)
 
 
 def _languages(value: Any) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ in `local/openapi`, which no function loads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +19,7 @@ from redress.base import idempotency, instants
 from redress.base.errors import Fault, InvalidInput, NotFound
 from redress.base.people import Member, Role, is_subject
 from redress.edge.bodies import Body, Text, UnreadBody, Whole
-from redress.edge.http import Answer, header
+from redress.edge.http import Answer, header, source_of
 from redress.plans.store.plans import LARGEST_DOCUMENT
 from redress.tickets.rules.numbers import normalised
 
@@ -114,9 +114,10 @@ class Content(Struct, frozen=True):
 class Request(Struct, frozen=True):
     """One call: the caller, the parsed variables of the path, and the query.
 
-    `caller` is None on a route for EVERYBODY. `content` reads the rest. A use case calls it after
-    it has checked that the caller may see and change the object, so a caller who may not learns
-    nothing from the faults of their request (docs/decisions/025-order-of-refusals.md).
+    `caller` is None on a route for EVERYBODY. `routes` are all routes of the API. `content` reads
+    the rest. A use case calls it after it has checked that the caller may see and change the
+    object, so a caller who may not learns nothing from the faults of their request
+    (docs/decisions/025-order-of-refusals.md).
     """
 
     caller: Member | None
@@ -124,12 +125,18 @@ class Request(Struct, frozen=True):
     query: dict[str, str]
     event: dict[str, Any]
     route: Route
+    routes: Mapping[tuple[str, str], Route]
 
     @property
     def member(self) -> Member:
         """The caller, on a route that needs a sign-in."""
         assert self.caller is not None
         return self.caller
+
+    @property
+    def source(self) -> str:
+        """The IP address that sent the request, for the trail of a change."""
+        return source_of(self.event)
 
     def content(self) -> Content:
         """Parse the declared body and the declared headers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -66,12 +67,33 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
     }
 
 
-def ticket_file_view(found: TicketFile, member: Member, now: datetime) -> dict[str, Any]:
-    """`TicketFile`: the ticket with its complete timeline and the state of its mails."""
+def people_of(found: TicketFile) -> set[str]:
+    """The ids of all members of staff whom a ticket and its timeline name."""
+    ids = {event.by.id for event in found.history if event.by.is_staff}
+    for event in found.history:
+        about = event.data.get("about")
+        named = [event.data.get("agent"), event.data.get("from")]
+        ids.update(one for one in named if isinstance(one, str))
+        ids.update(about if isinstance(about, list) else ())
+    ids.add(found.ticket.assignee or "")
+    ids.add(found.ticket.resolution.by if found.ticket.resolution else "")
+    return ids - {""}
+
+
+def ticket_file_view(
+    found: TicketFile, people: Mapping[str, Member], member: Member, now: datetime
+) -> dict[str, Any]:
+    """`TicketFile`: the ticket with its complete timeline and the state of its mails.
+
+    `people` are the members of staff whom the ticket names, by id.
+    """
     return {
         **ticket_view(found.ticket, member, now),
         "timeline": [event_view(event) for event in found.history],
         "mails": [_mail(mail) for mail in found.mails],
+        "people": {
+            id_: {"name": one.name, "role": one.role.value} for id_, one in sorted(people.items())
+        },
     }
 
 

@@ -10,18 +10,22 @@ import msgspec
 
 from redress.base import texts
 from redress.edge.bodies import (
+    Address,
     Body,
     Field,
     Flag,
     Instant,
+    Levels,
     OneOf,
     OptionalOneOf,
     OptionalText,
+    SomeOf,
     Text,
     TextOrNull,
     Texts,
     Unread,
     Whole,
+    Word,
 )
 
 Schema = dict[str, Any]
@@ -181,6 +185,25 @@ def _field(field: Field) -> Schema:
             form = {} if field.form is None else {"format": field.form}
             item = {"type": "string", **form, "maxLength": field.limit}
             return {"type": "array", "maxItems": field.most, "items": item}
+        case Address():
+            return {"type": "string", "format": "email"}
+        case Word():
+            return {"type": "string", "pattern": f"^{field.pattern}$"}
+        case SomeOf():
+            choices = _choices(OneOf(field.name, field.choices))
+            bounds = {"minItems": 1, "maxItems": len(field.choices), "uniqueItems": True}
+            return {"type": "array", "items": choices, **bounds}
+        case Levels():
+            return {
+                "type": ["object", "null"],
+                "propertyNames": {"pattern": f"^{field.pattern}$"},
+                "additionalProperties": {
+                    "type": "integer",
+                    "minimum": field.least,
+                    "maximum": field.highest,
+                },
+                "maxProperties": field.most,
+            }
         case Instant():
             return {"type": "string", "format": "date-time"}
         case OptionalOneOf():

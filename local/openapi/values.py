@@ -86,6 +86,7 @@ NextCursor = Annotated[
 
 ActorRole = Annotated[str, named("ActorRole", Role)]
 CallbackWay = Annotated[str, named("CallbackWay", WAYS)]
+StaffRole = Annotated[str, named("StaffRole", (Role.AGENT, Role.SUPERVISOR, Role.MANAGER))]
 Channel = Annotated[str, named("Channel", CHANNELS)]
 ClockLabel = Annotated[str, named("ClockName", ClockName)]
 ClockStanding = Annotated[str, named("ClockStanding", Standing)]

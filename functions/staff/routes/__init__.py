@@ -11,6 +11,7 @@ from routes import (
     clocks,
     documents,
     lists,
+    members,
     plans,
     presence,
     quarantine,
@@ -22,6 +23,7 @@ from routes import (
 
 SUBJECTS = (
     presence,
+    members,
     lists,
     changes,
     tickets,

@@ -1,14 +1,14 @@
-"""Presence and departure of members of staff."""
+"""Presence of members of staff."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from route import LEADERS, STAFF, Request, Route, iso
+from route import STAFF, Request, Route, iso
 
 from redress.edge.bodies import Body, OneOf
-from redress.edge.http import Answer, answer, source_of
+from redress.edge.http import Answer, answer
 from redress.staff.rules.availability import Availability, Presence
 from redress.wiring import staff as wiring
 
@@ -17,12 +17,6 @@ def set_presence(request: Request) -> Answer:
     presence = Presence(request.content().body["presence"])
     availability = wiring.presence().set_presence(request.member, presence)
     return answer(200, availability_view(availability))
-
-
-def record_departure(request: Request) -> Answer:
-    agent: str = request.path["agent"]
-    queued = wiring.members().depart(request.member, agent, source_of(request.event))
-    return answer(200, {"agent": agent, "queued": queued})
 
 
 # -------------------------------------------------------------------- views
@@ -51,13 +45,5 @@ ROUTES = (
         set_presence,
         body=Body("Presence", (OneOf("presence", tuple(Presence)),)),
         answer="Duty",
-    ),
-    Route(
-        "POST",
-        "/staff/members/{agent}/departure",
-        LEADERS,
-        record_departure,
-        answer="Departure",
-        problems=(404,),
     ),
 )

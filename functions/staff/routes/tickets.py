@@ -22,7 +22,7 @@ from route import (
     Request,
     Route,
 )
-from ticket_view import ticket_file_view, ticket_view
+from ticket_view import people_of, ticket_file_view, ticket_view
 
 from redress.base.people import SUBJECT_LIMIT, Actor, Role
 from redress.edge.bodies import (
@@ -66,7 +66,8 @@ TEXT = Text("text", TEXT_LIMIT)
 
 def read_ticket(request: Request) -> Answer:
     found = wiring.staff_cases().read(request.member, request.path["number"])
-    return answer(200, ticket_file_view(found, request.member, wiring.now()))
+    people = wiring.directory().people(people_of(found))
+    return answer(200, ticket_file_view(found, people, request.member, wiring.now()))
 
 
 # -------------------------------------------------------------------- changing

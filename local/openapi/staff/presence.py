@@ -1,4 +1,4 @@
-"""Answers about presence and departure."""
+"""Answers about presence."""
 
 from __future__ import annotations
 
@@ -13,8 +13,3 @@ class Duty(Answer):
     since: Instant
     capacity: Count
     load: Count
-
-
-class Departure(Answer):
-    agent: str
-    queued: list[str]

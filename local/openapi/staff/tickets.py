@@ -31,6 +31,7 @@ from local.openapi.values import (
     Outcome,
     OutgoingMailState,
     StaffAction,
+    StaffRole,
     TicketNumber,
     TicketState,
 )
@@ -136,6 +137,12 @@ class Mail(Answer):
     fault: str | None
 
 
+class Person(Answer):
+    name: str
+    role: StaffRole
+
+
 class TicketFile(Ticket):
     timeline: list[Event]
     mails: list[Mail]
+    people: dict[str, Person]

@@ -133,6 +133,13 @@ LEADERS = {"supervisor", "manager"}
 WHO_MAY = {
     "presence": ALL,
     "departure": LEADERS,
+    "me": ALL,
+    "members": ALL,
+    "member": ALL,
+    "invitation": LEADERS,
+    "member-change": LEADERS,
+    "suspension": LEADERS,
+    "reinstatement": LEADERS,
     "work": ALL,
     "tickets": ALL,
     "counts": ALL,

@@ -151,10 +151,10 @@ def test_two_first_requests_at_once_make_one_item(
 ) -> None:
     write, again = stores.staff.write, [True]
 
-    def raced(self: Any, *given: Any) -> None:
+    def raced(self: Any, *given: Any, **named: Any) -> None:
         if again and again.pop():
             assert api("work", claims={"sub": "a-new"}).status == 200
-        write(*given)
+        write(*given, **named)
 
     monkeypatch.setattr("redress.staff.store.StaffStore.write", raced)
     assert api("work", claims={"sub": "a-new", "custom:team": "service"}).status == 200

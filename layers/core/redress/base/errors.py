@@ -120,6 +120,14 @@ class VersionConflict(RedressError):
         self.current = current
 
 
+class MemberChanged(VersionConflict):
+    """A member of staff was changed after the caller read them. `current` is the new revision."""
+
+    def __init__(self, current: int) -> None:
+        RedressError.__init__(self, f"they were changed meanwhile; the revision is now {current}")
+        self.current = current
+
+
 class AgentNotFree(RedressError):
     """The agent is away, at full capacity or unknown. Nothing was assigned."""
 

@@ -17,6 +17,10 @@ SUBJECT_LIMIT = 255
 _SUBJECT = re.compile(rf"[A-Za-z0-9._~@|:+=-]{{1,{SUBJECT_LIMIT}}}")
 
 
+MOST_CAPACITY = 100
+"""The most open tickets that an agent may take at once."""
+
+
 def is_subject(text: str) -> bool:
     """Whether a text has the form of the identity (`sub`) of a member of staff.
 
@@ -38,6 +42,16 @@ class Role(StrEnum):
     SUPERVISOR = "supervisor"
     MANAGER = "manager"
     SYSTEM = "system"
+
+
+class Position(StrEnum):
+    """What a member of staff works on. It never changes what they may do. The values are stored."""
+
+    PRE_SALES = "pre_sales"
+    AFTER_SALES = "after_sales"
+    ORDER_HANDLING = "order_handling"
+    TECHNICAL_SUPPORT = "technical_support"
+    COMPLAINTS = "complaints"
 
 
 class Actor(Struct, frozen=True):
@@ -88,6 +102,11 @@ class Member(Struct, frozen=True, omit_defaults=True):
     """What they work on: a value of `Position`."""
     skills: dict[str, int] = {}  # msgspec makes a new dict for each instance
     """The names of their skills, with levels from 1 to 5."""
+
+    @property
+    def state(self) -> str:
+        """`active`, `suspended` or `left`."""
+        return "left" if self.left else "suspended" if self.suspended else "active"
 
     @property
     def is_active(self) -> bool:

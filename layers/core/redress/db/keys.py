@@ -140,6 +140,11 @@ def member_change_sk(revision: int) -> str:
     return f"{CHANGE_PREFIX}{revision:06d}"
 
 
+def invitation_pk(address: str) -> str:
+    """`INVITATION#9f86d0...`: the invitation of an address, by a hash of its canonical form."""
+    return f"INVITATION#{_digest(canonical(address))}"
+
+
 def members_pk(team: str) -> str:
     """`MEMBERS#complaints`: the members of a team by their id, in the owner index."""
     return f"MEMBERS#{team}"
@@ -503,4 +508,8 @@ def doubtful_pk(team: str) -> str:
 
 
 def _address_pk(form: str) -> str:
-    return f"ADDRESS#{hashlib.sha256(form.encode('utf-8', 'replace')).hexdigest()[:40]}"
+    return f"ADDRESS#{_digest(form)}"
+
+
+def _digest(form: str) -> str:
+    return hashlib.sha256(form.encode("utf-8", "replace")).hexdigest()[:40]

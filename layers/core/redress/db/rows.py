@@ -318,6 +318,22 @@ class MemberRow(Row):
     owner_index = OwnerIndex()
 
 
+class InvitationRow(Row):
+    """INVITATION#{digest} / INVITATION: an invitation to the staff.
+
+    `invited_ms` is when it was made, in milliseconds since 1970. It tells an invitation from the
+    one that replaced it. `agent` is the member that it has become.
+    """
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute()
+    invited_ms = NumberAttribute()
+    agent = UnicodeAttribute(null=True)
+    expires = NumberAttribute()
+
+
 class AvailabilityRow(Row):
     """AGENT#{id} / DUTY: presence and load of an agent.
 
@@ -517,6 +533,7 @@ class Models:
         self.address = bound(AddressRow)
         self.count = bound(CountRow)
         self.member = bound(MemberRow)
+        self.invitation = bound(InvitationRow)
         self.availability = bound(AvailabilityRow)
         self.about = bound(AboutRow)
         self.fact = bound(FactRow)

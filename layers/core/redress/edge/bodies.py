@@ -5,12 +5,13 @@ A body is read completely before it is refused, so one answer names every wrong 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from redress.base import instants, texts
+from redress.base import addresses, instants, texts
 from redress.base.errors import Fault, InvalidInput, pointer
 from redress.base.numbers import whole
 from redress.edge.http import BODY_LIMIT, json_body
@@ -123,6 +124,96 @@ class Texts(Field, frozen=True):
         for index, one in enumerate(value):
             _text(f"/{self.name}/{index}", one, self.limit, faults)
         return value
+
+
+class Address(Field, frozen=True):
+    """An email address to which mail can be sent. The handler gets it as it is stored."""
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        here = f"/{self.name}"
+        if not isinstance(value, str):
+            faults.append(Fault(here, "text_expected", "a text is expected here"))
+        elif addresses.deliverable(value) is None:
+            faults.append(Fault(here, *addresses.fault_of(value)))
+        else:
+            return addresses.cleaned(value)
+        return value
+
+
+class Word(Field, frozen=True):
+    """A text that matches a pattern completely, such as the name of a team. `form` describes it."""
+
+    pattern: str
+    form: str
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        if not isinstance(value, str) or re.fullmatch(self.pattern, value) is None:
+            faults.append(Fault(f"/{self.name}", "unknown_value", self.form))
+        return value
+
+
+class SomeOf(Field, frozen=True):
+    """A list with one or more of a few texts, in an order that counts."""
+
+    choices: tuple[str, ...]
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        here = f"/{self.name}"
+        if not isinstance(value, list):
+            faults.append(Fault(here, "list_expected", "a list of texts is expected here"))
+            return ()
+        if not value:
+            faults.append(Fault(here, "required", "at least one is needed"))
+        elif len(value) > len(self.choices):
+            faults.append(Fault(here, "too_many", f"at most {len(self.choices)}"))
+            return ()
+        for index, one in enumerate(value):
+            if not isinstance(one, str) or one not in self.choices:
+                detail = f"one of {', '.join(self.choices)}"
+                faults.append(Fault(f"{here}/{index}", "unknown_value", detail))
+            elif one in value[:index]:
+                faults.append(Fault(f"{here}/{index}", "repeated", "this is in the list before"))
+        return tuple(value)
+
+
+class Levels(Field, frozen=True):
+    """An object that gives names a level from `least` to `highest`. It may be left out.
+
+    A name matches `pattern`, which `form` describes; there are at most `most` names.
+    """
+
+    pattern: str
+    form: str
+    least: int
+    highest: int
+    most: int
+
+    @property
+    def required(self) -> bool:
+        return False
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        return super().read(body, faults) or {}
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        here = f"/{self.name}"
+        if not isinstance(value, dict):
+            faults.append(Fault(here, "object_expected", "an object of names and levels"))
+            return {}
+        if len(value) > self.most:
+            faults.append(Fault(here, "too_many", f"at most {self.most}"))
+            return {}
+        levels = {}
+        for name, given in value.items():
+            level = whole(given)
+            if re.fullmatch(self.pattern, name) is None:
+                faults.append(Fault(here + pointer(name), "unknown_value", self.form))
+            elif level is None or not self.least <= level <= self.highest:
+                detail = f"a whole number from {self.least} to {self.highest}"
+                faults.append(Fault(here + pointer(name), "out_of_range", detail))
+            else:
+                levels[name] = level
+        return levels
 
 
 class Instant(Field, frozen=True):

@@ -30,6 +30,7 @@ class Problem(msgspec.Struct, frozen=True):
 _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.InvalidInput, 422, "invalid-input", "Some fields are not right"),
     (errors.KeyReused, 409, "key-reused", "This key was used for another submission"),
+    (errors.MemberChanged, 409, "version-conflict", "The member was changed meanwhile"),
     (errors.VersionConflict, 409, "version-conflict", "The ticket was changed meanwhile"),
     (errors.AlreadyDone, 409, "already-done", "This was done before"),
     (errors.NotAllowedNow, 409, "not-allowed-now", "This is not possible in the present state"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +17,14 @@ from redress.base.people import Member, Role
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
-from redress.staff.rules.members import MemberChange
+from redress.staff.rules.members import Invitation, MemberChange
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.transaction import Cause, Dated, Write
 
 _MEMBER = msgspec.json.Decoder(Member)
+_INVITATION = msgspec.json.Decoder(Invitation)
+_CHANGE = msgspec.json.Decoder(MemberChange)
 
 
 class MemberRaced(RedressError):
@@ -68,12 +71,15 @@ class StaffStore:
         after: Member,
         entry: MemberChange,
         leader: Member | None = None,
+        accepted: Invitation | None = None,
     ) -> None:
         """Store a member and an entry of their trail, in one transaction.
 
         `before` is the item that is replaced; None if there is none. With `leader`, who makes the
-        change, the member's availability follows in the same transaction. Raises LeaderRaced if the
-        leader, and MemberRaced if the member or their presence was changed after it was read.
+        change, the member's availability follows in the same transaction. `accepted` is the
+        invitation by which the person becomes a member, which happens once. Raises LeaderRaced if
+        the leader, and MemberRaced if the member, their presence or the invitation was changed
+        after it was read.
         """
         model = self._models.member
         row = model(
@@ -90,6 +96,9 @@ class StaffStore:
             doc=encoding.encode(entry),
         )
         follows = self._availability_after(after, entry.at) if leader is not None else None
+        invitation = None
+        if accepted is not None:
+            invitation = self._invitation_row(msgspec.structs.replace(accepted, agent=after.id))
         token = retry.request_token()
 
         def send() -> None:
@@ -101,15 +110,59 @@ class StaffStore:
                     )
                 transaction.save(row, condition=self._is_unchanged(before))
                 transaction.save(trail, condition=self._models.doc.pk.does_not_exist())
+                if invitation is not None and accepted is not None:
+                    transaction.save(invitation, condition=self._is_still(accepted))
                 if follows is not None:
                     availability, actions, condition = follows
                     transaction.update(availability, actions=actions, condition=condition)
 
-        names = ["member", "trail", "availability"]
+        names = [
+            *(["leader"] if leader is not None else []),
+            *("member", "trail"),
+            *(["invitation"] if invitation is not None else []),
+            *(["availability"] if follows is not None else []),
+        ]
         try:
-            retry.call(send, ["leader", *names] if leader is not None else names)
+            retry.call(send, names)
         except retry.ConditionFailed as failed:
             raise (LeaderRaced if "leader" in failed.names else MemberRaced) from failed
+
+    def invitation(self, address: str) -> Invitation | None:
+        """The newest invitation of an address, also if it is over; None if there is none."""
+        model, pk = self._models.invitation, keys.invitation_pk(address)
+        try:
+            row = retry.call(lambda: model.get(pk, keys.INVITATION, consistent_read=True))
+        except DoesNotExist:
+            return None
+        return encoding.decoded(row, lambda one: _INVITATION.decode(one.doc))
+
+    def invite(self, invitation: Invitation, before: Invitation | None) -> bool:
+        """Store an invitation in place of `before`. Returns False if another one is there now."""
+        row, model = self._invitation_row(invitation), self._models.invitation
+        condition = model.pk.does_not_exist() if before is None else self._is_still(before)
+        try:
+            retry.call(lambda: row.save(condition=condition))
+        except retry.ConditionFailed:
+            return False
+        return True
+
+    def _invitation_row(self, invitation: Invitation) -> Any:
+        return self._models.invitation(
+            keys.invitation_pk(invitation.email),
+            keys.INVITATION,
+            doc=encoding.encode(invitation),
+            invited_ms=encoding.milliseconds(invitation.at),
+            agent=invitation.agent,
+            expires=math.ceil(invitation.expires_at.timestamp()),
+        )
+
+    def _is_still(self, invitation: Invitation) -> Any:
+        """The condition that an invitation is still the one that was read."""
+        model = self._models.invitation
+        same = model.invited_ms == encoding.milliseconds(invitation.at)
+        if invitation.agent is None:
+            return same & model.agent.does_not_exist()
+        return same & (model.agent == invitation.agent)
 
     def _is_unchanged(self, member: Member | None) -> Any:
         """The condition that the item of a member is still the one that was read."""
@@ -188,6 +241,87 @@ class StaffStore:
         except DoesNotExist as error:
             raise NotFound("there is no such member of staff") from error
         return encoding.decoded(row, _member_of)
+
+    def named(self, agents: Iterable[str]) -> dict[str, Member]:
+        """The members with these ids, by id, in one read for each 100. Unknown ids are left out.
+
+        One who cannot be read is reported and left out.
+        """
+        wanted = [(keys.STAFF, keys.agent_pk(agent)) for agent in dict.fromkeys(agents)]
+        if not wanted:
+            return {}
+        rows = retry.call(lambda: list(self._models.member.batch_get(wanted)))
+        return {member.id: member for member in encoding.readable(rows, _member_of)}
+
+    def availabilities(self, agents: Iterable[str]) -> dict[str, Availability]:
+        """The presence and load of these members, by id. Who never set a presence is left out."""
+        wanted = [(keys.agent_pk(agent), keys.AVAILABILITY) for agent in agents]
+        if not wanted:
+            return {}
+        rows = retry.call(lambda: list(self._models.availability.batch_get(wanted)))
+        return {found.agent: found for found in encoding.readable(rows, _availability_of)}
+
+    def page(self, team: str | None, limit: int, after: str | None) -> tuple[list[str], str | None]:
+        """The ids of some members, sorted by id, and the id after which the next page begins.
+
+        They are those of a team, or all members if `team` is None. `after` is the last id of the
+        page before.
+        """
+        model = self._models.member
+        if team is None:
+            beyond = model.sk > keys.agent_pk(after) if after is not None else None
+            rows = model.query(keys.STAFF, beyond, limit=limit + 1)
+        else:
+            beyond = model.owner_sk > after if after is not None else None
+            rows = model.owner_index.query(keys.members_pk(team), beyond, limit=limit + 1)
+        found = [row.sk.partition("#")[2] for row in retry.call(lambda: list(rows))]
+        return found[:limit], found[limit - 1] if len(found) > limit else None
+
+    def has_team(self, team: str) -> bool:
+        """Whether anybody is in a team.
+
+        All members are read only if the list of the team is empty, because an earlier version kept
+        no list.
+        """
+        listed, _ = self.page(team, 1, None)
+        return bool(listed) or any(member.team == team for member in self.members())
+
+    def changes(self, agent: str, limit: int) -> list[MemberChange]:
+        """The last changes of a member, newest first. One that cannot be read is left out."""
+        model = self._models.doc
+        prefix = model.sk.startswith(keys.CHANGE_PREFIX)
+        rows = retry.call(
+            lambda: list(
+                model.query(keys.agent_pk(agent), prefix, scan_index_forward=False, limit=limit)
+            )
+        )
+        return list(encoding.readable(rows, lambda row: _CHANGE.decode(row.doc)))
+
+    def listed(self) -> list[Member]:
+        """Like `members`. A member whom an earlier version stored is put into the list of the team.
+
+        The sweep calls it, so that `page` has all members of a team some minutes after an update.
+        """
+        model = self._models.member
+        found = []
+        for row in retry.call(lambda: list(model.query(keys.STAFF))):
+            for member in encoding.readable([row], _member_of):
+                found.append(member)
+                if row.owner_pk is None:
+                    self._list(member)
+        return found
+
+    def _list(self, member: Member) -> None:
+        model = self._models.member
+        row = model(keys.STAFF, keys.agent_pk(member.id))
+        actions: list[UpdateAction] = [
+            model.owner_pk.set(keys.members_pk(member.team)),
+            model.owner_sk.set(member.id),
+        ]
+        try:
+            retry.call(lambda: row.update(actions=actions, condition=self._is_unchanged(member)))
+        except retry.ConditionFailed:
+            return  # it was changed meanwhile, which lists it
 
     def members(self) -> list[Member]:
         """All members of staff. One who cannot be read is reported and left out."""

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from redress.plans.rules.plan import Plan
     from redress.rehearsals.cases import RehearsalCases
     from redress.scores.cases.cards import ScoringCases
+    from redress.staff.accounts import UserPool
     from redress.staff.cases.about import AboutCase
     from redress.staff.cases.board import BoardCase
     from redress.staff.cases.claiming import ClaimingCase
+    from redress.staff.cases.directory import Directory
     from redress.staff.cases.members import MemberCases
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
     from redress.staff.cases.signing_in import SignInCase
+    from redress.staff.rules.members import Invitation
     from redress.tickets.cases.feed import FeedCase
     from redress.tickets.cases.listing import ListCases
     from redress.tickets.cases.staff import StaffCases
@@ -38,6 +41,9 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     inbound_queue_url: str
     sender_address: str = ""
     mail_domain: str = ""
+    user_pool_id: str = ""
+    """Empty if another issuer than the stack's own user pool signs staff in."""
+    staff_issuer: str = ""
     staff_audience: str = ""
     """Empty if the stack's own user pool signs staff in."""
     role_claim: str = "cognito:groups"
@@ -138,7 +144,42 @@ def members() -> MemberCases:
     from redress.staff.cases.members import MemberCases
     from redress.wiring import stores
 
-    return MemberCases(stores.staff(), stores.lists(), stores.changes(), clients.now)
+    return MemberCases(
+        stores.staff(), stores.lists(), stores.changes(), accounts(), clients.now, clients.pause
+    )
+
+
+def accounts() -> UserPool | None:
+    """The accounts of staff in the stack's user pool; None if another issuer signs staff in."""
+    from redress.staff.accounts import UserPool
+
+    pool = settings().user_pool_id
+    return UserPool(lambda: clients.client("cognito-idp", retries=0), pool) if pool else None
+
+
+def claims_of(invitation: Invitation) -> dict[str, str]:
+    """The claims that another issuer must put into the token of an invited person.
+
+    With `email_verified`, the address is enough, and the claims after it may be missing.
+    """
+    given, profile = settings(), invitation.profile
+    return {
+        "email": invitation.email,
+        "email_verified": "true",
+        "name": profile.name,
+        given.role_claim: profile.role.value,
+        given.team_claim: profile.team,
+        given.languages_claim: ",".join(profile.languages),
+        given.capacity_claim: str(profile.capacity),
+    }
+
+
+@cache
+def directory() -> Directory:
+    from redress.staff.cases.directory import Directory
+    from redress.wiring import stores
+
+    return Directory(stores.staff())
 
 
 @cache

@@ -1,17 +1,34 @@
-"""Changes of members of staff by those who lead them."""
+"""Members of staff are invited, changed, suspended and reinstated by those who lead them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from redress.base.errors import Forbidden, NotFound, Unavailable, Unreadable
+from msgspec import structs
+
+from redress.base import instants
+from redress.base.addresses import canonical
+from redress.base.errors import (
+    AlreadyDone,
+    Fault,
+    Forbidden,
+    InvalidInput,
+    MemberChanged,
+    NotFound,
+    Unavailable,
+    Unreadable,
+)
 from redress.base.people import Member
 from redress.plans.rules.plan import Plan
+from redress.staff.accounts import Account, UserPool
 from redress.staff.cases.signing_in import require_active
 from redress.staff.rules import members
-from redress.staff.rules.leading import may_lead
-from redress.staff.rules.members import ChangeKind, MemberChange
+from redress.staff.rules.leading import may_change, may_lead
+from redress.staff.rules.members import ChangeKind, Invitation, MemberChange, Profile
 from redress.staff.store import LeaderRaced, MemberRaced, StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
@@ -22,6 +39,18 @@ from redress.tickets.store.lists import TicketLists
 ATTEMPTS = 8
 PAGE = 25
 """How many tickets of a member are listed at a time."""
+ROUNDS = 3
+"""How often the tickets of somebody who may no longer work are listed."""
+LAG_S = 0.2
+"""The pause between two rounds. The index may be a moment behind the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """A member after a change, and the numbers of their tickets that went back to a queue."""
+
+    member: Member
+    queued: list[str]
 
 
 class MemberCases:
@@ -30,27 +59,267 @@ class MemberCases:
         staff: StaffStore,
         lists: TicketLists,
         changes: TicketChanges,
+        accounts: UserPool | None,
         now: Callable[[], datetime],
+        pause: Callable[[float], None],
     ) -> None:
+        """`accounts` is the user pool of the stack; None if another issuer signs staff in."""
         self._staff, self._lists, self._changes = staff, lists, changes
-        self._now = now
+        self._accounts, self._now, self._pause = accounts, now, pause
 
-    def depart(self, leader: Member, agent: str, source: str) -> list[str]:
+    # ---------------------------------------------------------------- invitations
+
+    def invite(self, leader: Member, email: str, profile: Profile, source: str) -> Invitation:
+        """Invite a person to the staff, and return the invitation.
+
+        First the invitation is stored, then the account in the user pool is made, then the member's
+        item is written together with the acceptance of the invitation. If a request fails on the
+        way, the same request by the same person completes it. With another issuer, the member's
+        item is made when the person signs in (`SignInCase`). An account that is in the pool already
+        is taken over. Raises Forbidden, AlreadyDone if the person was invited by somebody else or
+        otherwise, or is a member already, and Unavailable if the user pool does not answer.
+        """
+        self._require_may_invite(leader, profile)
+        account = None
+        if self._accounts is not None:
+            account = self._accounts.find(email)
+            if account is not None:
+                self._require_leads(leader, account)
+        invitation = self._invited(leader, email, profile, account)
+        if self._accounts is None or invitation.agent is not None:
+            return invitation
+        with _completed_by_a_repeat("the invitation"):
+            agent = self._account(self._accounts, account, leader, invitation)
+        return self._join(leader, invitation, agent, source)
+
+    def _require_may_invite(self, leader: Member, profile: Profile) -> None:
+        if not may_change(leader, None, members.invited("", "", profile)):
+            raise Forbidden("a supervisor invites agents of their own team, a manager everybody")
+
+    def _require_leads(self, leader: Member, account: Account) -> None:
+        """Refuse to take over the account of somebody whose role in the pool is higher."""
+        if account.role is None:
+            return
+        standing = Member(account.id, "", "", account.role, account.team or leader.team, (), 0)
+        if not may_lead(leader, standing):
+            raise Forbidden("this person has an account with a role that you do not lead")
+
+    def _invited(
+        self, leader: Member, email: str, profile: Profile, account: Account | None
+    ) -> Invitation:
+        """The invitation of this address: a new one, or that of the same request before.
+
+        An open invitation by somebody who is no longer active is replaced, because nobody else can
+        complete it.
+        """
+        for _ in range(ATTEMPTS):
+            known, now = self._staff.invitation(email), self._now()
+            if known is not None:
+                same = (known.email, known.profile, known.by) == (email, profile, leader.id)
+                if same and (known.is_open(now) or self._is_member(known)):
+                    return known
+                if known.is_open(now) and self._stands(known):
+                    raise AlreadyDone(f"{email} {self._told_of(known)}")
+            self._require_new(email, known, account)
+            fresh = Invitation(email, profile, leader.id, now)
+            if self._staff.invite(fresh, known):
+                return fresh
+        raise Unavailable("this person is being invited by others")
+
+    def _stands(self, invitation: Invitation) -> bool:
+        """Whether the person who invited is an active member."""
+        inviter = self._staff.named([invitation.by]).get(invitation.by)
+        return inviter is not None and inviter.is_active
+
+    def _is_member(self, invitation: Invitation) -> bool:
+        """Whether the person has become a member by this invitation, and still is one."""
+        if invitation.agent is None:
+            return False
+        found = self._staff.named([invitation.agent]).get(invitation.agent)
+        if found is None or not found.is_active:
+            return False
+        return canonical(found.email) == canonical(invitation.email)
+
+    def _told_of(self, invitation: Invitation) -> str:
+        """Who invited somebody, and when."""
+        inviter = self._staff.named([invitation.by]).get(invitation.by)
+        name = f"{inviter.name} ({invitation.by})" if inviter is not None else invitation.by
+        return f"was invited by {name} at {instants.written(invitation.at)}"
+
+    def _require_new(
+        self, email: str, invitation: Invitation | None, account: Account | None
+    ) -> None:
+        """Raise AlreadyDone if a member has this address, or the account with this address."""
+        for member in self._staff.members():
+            owns = account is not None and account.id == member.id
+            if owns or canonical(member.email) == canonical(email):
+                told = ""
+                if invitation is not None and invitation.agent == member.id:
+                    told = f"; they {self._told_of(invitation)}"
+                standing = {
+                    "active": "is a member of the staff",
+                    "suspended": "is suspended: reinstate them",
+                    "left": "has left: reinstate them",
+                }[member.state]
+                raise AlreadyDone(f"{member.name} ({member.id}) {standing}{told}")
+
+    def _account(
+        self, pool: UserPool, account: Account | None, leader: Member, invitation: Invitation
+    ) -> str:
+        """Make or take over the account of an invited person, and return its `sub`.
+
+        `account` is the account that was in the pool before, if any.
+        """
+        email, profile = invitation.email, invitation.profile
+        if account is None:
+            created = pool.create(email, profile)
+            if created is not None:
+                pool.describe(created, profile)
+                return created
+            account = pool.find(email)
+            if account is None:
+                raise Unavailable("the account was removed meanwhile")
+            self._require_leads(leader, account)
+        if account.id in self._staff.named([account.id]):
+            raise AlreadyDone("the account with this address belongs to a member of the staff")
+        pool.describe(account.id, profile)
+        if not account.enabled:
+            pool.enable(account.id)
+        return account.id
+
+    def _join(self, leader: Member, invitation: Invitation, agent: str, source: str) -> Invitation:
+        """Make the item of an invited person whose account is in the pool."""
+        after = members.invited(agent, invitation.email, invitation.profile)
+        what = members.differences(None, after)
+        for _ in range(ATTEMPTS):
+            self._require_may_invite(leader, invitation.profile)
+            entry = MemberChange(
+                after.revision, ChangeKind.INVITED, self._now(), leader.id, what, source=source
+            )
+            try:
+                self._staff.write(None, after, entry, leader, invitation)
+            except LeaderRaced:
+                leader = self._active(leader)
+                continue
+            except MemberRaced:
+                known = self._staff.invitation(invitation.email)
+                if known is not None and known.agent == agent:
+                    return known  # the person signed in, or the request was sent twice
+                if agent in self._staff.named([agent]):
+                    raise AlreadyDone("this person has become a member meanwhile") from None
+                continue
+            return structs.replace(invitation, agent=agent)
+        raise Unavailable("this person is being invited by others")
+
+    # ---------------------------------------------------------------- changes
+
+    def change(
+        self,
+        leader: Member,
+        agent: str,
+        content: Callable[[], tuple[int, Profile, str]],
+        source: str,
+    ) -> Led:
+        """Change what a leader decides about a member.
+
+        `content` reads the request: the revision that the leader has read, the new profile, and the
+        reason. After a change of team, open tickets go back to the queue of the old team. A request
+        that is sent again completes what the first one left undone. Raises NotFound, Forbidden, the
+        errors of `content`, InvalidInput for a revision that does not exist, and MemberChanged.
+        """
+        asked = cache(content)
+
+        def decide(leader: Member, before: Member) -> Member:
+            _require_leads(leader, before)
+            revision, profile, _ = asked()
+            if revision > before.revision:
+                fault = Fault("/revision", "unknown_revision", "there is no such revision")
+                raise InvalidInput([fault])
+            after = members.with_profile(before, profile)
+            if not may_change(leader, before, after):
+                raise Forbidden(
+                    "a supervisor changes agents of their own team and keeps them there, "
+                    "a manager everybody else, and nobody themselves"
+                )
+            same = before.managed and members.profile_of(before) == profile
+            if same and before.revision - revision in (0, 1):
+                return before
+            if revision != before.revision:
+                raise MemberChanged(before.revision)
+            return after
+
+        return self._lead(leader, agent, decide, ChangeKind.CHANGED, lambda: asked()[2], source)
+
+    def suspend(self, leader: Member, agent: str, content: Callable[[], str], source: str) -> Led:
+        """Suspend a member: they may do nothing, and get no work and no mail, until reinstated.
+
+        Their open tickets go back to the queue. `content` reads the reason from the request. The
+        call can be repeated. Raises NotFound, Forbidden, the errors of `content`, and AlreadyDone
+        for a member who has left.
+        """
+        asked = cache(content)
+
+        def decide(leader: Member, before: Member) -> Member:
+            _require_leads(leader, before)
+            asked()
+            if before.left:
+                raise AlreadyDone("this member has left")
+            return before if before.suspended else members.changed(before, suspended=True)
+
+        return self._lead(leader, agent, decide, ChangeKind.SUSPENDED, asked, source)
+
+    def reinstate(self, leader: Member, agent: str, content: Callable[[], str], source: str) -> Led:
+        """Let a member work again who was suspended or had left. The call can be repeated.
+
+        They are away until they set their presence. Raises NotFound, Forbidden, and the errors of
+        `content`, which reads the reason from the request.
+        """
+        asked = cache(content)
+
+        def decide(leader: Member, before: Member) -> Member:
+            _require_leads(leader, before)
+            asked()
+            if before.is_active:
+                return before
+            return members.changed(before, suspended=False, left=False)
+
+        return self._lead(leader, agent, decide, ChangeKind.REINSTATED, asked, source)
+
+    def depart(self, leader: Member, agent: str, source: str) -> Led:
         """Record that `agent` has left, and return their open tickets to the queue.
 
-        From now on `agent` may do nothing and gets no work and no mail. Returns the numbers of the
-        queued tickets. The call can be repeated. A ticket that cannot be read stays with the agent,
-        until the call is repeated after its repair. Raises NotFound for an unknown `agent`, and
-        Forbidden unless `leader` leads them (`leading.may_lead`).
+        From now on `agent` may do nothing and gets no work and no mail. The call can be repeated. A
+        ticket that cannot be read stays with the agent, until the call is repeated after its
+        repair. Raises NotFound for an unknown `agent`, and Forbidden unless `leader` leads them
+        (`leading.may_lead`).
         """
 
-        def decide(leader: Member, member: Member) -> Member:
-            if not may_lead(leader, member):
-                raise Forbidden("only a manager records this departure, and nobody their own")
-            return member if member.left else members.changed(member, left=True)
+        def decide(leader: Member, before: Member) -> Member:
+            _require_leads(leader, before)
+            return before if before.left else members.changed(before, left=True)
 
-        leaver = self._change(leader, agent, decide, ChangeKind.LEFT, "", source)
-        return self._hand_back(leader, leaver, "the agent left")
+        return self._lead(leader, agent, decide, ChangeKind.LEFT, lambda: "", source)
+
+    def _lead(
+        self,
+        leader: Member,
+        agent: str,
+        decide: Callable[[Member, Member], Member],
+        kind: ChangeKind,
+        why: Callable[[], str],
+        source: str,
+    ) -> Led:
+        """Change a member, return tickets to the queue, and let the account follow the item.
+
+        The item comes first, so that the change counts at once. What follows is also done if the
+        item is as it should be: so a repeated request completes it.
+        """
+        member = self._change(leader, agent, decide, kind, why, source)
+        queued = self._hand_back(leader, member, _BECAUSE[kind])
+        if self._accounts is not None:
+            with _completed_by_a_repeat("the change"):
+                self._follow(self._accounts, member, enables=kind is ChangeKind.REINSTATED)
+        return Led(member, queued)
 
     def _change(
         self,
@@ -58,7 +327,7 @@ class MemberCases:
         agent: str,
         decide: Callable[[Member, Member], Member],
         kind: ChangeKind,
-        why: str,
+        why: Callable[[], str],
         source: str,
     ) -> Member:
         """Change a member as `decide` says, and return the member after the change.
@@ -66,8 +335,7 @@ class MemberCases:
         `decide` gets the leader and the member. It returns the same member if there is nothing to
         change. The leader's item is a condition of the write: a leader who is suspended or demoted
         meanwhile changes nobody. So of two managers who suspend each other, one succeeds, and there
-        is always a manager. Raises NotFound for an unknown `agent`, Forbidden, and what `decide`
-        raises.
+        is always a manager. Raises NotFound for an unknown `agent`, and what `decide` raises.
         """
         for _ in range(ATTEMPTS):
             before = self._staff.member(agent, consistent=True)
@@ -75,25 +343,43 @@ class MemberCases:
             if after is before:
                 return before
             what = members.differences(before, after)
-            entry = MemberChange(after.revision, kind, self._now(), leader.id, what, why, source)
+            entry = MemberChange(after.revision, kind, self._now(), leader.id, what, why(), source)
             try:
                 self._staff.write(before, after, entry, leader)
             except MemberRaced:
                 continue
             except LeaderRaced:
-                leader = self._staff.member(leader.id, consistent=True)
-                require_active(leader)
+                leader = self._active(leader)
                 continue
             return after
         raise Unavailable("this member is being changed by others")
+
+    def _active(self, leader: Member) -> Member:
+        """The leader as they are now. Raises Forbidden if they may no longer do anything."""
+        found = self._staff.member(leader.id, consistent=True)
+        require_active(found)
+        return found
 
     def _hand_back(self, leader: Member, member: Member, why: str) -> list[str]:
         """Return to the queue the open tickets that a member can no longer work on.
 
         These are all tickets of a member who is not active, and the tickets of other teams. Returns
-        their numbers.
+        their numbers. Tickets are listed again while the load shows some that the index may not
+        have had yet.
         """
-        actor = leader.actor
+        numbers = self._hand_back_listed(leader, member, why)
+        if member.is_active:
+            return numbers
+        for _ in range(ROUNDS - 1):
+            load = self._staff.availabilities([member.id])
+            if member.id not in load or load[member.id].load == 0:
+                break
+            self._pause(LAG_S)
+            numbers += self._hand_back_listed(leader, member, why)
+        return numbers
+
+    def _hand_back_listed(self, leader: Member, member: Member, why: str) -> list[str]:
+        actor, numbers = leader.actor, list[str]()
 
         def hand_back(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if ticket.assignee != member.id or not ticket.needs_agent:
@@ -102,7 +388,6 @@ class MemberCases:
                 return None
             return by_staff.reassign(ticket, plan, actor, None, None, why, at)
 
-        numbers: list[str] = []
         cursor: str | None = None
         while True:
             page = self._lists.owned_by(member.id, PAGE, cursor)
@@ -115,3 +400,53 @@ class MemberCases:
             cursor = page.cursor
             if cursor is None:
                 return numbers
+
+    def _follow(self, accounts: UserPool, member: Member, *, enables: bool) -> None:
+        """Make the account of a member as their item says.
+
+        If the item changes meanwhile, the account is changed again. So two requests that contradict
+        each other leave the account as the later item is. With `enables`, an active member can sign
+        in again; otherwise an account that an administrator has disabled stays so.
+        """
+        for _ in range(ATTEMPTS):
+            if member.is_active:
+                accounts.describe(member.id, members.profile_of(member))
+                if enables:
+                    accounts.enable(member.id)
+            else:
+                accounts.disable(member.id)
+                enables = True
+            current = self._staff.member(member.id, consistent=True)
+            if current.revision == member.revision:
+                return
+            member = current
+        raise Unavailable("this member is being changed by others")
+
+
+_BECAUSE = {
+    ChangeKind.CHANGED: "the agent is in another team now",
+    ChangeKind.SUSPENDED: "the agent is suspended",
+    ChangeKind.REINSTATED: "the agent is in another team now",
+    ChangeKind.LEFT: "the agent left",
+}
+"""Why tickets go back to the queue after a change."""
+
+
+def _require_leads(leader: Member, member: Member) -> None:
+    if not may_lead(leader, member):
+        raise Forbidden(
+            "a supervisor decides about agents of their own team, a manager about everybody else, "
+            "and nobody about themselves"
+        )
+
+
+@contextmanager
+def _completed_by_a_repeat(what: str) -> Iterator[None]:
+    """Say in an error of the user pool what is stored already, and what completes it."""
+    try:
+        yield
+    except Unavailable as error:
+        raise Unavailable(
+            f"{what} is recorded, but the user pool does not answer: "
+            "send the same request again to complete it"
+        ) from error

@@ -37,6 +37,6 @@ class ReassignmentCase:
             if team is not None and team != target.team:
                 raise InvalidInput([Fault("/team", "other_team", "the agent is in another team")])
             to_team = target.team
-        elif team is not None and team not in {known.team for known in self._staff.members()}:
+        elif team is not None and not self._staff.has_team(team):
             raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
         return partial(by_staff.reassign, to=agent, team=to_team, why=reason)

@@ -8,7 +8,7 @@ from datetime import datetime
 from redress.base.errors import Forbidden, NotFound, Unavailable
 from redress.base.people import Member
 from redress.staff.rules import members
-from redress.staff.rules.members import ChangeKind, MemberChange, SignedIn
+from redress.staff.rules.members import ChangeKind, Invitation, MemberChange, SignedIn
 from redress.staff.store import MemberRaced, StaffStore
 
 ATTEMPTS = 4
@@ -22,10 +22,11 @@ class SignInCase:
         """The member of staff who calls, with the role and team of their item.
 
         The item is read at each request, so a change counts from the next request on. A person
-        without an item begins with the claims of their token, and so does once a member whose item
-        an earlier version made. `source` is the IP address of the request. Raises Forbidden for a
-        person whom nobody invited and whose claims are incomplete, and for a member who has left or
-        is suspended.
+        without an item begins with their invitation, if their token says that its address is
+        verified and the invitation is for this address; otherwise with the claims of their token.
+        So does once a member whose item an earlier version made. `source` is the IP address of the
+        request. Raises Forbidden for a person whom nobody invited and whose claims are incomplete,
+        and for a member who has left or is suspended.
         """
         for _ in range(ATTEMPTS):
             try:
@@ -46,6 +47,9 @@ class SignInCase:
     def _current(self, given: SignedIn, known: Member | None, source: str) -> Member:
         if known is not None and not known.is_active:
             return known
+        if known is None and (invitation := self._invitation(given)) is not None:
+            after = members.invited(given.id, given.email, invitation.profile)
+            return self._write(ChangeKind.JOINED, None, after, source, invitation)
         if known is None or not known.managed:
             if given.claimed is None:
                 raise Forbidden(
@@ -59,10 +63,26 @@ class SignInCase:
             return self._write(ChangeKind.ADDRESS, known, after, source)
         return known
 
-    def _write(self, kind: ChangeKind, before: Member | None, after: Member, source: str) -> Member:
+    def _invitation(self, given: SignedIn) -> Invitation | None:
+        if not given.address_verified:
+            return None
+        found = self._staff.invitation(given.email)
+        if found is None or not found.is_open(self._now()):
+            return None
+        return None if members.prefers_claims(given.claimed, found) else found
+
+    def _write(
+        self,
+        kind: ChangeKind,
+        before: Member | None,
+        after: Member,
+        source: str,
+        accepted: Invitation | None = None,
+    ) -> Member:
         what = members.differences(before, after)
-        entry = MemberChange(after.revision, kind, self._now(), after.id, what, source=source)
-        self._staff.write(before, after, entry)
+        why = f"invited by {accepted.by}" if accepted is not None else ""
+        entry = MemberChange(after.revision, kind, self._now(), after.id, what, why, source)
+        self._staff.write(before, after, entry, accepted=accepted)
         return after
 
 

@@ -1,4 +1,5 @@
-"""Who may decide about a member of staff: rate their month, or record that they left."""
+"""Who may decide about a member of staff: rate their month, invite, change and suspend them, or
+record that they left."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from redress.base.people import Member, Role
 
 
 def may_lead(leader: Member, member: Member) -> bool:
-    """Whether `leader` may rate `member` or record their departure.
+    """Whether `leader` may rate `member`, suspend or reinstate them, or record their departure.
 
     A supervisor leads the agents of their team. A manager leads everybody. Nobody leads themselves:
     if the last manager left, no one would hear of broken promises any more. A supervisor never
@@ -18,3 +19,26 @@ def may_lead(leader: Member, member: Member) -> bool:
         return True
     led = member.role is Role.AGENT and member.team == leader.team
     return leader.role is Role.SUPERVISOR and led
+
+
+def may_change(leader: Member, before: Member | None, after: Member) -> bool:
+    """Whether `leader` may change a member to another, or invite one (`before` is None).
+
+    The leader must lead the member before and after. So a supervisor neither promotes an agent nor
+    moves them to another team, and only a manager makes supervisors and managers.
+    """
+    return (before is None or may_lead(leader, before)) and may_lead(leader, after)
+
+
+OPERATIONS = ("change_member", "record_departure", "reinstate", "suspend")
+"""The operations of the staff API by which a leader decides about a member."""
+
+
+def possible(leader: Member, member: Member) -> list[str]:
+    """What `leader` may do with `member` now, by the names of the operations of the staff API."""
+    if not may_lead(leader, member):
+        return []
+    if member.left:
+        return ["change_member", "reinstate"]
+    standing = "reinstate" if member.suspended else "suspend"
+    return sorted(["change_member", "record_departure", standing])

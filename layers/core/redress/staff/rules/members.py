@@ -3,13 +3,55 @@
 from __future__ import annotations
 
 from copy import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct, structs
 
 from redress.base.people import Member, Role
+
+VALID_FOR = timedelta(days=30)
+"""How long a person may take to accept an invitation."""
+
+SKILL_LIMIT = 20
+"""The most skills of a member."""
+LEVELS = (1, 5)
+"""The lowest and the highest level of a skill."""
+
+
+RANK = (Role.MANAGER, Role.SUPERVISOR, Role.AGENT)
+"""The roles of the staff, the highest first."""
+
+
+class Profile(Struct, frozen=True, omit_defaults=True):
+    """What a leader decides about a member of staff."""
+
+    name: str
+    role: Role
+    team: str
+    languages: tuple[str, ...]
+    capacity: int
+    position: str | None = None
+    skills: dict[str, int] = {}  # msgspec makes a new dict for each instance
+
+
+class Invitation(Struct, frozen=True, omit_defaults=True):
+    """An invitation to the staff. `agent` is the member that it has become, if any."""
+
+    email: str
+    profile: Profile
+    by: str
+    at: datetime
+    agent: str | None = None
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.at + VALID_FOR
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether somebody can still become a member by it."""
+        return self.agent is None and now < self.expires_at
 
 
 class Claimed(Struct, frozen=True):
@@ -45,6 +87,13 @@ class ChangeKind(StrEnum):
     """The first request after an update from a version in which each token decided."""
     ADDRESS = "address"
     """Their token had another email address."""
+    INVITED = "invited"
+    """A leader invited them, and the stack's user pool has their account."""
+    JOINED = "joined"
+    """The first request of a person who was invited, at another issuer than the user pool."""
+    CHANGED = "changed"
+    SUSPENDED = "suspended"
+    REINSTATED = "reinstated"
     LEFT = "left"
 
 
@@ -80,6 +129,17 @@ def changed(before: Member, **fields: Any) -> Member:
     return replace(before, **fields, managed=True, revision=before.revision + 1)
 
 
+def prefers_claims(claimed: Claimed | None, invitation: Invitation) -> bool:
+    """Whether a person begins with the claims of their token although somebody invited them.
+
+    That is so if the claims give a higher role: a supervisor who invites a person whom the issuer
+    names a manager does not take that away.
+    """
+    if claimed is None:
+        return False
+    return RANK.index(claimed.role) < RANK.index(invitation.profile.role)
+
+
 def begun(given: SignedIn, claimed: Claimed, known: Member | None) -> Member:
     """The member that the claims of a token make.
 
@@ -96,3 +156,26 @@ def begun(given: SignedIn, claimed: Claimed, known: Member | None) -> Member:
         managed=True,
         revision=known.revision + 1 if known is not None else 1,
     )
+
+
+def profile_of(member: Member) -> Profile:
+    """What a leader has decided about a member."""
+    return Profile(
+        member.name,
+        member.role,
+        member.team,
+        member.languages,
+        member.capacity,
+        member.position,
+        member.skills,
+    )
+
+
+def with_profile(member: Member, profile: Profile) -> Member:
+    """A member after a leader's change, with the next revision."""
+    return changed(member, **structs.asdict(profile))
+
+
+def invited(id_: str, email: str, profile: Profile) -> Member:
+    """The member that an invitation makes."""
+    return Member(id_, email=email, managed=True, revision=1, **structs.asdict(profile))

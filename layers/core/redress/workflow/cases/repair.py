@@ -78,7 +78,7 @@ class RepairCase:
         """
         done: Counter[str] = Counter()
         # Before the time, because only an answer of the table says whether the clock is right.
-        teams = sorted({member.team for member in self._staff.members()})
+        teams = sorted({member.team for member in self._staff.listed()})
         for number in self._timers.awake_since_before(self._now() - patience):
             try:
                 done[self._repair(number)] += 1

@@ -1,0 +1,788 @@
+"""Members of staff are invited, changed, suspended and reinstated by those who lead them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import replace
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from redress.base.instants import written
+from redress.base.people import Role
+from redress.mail.outgoing.cases.posting import leaders
+from redress.tickets.cases.changes import TicketChanges
+from redress.wiring import clients
+from redress.wiring import repair as repair_wiring
+from redress.wiring import staff as wiring
+from redress.wiring import stores as wired_stores
+from tests.builders import Clock
+from tests.functions.conftest import MEMBERS
+from tests.functions.staff.api import Api, Reply, claims_of
+from tests.functions.staff.test_members import NOBODY, manage, trail
+from tests.world import Opener, Stores, aws
+
+LI: dict[str, Any] = {
+    "email": "li@example.org",
+    "name": "Li Jing",
+    "role": "agent",
+    "team": "complaints",
+    "languages": ["zh-CN", "en"],
+    "capacity": 5,
+    "position": "after_sales",
+    "skills": {"kettles": 4},
+}
+
+
+@pytest.fixture
+def pool(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The user pool of the stack, with its groups. Gives its id."""
+    users = aws("cognito-idp")
+    made = users.create_user_pool(
+        PoolName="redress-staff",
+        UsernameAttributes=["email"],
+        Schema=[
+            {"Name": name, "AttributeDataType": "String", "Mutable": True}
+            for name in ("team", "languages", "capacity")
+        ],
+    )["UserPool"]["Id"]
+    for group in ("agent", "supervisor", "manager"):
+        users.create_group(UserPoolId=made, GroupName=group)
+    monkeypatch.setenv("USER_POOL_ID", made)
+    monkeypatch.setattr(clients, "client", lambda service, **_: aws(service))
+    wiring.settings.cache_clear()
+    wiring.members.cache_clear()
+    yield made
+    monkeypatch.undo()
+    wiring.settings.cache_clear()
+    wiring.members.cache_clear()
+
+
+def account(pool: str, user: str = "li@example.org") -> dict[str, Any]:
+    """Attributes, groups and state of an account."""
+    found = aws("cognito-idp").admin_get_user(UserPoolId=pool, Username=user)
+    groups = aws("cognito-idp").admin_list_groups_for_user(UserPoolId=pool, Username=user)
+    return {one["Name"]: one["Value"] for one in found["UserAttributes"]} | {
+        "groups": [one["GroupName"] for one in groups["Groups"]],
+        "enabled": found["Enabled"],
+    }
+
+
+def accounts(pool: str) -> int:
+    return len(aws("cognito-idp").list_users(UserPoolId=pool)["Users"])
+
+
+def invite(api: Api, by: str = "lin", **fields: Any) -> Reply:
+    return api("invitation", by, body=LI | fields)
+
+
+def change(api: Api, stores: Stores, by: str, agent: str, **fields: Any) -> Reply:
+    """Change a member. Fields that are not given keep their values."""
+    member = stores.staff.member(agent)
+    body = {
+        "revision": member.revision,
+        "name": member.name,
+        "role": member.role,
+        "team": member.team,
+        "languages": list(member.languages),
+        "capacity": member.capacity,
+        "position": member.position,
+        "skills": member.skills,
+        "reason": "it is better so",
+    }
+    return api("member-change", by, agent=agent, body=body | fields)
+
+
+# ------------------------------------------------------------------ invitations
+
+
+def test_invited_person_has_an_account_and_works_at_their_first_request(
+    api: Api, stores: Stores, pool: str, clock: Clock
+) -> None:
+    found = invite(api)
+    assert found.status == 201
+    made = account(pool)
+    assert found.body == {
+        "email": "li@example.org",
+        "name": "Li Jing",
+        "role": "agent",
+        "team": "complaints",
+        "invited_by": "s-lin",
+        "invited_at": written(clock.now()),
+        "expires_at": written(clock.now() + timedelta(days=30)),
+        "member": made["sub"],
+        "issuer": None,
+    }
+    assert (made["email_verified"], made["groups"], made["enabled"]) == ("true", ["agent"], True)
+    assert (made["custom:team"], made["custom:languages"]) == ("complaints", "zh-CN,en")
+    member = stores.staff.member(made["sub"])
+    assert (member.position, member.skills, member.managed) == ("after_sales", {"kettles": 4}, True)
+    [invited] = trail(made["sub"])
+    assert (invited.kind, invited.by, invited.source) == ("invited", "s-lin", "203.0.113.7")
+    token = {"sub": made["sub"], "name": "Li Jing", "email": "li@example.org"} | NOBODY
+    assert api("work", claims=token).status == 200
+    assert stores.staff.member(made["sub"]) == member
+
+
+@pytest.mark.parametrize("has_pool", [True, False])
+def test_second_invitation_is_told_who_invited_and_when(
+    api: Api, clock: Clock, request: pytest.FixtureRequest, has_pool: bool
+) -> None:
+    pool = request.getfixturevalue("pool") if has_pool else None
+    first = invite(api)
+    clock.advance(minutes=5)
+    second = invite(api, "wei", email="LI@example.org", team="service")
+    assert (second.status, second.body["type"]) == (409, "urn:redress:problem:already-done")
+    assert f"invited by lin (s-lin) at {first.body['invited_at']}" in second.body["detail"]
+    again = invite(api)
+    assert (again.status, again.body) == (201, first.body)
+    assert pool is None or accounts(pool) == 1
+
+
+def test_of_two_invitations_at_once_one_is_told_of_the_other(
+    api: Api, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = wired_stores.staff(), list[Reply | None]([None])
+    put = store.invite
+
+    def raced(*given: Any) -> bool:
+        if other == [None]:
+            other.clear()
+            other.append(invite(api, "wei", team="service"))
+        return put(*given)
+
+    monkeypatch.setattr(store, "invite", raced)
+    second = invite(api)
+    [first] = other
+    assert first is not None
+    assert (first.status, second.status) == (201, 409)
+    assert "invited by wei (m-wei)" in second.body["detail"]
+    assert accounts(pool) == 1
+
+
+class Broken:
+    """Cognito, which fails once at one operation: before it, or after it, so its answer is lost."""
+
+    def __init__(self, operation: str, *, after: bool) -> None:
+        self._operation, self._after, self._fails = operation, after, True
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(aws("cognito-idp"), name)
+
+        def call(**given: Any) -> Any:
+            if name != self._operation or not self._fails:
+                return real(**given)
+            self._fails = False
+            if self._after:
+                real(**given)
+            raise ClientError({"Error": {"Code": "LimitExceededException"}}, name)
+
+        return call
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "admin_create_user",
+        "admin_update_user_attributes",
+        "admin_list_groups_for_user",
+        "admin_add_user_to_group",
+    ],
+)
+def test_invitation_that_the_user_pool_interrupts_is_completed_by_the_same_request(
+    api: Api,
+    stores: Stores,
+    pool: str,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    after: bool,
+) -> None:
+    broken = Broken(operation, after=after)
+    monkeypatch.setattr(clients, "client", lambda service, **_: broken)
+    first = invite(api)
+    assert (first.status, "same request again" in first.body["detail"]) == (503, True)
+    assert invite(api, "wei", team="service").status == 409
+    second = invite(api)
+    assert second.status == 201
+    made = account(pool)
+    assert (second.body["member"], made["groups"]) == (made["sub"], ["agent"])
+    assert stores.staff.member(made["sub"]).team == "complaints"
+    assert accounts(pool) == 1
+
+
+def test_invitation_whose_last_write_fails_is_completed_by_the_same_request(
+    api: Api, stores: Stores, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = wired_stores.staff()
+    write, fails = store.write, [True]
+
+    def lost(*given: Any, **named: Any) -> None:
+        if len(given) == 5 and fails and fails.pop():  # with a leader and an invitation
+            raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
+        write(*given, **named)
+
+    monkeypatch.setattr(store, "write", lost)
+    assert invite(api).status == 503
+    found = invite(api)
+    assert (found.status, accounts(pool)) == (201, 1)
+    assert stores.staff.member(found.body["member"]).is_active
+
+
+def test_person_who_signs_in_before_the_invitation_is_complete_is_a_member_by_it(
+    api: Api, stores: Stores, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = wired_stores.staff()
+    write, first = store.write, [True]
+
+    def raced(*given: Any, **named: Any) -> None:
+        if first and first.pop():
+            token = {"sub": account(pool)["sub"], "email": "li@example.org", **NOBODY}
+            assert api("work", claims=token | {"email_verified": "true"}).status == 200
+        write(*given, **named)
+
+    lin = manage(stores, "lin")
+    monkeypatch.setattr(store, "write", raced)
+    found = invite(api, lin.name)
+    assert found.status == 201
+    assert found.body["member"] == account(pool)["sub"]
+    assert [entry.kind for entry in trail(found.body["member"])] == ["joined"]
+
+
+def existing(pool: str, group: str | None, team: str = "complaints") -> str:
+    """Make an account by hand. Returns its `sub`."""
+    users, attributes = aws("cognito-idp"), {"email": "li@example.org", "custom:team": team}
+    made = users.admin_create_user(
+        UserPoolId=pool,
+        Username="li@example.org",
+        UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+    )
+    if group is not None:
+        users.admin_add_user_to_group(UserPoolId=pool, Username="li@example.org", GroupName=group)
+    return str(next(one["Value"] for one in made["User"]["Attributes"] if one["Name"] == "sub"))
+
+
+@pytest.mark.parametrize("group", ["agent", None])
+def test_account_that_exists_is_taken_over(api: Api, pool: str, group: str | None) -> None:
+    sub = existing(pool, group)
+    aws("cognito-idp").admin_disable_user(UserPoolId=pool, Username=sub)
+    found = invite(api, languages=["en"])
+    assert (found.status, found.body["member"]) == (201, sub)
+    made = account(pool)
+    assert (made["groups"], made["enabled"], made["custom:languages"]) == (["agent"], True, "en")
+
+
+@pytest.mark.parametrize(
+    ("group", "team"), [("manager", "complaints"), ("supervisor", "complaints"), ("agent", "moon")]
+)
+def test_account_of_somebody_whom_the_leader_does_not_lead_is_not_taken_over(
+    api: Api, stores: Stores, pool: str, group: str, team: str
+) -> None:
+    sub = existing(pool, group, team)
+    assert invite(api).status == 403
+    assert account(pool)["groups"] == [group]
+    assert wired_stores.staff().invitation("li@example.org") is None
+    found = invite(api, "wei", role="supervisor")
+    assert (found.status, account(pool)["groups"]) == (201, ["supervisor"])
+    assert stores.staff.member(sub).role is Role.SUPERVISOR
+
+
+def test_member_is_not_invited_again(api: Api, stores: Stores) -> None:
+    found = invite(api, email="Mei@Example.com")
+    assert (found.status, found.body["detail"]) == (409, "mei (a-mei) is a member of the staff")
+    stores.staff.depart(MEMBERS["mei"], clients.now())
+    found = invite(api, email="mei@example.com")
+    assert "has left: reinstate them" in found.body["detail"]
+
+
+def test_account_of_a_member_with_another_address_is_not_invited(
+    api: Api, stores: Stores, pool: str
+) -> None:
+    sub = existing(pool, "agent")
+    assert api("work", "mei", claims={"sub": sub}).status == 200
+    assert invite(api).status == 409
+    assert wired_stores.staff().invitation("li@example.org") is None
+
+
+def test_open_invitation_of_somebody_who_left_is_replaced(api: Api) -> None:
+    assert invite(api).status == 201
+    assert invite(api, "wei", team="service").status == 409
+    assert api("departure", "wei", agent="s-lin").status == 200
+    assert invite(api, "wei", team="service").body["team"] == "service"
+
+
+@pytest.mark.parametrize(
+    ("by", "role", "team", "status"),
+    [
+        ("lin", "agent", "complaints", 201),
+        ("lin", "agent", "service", 403),
+        ("lin", "supervisor", "complaints", 403),
+        ("lin", "manager", "complaints", 403),
+        ("wei", "agent", "service", 201),
+        ("wei", "supervisor", "service", 201),
+        ("wei", "manager", "complaints", 201),
+        ("mei", "agent", "complaints", 403),
+    ],
+)
+def test_supervisor_invites_agents_of_their_team_and_a_manager_everybody(
+    api: Api, by: str, role: str, team: str, status: int
+) -> None:
+    assert invite(api, by, role=role, team=team).status == status
+
+
+def test_all_faults_of_an_invitation_are_named(api: Api) -> None:
+    found = invite(
+        api,
+        email="nobody",
+        name=" ",
+        role="owner",
+        team="A b",
+        languages=["en", "xx", "en"],
+        capacity=101,
+        position="chief",
+        skills={"Big": 1, "tea": 6},
+    )
+    assert (found.status, found.codes) == (
+        422,
+        {
+            "/email": "email_expected",
+            "/name": "required",
+            "/role": "unknown_value",
+            "/team": "unknown_value",
+            "/languages/1": "unknown_value",
+            "/languages/2": "repeated",
+            "/capacity": "out_of_range",
+            "/position": "unknown_value",
+            "/skills/Big": "unknown_value",
+            "/skills/tea": "out_of_range",
+        },
+    )
+
+
+# ------------------------------------------------------------------ another issuer
+
+
+def joined(api: Api, **claims: str | None) -> Reply:
+    token = {"sub": "auth0|li", "name": "L. Jing", "email": "Li@example.org"} | NOBODY
+    return api("me", claims=token | claims)
+
+
+def test_invitation_says_what_another_issuer_must_put_into_the_token(api: Api) -> None:
+    found = invite(api).body
+    assert found["member"] is None
+    assert {one["name"]: one["value"] for one in found["issuer"]["claims"]} == {
+        "email": "li@example.org",
+        "email_verified": "true",
+        "name": "Li Jing",
+        "cognito:groups": "agent",
+        "custom:team": "complaints",
+        "custom:languages": "zh-CN,en",
+        "custom:capacity": "5",
+    }
+
+
+def test_person_with_the_verified_address_of_an_invitation_becomes_a_member(
+    api: Api, stores: Stores
+) -> None:
+    invite(api)
+    found = joined(api, email_verified="true")
+    assert (found.status, found.body["name"], found.body["position"]) == (
+        200,
+        "Li Jing",
+        "after_sales",
+    )
+    member = stores.staff.member("auth0|li")
+    assert (member.role, member.team, member.revision) == (Role.AGENT, "complaints", 1)
+    [entry] = trail("auth0|li")
+    assert (entry.kind, entry.why) == ("joined", "invited by s-lin")
+
+
+@pytest.mark.parametrize("verified", ["false", None, "yes"])
+def test_address_that_is_not_verified_accepts_no_invitation(api: Api, verified: str | None) -> None:
+    invite(api)
+    found = joined(api, email_verified=verified)
+    assert (found.status, "nobody has invited you" in found.body["detail"]) == (403, True)
+
+
+def test_invitation_makes_one_member_and_only_for_thirty_days(api: Api, clock: Clock) -> None:
+    invite(api)
+    assert joined(api, email_verified="true").status == 200
+    assert joined(api, sub="auth0|other", email_verified="true").status == 403
+    invite(api, email="wu@example.org")
+    clock.advance(days=30)
+    late = {"sub": "auth0|wu", "email": "wu@example.org", "email_verified": "true"}
+    assert joined(api, **late).status == 403
+    assert invite(api, "wei", email="wu@example.org").status == 201
+    assert joined(api, **late).status == 200
+
+
+def test_invitation_by_a_supervisor_takes_no_higher_role_away(api: Api, stores: Stores) -> None:
+    invite(api)
+    token = claims_of(replace(MEMBERS["wei"], id="auth0|li", email="li@example.org"))
+    assert joined(api, **token | {"email_verified": "true"}).status == 200
+    assert stores.staff.member("auth0|li").role is Role.MANAGER
+
+
+# ------------------------------------------------------------------ changes
+
+
+@pytest.mark.parametrize(
+    ("by", "agent"), list(product(("lin", "hua", "wei"), ("a-mei", "a-tao", "s-lin", "m-wei")))
+)
+def test_supervisor_decides_about_agents_of_their_team_and_a_manager_about_everybody_else(
+    api: Api, stores: Stores, by: str, agent: str
+) -> None:
+    leads = {"lin": {"a-mei"}, "hua": {"a-tao"}, "wei": {"a-mei", "a-tao", "s-lin"}}[by]
+    before = stores.staff.member(agent)
+    told = {
+        change(api, stores, by, agent, capacity=9).status,
+        api("suspension", by, agent=agent).status,
+        api("reinstatement", by, agent=agent).status,
+    }
+    assert told == ({200} if agent in leads else {403})
+    after = stores.staff.member(agent)
+    assert after.is_active
+    assert after.capacity == (9 if agent in leads else before.capacity)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"role": "supervisor"}, {"role": "manager"}, {"team": "service"}]
+)
+def test_supervisor_neither_promotes_nor_moves_an_agent(
+    api: Api, stores: Stores, fields: dict[str, str]
+) -> None:
+    before = stores.staff.member("a-mei")
+    assert change(api, stores, "lin", "a-mei", **fields).status == 403
+    assert stores.staff.member("a-mei") == before
+    assert change(api, stores, "wei", "a-mei", **fields).status == 200
+
+
+def test_change_is_in_the_trail_with_reason_and_source(
+    api: Api, stores: Stores, clock: Clock
+) -> None:
+    manage(stores, "mei")
+    found = change(api, stores, "lin", "a-mei", capacity=7, skills={"tea": 3}).body["member"]
+    assert (found["capacity"], found["skills"], found["revision"]) == (7, {"tea": 3}, 2)
+    assert found["changes"] == [
+        {
+            "revision": 2,
+            "kind": "changed",
+            "at": written(clock.now()),
+            "by": "s-lin",
+            "what": [
+                {"field": "capacity", "old": 2, "new": 7},
+                {"field": "skills", "old": {}, "new": {"tea": 3}},
+            ],
+            "why": "it is better so",
+            "source": "203.0.113.7",
+        }
+    ]
+    assert stores.staff.availability("a-mei").capacity == 7
+
+
+def test_change_of_an_old_revision_is_refused_with_the_current_one(
+    api: Api, stores: Stores
+) -> None:
+    manage(stores, "mei")
+    assert change(api, stores, "lin", "a-mei", capacity=7).status == 200
+    late = change(api, stores, "wei", "a-mei", revision=1, capacity=9)
+    assert (late.status, late.body["type"]) == (409, "urn:redress:problem:version-conflict")
+    assert late.body["current_version"] == 2
+    future = change(api, stores, "wei", "a-mei", revision=9, capacity=9)
+    assert (future.status, future.codes) == (422, {"/revision": "unknown_revision"})
+    assert stores.staff.member("a-mei").capacity == 7
+
+
+def test_change_of_team_returns_tickets_to_the_old_team_and_keeps_the_presence(
+    api: Api, stores: Stores, open_ticket: Opener
+) -> None:
+    held = open_ticket(agent="a-mei")
+    found = change(api, stores, "wei", "a-mei", team="service")
+    assert (found.status, found.body["queued"]) == (200, [held.number])
+    ticket = stores.tickets.get(held.number)
+    assert (ticket.assignee, ticket.team) == (None, "complaints")
+    assert [one.agent for one in stores.staff.present("complaints")] == ["a-jun"]
+    assert "a-mei" in [one.agent for one in stores.staff.present("service")]
+    assert api("ticket", "mei", number=held.number).status == 404
+
+
+def test_change_that_ends_before_the_tickets_are_returned_is_completed_by_the_same_request(
+    api: Api, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = [open_ticket(agent="a-mei").number for _ in range(2)]
+    member, real, number = stores.staff.member("a-mei"), TicketChanges.change, [0]
+
+    def dies(self: TicketChanges, *given: Any, **named: Any) -> Any:
+        number[0] += 1
+        if number[0] == 2:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
+        return real(self, *given, **named)
+
+    monkeypatch.setattr(TicketChanges, "change", dies)
+    assert change(api, stores, "wei", "a-mei", team="service").status == 503
+    assert stores.staff.availability("a-mei").load == 1
+    again = change(api, stores, "wei", "a-mei", team="service", revision=member.revision)
+    assert (again.status, len(again.body["queued"])) == (200, 1)
+    assert {stores.tickets.get(one).assignee for one in held} == {None}
+    assert [entry.kind for entry in trail("a-mei")] == ["changed"]
+
+
+def test_account_follows_a_change(api: Api, stores: Stores, pool: str) -> None:
+    agent = invite(api).body["member"]
+    change(api, stores, "wei", agent, role="supervisor", team="service", name="Li J.")
+    made = account(pool)
+    assert (made["groups"], made["custom:team"], made["name"]) == (
+        ["supervisor"],
+        "service",
+        "Li J.",
+    )
+
+
+# ------------------------------------------------------------------ suspension
+
+
+def test_suspension_counts_at_once_and_returns_tickets(
+    api: Api, stores: Stores, open_ticket: Opener, pool: str
+) -> None:
+    agent = invite(api).body["member"]
+    member = stores.staff.member(agent)
+    api("presence", claims=claims_of(member), body={"presence": "available"})
+    held = open_ticket(agent=agent)
+    found = api("suspension", "lin", agent=agent)
+    assert (found.status, found.body["queued"]) == (200, [held.number])
+    assert found.body["member"]["state"] == "suspended"
+    assert found.body["member"]["can"] == ["change_member", "record_departure", "reinstate"]
+    assert api("work", claims=claims_of(member)).status == 403
+    assert account(pool)["enabled"] is False
+    assert agent not in [one.agent for one in stores.staff.present("complaints")]
+    assert api("suspension", "lin", agent=agent).body["queued"] == []
+    assert [entry.kind for entry in trail(agent)] == ["suspended", "invited"][::-1]
+
+    back = api("reinstatement", "lin", agent=agent).body["member"]
+    assert (back["state"], back["presence"]) == ("active", "away")
+    assert account(pool)["enabled"] is True
+    assert api("work", claims=claims_of(member)).status == 200
+
+
+def test_suspended_member_gets_no_work_and_no_mail(
+    api: Api, stores: Stores, open_ticket: Opener
+) -> None:
+    ticket = open_ticket()
+    assert api("suspension", "wei", agent="s-lin").status == 200
+    assert api("suspension", "lin", agent="a-mei").status == 403
+    assert api("suspension", "wei", agent="a-mei").status == 200
+    body = {"version": ticket.version, "agent": "a-mei", "reason": "r"}
+    found = api("assignment", "wei", number=ticket.number, body=body)
+    assert (found.status, found.codes) == (422, {"/agent": "unknown_agent"})
+    told = leaders(stores.staff.members(), Role.SUPERVISOR, "complaints", "")
+    assert [one.address for one in told] == ["hua@example.com"]
+
+
+def test_member_who_left_is_reinstated_and_not_suspended(api: Api, stores: Stores) -> None:
+    api("departure", "lin", agent="a-mei")
+    assert api("suspension", "lin", agent="a-mei").status == 409
+    assert api("reinstatement", "lin", agent="a-mei").status == 200
+    assert api("presence", "mei").status == 200
+    assert stores.staff.member("a-mei").is_active
+
+
+def test_reply_that_began_before_the_suspension_is_written_and_every_later_one_is_refused(
+    api: Api, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The suspension comes between the check of the member and the write of the reply."""
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "We are on it."}
+    real, suspended = stores.tickets.commit, list[Reply]()
+
+    def late(self: Any, *given: Any) -> Any:
+        if not suspended:
+            suspended.append(Reply(0, {}, {}))
+            suspended[0] = api("suspension", "lin", agent="a-mei")
+        return real(*given)
+
+    monkeypatch.setattr("redress.tickets.store.tickets.TicketStore.commit", late)
+    found = api("reply", "mei", number=ticket.number, body=body)
+    assert suspended[0].body["queued"] == [ticket.number]
+    # The return of the ticket was written first. So the reply is decided again and refused.
+    assert (found.status, found.body["type"]) == (403, "urn:redress:problem:forbidden")
+    after = stores.tickets.get(ticket.number)
+    assert (after.assignee, stores.staff.availability("a-mei").load) == (None, 0)
+    assert "replied" not in [event.type for event in stores.tickets.history(ticket.number)]
+    assert api("reply", "mei", number=ticket.number, body=body).status == 403
+
+
+def test_reply_that_is_written_before_the_ticket_is_returned_stays_on_it(
+    api: Api, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reply comes between the suspension and the return of the ticket."""
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "We are on it."}
+    mei = manage(stores, "mei")
+    monkeypatch.setattr(wiring.sign_in(), "caller", lambda given, source: mei)
+    reply: list[Reply] = []
+    list_ = stores.lists.owned_by
+
+    def late(self: Any, *given: Any) -> Any:
+        if not reply:
+            reply.append(api("reply", "mei", number=ticket.number, body=body))
+        return list_(*given)
+
+    monkeypatch.setattr("redress.tickets.store.lists.TicketLists.owned_by", late)
+    lin = manage(stores, "lin")
+    led = wiring.members().suspend(lin, "a-mei", lambda: "an investigation", "203.0.113.7")
+    assert (reply[0].status, led.queued) == (200, [ticket.number])
+    kinds = [event.type for event in stores.tickets.history(ticket.number)]
+    assert [kind for kind in kinds if kind in ("replied", "queued")][-2:] == ["replied", "queued"]
+
+
+def test_of_two_managers_who_suspend_each_other_one_stays(
+    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manage(stores, "wei")
+    manage(stores, "lin", role=Role.MANAGER)
+    write, other = stores.staff.write, [True]
+
+    def raced(self: Any, *given: Any) -> None:
+        if other and other.pop():
+            assert api("suspension", "lin", agent="m-wei").status == 200
+        write(*given)
+
+    monkeypatch.setattr("redress.staff.store.StaffStore.write", raced)
+    assert api("suspension", "wei", agent="s-lin").status == 403
+    active = [one.id for one in stores.staff.members() if one.is_active]
+    assert "s-lin" in active
+    assert "m-wei" not in active
+
+
+def test_suspension_that_the_user_pool_interrupts_counts_and_is_completed(
+    api: Api, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = invite(api).body["member"]
+    broken = Broken("admin_disable_user", after=False)
+    monkeypatch.setattr(clients, "client", lambda service, **_: broken)
+    first = api("suspension", "lin", agent=agent)
+    assert (first.status, "same request again" in first.body["detail"]) == (503, True)
+    assert api("work", claims={"sub": agent}).status == 403
+    assert account(pool)["enabled"] is True
+    assert api("suspension", "lin", agent=agent).status == 200
+    assert account(pool)["enabled"] is False
+
+
+def test_account_is_as_the_later_of_two_requests_that_contradict_each_other(
+    api: Api, stores: Stores, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = invite(api).body["member"]
+    users = aws("cognito-idp")
+    real, other = users.admin_disable_user, [True]
+
+    def late(**given: Any) -> Any:
+        if other and other.pop():
+            assert api("reinstatement", "wei", agent=agent).status == 200
+        return real(**given)
+
+    monkeypatch.setattr(users, "admin_disable_user", late)
+    assert api("suspension", "lin", agent=agent).status == 200
+    assert stores.staff.member(agent).is_active
+    assert account(pool)["enabled"] is True
+
+
+def test_member_without_an_account_in_the_pool_is_led_too(
+    api: Api, stores: Stores, pool: str
+) -> None:
+    for name in ("suspension", "reinstatement", "departure"):
+        assert api(name, "lin", agent="a-mei").status == 200
+    assert change(api, stores, "lin", "a-mei", capacity=9).status == 200
+    assert accounts(pool) == 0
+
+
+# ------------------------------------------------------------------ who is on the staff
+
+
+def test_me_says_who_i_am_and_what_i_may_do(api: Api, stores: Stores) -> None:
+    found = api("me", "mei").body
+    assert (found["id"], found["role"], found["team"]) == ("a-mei", "agent", "complaints")
+    assert (found["email"], found["presence"], found["load"]) == ("mei@example.com", "available", 0)
+    assert "reply" in found["may"]
+    assert "invite_member" not in found["may"]
+    assert "invite_member" in api("me", "lin").body["may"]
+    assert "publish_plan" in api("me", "wei").body["may"]
+
+
+def colleagues(found: Reply) -> list[str]:
+    return [one["id"] for one in found.body["items"]]
+
+
+def test_agent_sees_colleagues_of_the_team_without_their_addresses(
+    api: Api, stores: Stores
+) -> None:
+    for name in MEMBERS:
+        manage(stores, name)
+    found = api("members", "mei", query={})
+    assert colleagues(found) == ["a-jun", "a-mei", "m-wei", "s-lin"]
+    emails = {one["id"]: one["email"] for one in found.body["items"]}
+    assert emails == {"a-jun": None, "a-mei": "mei@example.com", "m-wei": None, "s-lin": None}
+    assert {one["name"] for one in found.body["items"]} == {"jun", "mei", "wei", "lin"}
+    assert api("members", "mei", query={"team": "service"}).status == 403
+    assert api("member", "mei", agent="a-jun").body["changes"] == []
+    assert api("member", "mei", agent="a-tao").status == 404
+
+
+def test_leaders_see_addresses_and_a_manager_every_team(api: Api, stores: Stores) -> None:
+    for name in MEMBERS:
+        manage(stores, name)
+    found = api("members", "lin", query={})
+    assert all(one["email"] for one in found.body["items"])
+    can = {one["id"]: one["can"] for one in found.body["items"]}
+    assert can["a-mei"] == ["change_member", "record_departure", "suspend"]
+    assert can["m-wei"] == []
+    assert api("members", "lin", query={"team": "service"}).status == 403
+    assert colleagues(api("members", "wei", query={"team": "service"})) == ["a-tao", "s-hua"]
+    assert colleagues(api("members", "wei", query={})) == sorted(m.id for m in MEMBERS.values())
+
+
+@pytest.mark.parametrize("team", ["complaints", None])
+def test_pages_of_members_have_each_of_them_once(
+    api: Api, stores: Stores, team: str | None
+) -> None:
+    for name in MEMBERS:
+        manage(stores, name)
+    seen: list[str] = []
+    query = {"limit": "2"} | ({"team": team} if team else {})
+    while True:
+        found = api("members", "wei", query=query)
+        assert found.status == 200
+        seen += colleagues(found)
+        if found.body["next"] is None:
+            break
+        query["cursor"] = found.body["next"]
+    wanted = [one.id for one in MEMBERS.values() if team in (None, one.team)]
+    assert seen == sorted(wanted)
+    wrong = api("members", "wei", query={"cursor": "?", "limit": "0", "team": "A b"})
+    assert wrong.pointers == {"/cursor", "/limit", "/team"}
+
+
+def test_sweep_lists_members_of_an_earlier_version_under_their_team(
+    api: Api, stores: Stores
+) -> None:
+    assert colleagues(api("members", "lin", query={})) == ["s-lin"]
+    repair_wiring.repair().sweep()
+    assert colleagues(api("members", "lin", query={})) == ["a-jun", "a-mei", "m-wei", "s-lin"]
+    assert not stores.staff.member("a-jun").managed
+
+
+def test_ticket_names_the_people_of_its_timeline_also_after_they_left(
+    api: Api, open_ticket: Opener
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": "a-jun", "reason": "knows it"}
+    assert api("assignment", "lin", number=ticket.number, body=body).status == 200
+    assert api("departure", "lin", agent="a-mei").status == 200
+    found = api("ticket", "wei", number=ticket.number).body
+    assert found["people"] == {
+        "a-jun": {"name": "jun", "role": "agent"},
+        "a-mei": {"name": "mei", "role": "agent"},
+        "s-lin": {"name": "lin", "role": "supervisor"},
+    }
