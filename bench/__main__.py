@@ -19,7 +19,19 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import arrivals, charsets, cold, growth, life, mails, report, sleepers, throughput, warm
+from bench import (
+    arrivals,
+    charsets,
+    cold,
+    growth,
+    life,
+    mails,
+    report,
+    search,
+    sleepers,
+    throughput,
+    warm,
+)
 from bench.report import Figure, Machine
 from local import stack
 from local.process import ROOT, CloudError
@@ -55,6 +67,7 @@ BENCHMARKS = {
     "charsets": Benchmark(charsets.ABOUT, charsets.LIMIT_S, charsets.run),
     "arrivals": Benchmark(arrivals.ABOUT, arrivals.LIMIT_S, arrivals.run),
     "growth": Benchmark(growth.ABOUT, growth.LIMIT_S, growth.run),
+    "search": Benchmark(search.ABOUT, search.LIMIT_S, search.run),
     "sleepers": Benchmark(sleepers.ABOUT, sleepers.LIMIT_S, sleepers.run, 0.05),
 }
 

@@ -76,10 +76,12 @@ QUEUES = (
     Queue("DeadLetterQueueUrl", "calls: asynchronous ones, ends of executions, schedules"),
     Queue("MailDeadLetterQueueUrl", "outgoing mail"),
     Queue("InboundDeadLetterQueueUrl", "incoming mail"),
+    Queue("SearchDeadLetterQueueUrl", "tickets to index"),
 )
 SOURCES = {
     "MailDeadLetterQueueUrl": "MailQueueUrl",
     "InboundDeadLetterQueueUrl": "InboundQueueUrl",
+    "SearchDeadLetterQueueUrl": "SearchQueueUrl",
 }
 """The queue from which the messages of a dead-letter queue came: the outputs with their URLs."""
 
@@ -204,6 +206,8 @@ def _unknown(message: Message) -> Letter:
 
 
 def _letter_of(stack: Stack, message: Message) -> Letter:
+    if message.queue.output == "SearchDeadLetterQueueUrl":
+        return _of_search(stack, message)
     if message.queue.output in SOURCES:
         return _of_mail(stack, message)
     try:
@@ -227,6 +231,24 @@ def _letter_of(stack: Stack, message: Message) -> Letter:
         case {"task": str(task)}:
             return _of_task(stack, message, task)
     return _unknown(message)
+
+
+def _of_search(stack: Stack, message: Message) -> Letter:
+    """A message of the search queue."""
+    match json.loads(message.body):
+        case {"number": str(number)}:
+            what = f"the request to index ticket {_number(number)}"
+        case {"month": str(month)}:
+            what = f"the request to index the tickets since {_word(month)}"
+        case _:
+            return _unknown(message)
+
+    def back() -> None:
+        url = stack.outputs[SOURCES[message.queue.output]]
+        stack.client("sqs").send_message(QueueUrl=url, MessageBody=message.body)
+
+    then = "returns it to the search queue, where it is tried again"
+    return Letter(message, what, message.fault, then, back)
 
 
 def _of_mail(stack: Stack, message: Message) -> Letter:

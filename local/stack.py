@@ -75,6 +75,8 @@ ORIGINS = ("https://desk.example.org", "http://localhost:5173")
 development usually runs."""
 
 SIGN_IN_PREFIX = "redress-staff"
+WITH_ALL = {"Search": "on"}
+"""Parameters of `make up`, with what a deployment leaves out by default."""
 
 STAFF = (
     Member("li@example.com", "李静", "agent", "complaints", "zh-CN,en"),
@@ -531,7 +533,7 @@ def up(
             cloud = process.start(directory, chosen)
     elif port not in (None, 0, cloud.port):
         raise StackError(f"the cloud runs on port {cloud.port}; run `make down` first to move it")
-    return install(cloud, pace=pace, console=console)
+    return install(cloud, pace=pace, parameters=WITH_ALL, console=console)
 
 
 def down(console: Console | None = None, directory: Path = DIRECTORY) -> None:

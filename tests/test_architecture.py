@@ -30,6 +30,7 @@ PACKAGES = (
     "plans",
     "tickets",
     "customers",
+    "search",
     "staff",
     "mail",
     "scores",

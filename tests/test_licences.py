@@ -54,7 +54,10 @@ NAMED_PARTS = {
 }
 """Parts inside the wheels of shipped packages that are under a weak copyleft licence."""
 
-FROM_ITS_TEXT = {"cookiecutter": ("BSD-3-Clause", "Neither the name of")}
+FROM_ITS_TEXT = {
+    "apsw": ("Zlib", "This notice may not be removed or altered from any source"),
+    "cookiecutter": ("BSD-3-Clause", "Neither the name of"),
+}
 """By package whose metadata name no licence: the SPDX identifier and a text of the licence file."""
 
 SPDX = {

@@ -29,7 +29,7 @@ from tests.wired import ACCOUNT, REGION, TABLE, set_environment
 from tests.world import Context, Stores, aws, create_idle_machine
 
 Body = dict[str, Any]
-SIGNALS, EVENTS, CALLS, MAIL, INBOUND = (queue.output for queue in QUEUES)
+SIGNALS, EVENTS, CALLS, MAIL, INBOUND, SEARCH = (queue.output for queue in QUEUES)
 TICKETS, REHEARSALS, SCORES = (
     f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-{name}"
     for name in ("ticket", "rehearsal", "scores")
@@ -95,9 +95,9 @@ class Office:
     def __post_init__(self) -> None:
         urls = {
             name: aws("sqs").create_queue(QueueName=name)["QueueUrl"]
-            for name in (SIGNALS, EVENTS, CALLS, MAIL, INBOUND)
+            for name in (SIGNALS, EVENTS, CALLS, MAIL, INBOUND, SEARCH)
         }
-        for name in ("MailQueueUrl", "InboundQueueUrl"):
+        for name in ("MailQueueUrl", "InboundQueueUrl", "SearchQueueUrl"):
             urls[name] = aws("sqs").create_queue(QueueName=name)["QueueUrl"]
         outputs = {
             "TableName": TABLE,
@@ -530,6 +530,18 @@ def test_mail_returns_to_its_queue(office: Office) -> None:
     assert office.left(MAIL) == office.left(INBOUND) == []
 
 
+def test_ticket_that_was_not_indexed_returns_to_the_search_queue(office: Office) -> None:
+    office.put(SEARCH, {"number": NUMBER})
+    office.put(SEARCH, {"month": "2026-01", "shard": 0, "cursor": ""})
+    office.put(SEARCH, {"other": 1})
+    said = office.run()[1]
+    assert f"the request to index ticket {NUMBER}" in said
+    assert "the request to index the tickets since 2026-01" in said
+    office.run((ALL,))
+    assert len(office.left("SearchQueueUrl")) == 2
+    assert [json.loads(one) for one in office.left(SEARCH)] == [{"other": 1}]
+
+
 def test_mail_with_a_fault_is_put_back_only_if_it_is_named(office: Office) -> None:
     named = office.put(MAIL, JOB, fault="NotAJob")
     code, said = office.run((ALL,))
@@ -728,7 +740,7 @@ def test_queues_of_the_command_are_the_dead_letter_queues_of_the_template() -> N
 
 
 def test_schedules_set_aside_what_they_could_not_start() -> None:
-    """The sweep needs no letter: the next one runs within five minutes and does the same."""
+    """Sweep and upkeep need no letter: the next runs within five minutes and does the same."""
     from local.template import template
 
     schedules = {
@@ -737,4 +749,4 @@ def test_schedules_set_aside_what_they_could_not_start() -> None:
         if one["Type"] == "AWS::Scheduler::Schedule"
     }
     without = {name for name, target in schedules.items() if "DeadLetterConfig" not in target}
-    assert without == {"SweepSchedule"}
+    assert without == {"SweepSchedule", "UpkeepSchedule"}

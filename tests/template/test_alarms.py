@@ -160,8 +160,8 @@ def listed(variable: str) -> set[str | None]:
 
 def resources_of(action: str) -> str:
     """The resources on which repair may use an action, as one text."""
-    [statement] = [s for s in statements() if action in s.actions]
-    assert statement.role == "RepairFunctionRole"
+    own = [s for s in statements() if s.role == "RepairFunctionRole"]
+    [statement] = [s for s in own if action in s.actions]
     return " ".join(strings(list(statement.resources)))
 
 

@@ -17,7 +17,7 @@ from tests.template.documents import GIVEN, called, expanded, of_type, refers_to
 
 # ------------------------------------------------------------------ resources that hold data
 
-HOLDS_DATA = {"Table", "MailBucket", "UserPool", "LinkKey"}
+HOLDS_DATA = {"Table", "MailBucket", "SearchBucket", "UserPool", "LinkKey"}
 
 
 @pytest.mark.parametrize("name", sorted(HOLDS_DATA))
@@ -60,11 +60,45 @@ def test_staff_cannot_change_their_own_team_or_capacity() -> None:
     assert not [name for name in client["WriteAttributes"] if name.startswith("custom:")]
 
 
-def test_raw_mail_is_private_versioned_and_encrypted() -> None:
+def test_raw_mail_is_versioned() -> None:
     bucket = expanded()["MailBucket"]["Properties"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert bucket["BucketEncryption"]
+
+
+def test_text_that_is_removed_from_the_index_is_gone_and_no_segment_expires() -> None:
+    bucket = expanded()["SearchBucket"]["Properties"]
+    assert not {"VersioningConfiguration", "LifecycleConfiguration"} & set(bucket)
+
+
+def test_every_bucket_is_private_encrypted_and_reached_over_tls_only() -> None:
+    policies = {
+        refers_to(one["Properties"]["Bucket"]): one["Properties"]["PolicyDocument"]["Statement"]
+        for one in of_type("AWS::S3::BucketPolicy").values()
+    }
+    for name, one in of_type("AWS::S3::Bucket").items():
+        bucket = one["Properties"]
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, name
+        assert bucket["BucketEncryption"], name
+        first = policies[name][0]
+        assert (first["Effect"], first["Action"], first["Principal"]) == ("Deny", "s3:*", "*"), name
+        assert first["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, name
+
+
+def test_stack_without_search_has_no_index_and_nobody_asks_for_one() -> None:
+    parameter = written()["Parameters"]["Search"]
+    assert (parameter["Default"], parameter["AllowedValues"]) == ("off", ["off", "on"])
+    resources = expanded()
+    for name in ("SearchBucket", "SearchBucketPolicy", "UpkeepSchedule"):
+        assert resources[name]["Condition"] == "HasSearch", name
+    mapping = resources["IndexerFunctionTexts"]["Properties"]
+    assert mapping["Enabled"] == {"Fn::If": ["HasSearch", True, False]}
+    for function, variable in (
+        ("StaffFunction", "SEARCH_BUCKET"),
+        ("FollowerFunction", "SEARCH_QUEUE_URL"),
+    ):
+        variables = resources[function]["Properties"]["Environment"]["Variables"]
+        condition, _, off = variables[variable]["Fn::If"]
+        assert (condition, off) == ("HasSearch", ""), function
 
 
 # ------------------------------------------------------------------ keys and indexes

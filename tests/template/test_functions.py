@@ -94,9 +94,9 @@ def test_layer_is_built_for_the_same_architecture() -> None:
     assert written()["Parameters"]["Architecture"]["Default"] == "arm64"
 
 
-LONGER = {"RepairFunction": 900}
+LONGER = {"RepairFunction": 900, "IndexerFunction": 120}
 """Timeouts in seconds of functions that need more than a minute: the reconciliation reads all open
-tickets in one run."""
+tickets in one run, and a merge of the search index writes up to 10,000 tickets."""
 
 
 def called_by_the_api() -> set[str]:
@@ -289,7 +289,7 @@ def test_every_work_queue_has_a_dead_letter_queue() -> None:
         for q in queues.values()
         if "RedrivePolicy" in q["Properties"]
     }
-    work = {"MailQueue", "InboundQueue", "InboundLateQueue"}
+    work = {"MailQueue", "InboundQueue", "InboundLateQueue", "SearchQueue"}
     others = {f"{kind}DeadLetterQueue" for kind in ("", "Signal", "Event")}
     assert set(queues) - dead - others == work
     for name, queue in queues.items():

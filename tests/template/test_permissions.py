@@ -44,6 +44,7 @@ WIDER = {
     "${MailBucket.Arn}/inbound/*": "all mails as they came in",
     "${MailBucket.Arn}/read/*": "the texts that were read from all mails",
     "${MailBucket.Arn}/attachments/*": "the attachments of all mails",
+    "${SearchBucket.Arn}/segments/*": "all segments of the search index",
     "execution:${TicketMachine.Name}:*": "all executions of the one machine",
     "Function.Arn}:*": "the versions and the alias of the one function",
 }
@@ -108,7 +109,11 @@ def test_public_functions_can_neither_delete_data_nor_call_other_functions() -> 
 
 def test_no_role_may_delete_data_or_scan_the_table() -> None:
     actions = {action for s in statements() for action in s.actions}
-    assert not [a for a in actions if "Delete" in a and not a.startswith("logs:")]
+    deleting = {a for a in actions if "Delete" in a and not a.startswith("logs:")}
+    assert deleting == {"s3:DeleteObject"}
+    [statement] = [s for s in statements() if "s3:DeleteObject" in s.actions]
+    assert statement.role == "IndexerFunctionRole"
+    assert list(strings(list(statement.resources))) == ["${SearchBucket.Arn}/segments/*"]
     assert "dynamodb:Scan" not in actions, "open tickets are never scanned"
 
 
@@ -184,11 +189,11 @@ def test_missing_object_is_not_found_by_each_role_that_gets_objects() -> None:
         if "s3:GetObject" in statement.actions:
             paths = {text.partition("/")[2] for text in strings(list(statement.resources))}
             got.setdefault(statement.role, set()).update(paths)
-    listed = {
-        statement.role: set(statement.condition["StringLike"]["s3:prefix"])
-        for statement in statements()
-        if "s3:ListBucket" in statement.actions
-    }
+    listed: dict[str, set[str]] = {}
+    for statement in statements():
+        if "s3:ListBucket" in statement.actions:
+            prefixes = statement.condition["StringLike"]["s3:prefix"]
+            listed.setdefault(statement.role, set()).update(prefixes)
     assert listed == got
     assert got["InboundFunctionRole"] == {"inbound/*"}
 

@@ -6,23 +6,25 @@ import json
 from typing import Any
 
 import pytest
+from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
-from redress.db import encoding
+from redress.db import encoding, keys
 from redress.workflow.cases.follower import FollowerCase, LeftToSweep
-from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken
+from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken, StreamReader
 from tests.builders import BY_PHONE, NUMBER, Life
 from tests.workflow.services import Service
 
 MAIL_QUEUE, ASSIGNER = "https://queue.example.com/mail", "redress-assigner"
+SEARCH_QUEUE = "https://queue.example.com/search"
 
 
 class Follower:
     """A follower with stand-ins for all services."""
 
-    def __init__(self) -> None:
+    def __init__(self, search_queue: str = "") -> None:
         self.queue, self.functions = Service(), Service()
-        self.case = FollowerCase(self.queue, self.functions, MAIL_QUEUE, ASSIGNER)
+        self.case = FollowerCase(self.queue, self.functions, MAIL_QUEUE, ASSIGNER, search_queue)
 
 
 def last_event(life: Life) -> EventAdded:
@@ -72,6 +74,45 @@ def test_note_sends_no_message(life: Life) -> None:
     follower = Follower()
     follower.case.follow(last_event(life.open().note()))
     assert follower.queue.calls == follower.functions.calls == []
+
+
+def test_ticket_with_a_new_text_is_indexed_after_its_mails(life: Life) -> None:
+    follower = Follower(SEARCH_QUEUE)
+    follower.case.follow(last_event(life.open().reply()))
+    (mails, _), (operation, given) = follower.queue.calls
+    assert (mails, operation) == ("send_message_batch", "send_message")
+    assert given["QueueUrl"] == SEARCH_QUEUE
+    assert json.loads(given["MessageBody"]) == {"number": NUMBER}
+
+
+def test_record_whose_search_message_is_refused_is_set_aside_and_the_next_is_followed(
+    life: Life,
+) -> None:
+    """A repeated record would hold back the mails of all later records."""
+    follower, dead = Follower(SEARCH_QUEUE), Service()
+    follower.queue.fault = ClientError({"Error": {"Code": "Throttling"}}, "SendMessage")
+    event = life.open().assign().note().last.events[-1]
+    record = {
+        "eventName": "INSERT",
+        "dynamodb": {
+            "Keys": {"pk": {"S": f"TICKET#{NUMBER}"}, "sk": {"S": keys.event_sk(event.number)}},
+            "NewImage": {"doc": {"S": encoding.encode(event)}},
+            "SequenceNumber": "1",
+        },
+    }
+    reader = StreamReader(
+        "follower",
+        Logger(service="test"),
+        (EventAdded,),
+        follower.case.follow,
+        (dead, "https://queue.example.com/dead"),
+        lambda: 30.0,
+        life.clock.now,
+    )
+    assert reader.read([record]) == {"batchItemFailures": []}
+    [(operation, given)] = dead.calls
+    assert operation == "send_message"
+    assert json.loads(given["MessageBody"])["fault"] == "NotIndexed"
 
 
 def test_breach_is_mailed_to_everybody_that_the_ladder_names(life: Life) -> None:

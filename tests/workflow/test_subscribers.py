@@ -9,10 +9,13 @@ import pytest
 from redress.mail.outgoing import messages as mail_messages
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
+from redress.search import messages as search_messages
+from redress.search.messages import IndexMonth, IndexTicket
+from redress.search.rules.contents import FOUND
 from redress.staff import messages as assignment_messages
 from redress.staff.messages import AssignTicket, DrainQueue
 from redress.tickets.rules.ticket import EventType
-from redress.workflow.subscribers import SUBSCRIBERS, assignment, messages_after
+from redress.workflow.subscribers import SUBSCRIBERS, assignment, messages_after, words
 from tests.builders import Life
 from tests.mail.test_outgoing import FOLLOWS
 
@@ -34,6 +37,33 @@ def test_every_mail_of_the_table_of_mails_gets_a_mail_job(name: str, life: Life)
 def test_assigner_is_asked_for_an_agent_when_a_ticket_is_opened_or_queued() -> None:
     waits = {kind for kind, subscribers in SUBSCRIBERS.items() if assignment in subscribers}
     assert waits == {EventType.OPENED, EventType.QUEUED}
+
+
+def test_indexer_is_asked_after_each_event_whose_text_can_be_found() -> None:
+    told = {kind for kind, subscribers in SUBSCRIBERS.items() if words in subscribers}
+    assert told == FOUND
+
+
+@pytest.mark.parametrize(
+    ("message", "payload"),
+    [
+        (IndexTicket("R-7K3M9-QW0X2"), {"number": "R-7K3M9-QW0X2"}),
+        (IndexMonth("2026-01", 2), {"month": "2026-01", "shard": 2, "cursor": ""}),
+    ],
+)
+def test_indexer_reads_what_is_written_to_its_queue(
+    message: IndexTicket | IndexMonth, payload: dict[str, str]
+) -> None:
+    assert json.loads(search_messages.encode(message)) == payload
+    assert search_messages.decode(search_messages.encode(message)) == message
+
+
+@pytest.mark.parametrize(
+    "body", ["", "7", "{}", '{"number": "7"}', '{"month": "2026-13"}', '{"month": 7}']
+)
+def test_indexer_refuses_what_is_no_message(body: str) -> None:
+    with pytest.raises(search_messages.NotAMessage):
+        search_messages.decode(body)
 
 
 def test_mail_job_is_read_as_it_was_written_and_its_fields_have_not_changed() -> None:

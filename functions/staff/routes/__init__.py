@@ -18,6 +18,7 @@ from routes import (
     reconciliations,
     rehearsals,
     scores,
+    search,
     tickets,
 )
 
@@ -26,6 +27,7 @@ SUBJECTS = (
     members,
     lists,
     changes,
+    search,
     tickets,
     clocks,
     quarantine,

@@ -23,6 +23,7 @@ from local.openapi.values import (
 from redress.base.idempotency import KEY_LIMIT
 from redress.base.people import TEAM
 from redress.plans.rules.plan import MOST_VERSIONS
+from redress.search.rules.words import QUERY_LIMIT
 from redress.tickets.cases.feed import CHANGES_LIMIT
 from redress.tickets.cases.staff import PAGE_LIMIT
 from redress.tickets.rules.listing import CUSTOMER, FILTER_LIMIT, LINES, MOST_LINES, View
@@ -69,6 +70,11 @@ PARAMETERS = {
     ),
     "Since": Parameter("since", "query", Annotated[str, Meta(pattern=CURSOR)]),
     "Cursor": Parameter("cursor", "query", Annotated[str, Meta(pattern=CURSOR)]),
+    "SearchText": Parameter(
+        "q",
+        "query",
+        Annotated[str, Meta(min_length=1, max_length=QUERY_LIMIT, examples=["退款"])],
+    ),
     "Team": Parameter(
         "team", "query", Annotated[str, Meta(pattern=f"^({TEAM})?$", examples=["complaints"])]
     ),

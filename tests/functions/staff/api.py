@@ -145,6 +145,7 @@ WHO_MAY = {
     "counts": ALL,
     "changes": ALL,
     "next": {"agent"},
+    "search": ALL,
     "ticket": ALL,
     "clocks": ALL,
     "promise": ALL,

@@ -19,6 +19,8 @@ class FollowerSettings(Settings, frozen=True, kw_only=True):
     dead_letter_queue_url: str
     changes_feed: str = ""
     """Identifies the time for which the feed of changes has been on. Empty if it is off."""
+    search_queue_url: str = ""
+    """Empty if the stack has no index of words."""
 
 
 def sqs() -> Any:
@@ -39,7 +41,13 @@ def settings() -> FollowerSettings:
 def follower() -> FollowerCase:
     """A follower for one batch."""
     given = settings()
-    return FollowerCase(sqs(), functions(), given.mail_queue_url, given.assigner_function)
+    return FollowerCase(
+        sqs(),
+        functions(),
+        given.mail_queue_url,
+        given.assigner_function,
+        given.search_queue_url,
+    )
 
 
 def letters() -> tuple[Any, str]:

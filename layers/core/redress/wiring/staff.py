@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from redress.plans.rules.plan import Plan
     from redress.rehearsals.cases import RehearsalCases
     from redress.scores.cases.cards import ScoringCases
+    from redress.search.cases.searching import SearchCase, WordIndex
     from redress.staff.accounts import UserPool
     from redress.staff.cases.about import AboutCase
     from redress.staff.cases.board import BoardCase
@@ -44,6 +45,8 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     user_pool_id: str = ""
     """Empty if another issuer than the stack's own user pool signs staff in."""
     staff_issuer: str = ""
+    search_bucket: str = ""
+    """Empty if the stack has no index of words."""
     staff_audience: str = ""
     """Empty if the stack's own user pool signs staff in."""
     role_claim: str = "cognito:groups"
@@ -282,3 +285,29 @@ def quarantine() -> QuarantineCases:
         given.inbound_queue_url,
         clients.now,
     )
+
+
+@cache
+def search() -> SearchCase:
+    from redress.search.cases.searching import SearchCase
+    from redress.wiring import stores
+
+    return SearchCase(
+        stores.tickets(),
+        stores.lists(),
+        stores.customers(),
+        stores.plans(),
+        _word_index(),
+    )
+
+
+def _word_index() -> WordIndex | None:
+    """The index of words; None if the stack has none."""
+    from redress.search.cases.searching import WordIndex
+    from redress.search.store.bucket import SearchBucket
+    from redress.search.store.files import SegmentFiles
+
+    if not (name := settings().search_bucket):
+        return None
+    bucket = SearchBucket(clients.client("s3"), name)
+    return WordIndex(bucket, SegmentFiles(bucket), clients.now)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
+from redress.search.messages import IndexTicket
 from redress.staff.messages import AssignTicket, DrainQueue
 from redress.tickets.rules.ticket import Event, EventType
 
-Message = MailJob | AssignTicket | DrainQueue
+Message = MailJob | AssignTicket | DrainQueue | IndexTicket
 Subscriber = Callable[[str, Event], list[Message]]
 """Takes the number of a ticket and one of its events. Returns the messages that follow."""
 
@@ -30,33 +31,38 @@ def assignment(number: str, event: Event) -> list[Message]:
     return [AssignTicket(number)]
 
 
+def words(number: str, event: Event) -> list[Message]:
+    """Return a message that asks the indexer to index the ticket, if the event has a text."""
+    return [IndexTicket(number)]
+
+
 SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
-    EventType.OPENED: (mails, assignment),
+    EventType.OPENED: (mails, assignment, words),
     EventType.ACKNOWLEDGED: (),
     EventType.ASSIGNED: (),
     EventType.QUEUED: (assignment,),
     EventType.RECLASSIFIED: (),
     EventType.TAGGED: (),
-    EventType.PROGRESS_TOLD: (mails,),
-    EventType.REPLIED: (mails,),
-    EventType.NOTED: (),
-    EventType.CUSTOMER_WROTE: (mails,),
-    EventType.MAIL_NOTED: (mails,),
+    EventType.PROGRESS_TOLD: (mails, words),
+    EventType.REPLIED: (mails, words),
+    EventType.NOTED: (words,),
+    EventType.CUSTOMER_WROTE: (mails, words),
+    EventType.MAIL_NOTED: (mails, words),
     EventType.PARTICIPANTS_SET: (),
     EventType.MATCHED: (),
     EventType.ABOUT_SET: (),
-    EventType.PROMISED: (mails,),
-    EventType.HELD: (mails,),
+    EventType.PROMISED: (mails, words),
+    EventType.HELD: (mails, words),
     EventType.RELEASED: (),
     EventType.CORRECTED: (),
     EventType.PLAN_CHANGED: (),
     EventType.INCIDENT_PROPOSED: (mails,),
-    EventType.RESOLVED: (mails,),
-    EventType.CALLBACK_ATTEMPTED: (),
+    EventType.RESOLVED: (mails, words),
+    EventType.CALLBACK_ATTEMPTED: (words,),
     EventType.CONFIRMED: (),
-    EventType.DISPUTED: (mails,),
+    EventType.DISPUTED: (mails, words),
     EventType.SURVEYED: (),
-    EventType.WITHDRAWN: (),
+    EventType.WITHDRAWN: (words,),
     EventType.RUNG_FIRED: (mails,),
     EventType.CLOSED: (),
 }

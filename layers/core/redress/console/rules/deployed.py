@@ -9,6 +9,7 @@ FUNCTIONS = {
     "relay": 512,
     "follower": 512,
     "assigner": 512,
+    "indexer": 1769,
     "mailer": 512,
     "inbound": 1769,
     "workflow": 512,
@@ -24,7 +25,7 @@ FUNCTIONS = {
 MACHINES = ("ticket", "scores", "rehearsal")
 """Every state machine."""
 
-UNTRACED = ("repair", "planreview", "relay", "assigner", "mailer")
+UNTRACED = ("repair", "planreview", "relay", "assigner", "mailer", "indexer")
 """Functions that begin no trace of their own. Assigner and mailer join the follower's traces."""
 
 SECRETS = 1

@@ -1,4 +1,4 @@
-"""After an event of a ticket, send the messages that follow from it: mail jobs and assignments.
+"""After an event of a ticket, send what follows: mail jobs, assignments, messages to the indexer.
 
 The receiver of a message reads the current state and decides what to do. Late, repeated and
 reordered messages therefore do no harm. New subscribers to events are added to
@@ -15,8 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from redress.mail.outgoing import messages as mail_messages
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT
+from redress.search import messages as search_messages
+from redress.search.messages import IndexTicket
 from redress.staff import messages as assignment_messages
-from redress.staff.messages import AssignmentRequest, DrainQueue
+from redress.staff.messages import AssignmentRequest, AssignTicket, DrainQueue
 from redress.tickets.store import items
 from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken
 from redress.workflow.subscribers import Message, messages_after
@@ -38,24 +40,42 @@ class LeftToSweep(Exception):
     """
 
 
+class NotIndexed(Exception):
+    """The search queue refused a message of this record. The record is set aside.
+
+    A retry would hold back the mails of all later records.
+    """
+
+
 class FollowerCase:
     """Sends messages to the mail queue with this URL, and to the assigner with this name.
+
+    Without a search queue (`search_queue_url` is empty), the messages to the indexer are left out.
 
     One object follows one batch of the stream. When the assigner has refused a request, it is not
     asked again in this batch: an assigner that does not answer costs one timeout, not one for each
     record.
     """
 
-    def __init__(self, sqs: Any, functions: Any, mail_queue_url: str, assigner: str) -> None:
+    def __init__(
+        self,
+        sqs: Any,
+        functions: Any,
+        mail_queue_url: str,
+        assigner: str,
+        search_queue_url: str = "",
+    ) -> None:
         self._sqs, self._functions = sqs, functions
         self._mail_queue_url, self._assigner = mail_queue_url, assigner
+        self._search_queue_url = search_queue_url
         self._refusal: Exception | None = None
 
     def follow(self, change: EventAdded | CapacityFreed) -> None:
         """Send the messages for a change, mails first. This can be repeated safely.
 
         The assigner is asked, whether or not the mail queue refuses. Raises the error of the mail
-        queue; LeftToSweep if only the assigner refused, now or earlier in the batch.
+        queue; NotIndexed if the search queue refused; LeftToSweep if only the assigner refused, now
+        or earlier in the batch.
         """
         match change:
             case EventAdded(number, doc):
@@ -72,11 +92,13 @@ class FollowerCase:
             self._request(DrainQueue(team))
 
     def _deliver(self, messages: Sequence[Message]) -> None:
-        requests = [message for message in messages if not isinstance(message, MailJob)]
+        requests = [one for one in messages if isinstance(one, AssignTicket | DrainQueue)]
         try:
             self._enqueue([message for message in messages if isinstance(message, MailJob)])
         finally:
             self._ask(requests)
+        if self._search_queue_url:
+            self._index([message for message in messages if isinstance(message, IndexTicket)])
         if requests and self._refusal is not None:
             raise LeftToSweep from self._refusal
 
@@ -89,6 +111,16 @@ class FollowerCase:
                 self._request(request)
             except (ClientError, BotoCoreError) as error:
                 self._refusal = error
+
+    def _index(self, messages: Sequence[IndexTicket]) -> None:
+        """Send messages to the indexer. Raises NotIndexed."""
+        try:
+            for message in messages:
+                self._sqs.send_message(
+                    QueueUrl=self._search_queue_url, MessageBody=search_messages.encode(message)
+                )
+        except (ClientError, BotoCoreError) as error:
+            raise NotIndexed from error
 
     def _request(self, request: AssignmentRequest) -> None:
         """Invoke the assigner asynchronously. Raises the error of the service."""
