@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench import units
+from bench import parts, units
 from local import stack
-from local.filters import READERS, reaches
+from local.filters import FEED, READERS, reaches
 from local.meter import Call, Invocation, Item, Records
 from redress.console.list_prices import list_prices as prices
 from redress.console.rules.prices import GB, HOURS, SAMPLED, Prices, cost, recorded
@@ -35,6 +35,7 @@ __all__ = [
     "logged",
     "metrics",
     "month",
+    "of_part",
     "of_reports",
     "prices",
     "read",
@@ -58,7 +59,7 @@ STREAM = "stream"
 """`source` of an invocation by the table's stream."""
 CORE_MB = 1769
 """The memory with which a function gets one full CPU; with less it gets a proportional share."""
-COUNTED = frozenset({"dynamodb", "sqs", "ses", "sns", "secretsmanager", "states", "lambda"})
+COUNTED = frozenset({"dynamodb", "sqs", "ses", "sns", "secretsmanager", "states", "lambda", "s3"})
 """Services whose calls are counted by a rule here, or that are free apart from the transitions and
 invocations that they start."""
 INDEX_BYTES = 100
@@ -89,6 +90,8 @@ class Bill:
     out_bytes: int = 0
     stored_bytes: int = 0
     secret_calls: int = 0
+    bucket_writes: int = 0
+    bucket_reads: int = 0
     metrics: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -111,6 +114,7 @@ def bill_of(
     if unpriced := {call.service for call in calls} - COUNTED:
         raise ValueError(f"calls of {', '.join(sorted(unpriced))} have no rule here")
     table = [call for call in calls if call.service == "dynamodb"]
+    bucket = [call for call in calls if call.service == "s3"]
     runs = list(histories)
     asked = [one for one in records.invocations if one.source != STREAM]
     read_by = {reader: sum(deliveries(call, reader) for call in table) for reader in READERS}
@@ -136,7 +140,32 @@ def bill_of(
         out_bytes=sum(request.bytes for request in records.api_requests),
         stored_bytes=stored(table, indexes),
         secret_calls=sum(call.service == "secretsmanager" for call in calls),
+        bucket_writes=sum(call.operation.startswith("PUT") for call in bucket),
+        bucket_reads=sum(not call.operation.startswith("PUT") for call in bucket),
         metrics=metrics(records.invocations),
+    )
+
+
+def of_part(
+    records: Records, part: str, indexes: Sequence[Any], untraced: Collection[str] = ()
+) -> Bill:
+    """Counts what belongs to one part of the product (`bench.parts`).
+
+    The feed also starts the follower for changes that have no other subscriber.
+    """
+    found = bill_of(parts.of(records, part), (), indexes, untraced)
+    if part != parts.FEED:
+        return found
+    table = [call for call in records.calls if call.by and call.service == "dynamodb"]
+    more = {
+        reader: sum(deliveries(call, reader, {FEED}) - deliveries(call, reader) for call in table)
+        for reader in READERS
+    }
+    return replace(
+        found,
+        invocations=found.invocations + sum(more.values()),
+        traces=found.traces + sum(n for r, n in more.items() if _name(r) not in untraced),
+        log_bytes=found.log_bytes + bytes_of_platform(sum(more.values())),
     )
 
 
@@ -167,8 +196,10 @@ def transitions(history: Sequence[Mapping[str, Any]]) -> int:
     return count
 
 
-def deliveries(call: Call, reader: str) -> int:
+def deliveries(call: Call, reader: str, conditions: Set[str] = frozenset()) -> int:
     """How often the table's stream invokes a reader because of one call of the table.
+
+    The reader has the filters that the template deploys under these conditions (`local.filters`).
 
     Real batches depend on chance, and items with different partition keys may be in different
     shards. This counts each call and each of its partition keys separately. That is usually more
@@ -179,7 +210,9 @@ def deliveries(call: Call, reader: str) -> int:
         return 0
     changes = [pair for pair in zip(call.before, call.after, strict=True) if pair[0] != pair[1]]
     records = list(map(_record, changes))
-    return len({one["dynamodb"]["Keys"]["pk"]["S"] for one in records if reaches(reader, one)})
+    return len(
+        {one["dynamodb"]["Keys"]["pk"]["S"] for one in records if reaches(reader, one, conditions)}
+    )
 
 
 def _name(reader: str) -> str:
@@ -285,6 +318,10 @@ def gb_seconds(invocations: Iterable[Invocation], cold_ms: Mapping[str, float] =
 
 
 # ------------------------------------------------------------------------------ prices
+
+BUCKET_WRITE, BUCKET_READ = 5e-6, 4e-7
+"""US dollars for a request of S3 Standard that puts or lists, and for one that gets
+(https://aws.amazon.com/s3/pricing/, 2026-11-30)."""
 
 
 def used(bill: Bill, seconds: float, sampled: float = SAMPLED) -> dict[str, float]:

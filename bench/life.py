@@ -33,7 +33,7 @@ import copy
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench import bill as bills
-from bench import script
+from bench import parts, script
 from bench.bill import HOURS, Bill, Prices
 from bench.report import Figure, Machine, at_most, exactly, percentile
 from bench.script import Player
@@ -59,12 +59,13 @@ from redress.plans.store.plans import FRESH_FOR_S, shipped_document
 ABOUT = "what a complaint costs: billed units of a complete life, and an idle month"
 LIMIT_S = 600
 ROUNDS = 3
-TRANSITIONS = 6
+TRANSITIONS = 5
 """The goal for a happy path."""
 MAILS = 4
 """The goal: acknowledgement, reply, resolution with callback question, survey; some may merge."""
-CENTS = 28.0
-"""The goal for 1,000 happy paths, without mail."""
+CENTS = 26.0
+"""The goal for 1,000 happy paths, without mail, with the customer's profile and without the parts
+that are off by default."""
 IDLE_DOLLARS = 0.60
 IDLE_WITH_MAIL_DOLLARS = 0.80
 """The goals for a month without activity, beyond what is free for ever."""
@@ -98,6 +99,10 @@ class Life:
 
     bill: Bill
     records: Records
+    parts: Mapping[str, Bill] = field(default_factory=dict)
+    """What belongs to each part (`bench.parts`). Those that are off by default are not in `bill`
+    and not in `records`."""
+    part_records: Mapping[str, Records] = field(default_factory=dict)
 
     @property
     def gb_seconds(self) -> float:
@@ -106,6 +111,13 @@ class Life:
     def dollars(self, known: Prices, sampled: float = bills.SAMPLED) -> dict[str, float]:
         """US dollars by meter, the largest first."""
         return bills.cost(bills.used(self.bill, self.gb_seconds, sampled), known)
+
+    def cents_of(self, part: str, known: Prices) -> float:
+        """US cents for a part of 1,000 lives."""
+        bill = self.parts[part]
+        use = bills.used(bill, bills.gb_seconds(self.part_records[part].invocations))
+        requests = bill.bucket_writes * bills.BUCKET_WRITE + bill.bucket_reads * bills.BUCKET_READ
+        return cents(bills.cost(use, known)) + 100_000 * requests
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
@@ -165,7 +177,14 @@ def played(outputs: Outputs, play: Callable[[Player], None]) -> Life:
     meter.switch(outputs.endpoint_url, on=False)
     records = unscheduled(meter.recorded(outputs.endpoint_url))
     runs = histories(outputs, player.number)
-    return Life(bills.bill_of(records, runs, indexes(), untraced()), records)
+    own = parts.together(records)
+    found = (parts.PROFILE, *parts.OFF_BY_DEFAULT)
+    return Life(
+        bills.bill_of(own, runs, indexes(), untraced()),
+        own,
+        {part: bills.of_part(records, part, indexes(), untraced()) for part in found},
+        {part: parts.of(records, part) for part in found},
+    )
 
 
 def unscheduled(records: Records) -> Records:
@@ -361,6 +380,7 @@ def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float
             if value and name != "mail"
         ),
         Figure("  of these, for SES's confirmations of mails", cents(confirmed), "cents"),
+        *part_figures(life, known),
         Figure("1,000 of them, mail", 100_000 * dollars["mail"], "cents"),
         Figure("1,000 of them, without mail, every trace recorded", every, "cents"),
     ]
@@ -368,6 +388,29 @@ def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float
         figure = cents(bills.cost(cold_use(life, cold_ms), known))
         found.append(Figure("1,000 of them, without mail, every call cold", figure, "cents"))
     return found
+
+
+def part_figures(life: Life, known: Prices) -> list[Figure]:
+    """The price of each part that was measured, and of the life without the profile."""
+    if parts.PROFILE not in life.parts:
+        return []
+    whole, profile = cents(life.dollars(known)), life.cents_of(parts.PROFILE, known)
+    found = [
+        Figure("  of these, for the customer's profile", profile, "cents", note=_written(life)),
+        Figure("  without it", whole - profile, "cents"),
+    ]
+    for part in parts.OFF_BY_DEFAULT:
+        bill = life.parts[part]
+        note = f"off by default; {bill.invocations} invocations, {bill.write_units} write units"
+        found.append(
+            Figure(f"1,000 of them, {part}", life.cents_of(part, known), "cents", note=note)
+        )
+    return found
+
+
+def _written(life: Life) -> str:
+    bill = life.parts[parts.PROFILE]
+    return f"{bill.write_units} write units, {bill.read_units:g} read units"
 
 
 def cold_use(life: Life, cold_ms: Mapping[str, float]) -> dict[str, float]:

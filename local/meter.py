@@ -45,7 +45,8 @@ class ApiRequest:
 class Call:
     """One call of an AWS service.
 
-    `request` is kept for DynamoDB calls; for a mail only its `Destination` is kept. `before` and
+    `request` is kept for DynamoDB calls; for a mail only its `Destination` is kept, for SQS only
+    the queue. `before` and
     `after` hold each item that a write names, None where no item exists. `read` holds the items
     that a read returned, None for each key without an item.
     """
@@ -65,7 +66,8 @@ class Invocation:
     """One run of a function: `seconds` that its handler ran, and the lines of its log.
 
     `cpu_seconds` is the part of `seconds` in which the handler used the CPU. `source` is the
-    caller: "api", "sqs", "stream", or "" for any other.
+    caller: "api", "sqs", "stream", or "" for any other. `changed` has the sort keys of the items
+    whose changes the stream reports.
     """
 
     function: str
@@ -75,6 +77,7 @@ class Invocation:
     cold: bool
     source: str
     log: list[str]
+    changed: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -163,7 +166,7 @@ class Meter:
                 return answered
             answered = await handler(method, path, headers, body, query)
             operation = headers.get("x-amz-target", "").rpartition(".")[2] or f"{method} {path}"
-            kept = json.loads(body)["Destination"] if service == "ses" and body else {}
+            kept = _kept(service, body)
             records.calls.append(Call(service, operation, _caller(headers), answered[0], kept))
             return answered
 
@@ -215,6 +218,16 @@ def named_by_read(operation: str, request: dict[str, Any]) -> Iterator[tuple[str
             yield from ((table, key) for key in wanted["Keys"])
 
 
+def _kept(service: str, body: bytes) -> dict[str, Any]:
+    """What is kept of the request of another service than DynamoDB."""
+    if service == "ses" and body:
+        destination: dict[str, Any] = json.loads(body)["Destination"]
+        return destination
+    if service == "sqs" and body.startswith(b"{"):
+        return {"QueueUrl": json.loads(body).get("QueueUrl", "")}
+    return {}
+
+
 def _stored(table: str, key: Item) -> Item | None:
     """A copy of the current item, read from the emulator's memory; None if there is none."""
     from ministack.services import dynamodb
@@ -246,6 +259,7 @@ def _invocation(
         cold=bool(response.get("cold_start")),
         source=source,
         log=response.get("log", "").splitlines(),
+        changed=[one["dynamodb"]["Keys"]["sk"]["S"] for one in records if "dynamodb" in one],
     )
 
 
