@@ -2,8 +2,10 @@
 
 The sweep also tells the supervisors of a team if its oldest held mail stays unseen for too long. It
 looks whether a reader is switched off and whether dead letters lie in the queues, which no other
-function notices. This function also marks a rehearsal as failed if its execution could not do so
-itself, and starts a scoring run again that ended badly.
+function notices. After that it mends tickets of the version before, until all are mended.
+
+This function also marks a rehearsal as failed if its execution could not do so itself, and starts a
+scoring run again that ended badly.
 
 What it had to repair is reported to operations, because on a healthy stack it repairs nothing.
 """
@@ -19,6 +21,7 @@ from redress.base import observe
 from redress.base.observe import Alarm, discreet, report
 from redress.wiring import clients
 from redress.wiring import repair as wiring
+from redress.workflow.cases.catching_up import RUN_S
 from redress.workflow.cases.reconciliation import EXPECTED, OutOfTime
 from redress.workflow.cases.watching import counts_letters
 
@@ -53,7 +56,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             report(Alarm.WORKFLOWS_REPAIRED, "an execution failed and was replaced", about)
         return {"followed": followed}
     if event.get("task") == "sweep":
-        return _sweep()
+        done = _sweep()
+        _catch_up(context)
+        return done
     if event.get("task") == "reconcile":
         return _reconcile(context)
     raise ValueError(f"not a task of this function: {sorted(event)}")
@@ -86,6 +91,19 @@ def _look_around() -> None:
     if counts_letters(clients.now()) and (letters := wiring.watch().dead_letters()):
         total = sum(letters.values())
         report(Alarm.DEAD_LETTERS, "dead letters lie in queues", {"queues": letters}, value=total)
+
+
+def _catch_up(context: Any) -> None:
+    """Continue to mend what the version before wrote, for RUN_S seconds at most."""
+    began_with = context.get_remaining_time_in_millis() / 1000
+
+    def seconds_left() -> float:
+        left: float = context.get_remaining_time_in_millis() / 1000
+        return RUN_S - (began_with - left)
+
+    progress = wiring.catch_up().run(seconds_left)
+    if progress is not None:
+        logger.info("caught up", extra={"progress": msgspec.to_builtins(progress)})
 
 
 def _follow_scoring_run(detail: dict[str, Any]) -> dict[str, Any]:

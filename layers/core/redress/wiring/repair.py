@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cache, partial
 
 from redress.base.settings import Settings
+from redress.customers.cases.matching import MatchingCase
 from redress.db import keys
 from redress.mail.incoming.cases.watching import HeldMailWatch
 from redress.mail.outgoing import messages
@@ -17,6 +18,7 @@ from redress.wiring import clients, stores
 from redress.wiring.rehearsal import rehearsal_jobs
 from redress.wiring.relay import relay_case
 from redress.wiring.scoring import scoring_jobs
+from redress.workflow.cases.catching_up import CatchUpCase
 from redress.workflow.cases.follower import FollowerCase
 from redress.workflow.cases.mails import CompareMails
 from redress.workflow.cases.reconciliation import ReconcileCase
@@ -24,6 +26,7 @@ from redress.workflow.cases.relay import RelayCase
 from redress.workflow.cases.repair import RepairCase
 from redress.workflow.cases.watching import StackWatch
 from redress.workflow.executions import Executions
+from redress.workflow.store import CatchUpStore
 
 __all__ = [
     "EndedRun",
@@ -154,6 +157,18 @@ def mail_comparison() -> CompareMails:
         stores.plans(),
         stores.reports(),
         _ask_for_mail,
+        clients.now,
+    )
+
+
+@cache
+def catch_up() -> CatchUpCase:
+    return CatchUpCase(
+        CatchUpStore(stores.models()),
+        stores.tickets(),
+        stores.lists(),
+        stores.plans(),
+        MatchingCase(stores.customers(), stores.changes()),
         clients.now,
     )
 

@@ -1,7 +1,8 @@
-"""The stored reports of the reconciliation, one for each run."""
+"""The stored reports of the reconciliation, one for each run, and the progress of the catch-up."""
 
 from __future__ import annotations
 
+from copy import replace
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -112,3 +113,64 @@ class ReportStore:
         found = list(encoding.readable(rows, lambda row: _REPORT.decode(row.doc)))
         missing = len(rows) - len(found)
         return [*found, *self.latest(missing, rows[-1].sk)] if missing else found
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """How far the catch-up of the version before has come (`cases/catching_up.py`).
+
+    It mends tickets that were opened before `until`. `month`, `shard` and `cursor` say where the
+    next page begins. `tickets` were read, of which `listed` got index keys, `matched` got a
+    profile, and `left` could not be mended.
+    """
+
+    until: datetime
+    month: str
+    shard: int = 0
+    cursor: str | None = None
+    tickets: int = 0
+    listed: int = 0
+    matched: int = 0
+    left: int = 0
+    ended_at: datetime | None = None
+    revision: int = 0
+
+
+_CATCH_UP = msgspec.json.Decoder(CatchUp)
+
+
+class CatchUpStore:
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def progress(self) -> CatchUp | None:
+        """The stored progress; None before the first sweep. Raises Unreadable."""
+        model = self._models.doc
+        rows = retry.call(
+            lambda: list(
+                model.query(keys.CATCH_UP, model.sk == keys.CATCH_UP, consistent_read=True)
+            )
+        )
+        return encoding.decoded(rows[0], lambda row: _CATCH_UP.decode(row.doc)) if rows else None
+
+    def save(self, progress: CatchUp) -> CatchUp | None:
+        """Store the progress after that with its revision. Return it with the next revision.
+
+        Returns None, and stores nothing, if another run has stored its progress meanwhile.
+        """
+        model = self._models.doc
+        following = replace(progress, revision=progress.revision + 1)
+        row = model(
+            keys.CATCH_UP,
+            keys.CATCH_UP,
+            doc=encoding.encode(following),
+            revision=following.revision,
+        )
+        unchanged = (
+            model.revision == progress.revision if progress.revision else model.pk.does_not_exist()
+        )
+        try:
+            retry.call(lambda: row.save(condition=unchanged), ["progress"])
+        except retry.ConditionFailed:
+            return None
+        return following

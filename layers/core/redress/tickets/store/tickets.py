@@ -19,8 +19,9 @@ from pynamodb.exceptions import DoesNotExist
 from redress.base.errors import NotFound, Unavailable
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
+from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.ticket import Event, Ticket
+from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store import items, transaction
 from redress.tickets.store.mail_records import MailRecord, mail_records_in
 from redress.tickets.store.submission_store import NumberTaken
@@ -113,6 +114,37 @@ class TicketStore:
         except DoesNotExist as error:
             raise NotFound(f"{number} has no event {event_number}") from error
         return items.event_in(row)
+
+    def list_closed(self, ticket: Ticket, plan: Plan) -> bool:
+        """List a closed ticket by month and agent, if an earlier version has closed it.
+
+        Return whether it was not listed yet. Nothing else of the ticket changes. Raises NotFound if
+        it has no event CLOSED, and Unreadable.
+        """
+        model, pk = self._models.event, keys.ticket_pk(ticket.number)
+        rows = retry.call(
+            lambda: list(
+                model.query(
+                    pk,
+                    model.sk.startswith(keys.EVENT_PREFIX),
+                    filter_condition=model.type == EventType.CLOSED.value,
+                    scan_index_forward=False,
+                )
+            )
+        )
+        if not rows:
+            raise NotFound(f"{ticket.number} has no event that closed it")
+        row = rows[0]
+        if row.open_pk is not None:
+            return False
+        wanted = items.closed_keys(ticket, items.event_in(row).at, plan)
+        actions = [getattr(model, name).set(value) for name, value in wanted.items()]
+        condition = model.pk.exists() & model.open_pk.does_not_exist()
+        try:
+            retry.call(lambda: model(pk, row.sk).update(actions, condition=condition), ["event"])
+        except retry.ConditionFailed:
+            return False
+        return True
 
     def file(self, number: str, *, behind: bool = False) -> TicketFile:
         """A ticket with its history and mail records, in one query. Raises NotFound.

@@ -1,0 +1,107 @@
+"""Catch up what the version before has left out in tickets that it wrote.
+
+The version before did not list closed tickets by month and agent, and did not match tickets with
+profiles of customers. A job walks the partitions `OPENED#<month>#<shard>` once, from the month of
+the first version on, and mends each ticket. It stores its progress after each page, so it resumes
+where a killed run stopped. Everything it does may be repeated. When it is done, a process reads one
+item to learn that, and nothing after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import replace
+from datetime import UTC, datetime, timedelta
+
+from redress.base.errors import RedressError
+from redress.clocks.rules.periods import period_bounds, period_of
+from redress.customers.cases.matching import MatchingCase
+from redress.db.keys import SHARDS
+from redress.plans.store.plans import Plans
+from redress.tickets.rules.ticket import State, Ticket
+from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.tickets import TicketStore
+from redress.workflow.store import CatchUp, CatchUpStore
+
+FIRST_MONTH = "2026-11"
+"""The month of the first version. No ticket is older."""
+
+PAGE = 100
+"""How many tickets are read before the progress is stored."""
+
+RUN_S = 60.0
+"""The seconds of a sweep that the job may take. The sweep comes every five minutes."""
+
+SETTLED_AFTER = timedelta(hours=1)
+"""The job begins this long after its first sweep, and mends tickets that were opened before. By
+then no function of the version before runs any more."""
+
+
+class CatchUpCase:
+    def __init__(
+        self,
+        store: CatchUpStore,
+        tickets: TicketStore,
+        lists: TicketLists,
+        plans: Plans,
+        matching: MatchingCase,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store, self._tickets, self._lists = store, tickets, lists
+        self._plans, self._matching, self._now = plans, matching, now
+        self._is_done = False
+
+    def run(self, seconds_left: Callable[[], float]) -> CatchUp | None:
+        """Continue the job while seconds are left. Return its progress; None if it was done before.
+
+        If another run continues it at the same time, this one stops. Raises the error of a service.
+        """
+        if self._is_done:
+            return None
+        progress = self._store.progress()
+        if progress is None:
+            until = self._now() + SETTLED_AFTER
+            return self._store.save(CatchUp(until=until, month=FIRST_MONTH))
+        if progress.ended_at is not None:
+            self._is_done = True
+            return None
+        while self._now() >= progress.until and progress.ended_at is None and seconds_left() > 0:
+            saved = self._store.save(self._page(progress))
+            if saved is None:
+                break
+            progress = saved
+        return progress
+
+    def _page(self, progress: CatchUp) -> CatchUp:
+        """Mend one page of tickets. Return the progress after it."""
+        start, end = period_bounds(progress.month, "UTC")
+        page = self._lists.opened_page(
+            start, min(end, progress.until), progress.shard, PAGE, progress.cursor
+        )
+        after = replace(progress, cursor=page.cursor, tickets=progress.tickets + len(page.numbers))
+        for ticket in self._tickets.get_readable(page.numbers):
+            try:
+                after = self._mended(after, ticket)
+            except RedressError:
+                # It cannot be read (which was reported), or others change it all the time.
+                after = replace(after, left=after.left + 1)
+        return after if page.cursor is not None else self._next_partition(after)
+
+    def _mended(self, progress: CatchUp, ticket: Ticket) -> CatchUp:
+        if ticket.state is State.CLOSED:
+            plan = self._plans.get(ticket.plan_version)
+            listed = self._tickets.list_closed(ticket, plan)
+            progress = replace(progress, listed=progress.listed + listed)
+        if ticket.customer is None:
+            matched = self._matching.match(ticket.number)
+            progress = replace(progress, matched=progress.matched + matched)
+        return progress
+
+    def _next_partition(self, progress: CatchUp) -> CatchUp:
+        if progress.shard + 1 < SHARDS:
+            return replace(progress, shard=progress.shard + 1, cursor=None)
+        if progress.month >= period_of(progress.until, "UTC"):
+            return replace(progress, cursor=None, ended_at=self._now())
+        _, end = period_bounds(progress.month, "UTC")
+        following = f"{end.astimezone(UTC):%Y-%m}"
+        return replace(progress, month=following, shard=0, cursor=None)

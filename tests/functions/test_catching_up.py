@@ -1,0 +1,65 @@
+"""The sweep mends tickets of the version before, after everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from redress.base.errors import Unavailable
+from redress.base.people import Member
+from redress.wiring import stores as wired
+from redress.workflow.cases.catching_up import SETTLED_AFTER
+from redress.workflow.cases.repair import RepairCase
+from redress.workflow.store import CatchUpStore
+from tests.builders import Clock
+from tests.wired import set_environment
+from tests.world import Context, Opener, Stores, aws, create_idle_machine
+
+
+@pytest.fixture
+def sweep(
+    load_function: Callable[[str], ModuleType],
+    context: Context,
+    staff: dict[str, Member],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[], Any]:
+    mails = aws("sqs").create_queue(QueueName="mails")["QueueUrl"]
+    set_environment(monkeypatch, MAIL_QUEUE_URL=mails)
+    create_idle_machine("redress-ticket")
+    repair = load_function("repair")
+    return lambda: repair.handler({"task": "sweep"}, context)
+
+
+def test_sweeps_match_a_ticket_that_the_version_before_opened(
+    sweep: Callable[[], Any], open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    number = open_ticket("feedback", agent="a-mei").number
+    sweep()
+    assert stores.tickets.get(number).customer is None
+    clock.advance(seconds=SETTLED_AFTER.total_seconds())
+    sweep()
+    assert stores.tickets.get(number).customer is not None
+    progress = CatchUpStore(wired.models()).progress()
+    assert progress is not None
+    assert progress.ended_at == clock.now()
+
+
+def test_sweep_repairs_workflows_although_the_catch_up_fails(
+    sweep: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: CatchUpStore) -> None:
+        raise Unavailable()
+
+    def sweeps(self: RepairCase) -> dict[str, int]:
+        swept.append("swept")
+        return {}
+
+    swept = list[str]()
+    monkeypatch.setattr(CatchUpStore, "progress", fails)
+    monkeypatch.setattr(RepairCase, "sweep", sweeps)
+    with pytest.raises(Unavailable):
+        sweep()
+    assert swept == ["swept"]
