@@ -1399,6 +1399,59 @@ def test_the_operator_gets_a_mail_in_all_languages(
         assert said in text_of(post.only)
 
 
+def _is_about(*members: str) -> Any:
+    lin = MEMBERS["lin"].actor
+    return lambda t, p, at: by_staff.set_about(t, p, lin, members, "named", at)
+
+
+def test_no_supervisor_or_manager_is_told_of_a_complaint_about_them(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    told = []
+    for accused in (["s-lin"], ["s-lin", "s-hua"], ["s-lin", "s-hua", "m-wei"]):
+        ticket = open_ticket()
+        mailer.act(ticket.number, _is_about(*accused))
+        mailer.fire(ticket.number, minutes=5)
+        assert mailer(mailer.job(ticket.number, "breach")) == []
+        told.append(post.sent[-1]["To"])
+    assert told == ["hua@example.com", "wei@example.com", OPERATOR]
+
+
+def test_agent_who_lost_the_ticket_because_it_is_about_them_hears_nothing_of_it(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.fire(ticket.number, minutes=30)
+    mailer.act(ticket.number, _is_about("a-mei"))
+    mailer.act(ticket.number, lambda t, p, at: by_customer.write(t, p, "secret words", at))
+    jobs = [job for job in mailer.jobs(ticket.number) if '"acknowledgement"' not in job]
+    assert {json.loads(job)["audience"] for job in jobs} == {"agent", "supervisor"}
+    assert mailer(*jobs) == []
+    assert {mail["To"] for mail in post.sent} == {"lin@example.com"}
+
+
+def test_supervisor_hears_in_place_of_the_agent_who_resolved_a_complaint_about_them(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _resolve())
+    mailer.act(ticket.number, _is_about("a-mei"))
+    mailer.act(ticket.number, lambda t, p, at: by_customer.write(t, p, "secret words", at))
+    assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
+    assert post.only["To"] == "lin@example.com"
+
+
+def test_participant_whom_the_complaint_is_about_gets_no_copy(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _let_in("Jun@Example.com", "bo@example.net"))
+    mailer.act(ticket.number, _is_about("a-jun"))
+    mailer.act(ticket.number, lambda t, p, at: by_staff.reply(t, p, MEI, "Soon.", False, at))
+    assert mailer(mailer.job(ticket.number, "copy")) == []
+    assert post.only["To"] == "bo@example.net"
+
+
 def test_a_mail_to_staff_without_recipient_is_refused_and_counted(
     mailer: Mailer,
     post: Post,

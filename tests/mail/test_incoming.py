@@ -443,6 +443,19 @@ def test_quarantines_mail_of_staff_about_a_ticket_that_they_may_not_see() -> Non
     assert decide(mail, ticket(), RULES) == Quarantine(Reason.FROM_STAFF, NUMBER)
 
 
+@pytest.mark.parametrize("named", [ANSWERED, QUOTED, TYPED])
+@pytest.mark.parametrize("sender", ["lin@example.org", FRIEND, "li.na@example.com"])
+def test_quarantines_mail_of_the_member_of_staff_whom_the_ticket_is_about(
+    named: Named, sender: str
+) -> None:
+    """As if the ticket did not exist, even if the member takes part in it by mail."""
+    about_lin = {NUMBER: replace(taking_part()[NUMBER], about=(LIN.id,))}
+    mail = of_staff(named=(named,), sender=sender)
+    assert decide(mail, about_lin, RULES) == Quarantine(Reason.FROM_STAFF, NUMBER)
+    assert decide(mail, about_lin, RULES).reason == decide(of_staff(), {}, RULES).reason  # type: ignore[union-attr]
+    assert noted_beside(mail, about_lin, decide(mail, about_lin, RULES)) == ()
+
+
 def test_quarantines_mail_of_staff_that_names_no_ticket() -> None:
     assert decide(of_staff(), {}, RULES) == Quarantine(Reason.FROM_STAFF)
 

@@ -72,7 +72,7 @@ def claim_next(request: Request) -> Answer:
 def show_board(request: Request) -> Answer:
     team = request.query.get("team") or request.member.team
     found = wiring.board().board(request.member, team)
-    return answer(200, board_view(found, wiring.held_work().of_team(found.team)))
+    return answer(200, board_view(found, wiring.held_work().of_team(found.team, found.hidden)))
 
 
 def is_due_key(key: str) -> bool:

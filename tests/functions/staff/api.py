@@ -14,6 +14,8 @@ from typing import Any
 
 from redress.base.people import Member
 from redress.mail.incoming.store import IncomingRecord, MailState
+from redress.scores.messages import AgentResult
+from redress.wiring import scoring as scoring_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import Clock
 from tests.functions.conftest import MEMBERS, altered
@@ -117,6 +119,18 @@ def hold_mail(number: int, clock: Clock, **fields: Any) -> IncomingRecord:
     record = IncomingRecord(**(usual | fields))
     wired_stores.incoming_mails().hold(record)
     return record
+
+
+THIS_MONTH = "2026-11"
+
+
+def score(agent: str) -> None:
+    """Score an agent and finish the run, as the state machine for scores does."""
+    jobs = scoring_wiring.scoring_jobs()
+    month = jobs.list_agents(THIS_MONTH)
+    outcome = jobs.score_agent(agent, month.period, month.preview, month.plan_version)
+    result = AgentResult(agent, outcome.outcome)
+    jobs.finish(month.period, month.preview, month.plan_version, [result])
 
 
 def states_of(found: Reply) -> dict[str, str]:

@@ -5,23 +5,10 @@ from __future__ import annotations
 import pytest
 
 from redress.base.instants import written
-from redress.scores.messages import AgentResult
-from redress.wiring import scoring as scoring_wiring
 from redress.wiring import staff as staff_wiring
 from tests.builders import Clock
-from tests.functions.staff.api import CHANGES, Api
+from tests.functions.staff.api import CHANGES, THIS_MONTH, Api, score
 from tests.world import Opener, aws
-
-THIS_MONTH = "2026-11"
-
-
-def score(agent: str) -> None:
-    """Score an agent and finish the run, as the state machine for scores does."""
-    jobs = scoring_wiring.scoring_jobs()
-    month = jobs.list_agents(THIS_MONTH)
-    outcome = jobs.score_agent(agent, month.period, month.preview, month.plan_version)
-    result = AgentResult(agent, outcome.outcome)
-    jobs.finish(month.period, month.preview, month.plan_version, [result])
 
 
 def test_second_rating_replaces_the_first(api: Api, clock: Clock) -> None:

@@ -142,11 +142,13 @@ class RehearsalCases:
         self,
         rehearsals: RehearsalStore,
         plans: Plans,
+        staff: StaffStore,
         step_functions: Callable[[], Any],
         machine_arn: str,
         now: Callable[[], datetime],
     ) -> None:
         self._rehearsals, self._plans, self._now = rehearsals, plans, now
+        self._staff = staff
         self._step_functions, self._machine_arn = step_functions, machine_arn
 
     def rehearse(
@@ -225,11 +227,17 @@ class RehearsalCases:
         return self._begin(job, None, wanted.key)
 
     def read(self, member: Member, job_id: str) -> RehearsalStatus:
-        """Return a job, its progress, and its counts if it is done. Raises NotFound."""
+        """Return a job, its progress, and its counts if it is done. Raises NotFound.
+
+        Tickets about `member` are counted, but they are no examples.
+        """
         self._managers_only(member)
         job, progress = self._rehearsals.job(job_id)
         done = progress.state is JobState.DONE
-        return RehearsalStatus(job, progress, self._rehearsals.result(job_id) if done else None)
+        counts = self._rehearsals.result(job_id) if done else None
+        if counts is not None:
+            counts.hide(self._staff.tickets_about(member.id))
+        return RehearsalStatus(job, progress, counts)
 
     @staticmethod
     def _managers_only(member: Member) -> None:

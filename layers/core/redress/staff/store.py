@@ -336,7 +336,13 @@ class StaffStore:
         """
         model = self._models.about
         rows = retry.call(
-            lambda: list(model.query(keys.agent_pk(member), model.sk.startswith(keys.ABOUT_PREFIX)))
+            lambda: list(
+                model.query(
+                    keys.agent_pk(member),
+                    model.sk.startswith(keys.ABOUT_PREFIX),
+                    consistent_read=True,
+                )
+            )
         )
         return [keys.ticket_about(row.sk) for row in rows if row.expires is None]
 

@@ -256,6 +256,7 @@ def rehearsal_cases() -> RehearsalCases:
     return RehearsalCases(
         stores.rehearsals(),
         stores.plans(),
+        stores.staff(),
         lambda: clients.client("stepfunctions", retries=0),
         settings().rehearsal_machine_arn,
         clients.now,
@@ -267,7 +268,7 @@ def report_cases() -> ReportCases:
     from redress.wiring import stores
     from redress.workflow.cases.reports import ReportCases
 
-    return ReportCases(stores.reports(), stores.plans())
+    return ReportCases(stores.reports(), stores.plans(), stores.staff())
 
 
 @cache
@@ -279,6 +280,7 @@ def quarantine() -> QuarantineCases:
     return QuarantineCases(
         stores.incoming_mails(),
         staff_cases(),
+        stores.staff().tickets_about,
         stores.plans(),
         stores.mail_bucket(given.mail_bucket),
         clients.client("sqs", retries=0),

@@ -12,7 +12,7 @@ Sums and means are exact.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeGuard
@@ -65,6 +65,11 @@ class Counts:
         The choice therefore does not depend on the order in which tickets are counted.
         """
         self.examples[key] = sorted({*self.examples.get(key, ()), *numbers})[:EXAMPLES]
+
+    def hide(self, numbers: Collection[str]) -> None:
+        """Leave these tickets out of the examples. They are still counted."""
+        for key, examples in self.examples.items():
+            self.examples[key] = [one for one in examples if one not in numbers]
 
     def group(self, kind: str, team: str) -> Group:
         """The group in which tickets of a kind and a team are counted."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +33,22 @@ class Run:
 
     period: str
     execution: str
+
+
+def _without_numbers(card: Card, hidden: Collection[str]) -> Card:
+    """The card; its evidence names none of these tickets."""
+    if not hidden:
+        return card
+    components = tuple(
+        replace(
+            part,
+            evidence=tuple(
+                replace(one, number="") if one.number in hidden else one for one in part.evidence
+            ),
+        )
+        for part in card.scorecard.components
+    )
+    return replace(card, scorecard=replace(card.scorecard, components=components))
 
 
 def _rating_faults(body: Any) -> list[Fault]:
@@ -116,6 +133,9 @@ class ScoringCases:
     def card(self, member: Member, period: str, agent: str) -> Card:
         """Return a card with its evidence.
 
+        A fact of a ticket about `member` has no number, as a rating has none. It stays in the
+        list, so that the card still adds up.
+
         Raises NotFound if there is no such card, or if `member` may not see it.
         """
         nothing = NotFound(f"there is no scorecard of {agent} for this month")
@@ -125,7 +145,8 @@ class ScoringCases:
         held = self._scores.card(agent, period)
         if held is None:
             raise nothing
-        return self._scores.with_evidence(held)
+        card = self._scores.with_evidence(held)
+        return _without_numbers(card, self._staff.tickets_about(member.id))
 
     def late_facts(self, period: str, agent: str) -> LateFacts | None:
         """What came after the last run of an agent's month; it makes the card stale.

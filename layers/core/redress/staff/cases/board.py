@@ -14,6 +14,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.rules.availability import Availability
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import WorkItem, work_item
+from redress.tickets.rules.access import may_see
 from redress.tickets.rules.ticket import STAFF_CLOCKS, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
@@ -42,7 +43,8 @@ class Board:
     """The board of one team.
 
     `queued` and `open` are numbers of tickets. Even if there are more tickets, `queued` is at most
-    QUEUE_LIMIT and `open` is at most BOARD_LIMIT.
+    QUEUE_LIMIT and `open` is at most BOARD_LIMIT. Tickets about its reader, `hidden`, are in no
+    list and no number.
     """
 
     team: str
@@ -50,6 +52,7 @@ class Board:
     queued: int
     open: int
     near: list[NearLimit]
+    hidden: frozenset[str]
 
 
 class BoardCase:
@@ -80,15 +83,20 @@ class BoardCase:
             for availability in self._staff.present(team)
             if availability.agent in members
         ]
-        now = self._now()
-        opened = self._tickets.get_readable(self._lists.open_in_team(team, BOARD_LIMIT))
+        now, hidden = self._now(), frozenset(self._staff.tickets_about(member.id))
+        # So many more are read that a limit is reached as if the hidden tickets did not exist.
+        numbers = self._lists.open_in_team(team, BOARD_LIMIT + len(hidden))
+        queue = self._lists.queued(team, QUEUE_LIMIT + len(hidden))
+        shown = [one for one in numbers if one not in hidden][:BOARD_LIMIT]
+        opened = [one for one in self._tickets.get_readable(shown) if may_see(member, one)]
         near = [found for ticket in opened if (found := self._near(ticket, member, now))]
         return Board(
             team=team,
             present=present,
-            queued=len(self._lists.queued(team, QUEUE_LIMIT)),
+            queued=len([one for one in queue if one not in hidden][:QUEUE_LIMIT]),
             open=len(opened),
             near=sorted(near, key=lambda line: line.due_at),
+            hidden=hidden,
         )
 
     def _near(self, ticket: Ticket, member: Member, now: datetime) -> NearLimit | None:

@@ -31,6 +31,7 @@ from redress.staff.rules.leading import may_change, may_lead
 from redress.staff.rules.members import ChangeKind, Invitation, MemberChange, Profile
 from redress.staff.store import LeaderRaced, MemberRaced, StaffStore
 from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.rules.access import may_see
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Ticket
@@ -364,8 +365,8 @@ class MemberCases:
         """Return to the queue the open tickets that a member can no longer work on.
 
         These are all tickets of a member who is not active, and the tickets of other teams. Returns
-        their numbers. Tickets are listed again while the load shows some that the index may not
-        have had yet.
+        the numbers of those that the leader may see. Tickets are listed again while the load shows
+        some that the index may not have had yet.
         """
         numbers = self._hand_back_listed(leader, member, why)
         if member.is_active:
@@ -396,7 +397,8 @@ class MemberCases:
                     after = self._changes.change(number, hand_back)
                 except (NotFound, Unreadable):
                     continue
-                numbers += [number] if after.assignee is None else []
+                is_shown = after.assignee is None and may_see(leader, after)
+                numbers += [number] if is_shown else []
             cursor = page.cursor
             if cursor is None:
                 return numbers

@@ -126,7 +126,8 @@ class StaffCases:
         """
         page = self._lists.owned_by(member.id, limit, cursor)
         found = self._tickets.get_readable(page.numbers)
-        return WorkPage([work_item(ticket, member) for ticket in found], page.cursor)
+        seen = [work_item(one, member) for one in found if access.may_see(member, one)]
+        return WorkPage(seen, page.cursor)
 
     def read(self, member: Member, number: str) -> TicketFile:
         """One ticket with its complete history.

@@ -17,9 +17,18 @@ def may_see(member: Member, ticket: Ticket) -> bool:
 
     A member whom the complaint is about (`Ticket.about`) never sees it, whatever their role.
     """
-    if member.id in ticket.about or not member.actor.is_staff:
+    if is_about(ticket, member) or not member.actor.is_staff:
         return False
     return member.role is Role.MANAGER or member.team == ticket.team
+
+
+def is_about(ticket: Ticket, member: Member) -> bool:
+    """Whether the complaint is about this member of staff.
+
+    Mails ask this and not `may_see`: they tell the supervisors of other teams if nobody of the
+    ticket's own team can be told (`mail.outgoing.cases.posting.leaders`).
+    """
+    return member.id in ticket.about
 
 
 def may_act(member: Member, ticket: Ticket) -> bool:

@@ -5,6 +5,8 @@ Only managers may read them, because a report covers all teams.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,14 +14,17 @@ from redress.base.errors import Forbidden, NotFound
 from redress.base.people import Member, Role
 from redress.db import keys
 from redress.plans.store.plans import Plans
+from redress.staff.store import StaffStore
 from redress.workflow.store import ReconciliationReport, ReportStore
 
 MOST_REPORTS = 25
 
 
 class ReportCases:
-    def __init__(self, reports: ReportStore, plans: Plans) -> None:
-        self._reports, self._plans = reports, plans
+    """Reads reports. Tickets about the reader are counted, but they are no examples."""
+
+    def __init__(self, reports: ReportStore, plans: Plans, staff: StaffStore) -> None:
+        self._reports, self._plans, self._staff = reports, plans, staff
 
     def latest(self, member: Member, limit: int) -> list[ReconciliationReport]:
         """Return the reports of the last runs, newest first.
@@ -28,7 +33,8 @@ class ReportCases:
         `of_day`. Raises Forbidden.
         """
         _managers_only(member)
-        return self._reports.latest(limit)
+        hidden = self._staff.tickets_about(member.id)
+        return [_without(hidden, report) for report in self._reports.latest(limit)]
 
     def of_day(self, member: Member, day: date) -> ReconciliationReport:
         """Return the report of the last run that began on this day in the plan's time zone.
@@ -47,7 +53,16 @@ class ReportCases:
         found = self._reports.latest(1, keys.run_sk(end))
         if not found or found[0].began_at < begin:
             raise NotFound("there was no reconciliation on this day")
-        return found[0]
+        return _without(self._staff.tickets_about(member.id), found[0])
+
+
+def _without(hidden: Collection[str], report: ReconciliationReport) -> ReconciliationReport:
+    """The report; none of its examples names one of these tickets, also as part of a name."""
+    examples = {
+        finding: [name for name in names if not any(number in name for number in hidden)]
+        for finding, names in report.examples.items()
+    }
+    return replace(report, examples=examples)
 
 
 def _managers_only(member: Member) -> None:

@@ -1,6 +1,7 @@
 """Use cases of staff: list the quarantine, release a mail, and open mails and attachments.
 
-A supervisor sees the mails of their team, a manager sees all. A mail that somebody opens counts as
+A supervisor sees the mails of their team, a manager sees all. A mail that names a ticket about
+somebody is hidden from them. A mail that somebody opens counts as
 seen. A release sends a message to the queue of the inbound function. That function then reads the
 raw mail again. So if the reader could not read a mail and has been fixed since, a release reads the
 mail with the fixed reader.
@@ -114,13 +115,16 @@ class QuarantineCases:
         self,
         incoming: IncomingMailStore,
         staff: StaffCases,
+        tickets_about: Callable[[str], list[str]],
         plans: Plans,
         bucket: MailBucket,
         sqs: Any,
         queue_url: str,
         now: Callable[[], datetime],
     ) -> None:
+        """`tickets_about` returns the numbers of the tickets that are about a member of staff."""
         self._incoming, self._staff, self._plans = incoming, staff, plans
+        self._tickets_about = tickets_about
         self._bucket, self._now = bucket, now
         self._sqs, self._queue_url = sqs, queue_url
 
@@ -138,12 +142,14 @@ class QuarantineCases:
                 raise Forbidden("this is the quarantine of another team")
         wanted = content()
         limit, cursor = wanted.limit, wanted.cursor
+        hidden = frozenset(self._tickets_about(member.id))
         found, rounds = list[IncomingRecord](), max(1, MOST_READ // limit)
         for _ in range(rounds):
             page = self._page(team, wanted.standings, limit, cursor)
             for record, place in zip(page.records, page.places, strict=True):
                 named = self._with_team(record)
-                if team in (None, named.team) and wanted.matches(named):
+                is_mine = team in (None, named.team) and named.number not in hidden
+                if is_mine and wanted.matches(named):
                     found.append(named)
                     if len(found) == limit:
                         is_last = page.cursor is None and place == page.places[-1]
@@ -216,8 +222,9 @@ class QuarantineCases:
     def _require(self, member: Member, record: IncomingRecord) -> None:
         """Raise NotFound unless this mail is, or was, in quarantine and the member may see it."""
         mine = member.role is Role.MANAGER or self._with_team(record).team == member.team
-        if record.reason is None or not mine:
-            raise NotFound("there is no such mail in quarantine")
+        hidden = record.number is not None and record.number in self._tickets_about(member.id)
+        if record.reason is None or not mine or hidden:
+            raise NotFound("there is no such mail")
 
     def _with_team(self, record: IncomingRecord) -> IncomingRecord:
         return record if record.team else with_team(record, self._plans.current())

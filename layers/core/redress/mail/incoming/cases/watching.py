@@ -6,7 +6,7 @@ reminders. The sweep calls `HeldMailWatch.watch` every few minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,11 +57,20 @@ class HeldWorkCase:
     ) -> None:
         self._incoming, self._plans, self._now = incoming, plans, now
 
-    def of_team(self, team: str) -> HeldWork:
-        """Return the held mail of a team. The caller has checked who may see it."""
-        unseen = self._incoming.count_held(team, Standing.UNSEEN, MOST_COUNTED)
-        seen = self._incoming.count_held(team, Standing.SEEN, MOST_COUNTED)
-        oldest = self._incoming.unseen(team, CHECKED) if unseen else []
+    def of_team(self, team: str, hidden: Collection[str] = ()) -> HeldWork:
+        """Return the held mail of a team. The caller has checked who may see it.
+
+        Mails about a ticket of `hidden` do not count. The index does not say which ticket a mail
+        is about, so the records of up to MOST_COUNTED mails are read if there is such a ticket.
+        """
+        if hidden:
+            waiting = [one for one in self._unseen(team) if one.number not in hidden]
+            opened = [one for one in self._seen(team) if one.number not in hidden]
+            unseen, seen, oldest = len(waiting), len(opened), waiting[:1]
+        else:
+            unseen = self._incoming.count_held(team, Standing.UNSEEN, MOST_COUNTED)
+            seen = self._incoming.count_held(team, Standing.SEEN, MOST_COUNTED)
+            oldest = self._incoming.unseen(team, CHECKED) if unseen else []
         at = oldest[0].waits_since if oldest else None
         due = due_at(at, self._plans.current()) if at is not None else None
         return HeldWork(
@@ -71,6 +80,13 @@ class HeldWorkCase:
             due_at=due,
             overdue=due is not None and due <= self._now(),
         )
+
+    def _unseen(self, team: str) -> list[IncomingRecord]:
+        return self._incoming.unseen(team, MOST_COUNTED)
+
+    def _seen(self, team: str) -> list[IncomingRecord]:
+        page = self._incoming.held_by_team(team, (Standing.SEEN,), MOST_COUNTED, None)
+        return [record for record in page.records if record.team == team]
 
 
 class HeldMailWatch:

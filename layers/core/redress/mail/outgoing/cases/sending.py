@@ -9,7 +9,8 @@ true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -64,6 +65,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
+from redress.tickets.rules.access import is_about
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -194,7 +196,9 @@ class MailingCase:
     def _recipients(self, about: Matter) -> list[Recipient]:
         """Return the recipients of the mail. Only people with a deliverable address count.
 
-        A mail for the supervisor goes to the supervisors of the ticket's team (`leaders`).
+        A mail for the supervisor goes to the supervisors of the ticket's team (`leaders`). Members
+        of staff whom the complaint is about get none. If it is about the agent who has it, the
+        supervisors are told in their place.
         """
         ticket, audience = about.ticket, about.job.audience
         if audience == Role.CUSTOMER:
@@ -202,25 +206,39 @@ class MailingCase:
         if audience == PARTICIPANTS:
             # Somebody who has stopped being a participant gets no more copies.
             copied = [a for a in about.event.data["copied_to"] if a in ticket.participants]
-            wanted = [a for a in copied if not self._addresses.returned(a)]
+            excluded = self._addresses_of(ticket.about)
+            wanted = [
+                one
+                for one in copied
+                if canonical(one) not in excluded and not self._addresses.returned(one)
+            ]
             return addressed((address, (ticket.language,)) for address in wanted)
         if audience == Role.AGENT:
             try:
                 agent = self._staff.member(agent_for(about) or "")
-                found = reached([agent]) if agent.is_active else []
+                excluded_agent = is_about(ticket, agent)
+                found = reached([agent]) if agent.is_active and not excluded_agent else []
             except NotFound:
-                found = []
+                found, excluded_agent = [], False
             # If the customer wrote after the resolution, the ticket may be in nobody's work list.
             # If its agent cannot be reached, the supervisor must learn of the message.
-            if found or not is_after_all(about):
+            if found or not (is_after_all(about) or excluded_agent):
                 return found
             audience = Role.SUPERVISOR
-        members = self._staff.members()
+        members = [one for one in self._staff.members() if not is_about(ticket, one)]
         if about.job.template == STAFF_UNREACHED:
             # Whom the notice did not reach, this mail would not reach either.
             failed = {one["address"] for one in about.event.data["mail"].get("returned", ())}
             members = [one for one in members if canonical(one.email) not in failed]
         return leaders(members, Role(audience), ticket.team, self._settings.operator_address)
+
+    def _addresses_of(self, members: Iterable[str]) -> set[str]:
+        """The addresses of members of staff, in canonical form."""
+        found = set()
+        for member in members:
+            with contextlib.suppress(NotFound):
+                found.add(canonical(self._staff.member(member).email))
+        return found
 
     # ---------------------------------------------------------------- what it says
 

@@ -182,6 +182,12 @@ def reason_to_skip(about: Matter) -> str | None:
         return NOBODY_TAKES_PART
     if job.audience == Role.AGENT and agent_for(about) is None and not is_after_all(about):
         return "nobody has the ticket"
+    if (
+        job.audience == Role.AGENT
+        and agent_for(about) in ticket.about
+        and agent_for(about) != ticket.assignee
+    ):
+        return "the complaint is about the agent, who does not have it any more"
     if job.template in _ONLY_WHILE_RUNNING and not is_taken(about):
         clock = ticket.clocks[clock_name(about)]
         # Supervisors and managers are reminded even if the promise is paused, because it must still

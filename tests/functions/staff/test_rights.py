@@ -1,0 +1,306 @@
+"""Who sees a ticket where: every role and team, on every route (docs/decisions/040).
+
+The tables below name every route of the staff API. A route that is new fails the first test until
+it has a row: in `NAMES_A_TICKET` if its address has the number of a ticket, in `SHOWS` if its
+answer can contain tickets or numbers of tickets, and in `SHOWS_NONE` otherwise.
+
+A list or a number is tested against its own answer without the ticket: a reader who may not see the
+ticket gets the same answer as if the ticket did not exist. A reader who may see it does not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from copy import replace
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from redress.mail.incoming.store import IncomingRecord
+from redress.rehearsals.rules.counting import Counts
+from redress.rehearsals.store import JobKind
+from redress.staff.rules.availability import Presence
+from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.ticket import Ticket
+from redress.wiring import stores as wired_stores
+from redress.workflow.store import ReconciliationReport
+from tests.builders import Clock, rehearsal_job
+from tests.functions.conftest import MEMBERS
+from tests.functions.staff.api import CHANGES, KEEP, THIS_MONTH, WHO_MAY, Api, hold_mail, score
+from tests.world import Opener, Stores
+
+SUBJECT = "The secret kettle"
+STANDINGS = ("free", "accused", "suspended")
+"""The ticket is not about its reader; it is; it is not, but the reader is suspended."""
+
+NAMES_A_TICKET = (
+    *CHANGES,
+    "note",
+    "ticket",
+    "clocks",
+    "mail",
+    "address-clearance",
+)
+"""Sample events of the routes whose address has the number of a ticket."""
+
+
+@dataclass(frozen=True)
+class Shows:
+    """What a route shows of tickets.
+
+    `queries` are all queries by which it can show the ticket of this test. `path` are parts of its
+    address. `seen_by` are the readers who see the ticket there, or see that it is counted, while it
+    waits in the queue of complaints. `of` takes what has to be equal out of an answer.
+    """
+
+    seen_by: frozenset[str]
+    queries: tuple[dict[str, str], ...] = ({},)
+    path: Mapping[str, str] = field(default_factory=dict)
+    of: Callable[[Any], Any] = lambda body: body
+
+
+TEAM = frozenset({"mei", "jun", "lin", "wei"})
+LEADERS = frozenset({"lin", "wei"})
+NOBODY = frozenset[str]()
+
+SHOWS: dict[str, Shows] = {
+    "work": Shows(NOBODY),
+    "tickets": Shows(
+        TEAM,
+        tuple({"team": "complaints"} | more for more in ({}, {"view": "queue"})),
+    ),
+    "counts": Shows(TEAM, ({"team": "complaints"},)),
+    "board": Shows(LEADERS, ({"team": "complaints"},)),
+    "quarantine": Shows(LEADERS, ({"team": "complaints"}, {"unseen": "true"})),
+    "held-mail": Shows(LEADERS, path={"id": f"{1:040x}"}),
+}
+"""Sample event -> what its route shows of a ticket in the queue. A list of another team's tickets
+is refused to agents and supervisors, with and without the ticket."""
+
+SHOWS_ELSEWHERE = {
+    "held-mail-release": "test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket",
+    "scorecard": "test_scorecard_does_not_name_a_ticket_about_its_reader",
+    "departure": "test_departure_names_only_tickets_that_its_leader_sees",
+    "rehearsal": "tests/functions/test_rehearsal.py",
+    "reconciliation": "tests/functions/staff/test_reconciliations.py",
+    "reconciliations": "tests/functions/staff/test_reconciliations.py",
+}
+"""Sample event -> the test of a route that shows tickets in another way."""
+
+SHOWS_NONE = (
+    "presence",
+    "rating",
+    "scorecards",
+    "scorecards-run",
+    "plan",
+    "plans",
+    "plan-version",
+    "plan-publish",
+    "plan-moves",
+    "plan-schema",
+    "rehearsal-begin",
+    "openapi",
+)
+"""Sample events of routes that show no ticket and no number of tickets."""
+
+
+def test_every_route_has_a_row() -> None:
+    rows = [*NAMES_A_TICKET, *SHOWS, *SHOWS_ELSEWHERE, *SHOWS_NONE]
+    assert sorted(rows) == sorted(WHO_MAY)
+
+
+def test_every_route_with_the_number_of_a_ticket_is_in_the_matrix(api: Api) -> None:
+    numbered = {name for name in WHO_MAY if "{number}" in api.event(name, "wei")["routeKey"]}
+    assert numbered == set(NAMES_A_TICKET)
+
+
+# ---------------------------------------------------------------------- the ticket of the tests
+
+
+def about(stores: Stores, ticket: Ticket, *members: str) -> Ticket:
+    """Sets whom the ticket is about, as somebody who is none of the readers."""
+    chief = replace(MEMBERS["wei"], id="m-chief").actor
+    return stores.changes.change(
+        ticket.number, lambda t, p, at: by_staff.set_about(t, p, chief, members, "named", at)
+    )
+
+
+def suspend(stores: Stores, clock: Clock, *names: str) -> None:
+    for name in names:
+        suspended = replace(MEMBERS[name], suspended=True)
+        stores.staff.record(suspended, Presence.AWAY, clock.now())
+
+
+def put(stores: Stores, clock: Clock, standing: str, ticket: Ticket) -> Ticket:
+    """Gives every reader this standing towards the ticket."""
+    if standing == "suspended":
+        suspend(stores, clock, *MEMBERS)
+    if standing == "accused":
+        return about(stores, ticket, *(member.id for member in MEMBERS.values()))
+    return ticket
+
+
+def hold_mail_about(ticket: Ticket, clock: Clock) -> IncomingRecord:
+    record = replace(hold_mail(1, clock), number=ticket.number)
+    wired_stores.incoming_mails().rewrite(record)
+    return record
+
+
+def said(found: Any) -> str:
+    """All that an answer says, as one text."""
+    return json.dumps([found.body, found.headers], ensure_ascii=False)
+
+
+# ---------------------------------------------------------------------- routes with a number
+
+
+@pytest.mark.parametrize("standing", STANDINGS)
+@pytest.mark.parametrize("name", NAMES_A_TICKET)
+def test_route_of_a_ticket_answers_as_if_it_did_not_exist_unless_the_reader_sees_it(
+    api: Api,
+    noted: Callable[..., Ticket],
+    open_ticket: Opener,
+    stores: Stores,
+    clock: Clock,
+    name: str,
+    standing: str,
+) -> None:
+    ticket = noted(ticket=open_ticket("complaint", agent="a-mei", subject=SUBJECT))
+    event = str(ticket.version)
+    now = put(stores, clock, standing, ticket)
+    for by, member in MEMBERS.items():
+        body: Any = KEEP
+        if name in CHANGES:
+            body = CHANGES[name] | {"version": now.version}
+        found = api(name, by, number=ticket.number, event=event, body=body)
+        may_call = member.role in WHO_MAY[name]
+        if standing == "suspended" or not may_call:
+            assert found.status == 403, (by, found)
+        elif standing == "accused" or (by != "wei" and member.team != now.team):
+            missing = api(name, by, number="R-00000-00000", event=event, body=body)
+            assert (found.status, missing.status) == (404, 404), (by, found)
+            same = json.dumps(missing.body).replace("R-00000-00000", ticket.number)
+            assert json.dumps(found.body) == same
+        else:
+            assert found.status != 404, (by, found)
+        if found.status in (403, 404):
+            assert SUBJECT not in said(found)
+            assert "can" not in found.body or found.status == 403
+        else:
+            now = stores.tickets.get(ticket.number)
+    if standing != "free":
+        assert stores.tickets.get(ticket.number) == now
+
+
+# ---------------------------------------------------------------------- lists, numbers, searches
+
+
+@pytest.mark.parametrize("standing", STANDINGS)
+@pytest.mark.parametrize("by", MEMBERS)
+@pytest.mark.parametrize("name", SHOWS)
+def test_list_or_number_is_as_if_the_ticket_did_not_exist_unless_the_reader_sees_it(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock, name: str, by: str, standing: str
+) -> None:
+    row = SHOWS[name]
+    open_ticket("complaint")  # something else to see
+    hold_mail(2, clock)
+    if standing == "suspended":
+        suspend(stores, clock, by)
+    clock.advance(hours=20)
+    before = list(asked(api, row, name, by))
+    clock.advance(hours=-20)
+    ticket = open_ticket("complaint", subject=SUBJECT)
+    hold_mail_about(ticket, clock)
+    clock.advance(hours=20)
+    if standing == "accused":
+        about(stores, ticket, MEMBERS[by].id)
+    after = list(asked(api, row, name, by))
+    sees = standing == "free" and by in row.seen_by
+    for query, old, new in zip(row.queries, before, after, strict=True):
+        if sees:
+            assert new != old, (query, new)
+        else:
+            assert new == old, query
+            assert ticket.number not in json.dumps(new)
+            assert SUBJECT not in json.dumps(new)
+
+
+def asked(api: Api, row: Shows, name: str, by: str) -> Iterator[tuple[int, Any]]:
+    for query in row.queries:
+        found = api(name, by, query=query, **row.path)
+        yield found.status, row.of(found.body)
+
+
+# ---------------------------------------------------------------------- other routes
+
+
+@pytest.mark.parametrize("by", ["lin", "wei"])
+def test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock, by: str
+) -> None:
+    ticket = open_ticket(subject=SUBJECT)
+    held = hold_mail_about(ticket, clock)
+    about(stores, ticket, MEMBERS[by].id)
+    assert api("held-mail-release", by, id=held.identity).status == 404
+    assert wired_stores.incoming_mails().get(held.identity).requested is None
+
+
+@pytest.mark.parametrize("by", ["mei", "lin", "wei"])
+def test_scorecard_does_not_name_a_ticket_about_its_reader(
+    api: Api, open_ticket: Opener, stores: Stores, by: str
+) -> None:
+    ticket = open_ticket(agent="a-mei", subject=SUBJECT)
+    body = CHANGES["resolution"] | {"version": ticket.version}
+    assert api("resolution", "mei", body=body, number=ticket.number).status == 200
+    score("a-mei")
+    shown = api("scorecard", by, period=THIS_MONTH).body
+    assert ticket.number in json.dumps(shown)
+    about(stores, stores.tickets.get(ticket.number), MEMBERS[by].id)
+    masked = api("scorecard", by, period=THIS_MONTH).body
+    assert json.loads(json.dumps(shown).replace(ticket.number, "")) == masked
+
+
+def test_departure_names_only_tickets_that_its_leader_sees(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    seen, hidden = open_ticket(agent="a-mei"), open_ticket(agent="a-mei", subject=SUBJECT)
+    about(stores, hidden, "s-lin")
+    found = api("departure", "lin", agent="a-mei")
+    assert (found.status, found.body["queued"]) == (200, [seen.number])
+    assert stores.tickets.get(hidden.number).assignee is None
+
+
+def test_reports_name_no_ticket_about_their_reader(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket, other = open_ticket(subject=SUBJECT), open_ticket()
+    about(stores, ticket, "m-wei")
+    names = [ticket.number, f"{ticket.number}-1", other.number]
+    began = clock.now() - timedelta(hours=5)
+    wired_stores.reports().save(
+        ReconciliationReport(began, "5f0e3a52", began, ("complaints",), examples={"lost": names})
+    )
+    day = {"date": "2026-11-23"}  # in the plan's time zone
+    for found in (
+        api("reconciliations", "wei").body["items"][0],
+        api("reconciliation", "wei", **day).body,
+    ):
+        assert found["examples"] == {"lost": [other.number]}
+
+
+def test_rehearsal_counts_a_ticket_about_its_reader_and_does_not_name_it(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket, other = open_ticket(subject=SUBJECT), open_ticket()
+    job = rehearsal_job(kind=JobKind.MOVE)
+    counts = Counts()
+    for one in (ticket, other):
+        counts.group("complaint", "complaints").exemplify("moved", one.number)
+    store = wired_stores.rehearsals()
+    store.begin(job, None, clock.now())
+    store.conclude(job.id, counts, clock.now())
+    about(stores, ticket, "m-wei")
+    assert ticket.number not in said(api("rehearsal", "wei", id=job.id))
