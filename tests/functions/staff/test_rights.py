@@ -30,7 +30,7 @@ from redress.workflow.store import ReconciliationReport
 from tests.builders import Clock, rehearsal_job
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import CHANGES, KEEP, THIS_MONTH, WHO_MAY, Api, hold_mail, score
-from tests.world import Opener, Stores
+from tests.world import Context, Opener, Stores
 
 SUBJECT = "The secret kettle"
 STANDINGS = ("free", "accused", "suspended")
@@ -82,6 +82,8 @@ is refused to agents and supervisors, with and without the ticket."""
 
 SHOWS_ELSEWHERE = {
     "held-mail-release": "test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket",
+    "next": "test_next_ticket_is_never_one_about_the_agent",
+    "changes": "tests/functions/staff/test_changes.py",
     "scorecard": "test_scorecard_does_not_name_a_ticket_about_its_reader",
     "departure": "test_departure_names_only_tickets_that_its_leader_sees",
     "rehearsal": "tests/functions/test_rehearsal.py",
@@ -248,6 +250,18 @@ def test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket(
     assert wired_stores.incoming_mails().get(held.identity).requested is None
 
 
+@pytest.mark.parametrize("by", ["mei", "jun"])
+def test_next_ticket_is_never_one_about_the_agent(
+    api: Api, open_ticket: Opener, stores: Stores, by: str
+) -> None:
+    empty = api("next", by).body
+    ticket = open_ticket(subject=SUBJECT)
+    about(stores, ticket, MEMBERS[by].id)
+    assert api("next", by).body == empty
+    other = {"mei": "jun", "jun": "mei"}[by]
+    assert api("next", other).body["ticket"]["number"] == ticket.number
+
+
 @pytest.mark.parametrize("by", ["mei", "lin", "wei"])
 def test_scorecard_does_not_name_a_ticket_about_its_reader(
     api: Api, open_ticket: Opener, stores: Stores, by: str
@@ -304,3 +318,24 @@ def test_rehearsal_counts_a_ticket_about_its_reader_and_does_not_name_it(
     store.conclude(job.id, counts, clock.now())
     about(stores, ticket, "m-wei")
     assert ticket.number not in said(api("rehearsal", "wei", id=job.id))
+
+
+# ---------------------------------------------------------------------- the story
+
+
+def test_the_accused_agent_sees_nothing_of_a_complaint_about_them(
+    api: Api, open_ticket: Opener, stores: Stores, load_function: Callable[[str], Any]
+) -> None:
+    """Story 8: a sidebar leaked the subjects of confidential tickets (zammad 2757)."""
+    mei = {"name": "Mei Zhang"}
+    assert api("presence", "mei", claims=mei, body={"presence": "available"}).status == 200
+    assert api("presence", "jun", body={"presence": "away"}).status == 200
+    lists = ("work", "tickets", "counts")
+    before = {name: api(name, "mei", claims=mei, query={}).body for name in lists}
+    ticket = open_ticket(subject=SUBJECT, description="Mei Zhang shouted at me on the phone.")
+    load_function("assigner").handler({"ticket": ticket.number}, Context())
+    assert stores.tickets.get(ticket.number).assignee is None
+    assert {name: api(name, "mei", claims=mei, query={}).body for name in lists} == before
+    for name in ("ticket", "clocks"):
+        assert api(name, "mei", claims=mei, number=ticket.number).status == 404
+    assert api("ticket", "lin", number=ticket.number).body["about"] == ["a-mei"]

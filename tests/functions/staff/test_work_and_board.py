@@ -15,12 +15,14 @@ from tests.world import Opener
 def test_work_list_shows_the_next_due_ticket_first(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
-    feedback = open_ticket("feedback", agent="a-mei", language="en")
+    answered = open_ticket("complaint", agent="a-mei", language="en")
+    reply = {"version": answered.version, "text": "We are on it."}
+    assert api("reply", "mei", number=answered.number, body=reply).status == 200
     clock.advance(minutes=1)
     complaint = open_ticket("complaint", agent="a-mei")
     open_ticket("urgent", agent="a-jun")
     found = api("work", "mei", query={})
-    assert [item["number"] for item in found.body["items"]] == [complaint.number, feedback.number]
+    assert [item["number"] for item in found.body["items"]] == [complaint.number, answered.number]
     assert found.body["next"] is None
     first = found.body["items"][0]
     assert first["due_at"] == written(clock.now() + timedelta(minutes=30))
