@@ -86,6 +86,8 @@ SHOWS_ELSEWHERE = {
     "changes": "tests/functions/staff/test_changes.py",
     "scorecard": "test_scorecard_does_not_name_a_ticket_about_its_reader",
     "departure": "test_departure_names_only_tickets_that_its_leader_sees",
+    "suspension": "test_departure_names_only_tickets_that_its_leader_sees",
+    "member-change": "test_departure_names_only_tickets_that_its_leader_sees",
     "rehearsal": "tests/functions/test_rehearsal.py",
     "reconciliation": "tests/functions/staff/test_reconciliations.py",
     "reconciliations": "tests/functions/staff/test_reconciliations.py",
@@ -94,6 +96,11 @@ SHOWS_ELSEWHERE = {
 
 SHOWS_NONE = (
     "presence",
+    "me",
+    "members",
+    "member",
+    "invitation",
+    "reinstatement",
     "rating",
     "scorecards",
     "scorecards-run",
