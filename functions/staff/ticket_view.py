@@ -10,6 +10,7 @@ from route import iso
 
 from redress.base.people import Member
 from redress.clocks.rules.clocks import Clock, ClockName, standing
+from redress.customers.rules.profile import Profile
 from redress.tickets.rules import access
 from redress.tickets.rules.preference import EMAIL, PHONE
 from redress.tickets.rules.ticket import Event, EventType, Phase, Resolution, Ticket, next_due
@@ -33,6 +34,7 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
         "urgency": found.urgency,
         "impact": found.impact,
         "customer_type": found.customer_type,
+        "customer": found.customer,
         "category": found.category,
         "tags": list(found.tags),
         "order": found.order,
@@ -81,14 +83,26 @@ def people_of(found: TicketFile) -> set[str]:
 
 
 def ticket_file_view(
-    found: TicketFile, people: Mapping[str, Member], member: Member, now: datetime
+    found: TicketFile,
+    customer: Profile | None,
+    people: Mapping[str, Member],
+    member: Member,
+    now: datetime,
 ) -> dict[str, Any]:
-    """`TicketFile`: the ticket with its complete timeline and the state of its mails.
+    """`TicketFile`: the ticket with its customer, complete timeline and the state of its mails.
 
     `people` are the members of staff whom the ticket names, by id.
     """
     return {
         **ticket_view(found.ticket, member, now),
+        "profile": {
+            "id": customer.id,
+            "name": customer.name,
+            "type": customer.type,
+            "identity": customer.verified(now),
+        }
+        if customer
+        else None,
         "timeline": [event_view(event) for event in found.history],
         "mails": [_mail(mail) for mail in found.mails],
         "people": {

@@ -9,6 +9,7 @@ from route import Route
 from routes import (
     changes,
     clocks,
+    customers,
     documents,
     lists,
     members,
@@ -30,6 +31,7 @@ SUBJECTS = (
     search,
     tickets,
     clocks,
+    customers,
     quarantine,
     scores,
     reconciliations,

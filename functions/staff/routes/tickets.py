@@ -67,7 +67,9 @@ TEXT = Text("text", TEXT_LIMIT)
 def read_ticket(request: Request) -> Answer:
     found = wiring.staff_cases().read(request.member, request.path["number"])
     people = wiring.directory().people(people_of(found))
-    return answer(200, ticket_file_view(found, people, request.member, wiring.now()))
+    customer = wiring.customers().of_ticket(found.ticket)
+    shown = ticket_file_view(found, customer, people, request.member, wiring.now())
+    return answer(200, shown)
 
 
 # -------------------------------------------------------------------- changing

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from local.openapi.schemas import named
+from local.openapi.staff.customers import CUSTOMER_ID, EXAMPLE
 from local.openapi.values import (
     MONTH,
     TICKET,
@@ -57,6 +58,22 @@ PARAMETERS = {
     ),
     "RehearsalId": Parameter("id", "path", Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]),
     "Day": Parameter("date", "path", Annotated[Date, Meta(examples=["2026-11-23"])]),
+    "CustomerId": Parameter(
+        "id", "path", Annotated[str, Meta(pattern=CUSTOMER_ID, examples=[EXAMPLE])]
+    ),
+    "CustomerEmail": Parameter(
+        "email", "query", Annotated[str, Meta(min_length=1, examples=["li.na@example.com"])]
+    ),
+    "CustomerPhone": Parameter(
+        "phone", "query", Annotated[str, Meta(min_length=1, examples=["138 0013 8000"])]
+    ),
+    "CustomerAccount": Parameter(
+        "account", "query", Annotated[str, Meta(min_length=1, examples=["crm:10045"])]
+    ),
+    "CustomerTypeName": Parameter("type", "query", Annotated[str, Meta(min_length=1)]),
+    "CustomerNeed": Parameter("need", "query", Annotated[str, Meta(min_length=1)]),
+    "CustomerCompany": Parameter("company", "query", Annotated[str, Meta(min_length=1)]),
+    "Doubtful": Parameter("doubtful", "query", Annotated[str, named("True", ("true",))]),
     "Language": Parameter("language", "query", Language),
     "Limit": Parameter(
         "limit",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from local.openapi.staff.customers import CustomerId, CustomerType
 from local.openapi.values import (
     ActorRole,
     Agent,
@@ -75,6 +76,15 @@ class PendingCallback(Answer):
     hours: OpenHours | None
 
 
+class TicketCustomer(Answer):
+    """The customer of a ticket. `identity` says whether their identity is verified now."""
+
+    id: CustomerId
+    name: str
+    type: CustomerType
+    identity: bool
+
+
 class Ticket(Answer):
     number: TicketNumber
     version: Ordinal
@@ -86,6 +96,7 @@ class Ticket(Answer):
     urgency: Gradation
     impact: Gradation
     customer_type: Annotated[str, Meta(examples=["standard"])]
+    customer: CustomerId | None
     category: Annotated[str, Meta(examples=["product/defect"])] | None
     tags: list[str]
     order: str | None
@@ -143,6 +154,7 @@ class Person(Answer):
 
 
 class TicketFile(Ticket):
+    profile: TicketCustomer | None
     timeline: list[Event]
     mails: list[Mail]
     people: dict[str, Person]

@@ -37,6 +37,7 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
             {"urgency": "high", "impact": "high", "reason": "large"},
         ],
     ),
+    "correct_match": ("ticket-customer", [{"customer": None, "reason": "a shared address"}]),
     "set_tags": ("tags", [{"tags": ["kettle"]}]),
     "promise": ("promise", [{"by": "2026-11-29T10:00:00+08:00", "text": "By Sunday."}]),
     "set_participants": ("participants", [{"participants": ["wang.wei@example.com"]}]),
@@ -201,10 +202,13 @@ def test_answer_of_a_change_and_lists_say_what_the_reader_can_do(
     assert (gone.status, gone.body["can"]) == (200, [])
 
 
-def test_closed_ticket_takes_only_notes_and_whom_it_is_about(
+def test_closed_ticket_takes_only_notes_and_whose_and_whom_it_is_about(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
     ticket = open_ticket(agent="a-mei")
     stores.changes.change(ticket.number, lambda t, p, at: by_customer.withdraw(t, p, "", at))
     found = api("ticket", "wei", number=ticket.number).body
-    assert (found["state"], found["can"]) == (State.CLOSED, ["note", "set_about"])
+    assert (found["state"], found["can"]) == (
+        State.CLOSED,
+        ["correct_match", "note", "set_about"],
+    )

@@ -128,6 +128,24 @@ class MemberChanged(VersionConflict):
         self.current = current
 
 
+class RevisionConflict(VersionConflict):
+    """Another writer changed the profile of a customer after the caller read it."""
+
+    def __init__(self, current: int) -> None:
+        RedressError.__init__(
+            self, f"the profile was changed meanwhile; its revision is now {current}"
+        )
+        self.current = current
+
+
+class ProfileMerged(RedressError):
+    """The profile was merged into another one. Only that one, or the merge, can be changed."""
+
+
+class IdentityNeeded(RedressError):
+    """The plan asks that the customer's identity is verified before this is done."""
+
+
 class AgentNotFree(RedressError):
     """The agent is away, at full capacity or unknown. Nothing was assigned."""
 

@@ -3,6 +3,9 @@
 A change of a profile is one transaction: the profile on condition of its revision, the entry of its
 trail, and the items of its contact points and lists. The item of a contact point has a card of the
 customer, so that a caller is found in one read.
+
+No function has the right to delete items. An item that is no longer needed loses everything but its
+keys, and TTL removes it later.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -33,6 +37,9 @@ from redress.tickets.store.transaction import Cause, Dated, Raced, Write
 _PROFILE = msgspec.json.Decoder(Profile)
 _CARD = msgspec.json.Decoder(Card)
 _ENTRY = msgspec.json.Decoder(Entry)
+
+KEPT = timedelta(days=1)
+"""How long an item without content is kept at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class CustomerStore:
             row = retry.call(lambda: model.get(keys.contact_pk_of(digest), keys.CONTACT))
         except DoesNotExist:
             return None
-        return _card_in(row)
+        return _card_in(row) if _is_owned(row) else None
 
     def by_contacts(self, points: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Card]:
         """The cards of contact points that belong to a customer, in one consistent read.
@@ -112,7 +119,7 @@ class CustomerStore:
         model = self._models.contact
         asked = [(pk, keys.CONTACT) for pk in wanted]
         rows = retry.call(lambda: list(model.batch_get(asked, consistent_read=True)))
-        return {wanted[row.pk]: _card_in(row) for row in rows}
+        return {wanted[row.pk]: _card_in(row) for row in rows if _is_owned(row)}
 
     def write(self, changes: Sequence[Revised]) -> None:
         """Write changes of profiles, all or none.
@@ -252,6 +259,12 @@ def revision_writes(models: Models, changes: Sequence[Revised]) -> list[Write]:
     return [*writes, *_contact_writes(models, changes)]
 
 
+def _expiry(change: Revised) -> int:
+    """When TTL may remove an item that a change of a profile made useless."""
+    at = change.entry.at if change.entry is not None else change.after.created_at
+    return int((at + KEPT).timestamp())
+
+
 def _profile_writes(models: Models, change: Revised) -> list[Write]:
     before, after = change.before, change.after
     raced = Raced(f"the customer {after.id} was changed meanwhile")
@@ -273,7 +286,8 @@ def _profile_writes(models: Models, change: Revised) -> list[Write]:
     old, new = _listings(before), _listings(after)
     order = keys.customers_sk(after.created_at, after.id)
     listing = models.customer_listing
-    writes += [Write(listing(pk, sk), deletes=True) for sk in old if sk not in new]
+    gone = [sk for sk in old if sk not in new]
+    writes += [Write(listing(pk, sk, expires=_expiry(change))) for sk in gone]
     writes += [
         Write(listing(pk, sk, open_pk=partition, open_sk=order))
         for sk, partition in new.items()
@@ -319,13 +333,14 @@ def _contact_writes(models: Models, changes: Sequence[Revised]) -> list[Write]:
         if old == new:
             continue
         raced = Raced("a contact point got another customer meanwhile")
-        condition = model.pk.does_not_exist() if old is None else model.customer == old.customer
-        pk = keys.contact_pk(*key)
+        nobody = model.customer.does_not_exist()
+        condition = nobody if old is None else model.customer == old.customer
+        row = model(keys.contact_pk(*key), keys.CONTACT)
         if new is None:
-            writes.append(Write(model(pk, keys.CONTACT), None, condition, raced, deletes=True))
+            row.expires = _expiry(changes[0])
         else:
-            row = model(pk, keys.CONTACT, customer=new.customer, doc=encoding.encode(new))
-            writes.append(Write(row, condition=condition, lost=raced))
+            row.customer, row.doc = new.customer, encoding.encode(new)
+        writes.append(Write(row, condition=condition, lost=raced))
     return writes
 
 
@@ -336,6 +351,11 @@ def _cards(profiles: Iterable[Profile]) -> dict[tuple[str, str], Card]:
 
 def _profile_in(row: Any) -> Profile:
     return encoding.decoded(row, lambda one: _PROFILE.decode(one.doc))
+
+
+def _is_owned(row: Any) -> bool:
+    """Whether a contact point belongs to a customer. A damaged item counts as one that does."""
+    return row.damage is not None or row.expires is None
 
 
 def _card_in(row: Any) -> Card:

@@ -426,23 +426,31 @@ class ProfileRow(Row):
 
 
 class ContactRow(Row):
-    """CONTACT#{digest} / CONTACT: whose contact point it is. `doc` is a card of that customer."""
+    """CONTACT#{digest} / CONTACT: whose contact point it is. `doc` is a card of that customer.
+
+    If it was removed from a profile, the item has only `expires`, and TTL removes it.
+    """
 
     class Meta:
         table_name = ""
 
-    customer = UnicodeAttribute()
-    doc = UnicodeAttribute()
+    customer = UnicodeAttribute(null=True)
+    doc = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
 
 
 class CustomerListingRow(Row):
-    """CUSTOMER#{id} / NEED#{need} or COMPANY: lists the customer by a need or by the company."""
+    """CUSTOMER#{id} / NEED#{need} or COMPANY: lists the customer by a need or by the company.
+
+    If the customer is not in this list any more, the item has only `expires`, and TTL removes it.
+    """
 
     class Meta:
         table_name = ""
 
-    open_pk = UnicodeAttribute()
-    open_sk = UnicodeAttribute()
+    open_pk = UnicodeAttribute(null=True)
+    open_sk = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
     open_index = OpenIndex()
 
 

@@ -10,6 +10,7 @@ from redress.base.settings import Settings
 from redress.wiring import clients
 
 if TYPE_CHECKING:
+    from redress.customers.cases.profiles import CustomerCases
     from redress.customers.cases.resolving import ResolvingCase
     from redress.mail.incoming.cases.quarantine import QuarantineCases
     from redress.mail.incoming.cases.watching import HeldWorkCase
@@ -124,6 +125,16 @@ def claiming() -> ClaimingCase:
 
     assignment = assigner.assignment()
     return ClaimingCase(assignment, stores.ranges(), stores.tickets(), stores.staff())
+
+
+@cache
+def customers() -> CustomerCases:
+    from redress.customers.cases.profiles import CustomerCases
+    from redress.wiring import stores
+
+    return CustomerCases(
+        stores.customers(), stores.tickets(), staff_cases(), stores.plans(), clients.now
+    )
 
 
 @cache

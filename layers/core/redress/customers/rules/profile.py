@@ -173,8 +173,9 @@ def card_of(profile: Profile) -> Card:
 class Entry(Struct, frozen=True, omit_defaults=True):
     """One entry of the trail of a profile: who changed what, when, why, and from where.
 
-    `revision` is that of the profile after the change. `fields` has the value of each changed field
-    before and after, as JSON. `ticket` is the ticket that caused the change, if one did.
+    `revision` is that of the profile after the change. `fields` has two values for each changed
+    field, as JSON: the value before and after, or for a field of LISTS what was removed from it and
+    what was added. `ticket` is the ticket that caused the change, if one did.
     """
 
     revision: int
@@ -184,6 +185,10 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     fields: dict[str, tuple[Any, Any]]
     why: str = ""
     ticket: str | None = None
+
+
+LISTS = ("needs", "consent", "notes", "contacts", "doubts", "distinct_from", "absorbed")
+"""The fields of a profile that have several entries, in an order that means nothing."""
 
 
 class Revised(Struct, frozen=True):
@@ -213,12 +218,16 @@ def revised(
 
 
 def differences(before: Profile, after: Profile) -> dict[str, tuple[Any, Any]]:
-    """Each field that differs, apart from the revision: its values before and after, as JSON."""
-    return {
-        name: (msgspec.to_builtins(old), msgspec.to_builtins(new))
-        for name in Profile.__struct_fields__
-        if name != "revision" and (old := getattr(before, name)) != (new := getattr(after, name))
-    }
+    """The `fields` of an entry: each field that differs, apart from the revision."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for name in Profile.__struct_fields__:
+        old, new = getattr(before, name), getattr(after, name)
+        if name == "revision" or old == new:
+            continue
+        if name in LISTS:
+            old, new = [o for o in old if o not in new], [n for n in new if n not in old]
+        found[name] = msgspec.to_builtins(old), msgspec.to_builtins(new)
+    return found
 
 
 def new_id() -> str:

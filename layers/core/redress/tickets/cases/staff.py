@@ -36,6 +36,7 @@ from redress.tickets.rules.steps import by_staff, draft
 from redress.tickets.rules.ticket import Event, EventType, Ticket, next_due
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketFile, TicketStore
+from redress.tickets.store.transaction import Cause
 
 PAGE_LIMIT = 25
 
@@ -165,6 +166,7 @@ class StaffCases:
         number: str,
         content: Callable[[], tuple[int, StaffStep]],
         there: Callable[[Ticket], None] | None = None,
+        cause: Callable[[Change, datetime], Cause | None] | None = None,
     ) -> Ticket:
         """Change a ticket, and return it after the change.
 
@@ -201,7 +203,7 @@ class StaffCases:
             draft.require_current(ticket, version)
             return change
 
-        return self._changes.change(number, checked)
+        return self._changes.change(number, checked, cause=cause)
 
     def note(self, member: Member, number: str, content: Callable[[], str]) -> Ticket:
         """Add an internal note. Everybody who may see the ticket may add one.

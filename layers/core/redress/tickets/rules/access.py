@@ -50,6 +50,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "record_callback": (Step.CONFIRM, Step.DISPUTE, Step.RECORD_NO_ANSWER),
     "reassign": (Step.REASSIGN,),
     "reclassify": (Step.RECLASSIFY,),
+    "correct_match": (Step.MATCH,),
     "set_tags": (Step.TAG,),
     "promise": (Step.PROMISE,),
     "set_participants": (Step.SET_PARTICIPANTS,),

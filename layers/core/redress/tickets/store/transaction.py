@@ -37,14 +37,12 @@ class Write:
     condition  if this condition does not hold, the transaction fails
     lost       the error to raise in that case; if it is None, the transaction is sent again without
                this item
-    deletes    whether the item is deleted; `actions` is None then
     """
 
     row: Any
     actions: Sequence[Action] | None = None
     condition: Any = None
     lost: Exception | None = None
-    deletes: bool = False
 
 
 class Cause:
@@ -72,17 +70,14 @@ ticket has changed."""
 
 def write(models: Models, writes: Sequence[Write]) -> None:
     """Write all items or none. Raises the `lost` error of a condition that failed."""
-    # PynamoDB sends deletes first, then puts, then updates. DynamoDB reports failed conditions in
-    # that order.
-    ordered = sorted(writes, key=lambda one: (not one.deletes, one.actions is not None))
+    # PynamoDB sends all puts before all updates. DynamoDB reports failed conditions in that order.
+    ordered = sorted(writes, key=lambda one: one.actions is not None)
     token = retry.request_token()
 
     def send() -> None:
         with TransactWrite(token, connection=models.connection) as transaction:
             for one in ordered:
-                if one.deletes:
-                    transaction.delete(one.row, condition=one.condition)
-                elif one.actions is None:
+                if one.actions is None:
                     transaction.save(one.row, condition=one.condition)
                 else:
                     transaction.update(one.row, actions=list(one.actions), condition=one.condition)

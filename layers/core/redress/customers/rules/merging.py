@@ -1,0 +1,116 @@
+"""Merging two profiles of one customer, and undoing it.
+
+After a merge the contact points of both lead to one profile, the target. The other profile keeps
+its document. Tickets keep the id with which they were matched, so nothing about them changes: the
+history of the target is the union of both.
+
+The undo takes back what the merge added, except what was changed since: a field that has another
+value now keeps it, and a contact point that was removed meanwhile comes back to neither profile.
+Tickets that were matched after the merge stay with the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from redress.base.errors import Fault, InvalidInput, ProfileMerged
+from redress.base.people import Actor
+from redress.customers.rules.profile import (
+    LISTS,
+    MOST_ABSORBED,
+    MOST_CONSENTS,
+    MOST_CONTACTS,
+    MOST_NEEDS,
+    MOST_NOTES,
+    Entry,
+    MergedInto,
+    Profile,
+    Revised,
+    folded,
+    revised,
+)
+
+
+def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -> list[Revised]:
+    """Merge `other` into `target`. What the target has stays; the other one adds what is missing.
+
+    The type and the identity are those of the target. Raises InvalidInput if there are too many
+    contact points, and ProfileMerged if one of the profiles was merged before.
+    """
+    faults = []
+    if len(target.contacts) + len(other.contacts) > MOST_CONTACTS:
+        detail = f"together they have more than {MOST_CONTACTS} contact points: remove some first"
+        faults.append(Fault("/other", "too_many_contacts", detail))
+    if len(target.absorbed) + len(other.absorbed) >= MOST_ABSORBED:
+        detail = f"at most {MOST_ABSORBED} profiles become one"
+        faults.append(Fault("/other", "too_many_merges", detail))
+    if faults:
+        raise InvalidInput(faults)
+    require_own(target)
+    require_own(other)
+    ids = {target.id, *target.absorbed, other.id, *other.absorbed}
+    needs = {folded(one): one for one in (*other.needs, *target.needs)}
+    consent = {folded(one.what): one for one in (*other.consent, *target.consent)}
+    notes = sorted({*target.notes, *other.notes}, key=lambda one: one.at)
+    after = replace(
+        target,
+        salutation=target.salutation or other.salutation,
+        languages=tuple(dict.fromkeys((*target.languages, *other.languages))),
+        channel=target.channel or other.channel,
+        hours=target.hours or other.hours,
+        company=target.company or other.company,
+        needs=tuple(needs.values())[-MOST_NEEDS:],
+        consent=tuple(consent.values())[-MOST_CONSENTS:],
+        notes=tuple(notes[-MOST_NOTES:]),
+        contacts=(*target.contacts, *other.contacts),
+        doubts=tuple(one for one in (*target.doubts, *other.doubts) if one.other not in ids),
+        distinct_from=_beside(ids, (*target.distinct_from, *other.distinct_from)),
+        absorbed=(*target.absorbed, other.id, *other.absorbed),
+    )
+    change = revised(target, after, "merged", at, by, why)
+    gone = replace(other, merged_into=MergedInto(target.id, change.after.revision, at))
+    return [change, revised(other, gone, "merged", at, by, why)]
+
+
+def unmerged(
+    target: Profile, other: Profile, merge: Entry, by: Actor, why: str, at: datetime
+) -> list[Revised]:
+    """Undo the merge of `other` into `target`. `merge` is its entry in the trail of the target."""
+    kept = {point.key for point in target.contacts}
+    before = replace(
+        other,
+        merged_into=None,
+        contacts=tuple(point for point in other.contacts if point.key in kept),
+    )
+    return [
+        revised(target, _taken_back(target, merge), "unmerged", at, by, why),
+        revised(other, before, "unmerged", at, by, why),
+    ]
+
+
+def require_own(profile: Profile) -> None:
+    """Raise ProfileMerged if the profile was merged into another one."""
+    if profile.merged_into is not None:
+        raise ProfileMerged(f"{profile.id} was merged into {profile.merged_into.id}")
+
+
+def _beside(ids: set[str], others: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for one in others if one not in ids))
+
+
+def _taken_back(profile: Profile, merge: Entry) -> Profile:
+    """The profile without what a change did to it, as far as nothing changed it since."""
+    now: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(profile))
+    for name, (before, after) in merge.fields.items():
+        if name in LISTS:
+            kept = [one for one in now.get(name, ()) if one not in after]
+            now[name] = kept + [one for one in before if one not in kept]
+        elif now.get(name) == after:
+            now[name] = before
+    now["doubts"] = sorted(now.get("doubts", ()), key=lambda one: str(one["since"]))
+    return msgspec.convert(now, Profile)
