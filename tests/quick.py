@@ -38,6 +38,8 @@ TESTS_OF = {
     ),
     "functions/customer": ("tests/functions/test_customer_pages.py",),
     "functions/inbound": ("tests/functions/test_inbound.py",),
+    "functions/indexer": ("tests/functions/staff/test_search.py",),
+    f"{PRODUCT}/search": ("tests/search", "tests/functions/staff/test_search.py"),
     "functions/intake": ("tests/functions/test_intake.py",),
     "functions/mailer": ("tests/functions/test_mailer.py", "tests/functions/test_mail_feedback.py"),
     "functions/mover": ("tests/functions/test_rehearsal.py",),

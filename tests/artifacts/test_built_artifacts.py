@@ -403,3 +403,35 @@ def test_digest_of_the_layer_follows_every_file_and_the_architecture(tmp_path: P
     (layers / "core/redress/__pycache__/x.pyc").write_bytes(b"of no matter")
     found.add(digest_of_layer(layers, "arm64"))
     assert len(found) == 5
+
+
+# ------------------------------------------------------------------ full-text search
+
+FINDS = """
+import pathlib, tempfile
+from redress.search.rules.words import query_of, words_of
+from redress.search.store.segments import Document, Segment, build
+path = pathlib.Path(tempfile.mkdtemp()) / "segment.db"
+path.write_bytes(build([Document("R-00000-00000", "2026#R-00000-00000", 1, words_of("申請退款"))]))
+print(Segment(path).places(query_of("退款"), None, 1), len(Segment(path).documents()))
+"""
+
+
+@pytest.mark.parametrize("function", ["StaffFunction", "IndexerFunction"])
+def test_built_function_makes_and_searches_a_segment_of_the_index(
+    host: Built, function: str
+) -> None:
+    assert run_alone(host, function, FINDS) == "['2026#R-00000-00000'] 1"
+
+
+@pytest.mark.parametrize("built", ["host", "deployed"])
+def test_full_text_search_is_in_the_library_of_each_architecture(
+    built: str, request: pytest.FixtureRequest
+) -> None:
+    artifacts: Built = request.getfixturevalue(built)
+    for function in ("StaffFunction", "IndexerFunction"):
+        [library] = (artifacts.function(function) / "apsw").iterdir()
+        assert machine_of(library) == E_MACHINE[artifacts.architecture]
+        content = library.read_bytes()
+        assert b"ENABLE_FTS5" in content, "an option of SQLite's compilation"
+        assert b"fts5vocab" in content

@@ -226,6 +226,23 @@ def test_number_and_order_are_found_at_once_without_an_index(
         assert (reply.body["by"], reply.body["next"]) == (by, None)
 
 
+def test_tickets_of_a_customer_are_found_by_address_and_by_number_however_it_is_written(
+    api: Api,
+    complaint: Callable[..., Ticket],
+    load_function: Callable[[str], ModuleType],
+    context: Context,
+) -> None:
+    contact = {"name": "Li Na", "email": "li.na@example.com", "phone": "+86 10 5555 0100"}
+    first = complaint("水壶坏了", contact=contact)
+    complaint("另一件", contact={"name": "Wang Wei", "email": "wang.wei@example.com"})
+    load_function("assigner").handler({"ticket": first.number}, context)
+    for text in ("Li.Na@Example.com", "+86 10 5555 0100", "010-5555/0100", "(010) 55550100"):
+        reply = api("search", "mei", query={"q": text})
+        assert [item["number"] for item in reply.body["items"]] == [first.number], text
+        assert reply.body["by"] == "contact"
+    assert api("search", "tao", query={"q": "li.na@example.com"}).body["items"] == []
+
+
 def test_sample_of_a_search_is_answered(api: Api, sample: Callable[[str], dict[str, Any]]) -> None:
     assert api.send(sample("staff-search")).status == 200
 

@@ -191,21 +191,21 @@ class SearchCase:
         earlier page. Raises InvalidInput.
         """
         query = checked(text)
-        for by, numbers in self._exact(text.strip()):
-            found = self._tickets.get_readable(numbers)
+        for by, found in self._exact(text.strip()):
             seen = [one for one in found if access.may_see(member, one)]
             if seen:
                 return _page(member, seen, limit, after, by, self._status())
         return self._by_words(member, query, limit, after)
 
-    def _exact(self, text: str) -> Iterator[tuple[By, list[str]]]:
-        """Yield the numbers of tickets for each thing that the whole text can be."""
+    def _exact(self, text: str) -> Iterator[tuple[By, list[Ticket]]]:
+        """Yield the tickets for each thing that the whole text can be."""
         if (number := normalised(text)) is not None:
-            yield By.NUMBER, [number]
+            yield By.NUMBER, self._tickets.get_readable([number])
         if (point := self._contact_point(text)) is not None:
             yield By.CONTACT, self._tickets_of(*point)
         if len(text) <= ORDER_LIMIT and any(letter.isdigit() for letter in text):
-            yield By.ORDER, self._lists.of_order(text, EXACT_LIMIT).numbers
+            numbers = self._lists.of_order(text, EXACT_LIMIT).numbers
+            yield By.ORDER, self._tickets.get_readable(numbers)
 
     def _contact_point(self, text: str) -> tuple[str, str] | None:
         if is_address(text):
@@ -215,8 +215,11 @@ class SearchCase:
             return (PHONE, number) if number is not None else None
         return None
 
-    def _tickets_of(self, kind: str, value: str) -> list[str]:
-        """The tickets of the customer with a contact point, newest first."""
+    def _tickets_of(self, kind: str, value: str) -> list[Ticket]:
+        """The newest tickets of the customer with a contact point.
+
+        The list also has tickets that belonged to the customer before somebody corrected it.
+        """
         card = self._customers.by_contact(kind, value)
         if card is None:
             return []
@@ -225,7 +228,8 @@ class SearchCase:
         except NotFound:
             return []
         profiles = (profile.id, *profile.absorbed)
-        return self._customers.tickets_of(profiles, EXACT_LIMIT, None).numbers
+        numbers = self._customers.tickets_of(profiles, EXACT_LIMIT, None).numbers
+        return [one for one in self._tickets.get_readable(numbers) if one.customer in profiles]
 
     def _status(self) -> IndexStatus:
         return IndexStatus(IndexState.OFF) if self._index is None else self._index.status()
