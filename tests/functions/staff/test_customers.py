@@ -190,8 +190,14 @@ def test_a_complaint_about_a_member_does_not_show_in_the_profile(
     assert all(ticket.number in text for text in shown)
     accused = replace(stores.tickets.get(ticket.number), about=("a-jun", "s-lin"))
     store(accused)
+    changes = (("customer-note", "jun"), ("customer-merge", "lin"))
     for name, by in readers:
         assert ticket.number not in json.dumps(api(name, by, id=LI_NA).body)
+    for name, by in changes:
+        body = {"text": "a note"} if name == "customer-note" else MERGE | {"revision": 3}
+        found = api(name, by, id=LI_NA, body=body)
+        assert found.status == 200
+        assert ticket.number not in json.dumps(found.body)
 
 
 def test_history_is_read_page_by_page_with_the_mean_of_the_answered_surveys(
