@@ -43,12 +43,17 @@ from rich.progress import track
 
 from bench import bill
 from bench.engine import Engine
-from bench.report import Figure, Machine, at_most, compared, exactly
+from bench.report import Figure, Machine, at_most, compared, exactly, percentile
 from bench.units import Item, item_bytes
 from local import dynamodb_local
 from local.template import table_definition
 from redress.base.people import Actor, Role
+from redress.base.service_clock import ServiceClock
+from redress.clocks.rules.periods import period_of
+from redress.customers.cases.matching import MatchingCase
+from redress.customers.store import CustomerStore
 from redress.db import encoding, keys
+from redress.db.aws_json import DynamoDB
 from redress.db.rows import Models
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
@@ -56,21 +61,28 @@ from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans, shipped_document
 from redress.scores.cases.runs import STORED, ScoringJobs
 from redress.scores.store.scores import ScoreStore
+from redress.staff.cases.assignment import AssignmentCase
+from redress.staff.cases.claiming import ClaimingCase
+from redress.staff.cases.names import StaffNames
 from redress.staff.cases.signing_in import SignInCase
 from redress.staff.rules.availability import Presence
 from redress.staff.rules.members import Claimed, SignedIn
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.intake import IntakeCase
+from redress.tickets.cases.listing import ListCases
 from redress.tickets.cases.staff import PAGE_LIMIT, StaffCases
 from redress.tickets.links import Links
+from redress.tickets.rules import listing
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.listing import LINES
 from redress.tickets.rules.numbers import ALPHABET, new_number
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, opening, table
 from redress.tickets.rules.submission import parse as parse_submission
 from redress.tickets.rules.ticket import Ticket, next_wake
 from redress.tickets.store import items
 from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.ranges import TicketRanges
 from redress.tickets.store.submission_store import SubmissionStore
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import TimerStore
@@ -90,6 +102,8 @@ WARM_UP = 3
 TIME_SLOPE = 0.1
 """The goal: with a hundred times as many tickets an operation may take 1.6 times as long, which the
 engine's own trees explain. The number of calls may not grow at all."""
+DESK_MS = 50
+"""The goal of the 95th percentile of each list and search of staff, at the largest size."""
 UNITS_SLOPE = 0.001
 """Allows only for rounding: random ticket numbers may be a digit longer or shorter."""
 FACT_BYTES = 200
@@ -99,6 +113,7 @@ WORK = 60
 """Tickets on the agent's work list: more than one page."""
 RATED = 1_000
 """Tickets in each agent's month: 1,000,000 tickets belong to 1,000 agents."""
+CLOSED_EACH = 2
 DAYS = 5
 """The open tickets were opened one by one over this many days."""
 KINDS = ("complaint", "complaint", "complaint", "inquiry", "urgent")
@@ -159,7 +174,11 @@ class Meter:
     def _note(self, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
         consumed = parsed["ConsumedCapacity"]
         tables = consumed if isinstance(consumed, list) else [consumed]
-        self._calls.append((model.name, sum(one["CapacityUnits"] for one in tables)))
+        self.note(model.name, tables)
+
+    def note(self, operation: str, tables: Sequence[Mapping[str, float]]) -> None:
+        """Count a call and the capacity that each of its tables consumed."""
+        self._calls.append((operation, sum(one["CapacityUnits"] for one in tables)))
 
     def cost(self, operation: Callable[[], object]) -> Cost:
         self._calls.clear()
@@ -172,6 +191,28 @@ class Meter:
             sum(units for name, units in self._calls if name in READS),
             sum(units for name, units in self._calls if name not in READS),
         )
+
+
+class MeteredDynamoDB(DynamoDB):
+    """The small client of lists, with its calls counted by a meter."""
+
+    def __init__(self, meter: Meter, engine: str, region: str) -> None:
+        known: Any = boto3.Session().get_credentials()
+        environment = {
+            "AWS_REGION": region,
+            "AWS_ACCESS_KEY_ID": known.access_key,
+            "AWS_SECRET_ACCESS_KEY": known.secret_key,
+            "AWS_ENDPOINT_URL_DYNAMODB": engine,
+        }
+        clock = ServiceClock(lambda: datetime.now(UTC), lambda ahead, at: None)
+        super().__init__(environment, clock)
+        self._meter = meter
+
+    def call(self, operation: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        answer = super().call(operation, {**given, "ReturnConsumedCapacity": "TOTAL"})
+        consumed = answer["ConsumedCapacity"]
+        self._meter.note(operation, consumed if isinstance(consumed, list) else [consumed])
+        return answer
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
@@ -203,6 +244,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
                 operation_figures(name, {size: taken[name, size] for size in shops})
                 for name in OPERATIONS
             ),
+            *(desk_figure(name, most, taken[name, most]) for name in OF_THE_DESK),
             *listing_figures(*shops[middle].walk(), bill.prices().prices["read_unit"].price),
             exactly("scans", scans, "", 0),
             at_most(
@@ -251,7 +293,8 @@ class Shop:
         self._lean, self._staff = SubmissionStore(self.client, TABLE), StaffStore(models)
         self._tickets = TicketStore(models, ALSO_WRITTEN)
         self._lists, self._timers = TicketLists(models), TimerStore(models)
-        self._moment = datetime.now(UTC)
+        self._moment = self.began = datetime.now(UTC)
+        self.month = period_of(self.began, self.plan.time_zone)
 
         def plans(store: SubmissionStore | PlanStore) -> Plans:
             found = Plans(store, self._now, lambda: 0.0)
@@ -269,9 +312,17 @@ class Shop:
         self._desk = StaffCases(
             self._tickets, self._lists, changes, known, self._now, lambda address, plan: False
         )
+        ranges = TicketRanges(MeteredDynamoDB(self.meter, engine, region), TABLE)
+        self._list_cases = ListCases(ranges, known, self._staff.tickets_about, self._now)
+        matching = MatchingCase(CustomerStore(models), changes)
+        self._changes = changes
+        assignment = AssignmentCase(
+            changes, self._lists, self._staff, matching, self._tickets, StaffNames(self._staff)
+        )
+        self._claiming = ClaimingCase(assignment, ranges, self._tickets, self._staff)
         self._timer_case = TimerCase(self._timers, changes, self._now)
         self._scoring = ScoringJobs(ScoreStore(models), self._staff, known, self._now)
-        claimed = Claimed(Role.AGENT, "complaints", ("zh-CN",), WORK)
+        claimed = Claimed(Role.AGENT, "complaints", ("zh-CN",), WORK + 1)
         signed_in = SignedIn(AGENT, "Mei", "mei@example.org", True, claimed)
         self._member = SignInCase(self._staff, self._now).caller(signed_in, "203.0.113.7")
         self._staff.set_presence(self._member, Presence.AVAILABLE, self._now())
@@ -384,6 +435,52 @@ class Shop:
 
         return self.meter.cost(compared_page)
 
+    def _list(self, lines: int, **query: str) -> Cost:
+        """One page of a list, which has so many lines."""
+        wanted = listing.parse(query, "complaints")
+
+        def listed() -> None:
+            page = self._list_cases.page(self._member, wanted, LINES, None)
+            assert len(page.lines) == lines, f"{len(page.lines)} lines"
+            assert page.next is not None, "there is only one page"
+
+        return self.meter.cost(listed)
+
+    def queue(self) -> Cost:
+        return self._list(LINES, view="queue")
+
+    def filtered(self) -> Cost:
+        """A page for which as many tickets are read as for any page: none has the tag."""
+        return self._list(0, view="open", tag="no ticket has this tag")
+
+    def closed_tickets(self) -> Cost:
+        self._moment = datetime.now(UTC)
+        return self._list(LINES, view="closed", closed_in=self.month)
+
+    def numbers(self) -> Cost:
+        self._moment = datetime.now(UTC)
+        return self.meter.cost(lambda: self._list_cases.numbers(self._member, "complaints"))
+
+    def claim(self) -> Cost:
+        """The next ticket for the agent, who has room for one. It goes back to the queue."""
+        self._moment = datetime.now(UTC)
+        got: list[Ticket] = []
+
+        def claimed() -> None:
+            found = self._claiming.next(self._member, "").ticket
+            assert found is not None, "the agent got no ticket"
+            got.append(found)
+
+        cost = self.meter.cost(claimed)
+        supervisor = Actor(Role.SUPERVISOR, "a supervisor")
+        self._changes.change(
+            got[0].number,
+            lambda ticket, plan, at: by_staff.reassign(
+                ticket, plan, supervisor, None, None, "for the next round", at
+            ),
+        )
+        return cost
+
     def walk(self) -> tuple[int, Cost]:
         """Lists and reads all open tickets, as a complete run of the reconciliation does."""
         met: set[str] = set()
@@ -410,7 +507,14 @@ OPERATIONS: dict[str, Callable[[Shop], Cost]] = {
     "escalation": Shop.escalation,
     "monthly score of one agent": Shop.score,
     "reconciliation, one page": Shop.page,
+    "list, the queue": Shop.queue,
+    "list, open tickets with a filter that reads 500": Shop.filtered,
+    "list, closed tickets of a month": Shop.closed_tickets,
+    "numbers of a team": Shop.numbers,
+    "claim of the next ticket": Shop.claim,
 }
+OF_THE_DESK = tuple(OPERATIONS)[5:]
+"""The operations for which an agent waits, with the goal DESK_MS."""
 
 
 def fill(console: Console, shop: Shop, size: int, deadline: float) -> int:
@@ -437,12 +541,27 @@ def fill(console: Console, shop: Shop, size: int, deadline: float) -> int:
 
 
 def ticket_and_fact(shop: Shop, number: int, at: datetime) -> Iterator[Item]:
-    """One more open ticket with its TIMER, and one more item in the month of another agent."""
+    """One more open ticket with its TIMER, and one more item in the month of another agent.
+
+    There is also a closed ticket for each of the first SMALLEST, and for each CLOSED_EACH of the
+    others.
+    """
     opened = open_ticket(KINDS[number % len(KINDS)], BY_MAIL, shop.plan, at)
     snapshot, timer, *_ = items.ticket_items(opened)
     yield encoding.item_to_dynamodb(snapshot)
     yield encoding.item_to_dynamodb(timer)
     yield shop.fact_of(str(uuid.UUID(int=number // RATED)), new_number())
+    if number % CLOSED_EACH == 0 or number < SMALLEST:
+        yield from closed_ticket(shop, shop.began - timedelta(milliseconds=number))
+
+
+def closed_ticket(shop: Shop, at: datetime) -> Iterator[Item]:
+    """A ticket of the complaints team that was closed at this time: its snapshot and last event."""
+    opened = open_ticket("complaint", BY_MAIL, shop.plan, at).after
+    closed = by_customer.withdraw(opened, shop.plan, "Never mind", at)
+    assert closed.after.closed_at is not None
+    yield encoding.item_to_dynamodb(items.snapshot_item(closed.after))
+    yield encoding.item_to_dynamodb(items.event_item(closed.after, closed.events[-1], shop.plan))
 
 
 # ------------------------------------------------------------------------------ figures
@@ -482,6 +601,12 @@ def operation_figures(name: str, taken: Mapping[int, Sequence[Cost]]) -> list[Fi
             note=listed(units, ", as the engine counts"),
         ),
     ]
+
+
+def desk_figure(name: str, size: int, taken: Sequence[Cost]) -> Figure:
+    """The time within which 95 of 100 calls of an operation are done, at the largest size."""
+    slow = percentile((cost.milliseconds for cost in taken), 0.95)
+    return at_most(f"{name}: 95th percentile at {size:,}", slow, "ms", DESK_MS)
 
 
 def listing_figures(tickets: int, cost: Cost, price: float) -> list[Figure]:

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from redress.base.people import Member
-from redress.db import keys
+from redress.db import encoding, keys
 from redress.staff.cases.claiming import Claimed, ClaimingCase, NoTicket
 from redress.tickets.rules.listing import Filters
-from redress.tickets.store import ranges
+from redress.tickets.store import items, ranges
 from redress.tickets.store.ranges import Range, TicketRanges
 from tests.builders import Life
 from tests.contract.conftest import Shop
@@ -69,6 +69,19 @@ def test_limits_of_due_time_are_limits_of_what_is_counted(shop: Shop) -> None:
     assert walk(shop, after, 10) == [late.ticket.number]
     both = ranges.opened("complaints")
     assert reader(shop).counts([(before, 9), (after, 9), (both, 9), (both, 1)]) == [1, 1, 2, 1]
+
+
+def test_number_is_exact_up_to_its_limit_however_unequal_the_shards_are(shop: Shop) -> None:
+    """All tickets are in one shard. Its share of the limit is less than their number."""
+    for number in range(9):
+        life = shop.open()
+        item = items.snapshot_item(life.ticket) | {
+            "open_pk": keys.open_pk("elsewhere", 2),
+            "open_sk": keys.opened_sk(life.ticket.created_at, f"R-{number}"),
+        }
+        shop.client.put_item(TableName=shop.table, Item=encoding.item_to_dynamodb(item))
+    of = ranges.opened("elsewhere")
+    assert reader(shop).counts([(of, 8), (of, 9), (of, 10), (of, 100)]) == [8, 9, 9, 9]
 
 
 def test_tickets_of_more_than_one_batch_are_read_in_the_order_of_the_entries(shop: Shop) -> None:

@@ -167,9 +167,26 @@ class TicketRanges:
 
     def counts(self, wanted: Sequence[tuple[Range, int]]) -> list[int]:
         """The numbers of entries in these ranges, each counted up to the given limit."""
-        tasks = [(of, most, pk) for of, most in wanted for pk in of.partitions]
-        found = iter(self._at_once(lambda task: self._count(*task), tasks))
-        return [min(most, sum(itertools.islice(found, len(of.partitions)))) for of, most in wanted]
+        shares = [
+            (of, _share(of, most), partition) for of, most in wanted for partition in of.partitions
+        ]
+        found = iter(self._at_once(lambda task: self._count(*task), shares))
+        return [
+            self._completed(of, most, list(itertools.islice(found, len(of.partitions))))
+            for of, most in wanted
+        ]
+
+    def _completed(self, of: Range, most: int, counts: list[int]) -> int:
+        """The number of entries of a range, at most `most`.
+
+        `counts` are those of its partitions, each counted up to its share of the limit. Most ranges
+        have few entries or more than the limit, and then no partition is counted further.
+        """
+        total, share = sum(counts), _share(of, most)
+        if total < most:
+            full = [pk for pk, count in zip(of.partitions, counts, strict=True) if count == share]
+            total += sum(self._at_once(partial(self._count, of, most), full)) - share * len(full)
+        return min(most, total)
 
     def tickets(
         self, entries: Sequence[Entry], filters: Filters
@@ -270,6 +287,11 @@ class TicketRanges:
             for argument in arguments
         ]
         return [task.result() for task in tasks]
+
+
+def _share(of: Range, most: int) -> int:
+    """How far each partition of a range is counted first, of a limit for all of them."""
+    return most // len(of.partitions) + 1
 
 
 def _accepted(item: Any, filters: Filters) -> Ticket | None:
