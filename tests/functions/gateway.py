@@ -287,11 +287,14 @@ class Caller:
 
 
 def furnish(stores: Stores, clock: Clock) -> None:
-    """Make what the examples of the documents name: the ticket, a held mail, machines, a queue."""
+    """Make what the examples of the documents name: the ticket, a held mail, machines, queues."""
     for name in ("redress-scores", "redress-rehearsal", "redress-ticket"):
         create_idle_machine(name)
-    queue = aws("sqs").create_queue(QueueName="redress-inbound")["QueueUrl"]
-    assert queue == ENVIRONMENT["INBOUND_QUEUE_URL"]
+    for name, setting in (
+        ("redress-inbound", "INBOUND_QUEUE_URL"),
+        ("redress-mail", "MAIL_QUEUE_URL"),
+    ):
+        assert aws("sqs").create_queue(QueueName=name)["QueueUrl"] == ENVIRONMENT[setting]
     for change in Life(clock).open().wait(minutes=1).assign("a-mei").changes:
         store = stores.tickets.open if change.before is None else stores.tickets.commit
         store(change, change.after.created_at)
