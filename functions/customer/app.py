@@ -52,7 +52,7 @@ ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
     ("POST", "/lost"): ask_on_page,
     ("GET", "/assets/{name}"): asset,
     ("GET", "/openapi.json"): document,
-    ("POST", "/tickets/links"): ask_for_links,
+    ("POST", "/links"): ask_for_links,
     ("GET", "/tickets/{number}"): read_ticket,
     ("POST", "/tickets/{number}/messages"): write_message,
     ("POST", "/tickets/{number}/confirmation"): confirm,

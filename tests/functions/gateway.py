@@ -266,7 +266,8 @@ class Caller:
         headers = {"Authorization": f"Bearer {TOKEN if name == 'staff' else self._status}"}
         if place == "header":
             headers[parameter] = value
-        media = "application/json" if "/staff" in path or "/tickets" in path else _FORM
+        is_json = path.startswith(("/staff", "/tickets", "/links"))
+        media = "application/json" if is_json else _FORM
         given = example(route) if body is None else body
         raw = b""
         if given is not None:

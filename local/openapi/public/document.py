@@ -93,7 +93,7 @@ class _Operation:
 
     @property
     def _is_api(self) -> bool:
-        return self._route.path.startswith("/tickets")
+        return self._route.path.startswith(("/tickets", "/links"))
 
     def made(self) -> dict[str, Any]:
         route, entry = self._route, self._entry

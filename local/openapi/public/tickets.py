@@ -240,7 +240,7 @@ ROUTES = (
         "customer",
         "ask_for_links",
         "POST",
-        "/tickets/links",
+        "/links",
         LinksAsked,
         202,
         body=LostLinks,
