@@ -73,7 +73,7 @@ class IndexingCase:
         """
         failed: set[SearchMessage] = set()
         documents: dict[str, Document] = {}
-        building: bool | None = None
+        is_building = False
         for asked in batch:
             try:
                 match asked.message:
@@ -81,17 +81,18 @@ class IndexingCase:
                         if number not in documents:
                             documents[number] = self._document(number)
                     case IndexMonth() as month:
-                        building = self._queue_page(month)
+                        self._queue_page(month)
+                        is_building = True
             except (NotFound, Unreadable):
                 continue
             except (ClientError, BotoCoreError, Unavailable):
                 failed.add(asked.message)
         done = [asked.sent for asked in batch if asked.message not in failed]
         if done:
-            self._add(list(documents.values()), min(done), building)
+            self._add(list(documents.values()), min(done), is_building)
         return failed
 
-    def _add(self, documents: list[Document], until: datetime, building: bool | None) -> None:
+    def _add(self, documents: list[Document], until: datetime, is_building: bool) -> None:
         """Add tickets to the index. Texts are in it that were written before `until`."""
         entries: list[SegmentEntry] = []
         if documents:
@@ -99,11 +100,10 @@ class IndexingCase:
             entries.append(self._bucket.put(content, len(documents), self._now()))
 
         def added(known: Manifest) -> Manifest:
-            is_building = known.building if building is None else building
             return replace(
                 known.complete(until),
                 segments=(*known.segments, *entries),
-                building=is_building,
+                building=known.building or is_building,
             )
 
         change_manifest(self._bucket, added)
@@ -114,11 +114,8 @@ class IndexingCase:
         place = segments.place_of(ticket.created_at, number)
         return Document(number, place, ticket.version, words_of_ticket(ticket, file.history))
 
-    def _queue_page(self, asked: IndexMonth) -> bool:
-        """Send a message for each ticket of a page, and one for the next page if there is one.
-
-        Returns whether there is one.
-        """
+    def _queue_page(self, asked: IndexMonth) -> None:
+        """Send a message for each ticket of a page, and one for the next page if there is one."""
         start = datetime.strptime(asked.month, "%Y-%m").replace(tzinfo=UTC)
         end = _next_month(start)
         page = self._lists.opened_page(start, end, asked.shard, PAGE, asked.cursor or None)
@@ -136,7 +133,6 @@ class IndexingCase:
             answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
             if answer.get("Failed"):
                 raise Unavailable("the queue rejected some messages")
-        return len(following) > len(page.numbers)
 
 
 def change_manifest(bucket: SearchBucket, decide: Callable[[Manifest], Manifest | None]) -> bool:

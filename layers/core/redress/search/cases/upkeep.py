@@ -7,6 +7,7 @@ removes such segments.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import replace
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,7 +73,9 @@ class UpkeepCase:
             AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names],
         )
         if not any(int(count) for count in found["Attributes"].values()):
-            change_manifest(self._bucket, lambda known: known.complete(until))
+            change_manifest(
+                self._bucket, lambda known: replace(known.complete(until), building=False)
+            )
 
     def _merge(self, chosen: Sequence[SegmentEntry]) -> bool:
         """Put one segment in the place of these. False if another run has merged some of them."""

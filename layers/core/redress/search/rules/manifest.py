@@ -56,7 +56,8 @@ class Manifest(Struct, frozen=True):
 
     indexed_until: datetime | None = None
     building: bool = False
-    """Whether earlier tickets are being indexed (`messages.IndexMonth`)."""
+    """Whether earlier tickets are being indexed (`messages.IndexMonth`). It ends when the schedule
+    finds the queue empty."""
     lost: bool = False
     """Whether a segment was damaged or gone when it had to be merged, so tickets are missing."""
     segments: tuple[SegmentEntry, ...] = ()
