@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from local.openapi.values import Answer, Ordinal, ReleaseProblem, in_format
+from local.openapi.values import Answer, Ordinal, ReleaseProblem, StaffAction, in_format
 
 NAMES = {
     400: "NotJson",
@@ -48,6 +48,7 @@ class Problem(Answer):
     errors: list[ProblemFault] | UnsetType = UNSET
     current_version: Ordinal | UnsetType = UNSET
     reason: ReleaseProblem | UnsetType = UNSET
+    can: list[StaffAction] | UnsetType = UNSET
 
 
 class Message(Answer):

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redress.base.errors import NotAllowedNow
+from redress.base.people import Role
 from redress.tickets.rules import access
 from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.ticket import State, Ticket
@@ -178,6 +179,9 @@ def test_action_is_possible_if_and_only_if_it_is_in_can(
         assert 403 not in {one.status for one in found}
     else:
         assert all(map(not_allowed, found)), [one.body for one in found]
+        of_role = name in access.LEADERS_ONLY and MEMBERS[by].role is Role.AGENT
+        instead = None if of_role else read.body["can"]
+        assert [one.body.get("can") for one in found] == [instead] * len(found)
 
 
 def test_answer_of_a_change_and_lists_say_what_the_reader_can_do(
@@ -212,3 +216,37 @@ def test_closed_ticket_takes_only_notes_and_whose_and_whom_it_is_about(
         State.CLOSED,
         ["correct_match", "note", "set_about"],
     )
+
+
+def test_refusal_says_what_the_caller_can_do_instead(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "text": "We are on it."}
+    not_yours = api("reply", "jun", number=ticket.number, body=body)
+    assert (not_yours.status, not_yours.body["can"]) == (403, ["note"])
+    too_early = api("hold", "mei", number=ticket.number, body=body | {"reason": "part"})
+    now = api("ticket", "mei", number=ticket.number).body["can"]
+    assert (too_early.status, too_early.body["can"]) == (409, now)
+    assert api("reply", "lin", number=ticket.number, body=body).status == 200
+    late = api("reply", "mei", number=ticket.number, body=body)
+    now = api("ticket", "mei", number=ticket.number).body["can"]
+    assert (late.body["type"], late.body["can"]) == ("urn:redress:problem:version-conflict", now)
+    assert "hold" in now
+    full = {"version": late.body["current_version"], "agent": "a-jun", "reason": "free"}
+    api("presence", "jun", body={"presence": "away"})
+    away = api("assignment", "mei", number=ticket.number, body=full)
+    assert (away.body["type"], away.body["can"]) == ("urn:redress:problem:agent-not-free", now)
+
+
+def test_refusal_of_role_content_or_sight_says_nothing_of_what_is_possible(
+    api: Api, open_ticket: Opener
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    for found in (
+        api("correction", "mei", number=number),
+        api("reply", "mei", number=number, body={"version": 1}),
+        api("reply", "tao", number=number),
+    ):
+        assert found.status in (403, 404, 422)
+        assert "can" not in found.body

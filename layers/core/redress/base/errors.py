@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 MOST_FAULTS = 100
@@ -36,7 +38,12 @@ def pointer(*parts: str) -> str:
 
 
 class RedressError(Exception):
-    """Base of all domain errors. The message is safe to show to the caller."""
+    """Base of all domain errors. The message is safe to show to the caller.
+
+    `can` is set if a change of a ticket is refused: what the caller may do with the ticket now.
+    """
+
+    can: Sequence[str] | None = None
 
 
 class InvalidInput(RedressError):

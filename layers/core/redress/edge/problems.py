@@ -14,7 +14,8 @@ CONTENT_TYPE = "application/problem+json"
 class Problem(msgspec.Struct, frozen=True):
     """The content of an error response. It shows nothing about the inside of the system.
 
-    `faults` has an entry for every wrong field. `reason` says why a mail cannot be released.
+    `faults` has an entry for every wrong field. `reason` says why a mail cannot be released. `can`
+    says what the caller may do with the ticket instead.
     """
 
     status: int
@@ -24,6 +25,7 @@ class Problem(msgspec.Struct, frozen=True):
     faults: tuple[errors.Fault, ...] = ()
     current_version: int | None = None
     reason: str | None = None
+    can: tuple[str, ...] | None = None
     headers: dict[str, str] = {}  # msgspec makes a new dict for each instance
 
 
@@ -76,6 +78,7 @@ def problem_for(error: Exception) -> Problem:
                     error.current if isinstance(error, errors.VersionConflict) else None
                 ),
                 reason=error.reason if isinstance(error, errors.NotReleasable) else None,
+                can=None if error.can is None else tuple(error.can),
                 headers=headers,
             )
     return Problem(500, "urn:redress:problem:internal", "Something went wrong", "please try again")
@@ -106,4 +109,6 @@ def to_json(problem: Problem) -> dict[str, Any]:
         body["current_version"] = problem.current_version
     if problem.reason is not None:
         body["reason"] = problem.reason
+    if problem.can is not None:
+        body["can"] = list(problem.can)
     return body

@@ -6,7 +6,8 @@ tickets a person may see (`access.may_see`) and change (`access.may_act`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -14,13 +15,16 @@ from typing import Protocol
 
 from redress.base import texts
 from redress.base.errors import (
+    AgentNotFree,
     AlreadyDone,
     Fault,
     Forbidden,
+    IdentityNeeded,
     InvalidInput,
     NotAllowedNow,
     NotFound,
     Unchanged,
+    VersionConflict,
 )
 from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Member
@@ -182,12 +186,17 @@ class StaffCases:
         4. No person changed the ticket after the version that the member read: VersionConflict.
         5. The step is possible in the ticket's present state: the other errors of the step. A step
            raises Forbidden if the member may do such a thing, but not this, as the ticket is now.
+
+        The refusals 2, 4 and 5 say what the member may do instead (`RedressError.can`).
         """
         actor = member.actor
         asked = cache(content)
+        read: list[Ticket] = []
 
         def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            read.clear()
             must_see(member, ticket)
+            read.append(ticket)
             if there is not None:
                 there(ticket)
             if not access.may_act(member, ticket):
@@ -203,7 +212,8 @@ class StaffCases:
             draft.require_current(ticket, version)
             return change
 
-        return self._changes.change(number, checked, cause=cause)
+        with telling_what_is_possible(member, read):
+            return self._changes.change(number, checked, cause=cause)
 
     def note(self, member: Member, number: str, content: Callable[[], str]) -> Ticket:
         """Add an internal note. Everybody who may see the ticket may add one.
@@ -214,9 +224,12 @@ class StaffCases:
         `content`.
         """
         actor, asked = member.actor, cache(content)
+        read: list[Ticket] = []
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            read.clear()
             must_see(member, ticket)
+            read.append(ticket)
             text = asked()
             last = self._tickets.event(number, ticket.version)
             latest = (last.type, last.by, last.data.get("text"))
@@ -224,7 +237,8 @@ class StaffCases:
                 return None
             return by_staff.note(ticket, plan, actor, text, at)
 
-        return self._changes.change(number, decide)
+        with telling_what_is_possible(member, read):
+            return self._changes.change(number, decide)
 
     def accept_mail(
         self, member: Member, number: str, event_number: int, content: Callable[[], int]
@@ -282,6 +296,31 @@ def _noted(history: Iterable[Event], number: int) -> Event | None:
     """The event with this number if it logs a mail that can be accepted, or None."""
     found = (event for event in history if event.number == number)
     return next((event for event in found if by_staff.is_acceptable(event)), None)
+
+
+_STATING_CAN = (
+    Forbidden,
+    NotAllowedNow,
+    AlreadyDone,
+    VersionConflict,
+    AgentNotFree,
+    IdentityNeeded,
+)
+
+
+@contextmanager
+def telling_what_is_possible(member: Member, read: Sequence[Ticket]) -> Iterator[None]:
+    """Add to a refusal what the member may do with the ticket, as it was read last (`access.can`).
+
+    A refusal of the content has its faults instead, and one of a ticket that the member may not see
+    has nothing: `read` gets a ticket only after `must_see`.
+    """
+    try:
+        yield
+    except _STATING_CAN as error:
+        if read:
+            error.can = access.can(member, read[-1])
+        raise
 
 
 def must_see(member: Member, ticket: Ticket) -> None:

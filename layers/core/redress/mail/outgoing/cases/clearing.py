@@ -14,7 +14,7 @@ from redress.mail.incoming.store import AddressesChanged
 from redress.mail.outgoing.store import AddressChange, AddressStore
 from redress.plans.rules.plan import Plan
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.cases.staff import must_see
+from redress.tickets.cases.staff import must_see, telling_what_is_possible
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Ticket
@@ -37,9 +37,12 @@ class ReturnedAddresses:
         anyway.
         """
         asked = cache(content)
+        read: list[Ticket] = []
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+            read.clear()
             must_see(member, ticket)
+            read.append(ticket)
             address, why = asked()
             wanted = canonical(address)
             if wanted not in map(canonical, (ticket.contact.email or "", *ticket.participants)):
@@ -49,7 +52,8 @@ class ReturnedAddresses:
                 raise AlreadyDone("mail may be sent to this address")
             return by_staff.note(ticket, plan, member.actor, why, at, cleared=wanted)
 
-        return self.changes.change(number, decide, cause=_cause)
+        with telling_what_is_possible(member, read):
+            return self.changes.change(number, decide, cause=_cause)
 
 
 def _cause(change: Change, at: datetime) -> AddressesChanged:
