@@ -82,6 +82,7 @@ is refused to agents and supervisors, with and without the ticket."""
 
 SHOWS_ELSEWHERE = {
     "held-mail-release": "test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket",
+    "search": "test_search_finds_a_ticket_for_those_who_see_it",
     "next": "test_next_ticket_is_never_one_about_the_agent",
     "changes": "tests/functions/staff/test_changes.py",
     "scorecard": "test_scorecard_does_not_name_a_ticket_about_its_reader",
@@ -268,6 +269,22 @@ def test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket(
     about(stores, ticket, MEMBERS[by].id)
     assert api("held-mail-release", by, id=held.identity).status == 404
     assert wired_stores.incoming_mails().get(held.identity).requested is None
+
+
+@pytest.mark.parametrize("standing", ["free", "accused"])
+@pytest.mark.parametrize("by", MEMBERS)
+def test_search_finds_a_ticket_for_those_who_see_it(
+    api: Api, open_ticket: Opener, stores: Stores, by: str, standing: str
+) -> None:
+    none = api("search", by, query={"q": "R-00000-00000"}).body
+    ticket = open_ticket(subject=SUBJECT)
+    if standing == "accused":
+        about(stores, ticket, MEMBERS[by].id)
+    found = api("search", by, query={"q": ticket.number}).body
+    if standing == "free" and by in TEAM:
+        assert [one["number"] for one in found["items"]] == [ticket.number]
+    else:
+        assert found == none
 
 
 @pytest.mark.parametrize("by", ["mei", "jun"])

@@ -19,7 +19,6 @@ from redress.base.errors import (
     AlreadyDone,
     Fault,
     Forbidden,
-    IdentityNeeded,
     InvalidInput,
     NotAllowedNow,
     NotFound,
@@ -304,7 +303,6 @@ _STATING_CAN = (
     AlreadyDone,
     VersionConflict,
     AgentNotFree,
-    IdentityNeeded,
 )
 
 
