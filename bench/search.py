@@ -58,8 +58,8 @@ LIMIT_S = 170
 LARGEST = 100_000
 SMALL = (6, 6, 6, 6, 6, 40, 40, 40, 200, 200, 200, 1_300, 1_300)
 """The tickets of the segments that are not merged yet."""
-ROUNDS = 60
-WARM_UP = 5
+ROUNDS = 20
+WARM_UP = 2
 P95_MS = 50.0
 """The goal of every list and search of staff."""
 BLOCK = 2_000
