@@ -40,6 +40,8 @@ PAGE_LIMIT = 25
 MOST_CANDIDATES = 500
 """The most tickets of the index that are read for one page. A page can have fewer lines than its
 limit, or none, and still a next page."""
+MOST_TOGETHER = 100
+"""The most tickets that are read together: those of one call of the table."""
 EXACT_LIMIT = 100
 """The most tickets of an order or of a customer that are read. They are read together."""
 FRESH_S = 1.0
@@ -242,22 +244,25 @@ class SearchCase:
         """
         if self._index is None:
             return Found([], None, By.WORDS, IndexStatus(IndexState.OFF))
-        places, status = self._index.places(query, after, MOST_CANDIDATES + 1)
         lines: list[WorkItem] = []
-        read, more = 0, min(len(places), MOST_CANDIDATES)
-        while read < more and len(lines) < limit:
-            # A batch of the table has 100 tickets at most.
-            some = places[read : min(more, read + min(100, max(limit, read)))]
+        last, read, step = after, 0, min(2 * limit, MOST_CANDIDATES)
+        while True:
+            # One more than are read, to know whether others follow.
+            places, status = self._index.places(query, last, step + 1)
+            some = places[:step]
             tickets = {one.number: one for one in self._tickets.get_readable(_numbers(some))}
             for place in some:
-                read += 1
+                last, read = place, read + 1
                 ticket = tickets.get(number_of(place))
                 if ticket is not None and access.may_see(member, ticket):
                     lines.append(work_item(ticket, member))
                     if len(lines) == limit:
                         break
-        following = places[read - 1] if read < len(places) else None
-        return Found(lines, following, By.WORDS, status)
+            if not places or last == places[-1]:
+                return Found(lines, None, By.WORDS, status)
+            if len(lines) == limit or read >= MOST_CANDIDATES:
+                return Found(lines, last, By.WORDS, status)
+            step = min(2 * step, MOST_TOGETHER, MOST_CANDIDATES - read)
 
 
 def checked(text: str) -> Query:
