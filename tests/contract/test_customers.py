@@ -66,10 +66,42 @@ def test_a_change_is_in_the_card_of_every_contact_point_and_in_the_trail(
     entry = customers.entry(LI_NA, 2)
     assert (entry.by, entry.act, entry.why) == (MEI, "edited", "asked")
     assert entry.fields == {"salutation": (None, "Dr")}
-    assert customers.trail(LI_NA, 10, None) == [entry]
-    assert customers.trail(LI_NA, 10, 2) == []
+    assert customers.trail(LI_NA, 10, None) == ([entry], None)
+    assert customers.trail(LI_NA, 10, 2) == ([], None)
     with pytest.raises(NotFound):
         customers.entry(LI_NA, 3)
+
+
+def test_an_unreadable_entry_of_the_trail_hides_no_earlier_one(
+    shop: Shop, customers: CustomerStore
+) -> None:
+    now = profile(LI_NA, EMAIL)
+    customers.write([new(now)])
+    for salutation in ("Ms", "Dr", "Prof"):
+        change = revised(now, replace(now, salutation=salutation), "edited", START, MEI)
+        customers.write([change])
+        now = change.after
+    pk, sk = keys.customer_pk(LI_NA), keys.profile_change_sk(3)
+    shop.models.doc(pk, sk, doc="damaged").save()
+    shown, before = customers.trail(LI_NA, 2, None)
+    assert ([one.revision for one in shown], before) == ([4], 3)
+    shown, before = customers.trail(LI_NA, 1, before)
+    assert ([one.revision for one in shown], before) == ([2], None)
+
+
+def test_a_ticket_that_was_matched_several_times_hides_no_other_one(
+    shop: Shop, customers: CustomerStore
+) -> None:
+    first = shop.open()
+    shop.clock.advance(minutes=1)
+    second = shop.open()
+    for life, matches in ((first, [LI_NA]), (second, [LI_NA, WANG_WEI] * 2 + [LI_NA])):
+        for one in matches:
+            shop.commit(life.match(one))
+    page = customers.tickets_of([LI_NA], 1, None)
+    assert page.numbers == [second.ticket.number]
+    page = customers.tickets_of([LI_NA], 1, page.cursor)
+    assert (page.numbers, page.cursor) == ([first.ticket.number], None)
 
 
 def test_of_two_changes_of_one_revision_only_the_first_is_written(

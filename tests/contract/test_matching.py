@@ -12,6 +12,7 @@ from bench import units
 from local.template import table_definition
 from redress.clocks.rules.clocks import ClockName
 from redress.customers.cases.matching import MatchingCase
+from redress.customers.rules.merging import merged
 from redress.customers.rules.profile import ContactPoint, MergedInto, Profile, revised
 from redress.db import keys
 from redress.plans.rules.document import parse
@@ -98,7 +99,7 @@ def test_a_further_ticket_completes_the_profile_and_replaces_nothing(shop: Shop)
     card = shop.customers.by_contact(*PHONE)
     assert card is not None
     assert card.customer == LI_NA
-    (entry,) = shop.customers.trail(LI_NA, 5, None)
+    ((entry,), _) = shop.customers.trail(LI_NA, 5, None)
     assert (entry.act, entry.ticket) == ("matched", ticket.number)
 
 
@@ -133,6 +134,23 @@ def test_a_doubt_is_recorded_once_and_not_again_after_it_was_settled(shop: Shop)
     assert shop.customers.get(LI_NA).doubts == ()
     event = shop.tickets.history(ticket.number)[1]
     assert "doubt" not in event.data
+
+
+def test_a_settled_doubt_does_not_return_after_one_of_the_profiles_was_merged(shop: Shop) -> None:
+    third = "c" * 24
+    shop.customers.write(
+        [
+            new(profile(LI_NA, EMAIL)),
+            new(profile(WANG_WEI, PHONE, distinct_from=(LI_NA,))),
+            new(profile(third)),
+        ]
+    )
+    target, other = shop.customers.get(third), shop.customers.get(LI_NA)
+    shop.customers.write(merged(target, other, MEI, "one person", START))
+    ticket = assigned(shop, contact=BOTH)
+    assert ticket.customer == third
+    assert [shop.customers.get(one).doubts for one in (third, WANG_WEI)] == [(), ()]
+    assert "doubt" not in shop.tickets.history(ticket.number)[1].data
 
 
 def test_without_a_free_agent_the_ticket_is_matched_once_in_a_change_of_its_own(

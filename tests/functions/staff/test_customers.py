@@ -405,6 +405,8 @@ def test_a_merge_and_its_undo_restore_both_profiles(api: Api, customers: Custome
     before = customers.get(LI_NA), customers.get(WANG_WEI)
     merged = api("customer-merge", "lin", id=LI_NA, body=MERGE | {"other_revision": 2})
     assert merged.status == 200
+    again = api("customer-merge", "lin", id=LI_NA, body=MERGE | {"other_revision": 2})
+    assert (again.status, again.body["current_version"]) == (409, 2)
     assert (merged.body["company"], merged.body["needs"]) == ("Acme", ["lift"])
     assert merged.body["languages"] == ["zh-CN", "en"]
     assert [one["kind"] for one in merged.body["contacts"]] == ["email", "phone"]
@@ -423,6 +425,8 @@ def test_a_merge_and_its_undo_restore_both_profiles(api: Api, customers: Custome
     assert card is not None
     assert card.customer == WANG_WEI
     assert customers.of_company("acme", 5, None).ids == [WANG_WEI]
+    twice = api("customer-unmerge", "lin", id=LI_NA, body=undo)
+    assert (twice.status, twice.body["current_version"]) == (409, 3)
 
 
 def test_an_undo_keeps_what_was_changed_since_the_merge(api: Api, customers: CustomerStore) -> None:
@@ -450,13 +454,22 @@ def test_an_undo_keeps_what_was_changed_since_the_merge(api: Api, customers: Cus
         ({"other": "0" * 24}, {"/other": "unknown_customer"}),
         ({"revision": 9}, {"/revision": "unknown_version"}),
         ({"other_revision": 9}, {"/other_revision": "unknown_version"}),
+        (
+            {"revision": 9, "other_revision": 9},
+            {"/revision": "unknown_version", "/other_revision": "unknown_version"},
+        ),
+        (
+            {"revision": 9, "other": "0" * 24},
+            {"/revision": "unknown_version", "/other": "unknown_customer"},
+        ),
     ],
 )
 def test_a_merge_that_cannot_be_is_refused(
     api: Api, customers: CustomerStore, change: dict[str, Any], codes: dict[str, str]
 ) -> None:
-    found = api("customer-merge", "lin", id=LI_NA, body=MERGE | change)
-    assert (found.status, found.codes) == (422, codes)
+    for act in ("customer-merge", "customer-unmerge"):
+        found = api(act, "lin", id=LI_NA, body=MERGE | change)
+        assert (found.status, found.codes) == (422, codes)
 
 
 def test_of_two_merges_at_once_one_wins_and_the_other_is_told(

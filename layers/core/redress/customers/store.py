@@ -38,6 +38,8 @@ _PROFILE = msgspec.json.Decoder(Profile)
 _CARD = msgspec.json.Decoder(Card)
 _ENTRY = msgspec.json.Decoder(Entry)
 
+FIRST_ENTRY = 2
+"""The revision of the first entry of a trail. The making of a profile has none."""
 KEPT = timedelta(days=1)
 """How long an item without content is kept at least."""
 
@@ -138,10 +140,13 @@ class CustomerStore:
             raise NotFound("there is no such change of this customer") from error
         return encoding.decoded(row, _entry_of)
 
-    def trail(self, customer: str, limit: int, before: int | None) -> list[Entry]:
+    def trail(
+        self, customer: str, limit: int, before: int | None
+    ) -> tuple[list[Entry], int | None]:
         """Up to `limit` entries of a profile's trail, newest first, with revisions below `before`.
 
-        An entry that cannot be read is reported and left out.
+        An entry that cannot be read is reported and left out. The second value is `before` for the
+        page that follows, or None.
         """
         model = self._models.doc
         last = keys.profile_change_sk(before - 1) if before else f"{keys.CHANGE_PREFIX}~"
@@ -153,7 +158,10 @@ class CustomerStore:
             limit=limit,
             scan_index_forward=False,
         )
-        return list(encoding.readable(retry.call(query), _entry_of))
+        rows = retry.call(query)
+        further = keys.revision_of(rows[-1].sk) if len(rows) == limit else FIRST_ENTRY
+        entries = list(encoding.readable(rows, _entry_of))
+        return entries, further if further > FIRST_ENTRY else None
 
     def of_type(self, type_: str, limit: int, cursor: str | None) -> CustomerPage:
         """One page of the customers of a type, in the order in which they became known."""
@@ -215,12 +223,33 @@ def _merged(
     found: set[str] = set()
     for pk in partitions:
         query = functools.partial(
-            _query, listing, pk, condition, limit=limit + 1, scan_index_forward=not newest_first
+            _first,
+            listing,
+            pk,
+            condition,
+            most=limit + 1,
+            order=f"{index}_sk",
+            page_size=limit + 1,
+            scan_index_forward=not newest_first,
         )
-        rows = retry.call(query)
-        found.update(encoding.readable(rows, lambda row: str(getattr(row, f"{index}_sk"))))
+        found |= retry.call(query)
     ordered = sorted(found, reverse=newest_first)
     return ordered[:limit], len(ordered) > limit
+
+
+def _first(index: Any, *arguments: Any, most: int, order: str, **options: Any) -> set[str]:
+    """The first sort keys of a query, at most `most`. It reads no page that it does not need.
+
+    Several entries can have one sort key: a ticket whose match was corrected there and back has one
+    for each match with the same customer.
+    """
+    found: set[str] = set()
+    rows = index.query(*arguments, **options)
+    for key in encoding.readable(rows, lambda row: str(getattr(row, order))):
+        found.add(key)
+        if len(found) == most:
+            break
+    return found
 
 
 def _query(index: Any, *arguments: Any, **options: Any) -> list[Any]:

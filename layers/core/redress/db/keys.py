@@ -477,6 +477,11 @@ def profile_change_sk(revision: int) -> str:
     return f"{CHANGE_PREFIX}{revision:06d}"
 
 
+def revision_of(sk: str) -> int:
+    """The revision in a key of `profile_change_sk`: `CHANGE#000002` gives 2."""
+    return int(sk.removeprefix(CHANGE_PREFIX))
+
+
 def need_sk(need: str) -> str:
     """`NEED#large print`: a need of a customer, in the form of `profile.folded`."""
     return f"NEED#{need}"

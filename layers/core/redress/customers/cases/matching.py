@@ -88,8 +88,7 @@ class MatchingCase:
         profiles: list[Profile] = []
         if known.free or known.others or ticket.language not in card.languages:
             profiles = [self._read(one) for one in (card.customer, *known.others)]
-        settled = profiles[0].distinct_from if profiles else ()
-        doubt = next((one for one in known.others if one not in settled), None)
+        unsettled = (o.id for o in profiles[1:] if not matching.are_told_apart(profiles[0], o))
         change = match(
             ticket,
             plan,
@@ -97,7 +96,7 @@ class MatchingCase:
             known.by,
             at,
             customer_type=matching.type_for(ticket, card),
-            doubt=doubt,
+            doubt=next(unsettled, None),
         )
 
         def changes(written: Change) -> list[Revised]:
@@ -130,6 +129,8 @@ def _completed_and_doubted(
     now = {one.id: one for one in profiles}
     now[first.id] = matching.completed(first, ticket, free, at)
     for other in others:
+        if matching.are_told_apart(first, other):
+            continue
         doubt = Doubt(other.id, at, ticket.number, ticket.team, ticket.assignee)
         now[first.id] = matching.doubted(now[first.id], doubt)
         now[other.id] = matching.doubted(now[other.id], replace(doubt, other=first.id))

@@ -217,14 +217,13 @@ class CustomerCases:
         """
         profile = self._customers.get(customer)
         limit, before = content()
-        entries = self._customers.trail(profile.id, limit, before)
-        last = entries[-1].revision if len(entries) == limit else 0
+        entries, further = self._customers.trail(profile.id, limit, before)
         numbers = {entry.ticket for entry in entries if entry.ticket is not None}
         for entry in entries:
             numbers |= {one["ticket"] for one in _mentions(entry)}
         visible = self._visible(member, numbers)
         shown = [_without_others(entry, visible) for entry in entries]
-        return Trail(shown, last if last > 2 else None)
+        return Trail(shown, further)
 
     def of_ticket(self, ticket: Ticket) -> Profile | None:
         """The customer of a ticket that somebody may see; None if it has none that can be read."""
@@ -305,8 +304,7 @@ class CustomerCases:
         def attempt() -> tuple[Profile, list[Revised]]:
             profile = self._customers.get(customer)
             revision, other_id, why = asked()
-            other = self._other(profile, other_id)
-            _require_revision(profile, revision)
+            other = self._other(profile, revision, other_id)
             merging.require_own(profile)
             merging.require_own(other)
             at = self._now()
@@ -326,10 +324,10 @@ class CustomerCases:
         def attempt() -> tuple[Profile, list[Revised]]:
             profile = self._customers.get(customer)
             wanted = asked()
-            other = self._other(profile, wanted.other)
+            other = self._other(
+                profile, wanted.revision, wanted.other, wanted.other_revision, merging.merge_faults
+            )
             at, plan = self._now(), self._plans.current()
-            _require_revision(profile, wanted.revision)
-            _require_revision(other, wanted.other_revision, "/other_revision")
             changes = merging.merged(profile, other, member.actor, wanted.why, at)
             _require_identity(profile, "merge", plan, at)
             return changes[0].after, changes
@@ -345,13 +343,11 @@ class CustomerCases:
         def attempt() -> tuple[Profile, list[Revised]]:
             profile = self._customers.get(customer)
             wanted = asked()
-            other = self._other(profile, wanted.other)
+            other = self._other(profile, wanted.revision, wanted.other, wanted.other_revision)
             into = other.merged_into
             if into is None or into.id != profile.id:
-                detail = "it was not merged into this profile"
+                detail = "it is not merged into this profile"
                 raise InvalidInput([Fault("/other", "not_merged", detail)])
-            _require_revision(profile, wanted.revision)
-            _require_revision(other, wanted.other_revision, "/other_revision")
             merging.require_own(profile)
             entry = self._customers.entry(profile.id, into.revision)
             changes = merging.unmerged(profile, other, entry, member.actor, wanted.why, self._now())
@@ -405,15 +401,34 @@ class CustomerCases:
 
         return self._staff.act(member, number, wanted, cause=cause)
 
-    def _other(self, profile: Profile, other: str) -> Profile:
-        """The other profile that a request names. Raises InvalidInput."""
-        if other == profile.id:
-            raise InvalidInput([Fault("/other", "same_profile", "this is the profile itself")])
+    def _other(
+        self,
+        profile: Profile,
+        revision: int,
+        other_id: str,
+        other_revision: int | None = None,
+        faults_of: Callable[[Profile, Profile], list[Fault]] = lambda profile, other: [],
+    ) -> Profile:
+        """The other profile that a request names.
+
+        `revision` and `other_revision` are those that the caller has read. `faults_of` returns the
+        faults of both together. Raises InvalidInput with all faults, then RevisionConflict.
+        """
+        faults, other = _revision_faults(profile, revision), None
         try:
-            return self._customers.get(other)
-        except NotFound as error:
-            detail = "there is no such customer"
-            raise InvalidInput([Fault("/other", "unknown_customer", detail)]) from error
+            if other_id == profile.id:
+                faults.append(Fault("/other", "same_profile", "this is the profile itself"))
+            else:
+                other = self._customers.get(other_id)
+                faults += _revision_faults(other, other_revision, "/other_revision")
+                faults += faults_of(profile, other)
+        except NotFound:
+            faults.append(Fault("/other", "unknown_customer", "there is no such customer"))
+        if faults or other is None:
+            raise InvalidInput(faults)
+        _require_revision(profile, revision)
+        _require_revision(other, other_revision)
+        return other
 
     def _named(self, customer: str, pointer: str) -> Profile:
         try:
@@ -480,12 +495,12 @@ def _numbers(tickets: Sequence[Ticket], *, complete: bool) -> Numbers:
     return Numbers(len(tickets), len(answers), mean, complete)
 
 
-def _require_revision(profile: Profile, revision: int | None, pointer: str = "/revision") -> None:
+def _require_revision(profile: Profile, revision: int | None) -> None:
     """Raise RevisionConflict if the profile has another revision than the caller has read.
 
     Raises InvalidInput for a revision that the profile has not reached yet.
     """
-    if faults := _revision_faults(profile, revision, pointer):
+    if faults := _revision_faults(profile, revision):
         raise InvalidInput(faults)
     if revision is not None and revision < profile.revision:
         raise RevisionConflict(profile.revision)

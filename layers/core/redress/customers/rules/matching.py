@@ -103,13 +103,23 @@ def completed(profile: Profile, ticket: Ticket, free: Sequence[Point], at: datet
     return replace(profile, languages=tuple(languages), contacts=(*profile.contacts, *added))
 
 
+def are_told_apart(one: Profile, other: Profile) -> bool:
+    """Whether staff have said that two profiles are those of different people.
+
+    They may have said it of a profile that was merged into one of these since.
+    """
+    return any(
+        {a.id, *a.absorbed}.intersection(b.distinct_from) for a, b in ((one, other), (other, one))
+    )
+
+
 def doubted(profile: Profile, doubt: Doubt) -> Profile:
     """Add a doubt to a profile.
 
-    Nothing changes if staff have settled it, if the profile has a doubt about the same other
-    profile already, or if it has MOST_DOUBTS of them.
+    Nothing changes if the profile has a doubt about the same other profile already, or if it has
+    MOST_DOUBTS of them.
     """
-    known = {*profile.distinct_from, *(one.other for one in profile.doubts)}
+    known = {one.other for one in profile.doubts}
     if doubt.other in known or len(profile.doubts) >= MOST_DOUBTS:
         return profile
     return replace(profile, doubts=(*profile.doubts, doubt))

@@ -5,20 +5,22 @@ its document. Tickets keep the id with which they were matched, so nothing about
 history of the target is the union of both.
 
 The undo takes back what the merge added, except what was changed since: a field that has another
-value now keeps it, and a contact point that was removed meanwhile comes back to neither profile.
-Tickets that were matched after the merge stay with the target.
+value now keeps it. A contact point that was removed meanwhile comes back to neither profile. One
+that was removed and added again stays with the target, and so do tickets that were matched after
+the merge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from redress.base.errors import Fault, InvalidInput, ProfileMerged
+from redress.base.errors import Fault, ProfileMerged
 from redress.base.people import Actor
 from redress.customers.rules.profile import (
     LISTS,
@@ -36,12 +38,13 @@ from redress.customers.rules.profile import (
 )
 
 
-def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -> list[Revised]:
-    """Merge `other` into `target`. What the target has stays; the other one adds what is missing.
+def merge_faults(target: Profile, other: Profile) -> list[Fault]:
+    """Return why two profiles cannot become one: they have too much together.
 
-    The type and the identity are those of the target. Raises InvalidInput if there are too many
-    contact points, and ProfileMerged if one of the profiles was merged before.
+    There is no fault if one of them was merged before, because `merged` says that.
     """
+    if target.merged_into is not None or other.merged_into is not None:
+        return []
     faults = []
     if len(target.contacts) + len(other.contacts) > MOST_CONTACTS:
         detail = f"together they have more than {MOST_CONTACTS} contact points: remove some first"
@@ -49,14 +52,20 @@ def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -
     if len(target.absorbed) + len(other.absorbed) >= MOST_ABSORBED:
         detail = f"at most {MOST_ABSORBED} profiles become one"
         faults.append(Fault("/other", "too_many_merges", detail))
-    if faults:
-        raise InvalidInput(faults)
+    return faults
+
+
+def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -> list[Revised]:
+    """Merge `other` into `target`. What the target has stays; the other one adds what is missing.
+
+    The type and the identity are those of the target. `merge_faults` has found nothing. Raises
+    ProfileMerged if one of the profiles was merged before.
+    """
     require_own(target)
     require_own(other)
     ids = {target.id, *target.absorbed, other.id, *other.absorbed}
-    needs = {folded(one): one for one in (*other.needs, *target.needs)}
-    consent = {folded(one.what): one for one in (*other.consent, *target.consent)}
-    notes = sorted({*target.notes, *other.notes}, key=lambda one: one.at)
+    consent_key = attrgetter("what")
+    notes = sorted({*target.notes, *other.notes}, key=attrgetter("at"))
     after = replace(
         target,
         salutation=target.salutation or other.salutation,
@@ -64,8 +73,8 @@ def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -
         channel=target.channel or other.channel,
         hours=target.hours or other.hours,
         company=target.company or other.company,
-        needs=tuple(needs.values())[-MOST_NEEDS:],
-        consent=tuple(consent.values())[-MOST_CONSENTS:],
+        needs=_with_missing(target.needs, other.needs, str)[:MOST_NEEDS],
+        consent=_with_missing(target.consent, other.consent, consent_key)[:MOST_CONSENTS],
         notes=tuple(notes[-MOST_NOTES:]),
         contacts=(*target.contacts, *other.contacts),
         doubts=tuple(one for one in (*target.doubts, *other.doubts) if one.other not in ids),
@@ -80,15 +89,19 @@ def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -
 def unmerged(
     target: Profile, other: Profile, merge: Entry, by: Actor, why: str, at: datetime
 ) -> list[Revised]:
-    """Undo the merge of `other` into `target`. `merge` is its entry in the trail of the target."""
-    kept = {point.key for point in target.contacts}
+    """Undo the merge of `other` into `target`. `merge` is its entry in the trail of the target.
+
+    A contact point goes back to `other` only if the target loses it, so it never belongs to both.
+    """
+    after = _taken_back(target, merge)
+    lost = {point.key for point in target.contacts} - {point.key for point in after.contacts}
     before = replace(
         other,
         merged_into=None,
-        contacts=tuple(point for point in other.contacts if point.key in kept),
+        contacts=tuple(point for point in other.contacts if point.key in lost),
     )
     return [
-        revised(target, _taken_back(target, merge), "unmerged", at, by, why),
+        revised(target, after, "unmerged", at, by, why),
         revised(other, before, "unmerged", at, by, why),
     ]
 
@@ -103,6 +116,14 @@ def _beside(ids: set[str], others: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in others if one not in ids))
 
 
+def _with_missing[T](
+    own: Sequence[T], further: Sequence[T], text: Callable[[T], str]
+) -> tuple[T, ...]:
+    """`own`, and what is in `further` only. Entries are compared by their `folded` text."""
+    known = {folded(text(one)) for one in own}
+    return (*own, *(one for one in further if folded(text(one)) not in known))
+
+
 def _taken_back(profile: Profile, merge: Entry) -> Profile:
     """The profile without what a change did to it, as far as nothing changed it since."""
     now: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(profile))
@@ -112,5 +133,10 @@ def _taken_back(profile: Profile, merge: Entry) -> Profile:
             now[name] = kept + [one for one in before if one not in kept]
         elif now.get(name) == after:
             now[name] = before
-    now["doubts"] = sorted(now.get("doubts", ()), key=lambda one: str(one["since"]))
-    return msgspec.convert(now, Profile)
+    found = msgspec.convert(now, Profile)
+    notes = sorted(found.notes, key=attrgetter("at"))
+    return replace(
+        found,
+        notes=tuple(notes[-MOST_NOTES:]),
+        doubts=tuple(sorted(found.doubts, key=attrgetter("since"))),
+    )
