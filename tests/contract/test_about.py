@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import replace
+from functools import partial
 
 import pytest
 
+from redress.base.errors import NotFound, VersionConflict
 from redress.base.people import Member, Role
+from redress.staff.cases.names import StaffNames
 from redress.staff.rules.availability import Presence
+from redress.tickets.cases.staff import StaffCases, StaffStep
 from redress.tickets.rules.steps import by_staff
-from redress.tickets.rules.ticket import EventType
+from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.ticket import EventType, Ticket
 from tests.builders import LIN
 from tests.contract.conftest import Shop
 
@@ -79,3 +85,108 @@ def test_only_complaints_are_searched(shop: Shop, kind: str) -> None:
     number = shop.open(kind, **RUDE).ticket.number
     shop.assigner().assign(number)
     assert shop.tickets.get(number).about == ()
+
+
+def test_ticket_that_becomes_a_complaint_is_searched_although_it_has_an_agent(shop: Shop) -> None:
+    come(shop, NA)
+    number = shop.open("urgent", **RUDE).ticket.number
+    assert shop.assigner().assign(number) == "a-na"
+    complaint = Classification(kind="complaint")
+    shop.changes.change(
+        number, lambda t, p, at: by_staff.reclassify(t, p, LIN, complaint, "it is one", at)
+    )
+    assert shop.tickets.get(number).assignee == "a-na", "the same team handles both kinds"
+    shop.assigner().assign(number)  # the follower asks for it
+    ticket = shop.tickets.get(number)
+    assert (ticket.assignee, ticket.about) == (None, ("a-na",))
+
+
+# ------------------------------------------------------------------------------ races
+
+REPLY = partial(by_staff.reply, text="An answer", wait_for_customer=False)
+ABOUT = partial(by_staff.set_about, members=["a-na"], why="she is named")
+LEADER = Member("s-lin", "Lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 5)
+
+
+def act(
+    shop: Shop, by: Member, read: Ticket, step: StaffStep, between: Callable[[], object] = int
+) -> Ticket:
+    """A change by a member who has read the ticket in this version.
+
+    `between` runs after the change has read the ticket, and before it is written.
+    """
+
+    def content() -> tuple[int, StaffStep]:
+        between()
+        return read.version, step
+
+    now = shop.clock.now
+    cases = StaffCases(
+        shop.tickets, shop.lists, shop.changes, shop.plans, now, lambda address, plan: False
+    )
+    return cases.act(by, read.number, content)
+
+
+def types(shop: Shop, number: str) -> list[EventType]:
+    return [event.type for event in shop.tickets.history(number)]
+
+
+def given_to_na(shop: Shop) -> Ticket:
+    come(shop, NA)
+    number = shop.open(subject="Kettle", description="It leaks").ticket.number
+    assert shop.assigner().assign(number) == "a-na"
+    return shop.tickets.get(number)
+
+
+def test_agent_who_is_named_during_their_reply_is_told_that_there_is_no_such_ticket(
+    shop: Shop,
+) -> None:
+    read = given_to_na(shop)
+    with pytest.raises(NotFound) as refusal:
+        act(shop, NA, read, REPLY, between=lambda: act(shop, LEADER, read, ABOUT))
+    assert refusal.value.can is None
+    assert types(shop, read.number)[-2:] == [EventType.ABOUT_SET, EventType.QUEUED]
+    assert EventType.REPLIED not in types(shop, read.number)
+    assert shop.staff.availability("a-na").load == 0
+    assert shop.staff.tickets_about("a-na") == [read.number]
+
+
+def test_leader_who_names_an_agent_during_a_reply_is_told_of_the_reply(shop: Shop) -> None:
+    read = given_to_na(shop)
+    with pytest.raises(VersionConflict) as refusal:
+        act(shop, LEADER, read, ABOUT, between=lambda: act(shop, NA, read, REPLY))
+    ticket = shop.tickets.get(read.number)
+    assert refusal.value.current == ticket.version
+    assert "set_about" in (refusal.value.can or ())
+    assert (ticket.assignee, ticket.about) == ("a-na", ())
+    assert types(shop, read.number)[-1] is EventType.REPLIED
+    assert (shop.staff.tickets_about("a-na"), shop.staff.availability("a-na").load) == ([], 1)
+
+
+def test_search_that_finds_a_name_during_a_reply_keeps_the_reply_and_takes_the_ticket(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come(shop, NA)
+    number = shop.open(**RUDE).ticket.number
+    read = shop.changes.change(
+        number, lambda t, p, at: by_staff.reassign(t, p, LIN, "a-na", None, "quick", at)
+    )
+    search, searched = StaffNames.named_in, list[str]()
+
+    def named_in(names: StaffNames, *texts: str) -> tuple[str, ...]:
+        if not searched:
+            act(shop, NA, read, REPLY)
+        searched.extend(texts)
+        return search(names, *texts)
+
+    monkeypatch.setattr(StaffNames, "named_in", named_in)
+    assert shop.assigner().assign(number) is None
+    assert types(shop, number)[-4:] == [
+        EventType.REPLIED,
+        EventType.MATCHED,
+        EventType.ABOUT_SET,
+        EventType.QUEUED,
+    ]
+    ticket = shop.tickets.get(number)
+    assert (ticket.assignee, ticket.about) == (None, ("a-na",))
+    assert shop.staff.availability("a-na").load == 0

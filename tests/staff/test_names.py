@@ -16,6 +16,7 @@ STAFF = Names(
         ("a-na", "Li Na 李娜"),
         ("a-wei", "王伟"),
         ("a-wei-2", "王伟"),
+        ("a-hua", "張麗華"),
         ("a-jose", "José García"),
         ("a-mary", "Mary J. O'Neil-Smith"),
         ("a-taro", "山田 太郎"),
@@ -41,6 +42,8 @@ STAFF = Names(
         ("Ｌｉ　Ｎａ", {"a-na"}),
         ("我找Li Na投诉", {"a-na"}),
         ("王伟和李娜", {"a-na", "a-wei", "a-wei-2"}),
+        ("王偉掛了電話", {"a-wei", "a-wei-2"}),  # the text is traditional, the name simplified
+        ("张丽华挂了电话", {"a-hua"}),  # the other way round
         ("jose garcia", {"a-jose"}),
         ("JOSE\u0301 GARCI\u0301A", {"a-jose"}),
         ("Mrs. O’Neil Smith, Mary was rude", set()),  # too far from how the name is written

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from redress.base.people import SYSTEM
 from redress.mail.outgoing import messages as mail_messages
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
@@ -14,9 +15,9 @@ from redress.search.messages import IndexMonth, IndexTicket
 from redress.search.rules.contents import FOUND
 from redress.staff import messages as assignment_messages
 from redress.staff.messages import AssignTicket, DrainQueue
-from redress.tickets.rules.ticket import EventType
+from redress.tickets.rules.ticket import Event, EventType
 from redress.workflow.subscribers import SUBSCRIBERS, assignment, messages_after, words
-from tests.builders import Life
+from tests.builders import START, Life
 from tests.mail.test_outgoing import FOLLOWS
 
 
@@ -37,6 +38,22 @@ def test_every_mail_of_the_table_of_mails_gets_a_mail_job(name: str, life: Life)
 def test_assigner_is_asked_for_an_agent_when_a_ticket_is_opened_or_queued() -> None:
     waits = {kind for kind, subscribers in SUBSCRIBERS.items() if assignment in subscribers}
     assert waits == {EventType.OPENED, EventType.QUEUED}
+
+
+@pytest.mark.parametrize(
+    ("before", "kind", "asked"),
+    [
+        ("inquiry", "complaint", [AssignTicket("R-7K3M9-QW0X2")]),
+        ("complaint", "complaint", []),  # another urgency, or another category
+        ("complaint", "inquiry", []),
+    ],
+)
+def test_assigner_is_asked_to_search_a_ticket_that_became_a_complaint(
+    before: str, kind: str, asked: list[AssignTicket]
+) -> None:
+    data = {"kind": kind, "from": before, "why": "she is angry"}
+    event = Event(2, EventType.RECLASSIFIED, START, SYSTEM, data)
+    assert messages_after("R-7K3M9-QW0X2", event) == asked
 
 
 def test_indexer_is_asked_after_each_event_whose_text_can_be_found() -> None:

@@ -31,6 +31,16 @@ def assignment(number: str, event: Event) -> list[Message]:
     return [AssignTicket(number)]
 
 
+def names(number: str, event: Event) -> list[Message]:
+    """Return a message to the assigner if the ticket became a complaint.
+
+    The assigner searches the text of a complaint for members of staff whom it names, also if the
+    ticket has an agent already.
+    """
+    kind, before = event.data["kind"], event.data["from"]
+    return [AssignTicket(number)] if kind == "complaint" and kind != before else []
+
+
 def words(number: str, event: Event) -> list[Message]:
     """Return a message that asks the indexer to index the ticket, if the event has a text."""
     return [IndexTicket(number)]
@@ -41,7 +51,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.ACKNOWLEDGED: (),
     EventType.ASSIGNED: (),
     EventType.QUEUED: (assignment,),
-    EventType.RECLASSIFIED: (),
+    EventType.RECLASSIFIED: (names,),
     EventType.TAGGED: (),
     EventType.PROGRESS_TOLD: (mails, words),
     EventType.REPLIED: (mails, words),

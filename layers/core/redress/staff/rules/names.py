@@ -1,6 +1,7 @@
 """Find the full names of members of staff in a text.
 
-Texts and names are compared without differences of case, width and accents (NFKC, case folding).
+Texts and names are folded as search folds them: case, width, accents and the two scripts of Chinese
+make no difference.
 
 - A name in Chinese, Japanese or Korean characters counts anywhere in a text if it has two
   characters or more, because these scripts do not separate words. Blanks and dots inside it do not
@@ -9,17 +10,14 @@ Texts and names are compared without differences of case, width and accents (NFK
   more. So a first name alone, or an initial, is no match: too many people and things have it. The
   last name may come first or last, and single letters inside the name may be left out.
 - A name that is written in both ways, such as "Li Na 李娜", counts in each.
-
-Simplified and traditional forms of a Chinese name are different characters here, and do not match.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 
-from redress.base.texts import without_hidden
+from redress.search.rules.words import folded as searchable
 
 _HAN_AND_KANA = (
     "\u3005-\u3007\u3040-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003fffd"
@@ -27,7 +25,6 @@ _HAN_AND_KANA = (
 _UNSPACED = f"{_HAN_AND_KANA}\uac00-\ud7a3"
 _BLANKS_INSIDE = f"(?<=[{_HAN_AND_KANA}])[ \t\xb7\u2022\u2027\u30fb]+(?=[{_HAN_AND_KANA}])"
 """Blanks and dots between two characters of a name: 李 娜, 阿卜杜拉·买买提."""
-_ACCENTS = "[\u0300-\u036f]"
 _APOSTROPHES = "['`\u2019\u02bc]"
 """They are part of a word: O'Neil is written ONeil, too."""
 
@@ -67,11 +64,9 @@ class Names:
 
 
 def _folded(text: str) -> str:
-    """A text without differences of case, width and accents, and without hidden characters."""
-    apart = unicodedata.normalize("NFKD", without_hidden(text))
-    bare = re.sub(f"{_ACCENTS}|{_APOSTROPHES}", "", apart)
-    together = unicodedata.normalize("NFKC", bare).casefold()
-    return re.sub(_BLANKS_INSIDE, "", together)
+    """A text as it is compared: as search folds it, without apostrophes and blanks inside names."""
+    bare = re.sub(_APOSTROPHES, "", searchable(text))
+    return re.sub(_BLANKS_INSIDE, "", bare)
 
 
 def _runs(folded: str) -> list[str]:
