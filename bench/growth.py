@@ -313,8 +313,11 @@ class Shop:
             self._tickets, self._lists, changes, known, self._now, lambda address, plan: False
         )
         ranges = TicketRanges(MeteredDynamoDB(self.meter, engine, region), TABLE)
-        self._list_cases = ListCases(ranges, known, self._staff.tickets_about, self._now)
-        matching = MatchingCase(CustomerStore(models), changes)
+        customers = CustomerStore(models)
+        self._list_cases = ListCases(
+            ranges, known, self._staff.tickets_about, customers.ids_of, self._now
+        )
+        matching = MatchingCase(customers, changes)
         self._changes = changes
         assignment = AssignmentCase(
             changes, self._lists, self._staff, matching, self._tickets, StaffNames(self._staff)

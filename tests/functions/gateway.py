@@ -186,6 +186,9 @@ def served(gateway: Callable[..., Any]) -> Iterator[str]:
 # ------------------------------------------------------------------------------ calls
 
 TOKEN = "the-token-of-the-caller"
+AGENTS_TOKEN = "the-token-of-an-agent"
+FOR_AGENTS = ("/staff/next",)
+"""Paths of operations that only agents may call."""
 SIGNED_IN = {"token_use": "id"}
 HELD = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 """The mail in quarantine in the examples."""
@@ -263,7 +266,8 @@ class Caller:
         if place == "path":
             usual[parameter] = value
         filled = re.sub(r"{(\w+)}", lambda found: usual[found[1]], path)
-        headers = {"Authorization": f"Bearer {TOKEN if name == 'staff' else self._status}"}
+        token = AGENTS_TOKEN if path in FOR_AGENTS else TOKEN
+        headers = {"Authorization": f"Bearer {token if name == 'staff' else self._status}"}
         if place == "header":
             headers[parameter] = value
         is_json = path.startswith(("/staff", "/tickets", "/links"))
@@ -303,5 +307,7 @@ def furnish(stores: Stores, clock: Clock) -> None:
 
 
 def caller(clock: Clock) -> Caller:
-    """Calls as a manager, or as the customer of the ticket."""
-    return Caller(Gateway({TOKEN: claims_of(MEMBERS["wei"]) | SIGNED_IN}), clock)
+    """Calls as a manager, as an agent where only agents may, or as the customer of the ticket."""
+    by_token = {TOKEN: "wei", AGENTS_TOKEN: "mei"}
+    claims = {token: claims_of(MEMBERS[name]) | SIGNED_IN for token, name in by_token.items()}
+    return Caller(Gateway(claims), clock)

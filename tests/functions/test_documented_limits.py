@@ -144,7 +144,9 @@ def test_query_and_key_are_refused_beyond_their_documented_limits_only(
     answer = call(route, parameter["in"], parameter["name"], str(value))
     if fits:
         assert answer["statusCode"] < 500
-        assert answer["statusCode"] != 422 or parameter["name"] not in str(faults(answer))
+        found = {code for at, code in faults(answer).items() if parameter["name"] in at}
+        # A right value can still contradict the parameters that the request does not have.
+        assert found <= {"contradicts"}
     else:
         assert answer["statusCode"] == 422
         assert parameter["name"] in str(faults(answer))

@@ -69,6 +69,11 @@ def test_all_wrong_parameters_are_reported_together() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["category", "priority", "tag"])
+def test_filter_with_a_control_character_is_refused(name: str) -> None:
+    assert codes(**{name: "kett\x00le"}) == {f"/{name}": "control_characters"}
+
+
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [

@@ -178,6 +178,53 @@ def test_open_work_of_an_agent_is_listed_for_their_supervisor(
     assert numbers(api("tickets", "lin", query={"agent": "a-mei"})) == [mine.number]
 
 
+def test_tickets_of_a_customer_are_listed_under_each_profile_that_was_merged(
+    api: Api, open_ticket: Opener, act: Act, clock: Clock, stores: Stores
+) -> None:
+    """The tickets are matched in the change that assigns them, so each has its own profile."""
+    contacts = ({"email": "li.na@example.com"}, {"phone": "010 5555 0100"})
+    found: list[Any] = []
+    for contact in contacts:
+        clock.advance(minutes=1)
+        open_ticket(contact={"name": "Li Na", **contact})
+        found.append(api("next", "mei", headers={"Idempotency-Key": ""}).body["ticket"])
+    first, second = found
+    assert first["customer"] != second["customer"]
+    for one in found:
+        assert pages(api, customer=one["customer"]) == [one["number"]]
+    merge = {"revision": 1, "other": second["customer"], "other_revision": 1, "reason": "the same"}
+    assert api("customer-merge", "lin", id=first["customer"], body=merge).status == 200
+    both = [second["number"], first["number"]]
+    for one in found:
+        assert pages(api, customer=one["customer"], limit="1") == both
+    close(act, stores.tickets.get(first["number"]))
+    assert pages(api, customer=second["customer"], view="closed") == [first["number"]]
+    assert pages(api, customer=second["customer"], view="open") == [second["number"]]
+    undo = {"revision": 2, "other": second["customer"], "other_revision": 2, "reason": "two people"}
+    assert api("customer-unmerge", "lin", id=first["customer"], body=undo).status == 200
+    assert pages(api, customer=first["customer"]) == [first["number"]]
+
+
+def test_ticket_whose_match_was_corrected_is_listed_for_its_present_customer_only(
+    api: Api, open_ticket: Opener
+) -> None:
+    open_ticket(contact={"name": "Li Na", "email": "li.na@example.com"})
+    other = open_ticket(contact={"name": "Wang Wei", "phone": "010 5555 0100"})
+    one, two = (
+        api("next", "mei", headers={"Idempotency-Key": ""}).body["ticket"] for _ in range(2)
+    )
+    wrong, right = one["customer"], two["customer"]
+    body = {"version": one["version"], "customer": right, "reason": "it is his"}
+    assert api("ticket-customer", "mei", number=one["number"], body=body).status == 200
+    assert pages(api, customer=wrong) == []
+    assert set(pages(api, customer=right)) == {one["number"], two["number"]}
+    assert other.number in (one["number"], two["number"])
+
+
+def test_customer_who_does_not_exist_has_no_tickets(api: Api) -> None:
+    assert pages(api, customer="9f86d081884c7d659a2feaa0") == []
+
+
 def test_filters_narrow_a_list(api: Api, open_ticket: Opener) -> None:
     kettle, lid, other = open_ticket(), open_ticket(language="en"), open_ticket()
     tagged(kettle, "product/defect", "kettle")

@@ -85,6 +85,18 @@ class CustomerStore:
             found = self.get(found.merged_into.id)
         return found
 
+    def ids_of(self, customer: str) -> tuple[str, ...]:
+        """All ids with which tickets of a customer were matched; none if there is no such customer.
+
+        They are those of the current profile and of the profiles that were merged into it. Raises
+        Unreadable.
+        """
+        try:
+            found = self.current(customer)
+        except NotFound:
+            return ()
+        return (found.id, *found.absorbed)
+
     def get_readable(self, customers: Iterable[str]) -> list[Profile]:
         """The profiles in the order of these ids, each once, for a list.
 

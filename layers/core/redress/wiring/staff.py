@@ -103,8 +103,8 @@ def list_cases() -> ListCases:
     from redress.tickets.cases.listing import ListCases
     from redress.wiring import stores
 
-    about = stores.staff().tickets_about
-    return ListCases(stores.ranges(), stores.plans(), about, clients.now)
+    about, profiles = stores.staff().tickets_about, stores.customers().ids_of
+    return ListCases(stores.ranges(), stores.plans(), about, profiles, clients.now)
 
 
 @cache

@@ -6,7 +6,7 @@ A list and its number read the same range of an index (`tickets/store/ranges.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -84,11 +84,16 @@ class ListCases:
         found: TicketRanges,
         plans: Plans,
         tickets_about: Callable[[str], list[str]],
+        profiles_of: Callable[[str], Sequence[str]],
         now: Callable[[], datetime],
     ) -> None:
-        """`tickets_about` gives the numbers of the tickets that are about a member of staff."""
+        """`tickets_about` gives the numbers of the tickets that are about a member of staff.
+
+        `profiles_of` gives the ids of all profiles of a customer, given one of them. Merged
+        profiles are of one customer.
+        """
         self._ranges, self._plans, self._now = found, plans, now
-        self._tickets_about = tickets_about
+        self._tickets_about, self._profiles_of = tickets_about, profiles_of
 
     def page(self, member: Member, wanted: Wanted, limit: int, place: Place | None) -> ListPage:
         """One page of a list, from behind `place`; None gives the first page.
@@ -103,7 +108,10 @@ class ListCases:
         if month is None and wanted.view is View.CLOSED and wanted.team is not None:
             month = place.month if place else None
             month = month or period_of(self._now(), zone)
-        of = _range(wanted, month, zone)
+        profiles = self._profiles_of(wanted.customer) if wanted.customer is not None else None
+        if profiles is not None and not profiles:
+            return ListPage([], None)
+        of = _range(wanted, month, zone) if profiles is None else ranges.of_customer(profiles)
         lines: list[Line] = []
         after, read, more = place.key if place else None, 0, True
         most = FIRST_READ if wanted.filters.any else limit
@@ -114,7 +122,7 @@ class ListCases:
                     more = True
                     break
                 read, after = read + 1, entry.key
-                if ticket is not None and _listed(member, wanted, of, ticket):
+                if ticket is not None and _listed(member, profiles, of, ticket):
                     lines.append(Line(work_item(ticket, member), ticket))
             most = MOST_READ
         kept = month if wanted.month is None else None
@@ -171,13 +179,12 @@ def must_list(member: Member, team: str | None, agent: str | None) -> None:
 
 def _range(wanted: Wanted, month: str | None, zone: str) -> Range:
     due = (wanted.due_from, wanted.due_before)
-    if wanted.customer is not None:
-        return ranges.of_customer(wanted.customer)
+    """The range of a list of a team or of an agent."""
     if wanted.agent is not None:
         if wanted.view is View.CLOSED:
             return ranges.closed_by(wanted.agent, month, zone)
         return ranges.work(wanted.agent, *due)
-    assert wanted.team is not None, "a list is of a team, an agent or a customer"
+    assert wanted.team is not None, "the list of a customer has another range"
     if wanted.view is View.CLOSED:
         assert month is not None, "closed tickets of a team are listed by month"
         return ranges.closed(wanted.team, month)
@@ -185,11 +192,11 @@ def _range(wanted: Wanted, month: str | None, zone: str) -> Range:
     return of_team[wanted.view](wanted.team, *due)
 
 
-def _listed(member: Member, wanted: Wanted, of: Range, ticket: Ticket) -> bool:
-    """Whether a ticket is a line of a list.
+def _listed(member: Member, profiles: Sequence[str] | None, of: Range, ticket: Ticket) -> bool:
+    """Whether a ticket is a line of a list. `profiles` are those of the customer whose list it is.
 
     An entry of an index can be older than its ticket, which may be closed or in another queue
     since, or have got another customer.
     """
-    of_customer = wanted.customer in (None, ticket.customer)
+    of_customer = profiles is None or ticket.customer in profiles
     return access.may_see(member, ticket) and of_customer and (not of.moves or of.has(ticket))

@@ -14,7 +14,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from redress.base import instants
+from redress.base import instants, texts
 from redress.base.errors import Fault, InvalidInput
 from redress.base.languages import LANGUAGES
 from redress.base.people import is_subject, is_team
@@ -194,7 +194,10 @@ def parse(query: Mapping[str, str], own_team: str) -> Wanted:
         return value
 
     def text(name: str) -> str | None:
-        right = 1 <= len(query.get(name, "")) <= FILTER_LIMIT
+        value = query.get(name)
+        if value is not None and (wrong := texts.fault_of(value)):
+            fault(name, *wrong)
+        right = 1 <= len(value or "") <= FILTER_LIMIT
         return formed(name, right, "wrong_length", f"1 to {FILTER_LIMIT} characters")
 
     def instant(name: str) -> datetime | None:

@@ -122,10 +122,13 @@ def closed_by(agent: str, month: str | None, zone: str) -> Range:
     return Range(keys.OWNER_INDEX, partition, low, high, newest_first=True, moves=False)
 
 
-def of_customer(customer: str) -> Range:
-    """The tickets of a customer, open and closed, the last opened first."""
-    partition = (keys.customer_pk(customer),)
-    return Range(keys.OWNER_INDEX, partition, newest_first=True, moves=False)
+def of_customer(profiles: Sequence[str]) -> Range:
+    """The tickets that were matched with one of these profiles, the last opened first.
+
+    They are open and closed ones. A ticket whose match was corrected since still has an entry.
+    """
+    partitions = tuple(keys.customer_pk(profile) for profile in profiles)
+    return Range(keys.OWNER_INDEX, partitions, newest_first=True, moves=False)
 
 
 def _shards(partition: Callable[[str, int], str], name: str) -> tuple[str, ...]:
