@@ -430,7 +430,7 @@ def test_full_text_search_is_in_the_library_of_each_architecture(
 ) -> None:
     artifacts: Built = request.getfixturevalue(built)
     for function in ("StaffFunction", "IndexerFunction"):
-        [library] = (artifacts.function(function) / "apsw").iterdir()
+        [library] = (artifacts.function(function) / "apsw").glob("*.so")
         assert machine_of(library) == E_MACHINE[artifacts.architecture]
         content = library.read_bytes()
         assert b"ENABLE_FTS5" in content, "an option of SQLite's compilation"
