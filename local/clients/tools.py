@@ -31,7 +31,7 @@ def lint() -> None:
 
 
 def python() -> Path:
-    """Generate the packages `redress_staff` and `redress_public`, and check the sample's types.
+    """Generate the packages `redress_staff` and `redress_public`, and check the samples' types.
 
     Returns the folder that contains the packages. Raises Failed.
     """
@@ -45,7 +45,7 @@ def python() -> Path:
         _run(sys.executable, "-m", "compileall", "-q", str(folder / f"redress_{name}"))
     _run(
         *(sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull),
-        *("--follow-imports", "silent", str(HERE / "samples" / "agents_day.py")),
+        *("--follow-imports", "silent", *map(str, sorted((HERE / "samples").glob("*.py")))),
         MYPYPATH=str(folder),
     )
     return folder

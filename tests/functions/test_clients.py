@@ -5,11 +5,9 @@ A generated Python client walks an agent's day against the handlers. The others 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,6 +19,7 @@ from tests.builders import Clock
 from tests.functions.conftest import MEMBERS
 from tests.functions.gateway import Gateway, served
 from tests.functions.staff.api import claims_of
+from tests.samples import sample
 from tests.world import Opener
 
 pytestmark = pytest.mark.slow
@@ -57,22 +56,10 @@ def test_clients_of_openapi_generator_compile() -> None:
     assert (tools.typescript_fetch() / "staff" / "index.ts").is_file()
 
 
-def sample(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The sample, with the generated packages on the path."""
-    monkeypatch.syspath_prepend(str(folder))
-    path = tools.HERE / "samples" / "agents_day.py"
-    spec = importlib.util.spec_from_file_location("agents_day", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_generated_python_client_walks_an_agents_day(
     staff: dict[str, Member], open_ticket: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = sample(tools.python(), monkeypatch)
+    module = sample("agents_day", tools.python(), monkeypatch)
     number = open_ticket(agent="a-mei").number
     tomorrow = clock.now().replace(day=clock.now().day + 1)
     monkeypatch.setattr(module, "tomorrow", lambda: tomorrow)
@@ -80,7 +67,8 @@ def test_generated_python_client_walks_an_agents_day(
         client = sys.modules["redress_staff"].AuthenticatedClient(base_url=address, token=TOKEN)
         done = module.day(client)
     assert done[0].startswith("a-mei is available")
-    assert f"{number} is new" in done[1]
+    assert done[1] == "mei: 1 of mine, 0 in the queue"
+    assert f"{number} is new" in done[2]
     assert any(line.startswith("first_response: ") and "Asia/Shanghai" in line for line in done), (
         done
     )

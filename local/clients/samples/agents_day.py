@@ -9,7 +9,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from redress_staff import AuthenticatedClient
-from redress_staff.api.me import list_work, set_presence
+from redress_staff.api.customers import read_customer
+from redress_staff.api.me import claim_next, list_work, set_presence, show_me
 from redress_staff.api.tickets import (
     explain_clocks,
     hold,
@@ -19,13 +20,20 @@ from redress_staff.api.tickets import (
     release,
     reply,
     resolve,
+    search_tickets,
+    set_tags,
+    show_counts,
     tell_progress,
 )
 from redress_staff.models import (
     ClockStories,
+    CustomerFile,
     Duty,
+    FoundPage,
     Hold,
     HoldReason,
+    Me,
+    NextTicket,
     Note,
     Outcome,
     OwnWord,
@@ -35,7 +43,9 @@ from redress_staff.models import (
     Release,
     Reply,
     Resolve,
+    Tags,
     Ticket,
+    TicketCounts,
     TicketFile,
     TicketState,
     WorkPage,
@@ -59,21 +69,38 @@ def tomorrow() -> datetime:
 
 
 def day(client: AuthenticatedClient) -> list[str]:
-    """Take the most urgent ticket from the work list and resolve it. Returns what was done."""
+    """Claim a ticket, or take the most urgent one of the work list, and resolve it.
+
+    Returns what was done.
+    """
+    me = taken(Me, show_me.sync(client=client))
     here = Presence(PresenceState.AVAILABLE)
     duty = taken(Duty, set_presence.sync(client=client, body=here))
     done = [f"{duty.agent} is {duty.presence}, with {duty.load} of {duty.capacity} tickets"]
+    counts = taken(TicketCounts, show_counts.sync(client=client))
+    done.append(f"{me.name}: {counts.mine.count} of mine, {counts.queue.count} in the queue")
 
-    work = taken(WorkPage, list_work.sync(client=client))
-    number = work.items[0].number
+    claimed = taken(NextTicket, claim_next.sync(client=client))
+    if claimed.ticket is not None:
+        number = claimed.ticket.number
+    else:
+        number = taken(WorkPage, list_work.sync(client=client)).items[0].number
     file = taken(TicketFile, read_ticket.sync(number, client=client))
+    found = taken(FoundPage, search_tickets.sync(client=client, q=number.lower()))
+    assert [one.number for one in found.items] == [number]
     done.append(f"{number} is {file.state}; its timeline has {len(file.timeline)} events")
+
+    if file.customer is not None:
+        customer = taken(CustomerFile, read_customer.sync(file.customer, client=client))
+        done.append(f"{customer.name} has {len(customer.tickets)} tickets")
 
     stories = taken(ClockStories, explain_clocks.sync(number, client=client))
     done += [f"{story.clock}: {story.sentence}" for story in stories.clocks]
 
     text = "The same batch leaked before."
     ticket = taken(Ticket, note.sync(number, client=client, body=Note(text)))
+    words = Tags(ticket.version, ["leak", "same batch"])
+    ticket = taken(Ticket, set_tags.sync(number, client=client, body=words))
     sent = Reply(ticket.version, "We are on it.")
     ticket = taken(Ticket, reply.sync(number, client=client, body=sent))
     told = Progress(ticket.version, "The workshop has it.")
