@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 from redress.base.people import Member
 from redress.db import encoding, keys
@@ -82,6 +84,40 @@ def test_number_is_exact_up_to_its_limit_however_unequal_the_shards_are(shop: Sh
         shop.client.put_item(TableName=shop.table, Item=encoding.item_to_dynamodb(item))
     of = ranges.opened("elsewhere")
     assert reader(shop).counts([(of, 8), (of, 9), (of, 10), (of, 100)]) == [8, 9, 9, 9]
+
+
+def test_ranges_of_one_partition_are_counted_by_one_query_and_their_rests(shop: Shop) -> None:
+    """All entries are in one shard. With a small limit, the first query ends within the ranges."""
+    life = shop.open()
+    moments = [life.ticket.created_at + timedelta(minutes=number) for number in range(9)]
+    for number, at in enumerate(moments):
+        item = items.snapshot_item(life.ticket) | {
+            "open_pk": keys.open_pk("elsewhere", 2),
+            "open_sk": keys.opened_sk(at, f"R-{number}"),
+        }
+        pk = {"pk": keys.ticket_pk(f"R-{number}")}
+        shop.client.put_item(TableName=shop.table, Item=encoding.item_to_dynamodb(item | pk))
+    calls: list[str] = []
+
+    class Counted:
+        def query(self, **given: Any) -> Any:
+            calls.append(given["ExpressionAttributeValues"][":pk"]["S"])
+            return shop.intake_client.query(**given)
+
+    for begin, end in itertools.product((0, 3, 8), (1, 5, 9)):
+        before = ranges.opened("elsewhere", due_before=moments[end - 1])
+        between = ranges.opened("elsewhere", due_from=moments[begin], due_before=moments[end - 1])
+        after = ranges.opened("elsewhere", due_from=moments[begin])
+        for most in (4, 9, 100):
+            counts = TicketRanges(Counted(), shop.table).counts(
+                [(before, most), (between, most), (after, most), (ranges.opened("elsewhere"), most)]
+            )
+            exact = [end - 1, max(0, end - 1 - begin), 9 - begin, 9]
+            assert counts == [min(most, number) for number in exact], (begin, end, most)
+    calls.clear()
+    both, early = ranges.opened("elsewhere"), ranges.opened("elsewhere", due_before=moments[4])
+    assert TicketRanges(Counted(), shop.table).counts([(early, 100), (both, 100)]) == [4, 9]
+    assert sorted(calls) == list(both.partitions)
 
 
 def test_tickets_of_more_than_one_batch_are_read_in_the_order_of_the_entries(shop: Shop) -> None:

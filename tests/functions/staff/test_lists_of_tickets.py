@@ -15,7 +15,7 @@ from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_tim
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store import items
 from redress.wiring import staff as wiring
-from tests.builders import JUN, MEI, Clock
+from tests.builders import BY_PHONE, JUN, MEI, Clock
 from tests.functions.staff.api import Api, Reply
 from tests.wired import TABLE
 from tests.world import Act, Opener, Stores, aws
@@ -488,6 +488,23 @@ def test_complaint_about_a_member_of_staff_is_in_none_of_their_numbers(
     found = api("counts", "mei", query={})
     for name, query in lists_of(found, "a-mei").items():
         assert len(pages(api, "mei", of=query)) == found.body[name]["count"], name
+
+
+def test_callbacks_that_an_agent_keeps_after_a_change_of_team_are_neither_listed_nor_counted(
+    api: Api, open_ticket: Opener, act: Act
+) -> None:
+    """A resolved ticket keeps its agent, and a callback by phone is in the agent's work."""
+    ticket = open_ticket(agent="a-mei", contact=BY_PHONE)
+    act(ticket, by_staff.resolve, MEI, "Replaced", "upheld", "a new one", "a bad batch")
+    kept = open_ticket("inquiry", agent="a-mei")
+    assert api("counts", "mei", query={}).body["mine"]["count"] == 1
+    fields = ("name", "role", "languages", "capacity")
+    member = api("member", "wei", agent="a-mei").body
+    moved = {name: member[name] for name in ("revision", *fields)}
+    moved |= {"team": "service", "reason": "help there"}
+    assert api("member-change", "wei", agent="a-mei", body=moved).status == 200
+    assert api("counts", "mei", query={}).body["mine"]["count"] == 1
+    assert pages(api, agent="a-mei") == [kept.number]
 
 
 def test_number_above_the_limit_says_that_there_are_more(

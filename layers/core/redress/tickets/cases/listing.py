@@ -54,7 +54,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The numbers of a team at one moment. The fields of `found` are those of `numbers_of`."""
+    """The numbers of a team at one moment: `mine`, and those of `numbers_of`."""
 
     team: str
     at: datetime
@@ -62,13 +62,12 @@ class Numbers:
     found: dict[str, Number]
 
 
-def numbers_of(member: Member, team: str, at: datetime, month: str) -> dict[str, Range]:
+def numbers_of(team: str, at: datetime, month: str) -> dict[str, Range]:
     """Each number of a team, with the range whose entries it counts.
 
-    The list that shows these tickets reads the same range. `mine` are the tickets of the caller.
+    The list that shows these tickets reads the same range.
     """
     return {
-        "mine": ranges.work(member.id),
         "queue": ranges.queue(team),
         "open": ranges.opened(team),
         "overdue": ranges.opened(team, due_before=at),
@@ -140,7 +139,7 @@ class ListCases:
         at, zone = self._now(), self._plans.current().time_zone
         month = period_of(at, zone)
         hidden = self._hidden_from(member)
-        wanted = numbers_of(member, team, at, month)
+        wanted = numbers_of(team, at, month)
         out = [sum(self._has(of, ticket) for ticket in hidden) for of in wanted.values()]
         limits = [COUNT_LIMIT + 1 + hides for hides in out]
         counts = self._ranges.counts(list(zip(wanted.values(), limits, strict=True)))
@@ -148,7 +147,19 @@ class ListCases:
             name: Number(max(0, min(count - hides, COUNT_LIMIT)), count - hides > COUNT_LIMIT)
             for name, count, hides in zip(wanted, counts, out, strict=True)
         }
-        return Numbers(team, at, month, found)
+        return Numbers(team, at, month, {"mine": self._mine(member), **found})
+
+    def _mine(self, member: Member) -> Number:
+        """How many tickets the member must work on.
+
+        Entries are not enough: after a change of team, the member still has phone callbacks that
+        they may not see any more. So the tickets are read, which are about as many as the capacity.
+        """
+        of = ranges.work(member.id)
+        entries, more = self._ranges.entries(of, None, COUNT_LIMIT + 1)
+        found = [ticket for _, ticket in self._ranges.tickets(entries, Filters())]
+        count = sum(t is not None and _listed(member, None, of, t) for t in found)
+        return Number(min(count, COUNT_LIMIT), more or count > COUNT_LIMIT)
 
     def _hidden_from(self, member: Member) -> list[Ticket]:
         """The tickets that are about the member, which the member may not see."""

@@ -17,7 +17,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -169,15 +169,44 @@ class TicketRanges:
         return ordered[:most], bool(ends) or len(ordered) > most
 
     def counts(self, wanted: Sequence[tuple[Range, int]]) -> list[int]:
-        """The numbers of entries in these ranges, each counted up to the given limit."""
-        shares = [
-            (of, _share(of, most), partition) for of, most in wanted for partition in of.partitions
-        ]
-        found = iter(self._at_once(lambda task: self._count(*task), shares))
+        """The numbers of entries in these ranges, each counted up to the given limit.
+
+        Ranges that share a partition are in ascending order. They are counted by one query for each
+        partition, if they are not far apart.
+        """
+        by_partition: dict[tuple[str, str], list[tuple[Range, int]]] = {}
+        for of, most in wanted:
+            for pk in of.partitions:
+                by_partition.setdefault((of.index, pk), []).append((of, _share(of, most)))
+        tasks = [(pk, shares) for (_, pk), shares in by_partition.items()]
+        counted = self._at_once(lambda task: self._counts_of(*task), tasks)
+        found = dict(zip(by_partition, map(iter, counted), strict=True))
         return [
-            self._completed(of, most, list(itertools.islice(found, len(of.partitions))))
+            self._completed(of, most, [next(found[of.index, pk]) for pk in of.partitions])
             for of, most in wanted
         ]
+
+    def _counts_of(self, pk: str, shares: Sequence[tuple[Range, int]]) -> list[int]:
+        """The numbers of entries of ranges in one partition, each counted up to its share.
+
+        If there are several ranges, the first sort keys of all of them are read once. Only the part
+        of a range that lies behind these keys is counted by a query of its own.
+        """
+        if len(shares) == 1:
+            return [self._count(*shares[0], pk)]
+        ranges = [of for of, _ in shares]
+        whole = replace(
+            ranges[0], low=min(of.low for of in ranges), high=max(of.high for of in ranges)
+        )
+        found, end = self._page(whole, None, max(share for _, share in shares), pk)
+        numbers = []
+        for of, share in shares:
+            number = min(share, sum(of.covers(pk, entry.key) for entry in found))
+            if end is not None and end < of.high and number < share:
+                rest = replace(of, low=max(of.low, keys.just_after(end)))
+                number += self._count(rest, share - number, pk)
+            numbers.append(number)
+        return numbers
 
     def _completed(self, of: Range, most: int, counts: list[int]) -> int:
         """The number of entries of a range, at most `most`.
