@@ -33,8 +33,10 @@ from urllib.parse import parse_qsl, urlencode
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from redress.wiring import customer as customer_wiring
+from redress.wiring import stores as wired_stores
 from tests.answers import DOCUMENTS, resolved
 from tests.builders import NUMBER, Clock, Life
+from tests.customers.builders import new, profile
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
 from tests.functions.staff.api import claims_of, hold_mail
 from tests.world import Context, Stores, aws, create_idle_machine, load
@@ -193,6 +195,11 @@ SIGNED_IN = {"token_use": "id"}
 HELD = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 """The mail in quarantine in the examples."""
 
+CUSTOMER, OTHER_CUSTOMER = "9f86d081884c7d659a2feaa0", "5f0e3a528f3c4c43aa10be77"
+"""The customers in the examples."""
+IDS = {"/rehearsals/": "0" * 16, "/quarantine/": HELD, "/customers/": CUSTOMER}
+"""A part of a path, with the `id` that requests have there."""
+
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -259,7 +266,7 @@ class Caller:
             "event": "1",
             "version": "1",
             "date": "2026-11-22",
-            "id": "0" * 16 if "rehearsals" in path else HELD,
+            "id": next((id_ for part, id_ in IDS.items() if part in path), ""),
             "action": "write",
             "name": "style.css",
         }
@@ -304,6 +311,7 @@ def furnish(stores: Stores, clock: Clock) -> None:
         store = stores.tickets.open if change.before is None else stores.tickets.commit
         store(change, change.after.created_at)
     hold_mail(1, clock, identity=HELD)
+    wired_stores.customers().write([new(profile(one)) for one in (CUSTOMER, OTHER_CUSTOMER)])
 
 
 def caller(clock: Clock) -> Caller:

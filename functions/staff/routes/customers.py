@@ -64,9 +64,11 @@ def find_customers(request: Request) -> Answer:
     """Find by a contact point in one read, or list. Exactly one of the parameters says what."""
     query, cases = request.query, wiring.customers()
     asked = [name for name in (*CONTACT_KINDS, *LISTS, "doubtful") if name in query]
+    faults: list[Fault] = []
     if len(asked) != 1:
         known = ", ".join((*CONTACT_KINDS, *LISTS, "doubtful"))
-        raise InvalidInput([Fault("", "one_of", f"exactly one of {known}")])
+        faults.append(Fault("", "one_of", f"exactly one of {known}"))
+        _page_of_list(request, faults)
     what = asked[0]
     if what in CONTACT_KINDS:
         card = cases.find(what, query[what])
@@ -74,24 +76,32 @@ def find_customers(request: Request) -> Answer:
     value = query[what] if what != "doubtful" else query.get("team") or request.member.team
 
     def content() -> tuple[int, str | None]:
-        faults: list[Fault] = []
         if what == "doubtful" and query[what] != "true":
             faults.append(Fault("/doubtful", "unknown_value", "true is expected here"))
-        if what == "doubtful" and not is_team(value):
-            faults.append(Fault("/team", "unknown_team", "there is no such team"))
         if not folded(value):
             faults.append(Fault(f"/{what}", "required", "this text must not be empty"))
-        try:
-            found = cursors.page(query, PAGE_LIMIT, is_customer_key)
-        except InvalidInput as invalid:
-            faults += invalid.faults
-        if faults:
-            raise InvalidInput(faults)
-        return found
+        return _page_of_list(request, faults)
 
     found, cursor = cases.listed(request.member, what, value, content)
     items = [card_view(card_of(one)) for one in found]
     return answer(200, {"items": items, "next": to_cursor(cursor)})
+
+
+def _page_of_list(request: Request, faults: list[Fault]) -> tuple[int, str | None]:
+    """The limit and the place of a page of customers.
+
+    Raises InvalidInput with `faults` and those of the limit, the cursor and the team.
+    """
+    page = None
+    if not is_team(request.query.get("team") or request.member.team):
+        faults.append(Fault("/team", "unknown_team", "there is no such team"))
+    try:
+        page = cursors.page(request.query, PAGE_LIMIT, is_customer_key)
+    except InvalidInput as invalid:
+        faults += invalid.faults
+    if page is None or faults:
+        raise InvalidInput(faults)
+    return page
 
 
 def read_customer(request: Request) -> Answer:

@@ -100,6 +100,7 @@ def test_a_customer_is_found_by_address_and_account(api: Api, customers: Custome
     ("query", "pointers"),
     [
         ({}, {""}),
+        ({"limit": "0", "team": "a team"}, {"", "/limit", "/team"}),
         ({"email": "li@example.com", "phone": "1"}, {""}),
         ({"email": "nobody"}, {"/email"}),
         ({"phone": "10086"}, {"/phone"}),
@@ -331,7 +332,7 @@ def test_a_wrong_edit_names_all_faults(api: Api, customers: CustomerStore) -> No
             "/languages/1": "unknown_language",
             "/languages/2": "twice",
             "/needs/0": "required",
-            "/channel": "unknown_value",
+            "/channel": "unknown_channel",
             "/hours": "hours_expected",
             "/type": "unknown_customer_type",
         },

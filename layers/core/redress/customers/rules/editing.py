@@ -58,7 +58,7 @@ def edited(profile: Profile, given: Mapping[str, Any], plan: Plan) -> Profile:
     needs = _needs(given["needs"], faults)
     channel = given["channel"] or None
     if channel is not None and channel not in WAYS:
-        faults.append(Fault("/channel", "unknown_value", f"one of {', '.join(WAYS)}"))
+        faults.append(Fault("/channel", "unknown_channel", f"one of {', '.join(WAYS)}"))
     hours = None
     if given["hours"]:
         try:
