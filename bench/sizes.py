@@ -7,13 +7,14 @@ from pathlib import Path
 from bench.report import Figure, at_most
 
 BOUNDS = {
-    "CoreLayer": 22_900_000,
+    "CoreLayer": 24_900_000,
     "ConsoleFunction": 66_000,  # drawing of the dashboard's widgets
     "CustomerFunction": 3_520_000,  # page templates, phone numbers
+    "IndexerFunction": 3_370_000,  # SQLite, forms of Chinese characters
     "InboundFunction": 18_000_000,  # parsers of HTML, detection of charsets
     "IntakeFunction": 1_760_000,  # phone numbers
     "MailerFunction": 24_600,  # the outcomes of a mail and of the reports about it
-    "StaffFunction": 164_000,
+    "StaffFunction": 5_390_000,  # SQLite, phone numbers, forms of Chinese characters
 }
 """Largest size of an artifact in bytes, unzipped: at most five percent above its current size on
 the architecture on which it is larger. Lambda's limit is 250 MB. Every megabyte makes cold starts
