@@ -50,6 +50,7 @@ from local.template import table_definition
 from redress.base.people import Actor, Role
 from redress.base.service_clock import ServiceClock
 from redress.clocks.rules.periods import period_of
+from redress.customers.cases.identity import IdentityCase
 from redress.customers.cases.matching import MatchingCase
 from redress.customers.store import CustomerStore
 from redress.db import encoding, keys
@@ -310,7 +311,13 @@ class Shop:
             self._now,
         )
         self._desk = StaffCases(
-            self._tickets, self._lists, changes, known, self._now, lambda address, plan: False
+            self._tickets,
+            self._lists,
+            changes,
+            known,
+            self._now,
+            lambda address, plan: False,
+            IdentityCase(CustomerStore(models)).require,
         )
         ranges = TicketRanges(MeteredDynamoDB(self.meter, engine, region), TABLE)
         customers = CustomerStore(models)

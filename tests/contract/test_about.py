@@ -10,6 +10,7 @@ import pytest
 
 from redress.base.errors import NotFound, VersionConflict
 from redress.base.people import Member, Role
+from redress.customers.cases.identity import IdentityCase
 from redress.staff.cases.names import StaffNames
 from redress.staff.rules.availability import Presence
 from redress.tickets.cases.staff import StaffCases, StaffStep
@@ -122,9 +123,15 @@ def act(
 
     now = shop.clock.now
     cases = StaffCases(
-        shop.tickets, shop.lists, shop.changes, shop.plans, now, lambda address, plan: False
+        shop.tickets,
+        shop.lists,
+        shop.changes,
+        shop.plans,
+        now,
+        lambda address, plan: False,
+        IdentityCase(shop.customers).require,
     )
-    return cases.act(by, read.number, content)
+    return cases.act(by, read.number, "reply", content)
 
 
 def types(shop: Shop, number: str) -> list[EventType]:

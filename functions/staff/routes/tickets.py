@@ -83,7 +83,7 @@ def _changed(request: Request, ticket: Ticket) -> Answer:
 
 
 def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answer]:
-    """The route that makes the step that `step_of` returns for a body.
+    """The route that makes the step that `step_of` returns for a body. It has the name of the act.
 
     `step_of` may raise InvalidInput for faults that it can find without the ticket. It is called
     when the step is decided, so that its faults are reported with that of a wrong version.
@@ -100,8 +100,8 @@ def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answ
 
             return given["version"], decide
 
-        number = request.path["number"]
-        return _changed(request, wiring.staff_cases().act(request.member, number, content))
+        number, act = request.path["number"], step_of.__name__
+        return _changed(request, wiring.staff_cases().act(request.member, number, act, content))
 
     return run
 

@@ -13,6 +13,8 @@ import pytest
 from redress.customers.rules.profile import Doubt, revised
 from redress.customers.rules.rights import RIGHTS, Part, changeable
 from redress.customers.store import CustomerStore
+from redress.plans.rules.plan import TICKET_ACTS
+from redress.tickets.rules import access
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store import items
@@ -576,6 +578,35 @@ def test_the_plan_may_ask_for_a_verified_identity_before_a_merge(
 
 
 # ------------------------------------------------------------------------------ tickets
+
+
+def test_the_plan_may_ask_for_a_verified_identity_before_a_change_of_a_ticket(
+    api: Api, customers: CustomerStore, of: Callable[..., Ticket], open_ticket: Opener
+) -> None:
+    needed = "urn:redress:problem:identity-needed"
+    document = plan_document() | {"customers": {"verified_for": ["promise", "set_tags"]}}
+    wired_stores.plan_store().publish(document | {"version": 2}, 2, 1)
+    ticket, stranger = of(LI_NA, agent="a-mei"), open_ticket(agent="a-mei")
+    assert ticket.plan_version == 2
+    body: dict[str, Any] = {"version": ticket.version, "tags": ["kettle"]}
+    found = api("tags", "mei", number=ticket.number, body=body)
+    assert (found.status, found.body["type"]) == (409, needed)
+    assert f"/staff/customers/{LI_NA}/identity" in found.body["detail"]
+    note = api("note", "mei", number=ticket.number, body={"text": "he will call back"})
+    reply = {"version": ticket.version, "text": "Thank you.", "wait_for_customer": False}
+    version = api("reply", "mei", number=ticket.number, body=reply).body["version"]
+    assert note.status == 200
+    verify(api)
+    found = api("tags", "mei", number=ticket.number, body=body | {"version": version})
+    assert (found.status, found.body["tags"]) == (200, ["kettle"])
+    body = {"version": stranger.version, "tags": ["kettle"]}
+    found = api("tags", "mei", number=stranger.number, body=body)
+    assert (found.status, found.body["type"]) == (409, needed)
+    assert f"/staff/tickets/{stranger.number}/customer" in found.body["detail"]
+
+
+def test_a_plan_can_name_each_change_of_a_ticket_that_has_a_customer() -> None:
+    assert set(TICKET_ACTS) == set(access.ACTIONS) - {"note", "correct_match"}
 
 
 def test_staff_correct_whose_ticket_it_is(

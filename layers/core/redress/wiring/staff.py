@@ -85,6 +85,7 @@ def now() -> datetime:
 
 @cache
 def staff_cases() -> StaffCases:
+    from redress.customers.cases.identity import IdentityCase
     from redress.tickets.cases.staff import StaffCases
     from redress.wiring import stores
 
@@ -95,6 +96,7 @@ def staff_cases() -> StaffCases:
         stores.plans(),
         clients.now,
         is_ours,
+        IdentityCase(stores.customers()).require,
     )
 
 

@@ -17,7 +17,6 @@ from typing import Any
 from redress.base.errors import (
     Fault,
     Forbidden,
-    IdentityNeeded,
     InvalidInput,
     NotFound,
     RevisionConflict,
@@ -27,7 +26,7 @@ from redress.base.errors import (
 from redress.base.people import Actor, Member, Role
 from redress.customers.rules import editing, matching, merging
 from redress.customers.rules.profile import Card, Entry, Profile, Revised, new_id, revised
-from redress.customers.rules.rights import RIGHTS, Part
+from redress.customers.rules.rights import RIGHTS, Part, require_verified
 from redress.customers.store import CustomerMatched, CustomerPage, CustomerStore
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
@@ -399,7 +398,7 @@ class CustomerCases:
             changes = [Revised(None, one) for one in made]
             return CustomerMatched(lambda _: changes) if changes else None
 
-        return self._staff.act(member, number, wanted, cause=cause)
+        return self._staff.act(member, number, "correct_match", wanted, cause=cause)
 
     def _other(
         self,
@@ -516,10 +515,5 @@ def _revision_faults(
 
 def _require_identity(profile: Profile, act: str | None, plan: Plan, at: datetime) -> None:
     """Raise IdentityNeeded if the plan asks for a verified identity that the profile lacks."""
-    if act is None or act not in plan.customers.verified_for or profile.verified(at):
-        return
-    had = "it was verified until " + profile.identity.until.isoformat() if profile.identity else ""
-    raise IdentityNeeded(
-        f"'{act}' needs a verified identity (POST /staff/customers/{profile.id}/identity)"
-        + (f": {had}" if had else "")
-    )
+    if act is not None and act in plan.customers.verified_for:
+        require_verified(profile, act, at)

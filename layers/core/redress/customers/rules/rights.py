@@ -8,11 +8,14 @@ says about a customer is not part of it: each ticket is shown only to those who 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
 
+from redress.base.errors import IdentityNeeded
 from redress.base.people import Role
+from redress.customers.rules.profile import Profile
 
 
 class Part(StrEnum):
@@ -71,6 +74,19 @@ RIGHTS: Mapping[Part, Rights] = {
     Part.MERGES: Rights(_STAFF, _LEADERS),
     Part.TRAIL: Rights(_LEADERS, frozenset()),
 }
+
+
+def require_verified(profile: Profile, act: str, at: datetime) -> None:
+    """Raise IdentityNeeded if the customer's identity is not verified at this time.
+
+    `act` is what the plan allows only then.
+    """
+    if profile.verified(at):
+        return
+    detail = f"'{act}' needs a verified identity (POST /staff/customers/{profile.id}/identity)"
+    if profile.identity is not None:
+        detail += f": it was verified until {profile.identity.until.isoformat()}"
+    raise IdentityNeeded(detail)
 
 
 def changeable(role: Role) -> list[str]:

@@ -166,7 +166,27 @@ NO_MAIL_PLAN = MailPlan({})
 
 IDENTIFIERS = ("account", "email", "phone")
 """The kinds of contact points by which a customer can be recognised."""
-VERIFIABLE_ACTS = ("change_contacts", "change_consent", "change_fields", "merge")
+PROFILE_ACTS = ("change_contacts", "change_consent", "change_fields", "merge")
+TICKET_ACTS = (
+    "reply",
+    "tell_progress",
+    "resolve",
+    "record_callback",
+    "reassign",
+    "reclassify",
+    "set_tags",
+    "promise",
+    "set_participants",
+    "set_about",
+    "accept_mail",
+    "hold",
+    "release",
+    "correct",
+    "move_to_plan",
+)
+"""Changes of a ticket, by their names in `access.ACTIONS`. A note needs no identity, and whose
+ticket it is must be said before an identity can be verified."""
+VERIFIABLE_ACTS = (*PROFILE_ACTS, *TICKET_ACTS)
 """The acts of staff for which a plan can ask that the customer's identity is verified."""
 
 

@@ -118,9 +118,14 @@ class StaffCases:
         plans: Plans,
         now: Callable[[], datetime],
         is_ours: Callable[[str, Plan], bool],
+        require_identity: Callable[[Ticket, Plan, str, datetime], None],
     ) -> None:
+        """`require_identity` raises IdentityNeeded if the ticket's plan allows an act only after
+        the customer's identity was verified, and it is not.
+        """
         self._tickets, self._lists, self._changes = tickets, lists, changes
         self._plans, self._now, self._is_ours = plans, now, is_ours
+        self._require_identity = require_identity
 
     def work(self, member: Member, limit: int, cursor: str | None) -> WorkPage:
         """One page of the member's work list, next due first.
@@ -167,16 +172,17 @@ class StaffCases:
         self,
         member: Member,
         number: str,
+        act: str,
         content: Callable[[], tuple[int, StaffStep]],
         there: Callable[[Ticket], None] | None = None,
         cause: Callable[[Change, datetime], Cause | None] | None = None,
     ) -> Ticket:
         """Change a ticket, and return it after the change.
 
-        `content` reads the request: the version of the ticket that the member has read, and the
-        step that they want. `there` raises NotFound if something else that the request names is not
-        there. Checks are made in this order, and the first that fails decides the error
-        (docs/decisions/025-order-of-refusals.md):
+        `act` is the name of the change in `access.ACTIONS`. `content` reads the request: the
+        version of the ticket that the member has read, and the step that they want. `there` raises
+        NotFound if something else that the request names is not there. Checks are made in this
+        order, and the first that fails decides the error (docs/decisions/025-order-of-refusals.md):
 
         1. The ticket exists and the member may see it, and `there`: NotFound.
         2. The member may act on the ticket: Forbidden.
@@ -185,6 +191,7 @@ class StaffCases:
         4. No person changed the ticket after the version that the member read: VersionConflict.
         5. The step is possible in the ticket's present state: the other errors of the step. A step
            raises Forbidden if the member may do such a thing, but not this, as the ticket is now.
+        6. The customer's identity is verified if the ticket's plan asks for it: IdentityNeeded.
 
         The refusals 2, 4 and 5 say what the member may do instead (`RedressError.can`).
         """
@@ -209,6 +216,8 @@ class StaffCases:
             except InvalidInput as invalid:
                 raise InvalidInput(draft.version_faults(ticket, version) + invalid.faults) from None
             draft.require_current(ticket, version)
+            if change is not None:
+                self._require_identity(ticket, plan, act, at)
             return change
 
         with telling_what_is_possible(member, read):
@@ -260,7 +269,7 @@ class StaffCases:
             assert noted is not None, "`there` has found it"
             return by_staff.accept_mail(ticket, plan, by, noted, history, at, self._is_ours)
 
-        return self.act(member, number, lambda: (content(), decide), there)
+        return self.act(member, number, "accept_mail", lambda: (content(), decide), there)
 
     def correction(self, clock: str, stopped_at: datetime, reason: str) -> StaffStep:
         """The step that records that the customer was answered earlier than was recorded.
