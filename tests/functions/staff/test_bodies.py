@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redress.edge.http import BODY_LIMIT
+from redress.wiring import stores
 from tests.answers import DOCUMENTS
+from tests.customers.builders import LI_NA, new, profile
 from tests.examples import TIMES
 from tests.functions.staff.api import Api
 from tests.world import Opener
@@ -34,6 +36,21 @@ WITH_BODY = (
     "release",
     "correction",
     "plan-move",
+    "invitation",
+    "member-change",
+    "suspension",
+    "reinstatement",
+    "customer-edit",
+    "customer-contact",
+    "customer-contact-removal",
+    "customer-note",
+    "customer-consent",
+    "customer-identity",
+    "customer-identity-withdrawal",
+    "customer-distinct",
+    "customer-merge",
+    "customer-unmerge",
+    "ticket-customer",
     "rating",
     "plan-publish",
     "plan-moves",
@@ -255,7 +272,10 @@ _ANYTHING = st.recursive(
 )
 
 
-_FIELDS = ("version", "text", "outcome", "agent", "team", "reason", "kind", "presence", "attitude")
+_FIELDS = (
+    *("version", "text", "outcome", "agent", "team", "reason", "kind", "presence", "attitude"),
+    *("revision", "name", "languages", "needs", "hours", "value", "other", "customer", "until"),
+)
 
 
 _BODIES = st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=8), _ANYTHING) | _ANYTHING
@@ -271,6 +291,7 @@ _BODIES = st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=8), _ANYTH
 def test_no_body_causes_a_server_error(api: Api, open_ticket: Opener, name: str, body: Any) -> None:
     if not open_ticket.opened:
         open_ticket(agent="a-mei")
+        stores.customers().write([new(profile(LI_NA))])
     route = api.event(name)["routeKey"]
     path = {"number": open_ticket.opened[0]} if "{number}" in route else {}
     assert api(name, "wei", body=body, **path).status < 500
