@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from copy import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_tim
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store import items
 from redress.wiring import staff as wiring
-from tests.builders import BY_PHONE, JUN, MEI, Clock
+from tests.builders import BY_PHONE, JUN, LIN, MEI, Clock
 from tests.functions.staff.api import Api, Reply
 from tests.wired import TABLE
 from tests.world import Act, Opener, Stores, aws
@@ -393,6 +394,27 @@ def test_complaint_about_a_member_of_staff_is_in_none_of_their_lists(
         close(act, ticket)
     assert numbers(api("tickets", "mei", query={"view": view})) == []
     assert numbers(api("tickets", "jun", query={"view": view})) == [ticket.number]
+
+
+def test_cursor_tells_nothing_of_a_complaint_about_its_reader(
+    api: Api, open_ticket: Opener, act: Act, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Story 8. A next page, even an empty one, and the place in a cursor would tell of it."""
+    opened = []
+    for _ in range(6):
+        opened.append(open_ticket())
+        clock.advance(seconds=1)
+    for ticket in opened[3:]:
+        act(ticket, by_staff.set_about, LIN, ("a-mei",), "named in it")
+    numbers_of = [ticket.number for ticket in opened]
+    for limit in ("1", "2", "3"):
+        assert pages(api, "mei", limit=limit) == numbers_of[:3]
+        assert pages(api, "jun", limit=limit) == numbers_of
+    assert api("tickets", "mei", query={"limit": "3"}).body["next"] is None
+    monkeypatch.setattr("redress.tickets.cases.listing.MOST_READ", 14)
+    cursor = api("tickets", "mei", query={"tag": "none", "limit": "1"}).body["next"]
+    place = base64.b64decode(cursor, altchars=b"-_").decode()
+    assert numbers_of[2] in place
 
 
 def test_all_faults_of_a_list_are_in_one_answer(api: Api) -> None:

@@ -24,6 +24,8 @@ from redress.tickets.store.ranges import Entry, Range, TicketRanges
 COUNT_LIMIT = 500
 """No number is counted further than this."""
 SOON = timedelta(hours=1)
+READ_AGAIN = 10
+"""How many of MOST_READ are the last tickets of a page, read again for its cursor."""
 FIRST_READ = 100
 """How many tickets are read at first for a list with filters. Most pages are then full."""
 
@@ -111,21 +113,40 @@ class ListCases:
         if profiles is not None and not profiles:
             return ListPage([], None)
         of = _range(wanted, month, zone) if profiles is None else ranges.of_customer(profiles)
-        lines: list[Line] = []
-        after, read, more = place.key if place else None, 0, True
-        most = FIRST_READ if wanted.filters.any else limit
-        while more and len(lines) < limit and read < MOST_READ:
-            entries, more = self._ranges.entries(of, after, min(most, MOST_READ - read))
+        lines: list[tuple[str, Line]] = []
+        unlisted: list[Entry] = []
+        after, left, more = place.key if place else None, MOST_READ - READ_AGAIN, True
+        # One line more tells whether there is a next page. An entry does not: the reader may not
+        # learn that there is a ticket which they may not see.
+        most = FIRST_READ if wanted.filters.any else limit + 1
+        while more and len(lines) <= limit and left > 0:
+            entries, more = self._ranges.entries(of, after, min(most, left))
             for entry, ticket in self._ranges.tickets(entries, wanted.filters):
-                if len(lines) == limit:
-                    more = True
-                    break
-                read, after = read + 1, entry.key
+                after = entry.key
+                unlisted.append(entry)
                 if ticket is not None and _listed(member, profiles, of, ticket):
-                    lines.append(Line(work_item(ticket, member), ticket))
-            most = MOST_READ
+                    lines.append((entry.key, Line(work_item(ticket, member), ticket)))
+                    unlisted.clear()
+            left -= len(entries)
+            most *= 4
+        following = None
+        if len(lines) > limit:
+            following = lines[limit - 1][0]
+        elif more:
+            following = self._last_seen(member, unlisted[-READ_AGAIN:]) or after
         kept = month if wanted.month is None else None
-        return ListPage(lines, wanted.cursor(Place(after, kept)) if more and after else None)
+        cursor = wanted.cursor(Place(following, kept)) if following is not None else None
+        return ListPage([line for _, line in lines[:limit]], cursor)
+
+    def _last_seen(self, member: Member, entries: Sequence[Entry]) -> str | None:
+        """The key of the last of these entries whose ticket the member may see, or None.
+
+        A cursor has the number and a time of the ticket after which the next page begins. Whoever
+        decodes it must not learn of a complaint about themselves.
+        """
+        found = self._ranges.tickets(entries, Filters())
+        seen = [e.key for e, t in found if t is not None and access.may_see(member, t)]
+        return seen[-1] if seen else None
 
     def numbers(self, member: Member, team: str) -> Numbers:
         """How many tickets a team has, and how many the member has.
