@@ -72,7 +72,8 @@ def find_customers(request: Request) -> Answer:
     what = asked[0]
     if what in CONTACT_KINDS:
         card = cases.find(what, query[what])
-        return answer(200, {"items": [card_view(card)] if card else [], "next": None})
+        found_one = [card_view(card) | {"doubts": None}] if card else []
+        return answer(200, {"items": found_one, "next": None})
     value = query[what] if what != "doubtful" else query.get("team") or request.member.team
 
     def content() -> tuple[int, str | None]:
@@ -83,7 +84,7 @@ def find_customers(request: Request) -> Answer:
         return _page_of_list(request, faults)
 
     found, cursor = cases.listed(request.member, what, value, content)
-    items = [card_view(card_of(one)) for one in found]
+    items = [card_view(card_of(one.profile)) | {"doubts": doubts_view(one)} for one in found]
     return answer(200, {"items": items, "next": to_cursor(cursor)})
 
 
@@ -270,6 +271,20 @@ def card_view(card: Card) -> dict[str, Any]:
     }
 
 
+def doubts_view(seen: SeenProfile) -> list[dict[str, Any]]:
+    """The `Doubt`s of a profile. A ticket that the reader may not see is not mentioned."""
+    return [
+        {
+            "other": one.other,
+            "since": iso(one.since),
+            "ticket": one.ticket if one.ticket in seen.tickets else None,
+            "team": one.team,
+            "owner": one.owner,
+        }
+        for one in seen.profile.doubts
+    ]
+
+
 def customer_view(request: Request, seen: SeenProfile) -> dict[str, Any]:
     """`Customer`: a profile. A ticket that the reader may not see is not mentioned."""
     found, identity = seen.profile, seen.profile.identity
@@ -307,16 +322,7 @@ def customer_view(request: Request, seen: SeenProfile) -> dict[str, Any]:
         }
         if identity
         else None,
-        "doubts": [
-            {
-                "other": one.other,
-                "since": iso(one.since),
-                "ticket": shown(one.ticket),
-                "team": one.team,
-                "owner": one.owner,
-            }
-            for one in found.doubts
-        ],
+        "doubts": doubts_view(seen),
         "distinct_from": list(found.distinct_from),
         "absorbed": list(found.absorbed),
         "merged_into": found.merged_into.id if found.merged_into else None,

@@ -46,11 +46,6 @@ class CustomerCard(Answer):
     needs: list[str]
 
 
-class CustomerPage(Answer):
-    items: list[CustomerCard]
-    next: NextCursor
-
-
 class Consent(Answer):
     what: str
     at: Instant
@@ -91,6 +86,17 @@ class Doubt(Answer):
     ticket: TicketNumber | None
     team: str
     owner: str | None
+
+
+class CustomerLine(CustomerCard):
+    """A customer in a list. `doubts` is null if the customer was found by a contact point."""
+
+    doubts: list[Doubt] | None
+
+
+class CustomerPage(Answer):
+    items: list[CustomerLine]
+    next: NextCursor
 
 
 class Customer(CustomerCard):

@@ -41,6 +41,8 @@ class Plan(OpenAnswer, kw_only=True):
     reopened: Any
     score: Any
     calendars: Any | UnsetType = UNSET
+    categories: Any | UnsetType = UNSET
+    customers: Any | UnsetType = UNSET
     home_region: str | UnsetType = UNSET
     mail: Any | UnsetType = UNSET
     overrides: Any | UnsetType = UNSET

@@ -137,7 +137,11 @@ def test_lists_of_customers_are_for_leaders_and_doubts_for_the_team(
     ):
         query = {"doubtful": "true"} | ({"team": team} if team else {})
         assert api("customers", by, query=query).status == status
-    assert ids(api("customers", "mei", query={"doubtful": "true"})) == [LI_NA]
+    listed = api("customers", "mei", query={"doubtful": "true"})
+    assert ids(listed) == [LI_NA]
+    assert [(one["other"], one["owner"]) for one in listed.body["items"][0]["doubts"]] == [
+        (WANG_WEI, "a-mei")
+    ]
 
 
 def test_pages_of_a_list_follow_each_other(api: Api, customers: CustomerStore) -> None:

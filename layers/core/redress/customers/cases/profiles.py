@@ -154,7 +154,7 @@ class CustomerCases:
         what: str,
         value: str,
         content: Callable[[], tuple[int, str | None]],
-    ) -> tuple[list[Profile], str | None]:
+    ) -> tuple[list[SeenProfile], str | None]:
         """One page of customers and the next cursor. `what` is type, need, company or doubtful.
 
         `value` is the type, need or company, or the team whose doubtful profiles are listed.
@@ -172,7 +172,9 @@ class CustomerCases:
         }
         page = pages[what](value, limit, cursor)
         found = store.get_readable(page.ids)
-        return [one for one in found if one.merged_into is None], page.cursor
+        listed = [one for one in found if one.merged_into is None]
+        visible = self._visible(member, {d.ticket for one in listed for d in one.doubts})
+        return [SeenProfile(one, visible) for one in listed], page.cursor
 
     # ------------------------------------------------------------------------ reading
 
