@@ -336,7 +336,13 @@ def test_more_tickets_than_fit_are_named(
     for _ in range(MOST_LINKED):
         mailer.clock.advance(minutes=1)
         match(open_ticket(language="en").number)
+    reads: list[str] = []
+    client = wired_stores.models().connection.client
+    client.meta.events.register(
+        "before-call.dynamodb.GetItem", lambda model, **_: reads.append(model.name)
+    )
     assert mailer(job()) == []
+    assert len(reads) < MOST_LINKED, "the address is looked up once, not for each ticket"
     assert len(links_in(post)) == MOST_LINKED
     assert "There are more open requests." in text_of(post.only)
 

@@ -77,7 +77,7 @@ class LostLinksCase:
         found = self._open_tickets(job)
         if not found:
             return SendOutcome(Result.SKIPPED, NO_OPEN_TICKET)
-        wanted = [ticket for ticket in found if self._may_be_mailed(ticket)]
+        wanted = self._to_be_mailed(found)
         if not wanted:
             return SendOutcome(Result.SKIPPED, MAY_NOT_BE_MAILED)
         first = wanted[0]
@@ -113,18 +113,19 @@ class LostLinksCase:
                 break
         return found
 
-    def _may_be_mailed(self, ticket: Ticket) -> bool:
-        """Whether the ticket's address may get an automatic mail.
+    def _to_be_mailed(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """Those of an address's tickets that an automatic mail to it may name.
 
         An address that returned mail gets none. Neither does one that the sender of the first mail
-        named in Reply-To, until a mail has come from it.
+        named in Reply-To, until a mail has come from it. Each is read once for all tickets.
         """
-        email = ticket.contact.email or ""
+        email = tickets[0].contact.email or ""
         if self._addresses.returned(email):
-            return False
-        sender = ticket.first_sender
-        is_own = sender is None or canonical(sender) == canonical(email)
-        return is_own or self._addresses.has_written(email)
+            return []
+        own = [ticket for ticket in tickets if _is_of_its_sender(ticket)]
+        if len(own) < len(tickets) and self._addresses.has_written(email):
+            return list(tickets)
+        return own
 
     def _compose(self, tickets: Sequence[Ticket], address: str, now: datetime) -> bytes:
         first = tickets[0]
@@ -157,6 +158,12 @@ class LostLinksCase:
         if len(tickets) > MOST_LINKED:
             blocks.append(own.more_requests)
         return "\n\n".join(blocks)
+
+
+def _is_of_its_sender(ticket: Ticket) -> bool:
+    """Whether the ticket's address is that of the sender of its first mail, if a mail opened it."""
+    email, sender = ticket.contact.email or "", ticket.first_sender
+    return sender is None or canonical(sender) == canonical(email)
 
 
 def _belongs_to(ticket: Ticket, job: LostLinks) -> bool:
