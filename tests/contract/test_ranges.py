@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from redress.base.people import Member
 from redress.db import encoding, keys
 from redress.staff.cases.claiming import Claimed, ClaimingCase, NoTicket
@@ -118,6 +120,16 @@ def test_ranges_of_one_partition_are_counted_by_one_query_and_their_rests(shop: 
     both, early = ranges.opened("elsewhere"), ranges.opened("elsewhere", due_before=moments[4])
     assert TicketRanges(Counted(), shop.table).counts([(early, 100), (both, 100)]) == [4, 9]
     assert sorted(calls) == list(both.partitions)
+
+
+def test_entry_that_is_of_no_ticket_is_reported_and_left_out(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    life = shop.open()
+    item = items.snapshot_item(life.ticket) | {"pk": "PICKET#R-1"}
+    shop.client.put_item(TableName=shop.table, Item=encoding.item_to_dynamodb(item))
+    assert walk(shop, ranges.opened("complaints"), 10) == [life.ticket.number]
+    assert "PICKET#R-1" in capsys.readouterr().out
 
 
 def test_tickets_of_more_than_one_batch_are_read_in_the_order_of_the_entries(shop: Shop) -> None:

@@ -17,6 +17,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -276,13 +277,18 @@ class TicketRanges:
         answer = self._query(of, pk, after, Limit=limit)
         name = _KEYS[of.index][1]
         last = answer.get("LastEvaluatedKey")
-        found = []
-        for item in answer["Items"]:
-            try:
-                with encoding.reading(item["pk"]["S"], item["sk"]["S"]):
-                    found.append(Entry(item[name]["S"], keys.number_of(item["pk"]["S"])))
-            except Unreadable:
-                continue  # reported
+
+        def entry(item: Any) -> Entry:
+            return Entry(item[name]["S"], keys.number_of(item["pk"]["S"]))
+
+        try:
+            found = [entry(item) for item in answer["Items"]]
+        except ValueError:
+            # Only now each one is read by itself: for hundreds of entries that takes milliseconds.
+            found = []
+            for item in answer["Items"]:
+                with suppress(Unreadable), encoding.reading(item["pk"]["S"], item["sk"]["S"]):
+                    found.append(entry(item))
         return found, last[name]["S"] if last else None
 
     def _count(self, of: Range, most: int, pk: str) -> int:
