@@ -641,7 +641,7 @@ def let_in(post: Post, number: str, *addresses: str) -> None:
     wei = post.stores.staff.member("m-wei")
     version = post.stores.tickets.get(number).version
     decide = partial(by_staff.set_participants, addresses=list(addresses))
-    staff_wiring.staff_cases().act(wei, number, lambda: (version, decide))
+    staff_wiring.staff_cases().act(wei, number, "set_participants", lambda: (version, decide))
 
 
 FORWARD = (
