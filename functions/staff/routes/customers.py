@@ -159,7 +159,8 @@ def edit_customer(request: Request, given: Given) -> Edition:
     def edit(profile: Profile, plan: Plan, at: datetime) -> Profile:
         return editing.edited(profile, given, plan)
 
-    return Edition(given["revision"], "edited", edit, EDITED, needs="change_fields")
+    revision, named = given["revision"], given["type"] or ""
+    return Edition(revision, "edited", edit, EDITED, needs="change_fields", type=named)
 
 
 @_changing

@@ -345,6 +345,16 @@ def test_a_wrong_edit_names_all_faults(api: Api, customers: CustomerStore) -> No
     )
 
 
+def test_the_right_to_change_the_type_comes_before_the_other_fields(
+    api: Api, customers: CustomerStore
+) -> None:
+    body = FIELDS | {"type": "vip", "channel": "smoke"}
+    assert api("customer-edit", "mei", id=LI_NA, body=body).status == 403
+    assert api("customer-edit", "lin", id=LI_NA, body=body).codes == {"/channel": "unknown_channel"}
+    same = api("customer-edit", "mei", id=LI_NA, body=body | {"type": "standard"})
+    assert same.codes == {"/channel": "unknown_channel"}
+
+
 def test_of_two_edits_of_one_revision_the_second_is_told(
     api: Api, customers: CustomerStore
 ) -> None:

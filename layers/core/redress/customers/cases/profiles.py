@@ -55,7 +55,8 @@ class Edition:
 
     `revision` is the one that the caller has read; None if the change cannot conflict. `parts` are
     the parts of the profile that it changes, and `act` is its name in the trail. `needs` is the act
-    for which the plan can ask a verified identity, if there is one.
+    for which the plan can ask a verified identity, if there is one. `type` is the customer type
+    that it names, "" if it names none.
     """
 
     revision: int | None
@@ -64,6 +65,7 @@ class Edition:
     parts: tuple[Part, ...]
     needs: str | None = None
     why: str = ""
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,15 +261,15 @@ class CustomerCases:
             profile = self._customers.get(customer)
             wanted, at = asked(), self._now()
             plan = self._plans.current()
+            for part in wanted.parts:
+                touched = part is not Part.TYPE or wanted.type not in ("", profile.type)
+                if touched and member.role not in RIGHTS[part].change:
+                    raise Forbidden(f"the role {member.role} may not change this: {part}")
             try:
                 after = wanted.edit(profile, plan, at)
             except InvalidInput as invalid:
                 faults = _revision_faults(profile, wanted.revision) + invalid.faults
                 raise InvalidInput(faults) from None
-            for part in wanted.parts:
-                touched = part is not Part.TYPE or after.type != profile.type
-                if touched and member.role not in RIGHTS[part].change:
-                    raise Forbidden(f"the role {member.role} may not change this: {part}")
             _require_revision(profile, wanted.revision)
             merging.require_own(profile)
             if after == profile:
