@@ -13,6 +13,7 @@ from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, Standing
 from redress.clocks.rules.periods import PERIOD
+from redress.customers.rules.rights import Part
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import NOT_KEPT, RELEASED, REQUESTED
@@ -22,6 +23,7 @@ from redress.plans.rules.plan import CHANNELS, COMPONENTS, DAYS, GRADATIONS, HOL
 from redress.rehearsals.store import JobKind, JobState
 from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
 from redress.staff.rules.availability import Presence
+from redress.staff.rules.leading import OPERATIONS
 from redress.tickets.rules import access
 from redress.tickets.rules.explain import What
 from redress.tickets.rules.preference import WAYS
@@ -97,6 +99,8 @@ ComponentName = Annotated[str, named("ComponentName", COMPONENTS)]
 Day = Annotated[str, named("Day", DAYS)]
 NoAnswerReason = Annotated[str, named("NoAnswerReason", NoAnswer)]
 StaffAction = Annotated[str, named("StaffAction", access.ACTIONS)]
+Possible = Annotated[str, named("Possible", (*access.ACTIONS, *OPERATIONS, *Part))]
+"""What a refusal says the caller can do instead: with a ticket, a member of staff or a profile."""
 EntryKind = Annotated[str, named("EntryKind", What)]
 EscalationRole = Annotated[str, named("EscalationRole", (Role.SUPERVISOR, Role.MANAGER))]
 EventKind = Annotated[str, named("EventType", EventType)]

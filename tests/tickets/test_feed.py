@@ -6,7 +6,7 @@ import pytest
 
 from redress.base.people import Member, Role
 from redress.tickets.rules import feed
-from redress.tickets.rules.feed import Batch, Change, Entry, Position
+from redress.tickets.rules.feed import MOST_CHANGES, Batch, Change, Entry, Position
 
 MEI = Member("a-mei", "mei", "mei@example.com", Role.AGENT, "complaints", ("en",), 5)
 WEI = Member("m-wei", "wei", "wei@example.com", Role.MANAGER, "complaints", ("en",), 5)
@@ -73,7 +73,7 @@ def test_reader_is_told_that_there_is_more_than_was_read() -> None:
     assert found.more is True
 
 
-@pytest.mark.parametrize("position", [Position(), Position(12, 3, "9a8b7c6d")])
+@pytest.mark.parametrize("position", [Position(), Position(12, MOST_CHANGES, "9a8b7c6d")])
 def test_cursor_keeps_the_position(position: Position) -> None:
     stamp = feed.stamp("a run", MEI)
     cursor = feed.cursor_of(stamp, position)

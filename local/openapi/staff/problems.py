@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from local.openapi.values import Answer, Ordinal, ReleaseProblem, StaffAction, in_format
+from local.openapi.values import Answer, Ordinal, Possible, ReleaseProblem, in_format
 
 NAMES = {
     400: "NotJson",
@@ -48,7 +48,7 @@ class Problem(Answer):
     errors: list[ProblemFault] | UnsetType = UNSET
     current_version: Ordinal | UnsetType = UNSET
     reason: ReleaseProblem | UnsetType = UNSET
-    can: list[StaffAction] | UnsetType = UNSET
+    can: list[Possible] | UnsetType = UNSET
 
 
 class Message(Answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,8 +15,10 @@ from local.filters import FEED, reaches
 from redress.base.people import Actor, Member, Role
 from redress.db import keys
 from redress.tickets.rules import access
+from redress.tickets.rules.feed import Change
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import State, Ticket
+from redress.tickets.store.feed import FeedStore
 from tests.builders import LIN, MEI, Clock
 from tests.functions.conftest import ENVIRONMENT
 from tests.functions.staff.api import Api, Reply
@@ -255,6 +258,47 @@ def test_cursor_of_another_team_or_role_has_expired(api: Api, follow: Follower) 
     cursor = begin(api, "lin")
     assert [changes(api, who, cursor).status for who in ("hua", "wei")] == [410, 410]
     assert changes(api, "mei", cursor).status == 200, "an agent of the team sees the same tickets"
+
+
+def test_cursor_with_an_invented_position_shows_no_more_than_its_reader_may_see(
+    api: Api, follow: Follower, open_ticket: Opener
+) -> None:
+    seen = open_ticket("complaint")
+    follow()
+    open_ticket("inquiry")  # of the other team
+    follow()
+    cursor = base64.urlsafe_b64decode(begin(api, "lin")).decode()
+    stamp, _, _, identity = cursor.split(".")
+
+    def at(number: int, offset: int, identity: str) -> Reply:
+        invented = f"{stamp}.{number}.{offset}.{identity}"
+        return changes(api, "lin", base64.urlsafe_b64encode(invented.encode()).decode())
+
+    first = at(0, 0, "")
+    assert (numbers(first), first.body["gone"]) == ([seen.number], [])
+    assert numbers(at(1, 999, identity)) == []
+    assert [at(*other).status for other in ((1, 0, "aa"), (999_999_999_999, 0, identity))] == [
+        410,
+        410,
+    ]
+
+
+def test_entry_of_a_hundred_tickets_is_read_in_pages_without_a_gap(
+    api: Api, follow: Follower, stores: Stores, open_ticket: Opener
+) -> None:
+    known = [open_ticket().number for _ in range(4)]
+    cursor = begin(api, "lin")
+    store = FeedStore(aws("dynamodb"), TABLE, open_ticket.clock.now)
+    others = [Change(f"R-00000-{index:05d}", 1, "service") for index in range(96)]
+    mine = [Change(number, 1, "complaints") for number in known]
+    store.append([*mine[:2], *others, *mine[2:]])
+    seen, more = list[str](), True
+    while more:
+        found = changes(api, "lin", cursor, limit=33)
+        seen += numbers(found)
+        cursor, more = found.body["next"], found.body["more"]
+    assert seen == known
+    assert changes(api, "lin", cursor).body["tickets"] == []
 
 
 def test_feed_that_is_off_names_the_parameter(

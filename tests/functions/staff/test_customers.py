@@ -362,6 +362,7 @@ def test_of_two_edits_of_one_revision_the_second_is_told(
     found = api("customer-edit", "jun", id=LI_NA, body=FIELDS | {"company": "Other"})
     assert (found.status, found.body["current_version"]) == (409, 2)
     assert found.body["type"] == "urn:redress:problem:version-conflict"
+    assert found.body["can"] == api("customer", "jun", id=LI_NA).body["can"]
     assert customers.get(LI_NA).company == "Acme"
 
 
@@ -372,6 +373,7 @@ def test_contact_points_change_only_after_the_identity_was_verified(
     found = api("customer-contact", "mei", id=LI_NA, body=add)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:identity-needed")
     assert "change_contacts" in found.body["detail"]
+    assert "identity" in found.body["can"]
     verify(api)
     found = api("customer-contact", "mei", id=LI_NA, body=add | {"revision": 2})
     assert found.status == 200

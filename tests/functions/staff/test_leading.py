@@ -491,6 +491,7 @@ def test_change_of_an_old_revision_is_refused_with_the_current_one(
     late = change(api, stores, "wei", "a-mei", revision=1, capacity=9)
     assert (late.status, late.body["type"]) == (409, "urn:redress:problem:version-conflict")
     assert late.body["current_version"] == 2
+    assert late.body["can"] == ["change_member", "record_departure", "suspend"]
     future = change(api, stores, "wei", "a-mei", revision=9, capacity=9)
     assert (future.status, future.codes) == (422, {"/revision": "unknown_revision"})
     assert stores.staff.member("a-mei").capacity == 7

@@ -23,14 +23,14 @@ from redress.mail.incoming.store import IncomingRecord
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind
 from redress.staff.rules.availability import Presence
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import stores as wired_stores
 from redress.workflow.store import ReconciliationReport
-from tests.builders import Clock, rehearsal_job
+from tests.builders import MEI, Clock, rehearsal_job
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import CHANGES, KEEP, THIS_MONTH, WHO_MAY, Api, hold_mail, score
-from tests.world import Context, Opener, Stores
+from tests.world import Act, Context, Opener, Stores
 
 SUBJECT = "The secret kettle"
 STANDINGS = ("free", "accused", "suspended")
@@ -64,13 +64,22 @@ class Shows:
 
 TEAM = frozenset({"mei", "jun", "lin", "wei"})
 LEADERS = frozenset({"lin", "wei"})
+PAGED = ("work", "tickets")
 NOBODY = frozenset[str]()
 
 SHOWS: dict[str, Shows] = {
     "work": Shows(NOBODY),
     "tickets": Shows(
         TEAM,
-        tuple({"team": "complaints"} | more for more in ({}, {"view": "queue"})),
+        tuple(
+            {"team": "complaints"} | more
+            for more in (
+                {},
+                {"view": "queue"},
+                {"kind": "complaint"},
+                {"due_from": "2026-11-23T00:00:00Z"},
+            )
+        ),
     ),
     "counts": Shows(TEAM, ({"team": "complaints"},)),
     "board": Shows(LEADERS, ({"team": "complaints"},)),
@@ -81,6 +90,8 @@ SHOWS: dict[str, Shows] = {
 is refused to agents and supervisors, with and without the ticket."""
 
 SHOWS_ELSEWHERE = {
+    "members": "test_ticket_that_is_further_on_is_in_no_list_and_no_number_of_others",
+    "member": "test_load_of_a_colleague_leaves_out_tickets_about_its_reader",
     "held-mail-release": "test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket",
     "search": "test_search_finds_a_ticket_for_those_who_see_it",
     "next": "test_next_ticket_is_never_one_about_the_agent",
@@ -111,8 +122,6 @@ SHOWS_NONE = (
     "presence",
     "customers",
     "me",
-    "members",
-    "member",
     "invitation",
     "reinstatement",
     "rating",
@@ -257,6 +266,72 @@ def asked(api: Api, row: Shows, name: str, by: str) -> Iterator[tuple[int, Any]]
         yield found.status, row.of(found.body)
 
 
+MEI_AND_LEADERS = LEADERS | {"mei"}
+LATER: dict[str, tuple[tuple[str, dict[str, str], frozenset[str]], ...]] = {
+    "assigned": (
+        ("work", {}, frozenset({"mei"})),
+        ("tickets", {"team": "complaints"}, TEAM),
+        ("tickets", {"team": "complaints", "tag": "kettle"}, TEAM),
+        ("tickets", {"agent": "a-mei"}, MEI_AND_LEADERS),
+        ("counts", {"team": "complaints"}, TEAM),
+        ("board", {"team": "complaints"}, LEADERS),
+        ("members", {"team": "complaints"}, TEAM),
+    ),
+    "on_hold": (
+        ("tickets", {"team": "complaints", "view": "on_hold"}, TEAM),
+        ("counts", {"team": "complaints"}, TEAM),
+    ),
+    "closed": (
+        ("tickets", {"team": "complaints", "view": "closed"}, TEAM),
+        ("tickets", {"agent": "a-mei", "view": "closed"}, MEI_AND_LEADERS),
+        ("counts", {"team": "complaints"}, TEAM),
+    ),
+}
+"""Where the ticket is -> routes with queries that show it then, and who sees it there."""
+
+
+def brought(act: Act, ticket: Ticket, stage: str) -> Ticket:
+    """Brings a new ticket of the agent Mei to a stage of LATER."""
+    ticket = act(ticket, by_staff.set_tags, MEI, ["kettle"])
+    if stage == "on_hold":
+        ticket = act(ticket, by_staff.reply, MEI, "An answer", False)
+        return act(ticket, by_staff.hold, MEI, "part", "We wait for a part")
+    if stage == "closed":
+        ticket = act(ticket, by_staff.resolve, MEI, "Done.", "upheld", "new one", "seal")
+        return act(ticket, by_customer.withdraw, "")
+    return ticket
+
+
+@pytest.mark.parametrize("standing", ["free", "accused"])
+@pytest.mark.parametrize("by", MEMBERS)
+@pytest.mark.parametrize("stage", LATER)
+def test_ticket_that_is_further_on_is_in_no_list_and_no_number_of_others(
+    api: Api, open_ticket: Opener, act: Act, stores: Stores, stage: str, by: str, standing: str
+) -> None:
+    """Each list is also read with a limit that it reaches without the ticket."""
+
+    def answers() -> list[tuple[int, Any]]:
+        asked = [(name, query) for name, query, _ in LATER[stage]]
+        asked += [(name, query | {"limit": "1"}) for name, query in asked if name in PAGED]
+        found = [api(name, by, query=query) for name, query in asked]
+        return [(one.status, one.body) for one in found]
+
+    brought(act, open_ticket("complaint", agent="a-mei"), stage)
+    before = answers()
+    ticket = brought(act, open_ticket("complaint", agent="a-mei", subject=SUBJECT), stage)
+    if standing == "accused":
+        about(stores, ticket, MEMBERS[by].id)
+    after = answers()
+    for (name, query, seen_by), old, new in zip(LATER[stage], before, after, strict=False):
+        if standing == "free" and by in seen_by:
+            assert new != old, (name, query)
+        else:
+            assert new == old, (name, query)
+    if standing == "accused" or by not in TEAM:
+        assert after == before
+        assert ticket.number not in json.dumps(after)
+
+
 # ---------------------------------------------------------------------- other routes
 
 
@@ -285,6 +360,17 @@ def test_search_finds_a_ticket_for_those_who_see_it(
         assert [one["number"] for one in found["items"]] == [ticket.number]
     else:
         assert found == none
+
+
+@pytest.mark.parametrize("by", ["jun", "lin", "wei"])
+def test_load_of_a_colleague_leaves_out_tickets_about_its_reader(
+    api: Api, open_ticket: Opener, stores: Stores, by: str
+) -> None:
+    empty = api("member", by, agent="a-mei").body
+    ticket = open_ticket(agent="a-mei", subject=SUBJECT)
+    assert api("member", by, agent="a-mei").body["load"] == empty["load"] + 1
+    about(stores, ticket, MEMBERS[by].id)
+    assert api("member", by, agent="a-mei").body == empty
 
 
 @pytest.mark.parametrize("by", ["mei", "jun"])

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from msgspec import Struct
 
@@ -40,7 +41,8 @@ def pointer(*parts: str) -> str:
 class RedressError(Exception):
     """Base of all domain errors. The message is safe to show to the caller.
 
-    `can` is set if a change of a ticket is refused: what the caller may do with the ticket now.
+    `can` is set if a change of a ticket, a member of staff or a customer's profile is refused: what
+    the caller may do with it now (`saying_what_is_possible`).
     """
 
     can: Sequence[str] | None = None
@@ -180,3 +182,25 @@ class Unavailable(RedressError):
     def __init__(self, message: str = "please try again shortly", retry_after_s: int = 5) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+@contextmanager
+def saying_what_is_possible(can: Callable[[], Sequence[str] | None]) -> Iterator[None]:
+    """Add to a refusal of right, revision or state what the caller may do instead.
+
+    `can` returns that, or None if the caller may not even know. A refusal of the content has its
+    faults instead.
+    """
+    try:
+        yield
+    except (
+        Forbidden,
+        NotAllowedNow,
+        AlreadyDone,
+        VersionConflict,
+        AgentNotFree,
+        ProfileMerged,
+        IdentityNeeded,
+    ) as error:
+        error.can = can()
+        raise

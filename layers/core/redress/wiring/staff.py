@@ -195,7 +195,7 @@ def directory() -> Directory:
     from redress.staff.cases.directory import Directory
     from redress.wiring import stores
 
-    return Directory(stores.staff())
+    return Directory(stores.staff(), stores.tickets())
 
 
 @cache

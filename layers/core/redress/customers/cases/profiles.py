@@ -22,11 +22,12 @@ from redress.base.errors import (
     RevisionConflict,
     Unavailable,
     Unchanged,
+    saying_what_is_possible,
 )
 from redress.base.people import Actor, Member, Role
 from redress.customers.rules import editing, matching, merging
 from redress.customers.rules.profile import Card, Entry, Profile, Revised, new_id, revised
-from redress.customers.rules.rights import RIGHTS, Part, require_verified
+from redress.customers.rules.rights import RIGHTS, Part, changeable, require_verified
 from redress.customers.store import CustomerMatched, CustomerPage, CustomerStore
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
@@ -278,7 +279,7 @@ class CustomerCases:
             change = revised(profile, after, wanted.act, at, member.actor, wanted.why)
             return change.after, [change]
 
-        return self._seen(member, self._write(attempt))
+        return self._seen(member, self._write(member, attempt))
 
     def add_contact(
         self, profile: Profile, plan: Plan, at: datetime, *, kind: str, text: str, by: str
@@ -318,7 +319,7 @@ class CustomerCases:
                     changes.append(revised(one, after, "told_apart", at, member.actor, why))
             return next((c.after for c in changes if c.after.id == profile.id), profile), changes
 
-        return self._seen(member, self._write(attempt))
+        return self._seen(member, self._write(member, attempt))
 
     def merge(self, member: Member, customer: str, content: Callable[[], MergeOf]) -> SeenProfile:
         """Merge another profile into this one. Raises as `change` does."""
@@ -335,7 +336,7 @@ class CustomerCases:
             _require_identity(profile, "merge", plan, at)
             return changes[0].after, changes
 
-        return self._seen(member, self._write(attempt))
+        return self._seen(member, self._write(member, attempt))
 
     def undo_merge(
         self, member: Member, customer: str, content: Callable[[], MergeOf]
@@ -356,7 +357,7 @@ class CustomerCases:
             changes = merging.unmerged(profile, other, entry, member.actor, wanted.why, self._now())
             return changes[0].after, changes
 
-        return self._seen(member, self._write(attempt))
+        return self._seen(member, self._write(member, attempt))
 
     def correct_match(
         self, member: Member, number: str, content: Callable[[], tuple[int, str | None, str]]
@@ -440,10 +441,16 @@ class CustomerCases:
             detail = "there is no such customer"
             raise InvalidInput([Fault(pointer, "unknown_customer", detail)]) from error
 
-    def _write(self, attempt: Callable[[], tuple[Profile, list[Revised]]]) -> Profile:
-        """Write what `attempt` decides, and return its profile. A lost race is decided again."""
+    def _write(
+        self, member: Member, attempt: Callable[[], tuple[Profile, list[Revised]]]
+    ) -> Profile:
+        """Write what `attempt` decides, and return its profile. A lost race is decided again.
+
+        Raises what `attempt` raises, with the parts of a profile that the member may change.
+        """
         for _ in range(ATTEMPTS):
-            profile, changes = attempt()
+            with saying_what_is_possible(lambda: changeable(member.role)):
+                profile, changes = attempt()
             try:
                 if changes:
                     self._customers.write(changes)

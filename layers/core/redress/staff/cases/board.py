@@ -11,7 +11,7 @@ from redress.base.people import Member, Role, is_team
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
-from redress.staff.rules.availability import Availability
+from redress.staff.rules.availability import Availability, without_load_of
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import WorkItem, work_item
 from redress.tickets.rules.access import may_see
@@ -78,12 +78,13 @@ class BoardCase:
         if not is_team(team):
             raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
         members = {known.id: known for known in self._staff.members()}
+        now, hidden = self._now(), frozenset(self._staff.tickets_about(member.id))
+        unseen = self._tickets.get_readable(sorted(hidden)) if hidden else []
         present = [
-            (members[availability.agent], availability)
+            (members[availability.agent], without_load_of(unseen, availability))
             for availability in self._staff.present(team)
             if availability.agent in members
         ]
-        now, hidden = self._now(), frozenset(self._staff.tickets_about(member.id))
         # So many more are read that a limit is reached as if the hidden tickets did not exist.
         numbers = self._lists.open_in_team(team, BOARD_LIMIT + len(hidden))
         queue = self._lists.queued(team, QUEUE_LIMIT + len(hidden))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from redress.base.errors import Forbidden, NotFound
 from redress.base.people import Member, Role
-from redress.staff.rules.availability import Availability
+from redress.staff.rules.availability import Availability, without_load_of
 from redress.staff.rules.leading import may_lead, possible
 from redress.staff.rules.members import MemberChange
 from redress.staff.store import StaffStore
+from redress.tickets.store.tickets import TicketStore
 
 PAGE_LIMIT = 25
 CHANGES = 25
@@ -40,8 +41,8 @@ class KnownPage:
 
 
 class Directory:
-    def __init__(self, staff: StaffStore) -> None:
-        self._staff = staff
+    def __init__(self, staff: StaffStore, tickets: TicketStore) -> None:
+        self._staff, self._tickets = staff, tickets
 
     def me(self, member: Member) -> Known:
         """The caller."""
@@ -55,7 +56,7 @@ class Directory:
         found = self._staff.member(agent, consistent=True)
         if not _may_see(reader, found):
             raise NotFound("there is no such member of staff")
-        known = self._known(reader, found, self._staff.availabilities([agent]))
+        known = self._known(reader, found, self._present(reader, [agent]))
         if not may_lead(reader, found):
             return known
         changes = self._staff.changes(agent, CHANGES)
@@ -75,13 +76,22 @@ class Directory:
         limit, after = content()
         ids, cursor = self._staff.page(team, limit, after)
         found = self._staff.named(ids)
-        present = self._staff.availabilities(ids)
+        present = self._present(reader, ids)
         listed = [found[id_] for id_ in ids if id_ in found and team in (None, found[id_].team)]
         return KnownPage([self._known(reader, member, present) for member in listed], cursor)
 
     def people(self, agents: Iterable[str]) -> dict[str, Member]:
         """The members with these ids, by id, also those who have left."""
         return self._staff.named(agents)
+
+    def _present(self, reader: Member, ids: list[str]) -> dict[str, Availability]:
+        """The availabilities of members, by id. Tickets about the reader are not in their loads."""
+        found = self._staff.availabilities(ids)
+        numbers = self._staff.tickets_about(reader.id)
+        if not numbers:
+            return found
+        hidden = self._tickets.get_readable(numbers)
+        return {agent: without_load_of(hidden, one) for agent, one in found.items()}
 
     def _known(
         self, reader: Member, member: Member, availabilities: dict[str, Availability]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 
 from msgspec import structs
 
@@ -21,13 +21,14 @@ from redress.base.errors import (
     NotFound,
     Unavailable,
     Unreadable,
+    saying_what_is_possible,
 )
 from redress.base.people import Member
 from redress.plans.rules.plan import Plan
 from redress.staff.accounts import Account, UserPool
 from redress.staff.cases.signing_in import require_active
 from redress.staff.rules import members
-from redress.staff.rules.leading import may_change, may_lead
+from redress.staff.rules.leading import may_change, may_lead, possible
 from redress.staff.rules.members import ChangeKind, Invitation, MemberChange, Profile
 from redress.staff.store import LeaderRaced, MemberRaced, StaffStore
 from redress.tickets.cases.changes import TicketChanges
@@ -336,11 +337,13 @@ class MemberCases:
         `decide` gets the leader and the member. It returns the same member if there is nothing to
         change. The leader's item is a condition of the write: a leader who is suspended or demoted
         meanwhile changes nobody. So of two managers who suspend each other, one succeeds, and there
-        is always a manager. Raises NotFound for an unknown `agent`, and what `decide` raises.
+        is always a manager. Raises NotFound for an unknown `agent`, and what `decide` raises, with
+        what the leader may do instead.
         """
         for _ in range(ATTEMPTS):
             before = self._staff.member(agent, consistent=True)
-            after = decide(leader, before)
+            with saying_what_is_possible(partial(possible, leader, before)):
+                after = decide(leader, before)
             if after is before:
                 return before
             what = members.differences(before, after)

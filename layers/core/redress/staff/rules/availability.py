@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from copy import replace
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +35,12 @@ class Availability:
     since: str
     claim_key: str | None = None
     claimed: str | None = None
+
+
+def without_load_of(hidden: Iterable[Ticket], found: Availability) -> Availability:
+    """What a reader may know who may not see the `hidden` tickets: they are not in the load."""
+    loads = sum(agent_loaded_by(ticket) == found.agent for ticket in hidden)
+    return replace(found, load=max(0, found.load - loads))
 
 
 def agent_loaded_by(ticket: Ticket | None) -> str | None:

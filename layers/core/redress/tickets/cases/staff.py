@@ -6,8 +6,8 @@ tickets a person may see (`access.may_see`) and change (`access.may_act`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -15,7 +15,6 @@ from typing import Protocol
 
 from redress.base import texts
 from redress.base.errors import (
-    AgentNotFree,
     AlreadyDone,
     Fault,
     Forbidden,
@@ -23,7 +22,7 @@ from redress.base.errors import (
     NotAllowedNow,
     NotFound,
     Unchanged,
-    VersionConflict,
+    saying_what_is_possible,
 )
 from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Member
@@ -306,28 +305,15 @@ def _noted(history: Iterable[Event], number: int) -> Event | None:
     return next((event for event in found if by_staff.is_acceptable(event)), None)
 
 
-_STATING_CAN = (
-    Forbidden,
-    NotAllowedNow,
-    AlreadyDone,
-    VersionConflict,
-    AgentNotFree,
-)
-
-
-@contextmanager
-def telling_what_is_possible(member: Member, read: Sequence[Ticket]) -> Iterator[None]:
+def telling_what_is_possible(
+    member: Member, read: Sequence[Ticket]
+) -> AbstractContextManager[None]:
     """Add to a refusal what the member may do with the ticket, as it was read last (`access.can`).
 
-    A refusal of the content has its faults instead, and one of a ticket that the member may not see
-    has nothing: `read` gets a ticket only after `must_see`.
+    A refusal of a ticket that the member may not see has nothing: `read` gets a ticket only after
+    `must_see`.
     """
-    try:
-        yield
-    except _STATING_CAN as error:
-        if read:
-            error.can = access.can(member, read[-1])
-        raise
+    return saying_what_is_possible(lambda: access.can(member, read[-1]) if read else None)
 
 
 def must_see(member: Member, ticket: Ticket) -> None:
