@@ -23,7 +23,12 @@ BIN = Path(sys.executable).parent
 
 ACCEPTED = {
     "ES1001": (
-        {"MailerFunctionMails", "InboundFunctionMails", "InboundFunctionLateMails"},
+        {
+            "MailerFunctionMails",
+            "InboundFunctionMails",
+            "InboundFunctionLateMails",
+            "IndexerFunctionTexts",
+        },
         "the mapping of a queue has no failure destination: the queue has its own dead letters",
     ),
     "ES1007": (
