@@ -427,7 +427,7 @@ def sign_in(outputs: Outputs, email: str) -> str:
 
 
 def come_to_work(outputs: Outputs) -> None:
-    """Signs everybody in once, which records their profiles. Agents are available, others away."""
+    """Signs everybody in once, which makes their items. Agents are available, others away."""
     for email, member in outputs.staff.items():
         presence = "available" if "agent" in member["groups"] else "away"
         call_api(outputs, "PUT", "/staff/presence", {"presence": presence}, sign_in(outputs, email))

@@ -128,7 +128,8 @@ def _wanted(query: dict[str, str]) -> tuple[int, str | None]:
 
 
 def _led(request: Request, led: Led) -> Answer:
-    found = wiring.directory().member(request.member, led.member.id)
+    # Not `member`: somebody may have moved them to another team since, but the change was made.
+    found = wiring.directory().file(request.member, led.member)
     changes = [change_view(one) for one in found.changes]
     member = known_view(found) | {"changes": changes}
     return answer(200, {"member": member, "queued": led.queued})

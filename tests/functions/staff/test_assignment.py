@@ -78,3 +78,15 @@ def test_unknown_team_is_refused(api: Api, open_ticket: Opener) -> None:
     body = {"version": ticket.version, "agent": None, "team": "moon", "reason": "far away"}
     found = api("assignment", "mei", body=body, number=ticket.number)
     assert (found.status, found.codes) == (422, {"/team": "unknown_team"})
+
+
+def test_unknown_team_reads_no_members(
+    api: Api, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent may name any team, and there may be many members."""
+    ticket = open_ticket(agent="a-mei")
+    read: list[object] = []
+    monkeypatch.setattr("redress.staff.store.StaffStore.members", read.append)
+    body = {"version": ticket.version, "agent": None, "team": "moon", "reason": "far away"}
+    assert api("assignment", "mei", body=body, number=ticket.number).status == 422
+    assert read == []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import replace
 from datetime import timedelta
 from itertools import product
+from threading import Event
 from typing import Any
 
 import pytest
@@ -35,6 +37,10 @@ LI: dict[str, Any] = {
     "position": "after_sales",
     "skills": {"kettles": 4},
 }
+
+
+PATIENCE_S = 30
+"""How long one thread waits for another one."""
 
 
 @pytest.fixture
@@ -307,6 +313,28 @@ def test_account_of_a_member_with_another_address_is_not_invited(
     assert wired_stores.staff().invitation("li@example.org") is None
 
 
+def test_leader_who_is_suspended_while_inviting_brings_nobody_onto_the_staff(
+    api: Api, stores: Stores, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The suspension comes between the account and the member's item."""
+    users = aws("cognito-idp")
+    create, other = users.admin_create_user, [True]
+
+    def late(**given: Any) -> Any:
+        if other and other.pop():
+            assert api("suspension", "wei", agent="s-lin").status == 200
+        return create(**given)
+
+    monkeypatch.setattr(users, "admin_create_user", late)
+    assert invite(api).status == 403
+    made = account(pool)
+    assert made["enabled"] is False
+    assert stores.staff.named([made["sub"]]) == {}
+    found = invite(api, "wei", team="service")
+    assert (found.status, found.body["member"]) == (201, made["sub"])
+    assert (account(pool)["enabled"], account(pool)["custom:team"]) == (True, "service")
+
+
 def test_open_invitation_of_somebody_who_left_is_replaced(api: Api) -> None:
     assert invite(api).status == 201
     assert invite(api, "wei", team="service").status == 409
@@ -419,6 +447,23 @@ def test_invitation_makes_one_member_and_only_for_thirty_days(api: Api, clock: C
     assert joined(api, **late).status == 200
 
 
+@pytest.mark.parametrize("how", ["suspended", "demoted", "moved"])
+def test_invitation_of_somebody_who_may_no_longer_invite_makes_no_member(
+    api: Api, stores: Stores, how: str
+) -> None:
+    invite(api)
+    if how == "suspended":
+        found = api("suspension", "wei", agent="s-lin")
+    elif how == "demoted":
+        found = change(api, stores, "wei", "s-lin", role="agent")
+    else:
+        found = change(api, stores, "wei", "s-lin", team="service")
+    assert found.status == 200
+    assert joined(api, email_verified="true").status == 403
+    assert invite(api, "wei").status == 201
+    assert joined(api, email_verified="true").status == 200
+
+
 def test_invitation_by_a_supervisor_takes_no_higher_role_away(api: Api, stores: Stores) -> None:
     invite(api)
     token = claims_of(replace(MEMBERS["wei"], id="auth0|li", email="li@example.org"))
@@ -510,6 +555,51 @@ def test_change_of_team_returns_tickets_to_the_old_team_and_keeps_the_presence(
     assert api("ticket", "mei", number=held.number).status == 404
 
 
+def test_agent_who_is_moved_meanwhile_gets_no_ticket_of_the_old_team(
+    api: Api, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The move comes between the read of the agent and the write of the assignment."""
+    ticket = open_ticket()
+    commit, moved = stores.tickets.commit, list[Reply]()
+
+    def late(self: Any, *given: Any) -> Any:
+        if not moved:
+            moved.append(Reply(0, {}, {}))
+            moved[0] = change(api, stores, "wei", "a-mei", team="service")
+        return commit(*given)
+
+    monkeypatch.setattr("redress.tickets.store.tickets.TicketStore.commit", late)
+    body = {"version": ticket.version, "agent": "a-mei", "reason": "knows it"}
+    found = api("assignment", "lin", number=ticket.number, body=body)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:agent-not-free")
+    moved.clear()
+    change(api, stores, "wei", "a-mei", team="complaints")
+    found = api("next", "mei", headers={"Idempotency-Key": ""})
+    assert (found.status, found.body["ticket"]) == (200, None)
+    assert (moved[0].status, found.body["reason"]["code"]) == (200, "away")
+    assert stores.tickets.get(ticket.number).assignee is None
+    assert stores.staff.availability("a-mei").load == 0
+
+
+@pytest.mark.parametrize("how", ["suspension", "move"])
+def test_ticket_that_the_index_lists_late_is_returned_too(
+    api: Api, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    held, list_, lags = open_ticket(agent="a-mei"), stores.lists.owned_by, [True]
+
+    def late(self: Any, *given: Any) -> Any:
+        page = list_(*given)
+        return replace(page, numbers=[]) if lags and lags.pop() else page
+
+    monkeypatch.setattr("redress.tickets.store.lists.TicketLists.owned_by", late)
+    if how == "suspension":
+        found = api("suspension", "wei", agent="a-mei")
+    else:
+        found = change(api, stores, "wei", "a-mei", team="service")
+    assert (found.status, found.body["queued"]) == (200, [held.number])
+    assert stores.tickets.get(held.number).assignee is None
+
+
 def test_change_that_ends_before_the_tickets_are_returned_is_completed_by_the_same_request(
     api: Api, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -590,53 +680,93 @@ def test_member_who_left_is_reinstated_and_not_suspended(api: Api, stores: Store
     assert stores.staff.member("a-mei").is_active
 
 
-def test_reply_that_began_before_the_suspension_is_written_and_every_later_one_is_refused(
+def replied_and_queued(stores: Stores, number: str) -> list[str]:
+    """The replies to the customer and returns to the queue in the history of a ticket."""
+    kinds = [event.type.value for event in stores.tickets.history(number)]
+    return [kind for kind in kinds if kind in ("replied", "queued")]
+
+
+def test_reply_whose_ticket_is_returned_before_it_is_written_is_refused(
     api: Api, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The suspension comes between the check of the member and the write of the reply."""
+    """The whole suspension comes between the check of the member and the write of the reply."""
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version, "text": "We are on it."}
-    real, suspended = stores.tickets.commit, list[Reply]()
+    commit, suspended = stores.tickets.commit, list[Reply]()
 
     def late(self: Any, *given: Any) -> Any:
         if not suspended:
             suspended.append(Reply(0, {}, {}))
             suspended[0] = api("suspension", "lin", agent="a-mei")
-        return real(*given)
+        return commit(*given)
 
     monkeypatch.setattr("redress.tickets.store.tickets.TicketStore.commit", late)
+    before = replied_and_queued(stores, ticket.number)
     found = api("reply", "mei", number=ticket.number, body=body)
     assert suspended[0].body["queued"] == [ticket.number]
     # The return of the ticket was written first. So the reply is decided again and refused.
     assert (found.status, found.body["type"]) == (403, "urn:redress:problem:forbidden")
     after = stores.tickets.get(ticket.number)
     assert (after.assignee, stores.staff.availability("a-mei").load) == (None, 0)
-    assert "replied" not in [event.type for event in stores.tickets.history(ticket.number)]
+    assert replied_and_queued(stores, ticket.number) == [*before, "queued"]
     assert api("reply", "mei", number=ticket.number, body=body).status == 403
 
 
-def test_reply_that_is_written_before_the_ticket_is_returned_stays_on_it(
+def test_reply_whose_check_came_before_the_suspension_stays_if_it_is_written_first(
     api: Api, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reply comes between the suspension and the return of the ticket."""
+    """The member is checked, then suspended, then replies, and then the ticket is returned."""
     ticket = open_ticket(agent="a-mei")
     body = {"version": ticket.version, "text": "We are on it."}
-    mei = manage(stores, "mei")
-    monkeypatch.setattr(wiring.sign_in(), "caller", lambda given, source: mei)
-    reply: list[Reply] = []
-    list_ = stores.lists.owned_by
+    api("work", "mei")
+    api("work", "lin")
+    commit, list_ = stores.tickets.commit, stores.lists.owned_by
+    is_checked, is_suspended = Event(), Event()
+
+    def waiting(self: Any, *given: Any) -> Any:
+        if not is_checked.is_set():
+            is_checked.set()
+            assert is_suspended.wait(PATIENCE_S)
+        return commit(*given)
+
+    def listing(self: Any, *given: Any) -> Any:
+        if not is_suspended.is_set():
+            assert stores.staff.member("a-mei").suspended
+            is_suspended.set()
+            reply.result(PATIENCE_S)
+        return list_(*given)
+
+    monkeypatch.setattr("redress.tickets.store.tickets.TicketStore.commit", waiting)
+    monkeypatch.setattr("redress.tickets.store.lists.TicketLists.owned_by", listing)
+    before = replied_and_queued(stores, ticket.number)
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(api, "reply", "mei", number=ticket.number, body=body)
+        assert is_checked.wait(PATIENCE_S)
+        found = api("suspension", "lin", agent="a-mei")
+    assert (reply.result().status, found.status) == (200, 200)
+    assert found.body["queued"] == [ticket.number]
+    assert replied_and_queued(stores, ticket.number) == [*before, "replied", "queued"]
+    assert api("reply", "mei", number=ticket.number, body=body).status == 403
+
+
+def test_suspension_is_told_even_if_the_member_is_moved_out_of_sight_meanwhile(
+    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_, moved = stores.lists.owned_by, list[Reply]()
 
     def late(self: Any, *given: Any) -> Any:
-        if not reply:
-            reply.append(api("reply", "mei", number=ticket.number, body=body))
+        if not moved:
+            moved.append(Reply(0, {}, {}))
+            moved[0] = change(api, stores, "wei", "a-mei", team="service")
         return list_(*given)
 
     monkeypatch.setattr("redress.tickets.store.lists.TicketLists.owned_by", late)
-    lin = manage(stores, "lin")
-    led = wiring.members().suspend(lin, "a-mei", lambda: "an investigation", "203.0.113.7")
-    assert (reply[0].status, led.queued) == (200, [ticket.number])
-    kinds = [event.type for event in stores.tickets.history(ticket.number)]
-    assert [kind for kind in kinds if kind in ("replied", "queued")][-2:] == ["replied", "queued"]
+    found = api("suspension", "lin", agent="a-mei")
+    assert (moved[0].status, found.status) == (200, 200)
+    assert found.body["member"]["state"] == "suspended"
+    member = stores.staff.member("a-mei")
+    assert (member.suspended, member.team) == (True, "service")
+    assert api("member", "lin", agent="a-mei").status == 404
 
 
 def test_of_two_managers_who_suspend_each_other_one_stays(

@@ -156,7 +156,7 @@ class IdentityNeeded(RedressError):
 
 
 class AgentNotFree(RedressError):
-    """The agent is away, at full capacity or unknown. Nothing was assigned."""
+    """The agent is away, full, unknown or in another team. Nothing was assigned."""
 
 
 class KeyReused(RedressError):

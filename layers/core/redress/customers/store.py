@@ -145,7 +145,7 @@ class CustomerStore:
     def entry(self, customer: str, revision: int) -> Entry:
         """The entry of a profile's trail that made this revision. Raises NotFound or Unreadable."""
         model = self._models.doc
-        pk, sk = keys.customer_pk(customer), keys.profile_change_sk(revision)
+        pk, sk = keys.customer_pk(customer), keys.change_sk(revision)
         try:
             row = retry.call(lambda: model.get(pk, sk, consistent_read=True))
         except DoesNotExist as error:
@@ -161,7 +161,7 @@ class CustomerStore:
         page that follows, or None.
         """
         model = self._models.doc
-        last = keys.profile_change_sk(before - 1) if before else f"{keys.CHANGE_PREFIX}~"
+        last = keys.change_sk(before - 1) if before else f"{keys.CHANGE_PREFIX}~"
         query = functools.partial(
             _query,
             model,
@@ -320,9 +320,7 @@ def _profile_writes(models: Models, change: Revised) -> list[Write]:
     unchanged = model.pk.does_not_exist() if before is None else model.revision == before.revision
     writes = [Write(row, condition=unchanged, lost=raced)]
     if change.entry is not None:
-        entry = models.doc(
-            pk, keys.profile_change_sk(after.revision), doc=encoding.encode(change.entry)
-        )
+        entry = models.doc(pk, keys.change_sk(after.revision), doc=encoding.encode(change.entry))
         writes.append(Write(entry, condition=models.doc.pk.does_not_exist(), lost=raced))
     old, new = _listings(before), _listings(after)
     order = keys.customers_sk(after.created_at, after.id)

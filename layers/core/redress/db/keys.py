@@ -133,10 +133,10 @@ def ticket_about(sk: str) -> str:
     return sk.removeprefix(ABOUT_PREFIX)
 
 
-def member_change_sk(revision: int) -> str:
-    """`CHANGE#000002`: one change of a member of staff, in the partition `AGENT#0b7e...`.
+def change_sk(revision: int) -> str:
+    """`CHANGE#000002`: the entry of a trail that made this revision of a member or a customer.
 
-    It is put once and never changed.
+    It is in the partition `AGENT#0b7e...` or `CUSTOMER#9f86d0...`, put once and never changed.
     """
     return f"{CHANGE_PREFIX}{revision:06d}"
 
@@ -472,13 +472,8 @@ def contact_pk_of(digest: str) -> str:
     return f"CONTACT#{digest}"
 
 
-def profile_change_sk(revision: int) -> str:
-    """`CHANGE#000002`: the entry of a profile's trail that made this revision."""
-    return f"{CHANGE_PREFIX}{revision:06d}"
-
-
 def revision_of(sk: str) -> int:
-    """The revision in a key of `profile_change_sk`: `CHANGE#000002` gives 2."""
+    """The revision in a `change_sk`: `CHANGE#000002` gives 2."""
     return int(sk.removeprefix(CHANGE_PREFIX))
 
 

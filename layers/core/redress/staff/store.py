@@ -92,7 +92,7 @@ class StaffStore:
         )
         trail = self._models.doc(
             keys.agent_pk(after.id),
-            keys.member_change_sk(entry.revision),
+            keys.change_sk(entry.revision),
             doc=encoding.encode(entry),
         )
         follows = self._availability_after(after, entry.at) if leader is not None else None
@@ -280,11 +280,14 @@ class StaffStore:
     def has_team(self, team: str) -> bool:
         """Whether anybody is in a team.
 
-        All members are read only if the list of the team is empty, because an earlier version kept
-        no list.
+        An earlier version kept no lists of members. Until the first sweep after the update has made
+        them, an available agent shows that there is the team.
         """
-        listed, _ = self.page(team, 1, None)
-        return bool(listed) or any(member.team == team for member in self.members())
+        if self.page(team, 1, None)[0]:
+            return True
+        model = self._models.availability
+        present = model.present_index.query(keys.team_pk(team), limit=1)
+        return bool(retry.call(lambda: list(present)))
 
     def changes(self, agent: str, limit: int) -> list[MemberChange]:
         """The last changes of a member, newest first. One that cannot be read is left out."""
@@ -377,8 +380,8 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
     """Return the writes that update the loads of agents, and the tickets about members of staff.
 
     They are part of the ticket's transaction, so loads always match the tickets. The agent who gets
-    the ticket must be available and have room; otherwise nothing is written. If the load of the
-    agent who loses the ticket is 0 already, it stays 0, and the rest is written.
+    the ticket must be available, have room and be in its team; otherwise nothing is written. If the
+    load of the agent who loses the ticket is 0 already, it stays 0, and the rest is written.
 
     Only a customer's message can change two tickets in one transaction. It changes no load, so the
     writes never concern one agent twice. Tickets about a member have an item each.
@@ -406,11 +409,12 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
             model.duty_sk.set(moment),
         ]
         condition = (model.presence == Presence.AVAILABLE.value) & (model.load < model.capacity)
+        condition &= model.team == change.after.team  # a leader may have moved the agent meanwhile
         if key := _claim_key(change):
             actions += [model.claim_key.set(key), model.claimed.set(change.after.number)]
             condition &= model.claim_key.does_not_exist() | (model.claim_key != key)
         row = model(keys.agent_pk(taken), keys.AVAILABILITY)
-        lost = AgentNotFree("the agent is away or has no room")
+        lost = AgentNotFree("the agent is away, has no room or is in another team")
         writes.append(Write(row, actions, condition, lost))
     return writes
 

@@ -56,10 +56,14 @@ class Directory:
         found = self._staff.member(agent, consistent=True)
         if not _may_see(reader, found):
             raise NotFound("there is no such member of staff")
-        known = self._known(reader, found, self._present(reader, [agent]))
+        return self.file(reader, found)
+
+    def file(self, reader: Member, found: Member) -> Known:
+        """A member whom the reader may see, with their last changes for those who lead them."""
+        known = self._known(reader, found, self._present(reader, [found.id]))
         if not may_lead(reader, found):
             return known
-        changes = self._staff.changes(agent, CHANGES)
+        changes = self._staff.changes(found.id, CHANGES)
         return Known(known.member, known.availability, known.email, known.can, changes)
 
     def page(

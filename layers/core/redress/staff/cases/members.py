@@ -28,7 +28,8 @@ from redress.plans.rules.plan import Plan
 from redress.staff.accounts import Account, UserPool
 from redress.staff.cases.signing_in import require_active
 from redress.staff.rules import members
-from redress.staff.rules.leading import may_change, may_lead, possible
+from redress.staff.rules.availability import agent_loaded_by
+from redress.staff.rules.leading import may_change, may_invite, may_lead, possible, stands
 from redress.staff.rules.members import ChangeKind, Invitation, MemberChange, Profile
 from redress.staff.store import LeaderRaced, MemberRaced, StaffStore
 from redress.tickets.cases.changes import TicketChanges
@@ -42,7 +43,7 @@ ATTEMPTS = 8
 PAGE = 25
 """How many tickets of a member are listed at a time."""
 ROUNDS = 3
-"""How often the tickets of somebody who may no longer work are listed."""
+"""The most times that the tickets of a member are listed after one change."""
 LAG_S = 0.2
 """The pause between two rounds. The index may be a moment behind the table."""
 
@@ -92,10 +93,17 @@ class MemberCases:
             return invitation
         with _completed_by_a_repeat("the invitation"):
             agent = self._account(self._accounts, account, leader, invitation)
-        return self._join(leader, invitation, agent, source)
+        try:
+            return self._join(leader, invitation, agent, source)
+        except Forbidden:
+            # The leader was suspended or demoted meanwhile. The group of the new account must not
+            # make a member instead.
+            if agent not in self._staff.named([agent]):
+                self._accounts.disable(agent)
+            raise
 
     def _require_may_invite(self, leader: Member, profile: Profile) -> None:
-        if not may_change(leader, None, members.invited("", "", profile)):
+        if not may_invite(leader, profile):
             raise Forbidden("a supervisor invites agents of their own team, a manager everybody")
 
     def _require_leads(self, leader: Member, account: Account) -> None:
@@ -111,8 +119,8 @@ class MemberCases:
     ) -> Invitation:
         """The invitation of this address: a new one, or that of the same request before.
 
-        An open invitation by somebody who is no longer active is replaced, because nobody else can
-        complete it.
+        An open invitation by somebody who may no longer invite this person is replaced, because
+        nobody can become a member by it (`leading.stands`).
         """
         for _ in range(ATTEMPTS):
             known, now = self._staff.invitation(email), self._now()
@@ -120,18 +128,14 @@ class MemberCases:
                 same = (known.email, known.profile, known.by) == (email, profile, leader.id)
                 if same and (known.is_open(now) or self._is_member(known)):
                     return known
-                if known.is_open(now) and self._stands(known):
+                inviter = self._staff.named([known.by]).get(known.by)
+                if known.is_open(now) and stands(known, inviter):
                     raise AlreadyDone(f"{email} {self._told_of(known)}")
             self._require_new(email, known, account)
             fresh = Invitation(email, profile, leader.id, now)
             if self._staff.invite(fresh, known):
                 return fresh
         raise Unavailable("this person is being invited by others")
-
-    def _stands(self, invitation: Invitation) -> bool:
-        """Whether the person who invited is an active member."""
-        inviter = self._staff.named([invitation.by]).get(invitation.by)
-        return inviter is not None and inviter.is_active
 
     def _is_member(self, invitation: Invitation) -> bool:
         """Whether the person has become a member by this invitation, and still is one."""
@@ -368,22 +372,30 @@ class MemberCases:
         """Return to the queue the open tickets that a member can no longer work on.
 
         These are all tickets of a member who is not active, and the tickets of other teams. Returns
-        the numbers of those that the leader may see. Tickets are listed again while the load shows
-        some that the index may not have had yet.
+        the numbers of those that the leader may see. Tickets are listed again while the member's
+        load counts more tickets than the index had.
         """
-        numbers = self._hand_back_listed(leader, member, why)
-        if member.is_active:
-            return numbers
+        numbers, kept = self._hand_back_listed(leader, member, why)
         for _ in range(ROUNDS - 1):
-            load = self._staff.availabilities([member.id])
-            if member.id not in load or load[member.id].load == 0:
+            if self._load(member.id) <= kept:
                 break
             self._pause(LAG_S)
-            numbers += self._hand_back_listed(leader, member, why)
+            further, kept = self._hand_back_listed(leader, member, why)
+            numbers += further
         return numbers
 
-    def _hand_back_listed(self, leader: Member, member: Member, why: str) -> list[str]:
-        actor, numbers = leader.actor, list[str]()
+    def _load(self, agent: str) -> int:
+        try:
+            return self._staff.availability(agent).load
+        except NotFound:
+            return 0  # they never set a presence, so they never got a ticket
+
+    def _hand_back_listed(self, leader: Member, member: Member, why: str) -> tuple[list[str], int]:
+        """Return the listed tickets to the queue that the member can no longer work on.
+
+        Returns the numbers of those that the leader may see, and how many stay with the member.
+        """
+        actor, numbers, kept = leader.actor, list[str](), 0
 
         def hand_back(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if ticket.assignee != member.id or not ticket.needs_agent:
@@ -398,13 +410,17 @@ class MemberCases:
             for number in page.numbers:
                 try:
                     after = self._changes.change(number, hand_back)
-                except (NotFound, Unreadable):
+                except NotFound:
                     continue
+                except Unreadable:
+                    kept += 1
+                    continue
+                kept += agent_loaded_by(after) == member.id
                 is_shown = after.assignee is None and may_see(leader, after)
                 numbers += [number] if is_shown else []
             cursor = page.cursor
             if cursor is None:
-                return numbers
+                return numbers, kept
 
     def _follow(self, accounts: UserPool, member: Member, *, enables: bool) -> None:
         """Make the account of a member as their item says.

@@ -8,6 +8,7 @@ from datetime import datetime
 from redress.base.errors import Forbidden, NotFound, Unavailable
 from redress.base.people import Member
 from redress.staff.rules import members
+from redress.staff.rules.leading import stands
 from redress.staff.rules.members import ChangeKind, Invitation, MemberChange, SignedIn
 from redress.staff.store import MemberRaced, StaffStore
 
@@ -23,7 +24,8 @@ class SignInCase:
 
         The item is read at each request, so a change counts from the next request on. A person
         without an item begins with their invitation, if their token says that its address is
-        verified and the invitation is for this address; otherwise with the claims of their token.
+        verified and the invitation is for this address and still stands (`leading.stands`);
+        otherwise with the claims of their token.
         So does once a member whose item an earlier version made. `source` is the IP address of the
         request. Raises Forbidden for a person whom nobody invited and whose claims are incomplete,
         and for a member who has left or is suspended.
@@ -68,6 +70,8 @@ class SignInCase:
             return None
         found = self._staff.invitation(given.email)
         if found is None or not found.is_open(self._now()):
+            return None
+        if not stands(found, self._known(found.by)):
             return None
         return None if members.prefers_claims(given.claimed, found) else found
 

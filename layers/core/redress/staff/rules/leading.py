@@ -4,6 +4,7 @@ record that they left."""
 from __future__ import annotations
 
 from redress.base.people import Member, Role
+from redress.staff.rules.members import Invitation, Profile, invited
 
 
 def may_lead(leader: Member, member: Member) -> bool:
@@ -28,6 +29,21 @@ def may_change(leader: Member, before: Member | None, after: Member) -> bool:
     moves them to another team, and only a manager makes supervisors and managers.
     """
     return (before is None or may_lead(leader, before)) and may_lead(leader, after)
+
+
+def may_invite(leader: Member, profile: Profile) -> bool:
+    """Whether `leader` may invite a person to the staff with this role and team."""
+    return may_change(leader, None, invited("", "", profile))
+
+
+def stands(invitation: Invitation, inviter: Member | None) -> bool:
+    """Whether an invitation still counts: `inviter`, who made it, might make it again.
+
+    One who was suspended, has left, or leads that team no longer brings nobody onto the staff.
+    """
+    if inviter is None or not inviter.is_active:
+        return False
+    return may_invite(inviter, invitation.profile)
 
 
 OPERATIONS = ("change_member", "record_departure", "reinstate", "suspend")
