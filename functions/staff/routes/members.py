@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
-from route import LEADERS, REASON, STAFF, Request, Route, iso
+from route import LEADERS, REASON, STAFF, PathPart, Request, Route, hexadecimal, iso
 
 from redress.base.errors import Fault, InvalidInput
 from redress.base.languages import LANGUAGES
 from redress.base.people import MOST_CAPACITY, TEAM, Position, Role, is_subject, is_team
+from redress.db.keys import invitation_digest
 from redress.edge import cursors
 from redress.edge.bodies import (
     Address,
@@ -65,6 +67,24 @@ def invite_member(request: Request) -> Answer:
         request.member, body["email"], _profile(body), request.source
     )
     return answer(201, invitation_view(invitation))
+
+
+def list_invitations(request: Request) -> Answer:
+    leader = request.member
+    team = TEAM if leader.role is Role.MANAGER else re.escape(leader.team)
+
+    def is_key(key: str) -> bool:
+        return re.fullmatch(f"{team}#[0-9a-f]{{40}}", key) is not None
+
+    limit, after = cursors.page(request.query, PAGE_LIMIT, is_key)
+    found, more = wiring.members().open_invitations(leader, limit, after)
+    items = [invitation_view(one) for one in found]
+    return answer(200, {"items": items, "next": to_cursor(more)})
+
+
+def withdraw_invitation(request: Request) -> Answer:
+    found = wiring.members().withdraw(request.member, request.path["id"])
+    return answer(200, invitation_view(found))
 
 
 def change_member(request: Request) -> Answer:
@@ -190,8 +210,8 @@ def invitation_view(found: Invitation) -> dict[str, Any]:
 
     With another issuer it is null until the person signs in, and `issuer` says what to do there.
     """
-    issuer = None
-    if found.agent is None:
+    issuer, waits = None, found.agent is None and found.withdrawn_at is None
+    if waits and not wiring.settings().user_pool_id:
         issuer = {
             "address": wiring.settings().staff_issuer,
             "claims": [
@@ -199,6 +219,7 @@ def invitation_view(found: Invitation) -> dict[str, Any]:
             ],
         }
     return {
+        "id": invitation_digest(found.email),
         "email": found.email,
         "name": found.profile.name,
         "role": found.profile.role.value,
@@ -207,6 +228,8 @@ def invitation_view(found: Invitation) -> dict[str, Any]:
         "invited_at": iso(found.at),
         "expires_at": iso(found.expires_at),
         "member": found.agent,
+        "withdrawn_by": found.withdrawn_by,
+        "withdrawn_at": iso(found.withdrawn_at),
         "issuer": issuer,
     }
 
@@ -246,6 +269,24 @@ ROUTES = (
         answer="Invitation",
         status=201,
         problems=(409,),
+    ),
+    Route(
+        "GET",
+        "/staff/invitations",
+        LEADERS,
+        list_invitations,
+        query=("limit", "cursor"),
+        answer="Invitations",
+        problems=(422,),
+    ),
+    Route(
+        "POST",
+        "/staff/invitations/{id}/withdrawal",
+        LEADERS,
+        withdraw_invitation,
+        id=PathPart(hexadecimal(40), "there is no such invitation"),
+        answer="Invitation",
+        problems=(404, 409),
     ),
     Route(
         "GET", "/staff/members/{agent}", STAFF, show_member, answer="MemberFile", problems=(404,)

@@ -93,6 +93,7 @@ class Issuer(Answer):
 
 
 class Invitation(Answer):
+    id: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
     email: Email
     name: str
     role: StaffRole
@@ -101,7 +102,14 @@ class Invitation(Answer):
     invited_at: Instant
     expires_at: Instant
     member: AgentOrNull
+    withdrawn_by: AgentOrNull
+    withdrawn_at: Instant | None
     issuer: Issuer | None
+
+
+class Invitations(Answer):
+    items: list[Invitation]
+    next: NextCursor
 
 
 class Departure(Answer):

@@ -151,6 +151,8 @@ WHO_MAY = {
     "members": ALL,
     "member": ALL,
     "invitation": LEADERS,
+    "invitations": LEADERS,
+    "invitation-withdrawal": LEADERS,
     "member-change": LEADERS,
     "suspension": LEADERS,
     "reinstatement": LEADERS,

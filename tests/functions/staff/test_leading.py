@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from redress.base.instants import written
 from redress.base.people import Role
+from redress.db.keys import invitation_digest
 from redress.mail.outgoing.cases.posting import leaders
 from redress.tickets.cases.changes import TicketChanges
 from redress.wiring import clients
@@ -119,7 +120,10 @@ def test_invited_person_has_an_account_and_works_at_their_first_request(
         "invited_by": "s-lin",
         "invited_at": written(clock.now()),
         "expires_at": written(clock.now() + timedelta(days=30)),
+        "id": invitation_digest("li@example.org"),
         "member": made["sub"],
+        "withdrawn_by": None,
+        "withdrawn_at": None,
         "issuer": None,
     }
     assert (made["email_verified"], made["groups"], made["enabled"]) == ("true", ["agent"], True)
@@ -469,6 +473,143 @@ def test_invitation_by_a_supervisor_takes_no_higher_role_away(api: Api, stores: 
     token = claims_of(replace(MEMBERS["wei"], id="auth0|li", email="li@example.org"))
     assert joined(api, **token | {"email_verified": "true"}).status == 200
     assert stores.staff.member("auth0|li").role is Role.MANAGER
+
+
+def open_invitations(api: Api, by: str, **query: str) -> list[str]:
+    """The addresses in one page of the open invitations."""
+    found = api("invitations", by, query=query)
+    assert found.status == 200
+    return [one["email"] for one in found.body["items"]]
+
+
+def test_leaders_list_the_open_invitations_that_they_could_make(api: Api, clock: Clock) -> None:
+    made = invite(api).body
+    invite(api, "wei", email="wu@example.org", role="supervisor")
+    invite(api, "wei", email="xu@example.org", team="service")
+    [listed] = api("invitations", "lin", query={}).body["items"]
+    assert listed == made
+    assert open_invitations(api, "hua") == ["xu@example.org"]
+    assert sorted(open_invitations(api, "wei")) == [
+        "li@example.org",
+        "wu@example.org",
+        "xu@example.org",
+    ]
+    joined(api, email_verified="true")
+    assert open_invitations(api, "lin") == []
+    clock.advance(days=30)
+    assert open_invitations(api, "wei") == []
+
+
+def test_pages_of_invitations_have_each_of_them_once(api: Api) -> None:
+    for number, team in product(range(3), ("complaints", "service")):
+        invite(api, "wei", email=f"p{number}@{team}.example.org", team=team)
+    for by, wanted in (("wei", 6), ("lin", 3)):
+        seen, query = list[str](), {"limit": "2"}
+        while True:
+            seen += open_invitations(api, by, **query)
+            cursor = api("invitations", by, query=query).body["next"]
+            if cursor is None:
+                break
+            query["cursor"] = cursor
+        assert (len(seen), len(set(seen))) == (wanted, wanted)
+    of_service = api("invitations", "hua", query={"limit": "1"}).body["next"]
+    found = api("invitations", "lin", query={"cursor": of_service, "limit": "0"})
+    assert (found.status, found.pointers) == (422, {"/cursor", "/limit"})
+
+
+def withdraw(api: Api, by: str, invitation: Reply) -> Reply:
+    return api("invitation-withdrawal", by, id=invitation.body["id"])
+
+
+def test_withdrawn_invitation_makes_no_member(api: Api, clock: Clock) -> None:
+    made = invite(api)
+    assert withdraw(api, "hua", made).status == 404
+    found = withdraw(api, "wei", made)
+    assert (found.status, found.body["withdrawn_by"]) == (200, "m-wei")
+    assert found.body["withdrawn_at"] == written(clock.now())
+    clock.advance(minutes=5)
+    assert withdraw(api, "lin", made).body == found.body
+    assert open_invitations(api, "wei") == []
+    assert joined(api, email_verified="true").status == 403
+    assert invite(api, "wei", team="service").status == 201
+    assert joined(api, email_verified="true").body["team"] == "service"
+
+
+def test_invitation_that_is_over_is_not_withdrawn(api: Api, clock: Clock) -> None:
+    made = invite(api)
+    joined(api, email_verified="true")
+    found = withdraw(api, "lin", made)
+    assert (found.status, "suspend them" in found.body["detail"]) == (409, True)
+    other = invite(api, email="wu@example.org")
+    clock.advance(days=30)
+    found = withdraw(api, "lin", other)
+    assert (found.status, "has expired" in found.body["detail"]) == (409, True)
+    assert api("invitation-withdrawal", "lin", id="0" * 40).status == 404
+
+
+def test_of_a_withdrawal_and_a_first_request_at_once_one_wins(
+    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manage(stores, "lin")
+    made = invite(api)
+    write, put, other = stores.staff.write, stores.staff.invite, list[Reply]()
+
+    def joins_late(self: Any, *given: Any, **named: Any) -> None:
+        if not other:
+            other.append(withdraw(api, "lin", made))
+        write(*given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("redress.staff.store.StaffStore.write", joins_late)
+        assert joined(api, email_verified="true").status == 403
+    assert other[0].status == 200
+    assert stores.staff.named(["auth0|li"]) == {}
+
+    made = invite(api)
+    other.clear()
+
+    def withdraws_late(self: Any, *given: Any) -> bool:
+        if not other:
+            other.append(joined(api, email_verified="true"))
+        return put(*given)
+
+    monkeypatch.setattr("redress.staff.store.StaffStore.invite", withdraws_late)
+    found = withdraw(api, "lin", made)
+    assert (other[0].status, found.status) == (200, 409)
+    assert stores.staff.member("auth0|li").is_active
+
+
+def test_withdrawal_disables_the_account_of_an_unfinished_invitation(
+    api: Api, stores: Stores, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Broken("admin_add_user_to_group", after=True)
+    monkeypatch.setattr(clients, "client", lambda service, **_: broken)
+    assert invite(api).status == 503
+    [listed] = api("invitations", "lin", query={}).body["items"]
+    assert listed["issuer"] is None
+    assert api("invitation-withdrawal", "lin", id=listed["id"]).status == 200
+    assert account(pool)["enabled"] is False
+    assert stores.staff.named([account(pool)["sub"]]) == {}
+
+
+def test_invitation_that_is_withdrawn_while_the_account_is_made_disables_it(
+    api: Api, stores: Stores, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = aws("cognito-idp")
+    create, other = users.admin_create_user, list[Reply]()
+
+    def late(**given: Any) -> Any:
+        if not other:
+            [listed] = api("invitations", "wei", query={}).body["items"]
+            other.append(api("invitation-withdrawal", "wei", id=listed["id"]))
+        return create(**given)
+
+    monkeypatch.setattr(users, "admin_create_user", late)
+    found = invite(api)
+    assert (other[0].status, found.status) == (200, 409)
+    assert "withdrawn" in found.body["detail"]
+    assert account(pool)["enabled"] is False
+    assert stores.staff.named([account(pool)["sub"]]) == {}
 
 
 # ------------------------------------------------------------------ changes

@@ -123,6 +123,8 @@ SHOWS_NONE = (
     "customers",
     "me",
     "invitation",
+    "invitations",
+    "invitation-withdrawal",
     "reinstatement",
     "rating",
     "scorecards",

@@ -141,9 +141,23 @@ def change_sk(revision: int) -> str:
     return f"{CHANGE_PREFIX}{revision:06d}"
 
 
-def invitation_pk(address: str) -> str:
-    """`INVITATION#9f86d0...`: the invitation of an address, by a hash of its canonical form."""
-    return f"INVITATION#{_digest(canonical(address))}"
+def invitation_digest(address: str) -> str:
+    """`9f86d0...`: the hash of the canonical form of an invited address, 40 hexadecimal digits."""
+    return _digest(canonical(address))
+
+
+def invitation_pk(digest: str) -> str:
+    """`INVITATION#9f86d0...`: the invitation of an address, by its `invitation_digest`."""
+    return f"INVITATION#{digest}"
+
+
+def invited_sk(team: str, digest: str = "") -> str:
+    """`complaints#9f86d0...`: an open invitation to a team, in the partition INVITATION.
+
+    It is a sort key of the owner index. Without `digest`, the result is the prefix of all
+    invitations to the team.
+    """
+    return f"{team}#{digest}"
 
 
 def members_pk(team: str) -> str:

@@ -30,7 +30,8 @@ def is_within(attribute: Any, least: int, most: int) -> Any:
 class OwnerIndex(GlobalSecondaryIndex[Any]):
     """An agent's work list or a team's queue, by next due time.
 
-    It also has an agent's closed tickets, the quarantine of a team, and the tickets about an order.
+    It also has an agent's closed tickets, the quarantine of a team, the tickets about an order, and
+    open invitations.
     """
 
     class Meta:
@@ -322,7 +323,8 @@ class InvitationRow(Row):
     """INVITATION#{digest} / INVITATION: an invitation to the staff.
 
     `invited_ms` is when it was made, in milliseconds since 1970. It tells an invitation from the
-    one that replaced it. `agent` is the member that it has become.
+    one that replaced it. `agent` is the member that it has become. `withdrawn` is present if a
+    leader has withdrawn it. `owner_pk` and `owner_sk` list an invitation that is neither.
     """
 
     class Meta:
@@ -331,7 +333,11 @@ class InvitationRow(Row):
     doc = UnicodeAttribute()
     invited_ms = NumberAttribute()
     agent = UnicodeAttribute(null=True)
+    withdrawn = NumberAttribute(null=True)
     expires = NumberAttribute()
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
+    owner_index = OwnerIndex()
 
 
 class AvailabilityRow(Row):

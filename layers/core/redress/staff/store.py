@@ -129,7 +129,11 @@ class StaffStore:
 
     def invitation(self, address: str) -> Invitation | None:
         """The newest invitation of an address, also if it is over; None if there is none."""
-        model, pk = self._models.invitation, keys.invitation_pk(address)
+        return self.invitation_of(keys.invitation_digest(address))
+
+    def invitation_of(self, digest: str) -> Invitation | None:
+        """The same by the address's `keys.invitation_digest`."""
+        model, pk = self._models.invitation, keys.invitation_pk(digest)
         try:
             row = retry.call(lambda: model.get(pk, keys.INVITATION, consistent_read=True))
         except DoesNotExist:
@@ -146,20 +150,51 @@ class StaffStore:
             return False
         return True
 
+    def invitations(
+        self, team: str | None, limit: int, after: str | None
+    ) -> tuple[list[Invitation], str | None]:
+        """Some invitations that made no member yet, and the key of the next page (`invited_sk`).
+
+        They are sorted by team, and are those of one team, or all if `team` is None. Some of them
+        may have expired. One that cannot be read is reported and left out.
+        """
+        model = self._models.invitation
+        prefix = keys.invited_sk(team) if team is not None else ""
+        first = f"{after}~" if after is not None else prefix
+        # Every sort key is before "~", because the name of a team has only ASCII before it.
+        condition = model.owner_sk.between(first or "!", f"{prefix}~")
+        query = model.owner_index.query(keys.INVITATION, condition, limit=limit + 1)
+        listed = retry.call(lambda: list(query))
+        wanted = [(row.pk, row.sk) for row in listed[:limit]]
+        rows = retry.call(lambda: list(model.batch_get(wanted))) if wanted else []
+        found = {row.pk: row for row in rows}
+        ordered = [found[pk] for pk, _ in wanted if pk in found]
+        invitations = encoding.readable(ordered, lambda row: _INVITATION.decode(row.doc))
+        return list(invitations), listed[limit - 1].owner_sk if len(listed) > limit else None
+
     def _invitation_row(self, invitation: Invitation) -> Any:
+        digest, withdrawn = keys.invitation_digest(invitation.email), invitation.withdrawn_at
+        waits = invitation.agent is None and withdrawn is None
         return self._models.invitation(
-            keys.invitation_pk(invitation.email),
+            keys.invitation_pk(digest),
             keys.INVITATION,
             doc=encoding.encode(invitation),
             invited_ms=encoding.milliseconds(invitation.at),
             agent=invitation.agent,
+            withdrawn=encoding.milliseconds(withdrawn) if withdrawn is not None else None,
             expires=math.ceil(invitation.expires_at.timestamp()),
+            owner_pk=keys.INVITATION if waits else None,
+            owner_sk=keys.invited_sk(invitation.profile.team, digest) if waits else None,
         )
 
     def _is_still(self, invitation: Invitation) -> Any:
         """The condition that an invitation is still the one that was read."""
         model = self._models.invitation
         same = model.invited_ms == encoding.milliseconds(invitation.at)
+        if invitation.withdrawn_at is None:
+            same &= model.withdrawn.does_not_exist()
+        else:
+            same &= model.withdrawn == encoding.milliseconds(invitation.withdrawn_at)
         if invitation.agent is None:
             return same & model.agent.does_not_exist()
         return same & (model.agent == invitation.agent)

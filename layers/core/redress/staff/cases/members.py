@@ -23,7 +23,7 @@ from redress.base.errors import (
     Unreadable,
     saying_what_is_possible,
 )
-from redress.base.people import Member
+from redress.base.people import Member, Role
 from redress.plans.rules.plan import Plan
 from redress.staff.accounts import Account, UserPool
 from redress.staff.cases.signing_in import require_active
@@ -95,9 +95,9 @@ class MemberCases:
             agent = self._account(self._accounts, account, leader, invitation)
         try:
             return self._join(leader, invitation, agent, source)
-        except Forbidden:
-            # The leader was suspended or demoted meanwhile. The group of the new account must not
-            # make a member instead.
+        except (Forbidden, AlreadyDone):
+            # The leader was suspended or demoted meanwhile, or the invitation was withdrawn. The
+            # group of the new account must not make a member instead.
             if agent not in self._staff.named([agent]):
                 self._accounts.disable(agent)
             raise
@@ -213,9 +213,60 @@ class MemberCases:
                     return known  # the person signed in, or the request was sent twice
                 if agent in self._staff.named([agent]):
                     raise AlreadyDone("this person has become a member meanwhile") from None
+                if known is None or not known.is_open(self._now()):
+                    raise AlreadyDone("this invitation was withdrawn meanwhile") from None
                 continue
             return structs.replace(invitation, agent=agent)
         raise Unavailable("this person is being invited by others")
+
+    def open_invitations(
+        self, leader: Member, limit: int, after: str | None
+    ) -> tuple[list[Invitation], str | None]:
+        """One page of the open invitations, and the key after which the next page begins.
+
+        A manager sees all of them, a supervisor those of agents of their team. A page may have
+        fewer than `limit` of them, because some have expired.
+        """
+        team = None if leader.role is Role.MANAGER else leader.team
+        found, more = self._staff.invitations(team, limit, after)
+        now = self._now()
+        seen = [one for one in found if one.is_open(now) and may_invite(leader, one.profile)]
+        return seen, more
+
+    def withdraw(self, leader: Member, digest: str) -> Invitation:
+        """Withdraw an open invitation, and return it. The call can be repeated.
+
+        `digest` is the `keys.invitation_digest` of its address. An account that a request has made
+        without completing the invitation is disabled. Raises NotFound for an invitation that the
+        leader could not make, AlreadyDone if it made a member or has expired, and Unavailable.
+        """
+        for _ in range(ATTEMPTS):
+            known, now = self._staff.invitation_of(digest), self._now()
+            if known is None or not may_invite(leader, known.profile):
+                raise NotFound("there is no such invitation")
+            if known.agent is not None:
+                raise AlreadyDone(f"{known.email} is a member of the staff: suspend them instead")
+            if known.withdrawn_at is None and not known.is_open(now):
+                raise AlreadyDone("this invitation has expired")
+            after = known
+            if known.withdrawn_at is None:
+                after = structs.replace(known, withdrawn_by=leader.id, withdrawn_at=now)
+                if not self._staff.invite(after, known):
+                    continue
+            if self._accounts is not None:
+                with _completed_by_a_repeat("the withdrawal"):
+                    self._disable_unfinished(self._accounts, leader, after.email)
+            return after
+        raise Unavailable("this invitation is being changed by others")
+
+    def _disable_unfinished(self, pool: UserPool, leader: Member, email: str) -> None:
+        """Disable the account of an invited person who is no member, so that its group counts for
+        nothing."""
+        account = pool.find(email)
+        if account is None or account.id in self._staff.named([account.id]):
+            return
+        self._require_leads(leader, account)
+        pool.disable(account.id)
 
     # ---------------------------------------------------------------- changes
 

@@ -37,13 +37,18 @@ class Profile(Struct, frozen=True, omit_defaults=True):
 
 
 class Invitation(Struct, frozen=True, omit_defaults=True):
-    """An invitation to the staff. `agent` is the member that it has become, if any."""
+    """An invitation to the staff. `agent` is the member that it has become, if any.
+
+    `withdrawn_by` is the leader who withdrew it, at `withdrawn_at`.
+    """
 
     email: str
     profile: Profile
     by: str
     at: datetime
     agent: str | None = None
+    withdrawn_by: str | None = None
+    withdrawn_at: datetime | None = None
 
     @property
     def expires_at(self) -> datetime:
@@ -51,7 +56,7 @@ class Invitation(Struct, frozen=True, omit_defaults=True):
 
     def is_open(self, now: datetime) -> bool:
         """Whether somebody can still become a member by it."""
-        return self.agent is None and now < self.expires_at
+        return self.agent is None and self.withdrawn_by is None and now < self.expires_at
 
 
 class Claimed(Struct, frozen=True):
