@@ -81,7 +81,7 @@ def test_an_unreadable_entry_of_the_trail_hides_no_earlier_one(
         change = revised(now, replace(now, salutation=salutation), "edited", START, MEI)
         customers.write([change])
         now = change.after
-    pk, sk = keys.customer_pk(LI_NA), keys.profile_change_sk(3)
+    pk, sk = keys.customer_pk(LI_NA), keys.change_sk(3)
     shop.models.doc(pk, sk, doc="damaged").save()
     shown, before = customers.trail(LI_NA, 2, None)
     assert ([one.revision for one in shown], before) == ([4], 3)

@@ -439,7 +439,8 @@ def test_departing_agents_other_tickets_go_back_to_the_queue(
 ) -> None:
     good, bad = open_ticket(agent="a-mei"), open_ticket(agent="a-mei")
     damage(head(bad))
-    assert staff_wiring.presence().depart(staff["lin"], "a-mei") == [good.number]
+    led = staff_wiring.members().depart(staff["lin"], "a-mei", "203.0.113.7")
+    assert led.queued == [good.number]
 
 
 # ------------------------------------------------------------------ a change
