@@ -193,6 +193,18 @@ def test_page_reads_on_until_it_is_full_although_most_are_hidden(
     assert reply.body["next"] is None
 
 
+def test_full_page_has_no_next_if_only_hidden_tickets_follow(
+    index: Index, complaint: Callable[..., Ticket], open_ticket: Opener
+) -> None:
+    """Otherwise an empty last page would say that somebody else has such tickets."""
+    hidden = [open_ticket("service_request", description="退款") for _ in range(2)]
+    index.clock.advance(minutes=1)
+    ours = [complaint("我要退款") for _ in range(2)]
+    index.tickets(*ours, *hidden)
+    assert index.search("退款", limit="2").body["next"] is None
+    assert index.search("退款", limit="1").body["next"] is not None
+
+
 def test_page_without_a_visible_ticket_still_leads_to_the_next(
     index: Index,
     complaint: Callable[..., Ticket],

@@ -239,12 +239,14 @@ class SearchCase:
     def _by_words(self, member: Member, query: Query, limit: int, after: str | None) -> Found:
         """Return a page of the tickets with all words that the member may see.
 
-        Candidates are read in growing numbers, until the page is full, there are no more, or
-        MOST_CANDIDATES were read.
+        Candidates are read in growing numbers, until one line more than the page has is found, there
+        are no more, or MOST_CANDIDATES were read. So there is a next page only if it has a line, and
+        its cursor names a ticket that the member may see. Only a page that ends at MOST_CANDIDATES
+        is different: it must not read the same candidates again.
         """
         if self._index is None:
             return Found([], None, By.WORDS, IndexStatus(IndexState.OFF))
-        lines: list[WorkItem] = []
+        seen: list[tuple[str, Ticket]] = []
         last, read, step = after, 0, min(2 * limit, MOST_CANDIDATES)
         while True:
             # One more than are read, to know whether others follow.
@@ -255,12 +257,15 @@ class SearchCase:
                 last, read = place, read + 1
                 ticket = tickets.get(number_of(place))
                 if ticket is not None and access.may_see(member, ticket):
-                    lines.append(work_item(ticket, member))
-                    if len(lines) == limit:
+                    seen.append((place, ticket))
+                    if len(seen) > limit:
                         break
+            lines = [work_item(ticket, member) for _, ticket in seen[:limit]]
+            if len(seen) > limit:
+                return Found(lines, seen[limit - 1][0], By.WORDS, status)
             if not places or last == places[-1]:
                 return Found(lines, None, By.WORDS, status)
-            if len(lines) == limit or read >= MOST_CANDIDATES:
+            if read >= MOST_CANDIDATES:
                 return Found(lines, last, By.WORDS, status)
             step = min(2 * step, MOST_TOGETHER, MOST_CANDIDATES - read)
 
