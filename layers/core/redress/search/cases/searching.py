@@ -239,10 +239,10 @@ class SearchCase:
     def _by_words(self, member: Member, query: Query, limit: int, after: str | None) -> Found:
         """Return a page of the tickets with all words that the member may see.
 
-        Candidates are read in growing numbers, until one line more than the page has is found, there
-        are no more, or MOST_CANDIDATES were read. So there is a next page only if it has a line, and
-        its cursor names a ticket that the member may see. Only a page that ends at MOST_CANDIDATES
-        is different: it must not read the same candidates again.
+        Candidates are read in growing numbers, until one line more than the page has is found,
+        there are no more, or MOST_CANDIDATES were read. So there is a next page only if it has a
+        line, and its cursor names a ticket that the member may see. Only a page that ends at
+        MOST_CANDIDATES is different: the next one must not read the same candidates again.
         """
         if self._index is None:
             return Found([], None, By.WORDS, IndexStatus(IndexState.OFF))
