@@ -201,8 +201,6 @@ def what_follows(record: Event) -> str | None:
             return "follower" if messages_after(number, event_of(doc)) else None
         case CapacityFreed():
             return "follower"
-        case TicketChanged():
-            return None  # only the feed follows it, which is off by default
 
 
 def test_event_filters_pass_all_relevant_records_of_a_complete_ticket_life(

@@ -235,7 +235,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "promise": {"by": "2026-11-24T10:00:00+08:00", "text": "By tomorrow at ten."},
     "hold": {"reason": "part", "text": "The pump is on its way."},
     "participants": {"participants": ["wang.wei@example.com"]},
-    "about": {"members": ["a-jun"], "reason": "the customer names her"},
+    "about": {"members": ["a-tao"], "reason": "the customer names him"},
     "acceptance": {},
     "release": {},
     "correction": {
