@@ -23,7 +23,7 @@ MOST = {
     "api_requests": 16,
     "invocations": 35,
     "write_units": 107,
-    "read_units": 51.5,
+    "read_units": 52.5,
     "queue_requests": 18,
     "mails": 3,
     "traces": 22,

@@ -438,11 +438,21 @@ def test_stored_tickets_and_lists_read_the_same_after_the_upgrade(upgrade: Upgra
             length = len(staff_sees["timeline"])
             assert holds(now_staff["timeline"][:length], staff_sees["timeline"])
         else:
-            assert holds(now_staff, staff_sees), stage
+            assert holds(before_its_match(now_staff, staff_sees), staff_sees), stage
             assert holds(now_customer, customer_sees), stage
     unheard = upgrade.number("unheard")
     for what, said in upgrade.before.lists.items():
         assert holds(without(unheard, upgrade.after.lists[what]), without(unheard, said)), what
+
+
+def before_its_match(now: Json, before: Json) -> Json:
+    """A ticket as it was before it was matched with its customer.
+
+    This version matches a ticket that waits for an agent when it offers it again.
+    """
+    length = len(before["timeline"])
+    assert {event["type"] for event in now["timeline"][length:]} <= {"matched"}
+    return now | {"version": before["version"], "timeline": now["timeline"][:length]}
 
 
 COUNTS = {"load", "queued"}
@@ -630,13 +640,28 @@ def scored(upgrade: Upgrade, month: str) -> Json:
     return found
 
 
-def test_this_version_writes_no_attribute_that_the_previous_one_lacks(upgrade: Upgrade) -> None:
-    """Only then can a deployment be rolled back. A new name needs a decision."""
+NEW_NAMES = {
+    "TICKET TICKET": {"doc.customer", "doc.satisfaction"},
+    "event closed": {"open_pk", "open_sk", "owner_pk", "owner_sk"},
+    "event matched": {
+        *("pk", "sk", "type", "doc", "owner_pk", "owner_sk"),
+        *("doc.number", "doc.type", "doc.at", "doc.by", "doc.data", "data.customer", "data.by"),
+    },
+}
+"""What this version writes and the previous one lacks. The previous one ignores new attributes and
+fields. It cannot read an event of a new type (decision 44, "What follows")."""
+
+
+def test_this_version_writes_no_other_attribute_that_the_previous_one_lacks(
+    upgrade: Upgrade,
+) -> None:
+    """Only then is it known what a rollback meets. A new name needs a decision."""
     number = bring(upgrade.world, "closed", "closed-anew").number
     written = [item for item in items(upgrade) if is_about(item, number)]
     known, found = names_in(upgrade.before.items), names_in(written)
     assert found.keys() >= {"TICKET TICKET", "TICKET TIMER", "TICKET MAIL", "KEY KEY"}
-    assert {kind: found[kind] - known[kind] for kind in found if found[kind] - known[kind]} == {}
+    new = {kind: found[kind] - known[kind] for kind in found if found[kind] - known[kind]}
+    assert new == NEW_NAMES
 
 
 def is_about(item: Json, number: str) -> bool:

@@ -10,6 +10,9 @@ from redress.base.errors import Fault, InvalidInput, pointer
 
 MOST_TAGS = 20
 TAG_LIMIT = 40
+ROUNDS = 3
+"""How often a tag is folded. A small letter can have another form in NFKC, with other letters that
+become small again or hidden ones. After three rounds nothing changes any more."""
 
 
 def folded(tag: str) -> str:
@@ -19,9 +22,10 @@ def folded(tag: str) -> str:
     becomes one space. Hidden characters are removed. The result is empty for a tag that nobody can
     see.
     """
-    form = unicodedata.normalize("NFKC", texts.cleaned_line(tag)).casefold()
-    # Some letters become small ones that NFKC writes in another way.
-    return " ".join(unicodedata.normalize("NFKC", form).split())
+    form = tag
+    for _ in range(ROUNDS):
+        form = " ".join(unicodedata.normalize("NFKC", texts.cleaned_line(form)).casefold().split())
+    return form
 
 
 def read(given: Sequence[str]) -> tuple[str, ...]:
