@@ -109,6 +109,7 @@ def manager(
 ) -> Manager:
     monkeypatch.setattr(cases, "PIECES", 1)  # the tests have too few tickets for small pieces
     api = Api(load_function("staff"), sample, context)
+    assert api("work", "wei").status == 200  # the first request takes the manager's item over
     return Manager(api, load_function("rehearsal"), load_function("mover"))
 
 
