@@ -361,12 +361,19 @@ CASES: dict[str, tuple[str, dict[str, Any], Answers]] = {
     ),
     "AWS::IAM::ManagedPolicy": (
         "arn:aws:iam::123456789012:policy/redress-Logs",
-        {"Description": "What logs need", "PolicyDocument": POLICY},
+        {
+            "Description": "What logs need",
+            "PolicyDocument": POLICY,
+            "Roles": ["redress-RelayRole"],
+        },
         {
             ("iam", "GetPolicy"): {
                 "Policy": {"Description": "What logs need", "DefaultVersionId": "v2"}
             },
             ("iam", "GetPolicyVersion"): {"PolicyVersion": {"Document": json.dumps(POLICY)}},
+            ("iam", "ListEntitiesForPolicy"): {
+                "PolicyRoles": [{"RoleName": "redress-RelayRole", "RoleId": "AROA123456789EXAMPLE"}]
+            },
         },
     ),
     "AWS::IAM::Role": (
@@ -1007,6 +1014,27 @@ def test_alias_that_was_rolled_back_is_found_and_a_newer_version_is_fine() -> No
     assert looked(kind, properties, with_value(answers, call, "FunctionVersion", "6")) != []
 
 
+def test_role_may_have_the_policies_of_the_stack_that_name_it_and_no_others() -> None:
+    """`ChangesFeedPolicy` names the follower's role. The role does not name the policy."""
+    whole, resources = whole_stack()
+    by_name = {one.logical: one for one in resources}
+    feed, role = by_name["ChangesFeedPolicy"], by_name["FollowerFunctionRole"]
+    assert feed.properties["Roles"] == [role.physical]
+
+    def found(wanted: Wanted, *policies: str) -> list[str]:
+        own = [{"PolicyArn": one} for one in wanted.properties["ManagedPolicyArns"]]
+        more = [{"PolicyArn": one} for one in policies]
+        call = ("iam", "ListAttachedRolePolicies")
+        answers = CASES["AWS::IAM::Role"][2] | {call: {"AttachedPolicies": own + more}}
+        read = LOOKS[wanted.type](reader(answers), wanted, whole)
+        return [one.path for one in differences(compared(wanted), read)]
+
+    attached = "ManagedPolicyArns"
+    assert attached not in found(role, feed.physical)
+    assert attached in found(role, feed.physical, arn("iam", "policy/Administrator"))
+    assert attached in found(by_name["RelayFunctionRole"], feed.physical)
+
+
 # ---------------------------------------------------------------------------- facts of the stack
 
 
@@ -1062,11 +1090,12 @@ GOOD: Answers = {
 
 @cache
 def whole_stack() -> tuple[Expectation, tuple[Wanted, ...]]:
-    """A stack on AWS with incoming mail, in which every resource has an id."""
+    """A stack on AWS with incoming mail and the feed, in which every resource has an id."""
     parameters = {
         name: str(one.get("Default", "")) for name, one in written()["Parameters"].items()
     }
     parameters |= {"MailDomain": "in.example.org", "SenderAddress": "a@b.example"}
+    parameters |= {"ChangesFeed": "on"}
     empty = Expectation(PLACE, parameters, {})
     deployed = {}
     for one in empty.resources:

@@ -75,4 +75,4 @@ def test_queues_that_the_sweep_counts_are_the_dead_letter_queues(
     urls = environment["Variables"]["DEAD_LETTER_QUEUE_URLS"].split(",")
     outputs = {url for name, url in deployed.stack.items() if name.endswith("DeadLetterQueueUrl")}
     assert set(urls) == outputs
-    assert len(urls) == 5
+    assert len(urls) == 6

@@ -190,8 +190,10 @@ def test_commands_of_the_guide_lead_from_no_user_to_a_departure(
         blocks.remove(left_out)
     leader = next(email for email, who in deployed.staff.items() if who["groups"] == ["manager"])
     # Before the block that contains the text: what the guide leaves to people.
+    manages = f'API="{deployed.base_url}"\nID_TOKEN="{sign_in(deployed, leader)}"'
     between = {
-        "PUT": f'test -n "$ID_TOKEN"\nAPI="{deployed.base_url}"',
+        "wu@example.org": manages,
+        "PUT": 'test -n "$ID_TOKEN"',
         "make -s sign-in": (
             'aws cognito-idp admin-set-user-password --user-pool-id "$POOL" '
             f'--username li@example.org --password "{TEMPORARY}" --no-permanent'
@@ -199,7 +201,7 @@ def test_commands_of_the_guide_lead_from_no_user_to_a_departure(
         "REFRESH_TOKEN_AUTH": (
             f'REFRESH_TOKEN="$({COMMAND} --json {WHERE} <<<"{PASSWORD}" | {READ})"'
         ),
-        "departure": f'ID_TOKEN="{sign_in(deployed, leader)}"',
+        "departure": manages,
     }
     script = ['curl() { command curl -sS --fail-with-body "$@"; echo; }']
     for block in blocks:
@@ -225,9 +227,10 @@ def test_commands_of_the_guide_lead_from_no_user_to_a_departure(
         )
     assert done.returncode == 0, done.stderr[-3000:]
     assert '"presence":"available"' in done.stdout
-    user = aws("cognito-idp").admin_get_user(
-        UserPoolId=deployed.stack["UserPoolId"], Username="li@example.org"
-    )
+    users, pool = aws("cognito-idp"), deployed.stack["UserPoolId"]
+    invited = users.admin_get_user(UserPoolId=pool, Username="wu@example.org")
+    assert {"Name": "custom:team", "Value": "service"} in invited["UserAttributes"]
+    user = users.admin_get_user(UserPoolId=pool, Username="li@example.org")
     assert user["Enabled"] is False
     assert {"Name": "custom:team", "Value": "service"} in user["UserAttributes"]
     assert {"Name": "custom:languages", "Value": "zh-CN,en"} in user["UserAttributes"]

@@ -52,6 +52,7 @@ READS: dict[str, dict[str, str]] = {
         "GetRole": "iam:GetRole",
         "GetRolePolicy": "iam:GetRolePolicy",
         "ListAttachedRolePolicies": "iam:ListAttachedRolePolicies",
+        "ListEntitiesForPolicy": "iam:ListEntitiesForPolicy",
         "ListRolePolicies": "iam:ListRolePolicies",
         "SimulatePrincipalPolicy": "iam:SimulatePrincipalPolicy",
     },

@@ -507,7 +507,14 @@ def schedule(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
 
 @reads("AWS::IAM::Role")
 def role(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
+    """A policy of the stack that names the role in its `Roles` is compared with that policy."""
     name = {"RoleName": wanted.physical}
+    elsewhere = {
+        one.physical
+        for one in whole.resources
+        if one.type == "AWS::IAM::ManagedPolicy"
+        and wanted.physical in one.properties.get("Roles", [])
+    }
     found: Properties = aws.ask("iam", "GetRole", **name)["Role"]
     attached = aws.every("iam", "ListAttachedRolePolicies", "AttachedPolicies", **name)
     inline = aws.every("iam", "ListRolePolicies", "PolicyNames", **name)
@@ -522,7 +529,9 @@ def role(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
     ]
     return found | {
         "AssumeRolePolicyDocument": _json(found["AssumeRolePolicyDocument"]),
-        "ManagedPolicyArns": [one["PolicyArn"] for one in attached],
+        "ManagedPolicyArns": [
+            one["PolicyArn"] for one in attached if one["PolicyArn"] not in elsewhere
+        ],
         "Policies": policies,
     }
 
@@ -532,7 +541,11 @@ def managed_policy(aws: Reader, wanted: Wanted, whole: Expectation) -> Propertie
     arn = {"PolicyArn": wanted.physical}
     found: Properties = aws.ask("iam", "GetPolicy", **arn)["Policy"]
     now = aws.ask("iam", "GetPolicyVersion", VersionId=found["DefaultVersionId"], **arn)
-    return found | {"PolicyDocument": _json(now["PolicyVersion"]["Document"])}
+    roles = aws.every("iam", "ListEntitiesForPolicy", "PolicyRoles", EntityFilter="Role", **arn)
+    return found | {
+        "PolicyDocument": _json(now["PolicyVersion"]["Document"]),
+        "Roles": [one["RoleName"] for one in roles],
+    }
 
 
 # ---------------------------------------------------------------------------- operations
