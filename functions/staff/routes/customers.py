@@ -23,7 +23,7 @@ from redress.customers.rules.profile import (
     Entry,
     Profile,
     card_of,
-    folded,
+    fault_of_folded,
 )
 from redress.customers.rules.rights import RIGHTS, Part, changeable
 from redress.edge import cursors
@@ -77,10 +77,11 @@ def find_customers(request: Request) -> Answer:
     value = query[what] if what != "doubtful" else query.get("team") or request.member.team
 
     def content() -> tuple[int, str | None]:
-        if what == "doubtful" and query[what] != "true":
-            faults.append(Fault("/doubtful", "unknown_value", "true is expected here"))
-        if not folded(value):
-            faults.append(Fault(f"/{what}", "required", "this text must not be empty"))
+        if what == "doubtful":
+            if query[what] != "true":
+                faults.append(Fault("/doubtful", "unknown_value", "true is expected here"))
+        elif fault := fault_of_folded(value):
+            faults.append(Fault(f"/{what}", *fault))
         return _page_of_list(request, faults)
 
     found, cursor = cases.listed(request.member, what, value, content)

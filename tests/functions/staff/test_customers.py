@@ -109,6 +109,10 @@ def test_a_customer_is_found_by_address_and_account(api: Api, customers: Custome
         ({"account": "crm"}, {"/account"}),
         ({"doubtful": "maybe", "limit": "0", "cursor": "?"}, {"/doubtful", "/limit", "/cursor"}),
         ({"need": " ", "limit": "99"}, {"/need", "/limit"}),
+        ({"type": "x" * 1_001, "limit": "0"}, {"/type", "/limit"}),
+        ({"need": "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 60}, {"/need"}),
+        ({"company": "x" * 2_047}, {"/company"}),
+        ({"company": "a\x00"}, {"/company"}),
     ],
 )
 def test_a_wrong_search_names_all_faults(
@@ -343,6 +347,18 @@ def test_a_wrong_edit_names_all_faults(api: Api, customers: CustomerStore) -> No
             "/type": "unknown_customer_type",
         },
     )
+
+
+def test_a_need_or_company_whose_folded_form_is_longer_than_a_key_is_a_fault(
+    api: Api, customers: CustomerStore
+) -> None:
+    long = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"
+    body = FIELDS | {"needs": ["lift", long * 60], "company": long * 100}
+    found = api("customer-edit", "mei", id=LI_NA, body=body)
+    assert (found.status, found.codes) == (422, {"/needs/1": "too_long", "/company": "too_long"})
+    body = FIELDS | {"needs": [long * 30], "company": long * 30}
+    assert api("customer-edit", "mei", id=LI_NA, body=body).status == 200
+    assert customers.get(LI_NA).company == long * 30
 
 
 def test_the_right_to_change_the_type_comes_before_the_other_fields(

@@ -29,6 +29,7 @@ from redress.customers.rules.profile import (
     Identity,
     Note,
     Profile,
+    fault_of_folded,
     folded,
 )
 from redress.plans.rules.plan import LONGEST_S, Plan
@@ -69,6 +70,9 @@ def edited(profile: Profile, given: Mapping[str, Any], plan: Plan) -> Profile:
     if kind != profile.type and kind not in plan.customer_types:
         known = ", ".join(plan.customer_types)
         faults.append(Fault("/type", "unknown_customer_type", f"one of {known}"))
+    company = _line(given["company"])
+    if company and (fault := fault_of_folded(company)):
+        faults.append(Fault("/company", *fault))
     if faults:
         raise InvalidInput(faults)
     return replace(
@@ -79,7 +83,7 @@ def edited(profile: Profile, given: Mapping[str, Any], plan: Plan) -> Profile:
         channel=channel,
         hours=hours,
         type=kind,
-        company=_line(given["company"]),
+        company=company,
         needs=needs,
     )
 
@@ -103,8 +107,8 @@ def _needs(given: Sequence[str], faults: list[Fault]) -> tuple[str, ...]:
     wanted: dict[str, str] = {}
     for index, one in enumerate(given):
         line = texts.cleaned_line(one)
-        if not line:
-            faults.append(Fault(f"/needs/{index}", "required", "this text must not be empty"))
+        if fault := fault_of_folded(line):
+            faults.append(Fault(f"/needs/{index}", *fault))
         wanted.setdefault(folded(line), line)
     return tuple(wanted.values())[:MOST_NEEDS]
 

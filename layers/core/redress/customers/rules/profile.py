@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from redress.base import texts
 from redress.base.people import SYSTEM, Actor
 
 STANDARD = "standard"
@@ -237,6 +238,9 @@ def new_id() -> str:
 
 ID_DIGITS = 24
 
+FOLDED_LIMIT = 1_000
+"""The most bytes of a text in the form of `folded`, because a sort key has at most 1,024."""
+
 
 def folded(text: str) -> str:
     """Return the form in which needs and names of companies are compared.
@@ -244,3 +248,16 @@ def folded(text: str) -> str:
     Upper and lower case, full-width letters and the number of blanks make no difference.
     """
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def fault_of_folded(text: str) -> tuple[str, str] | None:
+    """Return the code and the detail of why a text is no need, company or type; None if it is one.
+
+    The form of `folded` can be much longer than the text: one character of Arabic becomes eighteen.
+    """
+    form = folded(text)
+    if not form:
+        return "required", "this text must not be empty"
+    if len(form.encode("utf-8", "surrogatepass")) > FOLDED_LIMIT:
+        return "too_long", f"at most {FOLDED_LIMIT} bytes"
+    return texts.fault_of(text)
