@@ -463,14 +463,6 @@ def customer_pk(customer: str) -> str:
     return f"CUSTOMER#{customer}"
 
 
-def customer_of(pk: str) -> str:
-    """Return the id of the customer in a `customer_pk`. Raises ValueError for any other key."""
-    prefix, _, customer = pk.partition("#")
-    if prefix != "CUSTOMER" or not customer:
-        raise ValueError(f"{pk!r} is not the key of a customer")
-    return customer
-
-
 def contact_pk(kind: str, value: str) -> str:
     """`CONTACT#9f86d0...`: a contact point of a customer, by a hash of its kind and value."""
     return contact_pk_of(contact_digest(kind, value))

@@ -17,7 +17,7 @@ from redress.db import retry
 from redress.staff.rules.members import RANK, Profile
 
 _LIMITS = ("LimitExceededException", "CodeDeliveryFailureException")
-"""Cognito refuses for now: too many mails or requests today, or a mail that it could not send."""
+"""Cognito refuses at the moment: too many mails or requests today, or a mail that it could not send."""
 
 
 class Account(Struct, frozen=True):
@@ -33,7 +33,7 @@ class UserPool:
     """Makes and changes accounts. Each method can be repeated.
 
     `client` makes the client of Cognito at the first call, because most requests need none. All
-    methods raise Unavailable if Cognito does not answer or refuses for now.
+    methods raise Unavailable if Cognito does not answer or refuses at the moment.
     """
 
     def __init__(self, client: Callable[[], Any], pool: str) -> None:
@@ -116,7 +116,7 @@ class UserPool:
             if _code(error) == "UserNotFoundException":
                 return None
             if _code(error) in _LIMITS or retry.is_outage(error):
-                raise Unavailable("the user pool refuses for now") from error
+                raise Unavailable("the user pool refuses at the moment") from error
             raise
         return answer
 
