@@ -17,7 +17,7 @@ from redress.db import retry
 from redress.staff.rules.members import RANK, Profile
 
 _LIMITS = ("LimitExceededException", "CodeDeliveryFailureException")
-"""Cognito refuses at the moment: too many mails or requests today, or a mail that it could not send."""
+"""Cognito refuses at the moment: too many mails or requests today, or a mail could not be sent."""
 
 
 class Account(Struct, frozen=True):
