@@ -66,6 +66,8 @@ MAILS = 4
 CENTS = 26.0
 """The goal for 1,000 happy paths, without mail, with the customer's profile and without the parts
 that are off by default."""
+MAIL_CONDITIONS = ("HasMailDomain", "SesTakesMail")
+"""The template's conditions under which the queues of incoming mails are polled."""
 IDLE_DOLLARS = 0.60
 IDLE_WITH_MAIL_DOLLARS = 0.80
 """The goals for a month without activity, beyond what is free for ever."""
@@ -320,13 +322,14 @@ def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> di
 
 
 def polled_queues(with_mail_domain: bool) -> int:
-    """The number of queues that Lambda polls all the time."""
+    """The number of queues that Lambda polls all the time, with search off."""
+    held = MAIL_CONDITIONS if with_mail_domain else ()
     count = 0
     for resource in template()["Resources"].values():
         for event in resource.get("Properties", {}).get("Events", {}).values():
             if isinstance(event, dict) and event.get("Type") == "SQS":
                 enabled = event["Properties"].get("Enabled", True)
-                count += enabled is True or with_mail_domain
+                count += enabled is True or enabled["Fn::If"][0] in held
     return count
 
 

@@ -163,7 +163,7 @@ def test_untraced_function_counts_no_trace() -> None:
     followed = call("PutItem", before=[None], after=[TIMER])
     assert bill.bill_of(Records(calls=[followed]), [], []).traces == 1
     assert bill.bill_of(Records(calls=[followed]), [], [], {"redress-relay"}).traces == 0
-    names = ("repair", "planreview", "relay", "assigner", "mailer")
+    names = ("repair", "planreview", "relay", "assigner", "mailer", "indexer")
     assert life.untraced() == {f"redress-{name}" for name in names}
     assert "redress-staff" not in life.having("LINK_KEY_SECRET") > {"redress-customer"}
 
@@ -190,7 +190,7 @@ def test_stream_invokes_each_reader_once_for_each_ticket_in_a_change() -> None:
     assert followed([None, None], [event("a"), item(90)]) == 1
     assert followed([None, timer], [event("a"), moved]) == 2, "one partition key, two readers"
     assert followed([None, None], [event("a"), event("a") | {"sk": {"S": "EVENT#000002"}}]) == 1
-    assert followed([None], [event("a") | {"type": {"S": "noted"}}]) == 0, "nothing follows"
+    assert followed([None], [event("a") | {"type": {"S": "assigned"}}]) == 0, "nothing follows"
     assert followed([None, None], [event("a"), event("b")]) == 2
     assert followed([moved], [timer]) == 0, "the template's filter drops it"
     assert followed([moved], [moved]) == 0, "an unchanged item makes no record"
@@ -351,10 +351,10 @@ def test_idle_month_counts_what_the_template_keeps_without_a_ticket() -> None:
     kinds = [one["Type"] for one in template()["Resources"].values() if "Condition" not in one]
     assert use["alarm_month"] == kinds.count("AWS::CloudWatch::Alarm")
     assert use["secret_month"] == kinds.count("AWS::SecretsManager::Secret")
-    assert use["queue_request"] == 657_000 + 5 * 730, "and the hourly count of dead letters"
+    assert use["queue_request"] == 657_000 + 6 * 730, "and the hourly count of dead letters"
     assert use["read_unit"] == 6 * 8760
     # The queue of mails to send, and the two of incoming mails.
-    assert life.idle_use({}, with_mail_domain=True)["queue_request"] == 3 * 657_000 + 5 * 730
+    assert life.idle_use({}, with_mail_domain=True)["queue_request"] == 3 * 657_000 + 6 * 730
 
 
 @pytest.mark.parametrize(

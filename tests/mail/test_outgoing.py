@@ -96,6 +96,8 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: life.acknowledge().resolve().wait(days=2).wake().wait(days=1).wake(),
         [],
     ),
+    "tagged": (lambda life: life.acknowledge().tag("kettle"), []),
+    "matched with a customer": (lambda life: life.acknowledge().match(), []),
     "about a member of staff": (lambda life: life.acknowledge().is_about("a-jun"), []),
     "an hour after confirming": (
         lambda life: life.acknowledge().resolve().confirm().wait(hours=1).wake(),
