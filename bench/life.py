@@ -329,7 +329,7 @@ def polled_queues(with_mail_domain: bool) -> int:
         for event in resource.get("Properties", {}).get("Events", {}).values():
             if isinstance(event, dict) and event.get("Type") == "SQS":
                 enabled = event["Properties"].get("Enabled", True)
-                count += enabled is True or enabled["Fn::If"][0] in held
+                count += enabled is True or enabled[0] in held
     return count
 
 

@@ -44,7 +44,7 @@ def expanded(document: Any) -> tuple[Any, list[Fault]]:
         except ValueError as error:
             at = "/calendars" + pointer(str(name)) + "/holidays"
             faults.append(Fault(at, "unknown_holidays", str(error)))
-        except (TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError):
             continue  # the form is wrong: `parse` reports it with its JSON pointer
     return result, faults
 
