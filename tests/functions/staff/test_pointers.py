@@ -159,7 +159,7 @@ TEXTS = {
     "resolution": ["text", "remedy", "root_cause"],
     "callback": ["text"],
     "assignment": ["reason", "agent", "team"],
-    "classification": ["reason", "customer_type"],
+    "classification": ["reason", "customer_type", "category"],
     "promise": ["text"],
     "hold": ["text"],
     "correction": ["reason"],
