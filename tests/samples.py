@@ -1,4 +1,4 @@
-"""The samples of `local/clients`, loaded with the generated clients on the path."""
+"""Load the samples in `local/clients/samples`. They import the generated clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from local.clients import tools
 
 
 def sample(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A sample. `folder` contains the generated packages (`tools.python`)."""
+    """Import the sample with this name. `folder` is the folder of the generated packages, which
+    `tools.python` returns."""
     monkeypatch.syspath_prepend(str(folder))
     spec = importlib.util.spec_from_file_location(name, tools.HERE / "samples" / f"{name}.py")
     assert spec is not None

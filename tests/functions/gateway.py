@@ -299,7 +299,10 @@ class Caller:
 
 
 def furnish(stores: Stores, clock: Clock) -> None:
-    """Make what the examples of the documents name: the ticket, a held mail, machines, queues."""
+    """Create what the examples in the OpenAPI documents refer to.
+
+    These are a ticket, a held mail, two customers, the state machines and the queues.
+    """
     for name in ("redress-scores", "redress-rehearsal", "redress-ticket"):
         create_idle_machine(name)
     for name, setting in (

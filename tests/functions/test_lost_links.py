@@ -45,14 +45,17 @@ ASKED = {
 
 
 def profile(email: str = LI_NA, customer: str = PROFILE, **fields: Any) -> None:
-    """Store the profile of a customer with this address."""
+    """Store a customer's profile whose only contact point is this email address."""
     point = ContactPoint("email", canonical(email), START)
     made = Profile(customer, 1, START, "Li Na", contacts=(point,), **fields)
     wired_stores.customers().write([Revised(None, made)])
 
 
 def match(number: str, customer: str = PROFILE) -> None:
-    """List a ticket among those of a customer, as its event `matched` does."""
+    """Give a ticket's first event the index keys that list the ticket for a customer.
+
+    In the product, the event `matched` has these keys.
+    """
     created = wired_stores.tickets().get(number).created_at
     aws("dynamodb").update_item(
         TableName=TABLE,

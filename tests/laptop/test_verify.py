@@ -1090,7 +1090,10 @@ GOOD: Answers = {
 
 @cache
 def whole_stack() -> tuple[Expectation, tuple[Wanted, ...]]:
-    """A stack on AWS with incoming mail and the feed, in which every resource has an id."""
+    """What verification expects of a stack on AWS with incoming mail and the feed of changes.
+
+    Each resource has an invented physical id.
+    """
     parameters = {
         name: str(one.get("Default", "")) for name, one in written()["Parameters"].items()
     }

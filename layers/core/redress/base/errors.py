@@ -186,10 +186,11 @@ class Unavailable(RedressError):
 
 @contextmanager
 def saying_what_is_possible(can: Callable[[], Sequence[str] | None]) -> Iterator[None]:
-    """Add to a refusal of right, revision or state what the caller may do instead.
+    """Add `can` to an error that refuses a change: the names of the changes that are possible now.
 
-    `can` returns that, or None if the caller may not even know. A refusal of the content has its
-    faults instead.
+    This concerns refusals because of the caller's right, a stale version, or the present state. `can`
+    returns the names, or None if the caller may not know that the object exists. InvalidInput stays
+    as it is, because it lists its faults.
     """
     try:
         yield

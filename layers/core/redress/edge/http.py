@@ -75,7 +75,7 @@ def header(event: dict[str, Any], name: str) -> str:
 
 
 def source_of(event: dict[str, Any]) -> str:
-    """The IP address that sent the request, or ''."""
+    """The IP address from which the request came, or '' if API Gateway named none."""
     about = event["requestContext"].get("http") or {}
     source: str = about.get("sourceIp") or ""
     return source

@@ -188,7 +188,10 @@ def consented(profile: Profile, what: str, where: str, given: bool, at: datetime
 
 
 def verified(profile: Profile, how: str, until: datetime, by: str, at: datetime) -> Profile:
-    """Record that somebody has verified who the customer is, until a time within a year."""
+    """Record that a member of staff has verified the customer's identity.
+
+    The verification expires at `until`, at most a year ahead. Raises InvalidInput for another time.
+    """
     if not 0 < (until - at).total_seconds() <= LONGEST_S:
         raise InvalidInput([Fault("/until", "not_in_time", "an instant to come, within a year")])
     return replace(profile, identity=Identity(how, by, at, until))

@@ -25,12 +25,12 @@ from redress.db import encoding, keys, retry
 from redress.tickets.rules.feed import MOST_CHANGES, Change, Entry, Position
 
 KEPT_DAYS = 35
-"""After how many days an entry is deleted, counted from the entry that follows it. DynamoDB's TTL
-deletes it, usually within another two days. No rule depends on when."""
+"""How many days an entry is kept after the next entry was written. DynamoDB's TTL then deletes it,
+usually within two more days. No rule depends on the time of the deletion."""
 
 ATTEMPTS = 60
-"""How often an append looks for a free number. Each time somebody else has got the last one. At
-most 40 writers append at once: four shards, each with ten (`ChangesAtOnce`)."""
+"""How often an append tries to get a number. It tries again if another writer got the number first.
+At most 40 writers append at once: ten for each of four shards (`ChangesAtOnce`)."""
 
 _DOC = msgspec.json.Decoder(tuple[Change, ...])
 
