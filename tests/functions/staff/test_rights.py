@@ -155,7 +155,7 @@ def test_every_route_with_the_number_of_a_ticket_is_in_the_matrix(api: Api) -> N
 
 
 def about(stores: Stores, ticket: Ticket, *members: str) -> Ticket:
-    """Name the members whom the ticket is about. A manager who reads nothing in these tests does it."""
+    """Name the members whom the ticket is about. A manager who reads nothing here names them."""
     chief = replace(MEMBERS["wei"], id="m-chief").actor
     return stores.changes.change(
         ticket.number, lambda t, p, at: by_staff.set_about(t, p, chief, members, "named", at)

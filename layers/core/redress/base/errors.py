@@ -188,9 +188,9 @@ class Unavailable(RedressError):
 def saying_what_is_possible(can: Callable[[], Sequence[str] | None]) -> Iterator[None]:
     """Add `can` to an error that refuses a change: the names of the changes that are possible now.
 
-    This concerns refusals because of the caller's right, a stale version, or the present state. `can`
-    returns the names, or None if the caller may not know that the object exists. InvalidInput stays
-    as it is, because it lists its faults.
+    It does so for refusals because of the caller's right, a stale version, or the present state.
+    `can` returns the names, or None if the caller may not know that the object exists. InvalidInput
+    stays as it is, because it lists its faults.
     """
     try:
         yield

@@ -16,8 +16,9 @@ from string import Template
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _BLANK_LINES = re.compile(r"\n{2,}")
 LINKED = "status_links"
-"""The name, in a template, of a value with several links. The value has one paragraph for each link:
-a line that describes the link, and a line with its URL. A paragraph without a URL is plain text."""
+"""The name, in a template, of a value with several links. The value has one paragraph for each
+link: a line that describes the link, and a line with its URL. A paragraph without a URL is plain
+text."""
 _FOOT = "--\n"
 """The beginning of a paragraph in small print. In plain text, it begins a signature."""
 
