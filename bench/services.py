@@ -157,14 +157,20 @@ def mail_sink() -> Iterator[Sink]:
 
 
 def environment_of(engine: str, others: str, built: Path) -> dict[str, str]:
-    """Environment in which a built function finds this engine, these services and time zones."""
-    resources = template()["Resources"].values()
-    names = {
-        name
-        for resource in resources
-        for name in resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+    """Environment in which a built function finds this engine, these services and time zones.
+
+    A variable that a parameter gives has the parameter's default, and every other one is "any".
+    """
+    parameters = template()["Parameters"]
+    variables = {
+        name: parameters.get(value, {}).get("Default", "any") if isinstance(value, str) else "any"
+        for resource in template()["Resources"].values()
+        for name, value in resource.get("Properties", {})
+        .get("Environment", {})
+        .get("Variables", {})
+        .items()
     }
-    return dict.fromkeys(names, "any") | {
+    return variables | {
         "TABLE": TABLE,
         "LOG_LEVEL": "INFO",
         "CALL_TIMEOUT_S": "8",
