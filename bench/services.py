@@ -159,11 +159,10 @@ def mail_sink() -> Iterator[Sink]:
 def environment_of(engine: str, others: str, built: Path) -> dict[str, str]:
     """Environment in which a built function finds this engine, these services and time zones.
 
-    A variable that a parameter gives has the parameter's default, and every other one is "any".
+    `_value_of` says which value every other variable of the template has.
     """
-    parameters = template()["Parameters"]
     variables = {
-        name: parameters.get(value, {}).get("Default", "any") if isinstance(value, str) else "any"
+        name: _value_of(value)
         for resource in template()["Resources"].values()
         for name, value in resource.get("Properties", {})
         .get("Environment", {})
@@ -190,3 +189,15 @@ def environment_of(engine: str, others: str, built: Path) -> dict[str, str]:
         "PATH": "/usr/bin:/bin",
         "HOME": "/nonexistent",
     }
+
+
+def _value_of(given: Any) -> str:
+    """The default of the parameter that a variable refers to, or a number as the template has it.
+
+    Any other value is "any".
+    """
+    if not isinstance(given, str):
+        return "any"
+    if given.isdigit():
+        return given
+    return str(template()["Parameters"].get(given, {}).get("Default", "any"))
