@@ -910,8 +910,11 @@ def test_suspension_is_told_even_if_the_member_is_moved_out_of_sight_meanwhile(
     assert api("member", "lin", agent="a-mei").status == 404
 
 
-def test_of_two_managers_who_suspend_each_other_one_stays(
-    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("act", "reason"), [("suspension", "you are suspended"), ("departure", "left the staff")]
+)
+def test_of_two_managers_who_take_each_other_off_one_stays(
+    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch, act: str, reason: str
 ) -> None:
     manage(stores, "wei")
     manage(stores, "lin", role=Role.MANAGER)
@@ -919,11 +922,12 @@ def test_of_two_managers_who_suspend_each_other_one_stays(
 
     def raced(self: Any, *given: Any) -> None:
         if other and other.pop():
-            assert api("suspension", "lin", agent="m-wei").status == 200
+            assert api(act, "lin", agent="m-wei").status == 200
         write(*given)
 
     monkeypatch.setattr("redress.staff.store.StaffStore.write", raced)
-    assert api("suspension", "wei", agent="s-lin").status == 403
+    found = api(act, "wei", agent="s-lin")
+    assert (found.status, reason in found.body["detail"]) == (403, True)
     active = [one.id for one in stores.staff.members() if one.is_active]
     assert "s-lin" in active
     assert "m-wei" not in active
