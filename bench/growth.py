@@ -91,7 +91,7 @@ from redress.wiring.transaction import ALSO_WRITTEN
 from redress.workflow.cases.timers import TimerCase
 
 ABOUT = "what an operation costs with 1,000, 10,000 and 100,000 open tickets"
-LIMIT_S = 180
+LIMIT_S = 300
 FILL_S = 130
 """Time limit for filling the tables; the rest of the time is for the rounds."""
 SMALLEST = 1_000

@@ -129,6 +129,9 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
     with contextlib.ExitStack() as leaving:
         leaving.callback(end_cloud, directory)
         outputs = stack.up(0, None, console, directory)
+        # The first run of a task on a new stack also writes where it begins.
+        for task in TASKS:
+            scheduled(outputs, task)
         tasks = {task: scheduled(outputs, task) for task in TASKS}
         # The first life is not counted: its functions have not read their settings yet.
         lives = range(1 + max(1, round(ROUNDS * scale)))

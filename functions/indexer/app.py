@@ -57,8 +57,8 @@ def _index(records: list[dict[str, Any]]) -> dict[str, Any]:
     logger.info("indexed", extra={"messages": len(records), "failed": len(failed)})
     last = [one for one in records if one["messageId"] in failed and _attempts(one) >= ATTEMPTS]
     if last:
-        message = "messages to the indexer are set aside"
-        report(Alarm.DEAD_LETTERS, message, {"messages": len(last)}, value=len(last))
+        why = "messages to the indexer are set aside"
+        report(Alarm.DEAD_LETTERS, why, {"messages": len(last)}, value=len(last))
     return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
 
 
