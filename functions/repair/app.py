@@ -98,8 +98,8 @@ def _catch_up(context: Any) -> None:
     began_with = context.get_remaining_time_in_millis() / 1000
 
     def seconds_left() -> float:
-        left: float = context.get_remaining_time_in_millis() / 1000
-        return RUN_S - (began_with - left)
+        used: float = began_with - context.get_remaining_time_in_millis() / 1000
+        return RUN_S - used
 
     progress = wiring.catch_up().run(seconds_left)
     if progress is not None:

@@ -15,7 +15,7 @@ from redress.staff.rules.routing import candidates
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import must_see
 from redress.tickets.rules import access
-from redress.tickets.rules.listing import MOST_READ, Filters
+from redress.tickets.rules.listing import MOST_READ
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store import ranges
 from redress.tickets.store.ranges import TicketRanges
@@ -129,8 +129,9 @@ class ClaimingCase:
         after, more, read = None, True, 0
         while more and read < MOST_READ:
             entries, more = self._ranges.entries(of, after, AT_A_TIME)
-            for entry, ticket in self._ranges.tickets(entries, Filters()):
-                read, after = read + 1, entry.key
+            for snapshot in self._ranges.snapshots(entries):
+                ticket = snapshot.ticket()
+                read, after = read + 1, snapshot.entry.key
                 if ticket is not None and of.has(ticket) and access.may_see(member, ticket):
                     yield ticket
 

@@ -6,7 +6,9 @@ A list and its number read the same range of an index (`tickets/store/ranges.py`
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,16 +18,14 @@ from redress.clocks.rules.periods import period_of
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.staff import WorkItem, work_item
 from redress.tickets.rules import access
-from redress.tickets.rules.listing import MOST_READ, Filters, Place, View, Wanted
+from redress.tickets.rules.listing import MOST_READ, Place, View, Wanted
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store import items, ranges
-from redress.tickets.store.ranges import Entry, Range, TicketRanges
+from redress.tickets.store.ranges import Entry, Range, Snapshot, TicketRanges
 
-COUNT_LIMIT = 500
+COUNT_LIMIT = 200
 """No number is counted further than this."""
 SOON = timedelta(hours=1)
-READ_AGAIN = 10
-"""How many of MOST_READ are the last tickets of a page, read again for its cursor."""
 FIRST_READ = 100
 """How many tickets are read at first for a list with filters. Most pages are then full."""
 
@@ -95,6 +95,7 @@ class ListCases:
         """
         self._ranges, self._plans, self._now = found, plans, now
         self._tickets_about, self._profiles_of = tickets_about, profiles_of
+        self._beside = ThreadPoolExecutor(1)
 
     def page(self, member: Member, wanted: Wanted, limit: int, place: Place | None) -> ListPage:
         """One page of a list, from behind `place`; None gives the first page.
@@ -114,18 +115,19 @@ class ListCases:
             return ListPage([], None)
         of = _range(wanted, month, zone) if profiles is None else ranges.of_customer(profiles)
         lines: list[tuple[str, Line]] = []
-        unlisted: list[Entry] = []
-        after, left, more = place.key if place else None, MOST_READ - READ_AGAIN, True
+        unlisted: list[Snapshot] = []
+        after, left, more = place.key if place else None, MOST_READ, True
         # One line more tells whether there is a next page. An entry does not: the reader may not
         # learn that there is a ticket which they may not see.
         most = FIRST_READ if wanted.filters.any else limit + 1
         while more and len(lines) <= limit and left > 0:
             entries, more = self._ranges.entries(of, after, min(most, left))
-            for entry, ticket in self._ranges.tickets(entries, wanted.filters):
-                after = entry.key
-                unlisted.append(entry)
+            for snapshot in self._ranges.snapshots(entries):
+                after = snapshot.entry.key
+                unlisted.append(snapshot)
+                ticket = snapshot.ticket(wanted.filters)
                 if ticket is not None and _listed(member, profiles, of, ticket):
-                    lines.append((entry.key, Line(work_item(ticket, member), ticket)))
+                    lines.append((after, Line(work_item(ticket, member), ticket)))
                     unlisted.clear()
             left -= len(entries)
             most *= 4
@@ -133,20 +135,10 @@ class ListCases:
         if len(lines) > limit:
             following = lines[limit - 1][0]
         elif more:
-            following = self._last_seen(member, unlisted[-READ_AGAIN:]) or after
+            following = _last_seen(member, unlisted) or after
         kept = month if wanted.month is None else None
         cursor = wanted.cursor(Place(following, kept)) if following is not None else None
         return ListPage([line for _, line in lines[:limit]], cursor)
-
-    def _last_seen(self, member: Member, entries: Sequence[Entry]) -> str | None:
-        """The key of the last of these entries whose ticket the member may see, or None.
-
-        A cursor has the number and a time of the ticket after which the next page begins. Whoever
-        decodes it must not learn of a complaint about themselves.
-        """
-        found = self._ranges.tickets(entries, Filters())
-        seen = [e.key for e, t in found if t is not None and access.may_see(member, t)]
-        return seen[-1] if seen else None
 
     def numbers(self, member: Member, team: str) -> Numbers:
         """How many tickets a team has, and how many the member has.
@@ -159,6 +151,9 @@ class ListCases:
             raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
         at, zone = self._now(), self._plans.current().time_zone
         month = period_of(at, zone)
+        # The other thread only reads: msgspec crashes if two threads use a type first.
+        of = ranges.work(member.id)
+        work = self._beside.submit(contextvars.copy_context().run, self._work, of)
         hidden = self._hidden_from(member)
         wanted = numbers_of(team, at, month)
         out = [sum(self._has(of, ticket) for ticket in hidden) for of in wanted.values()]
@@ -168,25 +163,22 @@ class ListCases:
             name: Number(max(0, min(count - hides, COUNT_LIMIT)), count - hides > COUNT_LIMIT)
             for name, count, hides in zip(wanted, counts, out, strict=True)
         }
-        return Numbers(team, at, month, {"mine": self._mine(member), **found})
+        return Numbers(team, at, month, {"mine": _mine(member, of, *work.result()), **found})
 
-    def _mine(self, member: Member) -> Number:
-        """How many tickets the member must work on.
+    def _work(self, of: Range) -> tuple[list[Snapshot], bool]:
+        """The first tickets of an agent's work, and whether there are more.
 
-        Entries are not enough: after a change of team, the member still has phone callbacks that
+        Entries are not enough: after a change of team, the agent still has phone callbacks that
         they may not see any more. So the tickets are read, which are about as many as the capacity.
         """
-        of = ranges.work(member.id)
         entries, more = self._ranges.entries(of, None, COUNT_LIMIT + 1)
-        found = [ticket for _, ticket in self._ranges.tickets(entries, Filters())]
-        count = sum(t is not None and _listed(member, None, of, t) for t in found)
-        return Number(min(count, COUNT_LIMIT), more or count > COUNT_LIMIT)
+        return self._ranges.snapshots(entries), more
 
     def _hidden_from(self, member: Member) -> list[Ticket]:
         """The tickets that are about the member, which the member may not see."""
         entries = [Entry("", number) for number in self._tickets_about(member.id)]
-        found = self._ranges.tickets(entries, Filters())
-        return [t for _, t in found if t is not None and not access.may_see(member, t)]
+        found = [snapshot.ticket() for snapshot in self._ranges.snapshots(entries)]
+        return [t for t in found if t is not None and not access.may_see(member, t)]
 
     def _has(self, of: Range, ticket: Ticket) -> bool:
         """Whether a ticket has an entry in a range, as it is now."""
@@ -195,6 +187,13 @@ class ListCases:
         plan = self._plans.get(ticket.plan_version)
         found = items.closed_keys(ticket, ticket.closed_at, plan)
         return of.covers(found["open_pk"], found["open_sk"])
+
+
+def _mine(member: Member, of: Range, found: Sequence[Snapshot], more: bool) -> Number:
+    """How many of these tickets the member must work on. `more` if there are more of them."""
+    tickets = [snapshot.ticket() for snapshot in found]
+    count = sum(t is not None and _listed(member, None, of, t) for t in tickets)
+    return Number(min(count, COUNT_LIMIT), more or count > COUNT_LIMIT)
 
 
 def must_list(member: Member, team: str | None, agent: str | None) -> None:
@@ -210,8 +209,8 @@ def must_list(member: Member, team: str | None, agent: str | None) -> None:
 
 
 def _range(wanted: Wanted, month: str | None, zone: str) -> Range:
-    due = (wanted.due_from, wanted.due_before)
     """The range of a list of a team or of an agent."""
+    due = (wanted.due_from, wanted.due_before)
     if wanted.agent is not None:
         if wanted.view is View.CLOSED:
             return ranges.closed_by(wanted.agent, month, zone)
@@ -222,6 +221,19 @@ def _range(wanted: Wanted, month: str | None, zone: str) -> Range:
         return ranges.closed(wanted.team, month)
     of_team = {View.QUEUE: ranges.queue, View.ON_HOLD: ranges.on_hold, View.OPEN: ranges.opened}
     return of_team[wanted.view](wanted.team, *due)
+
+
+def _last_seen(member: Member, found: Sequence[Snapshot]) -> str | None:
+    """The key of the last of these entries whose ticket the member may see, or None.
+
+    A cursor has the number and a time of the ticket after which the next page begins. Whoever
+    decodes it must not learn of a complaint about themselves.
+    """
+    for snapshot in reversed(found):
+        ticket = snapshot.ticket()
+        if ticket is not None and access.may_see(member, ticket):
+            return snapshot.entry.key
+    return None
 
 
 def _listed(member: Member, profiles: Sequence[str] | None, of: Range, ticket: Ticket) -> bool:

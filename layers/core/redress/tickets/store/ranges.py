@@ -3,7 +3,7 @@
 A range is one or more partitions of an index and limits of their sort key. A list and the number of
 its tickets use the same range, so they agree. No range needs a scan.
 
-Ranges are read through the small client (`db/aws_json.py`), because one page reads up to 500
+Ranges are read through the small client (`db/aws_json.py`), because one page reads up to 250
 tickets. PynamoDB needs eight times as long to decode them (docs/decisions/041-lists.md). Indexes
 and tickets are read without strong consistency: an entry can be a moment older than its ticket. The
 feed of changes reads its tickets consistently.
@@ -15,7 +15,7 @@ import contextvars
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -56,6 +56,22 @@ class Entry(NamedTuple):
 
     key: str
     number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One entry, and the item of its ticket as it was read; None if there is no such item."""
+
+    entry: Entry
+    item: Any
+
+    def ticket(self, filters: Filters | None = None) -> Ticket | None:
+        """Decode the ticket.
+
+        None if the filters do not accept it, if there is no item, or if it cannot be read, which is
+        reported.
+        """
+        return None if self.item is None else _accepted(self.item, filters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,21 +237,13 @@ class TicketRanges:
             total += sum(self._at_once(partial(self._count, of, most), full)) - share * len(full)
         return min(most, total)
 
-    def tickets(
-        self, entries: Sequence[Entry], filters: Filters
-    ) -> Iterator[tuple[Entry, Ticket | None]]:
-        """Yield each entry with its ticket.
-
-        It is None if the filters do not accept the ticket, if there is no such ticket, or if it
-        cannot be read, which is reported. A ticket is decoded when the caller asks for it.
-        """
+    def snapshots(self, entries: Sequence[Entry]) -> list[Snapshot]:
+        """Read the ticket of each entry. No ticket is decoded yet."""
         batches = itertools.batched((entry.number for entry in entries), BATCH, strict=False)
         found: dict[str, Any] = {}
         for read in self._at_once(self._snapshots, list(batches)):
             found |= read
-        for entry in entries:
-            item = found.get(keys.ticket_pk(entry.number))
-            yield entry, None if item is None else _accepted(item, filters)
+        return [Snapshot(entry, found.get(keys.ticket_pk(entry.number))) for entry in entries]
 
     def current(self, numbers: Sequence[str]) -> list[Ticket]:
         """These tickets, at most BATCH, in their order. None is older than this call.
@@ -245,7 +253,7 @@ class TicketRanges:
         """
         found = self._snapshots(numbers, consistent=True) if numbers else {}
         kept = (found.get(keys.ticket_pk(number)) for number in numbers)
-        tickets = (_accepted(item, Filters()) for item in kept if item is not None)
+        tickets = (_accepted(item, None) for item in kept if item is not None)
         return [ticket for ticket in tickets if ticket is not None]
 
     def _query(self, of: Range, pk: str, after: str | None, **given: Any) -> Any:
@@ -332,12 +340,12 @@ def _share(of: Range, most: int) -> int:
     return most // len(of.partitions) + 1
 
 
-def _accepted(item: Any, filters: Filters) -> Ticket | None:
+def _accepted(item: Any, filters: Filters | None) -> Ticket | None:
     """The ticket of an item. None if the filters do not accept it, or if it cannot be read."""
     try:
         with encoding.reading(item["pk"]["S"], keys.TICKET):
             doc = item["doc"]["S"]
-            if filters.any and not filters.accept(_FACETS.decode(doc)):
+            if filters is not None and filters.any and not filters.accept(_FACETS.decode(doc)):
                 return None
             return items.ticket_of(doc)
     except Unreadable:
