@@ -19,10 +19,8 @@ from status import act, status
 from surveys import answer_survey, set_surveys, survey, surveys
 from web_request import WebRequest, logger
 
-from redress.edge.http import (
-    Answer,
-    route_of,
-)
+from redress.edge.compression import compressed
+from redress.edge.http import Answer, route_of
 from redress.wiring import customer as wiring
 
 
@@ -36,7 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"warm": True}
     request = WebRequest(event)
     route = ROUTES.get(route_of(event))
-    return route(request) if route else without_route(request)
+    return compressed(event, route(request) if route else without_route(request))
 
 
 ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {

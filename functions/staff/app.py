@@ -17,6 +17,7 @@ from routes import ROUTES
 from redress.base import observe
 from redress.base.errors import Forbidden
 from redress.base.people import Member
+from redress.edge.compression import compressed
 from redress.edge.http import Answer, Refused, problem, route_of, source_of
 from redress.edge.problems import plain, problem_for
 from redress.tickets.rules.numbers import normalised
@@ -94,5 +95,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
         wiring.staff_cases()
         wiring.sign_in()
         return {"warm": True}
-    given: Answer = _routed(event, context)
-    return given
+    return compressed(event, _routed(event, context))
