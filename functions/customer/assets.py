@@ -6,13 +6,13 @@ import mimetypes
 import re
 from functools import cache
 from http import HTTPStatus
-from importlib import resources
 from typing import NoReturn
 
 import msgspec
 from rendering import HERE, digest_of, guarded, respond
 from web_request import WebRequest
 
+from redress.base import shipped
 from redress.base.errors import (
     NotFound,
 )
@@ -27,7 +27,7 @@ from redress.edge.problems import plain
 
 def document(request: WebRequest) -> Answer:
     """Return the OpenAPI document of all public routes."""
-    body = resources.files("redress").joinpath("data/openapi-public.json").read_text("utf-8")
+    body = shipped.read("openapi-public.json").decode()
     return _cacheable(request, "application/json", body, digest_of(body), "max-age=300")
 
 
@@ -113,7 +113,7 @@ def _paths() -> list[tuple[re.Pattern[str], list[str]]]:
     """
     found = []
     for name in ("openapi-public.json", "openapi-staff.json"):
-        text = resources.files("redress").joinpath(f"data/{name}").read_bytes()
+        text = shipped.read(name)
         for path, operations in msgspec.json.decode(text)["paths"].items():
             pattern = re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)))
             found.append((pattern, [method.upper() for method in operations]))

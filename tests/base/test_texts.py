@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 
@@ -139,3 +140,12 @@ def test_control_characters_other_than_tab_and_line_ends_are_a_fault(character: 
 def test_a_lone_surrogate_is_a_fault() -> None:
     assert (texts.fault_of("a\ud800") or ("",))[0] == "not_unicode"
     assert texts.without_dangers("a\ud800\u202eb") == "ab"
+
+
+def test_a_text_in_which_every_character_stays_is_stored_as_it_is() -> None:
+    """Both ways through `cleaned_line` agree on each character between two letters."""
+    for code in range(sys.maxunicode + 1):
+        text = f"a{chr(code)}b"
+        if texts._is_plain(text) and not text.isascii():
+            hidden = f"[{texts._BLANK}{texts._HIDDEN}{texts._CONTROL}\ud800-\udfff]"
+            assert re.search(hidden, text) is None or chr(code) in " \n", f"U+{code:04X}"

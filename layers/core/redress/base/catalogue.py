@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 
 import msgspec
 
+from redress.base import shipped
 from redress.base.languages import LANGUAGES
 
 DEFAULT = "zh-CN"
@@ -21,7 +21,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     """All texts of a language. Raises KeyError for a language outside `LANGUAGES`."""
     if language not in LANGUAGES:
         raise KeyError(language)
-    raw = resources.files("redress").joinpath(f"data/catalogue/{language}.json").read_bytes()
+    raw = shipped.read("catalogue", f"{language}.json")
     return msgspec.json.decode(raw, type=dict[str, str])
 
 

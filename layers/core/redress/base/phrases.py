@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from importlib import resources
 from zoneinfo import ZoneInfo
 
 import msgspec
+
+from redress.base import shipped
 
 
 class Phrases(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ def phrases(language: str) -> Phrases:
 
 def file(language: str, name: str) -> bytes:
     """The raw bytes of a file in `data/mail/{language}`."""
-    return resources.files("redress").joinpath("data", "mail", language, name).read_bytes()
+    return shipped.read("mail", language, name)
 
 
 def moment(at: datetime, zone: str, language: str) -> str:

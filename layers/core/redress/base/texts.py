@@ -83,6 +83,23 @@ _AFTER = _EDGE + "\xad\u061c\u115f\u1160\u2800\u3164\ufeff\uffa0\ufffe\uffff"
 selectors and tags are not among them, because they can belong to the character before them."""
 
 
+_HIDDEN_YET_PRINTABLE = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc\U0001d159"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+"""The hidden characters that `str.isprintable` accepts. It accepts no other one, no blank but the
+space, and no control character."""
+
+
+def _is_plain(text: str) -> bool:
+    """Whether the text has no hidden, reordering or control character, and no blank but space and
+    line feed.
+
+    It compiles no pattern. So a cold start that reads ordinary Chinese text compiles none.
+    """
+    return text.replace("\n", " ").isprintable() and _HIDDEN_YET_PRINTABLE.isdisjoint(text)
+
+
 def is_empty(text: str) -> bool:
     """Whether the text has no character that a person can see.
 
@@ -90,12 +107,16 @@ def is_empty(text: str) -> bool:
     """
     if text.isascii():
         return re.search("[!-~]", text) is None
+    if _is_plain(text) and any(map(str.isalnum, text)):
+        return False
     seen = re.finditer(_SEEN, text)
     return all(unicodedata.category(one[0]) in ("Mn", "Me") for one in seen)
 
 
 def fault_of(text: str) -> tuple[str, str] | None:
     """Return the code and the English detail of why a text is not accepted; None if it is."""
+    if _is_plain(text):
+        return None
     if re.search(f"[{_CONTROL}]", text):
         return "control_characters", "control characters are not allowed"
     if not text.isascii() and re.search("[\ud800-\udfff]", text):
@@ -136,7 +157,7 @@ def cleaned(text: str) -> str:
     """
     if is_empty(text):
         return ""
-    if text.isascii():
+    if text.isascii() or _is_plain(text):
         return text.strip()
     text = re.sub(f"[{_REORDERING}]", "", text)
     return text[begin_of(text) :].rstrip(_AFTER)
@@ -148,7 +169,7 @@ def cleaned_line(text: str) -> str:
     A hidden character stays only if the characters beside it need it, as in emoji.
     """
     text = cleaned(text)
-    if text.isascii():
+    if text.isascii() or _is_plain(text):
         return text
     text = re.sub(_HIDDEN_IN_A_LINE, lambda found: found[1] or "", text)
     return "" if is_empty(text) else text

@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
-from importlib import resources
 from string import Template
+
+from redress.base import shipped
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _BLANK_LINES = re.compile(r"\n{2,}")
@@ -89,4 +90,4 @@ def page(title: str, sections: Sequence[tuple[str, str]], marker: str | None) ->
 
 @cache
 def _frame() -> Template:
-    return Template(resources.files("redress").joinpath("data/mail/frame.html").read_text("utf-8"))
+    return Template(shipped.read("mail", "frame.html").decode())

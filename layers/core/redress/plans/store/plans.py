@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache
-from importlib import resources
 from typing import Any, Protocol
 
 import msgspec
 
+from redress.base import shipped
 from redress.base.errors import Unreadable
 from redress.db import encoding, keys
 from redress.plans.rules.document import parse
@@ -52,8 +52,7 @@ class PlanSource(Protocol):
 @cache
 def shipped_document() -> dict[str, Any]:
     """The document of plan 1 that ships with the product."""
-    text = resources.files("redress").joinpath("data/plan-1.json").read_bytes()
-    document: dict[str, Any] = msgspec.json.decode(text)
+    document: dict[str, Any] = msgspec.json.decode(shipped.read("plan-1.json"))
     return document
 
 
