@@ -19,6 +19,7 @@ from tests.builders import NUMBER, START
 OTHER = "R-7K3M9-QW0X3"
 OLD, NEW, FOREIGN = b"the key before", b"the key now", b"a key of somebody else"
 EXPIRES = START + timedelta(days=7)
+FILE = "9f86d081884c7d65"
 
 
 def links(*keys: bytes) -> Links:
@@ -90,12 +91,22 @@ def test_a_token_is_read_as_the_number_of_its_ticket() -> None:
     made = links()
     assert made.read_status(made.status_token(NUMBER)) == NUMBER
     assert made.read_survey(made.survey_token(NUMBER, EXPIRES), lambda: START) == NUMBER
+    came_back = made.return_token(NUMBER, FILE, "zh-TW", EXPIRES)
+    assert made.read_return(came_back, lambda: START) == (NUMBER, FILE, "zh-TW")
+
+
+def test_a_return_token_is_over_after_its_time_and_does_not_contain_the_link() -> None:
+    token = TOKEN["return"]
+    with pytest.raises(LinkExpired):
+        links().read_return(token, lambda: EXPIRES + timedelta(seconds=1))
+    assert TOKEN["status"].rpartition(".")[2] not in token
 
 
 def test_tokens_contain_only_characters_that_need_no_escaping() -> None:
     allowed = set(string.ascii_letters + string.digits + "-_.~")
     assert set(links().status_token(NUMBER)) <= allowed
     assert set(links().survey_token(NUMBER, EXPIRES)) <= allowed
+    assert set(links().return_token(NUMBER, FILE, "zh-CN", EXPIRES)) <= allowed
 
 
 def test_the_status_link_of_a_ticket_is_always_the_same() -> None:
@@ -106,12 +117,14 @@ Reading = Callable[[Links, str], str]
 READ: dict[str, Reading] = {
     "status": lambda made, token: made.read_status(token),
     "survey": lambda made, token: made.read_survey(token, lambda: START),
+    "return": lambda made, token: made.read_return(token, lambda: START)[0],
 }
 TOKEN = {
     "status": links().status_token(NUMBER),
     "survey": links().survey_token(NUMBER, EXPIRES),
+    "return": links().return_token(NUMBER, FILE, "zh-TW", EXPIRES),
 }
-PURPOSES = pytest.mark.parametrize("purpose", ["status", "survey"])
+PURPOSES = pytest.mark.parametrize("purpose", list(READ))
 
 
 def refused(purpose: str, token: str, *keys: bytes) -> bool:
@@ -133,8 +146,9 @@ def test_the_signature_of_one_ticket_is_refused_for_another(purpose: str) -> Non
 
 
 def test_a_token_of_one_purpose_is_refused_for_another() -> None:
-    assert refused("survey", TOKEN["status"])
-    assert refused("status", TOKEN["survey"])
+    for purpose in READ:
+        for other in READ.keys() - {purpose}:
+            assert refused(purpose, TOKEN[other])
     status_signature = TOKEN["status"].rpartition(".")[2]
     assert refused("survey", f"{NUMBER}.{int(EXPIRES.timestamp())}.{status_signature}")
 

@@ -47,6 +47,16 @@ class Links:
         """The token of the link by which the recipient of a survey refuses further surveys."""
         return f"{number}.{self._sign(self._current(), 'unsubscribe', number)}"
 
+    def return_token(self, number: str, file: str, language: str, expires: datetime) -> str:
+        """The token of the address to which a browser comes back after it has sent a file.
+
+        The address lies in a form that goes to the bucket, so it must not bear the token of the
+        status page. `file` is the id of the file, and `language` that of the reader. The token is
+        valid until `expires` (rounded down to seconds).
+        """
+        claim = f"{number}.{file}.{language}.{int(expires.timestamp())}"
+        return f"{claim}.{self._sign(self._current(), 'return', claim)}"
+
     def mail_token(self, number: str) -> str:
         """The token in the mails of a ticket: `r-7k3m9-qw0x2.<signature>`.
 
@@ -93,6 +103,19 @@ class Links:
         if not expires.isdigit() or int(expires) < now().timestamp():
             raise LinkExpired("this link has expired")
         return self._number(number)
+
+    def read_return(self, token: str, now: Callable[[], datetime]) -> tuple[str, str, str]:
+        """The number, the file and the language in a return token.
+
+        Raises NotFound if it is forged, LinkExpired if it is over. `now` is called after the keys
+        were read, as in `read_survey`.
+        """
+        claim, _, signature = token.rpartition(".")
+        self._check("return", claim, signature)
+        number, file, language, expires = claim.split(".")
+        if int(expires) < now().timestamp():
+            raise LinkExpired("this link has expired")
+        return self._number(number), file, language
 
     def _current(self) -> bytes:
         return next(iter(self._keys()))
