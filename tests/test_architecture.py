@@ -29,6 +29,7 @@ PACKAGES = (
     "clocks",
     "plans",
     "tickets",
+    "files",
     "customers",
     "search",
     "staff",

@@ -64,6 +64,11 @@ EVENT_PREFIX = "EVENT#"
 ABOUT_PREFIX = "ABOUT#"
 """Begins the sort key of an item in the partition of a member: a ticket is about this member."""
 MAIL_PREFIX = "MAIL#"
+FILE_PREFIX = "FILE#"
+VIEWED_PREFIX = "VIEWED#"
+"""Begins the sort key of an item that records that staff opened a file. It lies behind TICKET, so
+readers of the whole ticket do not read these items."""
+RETURNED = "RETURNED"
 UNDUE = "9999"
 """This text stands for the due time of a ticket that has none. It sorts after every time."""
 NEVER = "0000"
@@ -100,6 +105,30 @@ def mail_sk(key: str) -> str:
 def key_of_mail(sk: str) -> str:
     """Return the key of the mail in a `mail_sk`."""
     return sk.removeprefix(MAIL_PREFIX)
+
+
+def file_sk(file: str) -> str:
+    """`FILE#9f86d081884c7d65`: one file of the ticket."""
+    return f"{FILE_PREFIX}{file}"
+
+
+def file_of(sk: str) -> str:
+    """Return the id of the file in a `file_sk`."""
+    return sk.removeprefix(FILE_PREFIX)
+
+
+def viewed_sk(at: datetime, file: str, token: str) -> str:
+    """`VIEWED#2026-11-23T01:00:00.000+00:00#9f86d081884c7d65#1f2e3d4c`: staff opened a file.
+
+    `token` tells two openings in one millisecond apart.
+    """
+    moment = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return f"{VIEWED_PREFIX}{moment}#{file}#{token}"
+
+
+def returned_pk(file: str) -> str:
+    """`RETURNED#9f86d081884c7d65`: the customer came back from the upload of this file."""
+    return f"{RETURNED}#{file}"
 
 
 def idempotency_pk(digest: str) -> str:

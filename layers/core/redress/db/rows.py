@@ -203,16 +203,43 @@ class MailRow(Row):
     fault = UnicodeAttribute(null=True)
 
 
+class AttachedRow(Row):
+    """TICKET#{number} / FILE#{file}: one file of a ticket.
+
+    `doc` is the file without `state`, `revision` and `event`, which conditions need as attributes.
+    """
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute()
+    state = UnicodeAttribute()
+    revision = NumberAttribute()
+    event = NumberAttribute(null=True)
+
+
+class ReturnedRow(Row):
+    """RETURNED#{file} / RETURNED: the customer has come back from the upload of this file."""
+
+    class Meta:
+        table_name = ""
+
+    expires = NumberAttribute()
+
+
 class FileRow(MailRow):
     """Any item of a ticket whose sort key lies between those of its first event and its snapshot.
 
-    These are events, mail records and the snapshot. `TicketStore.file` reads them in one query.
+    These are events, files, mail records and the snapshot. `TicketStore.file` reads them in one
+    query.
     """
 
     class Meta:
         table_name = ""
 
     doc = UnicodeAttribute(null=True)
+    revision = NumberAttribute(null=True)
+    event = NumberAttribute(null=True)
 
 
 class IncomingMailRow(Row):
@@ -540,6 +567,8 @@ class Models:
         self.timer = bound(TimerRow)
         self.mail = bound(MailRow)
         self.file = bound(FileRow)
+        self.attached = bound(AttachedRow)
+        self.returned = bound(ReturnedRow)
         self.incoming_mail = bound(IncomingMailRow)
         self.mail_object = bound(MailObjectRow)
         self.thread = bound(ThreadRow)

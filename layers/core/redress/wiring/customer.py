@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from redress.base.errors import NotFound
 from redress.tickets.links import Links
 from redress.wiring import clients
 from redress.wiring.intake import IntakeSettings, intake
 
 if TYPE_CHECKING:
+    from redress.files.cases.uploading import ReturningCase, UploadingCase
     from redress.mail.outgoing.cases.asking import AskingCase
     from redress.mail.outgoing.cases.unsubscribing import UnsubscribingCase
     from redress.tickets.cases.customer import CustomerCases
@@ -20,13 +22,17 @@ __all__ = [
     "customer_cases",
     "intake",
     "links",
+    "returning",
     "settings",
     "unsubscribing",
+    "uploading",
 ]
 
 
 class CustomerSettings(IntakeSettings, frozen=True, kw_only=True):
     mail_queue_url: str
+    files_bucket: str = ""
+    """Empty if files are switched off."""
 
 
 @cache
@@ -48,6 +54,31 @@ def customer_cases() -> CustomerCases:
     from redress.wiring import stores
 
     return CustomerCases(stores.tickets(), stores.changes(), stores.plans(), links(), clients.now)
+
+
+def files_bucket() -> str:
+    """The name of the files bucket. Raises NotFound if files are switched off."""
+    if not (name := settings().files_bucket):
+        raise NotFound("files are switched off")
+    return name
+
+
+@cache
+def uploading() -> UploadingCase:
+    """Raises NotFound if files are switched off, as the other cases of files do."""
+    from redress.files.cases.uploading import UploadingCase
+    from redress.wiring import stores
+
+    bucket = stores.files_bucket(files_bucket())
+    return UploadingCase(stores.tickets(), stores.attached(), stores.plans(), bucket, clients.now)
+
+
+@cache
+def returning() -> ReturningCase:
+    from redress.files.cases.uploading import ReturningCase
+    from redress.wiring import stores
+
+    return ReturningCase(stores.attached(), links(), clients.now)
 
 
 @cache

@@ -14,6 +14,7 @@ from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.store.attached import AttachedStore
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.tickets.store.tickets import TicketStore
@@ -22,6 +23,7 @@ from redress.wiring import clients
 from redress.wiring.transaction import ALSO_WRITTEN
 
 if TYPE_CHECKING:
+    from redress.files.store.bucket import FilesBucket
     from redress.mail.incoming.bucket import MailBucket
     from redress.rehearsals.store import RehearsalStore
     from redress.scores.store.scores import ScoreStore
@@ -56,6 +58,11 @@ def ranges() -> TicketRanges:
     from redress.tickets.store.ranges import TicketRanges
 
     return TicketRanges(clients.dynamodb(), clients.settings().table)
+
+
+@cache
+def attached() -> AttachedStore:
+    return AttachedStore(models())
 
 
 @cache
@@ -139,3 +146,10 @@ def mail_bucket(name: str) -> MailBucket:
     from redress.mail.incoming.bucket import MailBucket
 
     return MailBucket(clients.client("s3"), name)
+
+
+@cache
+def files_bucket(name: str) -> FilesBucket:
+    from redress.files.store.bucket import FilesBucket
+
+    return FilesBucket(clients.client("s3"), name)

@@ -6,6 +6,7 @@ from redress.customers import store as customers
 from redress.mail.incoming import store as incoming_mails
 from redress.scores.store import facts
 from redress.staff import store as staff
+from redress.tickets.store import attached
 from redress.tickets.store.transaction import AlsoWritten
 
 ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
@@ -13,6 +14,7 @@ ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
     staff.also_written,
     customers.also_written,
     incoming_mails.also_written,
+    attached.also_written,
 )
 """The complete list. A subject that writes in this transaction adds its function here.
 

@@ -203,6 +203,35 @@ class CustomersPlan(Struct, frozen=True):
     verified_for: tuple[str, ...] = ()
 
 
+OTHER_FILES = "other"
+FILE_KINDS = (
+    "image",
+    "pdf",
+    "audio",
+    "video",
+    "office",
+    "text",
+    "archive",
+    OTHER_FILES,
+)
+"""The kinds of files by their content. An archive is never opened. `other` is everything that
+nothing recognises for sure."""
+
+
+class FilesPlan(Struct, frozen=True):
+    """Which files may be added to a ticket, and how many.
+
+    `types` has the allowed kinds. A file has at most `most_bytes` bytes, a ticket has at most
+    `most_each_ticket` files that were neither refused nor withdrawn, and one message has at most
+    `most_at_once`. The defaults apply to plans that say nothing about files.
+    """
+
+    types: tuple[str, ...] = FILE_KINDS[:6]
+    most_bytes: int = 26_214_400
+    most_each_ticket: int = 20
+    most_at_once: int = 5
+
+
 class Plan(Struct, frozen=True):
     """One immutable version of all the rules. A ticket keeps the version under which it began."""
 
@@ -233,6 +262,7 @@ class Plan(Struct, frozen=True):
     """The highest survey score that counts as low (`is_low`)."""
     categories: tuple[Mapping[str, Any], ...] = ()
     """The section of the document, which `plans.rules.categories` reads."""
+    files: FilesPlan = FilesPlan()
 
     @property
     def teams(self) -> frozenset[str]:

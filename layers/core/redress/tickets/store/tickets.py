@@ -20,9 +20,11 @@ from redress.base.errors import NotFound, Unavailable
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.plans.rules.plan import Plan
+from redress.tickets.rules.attached import Attached
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store import items, transaction
+from redress.tickets.store.attached import attached_in
 from redress.tickets.store.mail_records import MailRecord, mail_records_in
 from redress.tickets.store.submission_store import NumberTaken
 from redress.tickets.store.timers import TimerStore, timer_writes
@@ -31,7 +33,7 @@ from redress.tickets.store.transaction import AlsoWritten, Cause, Dated, Raced, 
 
 @dataclass(frozen=True, slots=True)
 class TicketFile:
-    """A ticket at one moment: its snapshot, all its events, and the records of its mails."""
+    """A ticket at one moment: its snapshot, all its events, its files, and records of its mails."""
 
     ticket: Ticket
     history: list[Event]
@@ -40,6 +42,8 @@ class TicketFile:
     """Bytes of all its items, nearly."""
     unreadable: Set[str] = frozenset()
     """The keys of mails whose records cannot be read. They are not among `mails`."""
+    attached: Sequence[Attached] = ()
+    """The files of the ticket, oldest first."""
 
 
 class TicketStore:
@@ -147,13 +151,13 @@ class TicketStore:
         return True
 
     def file(self, number: str, *, behind: bool = False) -> TicketFile:
-        """A ticket with its history and mail records, in one query. Raises NotFound.
+        """A ticket with its history, files and mail records, in one query. Raises NotFound.
 
         If the ticket is changed during the query, the snapshot and the history may be of different
         versions. The query is then repeated. Raises Unavailable if they still differ after four
         attempts. With `behind`, the result may be a moment old, and the query costs half as much.
-        Raises Unreadable if the snapshot or an event cannot be read. A record of a mail that cannot
-        be read is reported and left out.
+        Raises Unreadable if the snapshot or an event cannot be read. A file or a record of a mail
+        that cannot be read is reported and left out.
         """
         model = self._models.file
         pk, among = keys.ticket_pk(number), model.sk.between(keys.EVENT_PREFIX, keys.TICKET)
@@ -172,7 +176,8 @@ class TicketStore:
                 stored = [r for sk, r in rows.items() if sk.startswith(keys.MAIL_PREFIX)]
                 mails = mail_records_in(stored)
                 missing = {keys.key_of_mail(row.sk) for row in stored} - {m.key for m in mails}
-                return TicketFile(ticket, events, mails, sum(map(_bytes, found)), missing)
+                files = attached_in(r for sk, r in rows.items() if sk.startswith(keys.FILE_PREFIX))
+                return TicketFile(ticket, events, mails, sum(map(_bytes, found)), missing, files)
         if keys.TICKET in rows:
             raise Unavailable(f"{number} is being changed all the time")
         raise NotFound(f"there is no ticket {number}")

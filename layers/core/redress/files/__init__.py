@@ -1,0 +1,1 @@
+"""Files of tickets, both ways: uploads, their checks, scans, opening and withdrawing."""

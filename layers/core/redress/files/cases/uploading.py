@@ -1,0 +1,150 @@
+"""Permissions to upload a file to a ticket."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redress.base.errors import Fault, InvalidInput, NotAllowedNow
+from redress.base.people import Actor
+from redress.files.rules import names
+from redress.files.store.bucket import CONTENT_TYPE, FILENAME, FilesBucket, upload_key
+from redress.plans.rules.plan import FilesPlan
+from redress.plans.store.plans import Plans
+from redress.tickets.links import Links
+from redress.tickets.rules.attached import kept
+from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.attached import AttachedStore
+from redress.tickets.store.tickets import TicketStore
+
+UPLOAD_S = 1_800
+"""How long a permission is valid, in seconds. The credentials that sign it may end earlier."""
+
+MOST_TRIES = 3
+"""A ticket knows at most so many times as many files as its plan allows, with those that were
+refused or withdrawn. So nobody can fill a ticket with files that are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A permission to put one file into the bucket, as `Post` describes it. `id` is the file's."""
+
+    id: str
+    url: str
+    fields: dict[str, str]
+    expires_at: datetime
+
+
+class UploadingCase:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        files: AttachedStore,
+        plans: Plans,
+        bucket: FilesBucket,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._files, self._plans = tickets, files, plans
+        self._bucket, self._now = bucket, now
+
+    def offer(
+        self,
+        number: str,
+        by: Actor,
+        name: str,
+        size: int | None,
+        back: Callable[[str, datetime], str] | None = None,
+        check: Callable[[Ticket], None] | None = None,
+    ) -> Upload:
+        """Return a permission to upload one file to a ticket. Nothing is written.
+
+        `size` is None if it is not known yet, as in a form without script. The bucket then refuses
+        a file that is too large. `back` returns the address to which S3 sends the browser
+        afterwards, from the id of the file and the end of the permission; without it S3 answers
+        with 201. `check` may refuse the ticket.
+
+        Raises NotFound, InvalidInput for a file that is empty or too large or one too many, and
+        NotAllowedNow for a closed ticket.
+        """
+        ticket = self._tickets.get(number)
+        if check is not None:
+            check(ticket)
+        require_open(ticket)
+        plan = self._plans.get(ticket.plan_version).files
+        require_room(plan, size, self._files, number)
+        file = secrets.token_hex(8)
+        expires = self._now() + timedelta(seconds=UPLOAD_S)
+        fields = {
+            "x-amz-meta-name": names.carried(name) if name or back is None else FILENAME,
+            "x-amz-meta-by": uploader(by),
+            "Content-Type": CONTENT_TYPE,
+        }
+        if back is not None:
+            fields["success_action_redirect"] = back(file, expires)
+        else:
+            fields["success_action_status"] = "201"
+        made = self._bucket.upload(upload_key(number, file), fields, plan.most_bytes, UPLOAD_S)
+        return Upload(file, made.url, made.fields, expires)
+
+
+def uploader(by: Actor) -> str:
+    """Return how the metadata of an upload name its author: `customer` or `staff:<member>`."""
+    return f"staff:{by.id}" if by.is_staff else "customer"
+
+
+def require_open(ticket: Ticket) -> None:
+    """Raise NotAllowedNow for a ticket that takes no more files, because it is closed."""
+    if ticket.state not in STEPS[Step.WRITE]:
+        raise NotAllowedNow("attach", ticket.state)
+
+
+def require_room(plan: FilesPlan, size: int | None, files: AttachedStore, number: str) -> None:
+    """Raise InvalidInput if the file is too large, or if the ticket has no room for one more."""
+    faults = []
+    if size is not None and size > plan.most_bytes:
+        detail = f"a file has at most {plan.most_bytes} bytes"
+        faults.append(Fault("/size", "file_too_large", detail))
+    elif size is not None and size < 1:
+        faults.append(Fault("/size", "file_empty", "the file is empty"))
+    known = files.of_ticket(number)
+    if is_full(plan, kept(known), len(known)):
+        detail = f"a ticket has at most {plan.most_each_ticket} files"
+        faults.append(Fault("", "too_many_files", detail))
+    if faults:
+        raise InvalidInput(faults)
+
+
+def is_full(plan: FilesPlan, count: int, known: int) -> bool:
+    """Whether a ticket has no room for one more file.
+
+    `count` is the number of files that are kept, `known` that of all files.
+    """
+    return count >= plan.most_each_ticket or known >= MOST_TRIES * plan.most_each_ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A customer who came back from S3. `first` is false if the address was used before."""
+
+    number: str
+    file: str
+    language: str
+    first: bool
+
+
+class ReturningCase:
+    """The way back of a customer from S3: an address that works once."""
+
+    def __init__(self, files: AttachedStore, links: Links, now: Callable[[], datetime]) -> None:
+        self._files, self._links, self._now = files, links, now
+
+    def use(self, token: str) -> Returned:
+        """Use up the token of an address (`Links.return_token`).
+
+        Raises NotFound for a forged token and LinkExpired for one that is over.
+        """
+        number, file, language = self._links.read_return(token, self._now)
+        return Returned(number, file, language, self._files.use_return(file, self._now()))

@@ -1,0 +1,85 @@
+"""The files of a ticket: what is known about each, and which of them count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from redress.base.people import Actor, Role
+from redress.tickets.rules.ticket import Event, EventType
+
+
+class FileState(StrEnum):
+    """What became of a file. The values are stored: never change one."""
+
+    HELD = "held"
+    """It arrived and may be kept. It was not scanned yet, so nobody can open it."""
+    CLEAN = "clean"
+    """The scanner found nothing. It can be opened."""
+    REFUSED = "refused"
+    """It arrived, but may not be kept: `Attached.reason` says why."""
+    FOUND = "found"
+    """The scanner found something, or could not scan it: `Attached.reason` says what."""
+    WITHDRAWN = "withdrawn"
+    """Somebody took it back."""
+
+
+KEPT = (FileState.HELD, FileState.CLEAN)
+"""The states of files that can be sent, referred to and withdrawn."""
+
+
+class Attached(Struct, frozen=True, omit_defaults=True):
+    """One file of a ticket.
+
+    id          16 hexadecimal digits, which the product has chosen
+    name        the name that readers see. It is text; no path and no key is made from it
+    type        the media type by the file's content
+    size        bytes
+    by          who uploaded it
+    at          when it was uploaded
+    revision    how often the item was written
+    reason      why it was refused, or what the scanner found
+    event       the number of the event that refers to the file. None for a file of staff to which
+                no message refers yet: only staff see it
+    changed_at  when the state changed last
+    changed_by  who withdrew the file
+    version     the version of the uploaded object that was checked. A later upload under the same
+                key is another version, which nobody copies
+    """
+
+    id: str
+    name: str
+    type: str
+    size: int
+    by: Actor
+    at: datetime
+    state: FileState
+    revision: int = 1
+    reason: str | None = None
+    event: int | None = None
+    changed_at: datetime | None = None
+    changed_by: Actor | None = None
+    version: str | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the file counts against the most files of a ticket."""
+        return self.state in KEPT
+
+
+def kept(files: Iterable[Attached]) -> int:
+    """Return how many of the files count against the most files of a ticket."""
+    return sum(file.is_kept for file in files)
+
+
+TO_CUSTOMER = (EventType.REPLIED, EventType.RESOLVED)
+"""The events whose files the customer sees. Files of notes are internal."""
+
+
+def seen_by_customer(files: Iterable[Attached], history: Iterable[Event]) -> list[Attached]:
+    """Return the files that the customer sees: their own, and those that staff sent to them."""
+    sent = {event.number for event in history if event.type in TO_CUSTOMER}
+    return [file for file in files if file.by.role is Role.CUSTOMER or file.event in sent]
