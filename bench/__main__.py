@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 
 from bench import (
     arrivals,
@@ -169,7 +170,7 @@ def perform_all(sizes: Mapping[str, float], whole_s: float, console: Console) ->
             sleepers.end_cloud(DIRECTORY)
         except (CloudError, StackError) as error:
             missing.append(name)
-            console.print(f"[red]{name} failed:[/] {error}", soft_wrap=True)
+            console.print(f"[red]{name} failed:[/] {escape(str(error))}", soft_wrap=True)
         except Exception:
             missing.append(name)
             console.print_exception()

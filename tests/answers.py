@@ -6,7 +6,9 @@ test of a handler escapes it.
 
 from __future__ import annotations
 
+import base64
 import functools
+import gzip
 import json
 from collections.abc import Callable
 from functools import cache
@@ -93,11 +95,20 @@ def checked(handler: Handler, document: Document) -> Handler:
     def answered(event: dict[str, Any], context: Any) -> dict[str, Any]:
         given = handler(event, context)
         if "routeKey" in event:
-            found = faults(document, event["routeKey"], given)
+            found = faults(document, event["routeKey"], unpacked(given))
             assert not found, "; ".join(found)
         return given
 
     return answered
+
+
+def unpacked(given: dict[str, Any]) -> dict[str, Any]:
+    """The answer as its client reads it: if it is compressed, the same one without compression."""
+    if given.get("headers", {}).get("Content-Encoding") != "gzip":
+        return given
+    headers = {k: v for k, v in given["headers"].items() if k not in ("Content-Encoding", "Vary")}
+    body = gzip.decompress(base64.b64decode(given["body"])).decode()
+    return {"statusCode": given["statusCode"], "headers": headers, "body": body}
 
 
 def faults(document: Document, route: str, given: dict[str, Any]) -> list[str]:

@@ -40,11 +40,10 @@ def without_docstrings(tree: ast.Module) -> ast.Module:
     """Return the tree without the docstrings of its modules, classes and functions."""
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            # A body must not become empty, so an ellipsis takes the place of the docstring. The
-            # compiler leaves it out.
-            where = node.body[0]
-            node.body[0] = ast.copy_location(ast.Expr(ast.Constant(...)), where)
-            ast.fix_missing_locations(node.body[0])
+            if len(node.body) > 1 or isinstance(node, ast.Module):
+                del node.body[0]
+            else:
+                node.body[0] = ast.copy_location(ast.Pass(), node.body[0])
     return tree
 
 

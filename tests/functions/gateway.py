@@ -82,6 +82,8 @@ class Gateway:
         given = self.answer(environ)
         status = HTTPStatus(given["statusCode"])
         body = given.get("body", "").encode()
+        if given.get("isBase64Encoded"):
+            body = base64.b64decode(body)
         start(f"{status.value} {status.phrase}", list(given["headers"].items()))
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 

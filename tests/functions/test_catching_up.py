@@ -36,7 +36,7 @@ def sweep(
 def test_sweeps_match_a_ticket_that_the_version_before_opened(
     sweep: Callable[[], Any], open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
-    number = open_ticket("feedback", agent="a-mei").number
+    number = open_ticket(agent="a-mei").number
     sweep()
     assert stores.tickets.get(number).customer is None
     clock.advance(seconds=SETTLED_AFTER.total_seconds())

@@ -85,7 +85,7 @@ def test_other_origins_may_use_each_method_and_header_of_the_api() -> None:
     assert {"authorization", "content-type", *read_headers()} <= set(cors()["allowHeaders"])
 
 
-SAFE = {"accept", "accept-language", "access-control-request-method"}
+SAFE = {"accept", "accept-encoding", "accept-language", "access-control-request-method"}
 """Headers that a page may send, or that a browser sends, without permission."""
 
 
