@@ -117,6 +117,27 @@ def file_of(sk: str) -> str:
     return sk.removeprefix(FILE_PREFIX)
 
 
+def held_files_pk() -> str:
+    """`FILES#HELD`: the files that a message refers to and that no scanner has judged."""
+    return "FILES#HELD"
+
+
+def held_file_sk(since: datetime, number: str, file: str) -> str:
+    """`2026-11-23T01:00:00.000+00:00#R-7K3M9-QW0X2#9f86d081884c7d65`: since when it is held."""
+    return f"{before_held_files(since)}#{number}#{file}"
+
+
+def before_held_files(since: datetime) -> str:
+    """`2026-11-23T01:00:00.000+00:00`: sorts before the files that are held since this time."""
+    return since.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def held_file(sk: str) -> tuple[datetime, str, str]:
+    """Return the time, the ticket and the file of a `held_file_sk`. Raises ValueError."""
+    since, number, file = sk.split("#")
+    return datetime.fromisoformat(since), number, file
+
+
 def viewed_sk(at: datetime, file: str, token: str) -> str:
     """`VIEWED#2026-11-23T01:00:00.000+00:00#9f86d081884c7d65#1f2e3d4c`: staff opened a file.
 

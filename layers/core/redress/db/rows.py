@@ -207,6 +207,7 @@ class AttachedRow(Row):
     """TICKET#{number} / FILE#{file}: one file of a ticket.
 
     `doc` is the file without `state`, `revision` and `event`, which conditions need as attributes.
+    In `owner_index` a file is listed while it waits for its verdict.
     """
 
     class Meta:
@@ -216,6 +217,9 @@ class AttachedRow(Row):
     state = UnicodeAttribute()
     revision = NumberAttribute()
     event = NumberAttribute(null=True)
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
+    owner_index = OwnerIndex()
 
 
 class ReturnedRow(Row):

@@ -57,7 +57,17 @@ class Judged(msgspec.Struct, frozen=True, omit_defaults=True, rename={"number": 
     reason: str = ""
 
 
-FileMessage = Arrived | Referred | Judged
+class Held(msgspec.Struct, frozen=True, rename={"number": "held"}):
+    """A file has waited long for its verdict: `{"held": "R-7K3M9-QW0X2", "file": "9f86..."}`.
+
+    The sweep asks what became of it.
+    """
+
+    number: str
+    file: str
+
+
+FileMessage = Arrived | Referred | Judged | Held
 
 FILE_ID = "[0-9a-f]{16}"
 _KEY = re.compile(rf"(uploads|files)/([0-9A-Z-]{{3,30}})/({FILE_ID})")
@@ -76,7 +86,7 @@ def file_in(key: str) -> tuple[str, str, str] | None:
     return found[1], found[2], found[3]
 
 
-def encode(message: Referred | Judged) -> str:
+def encode(message: Referred | Judged | Held) -> str:
     return msgspec.json.encode(message).decode()
 
 
@@ -103,6 +113,11 @@ def _messages(content: Mapping[str, Any]) -> Iterator[FileMessage]:
         if normalised(judged.number) != judged.number or not _is_id(judged.file):
             raise NotAMessage("not a file of a ticket")
         yield judged
+    elif "held" in content:
+        held = msgspec.convert(content, Held)
+        if normalised(held.number) != held.number or not _is_id(held.file):
+            raise NotAMessage("not a file of a ticket")
+        yield held
     elif content.get("detail-type") == _OF_GUARDDUTY:
         if (verdict := _of_guardduty(content["detail"])) is not None:
             yield verdict

@@ -83,7 +83,19 @@ def _item(number: str, file: Attached) -> encoding.Item:
         "state": file.state.value,
         "revision": file.revision,
     }
-    return item if file.event is None else item | {"event": file.event}
+    if file.event is None:
+        return item
+    held = _held(number, file) if file.state is FileState.HELD else {}
+    return item | held | {"event": file.event}
+
+
+def _held(number: str, file: Attached) -> encoding.Item:
+    """The place of a file in the list of held files, until its verdict comes."""
+    since = file.changed_at or file.at
+    return {
+        "owner_pk": keys.held_files_pk(),
+        "owner_sk": keys.held_file_sk(since, number, file.id),
+    }
 
 
 class AttachedStore:
@@ -124,6 +136,23 @@ class AttachedStore:
         if found is None:
             raise NotFound("there is no such file")
         return found
+
+    def held(self, before: datetime, limit: int) -> list[tuple[datetime, str, str]]:
+        """List files that have been held since before a time, those that wait longest first.
+
+        Each is the time since when, the ticket, and the file. One of them may have got its verdict
+        just now.
+        """
+        model = self._models.attached
+        condition = model.owner_sk < keys.before_held_files(before)
+        rows = retry.call(
+            lambda: list(
+                model.owner_index.query(
+                    keys.held_files_pk(), condition, limit=limit, page_size=limit
+                )
+            )
+        )
+        return [keys.held_file(row.owner_sk) for row in rows]
 
     def put_new(self, number: str, file: Attached) -> bool:
         """Write a file that no event refers to. Return False if it is known already."""
@@ -228,7 +257,12 @@ def _taken(models: Models, number: str, event: Event) -> list[Write]:
     return [
         Write(
             model(keys.ticket_pk(number), keys.file_sk(file["id"])),
-            [model.event.set(event.number), model.revision.set(model.revision + 1)],
+            [
+                model.event.set(event.number),
+                model.revision.set(model.revision + 1),
+                model.owner_pk.set(keys.held_files_pk()),
+                model.owner_sk.set(keys.held_file_sk(event.at, number, file["id"])),
+            ],
             model.pk.exists() & free,
             Raced("a file was taken or changed meanwhile"),
         )

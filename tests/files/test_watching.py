@@ -1,0 +1,53 @@
+"""Files that wait for a verdict: when the sweep asks again, and when operations are told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from redress.files.cases.watching import LATE, MOST, SWEEP, HeldFilesWatch, is_due
+from redress.files.messages import Held
+
+NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
+NUMBER, FILE = "R-7K3M9-QW0X2", "9f86d081884c7d65"
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+@pytest.mark.parametrize(
+    ("waits", "due"),
+    [(0, 0), (9.9, 0), (10, 1), (15, 0), (20, 1), (40, 1), (55, 0), (60, 1), (65, 0), (600, 1)],
+)
+def test_sweep_asks_after_10_20_and_40_minutes_and_then_each_hour(waits: float, due: int) -> None:
+    assert is_due(minutes(waits)) is bool(due)
+
+
+def test_each_file_is_asked_for_26_times_on_its_first_day_whenever_the_sweep_runs() -> None:
+    for offset in (0.0, 1.5, 4.9):
+        sweeps = [minutes(offset) + number * SWEEP for number in range(288)]
+        assert sum(map(is_due, sweeps)) == 26
+
+
+def test_files_that_are_due_are_asked_for_and_those_that_are_late_are_told() -> None:
+    asked: list[Held] = []
+    given: list[tuple[datetime, int]] = []
+    found = [(NOW - LATE, NUMBER, FILE), (NOW - minutes(15), NUMBER, "0" * 16)]
+
+    def held(before: datetime, limit: int) -> list[tuple[datetime, str, str]]:
+        given.append((before, limit))
+        return found
+
+    watch = HeldFilesWatch(held, asked.append, lambda: NOW)
+    assert watch.watch() == {"asked": 1, "late": 1}
+    assert asked == [Held(NUMBER, FILE)]
+    assert given == [(NOW - minutes(10), MOST)]
+
+
+def test_sweep_without_held_files_does_nothing() -> None:
+    def refuse(held: Held) -> None:
+        raise AssertionError(held)
+
+    assert HeldFilesWatch(lambda before, limit: [], refuse, lambda: NOW).watch() == {}
