@@ -23,8 +23,9 @@ class Phrases(msgspec.Struct, frozen=True):
     listed. `marker` is a line that asks customers to write their answer above it. The reader
     of incoming mail treats the text below this line as a quote, because Redress wrote it.
     `held` is a line of a digest of held mail, and `reasons` says why mails are held.
-    `note_marker` is the same line in mails to staff: it says that their answer becomes an internal
-    note. `links` holds a button label for each page.
+    `files`, `files_copy` and `files_staff` name the files of a message in mails to its reader, to
+    participants and to staff. `note_marker` is the same line as `marker` in mails to staff: it says
+    that their answer becomes an internal note. `links` holds a button label for each page.
     """
 
     marker: str
@@ -39,6 +40,9 @@ class Phrases(msgspec.Struct, frozen=True):
     call_in_hours: str
     request: str
     more_requests: str
+    files: str
+    files_copy: str
+    files_staff: str
     clocks: dict[str, str]
     kinds: dict[str, str]
     standing: dict[str, str]
@@ -79,3 +83,14 @@ def _offset(local: datetime) -> str:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{'+' if minutes > 0 else '-'}{hours}" + (f":{rest:02}" if rest else "")
+
+
+def size(count: int) -> str:
+    """A number of bytes for readers: `25 MB`, `1.4 MB`, `312 KB`; it is rounded up.
+
+    Units are those of most file managers: 1 MB is 1,024 KB.
+    """
+    kilobytes = -(-count // 1024)
+    if kilobytes < 1024:
+        return f"{kilobytes} KB"
+    return f"{-(-count * 10 // 1024**2) / 10:g} MB"

@@ -17,7 +17,7 @@ from datetime import datetime
 from redress.base.addresses import canonical
 from redress.base.errors import NotFound, Unreadable
 from redress.base.people import Role
-from redress.base.phrases import moment, phrases
+from redress.base.phrases import moment, phrases, size
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import ClockName
 from redress.mail.incoming.rules.answers import NoAnswer
@@ -282,7 +282,7 @@ class MailingCase:
         values = {
             "number": ticket.number,
             "subject": ticket.subject,
-            "text": about.event.data.get("text", ""),
+            "text": about.event.data.get("text", "") + _files(about, _phrase_of(about), language),
             "status_url": f"{self._base}/t/{self._links.status_token(ticket.number)}",
             "promises": "\n".join(
                 phrases(language).promise.format(
@@ -307,7 +307,8 @@ class MailingCase:
     def _to_staff(self, about: Matter) -> Callable[[str], dict[str, str]]:
         """Return a function that takes a language and returns the values of a mail to staff.
 
-        The values describe the promise. They contain nothing about the customer.
+        The values describe the promise. They contain nothing about the customer but the names of
+        files that the customer has sent.
         """
         ticket = about.ticket
         agent = self._name_of(ticket.assignee)
@@ -321,6 +322,7 @@ class MailingCase:
                 "clock": own.clocks[clock_name(about)],
                 "due": moment(due, about.plan.time_zone, language),
                 "standing": own.standing[standing_of(about)],
+                "files": _files(about, "files_staff", language),
                 "agent": agent or own.nobody,
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
             }
@@ -343,6 +345,25 @@ def _call(ticket: Ticket, due: str) -> str:
     if hours is None:
         return own.call.format(due=due)
     return own.call_in_hours.format(begin=hours.begins_at, end=hours.ends_at, due=due)
+
+
+def _phrase_of(about: Matter) -> str:
+    return "files_copy" if about.job.audience == PARTICIPANTS else "files"
+
+
+def _files(about: Matter, phrase: str, language: str) -> str:
+    """A paragraph that names the files of the message, after an empty line; "" without files.
+
+    The mail has no link to a file. Whoever opens one must open the ticket first.
+    """
+    files = about.event.data.get("files")
+    if not files:
+        return ""
+    names = "\n".join(
+        f"- {rendering.one_line(file['name'])} ({size(file['size'])})" for file in files
+    )
+    text: str = getattr(phrases(language), phrase)
+    return "\n\n" + text.format(names=names)
 
 
 def _needed(name: str, values: Mapping[str, str]) -> dict[str, str]:
