@@ -30,6 +30,7 @@ from redress.plans.rules.plan import (
     COMPONENTS,
     CUSTOMER,
     DAYS,
+    FILE_KINDS,
     GRADATIONS,
     HOLDS,
     IDENTIFIERS,
@@ -41,6 +42,7 @@ from redress.plans.rules.plan import (
     VERIFIABLE_ACTS,
     CallbackPlan,
     CustomersPlan,
+    FilesPlan,
     Grade,
     HeldPlan,
     Level,
@@ -77,6 +79,12 @@ MOST_CATEGORIES = 50
 MOST_ADDRESSES = 100
 MOST_MAILS = 10_000
 MOST_DOMAINS = 100
+MOST_BYTES = 1_073_741_824
+"""The highest limit for the size of a file: 1 GiB. A scanner reads a larger one for longer than a
+function may run."""
+MOST_FILES = 100
+MOST_AT_ONCE = 20
+"""The highest limit for the files of one message. Each is an item of its transaction."""
 _DOMAIN = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,10}[a-z0-9-]{2,63}"
 _DOOR = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,63}}(?:@{_DOMAIN})?")
 _GROUP = re.compile(rf"(?:[a-z0-9][a-z0-9._=-]{{0,63}}@)?{_DOMAIN}")
@@ -105,6 +113,7 @@ _SECTIONS = (
     "survey",
     "idempotency",
     "mail",
+    "files",
     "reopened",
     "routing",
     "templates",
@@ -179,6 +188,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         mail=_mail(read, document, tuple(calendars)),
         home_region=_home_region(read, document),
         customers=_customers(read, document),
+        files=_files(read, document),
         categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
     )
     if publishing_at is not None:
@@ -319,6 +329,33 @@ def _customers(read: DocumentReader, document: Mapping[str, Any]) -> CustomersPl
                 read.fault(f"/customers/{name}/{index}", "twice", "each name once")
         given[name] = tuple(one for one in entries if isinstance(one, str))
     return CustomersPlan(**given)
+
+
+def _files(read: DocumentReader, document: Mapping[str, Any]) -> FilesPlan:
+    """The section on files. If it or a part of it is absent, the defaults apply."""
+    section = read.section(document, "files", "", need=False)
+    read.known(section, ("types", "most_bytes", "most_each_ticket", "most_at_once"), "/files")
+    usual = FilesPlan()
+    types = usual.types
+    if "types" in section:
+        entries = read.entries(section, "types", "/files", len(FILE_KINDS))
+        for index, one in enumerate(entries):
+            read.one_of(one, FILE_KINDS, f"/files/types/{index}")
+            if one in entries[:index]:
+                read.fault(f"/files/types/{index}", "twice", "each name once")
+        types = tuple(one for one in entries if isinstance(one, str))
+
+    def bound(name: str, otherwise: int, most: int) -> int:
+        if name not in section:
+            return otherwise
+        return read.whole_number(section, name, "/files", most=most)
+
+    return FilesPlan(
+        types,
+        bound("most_bytes", usual.most_bytes, MOST_BYTES),
+        bound("most_each_ticket", usual.most_each_ticket, MOST_FILES),
+        bound("most_at_once", usual.most_at_once, MOST_AT_ONCE),
+    )
 
 
 def _levels(read: DocumentReader, document: Mapping[str, Any], known: _Known) -> dict[str, Level]:

@@ -401,11 +401,16 @@ def _replied(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
 
 def _noted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event = kept.event
+    if not event.by.is_person:
+        return None
     return by_staff.note(ticket, plan, event.by, _text(event), event.at)
 
 
 def _customer_wrote(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
-    return by_customer.write(ticket, plan, _text(kept.event), kept.event.at)
+    event = kept.event
+    if not _text(event):
+        return by_customer.attach(ticket, plan, event.data.get("files", ()), event.at)
+    return by_customer.write(ticket, plan, _text(event), event.at)
 
 
 def _promised(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:

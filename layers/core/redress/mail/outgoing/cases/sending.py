@@ -179,7 +179,7 @@ class MailingCase:
             return NOBODY_TAKES_PART if of_copies else NO_RECIPIENT
         if about.job.audience != Role.CUSTOMER:
             return None
-        email = about.ticket.contact.email or ""
+        email = _customer_address(about)
         if self._addresses.returned(email):
             return ADDRESS_RETURNED
         why = waits_for_writer(about)
@@ -202,7 +202,7 @@ class MailingCase:
         """
         ticket, audience = about.ticket, about.job.audience
         if audience == Role.CUSTOMER:
-            return addressed([(ticket.contact.email or "", (ticket.language,))])
+            return addressed([(_customer_address(about), (ticket.language,))])
         if audience == PARTICIPANTS:
             # Somebody who has stopped being a participant gets no more copies.
             copied = [a for a in about.event.data["copied_to"] if a in ticket.participants]
@@ -336,6 +336,16 @@ class MailingCase:
             return self._staff.member(agent).name
         except NotFound:
             return None
+
+
+def _customer_address(about: Matter) -> str:
+    """Return the customer's address for this mail; "" if there is none.
+
+    A message of staff names it (`steps.draft.recipients`), so a later change of the ticket does not
+    send the message to somebody else. Other mails, and events of earlier versions, do not.
+    """
+    address: str = about.event.data.get("to") or about.ticket.contact.email or ""
+    return address
 
 
 def _call(ticket: Ticket, due: str) -> str:

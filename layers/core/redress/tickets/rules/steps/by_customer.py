@@ -5,7 +5,7 @@ A step first checks its content (InvalidInput), then whether the ticket's state 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from redress.tickets.rules.steps.draft import (
     Draft,
     checked_text,
     closure_now,
+    files_data,
     mail_source,
     require_possible,
 )
@@ -49,6 +50,13 @@ def write(
     require_possible(Step.WRITE, ticket)
     if participant is not None:
         data["from"] = participant
+    return Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
+
+
+def attach(ticket: Ticket, plan: Plan, files: Sequence[Mapping[str, Any]], at: datetime) -> Change:
+    """Files of the customer arrived. They count as one message, which has no text."""
+    require_possible(Step.WRITE, ticket)
+    data = {"text": ""} | files_data(files)
     return Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
 
 

@@ -37,8 +37,9 @@ from redress.tickets.rules.steps.draft import (
     add_about,
     checked_text,
     closure_now,
-    copies,
+    files_data,
     mail_source,
+    recipients,
     require_possible,
 )
 from redress.tickets.rules.steps.table import (
@@ -155,7 +156,7 @@ def set_tags(ticket: Ticket, plan: Plan, by: Actor, given: Sequence[str], at: da
 def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
     """Tell the customer about progress. This stops the reaction clock, not the first response's."""
     require_possible(Step.TELL_PROGRESS, ticket)
-    data = {"text": text.strip()} | copies(ticket)
+    data = {"text": text.strip()} | recipients(ticket)
     return Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
 
 
@@ -186,7 +187,7 @@ def promise(
     if not 1 <= (due - at).total_seconds() <= LONGEST_S:
         raise InvalidInput([Fault("/by", "not_in_time", "an instant to come, within a year")])
     require_possible(Step.PROMISE, ticket)
-    data = {"by": due.isoformat(), "text": text.strip()} | copies(ticket)
+    data = {"by": due.isoformat(), "text": text.strip()} | recipients(ticket)
     return Draft(ticket, plan, by, at).add(EventType.PROMISED, data).change()
 
 
@@ -196,7 +197,7 @@ def hold(ticket: Ticket, plan: Plan, by: Actor, reason: str, text: str, at: date
     The customer is told. The plan says which clocks pause for `reason` (one of `plan.HOLDS`).
     """
     require_possible(Step.HOLD, ticket)
-    data = {"reason": reason, "text": text.strip()} | copies(ticket)
+    data = {"reason": reason, "text": text.strip()} | recipients(ticket)
     return Draft(ticket, plan, by, at).add(EventType.HELD, data).change()
 
 
@@ -277,8 +278,18 @@ def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: 
     return replace(draft.change(), plan_before=old)
 
 
+Files = Sequence[Mapping[str, Any]]
+"""The files of a message, as its event lists them: id, name, type and size of each."""
+
+
 def reply(
-    ticket: Ticket, plan: Plan, by: Actor, text: str, wait_for_customer: bool, at: datetime
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    text: str,
+    wait_for_customer: bool,
+    at: datetime,
+    files: Files = (),
 ) -> Change:
     """Send a public reply. The first one is the first response.
 
@@ -286,7 +297,7 @@ def reply(
     """
     require_possible(Step.REPLY_AND_WAIT if wait_for_customer else Step.REPLY, ticket)
     data = {"text": text.strip(), "wait_for_customer": wait_for_customer}
-    data |= copies(ticket)
+    data |= recipients(ticket) | files_data(files)
     return Draft(ticket, plan, by, at).add(EventType.REPLIED, data).change()
 
 
@@ -298,12 +309,13 @@ def note(
     at: datetime,
     mail: Mapping[str, Any] | None = None,
     cleared: str | None = None,
+    files: Files = (),
 ) -> Change:
     """Add an internal note, which the customer never sees. `mail` is described at `open_ticket`.
 
     `cleared` is an address to which the writer of the note allowed mail again.
     """
-    data = {"text": checked_text(text, "/text")} | mail_source(mail)
+    data = {"text": checked_text(text, "/text")} | mail_source(mail) | files_data(files)
     if cleared is not None:
         data["cleared"] = cleared
     require_possible(Step.NOTE, ticket)
@@ -431,6 +443,7 @@ def resolve(
     root_cause: str | None,
     at: datetime,
     preference: Preference | None = None,
+    files: Files = (),
 ) -> Change:
     """Resolve the ticket. A complaint also needs an outcome, a remedy and a root cause.
 
@@ -454,7 +467,8 @@ def resolve(
             "remedy": remedy,
             "root_cause": root_cause,
         }
-        | copies(ticket)
+        | recipients(ticket)
+        | files_data(files)
         | ({"preference": to_builtins(preference)} if preference else {}),
     )
     if closure := closure_now(draft.after, plan):

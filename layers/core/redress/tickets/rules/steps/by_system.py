@@ -60,3 +60,16 @@ def note_mail(
     require_possible(Step.NOTE_MAIL, ticket)
     data = {"why": why, "from": sender, "text": text, "mail": dict(mail)}
     return Draft(ticket, plan, SYSTEM, at).add(EventType.MAIL_NOTED, data).change()
+
+
+def note_files(
+    ticket: Ticket, plan: Plan, text: str, files: Sequence[Mapping[str, Any]], at: datetime
+) -> Change:
+    """Note on the ticket that files were refused, or that a scanner found something.
+
+    `text` says it in words. Each of `files` has id, name, state and reason. It changes no clock and
+    no state.
+    """
+    require_possible(Step.NOTE, ticket)
+    data = {"text": text, "refused": [dict(file) for file in files]}
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.NOTED, data).change()

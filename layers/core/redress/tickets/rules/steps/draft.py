@@ -133,6 +133,20 @@ def mail_source(mail: Mapping[str, Any] | None) -> dict[str, Any]:
     return {} if mail is None else {"mail": dict(mail)}
 
 
-def copies(ticket: Ticket) -> dict[str, Any]:
-    """Return the event data that lists who gets a copy of the message; {} if nobody does."""
-    return {"copied_to": list(ticket.participants)} if ticket.participants else {}
+def recipients(ticket: Ticket) -> dict[str, Any]:
+    """Return the event data that say who gets a message of staff; {} if nobody gets it by mail.
+
+    They are fixed when the message is written. A later change of the ticket gives nobody else the
+    message. `to` is the customer's address, `copied_to` those of the participants.
+    """
+    data: dict[str, Any] = {}
+    if ticket.contact.email is not None:
+        data["to"] = ticket.contact.email
+    if ticket.participants:
+        data["copied_to"] = list(ticket.participants)
+    return data
+
+
+def files_data(files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the event data with the files of a message: id, name, type and size of each; or {}."""
+    return {"files": [dict(file) for file in files]} if files else {}
