@@ -263,7 +263,16 @@ def test_only_the_inbound_function_imports_the_mail_reader(path: Path) -> None:
     assert not {one.split(".")[0] for one in found} & MAIL_LIBRARIES
 
 
+@pytest.mark.parametrize("path", [*MODULES, *FUNCTIONS], ids=name_of)
+def test_only_the_checker_imports_the_module_that_recognises_contents(path: Path) -> None:
+    own = path in (LAYER / "redress/files/contents.py", ROOT / "functions/checker/app.py")
+    found = {one for one in imports(path) if one.startswith("redress.files.contents")}
+    assert own or not found | {one for one in imports(path) if one.split(".")[0] == "puremagic"}
+
+
 HEAVY = (
+    "puremagic",
+    "redress.files",
     "aws_xray_sdk",
     "pydantic",
     "jinja2",

@@ -51,6 +51,8 @@ ENVIRONMENT = {
     "MAIL_DOMAIN": "in.example.org",
     "MAIL_BUCKET": "redress-mail",
     "CHANGES_FEED": f"arn:aws:iam::{ACCOUNT}:policy/redress-ChangesFeedPolicy-1A2B3C4D",
+    "FILES_BUCKET": "redress-files",
+    "FILES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/redress-files",
     "INBOUND_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/redress-inbound",
 }
 

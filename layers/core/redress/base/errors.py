@@ -117,6 +117,14 @@ class NotReleasable(RedressError):
         self.reason = reason
 
 
+class FileNotOpen(RedressError):
+    """A file of a ticket cannot be opened or withdrawn now. `reason` is its state."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 class AlreadyDone(RedressError):
     """Somebody has done this before, and it can be done only once."""
 

@@ -14,8 +14,8 @@ CONTENT_TYPE = "application/problem+json"
 class Problem(msgspec.Struct, frozen=True):
     """The content of an error response. It shows nothing about the inside of the system.
 
-    `faults` has an entry for every wrong field. `reason` says why a mail cannot be released. `can`
-    says what the caller may do with the ticket instead.
+    `faults` has an entry for every wrong field. `reason` says why a mail cannot be released, or a
+    file cannot be opened. `can` says what the caller may do with the ticket instead.
     """
 
     status: int
@@ -38,6 +38,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.AlreadyDone, 409, "already-done", "This was done before"),
     (errors.NotAllowedNow, 409, "not-allowed-now", "This is not possible in the present state"),
     (errors.NotReleasable, 409, "not-releasable", "This mail cannot be released"),
+    (errors.FileNotOpen, 409, "file-not-open", "This file cannot be opened now"),
     (errors.ProfileMerged, 409, "profile-merged", "This profile was merged into another one"),
     (errors.IdentityNeeded, 409, "identity-needed", "Verify who the customer is first"),
     (errors.AgentNotFree, 409, "agent-not-free", "The agent is away or has no room"),
@@ -49,6 +50,9 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.Unreadable, 500, "unreadable", "Stored data cannot be read"),
     (errors.Unavailable, 503, "unavailable", "Please try again shortly"),
 )
+
+
+_WITH_REASON = (errors.NotReleasable, errors.FileNotOpen)
 
 
 def problem_for(error: Exception) -> Problem:
@@ -77,7 +81,7 @@ def problem_for(error: Exception) -> Problem:
                 current_version=(
                     error.current if isinstance(error, errors.VersionConflict) else None
                 ),
-                reason=error.reason if isinstance(error, errors.NotReleasable) else None,
+                reason=error.reason if isinstance(error, _WITH_REASON) else None,
                 can=None if error.can is None else tuple(error.can),
                 headers=headers,
             )

@@ -17,11 +17,8 @@ import puremagic
 from puremagic.main import identify_all
 
 from redress.files.rules import kinds
-from redress.files.rules.kinds import UNKNOWN
+from redress.files.rules.kinds import HEAD, UNKNOWN
 from redress.plans.rules.plan import OTHER_FILES
-
-HEAD = 65_536
-"""How many bytes of a file are read to recognise it."""
 
 Read = Callable[[int, int], bytes]
 """Returns the bytes of the file from an offset, at most so many."""

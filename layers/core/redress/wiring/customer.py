@@ -11,7 +11,8 @@ from redress.wiring import clients
 from redress.wiring.intake import IntakeSettings, intake
 
 if TYPE_CHECKING:
-    from redress.files.cases.uploading import ReturningCase, UploadingCase
+    from redress.files.cases.reading import CustomerFiles
+    from redress.files.cases.uploading import ReturningCase
     from redress.mail.outgoing.cases.asking import AskingCase
     from redress.mail.outgoing.cases.unsubscribing import UnsubscribingCase
     from redress.tickets.cases.customer import CustomerCases
@@ -20,12 +21,13 @@ __all__ = [
     "CustomerSettings",
     "asking",
     "customer_cases",
+    "files",
+    "files_are_on",
     "intake",
     "links",
     "returning",
     "settings",
     "unsubscribing",
-    "uploading",
 ]
 
 
@@ -56,21 +58,26 @@ def customer_cases() -> CustomerCases:
     return CustomerCases(stores.tickets(), stores.changes(), stores.plans(), links(), clients.now)
 
 
-def files_bucket() -> str:
-    """The name of the files bucket. Raises NotFound if files are switched off."""
-    if not (name := settings().files_bucket):
-        raise NotFound("files are switched off")
-    return name
+def files_are_on() -> bool:
+    """Whether the stack takes files."""
+    return bool(settings().files_bucket)
 
 
 @cache
-def uploading() -> UploadingCase:
-    """Raises NotFound if files are switched off, as the other cases of files do."""
-    from redress.files.cases.uploading import UploadingCase
+def files() -> CustomerFiles:
+    """What a customer does with files. Raises NotFound if files are switched off."""
+    from redress.files.cases.reading import CustomerFiles
     from redress.wiring import stores
 
-    bucket = stores.files_bucket(files_bucket())
-    return UploadingCase(stores.tickets(), stores.attached(), stores.plans(), bucket, clients.now)
+    if not files_are_on():
+        raise NotFound("files are switched off")
+    return CustomerFiles(
+        stores.tickets(),
+        stores.attached(),
+        stores.plans(),
+        stores.files_bucket(settings().files_bucket),
+        clients.now,
+    )
 
 
 @cache

@@ -6,12 +6,15 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+from redress.base.errors import NotFound
 from redress.base.settings import Settings
 from redress.wiring import clients
 
 if TYPE_CHECKING:
     from redress.customers.cases.profiles import CustomerCases
     from redress.customers.cases.resolving import ResolvingCase
+    from redress.files.cases.reading import StaffFiles
+    from redress.files.cases.referring import ReferringCase
     from redress.mail.incoming.cases.quarantine import QuarantineCases
     from redress.mail.incoming.cases.watching import HeldWorkCase
     from redress.mail.outgoing.cases.clearing import ReturnedAddresses
@@ -56,6 +59,8 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     capacity_claim: str = "custom:capacity"
     changes_feed: str = ""
     """Identifies the time for which the feed of changes has been on. Empty if it is off."""
+    files_bucket: str = ""
+    """Empty if files are switched off."""
 
 
 @cache
@@ -300,6 +305,31 @@ def quarantine() -> QuarantineCases:
         given.inbound_queue_url,
         clients.now,
     )
+
+
+@cache
+def files() -> StaffFiles:
+    """What staff do with files. Raises NotFound if files are switched off."""
+    from redress.files.cases.reading import StaffFiles
+    from redress.wiring import stores
+
+    if not (bucket := settings().files_bucket):
+        raise NotFound("files are switched off")
+    return StaffFiles(
+        stores.tickets(),
+        stores.attached(),
+        stores.plans(),
+        stores.files_bucket(bucket),
+        clients.now,
+    )
+
+
+@cache
+def referring() -> ReferringCase:
+    from redress.files.cases.referring import ReferringCase
+    from redress.wiring import stores
+
+    return ReferringCase(stores.attached())
 
 
 @cache

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from redress.files.messages import Referred
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
 from redress.search.messages import IndexTicket
 from redress.staff.messages import AssignTicket, DrainQueue
 from redress.tickets.rules.ticket import Event, EventType
 
-Message = MailJob | AssignTicket | DrainQueue | IndexTicket
+Message = MailJob | AssignTicket | DrainQueue | IndexTicket | Referred
 Subscriber = Callable[[str, Event], list[Message]]
 """Takes the number of a ticket and one of its events. Returns the messages that follow."""
 
@@ -46,6 +47,13 @@ def words(number: str, event: Event) -> list[Message]:
     return [IndexTicket(number)]
 
 
+def files(number: str, event: Event) -> list[Message]:
+    """Return a message to the checker if a message of staff refers to files."""
+    if not event.by.is_staff or not (named := event.data.get("files")):
+        return []
+    return [Referred(number, tuple(file["id"] for file in named))]
+
+
 SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.OPENED: (mails, assignment, words),
     EventType.ACKNOWLEDGED: (),
@@ -54,8 +62,8 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.RECLASSIFIED: (names,),
     EventType.TAGGED: (),
     EventType.PROGRESS_TOLD: (mails, words),
-    EventType.REPLIED: (mails, words),
-    EventType.NOTED: (words,),
+    EventType.REPLIED: (mails, words, files),
+    EventType.NOTED: (words, files),
     EventType.CUSTOMER_WROTE: (mails, words),
     EventType.MAIL_NOTED: (mails, words),
     EventType.PARTICIPANTS_SET: (),
@@ -67,7 +75,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.CORRECTED: (),
     EventType.PLAN_CHANGED: (),
     EventType.INCIDENT_PROPOSED: (mails,),
-    EventType.RESOLVED: (mails, words),
+    EventType.RESOLVED: (mails, words, files),
     EventType.CALLBACK_ATTEMPTED: (words,),
     EventType.CONFIRMED: (),
     EventType.DISPUTED: (mails, words),

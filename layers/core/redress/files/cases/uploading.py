@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow
-from redress.base.people import Actor
+from redress.base.people import Actor, Role
 from redress.files.rules import names
 from redress.files.store.bucket import CONTENT_TYPE, FILENAME, FilesBucket, upload_key
 from redress.plans.rules.plan import FilesPlan
@@ -91,8 +91,17 @@ class UploadingCase:
 
 
 def uploader(by: Actor) -> str:
-    """Return how the metadata of an upload name its author: `customer` or `staff:<member>`."""
-    return f"staff:{by.id}" if by.is_staff else "customer"
+    """Return how the metadata of an upload name its author: `customer` or `agent:0b7e...`."""
+    return f"{by.role.value}:{by.id}" if by.id else by.role.value
+
+
+def uploaded_by(metadata: str) -> Actor | None:
+    """Return the author in the metadata of an upload; None if they name none."""
+    role, _, member = metadata.partition(":")
+    if role not in tuple(Role):
+        return None
+    found = Actor(Role(role), member)
+    return found if found.is_staff == bool(member) and found.is_person else None
 
 
 def require_open(ticket: Ticket) -> None:

@@ -13,6 +13,9 @@ from redress.plans.rules.plan import OTHER_FILES
 UNKNOWN = "application/octet-stream"
 """The media type of a content that nothing recognises for sure."""
 
+HEAD = 65_536
+"""How many bytes of a file are read to recognise it."""
+
 KINDS: Mapping[str, Mapping[str, str]] = {
     "image": {
         "image/jpeg": "jpg",

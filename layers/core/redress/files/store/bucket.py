@@ -83,9 +83,18 @@ class FilesBucket:
         found = self._ask(self._s3.head_object, key, version)
         return Stored(found["ContentLength"], _version(found), found.get("Metadata", {}))
 
-    def first_bytes(self, key: str, version: str | None, count: int) -> bytes:
-        """Return the first `count` bytes of an object, or fewer if it is shorter."""
-        found = self._ask(self._s3.get_object, key, version, Range=f"bytes=0-{count - 1}")
+    def part(self, key: str, version: str | None, offset: int, count: int) -> bytes:
+        """Return the bytes of an object from `offset`, at most `count`; b"" after its end.
+
+        Raises NotFound.
+        """
+        wanted = f"bytes={offset}-{offset + count - 1}"
+        try:
+            found = self._ask(self._s3.get_object, key, version, Range=wanted)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("InvalidRange", "416"):
+                return b""
+            raise
         content: bytes = found["Body"].read()
         return content
 
@@ -108,14 +117,6 @@ class FilesBucket:
             )
         except ClientError as error:
             raise _meant(error) from error
-
-    def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
-        try:
-            self.head(key)
-        except NotFound:
-            return False
-        return True
 
     def remove(self, key: str) -> None:
         """Hide an object behind a delete marker. Lifecycle removes its content later."""

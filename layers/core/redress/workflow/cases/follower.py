@@ -12,6 +12,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from redress.files import messages as files_messages
+from redress.files.messages import Referred
 from redress.mail.outgoing import messages as mail_messages
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT
@@ -47,10 +49,18 @@ class NotIndexed(Exception):
     """
 
 
+class NotReferred(Exception):
+    """The files queue refused a message of this record. The record is set aside.
+
+    A retry would hold back the mails of all later records.
+    """
+
+
 class FollowerCase:
     """Sends messages to the mail queue with this URL, and to the assigner with this name.
 
     Without a search queue (`search_queue_url` is empty), the messages to the indexer are left out.
+    Without a files queue, those to the checker are.
 
     One object follows one batch of the stream. When the assigner has refused a request, it is not
     asked again in this batch: an assigner that does not answer costs one timeout, not one for each
@@ -64,18 +74,20 @@ class FollowerCase:
         mail_queue_url: str,
         assigner: str,
         search_queue_url: str = "",
+        files_queue_url: str = "",
     ) -> None:
         self._sqs, self._functions = sqs, functions
         self._mail_queue_url, self._assigner = mail_queue_url, assigner
         self._search_queue_url = search_queue_url
+        self._files_queue_url = files_queue_url
         self._refusal: Exception | None = None
 
     def follow(self, change: EventAdded | CapacityFreed) -> None:
         """Send the messages for a change, mails first. This can be repeated safely.
 
         The assigner is asked, whether or not the mail queue refuses. Raises the error of the mail
-        queue; NotIndexed if the search queue refused; LeftToSweep if only the assigner refused, now
-        or earlier in the batch.
+        queue; NotReferred if the files queue refused; NotIndexed if the search queue refused;
+        LeftToSweep if only the assigner refused, now or earlier in the batch.
         """
         match change:
             case EventAdded(number, doc):
@@ -97,6 +109,8 @@ class FollowerCase:
             self._enqueue([message for message in messages if isinstance(message, MailJob)])
         finally:
             self._ask(requests)
+        if self._files_queue_url:
+            self._refer([message for message in messages if isinstance(message, Referred)])
         if self._search_queue_url:
             self._index([message for message in messages if isinstance(message, IndexTicket)])
         if requests and self._refusal is not None:
@@ -111,6 +125,16 @@ class FollowerCase:
                 self._request(request)
             except (ClientError, BotoCoreError) as error:
                 self._refusal = error
+
+    def _refer(self, messages: Sequence[Referred]) -> None:
+        """Send messages to the checker. Raises NotReferred."""
+        try:
+            for message in messages:
+                self._sqs.send_message(
+                    QueueUrl=self._files_queue_url, MessageBody=files_messages.encode(message)
+                )
+        except (ClientError, BotoCoreError) as error:
+            raise NotReferred from error
 
     def _index(self, messages: Sequence[IndexTicket]) -> None:
         """Send messages to the indexer. Raises NotIndexed."""

@@ -1,0 +1,217 @@
+"""What becomes of an upload: it is checked, joins its ticket, and is copied to be scanned.
+
+Each step can be repeated. The ticket's event and the items of its files are one transaction. So a
+worker that is killed leaves nothing, or files whose copy the repeated message makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import replace
+from dataclasses import dataclass
+from datetime import datetime
+
+from redress.base.errors import NotFound
+from redress.base.people import Actor, Role
+from redress.files.cases.uploading import MOST_TRIES, uploaded_by
+from redress.files.rules import names, refusals
+from redress.files.rules.kinds import HEAD
+from redress.files.rules.refusals import Refusal
+from redress.files.store.bucket import FilesBucket, Stored, file_key, upload_key
+from redress.plans.rules.plan import FilesPlan, Plan
+from redress.plans.store.plans import Plans
+from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.rules.attached import Attached, FileState, kept
+from redress.tickets.rules.change import Change, joined
+from redress.tickets.rules.steps import by_customer, by_system
+from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.attached import AttachedStore, FilesArrived
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.transaction import Cause, DoneAlready
+
+Recognise = Callable[[bytes, Callable[[int, int], bytes]], str]
+"""Returns the media type of a file, from its first HEAD bytes and a function that reads others."""
+
+ATTEMPTS = 3
+"""How often a change is decided again because another worker has taken one of its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Uploaded:
+    """An upload as it was checked. It belongs to no ticket yet."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+    by: Actor
+    version: str | None
+
+
+class ArrivingCase:
+    def __init__(
+        self,
+        tickets: TicketStore,
+        changes: TicketChanges,
+        files: AttachedStore,
+        plans: Plans,
+        bucket: FilesBucket,
+        recognise: Recognise,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._changes, self._files = tickets, changes, files
+        self._plans, self._bucket, self._recognise = plans, bucket, recognise
+        self._now = now
+
+    def arrived(self, number: str, files: Sequence[str]) -> list[Attached]:
+        """Take these uploads of a ticket, and return the files that are new.
+
+        The customer's files of one call become one message. A file of staff waits for the message
+        that refers to it. An upload without a ticket, or of a ticket that knows too many files, is
+        removed. A repeated call repeats what a killed one has left out.
+        """
+        known = {file.id: file for file in self._files.of_ticket(number)}
+        again = [known[file] for file in dict.fromkeys(files) if file in known]
+        for file in again:
+            self._finish(number, file)
+        found = [self._checked(number, file) for file in dict.fromkeys(files) if file not in known]
+        uploads = [one for one in found if one is not None]
+        if not uploads:
+            return []
+        try:
+            ticket = self._tickets.get(number)
+        except NotFound:
+            self._remove(number, uploads)
+            return []
+        new: list[Attached] = []
+        if own := [one for one in uploads if one.by.role is Role.CUSTOMER]:
+            new += self._attached(number, own)
+        if of_staff := [one for one in uploads if one.by.is_staff]:
+            new += self._waiting(ticket, of_staff)
+        for file in new:
+            self._finish(number, file)
+        if len(new) < len(uploads):
+            # Another worker has taken some, or the ticket knows too many.
+            taken = {file.id for file in self._files.of_ticket(number)}
+            self._remove(number, [one for one in uploads if one.id not in taken])
+        return new
+
+    def refer(self, number: str, files: Iterable[str]) -> None:
+        """Copy the files to which a message of staff refers, so that they are scanned."""
+        for file in files:
+            found = self._files.find(number, file)
+            if found is not None and found.event is not None:
+                self._finish(number, found)
+
+    def _checked(self, number: str, file: str) -> _Uploaded | None:
+        """Return an upload with the type of its content; None if it is gone or names no author."""
+        key = upload_key(number, file)
+        try:
+            stored = self._bucket.head(key)
+            head = self._bucket.part(key, stored.version, 0, HEAD)
+            media_type = self._recognise(
+                head, lambda offset, count: self._bucket.part(key, stored.version, offset, count)
+            )
+        except NotFound:
+            return None
+        by = uploaded_by(stored.metadata.get("by", ""))
+        if by is None:
+            self._bucket.remove(key)
+            return None
+        name = names.shown(_name_in(stored), media_type)
+        return _Uploaded(file, name, media_type, stored.size, by, stored.version)
+
+    def _attached(self, number: str, uploads: Sequence[_Uploaded]) -> list[Attached]:
+        """Make the customer's uploads part of the ticket, and return their files."""
+        new: list[Attached] = []
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            new[:] = self._judged(ticket, plan.files, uploads, at)
+            good = [file for file in new if file.is_kept]
+            bad = [file for file in new if not file.is_kept]
+            change = None
+            if good:
+                data = [refusals.listed(file) for file in good]
+                change = by_customer.attach(ticket, plan, data, at)
+                number_of_event = change.events[0].number
+                new[:] = [replace(f, event=number_of_event) if f.is_kept else f for f in new]
+            if bad:
+                words, data = refusals.note_of(bad), [refusals.noted(file) for file in bad]
+                after = change.after if change is not None else ticket
+                change = joined(change, by_system.note_files(after, plan, words, data, at))
+            return change
+
+        def cause(change: Change, at: datetime) -> Cause:
+            return FilesArrived(tuple(new))
+
+        for _ in range(ATTEMPTS):
+            try:
+                self._changes.change(number, decide, cause=cause)
+            except DoneAlready:
+                continue
+            return new
+        return []
+
+    def _waiting(self, ticket: Ticket, uploads: Sequence[_Uploaded]) -> list[Attached]:
+        """Write the files of staff, to which a message can refer from now on."""
+        plan = self._plans.get(ticket.plan_version).files
+        new = self._judged(ticket, plan, uploads, self._now())
+        return [file for file in new if self._files.put_new(ticket.number, file)]
+
+    def _judged(
+        self, ticket: Ticket, plan: FilesPlan, uploads: Sequence[_Uploaded], at: datetime
+    ) -> list[Attached]:
+        """Return the files of uploads that the ticket does not know yet, kept or refused.
+
+        Those that would be too many even as refused ones are left out.
+        """
+        known = self._files.of_ticket(ticket.number)
+        ids, count, total = {file.id for file in known}, kept(known), len(known)
+        closed = ticket.state not in STEPS[Step.WRITE]
+        files = list[Attached]()
+        for one in uploads:
+            if one.id in ids or total >= MOST_TRIES * plan.most_each_ticket:
+                continue
+            why = Refusal.CLOSED if closed else refusals.refusal_of(plan, one.type, one.size)
+            if why is None and count >= plan.most_each_ticket:
+                why = Refusal.TOO_MANY
+            count, total = count + (why is None), total + 1
+            files.append(
+                Attached(
+                    one.id,
+                    one.name,
+                    one.type,
+                    one.size,
+                    one.by,
+                    at,
+                    FileState.HELD if why is None else FileState.REFUSED,
+                    reason=why.value if why is not None else None,
+                    version=one.version,
+                )
+            )
+        return files
+
+    def _finish(self, number: str, file: Attached) -> None:
+        """Do what follows after a file was written: copy it to be scanned, or remove it.
+
+        A file that nothing refers to is neither. A copy that is there already is made again: it is
+        scanned again, and has the same content.
+        """
+        source = upload_key(number, file.id)
+        if file.state in (FileState.REFUSED, FileState.WITHDRAWN):
+            self._bucket.remove(source)
+        elif file.state is FileState.HELD and file.event is not None:
+            try:
+                self._bucket.copy(source, file.version, file_key(number, file.id))
+            except NotFound:
+                # Lifecycle has removed the upload. The copy was made before, or is lost.
+                return
+
+    def _remove(self, number: str, uploads: Iterable[_Uploaded]) -> None:
+        for one in uploads:
+            self._bucket.remove(upload_key(number, one.id))
+
+
+def _name_in(stored: Stored) -> str:
+    return names.original_in(stored.metadata.get("name", ""))

@@ -1,0 +1,195 @@
+"""The files of a ticket for those who may see it: the list, opening and withdrawing.
+
+A file is opened by a link that is valid for a minute and makes a browser save it. Nothing is shown
+under the product's own address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import replace
+from dataclasses import dataclass
+from datetime import datetime
+
+from redress.base.errors import FileNotOpen, Forbidden, NotFound
+from redress.base.people import CUSTOMER, Actor, Member, Role
+from redress.files.cases.uploading import Upload as Upload
+from redress.files.cases.uploading import UploadingCase, is_full
+from redress.files.store.bucket import FilesBucket, file_key, upload_key
+from redress.plans.rules.plan import FilesPlan
+from redress.plans.store.plans import Plans
+from redress.tickets.cases.staff import must_see
+from redress.tickets.rules import access
+from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_customer
+from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.attached import AttachedStore, Viewed
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.transaction import Raced
+
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FilesView:
+    """The files of a ticket, oldest first, and whether it takes more.
+
+    takes_files  whether the ticket is open and has room for one more file
+    closed       whether it takes none because it is closed
+    limits       what the ticket's plan allows
+    views        which files staff opened, newest first; empty for a customer
+    """
+
+    ticket: Ticket
+    files: Sequence[Attached]
+    takes_files: bool
+    closed: bool
+    limits: FilesPlan
+    zone: str
+    views: Sequence[Viewed] = ()
+
+
+_WHY = {
+    FileState.HELD: "the file was not checked yet; please try again shortly",
+    FileState.REFUSED: "the file was refused",
+    FileState.FOUND: "the scanner found something in the file, or could not scan it",
+    FileState.WITHDRAWN: "the file was withdrawn",
+}
+
+
+class _Files:
+    """What customers and staff have in common."""
+
+    def __init__(
+        self,
+        tickets: TicketStore,
+        files: AttachedStore,
+        plans: Plans,
+        bucket: FilesBucket,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tickets, self._files, self._plans = tickets, files, plans
+        self._bucket, self._now = bucket, now
+        self._uploading = UploadingCase(tickets, files, plans, bucket, now)
+
+    def _view(
+        self, ticket: Ticket, known: Sequence[Attached], shown: Sequence[Attached]
+    ) -> FilesView:
+        plan = self._plans.get(ticket.plan_version)
+        closed = ticket.state not in STEPS[Step.WRITE]
+        full = is_full(plan.files, kept(known), len(known))
+        return FilesView(ticket, shown, not closed and not full, closed, plan.files, plan.time_zone)
+
+    def _link(self, number: str, file: Attached) -> str:
+        """Return the link to a clean file. Raises FileNotOpen for any other one."""
+        if file.state is not FileState.CLEAN:
+            raise FileNotOpen(file.state.value, _WHY[file.state])
+        return self._bucket.link(file_key(number, file.id), file.name)
+
+    def _withdraw(self, number: str, file: str, by: Actor) -> None:
+        """Withdraw a file and hide its objects. A repeat does the latter again.
+
+        Raises FileNotOpen for a file that was refused: nobody can open it anyway.
+        """
+        for _ in range(ATTEMPTS):
+            found = self._files.get(number, file)
+            if found.state is FileState.REFUSED:
+                raise FileNotOpen(found.state.value, _WHY[found.state])
+            if found.state is not FileState.WITHDRAWN:
+                gone = replace(
+                    found, state=FileState.WITHDRAWN, changed_at=self._now(), changed_by=by
+                )
+                try:
+                    self._files.change(number, found, gone)
+                except Raced:
+                    continue
+            self._bucket.remove(file_key(number, file))
+            self._bucket.remove(upload_key(number, file))
+            return
+        raise Raced("the file is changed all the time")
+
+
+class CustomerFiles(_Files):
+    """What a customer does with files. The caller has checked the link to the ticket."""
+
+    def view(self, number: str) -> FilesView:
+        """The files that the customer sees. Raises NotFound."""
+        found = self._tickets.file(number)
+        shown = seen_by_customer(found.attached, found.history)
+        return self._view(found.ticket, found.attached, shown)
+
+    def offer(
+        self,
+        number: str,
+        name: str,
+        size: int | None,
+        back: Callable[[str, datetime], str] | None = None,
+    ) -> Upload:
+        """See `UploadingCase.offer`."""
+        return self._uploading.offer(number, CUSTOMER, name, size, back)
+
+    def open(self, number: str, file: str) -> str:
+        """Return the link to a file. Raises NotFound or FileNotOpen."""
+        return self._link(number, self._seen(number, file))
+
+    def withdraw(self, number: str, file: str) -> FilesView:
+        """Withdraw an own file. A repeat has no effect and is not an error.
+
+        Raises NotFound, Forbidden for a file of staff, or FileNotOpen.
+        """
+        if self._seen(number, file).by.role is not Role.CUSTOMER:
+            raise Forbidden("only staff withdraw this file")
+        self._withdraw(number, file, CUSTOMER)
+        return self.view(number)
+
+    def _seen(self, number: str, file: str) -> Attached:
+        found = {one.id: one for one in self.view(number).files}.get(file)
+        if found is None:
+            raise NotFound("there is no such file")
+        return found
+
+
+class StaffFiles(_Files):
+    """What staff do with files of tickets that they may see."""
+
+    def view(self, member: Member, number: str) -> FilesView:
+        """All files of a ticket, and who opened them. Raises NotFound."""
+        ticket = self._ticket(member, number)
+        files = self._files.of_ticket(number)
+        return replace(self._view(ticket, files, files), views=self._files.views(number))
+
+    def offer(self, member: Member, number: str, content: Callable[[], tuple[str, int]]) -> Upload:
+        """See `UploadingCase.offer`. `content` reads name and size from the request."""
+        self._ticket(member, number)
+        name, size = content()
+        return self._uploading.offer(number, member.actor, name, size)
+
+    def open(self, member: Member, number: str, file: str) -> tuple[Attached, str]:
+        """Return a file and the link to it, and record that the member opened it.
+
+        Raises NotFound or FileNotOpen.
+        """
+        self._ticket(member, number)
+        found = self._files.get(number, file)
+        link = self._link(number, found)
+        self._files.record_view(number, Viewed(file, member.actor, self._now()))
+        return found, link
+
+    def withdraw(self, member: Member, number: str, file: str) -> FilesView:
+        """Withdraw a file. A repeat has no effect and is not an error.
+
+        Everybody withdraws a file that they uploaded and that no message refers to. Any other one
+        is withdrawn by those who may act on the ticket. Raises NotFound, Forbidden or FileNotOpen.
+        """
+        ticket = self._ticket(member, number)
+        found = self._files.get(number, file)
+        own = found.event is None and found.by.id == member.id
+        if not own and not access.may_act(member, ticket):
+            raise Forbidden("this ticket is not yours")
+        self._withdraw(number, file, member.actor)
+        return self.view(member, number)
+
+    def _ticket(self, member: Member, number: str) -> Ticket:
+        ticket = self._tickets.get(number)
+        must_see(member, ticket)
+        return ticket

@@ -1,0 +1,93 @@
+"""What a scanner said about a file, on its ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import replace
+from datetime import datetime
+
+from redress.base.errors import NotFound, RedressError
+from redress.files.messages import Judged, Verdict
+from redress.files.rules import refusals
+from redress.plans.rules.plan import Plan
+from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.rules.attached import Attached, FileState
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.attached import AttachedStore, FileChanged
+from redress.tickets.store.transaction import Cause, Raced
+
+ATTEMPTS = 8
+"""How often a verdict is recorded again because the file was changed at the same time."""
+
+REASON_LIMIT = 200
+
+
+class NotYet(RedressError):
+    """The verdict is about a file that is not known yet. The queue delivers it again."""
+
+
+class VerdictCase:
+    def __init__(
+        self, changes: TicketChanges, files: AttachedStore, now: Callable[[], datetime]
+    ) -> None:
+        self._changes, self._files, self._now = changes, files, now
+
+    def judged(self, given: Judged) -> FileState:
+        """Record a verdict, and return the state of the file after it.
+
+        A clean file can be opened. Anything else stands on the ticket, and nobody can open the
+        file. A repeated verdict changes nothing. Of two different verdicts the worse one counts,
+        in any order. Raises NotYet if the ticket does not know the file.
+        """
+        for _ in range(ATTEMPTS):
+            file = self._files.find(given.number, given.file)
+            if file is None:
+                raise NotYet("this file is not known yet")
+            if not _changes_something(file, given.verdict):
+                return file.state
+            try:
+                return self._recorded(given, file)
+            except Raced:
+                continue
+        raise NotYet("the file is changed all the time")
+
+    def _recorded(self, given: Judged, file: Attached) -> FileState:
+        number, at = given.number, self._now()
+        if given.verdict is Verdict.CLEAN:
+            clean = replace(file, state=FileState.CLEAN, changed_at=at)
+            return self._files.change(number, file, clean).state
+        reason = given.reason[:REASON_LIMIT]
+        if given.verdict is Verdict.UNSCANNED:
+            reason = f"{refusals.UNSCANNED}: {reason}" if reason else refusals.UNSCANNED
+        found = replace(file, state=FileState.FOUND, reason=reason or None, changed_at=at)
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+            words, data = refusals.note_of([found]), [refusals.noted(found)]
+            return by_system.note_files(ticket, plan, words, data, at)
+
+        def cause(change: Change, at: datetime) -> Cause:
+            current = self._files.find(number, file.id)
+            if current is None or current.revision != file.revision:
+                raise FileMoved
+            return FileChanged(found, file.revision)
+
+        try:
+            self._changes.change(number, decide, cause=cause)
+        except FileMoved as error:
+            raise Raced("the file was changed meanwhile") from error
+        except NotFound as error:
+            raise NotYet("there is no such ticket") from error
+        return found.state
+
+
+class FileMoved(RedressError):
+    """The file was changed after the verdict was compared with it."""
+
+
+def _changes_something(file: Attached, verdict: Verdict) -> bool:
+    """Whether a verdict changes a file in this state."""
+    if verdict is Verdict.CLEAN:
+        return file.state is FileState.HELD
+    return file.is_kept

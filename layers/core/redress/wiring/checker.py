@@ -1,0 +1,38 @@
+"""The function `checker`: checks uploads and records what scanners found."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from redress.base.settings import Settings
+from redress.files.cases.arriving import ArrivingCase, Recognise
+from redress.files.cases.verdicts import VerdictCase
+from redress.wiring import clients, stores
+
+
+class CheckerSettings(Settings, frozen=True, kw_only=True):
+    files_bucket: str
+
+
+@cache
+def settings() -> CheckerSettings:
+    return clients.read(CheckerSettings)
+
+
+@cache
+def arriving(recognise: Recognise) -> ArrivingCase:
+    """`recognise` comes from the function, because no other one has its library."""
+    return ArrivingCase(
+        stores.tickets(),
+        stores.changes(),
+        stores.attached(),
+        stores.plans(),
+        stores.files_bucket(settings().files_bucket),
+        recognise,
+        clients.now,
+    )
+
+
+@cache
+def verdicts() -> VerdictCase:
+    return VerdictCase(stores.changes(), stores.attached(), clients.now)
