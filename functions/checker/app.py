@@ -1,6 +1,6 @@
 """Check uploads, copy them to be scanned, and record what the scanner found.
 
-The files queue holds three kinds of messages (`redress.files.messages`). The customer's uploads of
+The files queue holds four kinds of messages (`redress.files.messages`). The customer's uploads of
 one batch that belong to one ticket become one message on it. A message that failed is delivered
 again, and after several attempts it goes to the dead-letter queue. Its file then stays unchecked,
 so nobody can open it; the ticket goes on.
@@ -12,7 +12,7 @@ from typing import Any
 
 from redress.base import observe
 from redress.files import contents, messages
-from redress.files.messages import Arrived, FileMessage, Judged, Referred, file_in
+from redress.files.messages import Arrived, FileMessage, Held, Judged, Referred, file_in
 from redress.wiring import checker as wiring
 
 logger = observe.logger("checker")
@@ -40,9 +40,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             _report_failure(record, error)
             failed[record["messageId"]] = record
     for number, uploads in arrived.items():
-        for record, error in _take(number, uploads):
+        for record, fault in _take(number, uploads):
             if record["messageId"] not in failed:
-                _report_failure(record, error)
+                _report_failure(record, fault)
                 failed[record["messageId"]] = record
     return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
 
@@ -81,6 +81,9 @@ def _collect(
         case Judged(number, file):
             state = wiring.verdicts().judged(message)
             logger.info("a file was scanned", extra={"ticket": number, "state": state.value})
+        case Held(number, _):
+            known = wiring.asking(contents.media_type).ask(message)
+            logger.info("a file waits long", extra={"ticket": number, "verdict_found": known})
 
 
 def _report_failure(record: Record, error: Exception) -> None:

@@ -73,6 +73,11 @@ def test_a_verdict_of_guardduty_is_read(event: dict[str, Any], verdict: Judged) 
     assert read(event) == [verdict]
 
 
+@pytest.mark.parametrize("status", ["FAILED", "ACCESS_DENIED", ""])
+def test_a_scan_that_failed_is_no_verdict_because_another_one_may_succeed(status: str) -> None:
+    assert read(of_guardduty(status)) == []
+
+
 def test_a_verdict_about_another_object_is_no_message() -> None:
     assert read(of_guardduty("THREATS_FOUND", key="elsewhere/x")) == []
 

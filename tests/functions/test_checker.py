@@ -16,9 +16,10 @@ from redress.base.people import CUSTOMER, Actor, Member
 from redress.files import messages
 from redress.files.cases.referring import ReferringCase
 from redress.files.cases.uploading import MOST_TRIES, uploader
-from redress.files.messages import FileMessage, Judged, Referred, Verdict
+from redress.files.messages import FileMessage, Held, Judged, Referred, Verdict
 from redress.files.rules import names
 from redress.files.store.bucket import FilesBucket, file_key, upload_key
+from redress.files.store.scans import ScannedFiles
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.rules.plan import FilesPlan
 from redress.tickets.cases.changes import TicketChanges
@@ -91,7 +92,7 @@ class Desk:
                 object_ = {"object": {"key": upload_key(*one)}}
                 bodies.append(json.dumps({"Records": [{"s3": object_}]}))
             else:
-                assert isinstance(one, Judged | Referred)
+                assert isinstance(one, Judged | Referred | Held)
                 bodies.append(messages.encode(one))
         return self.send(*bodies, attempt=attempt)
 
@@ -501,6 +502,30 @@ def test_a_withdrawal_at_the_moment_of_the_verdict_wins(
     assert desk.tell(Judged(ticket.number, file, Verdict.FOUND, "Eicar")) == []
     assert desk.file(ticket, file).state is FileState.WITHDRAWN
     assert desk.history(ticket) == history
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_verdict_whose_event_was_lost_is_found_on_the_copy(
+    desk: Desk, ticket: Ticket, verdict: Verdict
+) -> None:
+    file = held(desk, ticket)
+    ScannedFiles(aws("s3"), BUCKET).tag(file_key(ticket.number, file), None, verdict, "why")
+    assert desk.tell(Held(ticket.number, file)) == []
+    wanted = FileState.CLEAN if verdict is Verdict.CLEAN else FileState.FOUND
+    assert desk.file(ticket, file).state is wanted
+
+
+def test_a_file_whose_scan_was_lost_is_copied_and_so_scanned_again(
+    desk: Desk, ticket: Ticket
+) -> None:
+    file = held(desk, ticket)
+    key = file_key(ticket.number, file)
+    before = aws("s3").head_object(Bucket=BUCKET, Key=key)["VersionId"]
+    assert desk.tell(Held(ticket.number, file)) == []
+    assert aws("s3").head_object(Bucket=BUCKET, Key=key)["VersionId"] != before
+    aws("s3").delete_object(Bucket=BUCKET, Key=key)
+    assert desk.tell(Held(ticket.number, file), Held(ticket.number, "d" * 16)) == []
+    assert key in desk.objects()
 
 
 # ---------------------------------------------------------------------------------- the queue

@@ -73,9 +73,13 @@ FILE_ID = "[0-9a-f]{16}"
 _KEY = re.compile(rf"(uploads|files)/([0-9A-Z-]{{3,30}})/({FILE_ID})")
 
 _OF_GUARDDUTY = "GuardDuty Malware Protection Object Scan Result"
-_VERDICTS = {"NO_THREATS_FOUND": Verdict.CLEAN, "THREATS_FOUND": Verdict.FOUND}
-"""Any other result of GuardDuty (UNSUPPORTED, ACCESS_DENIED, FAILED) means that the file was not
-scanned (GuardDuty User Guide, "S3 object potential scan status and result status")."""
+_VERDICTS = {
+    "NO_THREATS_FOUND": Verdict.CLEAN,
+    "THREATS_FOUND": Verdict.FOUND,
+    "UNSUPPORTED": Verdict.UNSCANNED,
+}
+"""The other results of GuardDuty (ACCESS_DENIED, FAILED) are no verdicts, because a later scan may
+succeed (GuardDuty User Guide, "S3 object potential scan status and result status")."""
 
 
 def file_in(key: str) -> tuple[str, str, str] | None:
@@ -128,15 +132,16 @@ def _messages(content: Mapping[str, Any]) -> Iterator[FileMessage]:
 
 
 def _of_guardduty(detail: Mapping[str, Any]) -> Judged | None:
-    """The verdict of GuardDuty; None for an object that is no file of a ticket."""
+    """The verdict of GuardDuty; None without one, or for an object that is no file of a ticket."""
     found = file_in(detail["s3ObjectDetails"]["objectKey"])
     if found is None:
         return None
     _, number, file = found
     result = detail["scanResultDetails"]
     status = str(result.get("scanResultStatus") or detail.get("scanStatus") or "")
+    if (verdict := _VERDICTS.get(status)) is None:
+        return None
     threats = [str(one.get("name", "")) for one in result.get("threats") or ()]
-    verdict = _VERDICTS.get(status, Verdict.UNSCANNED)
     reason = ", ".join(threats) if threats else status
     return Judged(number, file, verdict, "" if verdict is Verdict.CLEAN else reason[:200])
 

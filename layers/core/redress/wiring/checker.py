@@ -6,7 +6,9 @@ from functools import cache
 
 from redress.base.settings import Settings
 from redress.files.cases.arriving import ArrivingCase, Recognise
+from redress.files.cases.asking import AskingCase
 from redress.files.cases.verdicts import VerdictCase
+from redress.files.store.scans import ScannedFiles
 from redress.wiring import clients, stores
 
 
@@ -36,3 +38,8 @@ def arriving(recognise: Recognise) -> ArrivingCase:
 @cache
 def verdicts() -> VerdictCase:
     return VerdictCase(stores.changes(), stores.attached(), clients.now)
+
+
+def asking(recognise: Recognise) -> AskingCase:
+    scanned = ScannedFiles(clients.client("s3"), settings().files_bucket)
+    return AskingCase(scanned, arriving(recognise), verdicts())
