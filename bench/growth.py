@@ -107,6 +107,9 @@ DESK_MS = 50
 """The goal of the 95th percentile of each list and search of staff, at the largest size."""
 UNITS_SLOPE = 0.001
 """Allows only for rounding: random ticket numbers may be a digit longer or shorter."""
+UNITS_SLOPES = {"numbers of a team": 0.1}
+"""Operations with another goal. A number is counted up to a limit, which it may reach only in a
+larger table."""
 FACT_BYTES = 200
 """The goal for a ticket's score facts, in bytes, with keys and attribute names."""
 
@@ -607,7 +610,9 @@ def operation_figures(name: str, taken: Mapping[int, Sequence[Cost]]) -> list[Fi
         at_most(f"{name}: slope of time", slope(took), "", TIME_SLOPE),
         replace(exactly(f"{name}: slope of calls", slope(calls), "", 0), note=listed(calls)),
         replace(
-            at_most(f"{name}: slope of units", slope(units), "", UNITS_SLOPE),
+            at_most(
+                f"{name}: slope of units", slope(units), "", UNITS_SLOPES.get(name, UNITS_SLOPE)
+            ),
             note=listed(units, ", as the engine counts"),
         ),
     ]

@@ -34,7 +34,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"warm": True}
     request = WebRequest(event)
     route = ROUTES.get(route_of(event))
-    return compressed(event, route(request) if route else without_route(request))
+    if route is None:
+        return without_route(request)
+    found = route(request)
+    return compressed(event, found) if route in WITHOUT_TOKENS else found
 
 
 ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
@@ -64,3 +67,6 @@ API Gateway has already matched the path and parsed its parameters. A router her
 work and slow every cold start. Requests that match no route reach this function too (template.yaml,
 `$default`).
 """
+
+WITHOUT_TOKENS = (form, asset, document)
+"""The handlers whose answers contain no token of a link, so that they may be compressed."""

@@ -72,11 +72,12 @@ class Body:
 XML = b"<Response><ListTopicsResult/></Response>"
 
 ASKS = {
-    "cloudwatch": "list_metrics",
+    "cloudwatch": "list_metrics", "cognito-idp": "list_user_pools",
     "dynamodb": "list_tables", "lambda": "list_functions", "s3": "list_buckets",
     "sesv2": "list_email_identities", "sns": "list_topics",
     "sqs": "list_queues", "stepfunctions": "list_state_machines",
 }
+NEEDS = {"cognito-idp": {"MaxResults": 1}}
 made = {}
 for name in sys.argv[3:]:
     client = clients.client(name)
@@ -86,7 +87,7 @@ for name in sys.argv[3:]:
         body = XML if name in ("s3", "sns") else b"{}"
         return AWSResponse(request.url, 200, {}, Body(body))
     client.meta.events.register("before-send", answer)
-    getattr(client, ASKS[name])()
+    getattr(client, ASKS[name])(**NEEDS.get(name, {}))
     if name == "s3":
         client.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
     made[name] = sent[0]

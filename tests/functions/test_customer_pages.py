@@ -1388,6 +1388,17 @@ def test_file_that_the_browser_has_is_not_sent_again(site: Site, name: str) -> N
         assert (answer["statusCode"], answer["body"]) == (200, fresh["body"]), unknown
 
 
+def test_only_answers_without_the_token_of_a_link_are_compressed(site: Site) -> None:
+    """The length of a compressed page could tell a token to who wrote a text that it shows."""
+    accepted = {"Accept-Encoding": "gzip"}
+    for name in ("form", "asset", "openapi"):
+        assert header(site(name, headers=accepted), "Content-Encoding") == "gzip", name
+    _, token = submit(site)
+    page = site("status", token=token, headers=accepted)
+    assert token in page["body"]
+    assert "Content-Encoding" not in page["headers"]
+
+
 def test_asset_name_cannot_leave_the_folder_of_assets(site: Site) -> None:
     assert site("asset")["statusCode"] == 200
     assert site("asset", name="..%2Fapp.py")["statusCode"] == 404

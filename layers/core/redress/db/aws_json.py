@@ -133,7 +133,7 @@ class Service:
 class DynamoDB(Service):
     """The DynamoDB operations that public endpoints, lists of staff and the feed of changes call.
 
-    Lists read up to 250 items for one answer. botocore's client needs four times as long to decode
+    Lists read up to 200 items for one answer. botocore's client needs four times as long to decode
     them (docs/decisions/041-lists.md).
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/

@@ -1,9 +1,8 @@
-"""Compresses the answers of pages and of the staff API with gzip (RFC 9110, 8.4.1.3).
+"""Compresses answers with gzip (RFC 9110, 8.4.1.3).
 
-An HTTP API of API Gateway does not compress by itself. Compression cannot reveal a secret here, as
-it could by the attack BREACH. That attack needs a browser that another site can make send requests
-with the secret. Redress has no cookies: a secret is in the address of a page or in a header, and
-another site knows neither.
+An HTTP API of API Gateway does not compress by itself. An answer that contains the token of a link
+must not be compressed. If such an answer also shows a text that somebody else wrote, its compressed
+length tells whether the text repeats a part of the token (the attack BREACH).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from redress.tickets.rules.ticket import State
 LINES = 25
 """The lines of a page if the caller names no `limit`."""
 MOST_LINES = 100
-MOST_READ = 250
+MOST_READ = 200
 """The most tickets that are read for one page. A page can have fewer lines than its limit, and
 still not be the last."""
 FILTER_LIMIT = 130

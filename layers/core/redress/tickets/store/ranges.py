@@ -3,7 +3,7 @@
 A range is one or more partitions of an index and limits of their sort key. A list and the number of
 its tickets use the same range, so they agree. No range needs a scan.
 
-Ranges are read through the small client (`db/aws_json.py`), because one page reads up to 250
+Ranges are read through the small client (`db/aws_json.py`), because one page reads up to 200
 tickets. PynamoDB needs eight times as long to decode them (docs/decisions/041-lists.md). Indexes
 and tickets are read without strong consistency: an entry can be a moment older than its ticket. The
 feed of changes reads its tickets consistently.
@@ -36,7 +36,7 @@ AT_ONCE = 4
 """Calls that run at the same time: one for each shard of an index, or for each 100 tickets."""
 BATCH = 100
 """The limit of BatchGetItem."""
-SLACK = 50
+SLACK = 25
 """How many more entries than its share are read of each shard. Shards are never quite equal, and
 entries behind the end of the shortest one are of no use yet."""
 
