@@ -12,7 +12,7 @@ from typing import Any
 
 from api import confirm, dispute, questionnaire, read_ticket, withdraw, write_message
 from assets import asset, document, without_route
-from form import form, submit_form
+from form import form, receipt, submit_form
 from lost import ask_for_links, ask_on_page, lost
 from pages import pages
 from status import act, status
@@ -44,6 +44,7 @@ ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
     ("GET", "/"): form,
     ("POST", "/form"): submit_form,
     ("GET", "/t/{token}"): status,
+    ("GET", "/t/{token}/receipt"): receipt,
     ("POST", "/t/{token}/{action}"): act,
     ("GET", "/s/{token}"): survey,
     ("POST", "/s/{token}"): answer_survey,

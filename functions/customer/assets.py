@@ -1,15 +1,24 @@
-"""The style sheet, the OpenAPI document, and the answer to a request that has no route."""
+"""The style sheet, the logo, the OpenAPI document, and the answer to a path without a route."""
 
 from __future__ import annotations
 
-import mimetypes
+import base64
 import re
 from functools import cache
 from http import HTTPStatus
 from typing import NoReturn
 
 import msgspec
-from rendering import HERE, digest_of, guarded, respond
+from rendering import (
+    LOGO,
+    STYLE,
+    digest_of,
+    guarded,
+    house,
+    logo,
+    respond,
+    style,
+)
 from web_request import WebRequest
 
 from redress.base import shipped
@@ -28,39 +37,41 @@ from redress.edge.problems import plain
 def document(request: WebRequest) -> Answer:
     """Return the OpenAPI document of all public routes."""
     body = shipped.read("openapi-public.json").decode()
-    return _cacheable(request, "application/json", body, digest_of(body), "max-age=300")
+    return _cacheable(request, "application/json", body, digest_of(body.encode()), "max-age=300")
 
 
 def asset(request: WebRequest) -> Answer:
-    """Return a style sheet.
-
-    The name is looked up among the files that exist. It is never joined to a path, so it cannot
-    lead out of the folder.
-    """
-    found = {path.name: path for path in (HERE / "assets").iterdir()}.get(request.path["name"])
-    if found is None:
+    """Return the style sheet or the logo. There are no other names, so none can be a path."""
+    own, name = house(), request.path["name"]
+    if name == STYLE:
+        media, file = "text/css; charset=utf-8", style(own)
+    elif name == LOGO and (picture := logo(own)):
+        media, file = "image/png", picture
+    else:
         return guarded(request, _no_page)
-    text = found.read_text("utf-8")
-    media = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
-    digest = digest_of(text)
     # A URL with the right digest always means this content, so browsers may keep it for a year.
     # Any other URL may return new content after the next deployment.
-    same = request.query("v") == digest
+    same = request.query("v") == file.digest
     kept = "public, max-age=31536000, immutable" if same else "public, max-age=3600"
-    return _cacheable(request, f"{media}; charset=utf-8", text, digest, kept)
+    if name == STYLE:
+        return _cacheable(request, media, file.content.decode(), file.digest, kept)
+    encoded = base64.b64encode(file.content).decode()
+    return _cacheable(request, media, encoded, file.digest, kept, is_base64=True)
 
 
-def _cacheable(request: WebRequest, media: str, text: str, digest: str, kept: str) -> Answer:
+def _cacheable(
+    request: WebRequest, media: str, body: str, digest: str, kept: str, *, is_base64: bool = False
+) -> Answer:
     """Return a file that browsers may keep, or 304 if the browser has the same content already.
 
-    `digest` is that of the text, and `kept` the value of Cache-Control. A 304 has the headers that
-    the 200 would have, apart from those that describe the content (RFC 9110, 15.4.5).
+    `digest` is that of the content, and `kept` the value of Cache-Control. A 304 has the headers
+    that the 200 would have, apart from those that describe the content (RFC 9110, 15.4.5).
     """
     tag = f'"{digest}"'
     headers = {**SECURITY, "Cache-Control": kept, "ETag": tag}
     if _is_known(request.header("if-none-match"), tag):
         return {"statusCode": HTTPStatus.NOT_MODIFIED, "headers": headers}
-    return respond(200, media, text, headers)
+    return respond(200, media, body, headers) | ({"isBase64Encoded": True} if is_base64 else {})
 
 
 def _is_known(given: str, tag: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rendering import FORM_FIELDS, ShownFault, by_field_of, guarded, page, shown
-from web_request import WebRequest, language_of, logger, posted
+from web_request import WebRequest, asked_language, language_of, logger, posted
 
 from redress.base import catalogue
 from redress.base.errors import (
@@ -22,6 +22,7 @@ from redress.edge.http import (
 )
 from redress.plans.rules.categories import choices
 from redress.plans.rules.plan import KINDS
+from redress.tickets.cases.intake import Offer, Receipt
 from redress.wiring import customer as wiring
 
 
@@ -35,7 +36,7 @@ def form_page(
     notice: str = "",
 ) -> Answer:
     base = request.base
-    kind = values.get("kind", "")
+    kind, offer = values.get("kind", ""), _offer()
     asked = f"&kind={kind}" if kind in KINDS else ""
     return page(
         request,
@@ -45,7 +46,8 @@ def form_page(
         values={name: values.get(name, "") for name in FORM_FIELDS},
         nonce=nonce,
         kinds=KINDS,
-        categories=_categories(language),
+        categories=list(choices(offer.categories, language)),
+        fields=offer.fields,
         faults=faults,
         by_field=by_field_of(faults),
         notice=notice,
@@ -53,16 +55,16 @@ def form_page(
     )
 
 
-def _categories(language: str) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """Return the plan's categories, from which the form offers a choice.
+def _offer() -> Offer:
+    """Return the categories and the optional fields that the plan offers.
 
-    If the plan cannot be read, the form has no such field: a customer can submit without it.
+    If the plan cannot be read, the form has none of them: a customer can submit without them.
     """
     try:
-        return list(choices(wiring.intake().categories(), language))
+        return wiring.intake().offer()
     except (Unavailable, Unreadable) as error:
         logger.warning("the form has no categories", extra={"fault": type(error).__name__})
-        return []
+        return Offer()
 
 
 def _nonce() -> str:
@@ -102,9 +104,12 @@ def submit_form(request: WebRequest) -> Answer:
             "language": language,
             "consent": bool(fields.get("consent")),
         }
-        for name in ("kind", "category", "wished_remedy"):
+        for name in ("kind", "category", "wished_remedy", "order"):
             if fields.get(name):
                 body[name] = fields[name]
+        # Not an empty one: a form without the field is repeated with the same body as before.
+        if fields.get("company"):
+            body["contact"]["company"] = fields["company"]
         nonce = fields.get("nonce", "")
         # Read the base address before anything is written. Without it the customer could not be
         # given the link to a new ticket.
@@ -125,9 +130,37 @@ def submit_form(request: WebRequest) -> Answer:
         # A repeated request is logged at debug level only: it brings nothing new.
         log = logger.debug if receipt.replayed else logger.info
         log("submission accepted", extra={"ticket": receipt.number, "replayed": receipt.replayed})
-        link = f"{base}/t/{receipt.status_token}"
-        return page(
-            request, 201, "receipt.html", language, receipt=receipt, link=link, zone=receipt.zone
-        )
+        return _receipt_page(request, base, 201, language, receipt)
 
     return guarded(request, render)
+
+
+def receipt(request: WebRequest) -> Answer:
+    """Show the receipt again, with the promises as they are now.
+
+    The receipt that a submission gets links to it in the other languages. So the choice of another
+    language submits nothing.
+    """
+
+    def render() -> Answer:
+        found = wiring.customer_cases().receipt(request.token)
+        language = asked_language(request) or found.language
+        return _receipt_page(request, request.base, 200, language, found)
+
+    return guarded(request, render)
+
+
+def _receipt_page(
+    request: WebRequest, base: str, status: int, language: str, found: Receipt
+) -> Answer:
+    link = f"{base}/t/{found.status_token}"
+    return page(
+        request,
+        status,
+        "receipt.html",
+        language,
+        receipt=found,
+        link=link,
+        zone=found.zone,
+        switch=[(code, f"{link}/receipt?lang={code}") for code in LANGUAGES],
+    )

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from pages import pages
@@ -30,6 +30,10 @@ from redress.edge.http import (
     Refused,
 )
 from redress.edge.problems import problem_for
+from redress.wiring import customer as wiring
+
+if TYPE_CHECKING:  # only a house that has settings of its own loads it
+    from redress.base.house import House
 
 HERE = Path(__file__).parent
 
@@ -46,18 +50,59 @@ PAGE_SECURITY = SECURITY | {
 }
 
 
-@cache
-def style_version() -> str:
-    """Return a digest of the style sheet.
+STYLE, LOGO = "style.css", "logo.png"
 
-    Pages put it into the style sheet's URL. A browser can then cache the file for good: new content
-    gets a new URL.
+
+def house() -> House | None:
+    """Return the operator's house; None if no setting describes it.
+
+    A page without name and colours is better than no page, so settings that cannot be read count as
+    absent here.
     """
-    return digest_of((HERE / "assets" / "style.css").read_text("utf-8"))
+    try:
+        return wiring.house()
+    except Exception as error:
+        logger.error("no settings of the house", extra=observe.fault_of(error))
+        return None
 
 
-def digest_of(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+class File(msgspec.Struct, frozen=True):
+    """The content of a file that pages refer to, and its digest.
+
+    Pages put the digest into the file's URL. A browser can then cache the file for good: new
+    content gets a new URL.
+    """
+
+    content: bytes
+    digest: str
+
+
+@cache
+def style(own: House | None) -> File:
+    """Return the style sheet, which ends with the colours of the house if it has its own."""
+    content = (HERE / "assets" / STYLE).read_bytes()
+    if own is not None:
+        from redress.base.house import style_of
+
+        content += style_of(own).encode()
+    return File(content, digest_of(content))
+
+
+def logo(own: House | None) -> File | None:
+    """Return the picture that the operator put into the folder of assets, or None."""
+    return _picture(HERE / "assets" / LOGO) if own is not None and own.has_logo else None
+
+
+@cache
+def _picture(path: Path) -> File | None:
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    return File(content, digest_of(content))
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def respond(status: int, media: str, body: str, headers: Mapping[str, str]) -> Answer:
@@ -89,10 +134,13 @@ def rendered(
     headers: Mapping[str, str],
     values: Mapping[str, Any],
 ) -> Answer:
-    found = pages().get_template(template)
+    found, own = pages().get_template(template), house()
+    picture = logo(own)
     body = found.render(
         language=language,
-        style_version=style_version(),
+        house=own.name if own else "",
+        logo_version=picture.digest if picture else "",
+        style_version=style(own).digest,
         t=lambda key, **given: catalogue.text(language, key, **given),
         name_of=lambda code: catalogue.text(code, "language.name"),
         written=instants.written,
@@ -174,7 +222,9 @@ FORM_FIELDS = (
     "subject",
     "description",
     "wished_remedy",
+    "order",
     "name",
+    "company",
     "email",
     "phone",
     "consent",

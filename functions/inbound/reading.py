@@ -42,7 +42,12 @@ _MAY_BE_PERSONAL = (MachineKind.LIST, MachineKind.BULK)
 """These kinds make no notice, because people's own mails can carry such headers, too."""
 _TO_CUSTOMERS = (
     "acknowledgement",
+    "acknowledgement_complaint",
+    "acknowledgement_feedback",
     "acknowledgement_late",
+    "acknowledgement_late_complaint",
+    "acknowledgement_service_request",
+    "acknowledgement_urgent",
     "callback_again",
     "copy",
     "lost_links",

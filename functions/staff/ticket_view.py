@@ -48,6 +48,7 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
             "email": found.contact.email,
             "phone": found.contact.phone,
             "phone_e164": found.contact.phone_e164,
+            "company": found.contact.company,
         },
         "participants": list(found.participants),
         "about": list(found.about),

@@ -29,7 +29,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local.operations import changes, protection, removal, stacks, switching, versions
+from local.operations import changes, house, protection, removal, stacks, switching, versions
 from local.operations.stacks import Stack
 from local.process import ROOT
 from local.template import template
@@ -221,6 +221,8 @@ class Deployment:
             # Otherwise sam offers the defaults of the template, not the values that the stack has.
             names = template()["Parameters"]
             asked = {n: value for n, value in known.parameters.items() if n in names} | asked
+        if faults := house.faults(known.parameters | asked):
+            raise DeployError("\n  ".join(["nothing was deployed", *faults]))
         target = architecture(asked, known.parameters)
         self._say(f"Building {self.name} for {target}.")
         if not self.run(["build", "--parameter-overrides", f"Architecture={target}"]):
@@ -246,6 +248,9 @@ class Deployment:
             # The answer to sam's question came after the build.
             self._say(f"It was built for {target}, so it is built again.")
             return self.deploy({})
+        # In a guided deployment sam asked after the check. Pages use the defaults instead of these.
+        for fault in house.faults(now.parameters) if guided else ():
+            self._say(f"Not used: {fault}")
         made = stacks.described(self.name, self.client)
         for line in finish(made, was, began):
             self._say(line)

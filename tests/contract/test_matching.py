@@ -304,3 +304,17 @@ def test_a_match_adds_few_write_units_to_the_assignment(shop: Shop, known: bool,
     assert all(units.item_bytes(item) < units.WRITE_BYTES for item in added.values())
     written = [units.write_units(None, one, indexes, transaction=True) for one in added.values()]
     assert sum(written) <= most
+
+
+def test_company_of_a_submission_reaches_the_profile_and_replaces_none(shop: Shop) -> None:
+    contact = {"name": "Li Na", "email": "li.na@example.com"}
+    without = assigned(shop, contact=contact)
+    assert profile_of(shop, without).company is None
+    first = assigned(shop, contact=contact | {"company": "Tea  Ltd"})
+    assert (first.contact.company, profile_of(shop, first).company) == ("Tea  Ltd", "Tea  Ltd")
+    second = assigned(shop, contact=contact | {"company": "Coffee Ltd"})
+    assert profile_of(shop, second).company == "Tea  Ltd", "staff decide which one is right"
+    assert shop.customers.of_company("TEA ltd", 5, None).ids == [first.customer]
+    new = assigned(shop, contact={"name": "Bo", "email": "bo@example.net", "company": "Tea Ltd"})
+    found = shop.customers.of_company("tea ltd", 5, None).ids
+    assert set(found) == {first.customer, new.customer}

@@ -87,3 +87,23 @@ def test_a_text_that_is_no_contact_point_is_refused(kind: str, text: str) -> Non
 
 def test_needs_and_companies_are_compared_without_case_and_width() -> None:
     assert folded("ＡＣＭＥ  Ltd ") == folded("acme ltd")
+
+
+@pytest.mark.parametrize(
+    ("had", "named", "found"),
+    [
+        (None, "Tea Ltd", "Tea Ltd"),
+        ("Coffee Ltd", "Tea Ltd", "Coffee Ltd"),
+        (None, None, None),
+        (None, "\ufdfa" * 100, None),
+    ],
+)
+def test_profile_gets_the_company_of_a_ticket_if_it_has_none_and_can_be_listed_by_it(
+    had: str | None, named: str | None, found: str | None
+) -> None:
+    contact = {"name": "Li Na", "email": "li.na@example.com", "company": named}
+    ticket = Life().open(contact=contact).ticket
+    before = replace(profile(LI_NA, EMAIL), company=had)
+    assert matching.completed(before, ticket, [], START).company == found
+    if had is None:
+        assert matching.first_profile(LI_NA, ticket, [], START).company == found

@@ -35,6 +35,11 @@ def test_a_client_that_accepts_no_gzip_gets_the_body_as_it_is() -> None:
         assert compressed(event(accepted), plain) is plain
 
 
+def test_a_picture_is_not_compressed_again() -> None:
+    picture = answer(200, LONG) | {"isBase64Encoded": True}
+    assert compressed(event("gzip"), picture) is picture
+
+
 def test_a_short_answer_is_not_compressed() -> None:
     plain = answer(200, "x" * (LEAST - 3))
     assert compressed(event("gzip"), plain) is plain

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -34,7 +35,8 @@ from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, ROOT, Clock, Life, plan_document
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS, altered
-from tests.wired import TABLE, rewire
+from tests.pictures import png
+from tests.wired import TABLE, rewire, set_environment
 from tests.world import Context, Stores, aws, load, read_sample
 
 pytestmark = pytest.mark.usefixtures("table")
@@ -1410,3 +1412,215 @@ def test_every_time_on_a_status_page_has_the_format_of_the_api(site: Site) -> No
     times = re.findall(r'<time datetime="([^"]*)"', site("status", token=token)["body"])
     assert times
     assert all(instants.written(instants.parse(time)) == time for time in times)
+
+
+# ------------------------------------------------------------------ order and company
+
+
+NAMED = {"order": "SO-2026/118", "company": "Baker & Sons"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_form_has_order_and_company_and_keeps_them_after_a_fault(site: Site, language: str) -> None:
+    page = site("form", query={"lang": language})["body"]
+    for name in NAMED:
+        assert f'<input id="{name}" name="{name}"' in page
+        assert catalogue.text(language, f"form.{name}") in page
+    assert catalogue.text(language, "form.description_hint_dates") in page
+    again = site("form-submission", FORM | NAMED | {"subject": "", "language": language})
+    assert again["statusCode"] == 422
+    assert 'value="SO-2026/118"' in again["body"]
+    assert 'value="Baker &amp; Sons"' in again["body"]
+
+
+def test_order_and_company_of_the_form_are_those_of_the_ticket(site: Site, stores: Stores) -> None:
+    number, _ = submit(site, **NAMED)
+    ticket = stores.tickets.get(number)
+    assert (ticket.order, ticket.contact.company) == ("SO-2026/118", "Baker & Sons")
+    data = stores.tickets.history(number)[0].data
+    assert (data["order"], data["contact"]["company"]) == ("SO-2026/118", "Baker & Sons")
+
+
+def test_order_and_company_that_are_too_long_are_marked_at_their_fields(site: Site) -> None:
+    answer = site("form-submission", FORM | {"order": "7" * 65, "company": "x" * 101})
+    assert answer["statusCode"] == 422
+    found = structure(answer)
+    assert found.jumps == ["main", "order", "company"]
+    assert {"order-fault", "company-fault"} <= set(found.ids)
+
+
+@pytest.mark.parametrize("fields", [[], ["order"], ["company"]])
+def test_form_has_only_the_optional_fields_of_the_plan_and_accepts_all(
+    site: Site, stores: Stores, clock: Clock, fields: list[str]
+) -> None:
+    document = plan_document() | {"version": 2, "form": {"fields": fields}}
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
+    clock.advance(minutes=1)
+    rewire()
+    page = site("form")["body"]
+    assert [name for name in NAMED if f'name="{name}"' in page] == fields
+    hint = "form.description_hint_dates" if "order" in fields else "form.description_hint"
+    assert catalogue.text("en", hint) in page
+    number, _ = submit(site, **NAMED)  # a page that was opened under the plan before
+    assert stores.tickets.get(number).order == NAMED["order"]
+
+
+# ------------------------------------------------------------------ the receipt
+
+
+def links_to(answer: dict[str, Any]) -> list[str]:
+    return [html.unescape(one) for one in re.findall(r'href="([^"#]*)"', answer["body"])]
+
+
+def test_receipt_links_to_itself_in_the_other_languages_and_submits_nothing(
+    site: Site, stores: Stores
+) -> None:
+    answer = site("form-submission", FORM)
+    _, token = submit(site)
+    for language in ("zh-CN", "zh-TW"):
+        assert f"{BASE_ADDRESS}/t/{token}/receipt?lang={language}" in links_to(answer)
+        before = aws("dynamodb").scan(TableName=TABLE)["Items"]
+        page = site("receipt", token=token, query={"lang": language})
+        assert page["statusCode"] == 200
+        assert structure(page).language == language
+        assert catalogue.text(language, "receipt.title") in page["body"]
+        assert f"{BASE_ADDRESS}/t/{token}/receipt?lang=en" in links_to(page)
+        assert f"{BASE_ADDRESS}/t/{token}</code>" in page["body"]
+        assert aws("dynamodb").scan(TableName=TABLE)["Items"] == before
+
+
+def test_receipt_opened_again_says_what_the_first_one_said(site: Site) -> None:
+    for contact in ({}, {"email": "", "phone": "+86 755 2345 6789"}):
+        first = site("form-submission", FORM | contact | {"nonce": f"nonce-{len(contact)}"})
+        found = re.search(r"/t/(R-[\w.-]+)</code>", first["body"])
+        assert found is not None
+        assert site("receipt", token=found[1], query={"lang": "en"})["body"] == first["body"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["", "inquiry", "complaint", "urgent", "feedback"])
+def test_receipt_thanks_or_apologises_by_kind(site: Site, kind: str, language: str) -> None:
+    for _ in range(2):  # the second one is the answer to a repeat
+        answer = site("form-submission", FORM | {"kind": kind, "language": language})
+        said = catalogue.text(language, f"receipt.thanks.{kind or 'inquiry'}")
+        assert html.escape(said) in answer["body"]
+
+
+def test_receipt_of_a_resolved_ticket_promises_no_next_step(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
+    number, token = submit(site)
+    resolved(stores, clock, number)
+    page = site("receipt", token=token, query={"lang": "en"})["body"]
+    assert catalogue.text("en", "receipt.next") not in page
+    assert catalogue.text("en", "receipt.thanks.complaint") not in page
+    assert number in page
+
+
+def test_receipt_needs_a_link_of_its_ticket(site: Site) -> None:
+    _, token = submit(site)
+    assert site("receipt", token=f"{token}x")["statusCode"] == 404
+    assert site("receipt", token=f"{NUMBER}.forged")["statusCode"] == 404
+
+
+# ------------------------------------------------------------------ the operator's house
+
+
+HOUSE = {
+    "HOUSE_NAME": 'Tea & "Söhne" 茶馆',
+    "HOUSE_COLOUR": "#7a1f3d",
+    "HOUSE_COLOUR_DARK": "#f0a0b8",
+}
+
+
+def style_of(site: Site) -> tuple[str, dict[str, Any]]:
+    """The version of the style sheet that a page names, and the sheet."""
+    named = re.search(r"/assets/style\.css\?v=(\w+)", site("form")["body"])
+    assert named is not None
+    return named[1], site("asset", query={"v": named[1]})
+
+
+def test_pages_have_the_name_and_the_style_sheet_the_colours_of_the_house(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, plain = style_of(site)
+    set_environment(monkeypatch, **HOUSE)
+    after, sheet = style_of(site)
+    assert before != after
+    assert "immutable" in header(sheet, "Cache-Control")
+    assert sheet["body"].startswith(plain["body"])
+    assert "--accent: #7a1f3d;" in sheet["body"]
+    assert "dark) { :root { --accent: #f0a0b8;" in sheet["body"]
+    page = site("form", query={"lang": "en"})["body"]
+    shown = "Tea &amp; &#34;Söhne&#34; 茶馆"
+    assert f'<span class="house" dir="auto">{shown}</span>' in page
+    assert f" · {shown}</title>" in page
+    assert "style=" not in page, "the policy of the pages allows no styles in their text"
+    assert shown in site("status", token="forged")["body"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"HOUSE_NAME": "<script>alert(1)</script>"},
+        {"HOUSE_NAME": "Tea\u202esuoh"},
+        {"HOUSE_NAME": "x" * 500},
+        {"HOUSE_COLOUR": "#ffcc00"},
+        {"HOUSE_COLOUR": "#000; } * { display: none"},
+        {"HOUSE_COLOUR_DARK": "#f0a0b8"},
+        {"HOUSE_LOGO": "on"},
+    ],
+)
+def test_pages_are_as_before_if_a_setting_of_the_house_cannot_be_used(
+    site: Site, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]
+) -> None:
+    plain, version = site("lost")["body"], style_of(site)[0]
+    set_environment(monkeypatch, **wrong)
+    assert site("lost")["body"] == plain
+    assert style_of(site)[0] == version
+
+
+def test_pages_of_a_house_with_one_wrong_setting_use_the_others(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_environment(monkeypatch, **HOUSE | {"HOUSE_COLOUR": "#ffcc00"})
+    assert "Söhne" in site("lost")["body"]
+    assert "#ffcc00" not in style_of(site)[1]["body"]
+    set_environment(monkeypatch, **HOUSE | {"HOUSE_COLOUR_DARK": "#000000"})
+    assert "#000000; --accent-dark" not in style_of(site)[1]["body"]
+
+
+def test_logo_is_served_with_its_digest_and_never_compressed(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    picture = png(320, 80, extra=bytes(range(256)) * 20)
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "logo.png").write_bytes(picture)
+    for name in ("style.css",):
+        source = ROOT / "functions/customer/assets" / name
+        (tmp_path / "assets" / name).write_bytes(source.read_bytes())
+    pages = load("customer").ROUTES["GET", "/assets/{name}"].__globals__["logo"].__globals__
+    monkeypatch.setitem(pages, "HERE", tmp_path)
+    assert site("asset", name="logo.png")["statusCode"] == 404, "no page names it"
+    set_environment(monkeypatch, HOUSE_LOGO="on")
+    page = site("form")["body"]
+    found = re.search(rf'<img src="{BASE_ADDRESS}/assets/logo\.png\?v=(\w+)" alt="">', page)
+    assert found is not None
+    gzip = {"Accept-Encoding": "gzip"}
+    answer = site("asset", name="logo.png", query={"v": found[1]}, headers=gzip)
+    assert base64.b64decode(answer["body"]) == picture
+    assert answer["isBase64Encoded"]
+    assert header(answer, "Content-Type") == "image/png"
+    assert "immutable" in header(answer, "Cache-Control")
+    assert "Content-Encoding" not in answer["headers"]
+    known = {"If-None-Match": header(answer, "ETag")}
+    assert site("asset", name="logo.png", headers=known)["statusCode"] == 304
+
+
+def test_error_page_without_settings_has_the_default_look(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_environment(monkeypatch, **HOUSE, LINK_KEY_SECRET=None)
+    answer = site("status", query={"lang": "en"})
+    assert answer["statusCode"] == 500
+    assert catalogue.text("en", "site.name") in answer["body"]

@@ -319,3 +319,20 @@ def test_stack_whose_table_is_being_exchanged_is_not_deployed(
     with pytest.raises(DeployError, match="make restore STACK=redress AT=2026-11-23T08:00:00Z"):
         ran.deploy({}, guided=False)
     assert ran.told == []
+
+
+def test_house_that_could_not_be_read_is_refused_before_the_build(ran: Ran) -> None:
+    """The stack has the dark colour, and the deployment names the light one."""
+    ran.now = Before("UPDATE_COMPLETE", {"HouseColourDark": "#000000"})
+    with pytest.raises(DeployError, match="nothing was deployed") as refused:
+        ran.deploy({"HouseColour": "#ffcc00", "HouseName": "<b>"}, guided=False)
+    said = str(refused.value)
+    assert all(f"{name}: " in said for name in ("HouseName", "HouseColour", "HouseColourDark"))
+    assert ran.told == []
+
+
+def test_guided_deployment_names_what_pages_do_not_use(ran: Ran) -> None:
+    """sam asks after the check."""
+    ran.after = [{"Architecture": "arm64", "HouseColour": "#ffcc00"}]
+    ran.deploy({}, guided=True)
+    assert "Not used: HouseColour: #ffcc00 on the page" in ran.said.getvalue()

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base import addresses
+from redress.base.house import house_of
 from redress.base.languages import LANGUAGES
 from redress.base.people import SYSTEM
 from redress.base.phrases import moment, phrases
@@ -26,6 +27,7 @@ from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import UNPROMISED
 from redress.mail.outgoing import rendering
 from redress.mail.outgoing.messages import HELD_MAIL, LOST_LINKS, NotAJob, job_of
+from redress.mail.outgoing.rules.relevance import acknowledgement_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.ticket import Event, EventType
@@ -130,10 +132,61 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
 
 
 def test_mails_to_staff_and_acknowledgements_repeat_nothing_that_the_customer_typed() -> None:
-    for name in (*STAFF, "acknowledgement", "acknowledgement_late", "lost_links"):
+    acknowledgements = [name for name in rendering.PLACEHOLDERS if name.startswith("acknowl")]
+    assert len(acknowledgements) == 7
+    for name in (*STAFF, *acknowledgements, "lost_links"):
         assert not rendering.PLACEHOLDERS[name] & {"subject", "text", "name"}, name
     for name in STAFF:
         assert not rendering.PLACEHOLDERS[name] & {"status_url", "survey_url"}, name
+
+
+SORRY = {
+    "en": "We are sorry for the trouble",
+    "zh-CN": "对您遇到的不愉快，我们深表歉意",
+    "zh-TW": "對於您遇到的不愉快，我們深感抱歉",
+}
+AT_ONCE = {"en": "at once", "zh-CN": "立即有专人", "zh-TW": "立即有專人"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_acknowledgement_apologises_to_those_who_complain_and_answers_the_urgent_at_once(
+    kind: str, language: str
+) -> None:
+    for is_late in (False, True):
+        name = acknowledgement_of(kind, is_late=is_late)
+        text = rendering.render(name, language, values(name))
+        assert (SORRY[language] in text.body) == (kind == "complaint")
+        assert (AT_ONCE[language] in text.body) == (kind == "urgent" and not is_late)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_kind_has_an_acknowledgement_of_its_own(language: str) -> None:
+    names = [acknowledgement_of(kind, is_late=False) for kind in KINDS]
+    assert len({rendering.template(language, name) for name in names}) == len(KINDS)
+
+
+def test_mail_shows_the_name_and_the_colours_of_the_house() -> None:
+    text = rendering.render("reply", "en", values("reply"))
+    own = house_of("Tea & Söhne", "#7a1f3d", "#f0a0b8")
+    mail = sent(text, house=own, reply_to="x@in.example.org")
+    assert mail["From"].addresses[0].display_name == "Tea & Söhne"
+    assert mail["From"].addresses[0].addr_spec == "service@example.com"
+    shown = html(mail)
+    assert ">Tea &amp; Söhne</p>" in shown
+    assert "background: #7a1f3d; color: #ffffff" in shown
+    assert "background: #f0a0b8; color: #0b1a22" in shown
+    marker = phrases("en").marker
+    assert shown.index(marker) < shown.index("Söhne"), "an answer would begin with the name"
+    assert plain(mail).startswith(marker)
+    assert Seen(shown).tags <= TAGS
+
+
+def test_mail_of_a_house_without_settings_is_as_before() -> None:
+    shown = unix(html(sent(rendering.render("reply", "en", values("reply")))))
+    assert "house" not in shown
+    assert "background: #0b5c7a; color: #ffffff; font-weight" in shown
+    assert ".button { background: #8fd0ea; color: #0c1d26; }\n}" in shown
 
 
 def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
@@ -156,7 +209,8 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     to_staff = {"why": "returned", "mail": {"to": "agent"}}
     events.append(Event(1, EventType.MAIL_NOTED, AT, SYSTEM, to_staff))
     names = {found.template for event in events for found in mails_after(event)}
-    second = {"acknowledgement_late", "reply_waiting", "resolution_told"}
+    second = {acknowledgement_of(k, is_late=late) for k in KINDS for late in (False, True)}
+    second |= {"reply_waiting", "resolution_told"}
     second |= {"resolution_call"}
     second |= {"watch", "taken", "customer_wrote_late", "stranger_wrote"}
     assert names | second == rendering.PLACEHOLDERS.keys() - {HELD_MAIL, LOST_LINKS}

@@ -167,6 +167,15 @@ FAULTY: dict[str, tuple[Break, set[tuple[str, str]]]] = {
         drop("levels", "inquiry", "promises", "callback"),
         {("/levels/inquiry/promises/survey", "needs_callback")},
     ),
+    "a field of the form that is not known": (
+        put("form", value={"fields": ["order", "shoe_size"], "colour": "red"}),
+        {("/form/fields/1", "unknown"), ("/form/colour", "unknown")},
+    ),
+    "a field of the form that is named twice": (
+        put("form", "fields", value=["order", "order"]),
+        {("/form/fields/1", "twice")},
+    ),
+    "a form that is a list": (put("form", value=["order"]), {("/form", "object_expected")}),
     "a low survey score above the scale": (
         put("survey", "low", value=6),
         {("/survey/low", "whole_number_expected")},
@@ -1114,3 +1123,22 @@ def test_a_pace_below_one_is_refused(pace: int, document: Document) -> None:
     with pytest.raises(InvalidInput) as refused:
         scaled(document, pace, 2)
     assert [fault.pointer for fault in refused.value.faults] == ["/pace"]
+
+
+@pytest.mark.parametrize(
+    ("section", "fields"),
+    [
+        (None, ("order", "company")),
+        ({}, ("order", "company")),
+        ({"fields": []}, ()),
+        ({"fields": ["company"]}, ("company",)),
+    ],
+)
+def test_plan_decides_which_optional_fields_the_form_has(
+    document: Document, section: Any, fields: tuple[str, ...]
+) -> None:
+    """A plan from before the section has all."""
+    del document["form"]
+    if section is not None:
+        document["form"] = section
+    assert parse(document).form_fields == parse(document, publishing_at=START).form_fields == fields

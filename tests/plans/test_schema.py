@@ -73,6 +73,8 @@ MISTAKES: dict[str, Break] = {
     "half an hour as a decimal number": put(*FIRST_RESPONSE, "within", value="0.5h"),
     "a promise with an unknown field": put(*FIRST_RESPONSE, "colour", value="red"),
     "a survey without a callback": drop("levels", "inquiry", "promises", "callback"),
+    "a field of the form that is not known": put("form", "fields", value=["shoe_size"]),
+    "a field of the form that is named twice": put("form", "fields", value=["order"] * 2),
     "a low survey score above the scale": put("survey", "low", value=6),
     "half a low survey score": put("survey", "low", value=1.5),
     "a domain with a capital letter": put("mail", "domains", value=["Shop.example"]),

@@ -370,6 +370,8 @@ def test_each_body_and_each_answer_has_an_example_that_fits_its_schema(name: str
         parts += [resolved(document, one) for one in operation["responses"].values()]
         for part in parts:
             for media, content in part.get("content", {}).items():
+                if media.startswith("image/"):  # JSON has no form for its bytes
+                    continue
                 examples = [
                     resolved(document, one)["value"] for one in content.get("examples", {}).values()
                 ]

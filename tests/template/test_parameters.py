@@ -118,6 +118,16 @@ def test_only_a_mail_address_alone_is_accepted(name: str, value: str, accepted: 
         ("SmtpSecret", "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:relay", False),
         ("AllowedOrigins", "https://desk.example.org,http://localhost:5173", True),
         ("TimeZone", f"America/{'a' * 50}", False),
+        ("HouseName", '茶馆 & Söhne, "Tea"', True),
+        ("HouseName", "<b>Tea</b>", False),
+        ("HouseName", "Tea\u202esuoh", False),
+        ("HouseName", "Tea\nhouse", False),
+        ("HouseName", "x" * 61, False),
+        ("HouseColour", "#0b5C7A", True),
+        ("HouseColour", "0b5c7a", False),
+        ("HouseColour", "red", False),
+        ("HouseColourDark", "#fff", False),
+        ("HouseLogo", "logo.svg", False),
         ("MailsAtOnce", "1", False),
         ("MailsAtOnce", "1000", True),
         ("ChangesAtOnce", "0", False),
@@ -357,3 +367,8 @@ def test_regions_that_lack_ses_have_no_endpoint_of_it() -> None:
 )
 def test_every_region_has_what_no_parameter_replaces(kind: str) -> None:
     assert lacking(kind) == set()
+
+
+def test_colour_of_dark_pages_needs_that_of_light_ones() -> None:
+    assert refused(HouseColourDark="#6cc1e0") == {"DarkColourHasALightOne"}
+    assert refused(HouseColourDark="#6cc1e0", HouseColour="#0b5c7a") == set()

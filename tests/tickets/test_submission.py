@@ -38,7 +38,12 @@ def test_a_valid_submission_is_parsed() -> None:
             description="从第二天开始。\n\t把手那里。",
             wished_remedy="换一个新的",
             order=" SO-2026/118\u200b ",
-            contact={"name": "李娜", "email": " li.na@example.com ", "phone": "+86 10 5555-0100"},
+            contact={
+                "name": "李娜",
+                "email": " li.na@example.com ",
+                "phone": "+86 10 5555-0100",
+                "company": " 茶馆（北京） ",
+            },
             language="zh-CN",
         ),
         "web",
@@ -50,7 +55,7 @@ def test_a_valid_submission_is_parsed() -> None:
         subject="水壶漏水",
         description="从第二天开始。\n\t把手那里。",
         wished_remedy="换一个新的",
-        contact=Contact("李娜", "li.na@example.com", "+86 10 5555-0100"),
+        contact=Contact("李娜", "li.na@example.com", "+86 10 5555-0100", None, "茶馆（北京）"),
         order="SO-2026/118",
     )
 
@@ -375,3 +380,27 @@ def test_a_submission_with_any_field_values_is_accepted_or_refused(
     assert taken.subject == taken.subject.strip() != ""
     assert len(taken.subject.splitlines()) == 1
     taken.description.encode()  # only valid Unicode is stored and mailed
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "7", "?!", "R-1 / 2 #3", "订单：7", "<b>x</b>", "x" * 64]
+)
+def test_order_and_company_have_no_form_and_are_never_required(text: str) -> None:
+    contact = {"name": LI_NA, "email": "li.na@example.com", "company": text}
+    assert faults(body(order=text, contact=contact)) == set()
+    assert faults(body()) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("x" * 101, "too_long"),
+        ("two\nlines", "one_line"),
+        ("\x1b[2J", "control_characters"),
+        (7, "text_expected"),
+    ],
+)
+def test_order_and_company_are_refused_like_any_other_line(text: object, code: str) -> None:
+    contact = {"name": LI_NA, "email": "li.na@example.com", "company": text}
+    found = faults(body(order=text, contact=contact))
+    assert found == {("/order", code), ("/contact/company", code)}

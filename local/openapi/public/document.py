@@ -158,7 +158,8 @@ class _Operation:
         content = {"schema": _schema(route.answer)}
         name = getattr(route.answer, "__name__", "str")
         content["example"] = entry.get("example") or self._subject["examples"][name]
-        return found | {"content": {route.media: content}}
+        others: dict[str, Any] = {media: {} for media in route.other_media}
+        return found | {"content": {route.media: content} | others}
 
     def _refusal(self, status: int) -> dict[str, Any]:
         common = self._common["refusals"]

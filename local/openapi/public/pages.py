@@ -20,7 +20,9 @@ class SubmittedForm(OpenAnswer, kw_only=True):
     subject: str
     description: str
     wished_remedy: str | UnsetType = UNSET
+    order: str | UnsetType = UNSET
     name: str
+    company: str | UnsetType = UNSET
     email: str | UnsetType = UNSET
     phone: str | UnsetType = UNSET
     consent: str
@@ -95,6 +97,16 @@ ROUTES = (
         "status",
         "GET",
         "/t/{token}",
+        str,
+        media=HTML,
+        query=("lang",),
+        refusals=(404, 410, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "receipt",
+        "GET",
+        "/t/{token}/receipt",
         str,
         media=HTML,
         query=("lang",),
@@ -178,7 +190,14 @@ ROUTES = (
         keeps_post=True,
     ),
     PublicRoute(
-        "customer", "asset", "GET", "/assets/{name}", str, media="text/css", refusals=(304, 404)
+        "customer",
+        "asset",
+        "GET",
+        "/assets/{name}",
+        str,
+        media="text/css",
+        other_media=("image/png",),
+        refusals=(304, 404),
     ),
     PublicRoute("customer", "document", "GET", "/openapi.json", Document, refusals=(304,)),
 )

@@ -23,6 +23,8 @@ class PublicRoute(Struct, frozen=True):
     answer: Any
     status: int = 200
     media: str = "application/json"
+    other_media: tuple[str, ...] = ()
+    """Further media types of the answer, which have no schema."""
     body: Any = None
     body_required: bool | None = True
     query: tuple[str, ...] = ()

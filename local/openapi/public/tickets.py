@@ -27,6 +27,7 @@ from redress.tickets.cases.customer import ACTIONS, LINES
 from redress.tickets.rules.promise_view import SHOWN
 from redress.tickets.rules.steps.table import SURVEY_TEXT_LIMIT, TEXT_LIMIT
 from redress.tickets.rules.submission import (
+    COMPANY_LIMIT,
     DESCRIPTION_LIMIT,
     EMAIL_LIMIT,
     NAME_LIMIT,
@@ -47,6 +48,7 @@ class SubmissionContact(Answer):
     name: Annotated[str, text(NAME_LIMIT, least=1)]
     email: Annotated[str, text(EMAIL_LIMIT)] | UnsetType | None = UNSET
     phone: Annotated[str, text(PHONE_LIMIT)] | UnsetType | None = UNSET
+    company: Annotated[str, text(COMPANY_LIMIT)] | UnsetType | None = UNSET
 
 
 class Submission(Answer, kw_only=True):

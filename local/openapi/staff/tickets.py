@@ -45,6 +45,7 @@ class Contact(Answer):
     email: str | None
     phone: str | None
     phone_e164: str | None
+    company: str | None
 
 
 class Promise(Answer):

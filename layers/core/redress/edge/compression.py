@@ -26,7 +26,8 @@ def compressed(event: dict[str, Any], given: Answer) -> Answer:
     (RFC 9110, 8.8.3.3).
     """
     body: str = given.get("body") or ""
-    if len(body) < LEAST or not accepts_gzip(header(event, "accept-encoding")):
+    is_picture = given.get("isBase64Encoded", False)  # and is compressed already
+    if is_picture or len(body) < LEAST or not accepts_gzip(header(event, "accept-encoding")):
         return given
     headers = {**given["headers"], "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     if tag := headers.get("ETag"):

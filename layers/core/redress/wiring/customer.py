@@ -11,6 +11,7 @@ from redress.wiring import clients
 from redress.wiring.intake import IntakeSettings, intake
 
 if TYPE_CHECKING:
+    from redress.base.house import House
     from redress.files.cases.reading import CustomerFiles
     from redress.files.cases.uploading import ReturningCase
     from redress.mail.outgoing.cases.asking import AskingCase
@@ -23,6 +24,7 @@ __all__ = [
     "customer_cases",
     "files",
     "files_are_on",
+    "house",
     "intake",
     "links",
     "returning",
@@ -35,11 +37,29 @@ class CustomerSettings(IntakeSettings, frozen=True, kw_only=True):
     mail_queue_url: str
     files_bucket: str = ""
     """Empty if files are switched off."""
+    house_name: str = ""
+    house_logo: str = "off"
+    house_colour: str = ""
+    house_colour_dark: str = ""
 
 
 @cache
 def settings() -> CustomerSettings:
     return clients.read(CustomerSettings)
+
+
+@cache
+def house() -> House | None:
+    """The operator's house, or None if no setting describes it. Then nothing is imported."""
+    given = settings()
+    has_logo = given.house_logo == "on"
+    if not (given.house_name or given.house_colour or has_logo):
+        return None
+    from redress.base.house import house_of
+
+    return house_of(
+        given.house_name, given.house_colour, given.house_colour_dark, has_logo=has_logo
+    )
 
 
 def links() -> Links:

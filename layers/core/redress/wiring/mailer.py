@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from redress.base.errors import Unavailable
+from redress.base.house import house_of
 from redress.base.settings import Settings
 from redress.db import keys
 from redress.mail.outgoing.carriers import SES_S, Carrier, NeedsOperator, NotTaken, Ses
@@ -31,6 +32,9 @@ class MailerSettings(Settings, frozen=True, kw_only=True):
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_secret: str = ""
+    house_name: str = ""
+    house_colour: str = ""
+    house_colour_dark: str = ""
 
 
 @cache
@@ -62,6 +66,7 @@ def _mail_settings() -> MailSettings:
         given.sender_address,
         given.operator_address,
         given.mail_domain,
+        house_of(given.house_name, given.house_colour, given.house_colour_dark),
     )
 
 

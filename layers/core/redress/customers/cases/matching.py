@@ -86,7 +86,9 @@ class MatchingCase:
         """The match of a ticket whose customer is known. It reads profiles only to change them."""
         card = known.card
         profiles: list[Profile] = []
-        if known.free or known.others or ticket.language not in card.languages:
+        # The card does not have the company, so a ticket that names one reads the profile.
+        company = matching.company_of(ticket.contact)
+        if known.free or known.others or company or ticket.language not in card.languages:
             profiles = [self._read(one) for one in (card.customer, *known.others)]
         unsettled = (o.id for o in profiles[1:] if not matching.are_told_apart(profiles[0], o))
         change = match(

@@ -24,6 +24,7 @@ from redress.customers.rules.profile import (
     ContactPoint,
     Doubt,
     Profile,
+    fault_of_folded,
 )
 from redress.tickets.rules.ticket import Contact, Ticket
 
@@ -87,6 +88,7 @@ def first_profile(customer: str, ticket: Ticket, points: Sequence[Point], at: da
         created_at=at,
         name=ticket.contact.name,
         languages=(ticket.language,),
+        company=company_of(ticket.contact),
         contacts=tuple(ContactPoint(kind, value, at, ticket.number) for kind, value in points),
     )
 
@@ -94,13 +96,28 @@ def first_profile(customer: str, ticket: Ticket, points: Sequence[Point], at: da
 def completed(profile: Profile, ticket: Ticket, free: Sequence[Point], at: datetime) -> Profile:
     """Add what a further ticket of the customer says that the profile does not have yet.
 
-    These are the language of the ticket, and contact points that belong to nobody, as far as there
-    is room. Nothing that the profile has is replaced.
+    These are the language of the ticket, the company, and contact points that belong to nobody, as
+    far as there is room. Nothing that the profile has is replaced.
     """
     languages = dict.fromkeys((*profile.languages, ticket.language))
     room = MOST_CONTACTS - len(profile.contacts)
     added = (ContactPoint(kind, value, at, ticket.number) for kind, value in free[: max(room, 0)])
-    return replace(profile, languages=tuple(languages), contacts=(*profile.contacts, *added))
+    return replace(
+        profile,
+        languages=tuple(languages),
+        company=profile.company or company_of(ticket.contact),
+        contacts=(*profile.contacts, *added),
+    )
+
+
+def company_of(contact: Contact) -> str | None:
+    """The company that a ticket's contact gives to a profile; None if it gives none.
+
+    A submission accepts every short text as a company. A profile lists customers by it, and some
+    texts are too long for that in the form of `folded`.
+    """
+    company = contact.company
+    return company if company and fault_of_folded(company) is None else None
 
 
 def are_told_apart(one: Profile, other: Profile) -> bool:

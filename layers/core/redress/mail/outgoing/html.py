@@ -13,6 +13,7 @@ from html import escape
 from string import Template
 
 from redress.base import shipped
+from redress.base.house import NO_HOUSE, House, Scheme
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _BLANK_LINES = re.compile(r"\n{2,}")
@@ -71,18 +72,37 @@ def _paragraphs(text: str, is_foot: bool) -> list[str]:
     ]
 
 
-def page(title: str, sections: Sequence[tuple[str, str]], marker: str | None) -> str:
+LIGHT = Scheme("#0b5c7a", "", "#ffffff")
+DARK = Scheme("#8fd0ea", "", "#0c1d26")
+"""The colours of buttons if the house has none of its own. Mails have no colour for a pointer."""
+_NAME_STYLE = """
+.house { margin: 0 0 16px; padding: 8px 0; border-bottom: 3px solid $accent; font-weight: 600; }"""
+
+
+def page(
+    title: str, sections: Sequence[tuple[str, str]], marker: str | None, house: House = NO_HOUSE
+) -> str:
     """Return the complete HTML of a mail.
 
     Each section is a language and the fragment in that language. `marker` is the line above which
-    the reader is asked to write an answer; None if there is no such line.
+    the reader is asked to write an answer; None if there is no such line. The name of the house is
+    below that line. Otherwise an answer that quotes the mail would begin with the name.
     """
+    light, dark = house.light or LIGHT, house.dark or DARK
     shown = "\n<hr>\n".join(
         f'<div lang="{language}">\n{made}\n</div>' for language, made in sections
     )
+    name = f'<p class="house">{escape(house.name)}</p>\n' if house.name else ""
     return _frame().substitute(
         language=sections[0][0],
         title=escape(title),
+        accent=light.accent,
+        ink=light.ink,
+        dark_accent=dark.accent,
+        dark_ink=dark.ink,
+        name_style=Template(_NAME_STYLE).substitute(accent=light.accent) if name else "",
+        dark_name_style=f"\n.house {{ border-color: {dark.accent}; }}" if name else "",
+        name=name,
         marker=f'<p class="above">{escape(marker)}</p>\n' if marker else "",
         sections=shown,
     )

@@ -17,18 +17,25 @@ from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from functools import cache
 
+from redress.base.house import NO_HOUSE, House
 from redress.base.phrases import file, phrases
 from redress.base.texts import cleaned_line
 from redress.mail.outgoing import html
 
 _ON_TICKET = frozenset({"number", "subject", "text", "status_url"})
+_ON_RECEIPT = frozenset({"number", "promises", "status_url"})
 _ON_PROMISE = frozenset({"number", "kind", "clock", "due", "agent", "standing"})
 
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     # The acknowledgement goes to an address that nobody has verified. It repeats nothing that the
     # sender typed, not even a name, so nobody can use it to send advertisements to strangers.
-    "acknowledgement": frozenset({"number", "promises", "status_url"}),
+    "acknowledgement": _ON_RECEIPT,
+    "acknowledgement_complaint": _ON_RECEIPT,
+    "acknowledgement_urgent": _ON_RECEIPT,
+    "acknowledgement_service_request": _ON_RECEIPT,
+    "acknowledgement_feedback": _ON_RECEIPT,
     "acknowledgement_late": frozenset({"number", "status_url"}),
+    "acknowledgement_late_complaint": frozenset({"number", "status_url"}),
     "reply": _ON_TICKET,
     "reply_waiting": _ON_TICKET,
     "progress": _ON_TICKET,
@@ -146,6 +153,7 @@ def message(
     reply_to: str | None = None,
     to_staff: bool = False,
     unsubscribe: str | None = None,
+    house: House = NO_HOUSE,
 ) -> bytes:
     """Return one mail as MIME, with its text as plain text and as HTML.
 
@@ -170,9 +178,11 @@ def message(
     `unsubscribe` is the URL of a page where the recipient can stop mails of this kind. It is put
     into a header (RFC 2369, and RFC 8058 if the URL is https). `automatic` marks the mail as not
     written by a person (RFC 3834), so that no auto-responder answers it.
+
+    The sender has the name of the `house`, and the HTML shows its name and colours.
     """
     mail = EmailMessage(policy=_POLICY)
-    mail["From"] = sender
+    mail["From"] = Address(house.name, addr_spec=sender) if house.name else sender
     mail["To"] = [Address(addr_spec=address) for address in recipients]
     mail["Reply-To"] = reply_to or sender
     mail["Subject"] = f"[{number}] {texts[0].subject}" if number else texts[0].subject
@@ -193,6 +203,6 @@ def message(
     body = texts[0].body if len(texts) == 1 else _RULE.join(t.body.rstrip() for t in texts) + "\n"
     mail.set_content(f"{marker}\n\n{body}" if marker else body, charset="utf-8")
     sections = [(text.language, text.html) for text in texts]
-    page = html.page(mail["Subject"], sections, marker)
+    page = html.page(mail["Subject"], sections, marker, house)
     mail.add_alternative(page, subtype="html", charset="utf-8")
     return mail.as_bytes()

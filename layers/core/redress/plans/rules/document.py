@@ -31,6 +31,7 @@ from redress.plans.rules.plan import (
     CUSTOMER,
     DAYS,
     FILE_KINDS,
+    FORM_FIELDS,
     GRADATIONS,
     HOLDS,
     IDENTIFIERS,
@@ -118,6 +119,7 @@ _SECTIONS = (
     "routing",
     "templates",
     "questionnaire",
+    "form",
     "categories",
     "score",
     "sampling",
@@ -189,6 +191,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         home_region=_home_region(read, document),
         customers=_customers(read, document),
         files=_files(read, document),
+        form_fields=_form_fields(read, document),
         categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
     )
     if publishing_at is not None:
@@ -318,16 +321,12 @@ def _customers(read: DocumentReader, document: Mapping[str, Any]) -> CustomersPl
     """The section on customers. If it or a part of it is absent, the defaults apply."""
     section = read.section(document, "customers", "", need=False)
     read.known(section, ("match_by", "verified_for"), "/customers")
-    given: dict[str, tuple[str, ...]] = {}
-    for name, choices in (("match_by", IDENTIFIERS), ("verified_for", VERIFIABLE_ACTS)):
-        if name not in section:
-            continue
-        entries = read.entries(section, name, "/customers", len(choices))
-        for index, one in enumerate(entries):
-            read.one_of(one, choices, f"/customers/{name}/{index}")
-            if one in entries[:index]:
-                read.fault(f"/customers/{name}/{index}", "twice", "each name once")
-        given[name] = tuple(one for one in entries if isinstance(one, str))
+    known = (("match_by", IDENTIFIERS), ("verified_for", VERIFIABLE_ACTS))
+    given = {
+        name: _names_out_of(read, section, name, "/customers", choices)
+        for name, choices in known
+        if name in section
+    }
     return CustomersPlan(**given)
 
 
@@ -338,12 +337,7 @@ def _files(read: DocumentReader, document: Mapping[str, Any]) -> FilesPlan:
     usual = FilesPlan()
     types = usual.types
     if "types" in section:
-        entries = read.entries(section, "types", "/files", len(FILE_KINDS))
-        for index, one in enumerate(entries):
-            read.one_of(one, FILE_KINDS, f"/files/types/{index}")
-            if one in entries[:index]:
-                read.fault(f"/files/types/{index}", "twice", "each name once")
-        types = tuple(one for one in entries if isinstance(one, str))
+        types = _names_out_of(read, section, "types", "/files", FILE_KINDS)
 
     def bound(name: str, otherwise: int, most: int) -> int:
         if name not in section:
@@ -356,6 +350,31 @@ def _files(read: DocumentReader, document: Mapping[str, Any]) -> FilesPlan:
         bound("most_each_ticket", usual.most_each_ticket, MOST_FILES),
         bound("most_at_once", usual.most_at_once, MOST_AT_ONCE),
     )
+
+
+def _form_fields(read: DocumentReader, document: Mapping[str, Any]) -> tuple[str, ...]:
+    """The optional fields of the web form. If the section says nothing, the form has all."""
+    section = read.section(document, "form", "", need=False)
+    read.known(section, ("fields",), "/form")
+    if "fields" not in section:
+        return FORM_FIELDS
+    return _names_out_of(read, section, "fields", "/form", FORM_FIELDS)
+
+
+def _names_out_of(
+    read: DocumentReader,
+    section: Mapping[str, Any],
+    key: str,
+    at: str,
+    choices: tuple[str, ...],
+) -> tuple[str, ...]:
+    """A list of some of `choices`, each at most once."""
+    entries = read.entries(section, key, at, len(choices))
+    for index, one in enumerate(entries):
+        read.one_of(one, choices, f"{at}/{key}/{index}")
+        if one in entries[:index]:
+            read.fault(f"{at}/{key}/{index}", "twice", "each name once")
+    return tuple(one for one in entries if isinstance(one, str))
 
 
 def _levels(read: DocumentReader, document: Mapping[str, Any], known: _Known) -> dict[str, Level]:

@@ -232,6 +232,10 @@ class FilesPlan(Struct, frozen=True):
     most_at_once: int = 5
 
 
+FORM_FIELDS = ORDER, COMPANY = ("order", "company")
+"""The fields of the web form that a plan can leave out. They are always optional."""
+
+
 class Plan(Struct, frozen=True):
     """One immutable version of all the rules. A ticket keeps the version under which it began."""
 
@@ -260,6 +264,8 @@ class Plan(Struct, frozen=True):
     customers: CustomersPlan = CustomersPlan()
     survey_low: int = USUAL_LOW_SCORE
     """The highest survey score that counts as low (`is_low`)."""
+    form_fields: tuple[str, ...] = FORM_FIELDS
+    """Those of FORM_FIELDS that the web form has. A plan that says nothing about it has all."""
     categories: tuple[Mapping[str, Any], ...] = ()
     """The section of the document, which `plans.rules.categories` reads."""
     files: FilesPlan = FilesPlan()

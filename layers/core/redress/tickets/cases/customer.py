@@ -15,6 +15,7 @@ from redress.plans.rules.categories import labels
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import Decide, TicketChanges
+from redress.tickets.cases.intake import Receipt
 from redress.tickets.links import Links
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.promise_view import PromiseView, promises_of
@@ -184,6 +185,20 @@ class CustomerCases:
     def status(self, token: str) -> StatusView:
         """The ticket of a status link. Raises the errors of `number_of`."""
         return self._view(self.number_of(token))
+
+    def receipt(self, token: str) -> Receipt:
+        """The receipt of a ticket, with its promises as they are now. Raises as `number_of`."""
+        ticket = self._tickets.get(self.number_of(token))
+        return Receipt(
+            number=ticket.number,
+            language=ticket.language,
+            zone=self._plans.get(ticket.plan_version).time_zone,
+            promises=promises_of(ticket, self._now()),
+            acknowledged=not ticket.has_address,
+            status_token=token,
+            kind=ticket.kind,
+            is_open=ticket.needs_agent,
+        )
 
     def number_of(self, token: str) -> str:
         """The number of the ticket to which a status link leads. Reads nothing from the table.

@@ -25,7 +25,7 @@ from redress.tickets.links import Links
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.promise_view import PromiseView, promises_of
 from redress.tickets.rules.steps import opening
-from redress.tickets.rules.submission import Submission, parse
+from redress.tickets.rules.submission import DEFAULT_KIND, Submission, parse
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.submission_store import KeyTaken, NumberTaken, SubmissionStore
 
@@ -37,9 +37,10 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `acknowledged` says whether this answer is the acknowledgement. `zone` is the IANA time zone in
     which its times are shown. The receipt is stored with the submission's idempotency key, but
-    without the link token (`status_token`). The token is signed again for each repeat. `replayed`
-    says that this is the answer to a repeat. A field that is added later needs a default, because
-    stored receipts do not have it.
+    without the link token (`status_token`) and the kind of the ticket. The token is signed again
+    for each repeat, and a repeat has the same body and so the same kind. `replayed` says that this
+    is the answer to a repeat. `is_open` says whether staff still have to act. A field that is added
+    later needs a default, because stored receipts do not have it.
     """
 
     number: str
@@ -49,6 +50,15 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     acknowledged: bool
     status_token: str = ""
     replayed: bool = False
+    kind: str = ""
+    is_open: bool = True
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What the current plan offers in the web form: its categories and its optional fields."""
+
+    categories: Section = ()
+    fields: tuple[str, ...] = ()
 
 
 class IntakeCase:
@@ -82,7 +92,8 @@ class IntakeCase:
             # The plan may have lost the category since this submission was accepted.
             plan_faults = {fault.pointer for fault in invalid.faults} == {"/category"}
             if plan_faults and (taken := self._store.earlier(key)):
-                return self._replay(taken, key, encoding.fingerprint(body))
+                fingerprint = encoding.fingerprint(body)
+                return self._replay(taken, key, fingerprint, body.get("kind") or DEFAULT_KIND)
             raise
         assert isinstance(body, Mapping)
         fingerprint = encoding.fingerprint(body)
@@ -96,26 +107,27 @@ class IntakeCase:
             try:
                 self._store.open(change, key, fingerprint, encoding.encode(receipt))
             except KeyTaken as taken:
-                return self._replay(taken, key, fingerprint)
+                return self._replay(taken, key, fingerprint, submission.kind)
             except NumberTaken:
                 continue
-            return replace(receipt, status_token=token)
+            return replace(receipt, status_token=token, kind=submission.kind)
         raise Unavailable()
 
-    def categories(self) -> Section:
-        """The categories from which a customer may choose now."""
-        return self._plans.current().categories
+    def offer(self) -> Offer:
+        """What the web form offers now."""
+        plan = self._plans.current()
+        return Offer(plan.categories, plan.form_fields)
 
     def _parsed(self, body: Any, channel: str) -> Submission:
-        return parse(body, channel, self.categories)
+        return parse(body, channel, lambda: self._plans.current().categories)
 
-    def _replay(self, taken: KeyTaken, key: str, fingerprint: str) -> Receipt:
+    def _replay(self, taken: KeyTaken, key: str, fingerprint: str, kind: str) -> Receipt:
         if taken.fingerprint != fingerprint:
             raise KeyReused("this Idempotency-Key was used for another submission")
         with encoding.reading(keys.idempotency_pk(encoding.key_digest(key)), keys.KEY):
             kept = msgspec.json.decode(taken.answer, type=Receipt)
         token = self._links.status_token(kept.number)
-        return replace(kept, status_token=token, replayed=True)
+        return replace(kept, status_token=token, replayed=True, kind=kind)
 
 
 def _receipt(ticket: Ticket, plan: Plan, now: datetime) -> Receipt:

@@ -156,6 +156,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
             data["contact"].get("email"),
             data["contact"].get("phone"),
             data["contact"].get("phone_e164"),
+            data["contact"].get("company"),
         ),
         team=plan.team(*classification),
         priority=priority,

@@ -23,6 +23,7 @@ DESCRIPTION_LIMIT = 20_000
 REMEDY_LIMIT = 2_000
 NAME_LIMIT = 100
 ORDER_LIMIT = 64
+COMPANY_LIMIT = 100
 PHONE_LIMIT = phones.LIMIT
 EMAIL_LIMIT = addresses.LIMIT
 DEFAULT_KIND = "inquiry"
@@ -40,7 +41,10 @@ _FIELDS = (
 
 
 class Submission(Struct, frozen=True):
-    """A valid submission. `kind` is the customer's choice, or DEFAULT_KIND if they made none."""
+    """A valid submission. `kind` is the customer's choice, or DEFAULT_KIND if they made none.
+
+    `order` and the company in `contact` help staff. They have no required form.
+    """
 
     kind: str
     channel: str
@@ -120,18 +124,21 @@ def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tup
         faults.append(Fault("/consent", "required", "consent to handling the data is required"))
 
     contact = body.get("contact")
-    name = email = phone = ""
+    name = email = phone = company = ""
     if not isinstance(contact, Mapping):
         faults.append(Fault("/contact", "required", "a contact with a name and a way to reach you"))
     else:
         faults += [
             Fault(pointer("contact", key), "unknown", "this field is not part of a contact")
             for key in contact
-            if key not in ("name", "email", "phone")
+            if key not in ("name", "email", "phone", "company")
         ]
         name = text(contact, "name", "/contact/name", NAME_LIMIT, need=True, line=True)
         if _lines(name) > 1:
             faults.append(Fault("/contact/name", "one_line", "the name is one line"))
+        company = text(contact, "company", "/contact/company", COMPANY_LIMIT, need=False, line=True)
+        if _lines(company) > 1:
+            faults.append(Fault("/contact/company", "one_line", "a company is one line"))
         email = text(contact, "email", "/contact/email", EMAIL_LIMIT, need=False)
         phone = text(contact, "phone", "/contact/phone", PHONE_LIMIT, need=False, line=True)
         email = addresses.cleaned(email)
@@ -152,7 +159,9 @@ def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tup
         subject=subject,
         description=description,
         wished_remedy=remedy or None,
-        contact=Contact(name=name, email=email or None, phone=phone or None),
+        contact=Contact(
+            name=name, email=email or None, phone=phone or None, company=company or None
+        ),
         order=order or None,
         category=category,
     )

@@ -92,13 +92,14 @@ class Contact(Struct, frozen=True, omit_defaults=True):
 
     `phone` is as the customer wrote it. `phone_e164` is the same number in the form that a
     telephone system dials, without the extension; None if the number is not valid in the plan's
-    home region.
+    home region. `company` is what the customer wrote.
     """
 
     name: str
     email: str | None = None
     phone: str | None = None
     phone_e164: str | None = None
+    company: str | None = None
 
 
 class Resolution(Struct, frozen=True):

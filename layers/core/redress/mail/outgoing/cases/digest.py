@@ -86,6 +86,7 @@ class DigestCase:
             conversation=None,
             mail_id=f"{digest.team}.{digest.key}",
             to_staff=True,
+            house=self._settings.house,
         )
 
     def _values(

@@ -142,6 +142,7 @@ class LostLinksCase:
             conversation=conversation,
             mail_id=f"{int(now.timestamp())}.{LOST_LINKS}.customer",
             reply_to=f"{conversation}@{domain}" if domain else None,
+            house=self._settings.house,
         )
 
     def _listed(self, tickets: Sequence[Ticket]) -> str:

@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from redress.base.addresses import deliverable
 from redress.base.errors import RedressError
+from redress.base.house import NO_HOUSE, House
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
 from redress.db import retry
@@ -101,12 +102,14 @@ class MailSettings:
     sender_address     the address that mails are sent from
     operator_address   gets mails to staff if no member of staff can be reached; "" if there is none
     mail_domain        the domain that receives answers; "" if there is none
+    house              the name and the colours of the operator's house
     """
 
     base_address: str
     sender_address: str
     operator_address: str = ""
     mail_domain: str = ""
+    house: House = NO_HOUSE
 
 
 @dataclass(frozen=True, slots=True)

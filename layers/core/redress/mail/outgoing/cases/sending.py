@@ -271,6 +271,7 @@ class MailingCase:
             reply_to=f"{conversation}@{domain}" if domain else None,
             to_staff=to_staff,
             unsubscribe=unsubscribe,
+            house=self._settings.house,
         )
 
     def _to_customer(self, about: Matter) -> dict[str, str]:

@@ -72,8 +72,8 @@ def template_of(about: Matter) -> str:
     """
     ticket, event = about.ticket, about.event
     match about.job.template:
-        case "acknowledgement" if not promises_ahead(about):
-            return "acknowledgement_late"
+        case "acknowledgement":
+            return acknowledgement_of(ticket.kind, is_late=not promises_ahead(about))
         case "reply" if event.data["wait_for_customer"] and ticket.state is State.WAITING:
             return "reply_waiting"
         case "resolution" if not _is_asked(ticket, event):
@@ -90,6 +90,21 @@ def template_of(about: Matter) -> str:
             return "watch"
         case name:
             return name
+
+
+OWN_ACKNOWLEDGEMENT = ("complaint", "urgent", "service_request", "feedback")
+"""The kinds whose acknowledgement has a template of its own. Inquiries have the general one,
+because a ticket whose customer chose no kind is an inquiry."""
+
+
+def acknowledgement_of(kind: str, *, is_late: bool) -> str:
+    """Return the template of an acknowledgement. The one of a complaint apologises.
+
+    `is_late` says that no promise to the customer can be kept any more, so it names none.
+    """
+    if is_late:
+        return "acknowledgement_late_complaint" if kind == "complaint" else "acknowledgement_late"
+    return f"acknowledgement_{kind}" if kind in OWN_ACKNOWLEDGEMENT else "acknowledgement"
 
 
 def is_after_all(about: Matter) -> bool:

@@ -47,7 +47,8 @@ def open_ticket(
             "description": submission.description,
             "wished_remedy": submission.wished_remedy,
             "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone}
-            | ({"phone_e164": e164} if e164 else {}),
+            | ({"phone_e164": e164} if e164 else {})
+            | ({"company": contact.company} if contact.company else {}),
         }
         | {
             name: value
