@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,11 @@ from redress.base import instants
 from redress.base.errors import (
     Fault,
     InvalidInput,
+    NotFound,
+    pointer,
 )
+from redress.base.numbers import whole
+from redress.base.people import Role
 from redress.edge.http import (
     Answer,
     Refused,
@@ -25,10 +30,22 @@ from redress.tickets.rules.promise_view import promise_fields
 from redress.wiring import customer as wiring
 
 if TYPE_CHECKING:  # importing them loads PynamoDB, which would slow the form's cold start
+    from redress.files.cases.reading import FilesView
     from redress.tickets.cases.customer import StatusView
+    from redress.tickets.rules.attached import Attached
+
+NAME_LIMIT = 1_000
+"""The most characters of a file's name in a request. A longer one is shortened anyway."""
+
+_ID = re.compile("[0-9a-f]{16}")
 
 
 def api(request: WebRequest, do: Callable[[str], StatusView]) -> Answer:
+    """Answer one call of the JSON API with the ticket that `do` returns."""
+    return guarded_api(request, lambda token: answer(200, present(do(token))))
+
+
+def guarded_api(request: WebRequest, do: Callable[[str], Answer]) -> Answer:
     """Answer one call of the JSON API. The token must belong to the ticket in the path.
 
     `do` gets the token. It reads the body, so a request without a valid link learns nothing from
@@ -39,7 +56,7 @@ def api(request: WebRequest, do: Callable[[str], StatusView]) -> Answer:
         token = given or request.query("token")
         if wiring.customer_cases().number_of(token) != request.path["number"]:
             return problem(plain(404, "not-found", "There is nothing here", "unknown link"))
-        return answer(200, present(do(token)))
+        return do(token)
     except Refused as error:
         return problem(error.problem)
     except Exception as error:
@@ -85,6 +102,108 @@ def json_text(request: WebRequest, *, required: bool = True) -> str:
     if faults:
         raise InvalidInput(faults)
     return text or ""
+
+
+def _of_files(request: WebRequest, status: int, do: Callable[[str], Any]) -> Answer:
+    """Answer a call about files of a ticket. `do` gets the number and returns the answer's body."""
+    return guarded_api(request, lambda token: answer(status, do(request.path["number"])))
+
+
+def file_view(file: Attached) -> dict[str, Any]:
+    """Return a file in the shape of `File` in openapi-public.json."""
+    own = file.by.role is Role.CUSTOMER
+    return {
+        "id": file.id,
+        "name": file.name,
+        "type": file.type,
+        "size": file.size,
+        "state": file.state.value,
+        "reason": file.reason,
+        "by": "customer" if own else "staff",
+        "at": instants.written(file.at),
+    }
+
+
+def files_view(found: FilesView) -> dict[str, Any]:
+    """Return the files of a ticket in the shape of `Files` in openapi-public.json."""
+    return {
+        "files": [file_view(file) for file in found.files],
+        "takes_files": found.takes_files,
+        "limits": msgspec.to_builtins(found.limits),
+    }
+
+
+def list_files(request: WebRequest) -> Answer:
+    return _of_files(request, 200, lambda number: files_view(wiring.files().view(number)))
+
+
+def offer_upload(request: WebRequest) -> Answer:
+    def offer(number: str) -> dict[str, Any]:
+        name, size = new_file(request)
+        made = wiring.files().offer(number, name, size)
+        return {
+            "id": made.id,
+            "upload": {"url": made.url, "fields": made.fields},
+            "expires_at": instants.written(made.expires_at),
+        }
+
+    return _of_files(request, 201, offer)
+
+
+def new_file(request: WebRequest) -> tuple[str, int]:
+    """Return `name` and `size` from a body that may hold no other field.
+
+    Raises InvalidInput that names every wrong field.
+    """
+    body = json_object(request)
+    faults = [
+        Fault(pointer(name), "unknown", "unknown field")
+        for name in body
+        if name not in ("name", "size")
+    ]
+    name, size = body.get("name"), whole(body.get("size"))
+    if name is None or name == "":
+        faults.append(Fault("/name", "required", "this field is required"))
+    elif not isinstance(name, str):
+        faults.append(Fault("/name", "text_expected", "a text is expected here"))
+    elif len(name) > NAME_LIMIT:
+        faults.append(Fault("/name", "too_long", f"at most {NAME_LIMIT} characters"))
+    if body.get("size") is None:
+        faults.append(Fault("/size", "required", "this field is required"))
+    elif size is None:
+        detail = "a whole number is expected here"
+        faults.append(Fault("/size", "whole_number_expected", detail))
+    if faults:
+        raise InvalidInput(faults)
+    assert isinstance(name, str)
+    assert size is not None
+    return name, size
+
+
+def open_file(request: WebRequest) -> Answer:
+    def link(number: str) -> dict[str, Any]:
+        from redress.files.store.bucket import LINK_S
+
+        url = wiring.files().open(number, _file(request))
+        return {"url": url, "expires_in_s": LINK_S}
+
+    return _of_files(request, 200, link)
+
+
+def withdraw_file(request: WebRequest) -> Answer:
+    return _of_files(
+        request,
+        200,
+        lambda number: files_view(wiring.files().withdraw(number, _file(request))),
+    )
+
+
+def _file(request: WebRequest) -> str:
+    """The id of the file in the path. Raises NotFound for a text of another form."""
+    file: str = request.path["file"]
+    if _ID.fullmatch(file) is None:
+        raise NotFound("there is no such file")
+    return file
 
 
 def read_ticket(request: WebRequest) -> Answer:

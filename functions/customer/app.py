@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from api import confirm, dispute, questionnaire, read_ticket, withdraw, write_message
+from api import (
+    confirm,
+    dispute,
+    list_files,
+    offer_upload,
+    open_file,
+    questionnaire,
+    read_ticket,
+    withdraw,
+    withdraw_file,
+    write_message,
+)
 from assets import asset, document, without_route
 from form import form, receipt, submit_form
 from lost import ask_for_links, ask_on_page, lost
@@ -61,6 +72,10 @@ ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
     ("POST", "/tickets/{number}/dispute"): dispute,
     ("POST", "/tickets/{number}/withdrawal"): withdraw,
     ("POST", "/tickets/{number}/survey"): questionnaire,
+    ("GET", "/tickets/{number}/files"): list_files,
+    ("POST", "/tickets/{number}/files"): offer_upload,
+    ("GET", "/tickets/{number}/files/{file}"): open_file,
+    ("POST", "/tickets/{number}/files/{file}/withdrawal"): withdraw_file,
 }
 """The handler of each route, by method and path as in template.yaml.
 

@@ -91,6 +91,7 @@ def hexadecimal(digits: int) -> Callable[[str], str | None]:
 PATH_PARTS = {
     "number": PathPart(normalised, "there is no such ticket"),
     "event": PathPart(whole_number, "there is no such event"),
+    "file": PathPart(hexadecimal(16), "there is no such file"),
     "version": PathPart(whole_number, "there is no such version of the plan"),
     "agent": PathPart(_subject, "there is no such member of staff"),
     "date": PathPart(_day, "a day such as 2026-11-23 is expected"),

@@ -19,6 +19,7 @@ from redress.edge.bodies import (
     OneOf,
     OptionalOneOf,
     OptionalText,
+    OptionalTexts,
     SomeOf,
     Text,
     TextOrNull,
@@ -184,7 +185,8 @@ def _field(field: Field) -> Schema:
         case Texts():
             form = {} if field.form is None else {"format": field.form}
             item = {"type": "string", **form, "maxLength": field.limit}
-            return {"type": "array", "maxItems": field.most, "items": item}
+            kind = ["array", "null"] if isinstance(field, OptionalTexts) else "array"
+            return {"type": kind, "maxItems": field.most, "items": item}
         case Address():
             return {"type": "string", "format": "email"}
         case Word():

@@ -19,12 +19,21 @@ from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import NOT_KEPT, RELEASED, REQUESTED
 from redress.mail.incoming.store import MailState
 from redress.plans.cases import VersionStatus
-from redress.plans.rules.plan import CHANNELS, COMPONENTS, DAYS, GRADATIONS, HOLDS, KINDS
+from redress.plans.rules.plan import (
+    CHANNELS,
+    COMPONENTS,
+    DAYS,
+    FILE_KINDS,
+    GRADATIONS,
+    HOLDS,
+    KINDS,
+)
 from redress.rehearsals.store import JobKind, JobState
 from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
 from redress.staff.rules.availability import Presence
 from redress.staff.rules.leading import OPERATIONS
 from redress.tickets.rules import access
+from redress.tickets.rules.attached import FileState
 from redress.tickets.rules.explain import What
 from redress.tickets.rules.preference import WAYS
 from redress.tickets.rules.steps.table import (
@@ -113,15 +122,16 @@ Language = Annotated[str, named("Language", LANGUAGES)]
 OutgoingMailState = Annotated[
     str, named("OutgoingMailState", ("claimed", "sent", "failed", "refused"))
 ]
+FileKind = Annotated[str, named("FileKind", FILE_KINDS)]
+FileStateName = Annotated[str, named("FileState", FileState)]
 Outcome = Annotated[str, named("Outcome", OUTCOMES)]
 PresenceState = Annotated[str, named("PresenceState", Presence)]
 QuarantineReason = Annotated[str, named("QuarantineReason", Reason)]
 QuarantineState = Annotated[str, named("QuarantineState", MailState)]
 ReleaseRefusal = Annotated[str, named("ReleaseRefusal", (*Reason, NOT_KEPT))]
-ReleaseProblem = Annotated[
-    str,
-    named("ReleaseProblem", (Reason.VIRUS, Reason.NO_SENDER, NOT_KEPT, RELEASED, REQUESTED)),
-]
+_NOT_RELEASED = (Reason.VIRUS, Reason.NO_SENDER, NOT_KEPT, RELEASED, REQUESTED)
+_NOT_OPENED = tuple(state for state in FileState if state is not FileState.CLEAN)
+ProblemReason = Annotated[str, named("ProblemReason", (*_NOT_RELEASED, *_NOT_OPENED))]
 RefusedFor = Annotated[str, named("RefusedFor", ("type", "size"))]
 RungAction = Annotated[str, named("RungAction", Action)]
 SuspicionFlag = Annotated[str, named("SuspicionFlag", ("disowned", "unproven", "spam", "virus"))]

@@ -8,7 +8,7 @@ repeated call changes nothing and gets 409.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache, partial, wraps
 from typing import Any
@@ -33,6 +33,7 @@ from redress.edge.bodies import (
     OneOf,
     OptionalOneOf,
     OptionalText,
+    OptionalTexts,
     Text,
     TextOrNull,
     Texts,
@@ -40,6 +41,7 @@ from redress.edge.bodies import (
 )
 from redress.edge.http import Answer, answer
 from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
+from redress.plans.rules.document import MOST_AT_ONCE
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS, Plan
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules.change import Change
@@ -59,6 +61,9 @@ from redress.tickets.rules.ticket import Ticket
 from redress.wiring import staff as wiring
 
 TEXT = Text("text", TEXT_LIMIT)
+
+FILES = OptionalTexts("files", 16, MOST_AT_ONCE)
+"""The ids of files that the caller has uploaded to the ticket."""
 
 
 # -------------------------------------------------------------------- reading
@@ -107,18 +112,20 @@ def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answ
 
 
 def note(request: Request) -> Answer:
-    def text() -> str:
-        given: str = request.content().body["text"]
-        return given
+    def content() -> tuple[str, Sequence[str]]:
+        given: Given = request.content().body
+        return given["text"], given["files"]
 
-    found = wiring.staff_cases().note(request.member, request.path["number"], text)
-    return _changed(request, found)
+    number = request.path["number"]
+    listed = wiring.referring().listed
+    return _changed(request, wiring.staff_cases().note(request.member, number, content, listed))
 
 
 @_changing
 def reply(given: Given) -> StaffStep:
     wait = given["wait_for_customer"]
-    return partial(by_staff.reply, text=given["text"], wait_for_customer=wait)
+    step = partial(by_staff.reply, text=given["text"], wait_for_customer=wait)
+    return wiring.referring().step(step, given["files"])
 
 
 @_changing
@@ -128,9 +135,10 @@ def tell_progress(given: Given) -> StaffStep:
 
 @_changing
 def resolve(given: Given) -> StaffStep:
-    return wiring.resolving().step(
+    step = wiring.resolving().step(
         given["text"], given["outcome"], given["remedy"], given["root_cause"]
     )
+    return wiring.referring().step(step, given["files"])
 
 
 @_changing
@@ -247,8 +255,8 @@ ROUTES = (
         answer="TicketFile",
         problems=(404,),
     ),
-    _change("POST", "replies", reply, "Reply", VERSION, TEXT, Flag("wait_for_customer")),
-    _change("POST", "notes", note, "Note", TEXT),
+    _change("POST", "replies", reply, "Reply", VERSION, TEXT, Flag("wait_for_customer"), FILES),
+    _change("POST", "notes", note, "Note", TEXT, FILES),
     _change("POST", "progress", tell_progress, "Progress", VERSION, TEXT),
     _change(
         "POST",
@@ -260,6 +268,7 @@ ROUTES = (
         OptionalOneOf("outcome", OUTCOMES),
         OptionalText("remedy", REMEDY_LIMIT),
         OptionalText("root_cause", REMEDY_LIMIT),
+        FILES,
     ),
     _change(
         "POST",

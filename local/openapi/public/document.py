@@ -28,6 +28,7 @@ ALWAYS = (429, 500)
 
 PARAMETERS: dict[str, Any] = {
     "number": str,
+    "file": str,
     "token": str,
     "action": Action,
     "name": str,

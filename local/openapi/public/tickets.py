@@ -12,6 +12,8 @@ from local.openapi.values import (
     Answer,
     ClockStanding,
     Closure,
+    FileKind,
+    FileStateName,
     Kind,
     Language,
     Moment,
@@ -150,6 +152,7 @@ class Problem(OpenAnswer):
     detail: str
     errors: list[Fault] | UnsetType = UNSET
     current_version: int | UnsetType = UNSET
+    reason: FileStateName | UnsetType = UNSET
 
 
 class Throttled(Answer):
@@ -162,6 +165,51 @@ class LostLinks(Answer):
 
 class LinksAsked(OpenAnswer):
     detail: str
+
+
+class File(OpenAnswer):
+    id: str
+    name: str
+    type: str
+    size: int
+    state: FileStateName
+    reason: str | None
+    by: Literal["customer", "staff"]
+    at: Moment
+
+
+class FileLimits(OpenAnswer):
+    types: list[FileKind]
+    most_bytes: int
+    most_each_ticket: int
+    most_at_once: int
+
+
+class Files(OpenAnswer):
+    files: list[File]
+    takes_files: bool
+    limits: FileLimits
+
+
+class NewFile(Answer):
+    name: Annotated[str, Meta(min_length=1, max_length=1_000)]
+    size: Annotated[int, Meta(ge=1)]
+
+
+class UploadForm(OpenAnswer):
+    url: Uri
+    fields: dict[str, str]
+
+
+class Upload(OpenAnswer):
+    id: str
+    upload: UploadForm
+    expires_at: Moment
+
+
+class OpenedFile(OpenAnswer):
+    url: Uri
+    expires_in_s: int
 
 
 READ = (404, 410, 503)
@@ -236,6 +284,44 @@ ROUTES = (
         Status,
         body=Survey,
         refusals=(*WITH_BODY, *CHANGE),
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "list_files",
+        "GET",
+        "/tickets/{number}/files",
+        Files,
+        refusals=READ,
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "offer_upload",
+        "POST",
+        "/tickets/{number}/files",
+        Upload,
+        201,
+        body=NewFile,
+        refusals=(*WITH_BODY, *CHANGE),
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "open_file",
+        "GET",
+        "/tickets/{number}/files/{file}",
+        OpenedFile,
+        refusals=CHANGE,
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "withdraw_file",
+        "POST",
+        "/tickets/{number}/files/{file}/withdrawal",
+        Files,
+        refusals=CHANGE,
         needs_link=True,
     ),
     PublicRoute(

@@ -42,6 +42,8 @@ CURSOR = "^[A-Za-z0-9_-]*={0,2}$"
 
 EXAMPLE_OF_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 
+EXAMPLE_OF_FILE = "9f86d081884c7d65"
+
 PARAMETERS = {
     "Number": Parameter("number", "path", Annotated[str, Meta(examples=[TICKET])]),
     "Agent": Parameter("agent", "path", Agent),
@@ -55,6 +57,11 @@ PARAMETERS = {
     "MailEvent": Parameter("event", "path", Annotated[int, Meta(ge=1, le=99_999, examples=[1])]),
     "MailIdentity": Parameter(
         "id", "path", Annotated[str, Meta(pattern="^[0-9a-f]{40}$", examples=[EXAMPLE_OF_MAIL])]
+    ),
+    "FileId": Parameter(
+        "file",
+        "path",
+        Annotated[str, Meta(pattern="^[0-9a-f]{16}$", examples=["9f86d081884c7d65"])],
     ),
     "RehearsalId": Parameter("id", "path", Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]),
     "Day": Parameter("date", "path", Annotated[Date, Meta(examples=["2026-11-23"])]),

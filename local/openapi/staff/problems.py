@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from local.openapi.values import Answer, Ordinal, Possible, ReleaseProblem, in_format
+from local.openapi.values import Answer, Ordinal, Possible, ProblemReason, in_format
 
 NAMES = {
     400: "NotJson",
@@ -47,7 +47,7 @@ class Problem(Answer):
     detail: str
     errors: list[ProblemFault] | UnsetType = UNSET
     current_version: Ordinal | UnsetType = UNSET
-    reason: ReleaseProblem | UnsetType = UNSET
+    reason: ProblemReason | UnsetType = UNSET
     can: list[Possible] | UnsetType = UNSET
 
 

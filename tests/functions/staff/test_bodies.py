@@ -55,6 +55,7 @@ WITH_BODY = (
     "plan-publish",
     "plan-moves",
     "rehearsal-begin",
+    "upload",
 )
 
 

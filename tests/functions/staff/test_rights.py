@@ -19,20 +19,25 @@ from typing import Any
 
 import pytest
 
+from redress.base.people import CUSTOMER
 from redress.mail.incoming.store import IncomingRecord
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind
 from redress.staff.rules.availability import Presence
+from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import stores as wired_stores
 from redress.workflow.store import ReconciliationReport
 from tests.builders import MEI, Clock, rehearsal_job
 from tests.functions.conftest import MEMBERS
+from tests.functions.filing import create_bucket
 from tests.functions.staff.api import CHANGES, KEEP, THIS_MONTH, WHO_MAY, Api, hold_mail, score
 from tests.world import Act, Context, Opener, Stores
 
 SUBJECT = "The secret kettle"
+FILE = "9f86d081884c7d65"
+"""The file in the sample events."""
 STANDINGS = ("free", "accused", "suspended")
 """The ticket is not about its reader; it is; it is not, but the reader is suspended."""
 
@@ -43,6 +48,10 @@ NAMES_A_TICKET = (
     "clocks",
     "mail",
     "address-clearance",
+    "files",
+    "upload",
+    "file",
+    "file-withdrawal",
 )
 """Sample events of the routes whose address has the number of a ticket."""
 
@@ -204,6 +213,10 @@ def test_route_of_a_ticket_answers_as_if_it_did_not_exist_unless_the_reader_sees
 ) -> None:
     ticket = noted(ticket=open_ticket("complaint", agent="a-mei", subject=SUBJECT))
     event = str(ticket.version)
+    if name == "file-withdrawal":
+        create_bucket()
+    file = Attached(FILE, "x", "image/png", 1, CUSTOMER, clock.now(), FileState.HELD)
+    wired_stores.attached().put_new(ticket.number, file)
     now = put(stores, clock, standing, ticket)
     for by, member in MEMBERS.items():
         body: Any = KEEP

@@ -126,6 +126,17 @@ class Texts(Field, frozen=True):
         return value
 
 
+class OptionalTexts(Texts, frozen=True):
+    """A list of texts. It may be null or left out, and is empty then."""
+
+    @property
+    def required(self) -> bool:
+        return False
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        return super().read(body, faults) or []
+
+
 class Address(Field, frozen=True):
     """An email address to which mail can be sent. The handler gets it as it is stored."""
 

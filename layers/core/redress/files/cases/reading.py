@@ -135,10 +135,10 @@ class CustomerFiles(_Files):
     def withdraw(self, number: str, file: str) -> FilesView:
         """Withdraw an own file. A repeat has no effect and is not an error.
 
-        Raises NotFound, Forbidden for a file of staff, or FileNotOpen.
+        Raises NotFound, also for a file of staff, or FileNotOpen.
         """
         if self._seen(number, file).by.role is not Role.CUSTOMER:
-            raise Forbidden("only staff withdraw this file")
+            raise NotFound("there is no such file of yours; staff withdraw their own")
         self._withdraw(number, file, CUSTOMER)
         return self.view(number)
 

@@ -13,6 +13,7 @@ from redress.plans.rules.plan import FilesPlan, Plan
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.attached import AttachedStore
 
@@ -34,7 +35,7 @@ class StepWithFiles(Protocol):
         *,
         by: Actor,
         at: datetime,
-        files: Sequence[dict[str, Any]],
+        files: by_staff.Files,
     ) -> Change | None: ...
 
 

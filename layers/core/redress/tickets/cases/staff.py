@@ -222,13 +222,20 @@ class StaffCases:
         with telling_what_is_possible(member, read):
             return self._changes.change(number, checked, cause=cause)
 
-    def note(self, member: Member, number: str, content: Callable[[], str]) -> Ticket:
+    def note(
+        self,
+        member: Member,
+        number: str,
+        content: Callable[[], tuple[str, Sequence[str]]],
+        listed: Callable[[Ticket, Plan, Actor, Sequence[str]], by_staff.Files],
+    ) -> Ticket:
         """Add an internal note. Everybody who may see the ticket may add one.
 
-        `content` reads the text of the note from the request. The request has no version, because
-        notes never conflict. So a repeated request is recognized by its text: if the last event is
+        `content` reads the text of the note and the ids of its files from the request. `listed`
+        returns the files as the event lists them. The request has no version, because notes never
+        conflict. So a repeated request is recognized by its text and files: if the last event is
         the same note by the same person, no note is added. Raises NotFound, then the errors of
-        `content`.
+        `content` and of `listed`.
         """
         actor, asked = member.actor, cache(content)
         read: list[Ticket] = []
@@ -237,12 +244,14 @@ class StaffCases:
             read.clear()
             must_see(member, ticket)
             read.append(ticket)
-            text = asked()
+            text, ids = asked()
             last = self._tickets.event(number, ticket.version)
-            latest = (last.type, last.by, last.data.get("text"))
-            if latest == (EventType.NOTED, actor, texts.cleaned(text)):
+            sent = [file["id"] for file in last.data.get("files", ())]
+            latest = (last.type, last.by, last.data.get("text"), sent)
+            if latest == (EventType.NOTED, actor, texts.cleaned(text), list(ids)):
                 return None
-            return by_staff.note(ticket, plan, actor, text, at)
+            files = listed(ticket, plan, actor, ids)
+            return by_staff.note(ticket, plan, actor, text, at, files=files)
 
         with telling_what_is_possible(member, read):
             return self._changes.change(number, decide)
