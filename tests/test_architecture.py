@@ -360,6 +360,7 @@ def test_cold_start_of_a_submission_loads_no_heavy_module(
         "TABLE": "redress",
         "AWS_REGION": "us-east-1",
         "LINK_KEY_SECRET": "key",
+        "MAIL_QUEUE_URL": "https://sqs.example.com/mail",
     }
     done = subprocess.run(
         [sys.executable, "-c", RUN_FUNCTION, function],

@@ -2,7 +2,8 @@
 
 Everything that shows or changes a ticket needs a signed link. Every button is an HTML form that
 sends a POST, so a mail scanner that follows links with GET cannot answer on the customer's behalf.
-The pages need no JavaScript and load no remote content.
+The pages need no JavaScript and load no remote content. One page has a script, which only adds
+comfort: several files at once, with progress.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from api import (
     write_message,
 )
 from assets import asset, document, without_route
+from files import came_back, download, files, withdraw_on_page
 from form import form, receipt, submit_form
 from lost import ask_for_links, ask_on_page, lost
 from pages import pages
@@ -57,6 +59,10 @@ ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
     ("GET", "/t/{token}"): status,
     ("GET", "/t/{token}/receipt"): receipt,
     ("POST", "/t/{token}/{action}"): act,
+    ("GET", "/t/{token}/files"): files,
+    ("GET", "/t/{token}/files/{file}"): download,
+    ("POST", "/t/{token}/files/{file}/withdrawal"): withdraw_on_page,
+    ("GET", "/f/{token}"): came_back,
     ("GET", "/s/{token}"): survey,
     ("POST", "/s/{token}"): answer_survey,
     ("GET", "/u/{token}"): surveys,

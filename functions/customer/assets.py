@@ -11,12 +11,14 @@ from typing import NoReturn
 import msgspec
 from rendering import (
     LOGO,
+    SCRIPT,
     STYLE,
     digest_of,
     guarded,
     house,
     logo,
     respond,
+    script,
     style,
 )
 from web_request import WebRequest
@@ -41,10 +43,15 @@ def document(request: WebRequest) -> Answer:
 
 
 def asset(request: WebRequest) -> Answer:
-    """Return the style sheet or the logo. There are no other names, so none can be a path."""
+    """Return the style sheet, the script of the page of files, or the logo.
+
+    There are no other names, so none can be a path.
+    """
     own, name = house(), request.path["name"]
     if name == STYLE:
         media, file = "text/css; charset=utf-8", style(own)
+    elif name == SCRIPT:
+        media, file = "text/javascript; charset=utf-8", script()
     elif name == LOGO and (picture := logo(own)):
         media, file = "image/png", picture
     else:
@@ -53,7 +60,7 @@ def asset(request: WebRequest) -> Answer:
     # Any other URL may return new content after the next deployment.
     same = request.query("v") == file.digest
     kept = "public, max-age=31536000, immutable" if same else "public, max-age=3600"
-    if name == STYLE:
+    if name != LOGO:
         return _cacheable(request, media, file.content.decode(), file.digest, kept)
     encoded = base64.b64encode(file.content).decode()
     return _cacheable(request, media, encoded, file.digest, kept, is_base64=True)

@@ -162,5 +162,6 @@ def _receipt_page(
         receipt=found,
         link=link,
         zone=found.zone,
+        takes_files=wiring.files_are_on(),
         switch=[(code, f"{link}/receipt?lang={code}") for code in LANGUAGES],
     )

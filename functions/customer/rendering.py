@@ -23,7 +23,7 @@ from web_request import (
 
 from redress.base import catalogue, instants, observe, texts
 from redress.base.errors import Fault
-from redress.base.phrases import moment
+from redress.base.phrases import moment, size
 from redress.edge.http import (
     SECURITY,
     Answer,
@@ -50,7 +50,7 @@ PAGE_SECURITY = SECURITY | {
 }
 
 
-STYLE, LOGO = "style.css", "logo.png"
+STYLE, LOGO, SCRIPT = "style.css", "logo.png", "files.js"
 
 
 def house() -> House | None:
@@ -85,6 +85,13 @@ def style(own: House | None) -> File:
         from redress.base.house import style_of
 
         content += style_of(own).encode()
+    return File(content, digest_of(content))
+
+
+@cache
+def script() -> File:
+    """Return the script of the page of files."""
+    content = (HERE / "assets" / SCRIPT).read_bytes()
     return File(content, digest_of(content))
 
 
@@ -144,6 +151,7 @@ def rendered(
         t=lambda key, **given: catalogue.text(language, key, **given),
         name_of=lambda code: catalogue.text(code, "language.name"),
         written=instants.written,
+        size=size,
         moment=lambda at: moment(at, values["zone"], language),
         **values,
     )

@@ -103,6 +103,7 @@ def status_page(
         asked_language(request) or view.language,
         view=view,
         zone=view.zone,
+        takes_files=wiring.files_are_on(),
         steps=steps_of(view),
         segments=segments_of,
         is_rated_low=is_rated_low(view),

@@ -1,4 +1,4 @@
-"""A headless Chromium without JavaScript, because the pages must work without it."""
+"""A headless Chromium, without JavaScript unless a test is about it: pages must work without."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a page as a new visitor on a phone: visit(url, locale="zh-TW")."""
+    """Opens a page as a new visitor on a phone: visit(url, locale="zh-TW", script=True)."""
     contexts = []
 
-    def open_page(url: str, locale: str = "en") -> Page:
+    def open_page(url: str, locale: str = "en", *, script: bool = False) -> Page:
         context = browser.new_context(
-            java_script_enabled=False,
+            java_script_enabled=script,
             locale=locale,
             viewport={"width": PHONE_WIDTH, "height": 740},
         )

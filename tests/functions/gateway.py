@@ -32,6 +32,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from redress.base import people
+from redress.tickets.rules.attached import Attached, FileState
 from redress.wiring import customer as customer_wiring
 from redress.wiring import stores as wired_stores
 from tests.answers import DOCUMENTS, resolved
@@ -197,6 +199,9 @@ SIGNED_IN = {"token_use": "id"}
 HELD = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 """The mail in quarantine in the examples."""
 
+FILE = "9f86d081884c7d65"
+"""The file in the examples."""
+
 CUSTOMER, OTHER_CUSTOMER = "9f86d081884c7d659a2feaa0", "5f0e3a528f3c4c43aa10be77"
 """The customers in the examples."""
 IDS = {"/rehearsals/": "0" * 16, "/quarantine/": HELD, "/customers/": CUSTOMER}
@@ -251,6 +256,7 @@ class Caller:
         self._status = links.status_token(NUMBER)
         self._tokens = {"t": self._status, "s": links.survey_token(NUMBER, later)}
         self._tokens["u"] = links.unsubscribe_token(NUMBER)
+        self._tokens["f"] = links.return_token(NUMBER, FILE, "en", later)
 
     def __call__(
         self, route: Route, place: str = "", parameter: str = "", value: str = "", body: Any = None
@@ -271,6 +277,7 @@ class Caller:
             "id": next((id_ for part, id_ in IDS.items() if part in path), ""),
             "action": "write",
             "name": "style.css",
+            "file": FILE,
         }
         if place == "path":
             usual[parameter] = value
@@ -303,7 +310,7 @@ class Caller:
 def furnish(stores: Stores, clock: Clock) -> None:
     """Create what the examples in the OpenAPI documents refer to.
 
-    These are a ticket, a held mail, two customers, the state machines and the queues.
+    These are a ticket with a file, a held mail, two customers, the state machines and the queues.
     """
     for name in ("redress-scores", "redress-rehearsal", "redress-ticket"):
         create_idle_machine(name)
@@ -316,6 +323,10 @@ def furnish(stores: Stores, clock: Clock) -> None:
         store = stores.tickets.open if change.before is None else stores.tickets.commit
         store(change, change.after.created_at)
     hold_mail(1, clock, identity=HELD)
+    aws("s3").create_bucket(Bucket=ENVIRONMENT["FILES_BUCKET"])
+    sender, state = people.CUSTOMER, FileState.CLEAN
+    file = Attached(FILE, "cup.jpg", "image/jpeg", 1_200, sender, clock.now(), state, event=1)
+    wired_stores.attached().put_new(NUMBER, file)
     wired_stores.customers().write([new(profile(one)) for one in (CUSTOMER, OTHER_CUSTOMER)])
 
 

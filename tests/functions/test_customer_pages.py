@@ -7,6 +7,7 @@ import html
 import json
 import re
 from collections.abc import Callable
+from copy import replace
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,6 +28,7 @@ from redress.clocks.rules.clocks import ClockName
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
+from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.steps.by_staff import Classification
@@ -1303,6 +1305,28 @@ def test_customer_sees_participants_and_their_messages(
     page = site("status", token=token)["body"]
     assert "bo@example.net" in page
     assert "I saw it." in page
+
+
+def test_api_lists_files_at_the_message_they_came_with(
+    site: Site, stores: Stores, clock: Clock
+) -> None:
+    number, token = submit(site)
+    at, state = clock.now(), FileState.HELD
+    file = Attached(
+        "9f86d081884c7d65", "cup.jpg", "image/jpeg", 1_200, CUSTOMER, at, state, event=2
+    )
+    assert wired_stores.attached().put_new(number, file)
+    listed = {"id": file.id, "name": file.name, "type": file.type, "size": file.size}
+    unreadable = listed | {"id": "0" * 16}
+    ticket, plan = stores.tickets.get(number), stores.plans.current()
+    written = by_customer.write(ticket, plan, "x", at)
+    event = replace(written.events[0], data={"text": "", "files": [listed, unreadable]})
+    stores.tickets.commit(replace(written, events=(event,)), at)
+    found = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
+    assert [line["files"] for line in found["timeline"]] == [
+        [],
+        [listed | {"state": "held"}, unreadable | {"state": None}],
+    ]
 
 
 @pytest.mark.parametrize(

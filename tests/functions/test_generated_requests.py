@@ -22,7 +22,7 @@ from redress.wiring import customer as customer_wiring
 from tests.answers import DOCUMENT_OF
 from tests.builders import NUMBER, Clock
 from tests.functions.conftest import MEMBERS
-from tests.functions.gateway import SIGNED_IN, TOKEN, Gateway, furnish, served
+from tests.functions.gateway import FILE, SIGNED_IN, TOKEN, Gateway, furnish, served
 from tests.functions.staff.api import claims_of
 from tests.wired import TABLE
 from tests.world import Stores, aws, load
@@ -77,6 +77,7 @@ def address(
         "STATUS_TOKEN": links.status_token(NUMBER),
         "SURVEY_TOKEN": links.survey_token(NUMBER, expires),
         "UNSUBSCRIBE_TOKEN": links.unsubscribe_token(NUMBER),
+        "RETURN_TOKEN": links.return_token(NUMBER, FILE, "en", expires),
     }.items():
         monkeypatch.setenv(name, value)
     for function in DOCUMENT_OF:

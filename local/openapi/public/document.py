@@ -34,6 +34,7 @@ PARAMETERS: dict[str, Any] = {
     "name": str,
     "kind": str,
     "lang": str,
+    "sent": str,
 }
 """Parameters of paths and queries: name -> type."""
 
@@ -159,7 +160,8 @@ class _Operation:
         content = {"schema": _schema(route.answer)}
         name = getattr(route.answer, "__name__", "str")
         content["example"] = entry.get("example") or self._subject["examples"][name]
-        others: dict[str, Any] = {media: {} for media in route.other_media}
+        images = {media for media in route.other_media if media.startswith("image/")}
+        others = {media: {} if media in images else content for media in route.other_media}
         return found | {"content": {route.media: content} | others}
 
     def _refusal(self, status: int) -> dict[str, Any]:

@@ -65,6 +65,10 @@ class LostLink(OpenAnswer, kw_only=True):
     language: str | UnsetType = UNSET
 
 
+class WithdrawnFile(OpenAnswer, kw_only=True):
+    language: str | UnsetType = UNSET
+
+
 class Document(OpenAnswer):
     pass
 
@@ -124,6 +128,51 @@ ROUTES = (
         body_required=False,
         refusals=(400, 404, 409, 410, 413, 422, 503),
         keeps_post=True,
+    ),
+    PublicRoute(
+        "customer",
+        "files",
+        "GET",
+        "/t/{token}/files",
+        str,
+        media=HTML,
+        query=("lang", "sent"),
+        refusals=(404, 410, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "download",
+        "GET",
+        "/t/{token}/files/{file}",
+        None,
+        303,
+        media=HTML,
+        query=("lang",),
+        refusals=(404, 409, 410, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "withdraw_on_page",
+        "POST",
+        "/t/{token}/files/{file}/withdrawal",
+        None,
+        303,
+        media=HTML,
+        body=WithdrawnFile,
+        body_required=False,
+        refusals=(400, 404, 409, 410, 413, 503),
+        keeps_post=True,
+    ),
+    PublicRoute(
+        "customer",
+        "came_back",
+        "GET",
+        "/f/{token}",
+        None,
+        303,
+        media=HTML,
+        query=("lang",),
+        refusals=(404, 410, 503),
     ),
     PublicRoute(
         "customer",
@@ -196,7 +245,7 @@ ROUTES = (
         "/assets/{name}",
         str,
         media="text/css",
-        other_media=("image/png",),
+        other_media=("image/png", "text/javascript"),
         refusals=(304, 404),
     ),
     PublicRoute("customer", "document", "GET", "/openapi.json", Document, refusals=(304,)),

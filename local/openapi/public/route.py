@@ -24,7 +24,7 @@ class PublicRoute(Struct, frozen=True):
     status: int = 200
     media: str = "application/json"
     other_media: tuple[str, ...] = ()
-    """Further media types of the answer, which have no schema."""
+    """Further media types of the answer. An image has no schema."""
     body: Any = None
     body_required: bool | None = True
     query: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ from redress.mail.incoming.rules.folding import PartKind
 from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
 from redress.plans.rules.plan import CUSTOMER, HOLDS
 from redress.tickets.cases.customer import ACTIONS, LINES
+from redress.tickets.rules.attached import FileState
 from redress.tickets.rules.promise_view import SHOWN
 from redress.tickets.rules.steps.table import SURVEY_TEXT_LIMIT, TEXT_LIMIT
 from redress.tickets.rules.submission import (
@@ -41,6 +42,7 @@ from redress.tickets.rules.submission import (
 
 Action = Annotated[str, named("Action", ACTIONS)]
 LineType = Annotated[str, named("LineType", LINES)]
+LineFileState = Annotated[str, named("FileState", tuple(FileState))]
 Stars = Annotated[int, Meta(ge=1, le=5)]
 CustomerWords = Annotated[str, text(TEXT_LIMIT, least=1)]
 SurveyText = Annotated[str, text(SURVEY_TEXT_LIMIT)]
@@ -89,12 +91,21 @@ class LinePart(OpenAnswer):
     folded: str | None
 
 
+class LineFile(OpenAnswer):
+    id: str
+    name: str
+    type: str
+    size: int
+    state: LineFileState | None
+
+
 class Line(OpenAnswer):
     at: Moment
     type: LineType
     by: Literal["customer", "staff", "system"]
     text: str | None
     parts: list[LinePart]
+    files: list[LineFile]
 
 
 class CategoryLabel(OpenAnswer):

@@ -37,6 +37,7 @@ class FilesView:
     takes_files  whether the ticket is open and has room for one more file
     closed       whether it takes none because it is closed
     limits       what the ticket's plan allows
+    left         how many more files the ticket has room for
     views        which files staff opened, newest first; empty for a customer
     """
 
@@ -45,6 +46,7 @@ class FilesView:
     takes_files: bool
     closed: bool
     limits: FilesPlan
+    left: int
     zone: str
     views: Sequence[Viewed] = ()
 
@@ -77,8 +79,10 @@ class _Files:
     ) -> FilesView:
         plan = self._plans.get(ticket.plan_version)
         closed = ticket.state not in STEPS[Step.WRITE]
-        full = is_full(plan.files, kept(known), len(known))
-        return FilesView(ticket, shown, not closed and not full, closed, plan.files, plan.time_zone)
+        count, limits = kept(known), plan.files
+        takes = not closed and not is_full(limits, count, len(known))
+        left = max(0, limits.most_each_ticket - count)
+        return FilesView(ticket, shown, takes, closed, limits, left, plan.time_zone)
 
     def _link(self, number: str, file: Attached) -> str:
         """Return the link to a clean file. Raises FileNotOpen for any other one."""

@@ -22,7 +22,7 @@ from redress.tickets.rules.promise_view import PromiseView, promises_of
 from redress.tickets.rules.steps import by_customer, table
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_survey_due
-from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.tickets import TicketFile, TicketStore
 
 PUBLIC = frozenset(
     {
@@ -79,11 +79,26 @@ class LinePart:
 
 
 @dataclass(frozen=True, slots=True)
+class LineFile:
+    """A file of a message. `state` is its FileState now; None if the file cannot be read.
+
+    `type` is the media type by its content, and `size` its bytes.
+    """
+
+    id: str
+    name: str
+    type: str
+    size: int
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of the customer's timeline. `by` is customer, staff or system.
 
     `type` is the type of the event, or participant_wrote for a message of a participant. `parts`
-    are the marked parts of a mail's text, in order; empty if no mail caused the event.
+    are the marked parts of a mail's text, in order; empty if no mail caused the event. `files` came
+    with the message.
     """
 
     at: datetime
@@ -91,6 +106,7 @@ class Line:
     by: str
     text: str | None
     parts: tuple[LinePart, ...] = ()
+    files: tuple[LineFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +134,9 @@ class StatusView:
     category_label: Mapping[str, str] | None
 
 
-def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> StatusView:
-    """The customer's view of a ticket and its history."""
+def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
+    """The customer's view of a ticket, its history and its files."""
+    ticket, states = file.ticket, {one.id: one.state.value for one in file.attached}
     can = {name for name, step in ACTIONS.items() if ticket.state in STEPS[step]}
     plan = plans.get(ticket.plan_version)
     if not is_survey_due(ticket, plan) or ticket.state is State.RESOLVED:
@@ -133,7 +150,7 @@ def view(ticket: Ticket, history: list[Event], plans: Plans, now: datetime) -> S
         zone=plan.time_zone,
         created_at=ticket.created_at,
         promises=promises_of(ticket, now),
-        timeline=tuple(_line(event) for event in history if _is_public(event)),
+        timeline=tuple(_line(event, states) for event in file.history if _is_public(event)),
         can=frozenset(can),
         version=ticket.version,
         closure=ticket.closure,
@@ -149,7 +166,8 @@ def _is_public(event: Event) -> bool:
     return event.type in PUBLIC
 
 
-def _line(event: Event) -> Line:
+def _line(event: Event, states: Mapping[str, str]) -> Line:
+    """The line of an event. `states` are the states of the ticket's files by their ids."""
     text = event.data.get("text") or event.data.get("description") or None
     kind = event.type.value
     if event.type is EventType.PARTICIPANTS_SET:
@@ -160,7 +178,15 @@ def _line(event: Event) -> Line:
         by = "customer"
     else:
         by = "staff" if event.by.is_staff else "system"
-    return Line(at=event.at, type=kind, by=by, text=text, parts=_parts(event) if text else ())
+    parts = _parts(event) if text else ()
+    return Line(event.at, kind, by, text, parts, files=_files(event, states))
+
+
+def _files(event: Event, states: Mapping[str, str]) -> tuple[LineFile, ...]:
+    return tuple(
+        LineFile(one["id"], one["name"], one["type"], one["size"], states.get(one["id"]))
+        for one in event.data.get("files", ())
+    )
 
 
 def _parts(event: Event) -> tuple[LinePart, ...]:
@@ -298,8 +324,7 @@ class CustomerCases:
         return self._view(number)
 
     def _view(self, number: str) -> StatusView:
-        file = self._tickets.file(number)
-        return view(file.ticket, file.history, self._plans, self._now())
+        return view(self._tickets.file(number), self._plans, self._now())
 
 
 def _is_for_survey(token: str) -> bool:
