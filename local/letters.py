@@ -32,6 +32,7 @@ from rich.console import Console
 from local.operations import stacks
 from local.operations.stacks import ALIAS, NoStack, Stack
 from redress.db import keys
+from redress.files.messages import file_in
 
 ALL = "1"
 LEAST_ID = 6
@@ -226,6 +227,8 @@ def _letter_of(stack: Stack, message: Message) -> Letter:
                 return _of_call(stack, message, context, payload, answered)
         case {"detail-type": "Step Functions Execution Status Change", "detail": dict(detail)}:
             return _of_execution(stack, message, body, detail)
+        case {"detail-type": str(), "detail": dict()} if (found := _of_file(body)) is not None:
+            return _of_file_event(stack, message, body, found)
         case {"period": str(period)}:
             return _of_month(stack, message, period)
         case {"task": str(task)}:
@@ -358,6 +361,8 @@ def _of_call(stack: Stack, message: Message, context: Body, payload: Body, answe
             about = f"the task {_word(task)}"
         case {"detail": dict(detail)} if (end := _end(stack, detail)) is not None:
             about, effect = end[0], f": {end[1]}"
+        case _ if (found := _of_file(payload)) is not None:
+            about, effect = found[0], f": {found[1]}"
     fault = str(answered.get("errorType", "")) if isinstance(answered, dict) else ""
     return Letter(
         message,
@@ -365,6 +370,43 @@ def _of_call(stack: Stack, message: Message, context: Body, payload: Body, answe
         fault or str(context.get("condition", "")),
         f"calls the function again, asynchronously{effect}",
         lambda: _call(stack, function, payload),
+    )
+
+
+def _of_file(event: Body) -> tuple[str, str] | None:
+    """A message about a file in words, and what is done with it; None if it is no such message."""
+    again = "nothing changes if the ticket has its verdict"
+    match event:
+        case {"detail-type": "Object Created", "detail": {"object": {"key": str(key)}}}:
+            if (found := file_in(key)) is None:
+                return None
+            folder, number, _ = found
+            if folder == "uploads":
+                return f"an upload to ticket {number}", "it is checked, unless it was already"
+            return f"the scan of a file of ticket {number}", "it is scanned again"
+        case {"detail": {"s3ObjectDetails": {"objectKey": str(key)}}}:
+            if (found := file_in(key)) is None:
+                return None
+            return f"GuardDuty's verdict on a file of ticket {found[1]}", again
+        case {"responsePayload": {"judged": str(number)}}:
+            return f"the scanner's verdict on a file of ticket {_number(number)}", again
+        case {"refer": str(number)}:
+            return f"the files of a message of ticket {_number(number)}", "they are copied"
+        case {"held": str(number)}:
+            return f"the question for a verdict on a file of ticket {_number(number)}", again
+    return None
+
+
+def _of_file_event(stack: Stack, message: Message, event: Body, found: tuple[str, str]) -> Letter:
+    """An event about a file that EventBridge could not deliver."""
+    scan = "the scan of" in found[0]
+    function = stack.function("scanner" if scan else "checker")
+    return Letter(
+        message,
+        found[0],
+        message.fault,
+        f"calls {function} with it: {found[1]}",
+        lambda: _call(stack, function, event),
     )
 
 

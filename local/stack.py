@@ -197,6 +197,7 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
         "RunbookAddress": "https://redress.example/docs/runbooks",
         "UsernamesIgnoreCase": "true",
         "ChangesFeed": "on",
+        "Files": "eicar",
         "AllowedOrigins": ",".join(ORIGINS),
         "SignInDomainPrefix": SIGN_IN_PREFIX,
         "SignInCallbackAddresses": f"{ORIGINS[-1]}/",

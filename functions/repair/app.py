@@ -1,8 +1,9 @@
 """Keep workflows alive: replace failed executions, sweep awake tickets, reconcile once a day.
 
 The sweep also tells the supervisors of a team if its oldest held mail stays unseen for too long. It
-looks whether a reader is switched off and whether dead letters lie in the queues, which no other
-function notices. After that it mends tickets of the version before, until all are mended.
+asks again for the verdict about files that nobody can open yet. It looks whether a reader is
+switched off and whether dead letters lie in the queues, which no other function notices. After that
+it mends tickets of the version before, until all are mended.
 
 This function also marks a rehearsal as failed if its execution could not do so itself, and starts a
 scoring run again that ended badly.
@@ -66,7 +67,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _sweep() -> dict[str, Any]:
     try:
-        return _repair()
+        done = _repair()
+        # Afterwards, so that a fault in the list of files stops no workflow from being repaired.
+        return done | _ask_for_verdicts()
     finally:
         # Also if a repair failed: what is switched off may be the reason.
         _look_around()
@@ -82,6 +85,17 @@ def _repair() -> dict[str, Any]:
     held = wiring.held_mail().watch()
     logger.info("watched held mail", extra={"done": held})
     return done | held
+
+
+def _ask_for_verdicts() -> dict[str, int]:
+    """Ask again for verdicts about files, and report that some have waited too long."""
+    watch = wiring.held_files()
+    if watch is None:
+        return {}
+    done = watch.watch()
+    if late := done.get("late"):
+        report(Alarm.DEAD_LETTERS, "files wait for their verdict", {"files": late}, value=late)
+    return {f"files_{name}": count for name, count in done.items()}
 
 
 def _look_around() -> None:

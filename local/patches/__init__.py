@@ -39,6 +39,7 @@ def all_patches() -> list[Callable[[], None]]:
     """All patches in the order in which they are applied; a later one may wrap an earlier one."""
     from local.patches import (
         aliases,
+        files,
         functions,
         http_api,
         mail,
@@ -55,6 +56,7 @@ def all_patches() -> list[Callable[[], None]]:
         functions.limit_environments,
         functions.retry_event_invocations,
         functions.keep_throttled_events,
+        functions.pass_results_on,
         aliases.keep_settings_of_asynchronous_calls,
         aliases.share_reserved_concurrency,
         aliases.move_mappings_to_an_alias,
@@ -76,6 +78,8 @@ def all_patches() -> list[Callable[[], None]]:
         resources.import_secrets,
         resources.restore_tables_to_a_time,
         resources.report_mappings_that_are_off,
+        files.check_signatures_of_forms,
+        files.deny_what_bucket_policies_deny,
         mail.keep_complete_mails,
         mail.publish_mail_feedback,
         http_api.import_openapi_document,

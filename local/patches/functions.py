@@ -206,3 +206,38 @@ def keep_throttled_events() -> None:
 
     lambda_svc._execute_function = patient
     lambda_svc.invoke_async_with_retry = invoked
+
+
+def pass_results_on() -> None:
+    """What an asynchronous call returns goes to the function that is its destination of successes.
+
+    AWS: calls the function asynchronously, with the request and its answer in a record (Lambda
+    Developer Guide, "Capturing records of Lambda asynchronous invocations").
+    Emulator: knows only destinations of failures.
+    Patch: calls the destination in the same way. Only a function can be one.
+    """
+    execute = lambda_svc._execute_function
+    expect(execute.__code__.co_varnames[:2] == ("func", "event"), "_execute_function(func, event)")
+
+    def passing(func: dict[str, Any], event: Any) -> Result:
+        result: Result = execute(func, event)
+        settings = func.get("event_invoke_config") or {}
+        on_success = (settings.get("DestinationConfig") or {}).get("OnSuccess") or {}
+        target = on_success.get("Destination", "")
+        if _asynchronous.get() and not result.get("error") and ":function:" in target:
+            record = {
+                "version": "1.0",
+                "requestContext": {
+                    "functionArn": (func.get("config") or func).get("FunctionArn", ""),
+                    "condition": "Success",
+                    "approximateInvokeCount": 1,
+                },
+                "requestPayload": event,
+                "responseContext": {"statusCode": 200, "executedVersion": "$LATEST"},
+                "responsePayload": result.get("body"),
+            }
+            # EventBridge calls functions asynchronously too.
+            eventbridge._dispatch_to_lambda(target, json.dumps(record, default=str))
+        return result
+
+    lambda_svc._execute_function = passing

@@ -1,4 +1,4 @@
-"""The messages of the files queue."""
+"""The payloads of the checker."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from typing import Any
 import pytest
 
 from redress.files import messages
-from redress.files.messages import Arrived, Judged, NotAMessage, Referred, Verdict, file_in
+from redress.files.messages import Arrived, Held, Judged, NotAMessage, Referred, Verdict, file_in
 from tests.builders import NUMBER
 
 FILE = "9f86d081884c7d65"
-
-
-def read(content: Any) -> list[Any]:
-    return list(messages.decode(json.dumps(content)))
 
 
 def of_guardduty(status: str, key: str = f"files/{NUMBER}/{FILE}", **threat: str) -> dict[str, Any]:
@@ -39,8 +35,15 @@ def of_guardduty(status: str, key: str = f"files/{NUMBER}/{FILE}", **threat: str
 
 def test_an_upload_is_read_from_an_event_of_s3() -> None:
     key = f"uploads/{NUMBER}/{FILE}"
-    assert read({"Records": [{"s3": {"object": {"key": key}}}]}) == [Arrived(key)]
-    assert read({"Event": "s3:TestEvent"}) == []
+    event = {"detail-type": "Object Created", "detail": {"object": {"key": key}}}
+    assert messages.decode(event) == Arrived(key)
+
+
+def test_the_verdict_is_read_from_what_the_scanner_returned() -> None:
+    judged = {"judged": NUMBER, "file": FILE, "verdict": "clean"}
+    wanted = Judged(NUMBER, FILE, Verdict.CLEAN)
+    assert messages.decode({"requestPayload": {}, "responsePayload": judged}) == wanted
+    assert messages.decode({"requestPayload": {}, "responsePayload": {}}) is None
 
 
 @pytest.mark.parametrize(
@@ -49,10 +52,11 @@ def test_an_upload_is_read_from_an_event_of_s3() -> None:
         Referred(NUMBER, (FILE,)),
         Judged(NUMBER, FILE, Verdict.CLEAN),
         Judged(NUMBER, FILE, Verdict.FOUND, "Eicar-Test-Signature"),
+        Held(NUMBER, FILE),
     ],
 )
-def test_a_message_is_read_as_it_was_sent(message: Referred | Judged) -> None:
-    assert list(messages.decode(messages.encode(message))) == [message]
+def test_a_message_is_read_as_it_was_sent(message: Referred | Judged | Held) -> None:
+    assert messages.decode(json.loads(messages.encode(message))) == message
 
 
 @pytest.mark.parametrize(
@@ -70,16 +74,16 @@ def test_a_message_is_read_as_it_was_sent(message: Referred | Judged) -> None:
     ],
 )
 def test_a_verdict_of_guardduty_is_read(event: dict[str, Any], verdict: Judged) -> None:
-    assert read(event) == [verdict]
+    assert messages.decode(event) == verdict
 
 
 @pytest.mark.parametrize("status", ["FAILED", "ACCESS_DENIED", ""])
 def test_a_scan_that_failed_is_no_verdict_because_another_one_may_succeed(status: str) -> None:
-    assert read(of_guardduty(status)) == []
+    assert messages.decode(of_guardduty(status)) is None
 
 
 def test_a_verdict_about_another_object_is_no_message() -> None:
-    assert read(of_guardduty("THREATS_FOUND", key="elsewhere/x")) == []
+    assert messages.decode(of_guardduty("THREATS_FOUND", key="elsewhere/x")) is None
 
 
 @pytest.mark.parametrize(
@@ -93,11 +97,15 @@ def test_a_verdict_about_another_object_is_no_message() -> None:
         {"judged": NUMBER, "file": "x", "verdict": "clean"},
         {"judged": NUMBER, "file": FILE, "verdict": "fine"},
         {"Records": [{"s3": {}}]},
+        {"responsePayload": None},
+        {"responsePayload": {"judged": NUMBER}},
+        {"detail-type": "Object Created", "detail": {}},
+        {"detail-type": "Object Deleted", "detail": {}},
     ],
 )
 def test_anything_else_is_refused(content: Any) -> None:
     with pytest.raises(NotAMessage):
-        read(content)
+        messages.decode(content)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ ENVIRONMENT = {
     "MAIL_BUCKET": "redress-mail",
     "CHANGES_FEED": f"arn:aws:iam::{ACCOUNT}:policy/redress-ChangesFeedPolicy-1A2B3C4D",
     "FILES_BUCKET": "redress-files",
-    "FILES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/redress-files",
+    "CHECKER_FUNCTION": "redress-checker",
     "INBOUND_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/redress-inbound",
 }
 

@@ -14,7 +14,6 @@ from redress.files.rules.refusals import listed
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import customer as customer_wiring
-from redress.wiring import stores as wired_stores
 from tests.builders import MEI
 from tests.files import samples
 from tests.files.posting import Refused
@@ -215,15 +214,3 @@ def test_a_form_without_script_gets_a_name_from_the_browser_and_comes_back_once(
         (ticket.number, made.id, "en", True),
         (ticket.number, made.id, "en", False),
     ]
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["checker-arrived", "checker-referred", "checker-judged", "checker-guardduty", "checker-held"],
-)
-def test_a_sample_event_of_the_checker_is_processed(ticket: Ticket, name: str) -> None:
-    """A verdict about a file that is not known comes again; nothing else fails."""
-    answer = load("checker").handler(read_sample(name), Context())
-    failed = name in ("checker-judged", "checker-guardduty")
-    assert bool(answer["batchItemFailures"]) is failed
-    assert wired_stores.attached().of_ticket(ticket.number) == []

@@ -297,6 +297,75 @@ def test_record_that_fails_again_is_a_letter_again(office: Office, opened: Life)
     assert name not in office.run()[1], "the new letter has an id of its own"
 
 
+# ------------------------------------------------------------------------------ files
+
+FILE = "9f86d081884c7d65"
+
+
+def created(key: str) -> Body:
+    """An event of S3, as EventBridge passes it on."""
+    return {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "redress-files"}, "object": {"key": key, "size": 5}},
+    }
+
+
+UPLOAD, COPY = created(f"uploads/{NUMBER}/{FILE}"), created(f"files/{NUMBER}/{FILE}")
+OF_GUARDDUTY = {
+    "source": "aws.guardduty",
+    "detail-type": "GuardDuty Malware Protection Object Scan Result",
+    "detail": {"s3ObjectDetails": {"objectKey": f"files/{NUMBER}/{FILE}"}},
+}
+VERDICT = {"responsePayload": {"judged": NUMBER, "file": FILE, "verdict": "clean"}}
+
+
+@pytest.mark.parametrize(
+    ("function", "payload", "what"),
+    [
+        ("checker", UPLOAD, f"an upload to ticket {NUMBER}"),
+        ("scanner", COPY, f"the scan of a file of ticket {NUMBER}"),
+        ("checker", OF_GUARDDUTY, f"GuardDuty's verdict on a file of ticket {NUMBER}"),
+        ("checker", VERDICT, f"the scanner's verdict on a file of ticket {NUMBER}"),
+        (
+            "checker",
+            {"refer": NUMBER, "files": [FILE]},
+            f"the files of a message of ticket {NUMBER}",
+        ),
+        ("checker", {"held": NUMBER, "file": FILE}, f"a verdict on a file of ticket {NUMBER}"),
+    ],
+    ids=["upload", "scan", "guardduty", "verdict", "refer", "held"],
+)
+def test_call_about_a_file_is_told_in_words_and_made_again(
+    office: Office, function: str, payload: Body, what: str
+) -> None:
+    office.put(CALLS, call_letter(function, payload))
+    said = office.run()[1]
+    assert what in said
+    assert FILE not in said, "the id of a file says nothing to the reader"
+    assert office.run((ALL,))[0] == 0
+    assert office.functions.called == [(function, payload)]
+    assert office.left(CALLS) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "event"), [("checker", UPLOAD), ("scanner", COPY), ("checker", OF_GUARDDUTY)]
+)
+def test_event_about_a_file_that_eventbridge_could_not_deliver_is_delivered(
+    office: Office, function: str, event: Body
+) -> None:
+    office.put(CALLS, event)
+    assert office.run((ALL,))[0] == 0
+    assert office.functions.called == [(function, event)]
+
+
+def test_event_about_an_object_that_is_no_file_is_not_put_back(office: Office) -> None:
+    office.put(CALLS, created("uploads/../secret"))
+    assert "of no known kind" in office.run()[1]
+    office.run((ALL,))
+    assert office.functions.called == []
+
+
 # ------------------------------------------------------------------------------ batches
 
 

@@ -579,6 +579,26 @@ CASES: dict[str, tuple[str, dict[str, Any], Answers]] = {
             }
         },
     ),
+    "AWS::GuardDuty::MalwareProtectionPlan": (
+        "c2b7a1",
+        {
+            "Role": arn("iam", "role/scan"),
+            "ProtectedResource": {
+                "S3Bucket": {"BucketName": "redress-files", "ObjectPrefixes": ["files/"]}
+            },
+            "Actions": {"Tagging": {"Status": "ENABLED"}},
+        },
+        {
+            ("guardduty", "GetMalwareProtectionPlan"): {
+                "Role": arn("iam", "role/scan"),
+                "Status": "ACTIVE",
+                "ProtectedResource": {
+                    "S3Bucket": {"BucketName": "redress-files", "ObjectPrefixes": ["files/"]}
+                },
+                "Actions": {"Tagging": {"Status": "ENABLED"}},
+            }
+        },
+    ),
     "AWS::S3::Bucket": (
         "redress-mails",
         {
@@ -598,17 +618,30 @@ CASES: dict[str, tuple[str, dict[str, Any], Answers]] = {
                         "ExpirationInDays": "1095",
                         "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
                         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                    },
+                    {"Id": "uploads", "Status": "Enabled", "Prefix": "uploads/"},
+                    {"Id": "left", "Status": "Enabled", "ExpiredObjectDeleteMarker": True},
+                ]
+            },
+            "CorsConfiguration": {
+                "CorsRules": [
+                    {
+                        "AllowedMethods": ["GET", "POST"],
+                        "AllowedHeaders": ["*"],
+                        "AllowedOrigins": ["https://help.example.org"],
+                        "MaxAge": 3600,
                     }
                 ]
             },
             "NotificationConfiguration": {
+                "EventBridgeConfiguration": {"EventBridgeEnabled": True},
                 "QueueConfigurations": [
                     {
                         "Event": "s3:ObjectCreated:*",
                         "Queue": arn("sqs", "in"),
                         "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "inbound/"}]}},
                     }
-                ]
+                ],
             },
         },
         {
@@ -638,10 +671,28 @@ CASES: dict[str, tuple[str, dict[str, Any], Answers]] = {
                         "Expiration": {"Days": 1095},
                         "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
                         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                    },
+                    {"ID": "uploads", "Status": "Enabled", "Filter": {"Prefix": "uploads/"}},
+                    {
+                        "ID": "left",
+                        "Status": "Enabled",
+                        "Filter": {"Prefix": ""},
+                        "Expiration": {"ExpiredObjectDeleteMarker": True},
+                    },
+                ]
+            },
+            ("s3", "GetBucketCors"): {
+                "CORSRules": [
+                    {
+                        "AllowedMethods": ["GET", "POST"],
+                        "AllowedHeaders": ["*"],
+                        "AllowedOrigins": ["https://help.example.org"],
+                        "MaxAgeSeconds": 3600,
                     }
                 ]
             },
             ("s3", "GetBucketNotificationConfiguration"): {
+                "EventBridgeConfiguration": {},
                 "QueueConfigurations": [
                     {
                         "Id": "made-by-s3",
@@ -651,7 +702,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Answers]] = {
                             "Key": {"FilterRules": [{"Name": "Prefix", "Value": "inbound/"}]}
                         },
                     }
-                ]
+                ],
             },
         },
     ),
@@ -979,6 +1030,13 @@ PENDING = {"RawMessageDelivery": "true", "PendingConfirmation": "true"}
         ("DynamoDB::Table", "DescribeTable", "Table.TableStatus", "ARCHIVED", "ARCHIVED"),
         ("Events::Rule", "DescribeRule", "State", "DISABLED", "DISABLED"),
         ("Scheduler::Schedule", "GetSchedule", "State", "DISABLED", "DISABLED"),
+        (
+            "GuardDuty::MalwareProtectionPlan",
+            "GetMalwareProtectionPlan",
+            "Status",
+            "WARNING",
+            "its status is WARNING",
+        ),
         ("CloudWatch::Alarm", "DescribeAlarms", "MetricAlarms.0.StateValue", "ALARM", "in ALARM"),
         ("CloudWatch::Alarm", "DescribeAlarms", "MetricAlarms.0.ActionsEnabled", False, "disabled"),
         ("SNS::Subscription", "GetSubscriptionAttributes", "Attributes", PENDING, "not confirmed"),

@@ -20,13 +20,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from local import endpoints, mails, process, stack
 from local.calls import counted
 from local.faults import Do, Fault, accept_mail, happened, refuse_mail, turn_off, turn_on
 from local.patches import VERSION, WrongEmulator, check_version
 from local.patches.turns import ENVIRONMENTS, Turns
+from tests import uploads
 from tests.local.laboratory import ROLE, Laboratory, archive, eventually, unique
 
 # ------------------------------------------------------------------------------ functions
@@ -256,6 +259,37 @@ def test_failed_asynchronous_call_of_an_alias_goes_to_the_destination_of_the_ali
     )
     assert called["requestPayload"] == {"id": "called"}
     assert event["requestPayload"]["source"] == source
+    assert laboratory.client("sqs").receive_message(QueueUrl=url).get("Messages", []) == []
+
+
+def test_answer_of_an_asynchronous_call_goes_to_the_function_that_is_its_destination(
+    laboratory: Laboratory,
+) -> None:
+    name = laboratory.function(
+        "def handler(event, context): return {'said': event['id']} if event['id'] else 1 / 0"
+    )
+    # It fails, so what it was told lies in its own queue.
+    told = laboratory.function("def handler(event, context): raise RuntimeError")
+    aliases = laboratory.alias(name), laboratory.alias(told)
+    url, queue = laboratory.queue()
+    functions = laboratory.client("lambda")
+    wanted = {"OnSuccess": {"Destination": aliases[1]}}, {"OnFailure": {"Destination": queue}}
+    for function, destination in zip((name, told), wanted, strict=True):
+        functions.put_function_event_invoke_config(
+            FunctionName=function,
+            Qualifier="live",
+            MaximumRetryAttempts=0,
+            DestinationConfig=destination,
+        )
+
+    for payload in (b'{"id": ""}', b'{"id": "asked"}'):
+        functions.invoke(FunctionName=aliases[0], InvocationType="Event", Payload=payload)
+    functions.invoke(FunctionName=aliases[0], Payload=b'{"id": "nobody is told"}')
+
+    record = laboratory.received(url)[0]["requestPayload"]
+    assert record["requestContext"]["condition"] == "Success"
+    assert record["requestPayload"] == {"id": "asked"}
+    assert record["responsePayload"] == {"said": "asked"}
     assert laboratory.client("sqs").receive_message(QueueUrl=url).get("Messages", []) == []
 
 
@@ -948,6 +982,97 @@ def test_mapping_that_a_template_leaves_off_is_reported_as_disabled(
     mapping = laboratory.client("lambda").get_event_source_mapping(UUID=outputs["Id"])
 
     assert mapping["State"] == "Disabled"
+
+
+# ------------------------------------------------------------------------------ files
+
+
+def _put_by_form(made: dict[str, Any], content: bytes, **changed: str) -> int:
+    """Puts an object by a signed form, of which a test may change fields. Returns the status."""
+    fields = {name: value for name, value in (made["fields"] | changed).items() if value}
+    return uploads.put_by_form(made["url"], fields, content).status
+
+
+def test_form_puts_an_object_only_with_the_signature_of_its_policy(laboratory: Laboratory) -> None:
+    bucket = unique("bucket")
+    objects: Any = boto3.client(
+        "s3",
+        endpoint_url=laboratory.cloud.endpoint,
+        region_name=stack.REGION,
+        aws_access_key_id=stack.KEY,
+        aws_secret_access_key=stack.KEY,
+        config=Config(signature_version="s3v4"),
+    )
+    objects.create_bucket(Bucket=bucket)
+    made = objects.generate_presigned_post(
+        bucket, "uploads/a", Conditions=[["content-length-range", 1, 10]], ExpiresIn=60
+    )
+    wider = json.loads(base64.b64decode(made["fields"]["policy"]))
+    wider["conditions"][0] = ["content-length-range", 1, 1000]
+    forged = base64.b64encode(json.dumps(wider).encode()).decode()
+    unsigned = dict.fromkeys(made["fields"].keys() - {"key"}, "")
+
+    assert _put_by_form(made, bytes(100), policy=forged) == 403
+    assert _put_by_form(made, bytes(5), **unsigned) == 403
+    assert _put_by_form(made, bytes(11)) == 400
+    assert _put_by_form(made, bytes(5), key="uploads/b") == 403
+    assert objects.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    assert _put_by_form(made, bytes(5)) == 204
+    assert objects.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_policy_of_a_bucket_denies_an_object_without_its_tag_to_all_but_one_role(
+    laboratory: Laboratory,
+) -> None:
+    objects, bucket = laboratory.client("s3"), unique("bucket")
+    objects.create_bucket(Bucket=bucket)
+    objects.put_object(Bucket=bucket, Key="files/a", Body=b"content")
+    role = f"arn:aws:iam::000000000000:role/{unique('scanner')}"
+    denied: dict[str, Any] = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Resource": f"arn:aws:s3:::{bucket}/files/*",
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [role]}},
+    }
+    unclean = {"StringNotEquals": {"s3:ExistingObjectTag/scan": "clean"}}
+    statements = [
+        denied | {"Action": "s3:GetObject", "Condition": denied["Condition"] | unclean},
+        denied | {"Action": ["s3:PutObjectTagging"]},
+    ]
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    objects.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    code = """
+        import os, urllib.error, urllib.request
+        def handler(event, context):
+            sent = event["body"].encode() if event["body"] else None
+            headers = {"User-Agent": f"test app/{os.environ['AWS_SDK_UA_APP_ID']}"}
+            request = urllib.request.Request(event["link"], sent, headers, method=event["method"])
+            try:
+                with urllib.request.urlopen(request) as answer:
+                    return answer.status
+            except urllib.error.HTTPError as error:
+                return error.code
+    """
+    scanner = laboratory.function(code, Role=role)
+    other = laboratory.function(code)
+    place = {"Bucket": bucket, "Key": "files/a"}
+    link = objects.generate_presigned_url("get_object", place)
+    tag = objects.generate_presigned_url("put_object_tagging", place | {"Tagging": {"TagSet": []}})
+    clean = "<Tagging><TagSet><Tag><Key>scan</Key><Value>clean</Value></Tag></TagSet></Tagging>"
+    reading = {"link": link, "method": "GET", "body": ""}
+    tagging = {"link": tag, "method": "PUT", "body": clean}
+    copied = {"Bucket": bucket, "Key": "b", "CopySource": place}
+
+    assert uploads.get(link).status == 403
+    assert laboratory.invoke(other, reading)[0] == 403
+    assert laboratory.invoke(scanner, reading)[0] == 200
+    with pytest.raises(objects.exceptions.ClientError, match="AccessDenied"):
+        objects.copy_object(**copied)
+    assert laboratory.invoke(other, tagging)[0] == 403
+    assert laboratory.invoke(scanner, tagging)[0] == 200
+    assert laboratory.invoke(other, reading)[0] == 200
+    assert uploads.get(link).status == 200
+    objects.copy_object(**copied)
 
 
 _ECHO = """

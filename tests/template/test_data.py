@@ -7,17 +7,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 
 from redress.db import keys
 from redress.db.rows import Models
+from redress.files.messages import Verdict
+from redress.files.store import scans
 from redress.tickets.store import items
 from tests.builders import NUMBER, Life
 from tests.template.documents import GIVEN, called, expanded, of_type, refers_to, strings, written
 
 # ------------------------------------------------------------------ resources that hold data
 
-HOLDS_DATA = {"Table", "MailBucket", "SearchBucket", "UserPool", "LinkKey"}
+HOLDS_DATA = {"Table", "MailBucket", "SearchBucket", "FilesBucket", "UserPool", "LinkKey"}
 
 
 @pytest.mark.parametrize("name", sorted(HOLDS_DATA))
@@ -99,6 +102,167 @@ def test_stack_without_search_has_no_index_and_nobody_asks_for_one() -> None:
         variables = resources[function]["Properties"]["Environment"]["Variables"]
         condition, _, off = variables[variable]["Fn::If"]
         assert (condition, off) == ("HasSearch", ""), function
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_stack_without_files_has_no_bucket_for_them_and_nobody_asks_for_one() -> None:
+    parameter = written()["Parameters"]["Files"]
+    assert parameter["Default"] == "off", "whoever switches files on says what checks them"
+    assert parameter["AllowedValues"] == ["off", "guardduty", "clamav", "eicar"]
+    resources = expanded()
+    for name in ("FilesBucket", "FilesBucketPolicy", "UploadArrivedRule"):
+        assert resources[name]["Condition"] == "HasFiles", name
+    for function, variable in (
+        ("CustomerFunction", "FILES_BUCKET"),
+        ("StaffFunction", "FILES_BUCKET"),
+        ("CheckerFunction", "FILES_BUCKET"),
+        ("ScannerFunction", "FILES_BUCKET"),
+        ("FollowerFunction", "CHECKER_FUNCTION"),
+        ("RepairFunction", "CHECKER_FUNCTION"),
+    ):
+        variables = resources[function]["Properties"]["Environment"]["Variables"]
+        condition, _, off = variables[variable]["Fn::If"]
+        assert (condition, off) == ("HasFiles", ""), function
+
+
+def test_an_idle_stack_polls_no_queue_for_files() -> None:
+    """An empty queue that is polled all month costs more than 100,000 files."""
+    for function in ("CheckerFunction", "ScannerFunction"):
+        for mapping in of_type("AWS::Lambda::EventSourceMapping").values():
+            assert called(mapping["Properties"]["FunctionName"]) != function
+
+
+def denials() -> dict[str, dict[str, Any]]:
+    policy = expanded()["FilesBucketPolicy"]["Properties"]["PolicyDocument"]
+    assert {one["Effect"] for one in policy["Statement"]} == {"Deny"}
+    assert {one["Principal"] for one in policy["Statement"]} == {"*"}
+    return {one["Sid"]: one for one in policy["Statement"]}
+
+
+def test_nobody_but_what_scans_reads_a_file_before_it_is_clean_and_nobody_else_tags_it() -> None:
+    scanning = [
+        {"Fn::GetAtt": ["ScannerRole", "Arn"]},
+        {
+            "Fn::If": [
+                "GuardDutyScans",
+                {"Fn::GetAtt": ["MalwareProtectionRole", "Arn"]},
+                {"Ref": "AWS::NoValue"},
+            ]
+        },
+    ]
+    reading, tagging = denials()["OnlyCleanFilesAreRead"], denials()["OnlyWhatScansWritesTags"]
+    assert reading["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
+    assert reading["Resource"] == {"Fn::Sub": "${FilesBucket.Arn}/files/*"}
+    assert reading["Condition"] == {
+        # Both must differ. An object without a tag differs too (IAM, "Negated matching").
+        "StringNotEquals": {
+            f"s3:ExistingObjectTag/{scans.TAG}": Verdict.CLEAN,
+            f"s3:ExistingObjectTag/{scans.GUARDDUTY_TAG}": "NO_THREATS_FOUND",
+        },
+        "ArnNotEquals": {"aws:PrincipalArn": scanning},
+    }
+    assert {action.rpartition("Object")[2] for action in tagging["Action"]} == {
+        "Tagging",
+        "VersionTagging",
+    }
+    assert {action[:6] for action in tagging["Action"]} == {"s3:Put", "s3:Del"}
+    assert tagging["Resource"] == {"Fn::Sub": "${FilesBucket.Arn}/*"}
+    assert tagging["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": scanning}}
+
+
+def test_only_the_checker_reads_what_was_uploaded() -> None:
+    uploads = denials()["OnlyTheCheckerReadsUploads"]
+    assert uploads["Resource"] == {"Fn::Sub": "${FilesBucket.Arn}/uploads/*"}
+    assert uploads["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
+    checker = {"Fn::GetAtt": ["CheckerFunctionRole", "Arn"]}
+    assert uploads["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": checker}}
+
+
+def test_uploads_that_no_message_refers_to_are_gone_after_a_week() -> None:
+    bucket = expanded()["FilesBucket"]["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    rules = {one.get("Prefix"): one for one in bucket["LifecycleConfiguration"]["Rules"]}
+    assert rules["uploads/"]["ExpirationInDays"] == 7
+    assert rules["uploads/"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert rules["files/"]["ExpirationInDays"] == {"Ref": "FileRetentionDays"}
+    assert rules["files/"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rules[None]["ExpiredObjectDeleteMarker"] is True
+
+
+def test_every_event_of_a_file_reaches_the_function_that_follows_it() -> None:
+    rules = {name: one["Properties"] for name, one in of_type("AWS::Events::Rule").items()}
+    assert {name: called(one["Targets"][0]["Arn"]) for name, one in rules.items()} == {
+        "ExecutionEndedRule": "RepairFunction",
+        "UploadArrivedRule": "CheckerFunction",
+        "FileCopiedRule": "ScannerFunction",
+        "FileScannedRule": "CheckerFunction",
+    }
+    for name, prefix in (("UploadArrivedRule", "uploads/"), ("FileCopiedRule", "files/")):
+        pattern = rules[name]["EventPattern"]
+        assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
+        assert pattern["detail"] == {
+            "bucket": {"name": [{"Ref": "FilesBucket"}]},
+            "object": {"key": [{"prefix": prefix}]},
+        }
+    bucket = expanded()["FilesBucket"]["Properties"]["NotificationConfiguration"]
+    assert bucket == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+def test_verdict_of_the_scanner_goes_to_the_checker_without_a_call_of_its_own() -> None:
+    """A function in a VPC without a NAT gateway reaches no API of Lambda."""
+    [config] = [
+        one["Properties"]
+        for one in of_type("AWS::Lambda::EventInvokeConfig").values()
+        if refers_to(one["Properties"]["FunctionName"]) == "ScannerFunction"
+    ]
+    assert called(config["DestinationConfig"]["OnSuccess"]["Destination"]) == "CheckerFunction"
+
+
+def test_pages_of_the_api_and_of_other_origins_may_send_files_with_script() -> None:
+    own, others = expanded()["FilesBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert own["AllowedMethods"] == ["GET", "POST"]
+    [[condition, given, usual]] = [one["Fn::If"] for one in own["AllowedOrigins"]]
+    assert condition == "HasBaseAddress"
+    assert usual == {"Fn::Sub": "https://*.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+    text, parts = given["Fn::Sub"]
+    index, split = parts["Host"]["Fn::Select"]
+    separator, address = split["Fn::Split"]
+    for base in ("https://help.example.org", "https://help.example.org:8443/a/b"):
+        host = address["Fn::Sub"].replace("${BaseAddress}", base).split(separator)[index]
+        assert base.startswith(text.replace("${Host}", host))
+        assert "/" not in host
+    condition, rule, _ = others["Fn::If"]
+    assert condition == "HasAllowedOrigins"
+    assert rule["AllowedOrigins"] == {"Ref": "AllowedOrigins"}
+
+
+# ------------------------------------------------------------------ GuardDuty
+
+GUARDDUTY: Any = botocore.session.get_session().get_service_model("guardduty")
+
+
+def shape_of(members: dict[str, Any], shape: Any) -> None:
+    """Check that CloudFormation's names are those of GuardDuty's API, except for capitals."""
+    known = {name.lower(): one for name, one in shape.members.items()}
+    for name, value in members.items():
+        assert name.lower() in known, name
+        if isinstance(value, dict) and not {"Ref", "Fn::GetAtt"} & set(value):
+            shape_of(value, known[name.lower()])
+
+
+def test_plan_of_guardduty_scans_the_copies_and_writes_tags() -> None:
+    """GuardDuty runs nowhere but on AWS. Its API's model is what can be compared here."""
+    plan = expanded()["MalwareProtectionPlan"]
+    assert plan["Condition"] == "GuardDutyScans"
+    properties = plan["Properties"]
+    shape_of(properties, GUARDDUTY.operation_model("CreateMalwareProtectionPlan").input_shape)
+    bucket = properties["ProtectedResource"]["S3Bucket"]
+    assert bucket == {"BucketName": {"Ref": "FilesBucket"}, "ObjectPrefixes": ["files/"]}
+    status = GUARDDUTY.shape_for("MalwareProtectionPlanTaggingActionStatus").enum
+    assert properties["Actions"] == {"Tagging": {"Status": "ENABLED"}}
+    assert "ENABLED" in status
 
 
 # ------------------------------------------------------------------ keys and indexes
@@ -200,17 +364,17 @@ def test_every_parameter_and_condition_is_used() -> None:
 NOT_IN_THE_LOCAL_CLOUD = re.compile(
     "AWS::SES::Receipt|CompositeAlarm|QueryDefinition|Events::Archive|Events::Connection|"
     "ApiDestination|WebACLAssociation|StateMachineVersion|StateMachineAlias|CodeDeploy|Budgets|"
-    "ManagedLoginBranding"
+    "ManagedLoginBranding|GuardDuty"
 )
 """Types that the local cloud does not support. One of them would fail the complete deployment."""
+NOT_ON_THE_LAPTOP = ("IsOnAws", "SesTakesMail", "StylesSignInPages", "GuardDutyScans")
+"""Conditions that no stack on a laptop fulfils."""
 
 
 def test_types_that_the_local_cloud_does_not_support_are_left_out_there() -> None:
     for name, resource in expanded().items():
         if NOT_IN_THE_LOCAL_CLOUD.search(resource["Type"]):
-            assert resource.get("Condition") in ("IsOnAws", "SesTakesMail", "StylesSignInPages"), (
-                name
-            )
+            assert resource.get("Condition") in NOT_ON_THE_LAPTOP, name
 
 
 def test_references_between_resources_have_no_circle() -> None:

@@ -179,8 +179,10 @@ def callers_in(name: str, kind: str, properties: Resource) -> Iterator[tuple[str
             given = properties["DefinitionSubstitutions"].items()
             yield from (pair for pair in given if pair[0].endswith("FunctionArn"))
         case "AWS::Lambda::Function":
-            given = properties["Environment"]["Variables"].items()
-            yield from (pair for pair in given if pair[0].endswith("_FUNCTION"))
+            for variable, value in properties["Environment"]["Variables"].items():
+                if variable.endswith("_FUNCTION"):
+                    # Without Files there is nobody to call, and the variable is empty.
+                    yield variable, value.get("Fn::If", [None, value])[1]
 
 
 # ------------------------------------------------------------------ environment

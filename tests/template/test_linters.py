@@ -32,7 +32,12 @@ ACCEPTED = {
         "the mapping of a queue has no failure destination: the queue has its own dead letters",
     ),
     "ES1007": (
-        {"ExecutionEndedPermission"},
+        {
+            "ExecutionEndedPermission",
+            "UploadArrivedPermission",
+            "FileCopiedPermission",
+            "FileScannedPermission",
+        },
         "the rule looks for a configuration under the name of the alias. It is under the name of "
         "the function, with the qualifier `live`",
     ),
@@ -48,6 +53,14 @@ ACCEPTED = {
     "ES7000": (
         {"OperationsSubscription"},
         "people read this mailbox, and the state of an alarm stays visible",
+    ),
+    "W1033": (
+        {
+            "ScannerFunction",
+            "'' does not match '^sg-[0-9a-zA-Z]*$' when 'Fn::Split' is resolved at "
+            "'Resources/ScannerFunction/Properties/VpcConfig/Fn::If/1/SecurityGroupIds'",
+        },
+        "the rule splits the empty defaults. Without subnets the function has no VpcConfig",
     ),
     "WS1004": (
         set(functions()),

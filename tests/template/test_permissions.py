@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -45,6 +46,12 @@ WIDER = {
     "${MailBucket.Arn}/read/*": "the texts that were read from all mails",
     "${MailBucket.Arn}/attachments/*": "the attachments of all mails",
     "${SearchBucket.Arn}/segments/*": "all segments of the search index",
+    "${FilesBucket.Arn}/uploads/*": "all uploads",
+    "${FilesBucket.Arn}/files/*": "the files of all tickets; the policy of the bucket denies those "
+    "that are not clean",
+    "${FilesBucket.Arn}/*": "as GuardDuty's user guide demands it; see test_data.py for what the "
+    "policy of the bucket denies",
+    "rule/DO-NOT-DELETE-AmazonGuardDutyMalwareProtectionS3*": "GuardDuty names its own rule",
     "execution:${TicketMachine.Name}:*": "all executions of the one machine",
     "Function.Arn}:*": "the versions and the alias of the one function",
 }
@@ -56,6 +63,21 @@ BY_THE_TRANSFORM = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaDynamoDBExecutionRole",
     "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole",
 }
+OF_THE_SCANNER = [
+    {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"},
+    {
+        "Fn::If": [
+            "ScannerIsInANetwork",
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/"
+                "AWSLambdaVPCAccessExecutionRole"
+            },
+            {"Ref": "AWS::NoValue"},
+        ]
+    },
+]
+"""Those of the one role that the template writes out. SAM would add the second one to a function
+that is in no VPC, too."""
 """Managed policies that the SAM transform adds for logs, traces and event sources."""
 
 EVERY = [pytest.param(s, id=f"{s.role}-{s.actions[0]}") for s in statements()]
@@ -84,6 +106,9 @@ def test_every_exception_is_still_needed() -> None:
 
 def test_no_managed_policies_but_those_of_the_stack_and_the_transform() -> None:
     for name, role in of_type("AWS::IAM::Role").items():
+        if name == "ScannerRole":
+            assert role["Properties"]["ManagedPolicyArns"] == OF_THE_SCANNER
+            continue
         for policy in role["Properties"].get("ManagedPolicyArns", []):
             ours = refers_to(policy) in of_type("AWS::IAM::ManagedPolicy")
             assert ours or policy in BY_THE_TRANSFORM, f"{name}: {policy}"
@@ -103,18 +128,93 @@ def allowed(logical_id: str) -> set[str]:
 def test_public_functions_can_neither_delete_data_nor_call_other_functions() -> None:
     for name in ("IntakeFunction", "CustomerFunction"):
         reached = {action.split(":")[0] for action in allowed(name)}
-        assert reached <= {"dynamodb", "secretsmanager", "sqs"}
+        assert reached <= {"dynamodb", "secretsmanager", "sqs", "s3"}
         assert allowed(name) & {"sqs:SendMessage"} == {"sqs:SendMessage"}, "the failure destination"
 
 
 def test_no_role_may_delete_data_or_scan_the_table() -> None:
     actions = {action for s in statements() for action in s.actions}
     deleting = {a for a in actions if "Delete" in a and not a.startswith("logs:")}
-    assert deleting == {"s3:DeleteObject"}
-    [statement] = [s for s in statements() if "s3:DeleteObject" in s.actions]
-    assert statement.role == "IndexerFunctionRole"
-    assert list(strings(list(statement.resources))) == ["${SearchBucket.Arn}/segments/*"]
+    assert deleting == {"s3:DeleteObject", "events:DeleteRule"}
+    assert {s.role for s in statements() if "events:DeleteRule" in s.actions} == {
+        "MalwareProtectionRole"
+    }, "GuardDuty deletes its own rule"
+    removed: dict[str, set[str]] = defaultdict(set)
+    for statement in statements():
+        if "s3:DeleteObject" in statement.actions:
+            removed[statement.role] |= set(strings(list(statement.resources)))
+    files, uploads = "${FilesBucket.Arn}/files/*", "${FilesBucket.Arn}/uploads/*"
+    assert removed == {
+        "IndexerFunctionRole": {"${SearchBucket.Arn}/segments/*"},
+        # The bucket keeps versions, so this writes a marker. No role may delete a version.
+        "CustomerFunctionRole": {files},
+        "StaffFunctionRole": {files},
+        "CheckerFunctionRole": {files, uploads},
+    }
     assert "dynamodb:Scan" not in actions, "open tickets are never scanned"
+
+
+def test_scanner_reaches_nothing_but_files_the_checker_and_its_dead_letters() -> None:
+    """It processes what strangers send."""
+    reached = {
+        text
+        for s in statements()
+        if s.role == "ScannerRole"
+        for one in s.resources
+        for text in [*strings([one]), str(refers_to(one))]
+    }
+    assert {name for name in reached if name.startswith("$")} == {
+        "${FilesBucket.Arn}/files/*",
+        "${CheckerFunction.Arn}:*",
+    }
+    assert not {name for name in reached if "Table" in name or "Key" in name}
+    assert allowed("ScannerFunction") == {
+        "lambda:InvokeFunction",
+        "sqs:SendMessage",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:PutObjectTagging",
+        "s3:PutObjectVersionTagging",
+        "s3:ListBucket",
+    }
+
+
+def test_role_of_guardduty_is_that_of_its_guide() -> None:
+    """Source: Amazon GuardDuty User Guide, "Create or update IAM role policy". Only the part about
+    keys of KMS is missing, because the bucket has none."""
+    bucket, objects = ["FilesBucket"], "${FilesBucket.Arn}/*"
+    rule = (
+        "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
+        "DO-NOT-DELETE-AmazonGuardDutyMalwareProtectionS3*"
+    )
+    found = {
+        tuple(s.actions): [refers_to(one) or one["Fn::Sub"] for one in s.resources]
+        for s in statements()
+        if s.role == "MalwareProtectionRole"
+    }
+    assert found == {
+        ("events:PutRule", "events:DeleteRule", "events:PutTargets", "events:RemoveTargets"): [
+            rule
+        ],
+        ("events:DescribeRule", "events:ListTargetsByRule"): [rule],
+        (
+            "s3:PutObjectTagging",
+            "s3:GetObjectTagging",
+            "s3:PutObjectVersionTagging",
+            "s3:GetObjectVersionTagging",
+        ): [objects],
+        ("s3:PutBucketNotification", "s3:GetBucketNotification"): bucket,
+        ("s3:PutObject",): ["${FilesBucket.Arn}/malware-protection-resource-validation-object"],
+        ("s3:ListBucket",): bucket,
+        ("s3:GetObject", "s3:GetObjectVersion"): [objects],
+    }
+    [managed] = [s for s in statements() if "events:PutRule" in s.actions]
+    service = "malware-protection-plan.guardduty.amazonaws.com"
+    assert managed.condition == {"StringLike": {"events:ManagedBy": service}}
+    [trust] = of_type("AWS::IAM::Role")["MalwareProtectionRole"]["Properties"][
+        "AssumeRolePolicyDocument"
+    ]["Statement"]
+    assert trust["Principal"] == {"Service": service}
 
 
 def test_only_relay_and_repair_may_use_task_tokens() -> None:
@@ -140,7 +240,8 @@ def test_follower_can_only_send_messages_and_call_the_assigner() -> None:
         for one in s.resources
     }
     queues = {"MailQueue", "EventDeadLetterQueue", "DeadLetterQueue"}
-    assert reached == {*queues, "AssignerFunction", None}, "None: the versions of the assigner"
+    called = {"AssignerFunction", "CheckerFunction", None}
+    assert reached == {*queues, *called}, "None: the versions of both functions"
     assert allowed("FollowerFunction") == {"sqs:SendMessage", "lambda:InvokeFunction"}
 
 
@@ -185,12 +286,13 @@ def written_items(logical_id: str) -> dict[str, list[str]]:
 def test_missing_object_is_not_found_by_each_role_that_gets_objects() -> None:
     """S3 answers 404 only to who may list the key that is missing, and 403 to everybody else."""
     got: dict[str, set[str]] = {}
-    for statement in statements():
-        if "s3:GetObject" in statement.actions:
+    ours = [one for one in statements() if one.role != "MalwareProtectionRole"]
+    for statement in ours:
+        if {"s3:GetObject", "s3:GetObjectTagging"} & set(statement.actions):
             paths = {text.partition("/")[2] for text in strings(list(statement.resources))}
             got.setdefault(statement.role, set()).update(paths)
     listed: dict[str, set[str]] = {}
-    for statement in statements():
+    for statement in ours:
         if "s3:ListBucket" in statement.actions:
             prefixes = statement.condition["StringLike"]["s3:prefix"]
             listed.setdefault(statement.role, set()).update(prefixes)

@@ -16,6 +16,7 @@ LEFT = (
     Imported("Table", "AWS::DynamoDB::Table", {"TableName": "redress-Table-1"}),
     Imported("MailBucket", "AWS::S3::Bucket", {"BucketName": "redress-mailbucket-1"}),
     Imported("SearchBucket", "AWS::S3::Bucket", {"BucketName": "redress-searchbucket-1"}),
+    Imported("FilesBucket", "AWS::S3::Bucket", {"BucketName": "redress-filesbucket-1"}),
     Imported("UserPool", "AWS::Cognito::UserPool", {"UserPoolId": "eu-west-1_1"}),
     Imported("LinkKey", "AWS::SecretsManager::Secret", {"Id": "arn:aws:secretsmanager:key"}),
     *(

@@ -26,7 +26,7 @@ A_KEY = "a key of one's own costs US$1 a month, more than the idle stack, and a 
 
 ACCEPTED: dict[str, tuple[set[str], str]] = {
     "CKV_AWS_18": (
-        {"MailBucket", "SearchBucket"},
+        {"MailBucket", "SearchBucket", "FilesBucket"},
         "only functions of the stack and links of five minutes read the bucket. A log of its "
         "requests is a second bucket with the addresses of who opened them",
     ),
@@ -60,7 +60,8 @@ ACCEPTED: dict[str, tuple[set[str], str]] = {
         "asynchronous calls instead, which also keeps the reason: see the test below",
     ),
     "CKV_AWS_117": (
-        set(of_type("AWS::Lambda::Function")),
+        # The scanner is in a VPC if it has a host there.
+        set(of_type("AWS::Lambda::Function")) - {"ScannerFunction"},
         "the functions call services of AWS only. In a VPC they would need endpoints or a NAT "
         "gateway, from US$7 a month each, and nothing in it would be more private",
     ),

@@ -8,6 +8,7 @@ NOT_ON_THE_LAPTOP: tuple[tuple[str, str, str], ...] = (
     ("logs of the state machines", "no policy", "the emulator needs no policy to write logs"),
     ("missing objects", "not allowed", "the emulator's simulation does not know `s3:prefix`"),
     ("MailBucket", "LifecycleConfiguration", "the emulator's stacks ignore it"),
+    ("FilesBucket", "LifecycleConfiguration", "the emulator's stacks ignore it"),
     ("*", "ScheduleExpressionTimezone", "the emulator's stacks ignore it"),
     ("MailerFunction", "Environment.Variables.BASE_ADDRESS", "`make up` sets the local address"),
     ("HttpApi*Stage", "StageVariables.base_address", "`make up` sets the local address"),

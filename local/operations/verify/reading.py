@@ -46,6 +46,7 @@ READS: dict[str, dict[str, str]] = {
         "DescribeRule": "events:DescribeRule",
         "ListTargetsByRule": "events:ListTargetsByRule",
     },
+    "guardduty": {"GetMalwareProtectionPlan": "guardduty:GetMalwareProtectionPlan"},
     "iam": {
         "GetPolicy": "iam:GetPolicy",
         "GetPolicyVersion": "iam:GetPolicyVersion",
@@ -72,6 +73,7 @@ READS: dict[str, dict[str, str]] = {
         "DescribeResourcePolicies": "logs:DescribeResourcePolicies",
     },
     "s3": {
+        "GetBucketCors": "s3:GetBucketCORS",
         "GetBucketEncryption": "s3:GetEncryptionConfiguration",
         "GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
         "GetBucketNotificationConfiguration": "s3:GetBucketNotification",

@@ -230,11 +230,17 @@ def bucket(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
             return {}
 
     encryption = setting("GetBucketEncryption").get("ServerSideEncryptionConfiguration", {})
-    notified = setting("GetBucketNotificationConfiguration").get("QueueConfigurations", [])
+    notified = setting("GetBucketNotificationConfiguration")
     rules = setting("GetBucketLifecycleConfiguration").get("Rules")
     public = setting("GetPublicAccessBlock").get("PublicAccessBlockConfiguration")
     return {
         "BucketName": wanted.physical,
+        "CorsConfiguration": {
+            "CorsRules": [
+                one | {"MaxAge": one.get("MaxAgeSeconds")}
+                for one in setting("GetBucketCors").get("CORSRules", [])
+            ]
+        },
         "VersioningConfiguration": setting("GetBucketVersioning"),
         "PublicAccessBlockConfiguration": public,
         "OwnershipControls": setting("GetBucketOwnershipControls").get("OwnershipControls"),
@@ -251,12 +257,23 @@ def bucket(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
                     "Queue": one["QueueArn"],
                     "Filter": {"S3Key": {"Rules": _rules(one)}},
                 }
-                for one in notified
-            ]
+                for one in notified.get("QueueConfigurations", [])
+            ],
+            "EventBridgeConfiguration": {
+                "EventBridgeEnabled": "EventBridgeConfiguration" in notified
+            },
         },
         "LifecycleConfiguration": {
             "Rules": [
-                one | {"Id": one["ID"], "ExpirationInDays": one.get("Expiration", {}).get("Days")}
+                one
+                | {
+                    "Id": one["ID"],
+                    "Prefix": one.get("Filter", {}).get("Prefix", one.get("Prefix")),
+                    "ExpirationInDays": one.get("Expiration", {}).get("Days"),
+                    "ExpiredObjectDeleteMarker": one.get("Expiration", {}).get(
+                        "ExpiredObjectDeleteMarker"
+                    ),
+                }
                 for one in rules
             ]
         }
@@ -276,6 +293,18 @@ def bucket_policy(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties
     name = wanted.properties["Bucket"]
     policy = aws.ask("s3", "GetBucketPolicy", Bucket=name)["Policy"]
     return {"Bucket": name, "PolicyDocument": _json(policy)}
+
+
+@reads("AWS::GuardDuty::MalwareProtectionPlan")
+def malware_protection_plan(aws: Reader, wanted: Wanted, whole: Expectation) -> Properties:
+    """Its status must be ACTIVE. With any other, files stay held and nothing says why."""
+    found = aws.ask(
+        "guardduty", "GetMalwareProtectionPlan", MalwareProtectionPlanId=wanted.physical
+    )
+    reasons = ", ".join(one.get("Code", "?") for one in found.get("StatusReasons", []))
+    _must(found["Status"] == "ACTIVE", f"its status is {found['Status']}: {reasons}")
+    properties: Properties = capitalised(found)
+    return properties
 
 
 @reads("AWS::SecretsManager::Secret")

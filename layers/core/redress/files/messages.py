@@ -1,17 +1,16 @@
-"""The messages in the files queue, and in the queue of the scanner.
+"""The payloads of the function `checker`, which is invoked asynchronously.
 
-Three senders fill the files queue. S3 tells of each upload. The follower tells of each message of
-staff that refers to files. A scanner tells what it found: the function `scanner`, or GuardDuty
-through EventBridge. The queue of the scanner has only messages of S3.
+S3 tells of each upload through EventBridge. The follower tells of each message of staff that refers
+to files. A scanner tells what it found: the function `scanner` by what it returns, or GuardDuty
+through EventBridge. The sweep asks about files that wait long.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
-from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -33,7 +32,7 @@ class Verdict(StrEnum):
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """An object was put into the bucket. `key` is its key, as S3 stores it."""
+    """An object was put into the bucket under this key."""
 
     key: str
 
@@ -72,6 +71,7 @@ FileMessage = Arrived | Referred | Judged | Held
 FILE_ID = "[0-9a-f]{16}"
 _KEY = re.compile(rf"(uploads|files)/([0-9A-Z-]{{3,30}})/({FILE_ID})")
 
+_OF_S3 = "Object Created"
 _OF_GUARDDUTY = "GuardDuty Malware Protection Object Scan Result"
 _VERDICTS = {
     "NO_THREATS_FOUND": Verdict.CLEAN,
@@ -90,45 +90,46 @@ def file_in(key: str) -> tuple[str, str, str] | None:
     return found[1], found[2], found[3]
 
 
-def encode(message: Referred | Judged | Held) -> str:
-    return msgspec.json.encode(message).decode()
+def encode(message: Referred | Judged | Held) -> bytes:
+    """The JSON payload of a message."""
+    return msgspec.json.encode(message)
 
 
-def decode(body: str) -> Iterator[FileMessage]:
-    """Yield the messages in the body of a queue message. S3's test message has none.
+def decode(payload: Mapping[str, Any]) -> FileMessage | None:
+    """Return the message in a payload; None if it says nothing about a file of a ticket.
 
-    Raises NotAMessage if the body is of no known kind.
+    Raises NotAMessage if the payload is of no known kind.
     """
     try:
-        content: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
-        yield from _messages(content)
-    except (msgspec.MsgspecError, UnicodeError, LookupError, TypeError, AttributeError) as error:
-        raise NotAMessage("not the JSON of a message") from error
+        return _message(payload)
+    except (msgspec.MsgspecError, LookupError, TypeError, AttributeError) as error:
+        raise NotAMessage("not a message about a file") from error
 
 
-def _messages(content: Mapping[str, Any]) -> Iterator[FileMessage]:
-    if "refer" in content:
-        referred = msgspec.convert(content, Referred)
+def _message(payload: Mapping[str, Any]) -> FileMessage | None:
+    if "responsePayload" in payload:  # what the scanner returned, as Lambda passes it on
+        returned = payload["responsePayload"]
+        return _message(returned) if "judged" in returned else None
+    if "refer" in payload:
+        referred = msgspec.convert(payload, Referred)
         if normalised(referred.number) != referred.number or not all(map(_is_id, referred.files)):
             raise NotAMessage("not files of a ticket")
-        yield referred
-    elif "judged" in content:
-        judged = msgspec.convert(content, Judged)
-        if normalised(judged.number) != judged.number or not _is_id(judged.file):
-            raise NotAMessage("not a file of a ticket")
-        yield judged
-    elif "held" in content:
-        held = msgspec.convert(content, Held)
-        if normalised(held.number) != held.number or not _is_id(held.file):
-            raise NotAMessage("not a file of a ticket")
-        yield held
-    elif content.get("detail-type") == _OF_GUARDDUTY:
-        if (verdict := _of_guardduty(content["detail"])) is not None:
-            yield verdict
-    elif content.get("Event") != "s3:TestEvent":  # S3 sends it when the notification is set up
-        for record in content["Records"]:
-            # S3 encodes keys like a query string: + means a blank.
-            yield Arrived(unquote_plus(record["s3"]["object"]["key"]))
+        return referred
+    if "judged" in payload:
+        return _about_a_file(msgspec.convert(payload, Judged))
+    if "held" in payload:
+        return _about_a_file(msgspec.convert(payload, Held))
+    if payload["detail-type"] == _OF_GUARDDUTY:
+        return _of_guardduty(payload["detail"])
+    if payload["detail-type"] == _OF_S3:
+        return Arrived(payload["detail"]["object"]["key"])
+    raise NotAMessage("an event of another kind")
+
+
+def _about_a_file[M: (Judged, Held)](message: M) -> M:
+    if normalised(message.number) != message.number or not _is_id(message.file):
+        raise NotAMessage("not a file of a ticket")
+    return message
 
 
 def _of_guardduty(detail: Mapping[str, Any]) -> Judged | None:

@@ -13,7 +13,8 @@ from redress.wiring import clients, stores
 
 
 class CheckerSettings(Settings, frozen=True, kw_only=True):
-    files_bucket: str
+    files_bucket: str = ""
+    """Empty if files are switched off. Then nothing calls this function."""
 
 
 @cache
@@ -37,9 +38,13 @@ def arriving(recognise: Recognise) -> ArrivingCase:
 
 @cache
 def verdicts() -> VerdictCase:
-    return VerdictCase(stores.changes(), stores.attached(), clients.now)
+    return VerdictCase(stores.changes(), stores.attached(), scanned(), clients.now)
+
+
+@cache
+def scanned() -> ScannedFiles:
+    return ScannedFiles(clients.client("s3"), settings().files_bucket)
 
 
 def asking(recognise: Recognise) -> AskingCase:
-    scanned = ScannedFiles(clients.client("s3"), settings().files_bucket)
-    return AskingCase(scanned, arriving(recognise), verdicts())
+    return AskingCase(scanned(), arriving(recognise), verdicts())

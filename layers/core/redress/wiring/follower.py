@@ -21,8 +21,8 @@ class FollowerSettings(Settings, frozen=True, kw_only=True):
     """Identifies the time for which the feed of changes has been on. Empty if it is off."""
     search_queue_url: str = ""
     """Empty if the stack has no index of words."""
-    files_queue_url: str = ""
-    """Empty if files are switched off."""
+    checker_function: str = ""
+    """The function that checks files. Empty if files are switched off."""
 
 
 def sqs() -> Any:
@@ -49,7 +49,7 @@ def follower() -> FollowerCase:
         given.mail_queue_url,
         given.assigner_function,
         given.search_queue_url,
-        given.files_queue_url,
+        given.checker_function,
     )
 
 

@@ -8,6 +8,8 @@ from functools import cache, partial
 from redress.base.settings import Settings
 from redress.customers.cases.matching import MatchingCase
 from redress.db import keys
+from redress.files import messages as files
+from redress.files.cases.watching import HeldFilesWatch
 from redress.mail.incoming.cases.watching import HeldMailWatch
 from redress.mail.outgoing import messages
 from redress.mail.outgoing.messages import HeldDigest, MailJob
@@ -32,6 +34,7 @@ __all__ = [
     "EndedRun",
     "RehearsalJobs",
     "RepairSettings",
+    "held_files",
     "held_mail",
     "month_watch",
     "reconciliation",
@@ -60,6 +63,8 @@ class RepairSettings(Settings, frozen=True, kw_only=True):
     """The ids of the event source mappings that must read, separated by commas."""
     dead_letter_queue_urls: str = ""
     """The URLs of the dead-letter queues, separated by commas."""
+    checker_function: str = ""
+    """The function that checks files. Empty if files are switched off."""
 
 
 @cache
@@ -119,6 +124,20 @@ def month_watch() -> MonthWatch:
 def _ran_before(moment: datetime) -> bool:
     """Whether the stack existed before a time: a reconciliation began earlier."""
     return bool(stores.reports().latest(1, before=keys.run_sk(moment)))
+
+
+@cache
+def held_files() -> HeldFilesWatch | None:
+    """Looks for files that wait for a verdict; None if files are switched off."""
+    if not (checker := settings().checker_function):
+        return None
+
+    def ask(held: files.Held) -> None:
+        clients.client("lambda").invoke(
+            FunctionName=checker, InvocationType="Event", Payload=files.encode(held)
+        )
+
+    return HeldFilesWatch(stores.attached().held, ask, clients.now)
 
 
 @cache

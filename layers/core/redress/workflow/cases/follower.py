@@ -50,7 +50,7 @@ class NotIndexed(Exception):
 
 
 class NotReferred(Exception):
-    """The files queue refused a message of this record. The record is set aside.
+    """The checker refused a message of this record. The record is set aside.
 
     A retry would hold back the mails of all later records.
     """
@@ -60,7 +60,7 @@ class FollowerCase:
     """Sends messages to the mail queue with this URL, and to the assigner with this name.
 
     Without a search queue (`search_queue_url` is empty), the messages to the indexer are left out.
-    Without a files queue, those to the checker are.
+    Without a checker (its name is empty), those to the checker are.
 
     One object follows one batch of the stream. When the assigner has refused a request, it is not
     asked again in this batch: an assigner that does not answer costs one timeout, not one for each
@@ -74,19 +74,19 @@ class FollowerCase:
         mail_queue_url: str,
         assigner: str,
         search_queue_url: str = "",
-        files_queue_url: str = "",
+        checker: str = "",
     ) -> None:
         self._sqs, self._functions = sqs, functions
         self._mail_queue_url, self._assigner = mail_queue_url, assigner
         self._search_queue_url = search_queue_url
-        self._files_queue_url = files_queue_url
+        self._checker = checker
         self._refusal: Exception | None = None
 
     def follow(self, change: EventAdded | CapacityFreed) -> None:
         """Send the messages for a change, mails first. This can be repeated safely.
 
         The assigner is asked, whether or not the mail queue refuses. Raises the error of the mail
-        queue; NotReferred if the files queue refused; NotIndexed if the search queue refused;
+        queue; NotReferred if the checker refused; NotIndexed if the search queue refused;
         LeftToSweep if only the assigner refused, now or earlier in the batch.
         """
         match change:
@@ -109,7 +109,7 @@ class FollowerCase:
             self._enqueue([message for message in messages if isinstance(message, MailJob)])
         finally:
             self._ask(requests)
-        if self._files_queue_url:
+        if self._checker:
             self._refer([message for message in messages if isinstance(message, Referred)])
         if self._search_queue_url:
             self._index([message for message in messages if isinstance(message, IndexTicket)])
@@ -127,11 +127,13 @@ class FollowerCase:
                 self._refusal = error
 
     def _refer(self, messages: Sequence[Referred]) -> None:
-        """Send messages to the checker. Raises NotReferred."""
+        """Invoke the checker asynchronously, once for each message. Raises NotReferred."""
         try:
             for message in messages:
-                self._sqs.send_message(
-                    QueueUrl=self._files_queue_url, MessageBody=files_messages.encode(message)
+                self._functions.invoke(
+                    FunctionName=self._checker,
+                    InvocationType="Event",
+                    Payload=files_messages.encode(message),
                 )
         except (ClientError, BotoCoreError) as error:
             raise NotReferred from error
