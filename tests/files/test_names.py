@@ -55,6 +55,10 @@ def test_a_name_travels_as_ascii_that_fits_into_the_metadata_of_an_object(name: 
 def test_a_name_from_a_form_without_script_is_decoded() -> None:
     assert original_in("cup.jpg") == "cup.jpg"
     assert original_in(Header("杯子.jpg", "utf-8").encode()) == "杯子.jpg"
+    taken_for_latin_1 = "杯子.jpg".encode().decode("latin-1")
+    assert original_in(taken_for_latin_1) == "杯子.jpg"
+    assert original_in(Header(taken_for_latin_1, "utf-8").encode()) == "杯子.jpg"
+    assert original_in("Müller.pdf") == "Müller.pdf"
     assert original_in("=?nonsense?Q?x?=") in ("", "=?nonsense?Q?x?=")
 
 

@@ -147,8 +147,8 @@ def test_no_role_may_delete_data_or_scan_the_table() -> None:
     assert removed == {
         "IndexerFunctionRole": {"${SearchBucket.Arn}/segments/*"},
         # The bucket keeps versions, so this writes a marker. No role may delete a version.
-        "CustomerFunctionRole": {files},
-        "StaffFunctionRole": {files},
+        "CustomerFunctionRole": {files, uploads},
+        "StaffFunctionRole": {files, uploads},
         "CheckerFunctionRole": {files, uploads},
     }
     assert "dynamodb:Scan" not in actions, "open tickets are never scanned"

@@ -7,6 +7,7 @@ A name is only text. No key, no path and no type is made from it. A double endin
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from email.errors import HeaderParseError
 from email.header import decode_header
 from urllib.parse import quote, unquote
@@ -62,7 +63,8 @@ def original_in(metadata: str) -> str:
     """Return the name in the metadata of an object.
 
     A form without script sends the name as the browser has it. S3 returns one that is not ASCII as
-    an encoded word of RFC 2047 (S3 User Guide, "Working with object metadata").
+    an encoded word of RFC 2047 (S3 User Guide, "Working with object metadata"). A browser sends
+    UTF-8; a name whose bytes were taken for Latin-1 on the way is repaired.
     """
     if metadata.startswith("=?"):
         try:
@@ -73,4 +75,6 @@ def original_in(metadata: str) -> str:
             )
         except (HeaderParseError, LookupError, ValueError):
             return ""
+    with suppress(UnicodeError):
+        metadata = metadata.encode("latin-1").decode("utf-8")
     return unquote(metadata, errors="replace")
