@@ -57,7 +57,7 @@ ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
     ("GET", "/"): form,
     ("POST", "/form"): submit_form,
     ("GET", "/t/{token}"): status,
-    ("GET", "/t/{token}/receipt"): receipt,
+    ("GET", "/r/{token}"): receipt,
     ("POST", "/t/{token}/{action}"): act,
     ("GET", "/t/{token}/files"): files,
     ("GET", "/t/{token}/files/{file}"): download,

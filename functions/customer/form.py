@@ -163,5 +163,5 @@ def _receipt_page(
         link=link,
         zone=found.zone,
         takes_files=wiring.files_are_on(),
-        switch=[(code, f"{link}/receipt?lang={code}") for code in LANGUAGES],
+        switch=[(code, f"{base}/r/{found.status_token}?lang={code}") for code in LANGUAGES],
     )

@@ -254,7 +254,8 @@ class Caller:
         later = clock.now().replace(year=clock.now().year + 1)
         self._gateway = gateway
         self._status = links.status_token(NUMBER)
-        self._tokens = {"t": self._status, "s": links.survey_token(NUMBER, later)}
+        self._tokens = dict.fromkeys("tr", self._status)
+        self._tokens["s"] = links.survey_token(NUMBER, later)
         self._tokens["u"] = links.unsubscribe_token(NUMBER)
         self._tokens["f"] = links.return_token(NUMBER, FILE, "en", later)
 

@@ -1502,13 +1502,13 @@ def test_receipt_links_to_itself_in_the_other_languages_and_submits_nothing(
     answer = site("form-submission", FORM)
     _, token = submit(site)
     for language in ("zh-CN", "zh-TW"):
-        assert f"{BASE_ADDRESS}/t/{token}/receipt?lang={language}" in links_to(answer)
+        assert f"{BASE_ADDRESS}/r/{token}?lang={language}" in links_to(answer)
         before = aws("dynamodb").scan(TableName=TABLE)["Items"]
         page = site("receipt", token=token, query={"lang": language})
         assert page["statusCode"] == 200
         assert structure(page).language == language
         assert catalogue.text(language, "receipt.title") in page["body"]
-        assert f"{BASE_ADDRESS}/t/{token}/receipt?lang=en" in links_to(page)
+        assert f"{BASE_ADDRESS}/r/{token}?lang=en" in links_to(page)
         assert f"{BASE_ADDRESS}/t/{token}</code>" in page["body"]
         assert aws("dynamodb").scan(TableName=TABLE)["Items"] == before
 

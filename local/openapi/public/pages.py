@@ -110,7 +110,7 @@ ROUTES = (
         "customer",
         "receipt",
         "GET",
-        "/t/{token}/receipt",
+        "/r/{token}",
         str,
         media=HTML,
         query=("lang",),
