@@ -21,7 +21,9 @@ from local.endpoints import Answer, EndpointError, Staff, call, submit_by_json, 
 from local.faults import Do, Fault, accept_mail, happened, refuse_mail, turn_on
 from local.stack import Outputs
 from local.story import World
+from redress.clocks.rules.periods import period_of
 from redress.edge.http import BODY_LIMIT
+from redress.plans.store.plans import shipped_document
 from tests.local.living import asleep, complaint, opened, rungs, timer
 
 
@@ -205,7 +207,7 @@ def test_sweep_starts_a_workflow_whose_start_was_lost(
 
 
 def test_scoring_a_month_twice_scores_the_same_agents(world: World) -> None:
-    period = datetime.now(UTC).strftime("%Y-%m")
+    period = period_of(datetime.now(UTC), shipped_document()["time_zone"])
 
     def run() -> dict[str, str]:
         before = world.manager.get(f"/scorecards/{period}")["last_run"]

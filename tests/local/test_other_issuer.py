@@ -208,7 +208,7 @@ def test_member_with_a_bar_in_their_identity_is_named_in_a_path(
         ({"aud": None}, 401),
         ({"exp": 1}, 401),
         ({"iss": "http://localhost:1"}, 401),
-        ({"https://desk.example.org/role": ["former-manager"]}, 403),
+        ({"sub": "auth0|new", "https://desk.example.org/role": ["former-manager"]}, 403),
         ({"sub": "a/b"}, 403),
         ({"name": None, "email": None}, 403),
     ],

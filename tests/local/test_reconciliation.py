@@ -179,7 +179,7 @@ def test_up_on_a_restarted_cloud_starts_every_tickets_workflow_again(
     kept = tmp_path / "kept"
     cloud = process.start(tmp_path, process.free_port(), state=kept)
     try:
-        outputs = stack.install(cloud)
+        outputs = stack.install(cloud, parameters=stack.WITH_ALL)
         number = submit_by_json(outputs.base_url, complaint("restarted")).number
         asleep(outputs, number)
     finally:
