@@ -11,7 +11,7 @@ from typing import Any
 
 from redress.base import observe
 from redress.files import contents, messages
-from redress.files.messages import Arrived, Held, Judged, Referred, file_in
+from redress.files.messages import Arrived, Held, Judged, Mailed, Referred, file_in
 from redress.wiring import checker as wiring
 
 logger = observe.logger("checker")
@@ -36,6 +36,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             state = wiring.verdicts().judged(judged)
             logger.info("a file was scanned", extra={"ticket": number, "state": state.value})
             return {"done": "judged"}
+        case Mailed(number, event_number):
+            waiting = wiring.mails().copy(number, event_number)
+            logger.info("files of a mail", extra={"ticket": number, "waiting": waiting})
+            return {"done": "mailed"}
         case Held(number, _) as held:
             known = wiring.asking(contents.media_type).ask(held)
             logger.info("a file waits long", extra={"ticket": number, "verdict_found": known})

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from local.openapi.values import (
     Agent,
     Answer,
+    FileStateName,
     Instant,
     Moment,
     NextCursor,
@@ -28,10 +29,11 @@ class MailAttachment(Answer, kw_only=True):
     size: int
     refused: RefusedFor | UnsetType = UNSET
     url: Uri | None
+    state: FileStateName | UnsetType = UNSET
 
 
 class OpenedMail(Answer):
-    original: Uri
+    original: Uri | None
     read: Uri | None
     attachments: list[MailAttachment]
     expires_in_s: int

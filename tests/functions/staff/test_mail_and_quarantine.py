@@ -18,6 +18,7 @@ from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
 from redress.tickets.rules.steps import by_customer, opening
 from redress.tickets.rules.steps.table import MOST_PARTICIPANTS
 from redress.tickets.rules.ticket import EventType, State, Ticket
+from redress.wiring import staff as wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import NUMBER, START, Clock, submission
 from tests.functions.staff.api import HELD_MAIL, STRANGER, Api, Reply, hold_mail
@@ -42,8 +43,15 @@ def opened_by_mail(stores: Stores, clock: Clock) -> str:
     return NUMBER
 
 
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stack does not check files."""
+    monkeypatch.setattr(wiring, "checked_mails", lambda: None)
+    wiring.quarantine.cache_clear()
+
+
 def test_mail_of_a_ticket_has_links_to_download_it_and_its_attachments(
-    api: Api, opened_by_mail: str
+    api: Api, opened_by_mail: str, unchecked: None
 ) -> None:
     found = api("mail", "lin", number=opened_by_mail, event="1")
     assert found.status == 200

@@ -66,7 +66,14 @@ class Held(msgspec.Struct, frozen=True, rename={"number": "held"}):
     file: str
 
 
-FileMessage = Arrived | Referred | Judged | Held
+class Mailed(msgspec.Struct, frozen=True, rename={"number": "mailed"}):
+    """A mail with attachments came in: `{"mailed": "R-7K3M9-QW0X2", "event": 3}`."""
+
+    number: str
+    event: int
+
+
+FileMessage = Arrived | Referred | Judged | Held | Mailed
 
 FILE_ID = "[0-9a-f]{16}"
 _KEY = re.compile(rf"(uploads|files)/([0-9A-Z-]{{3,30}})/({FILE_ID})")
@@ -90,7 +97,7 @@ def file_in(key: str) -> tuple[str, str, str] | None:
     return found[1], found[2], found[3]
 
 
-def encode(message: Referred | Judged | Held) -> bytes:
+def encode(message: Referred | Judged | Held | Mailed) -> bytes:
     """The JSON payload of a message."""
     return msgspec.json.encode(message)
 
@@ -117,6 +124,11 @@ def _message(payload: Mapping[str, Any]) -> FileMessage | None:
         return referred
     if "judged" in payload:
         return _about_a_file(msgspec.convert(payload, Judged))
+    if "mailed" in payload:
+        mailed = msgspec.convert(payload, Mailed)
+        if normalised(mailed.number) != mailed.number or mailed.event < 1:
+            raise NotAMessage("not an event of a ticket")
+        return mailed
     if "held" in payload:
         return _about_a_file(msgspec.convert(payload, Held))
     if payload["detail-type"] == _OF_GUARDDUTY:

@@ -9,11 +9,13 @@ from redress.files.cases.arriving import ArrivingCase, Recognise
 from redress.files.cases.asking import AskingCase
 from redress.files.cases.verdicts import VerdictCase
 from redress.files.store.scans import ScannedFiles
+from redress.mail.incoming.cases.checking import MailFilesCase
 from redress.wiring import clients, stores
 
 
 class CheckerSettings(Settings, frozen=True, kw_only=True):
     files_bucket: str = ""
+    mail_bucket: str
     """Empty if files are switched off. Then nothing calls this function."""
 
 
@@ -47,4 +49,16 @@ def scanned() -> ScannedFiles:
 
 
 def asking(recognise: Recognise) -> AskingCase:
-    return AskingCase(scanned(), arriving(recognise), verdicts())
+    return AskingCase(scanned(), stores.attached(), arriving(recognise), verdicts(), mails().copy)
+
+
+@cache
+def mails() -> MailFilesCase:
+    given = settings()
+    return MailFilesCase(
+        stores.tickets(),
+        stores.attached(),
+        stores.files_bucket(given.files_bucket),
+        given.mail_bucket,
+        clients.now,
+    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from redress.customers.cases.resolving import ResolvingCase
     from redress.files.cases.reading import StaffFiles
     from redress.files.cases.referring import ReferringCase
+    from redress.mail.incoming.cases.checking import CheckedMails
     from redress.mail.incoming.cases.quarantine import QuarantineCases
     from redress.mail.incoming.cases.watching import HeldWorkCase
     from redress.mail.outgoing.cases.clearing import ReturnedAddresses
@@ -60,6 +61,7 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     changes_feed: str = ""
     """Identifies the time for which the feed of changes has been on. Empty if it is off."""
     files_bucket: str = ""
+    checker_function: str = ""
     """Empty if files are switched off."""
 
 
@@ -304,7 +306,29 @@ def quarantine() -> QuarantineCases:
         clients.client("sqs", retries=0),
         given.inbound_queue_url,
         clients.now,
+        checked_mails(),
     )
+
+
+def checked_mails() -> CheckedMails | None:
+    """The links to mails that were checked; None if files are switched off."""
+    from redress.files import messages
+    from redress.mail.incoming.cases.checking import CheckedMails
+    from redress.wiring import stores
+
+    given = settings()
+    if not given.files_bucket:
+        return None
+
+    def ask(message: messages.Mailed) -> None:
+        clients.client("lambda").invoke(
+            FunctionName=given.checker_function,
+            InvocationType="Event",
+            Payload=messages.encode(message),
+        )
+
+    bucket = stores.files_bucket(given.files_bucket)
+    return CheckedMails(stores.attached(), bucket, ask, clients.now)
 
 
 @cache

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from redress.files.messages import Referred
+from redress.files.messages import Mailed, Referred
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
 from redress.search.messages import IndexTicket
 from redress.staff.messages import AssignTicket, DrainQueue
 from redress.tickets.rules.ticket import Event, EventType
 
-Message = MailJob | AssignTicket | DrainQueue | IndexTicket | Referred
+Message = MailJob | AssignTicket | DrainQueue | IndexTicket | Referred | Mailed
 Subscriber = Callable[[str, Event], list[Message]]
 """Takes the number of a ticket and one of its events. Returns the messages that follow."""
 
@@ -54,6 +54,12 @@ def files(number: str, event: Event) -> list[Message]:
     return [Referred(number, tuple(file["id"] for file in named))]
 
 
+def mailed(number: str, event: Event) -> list[Message]:
+    """Return a message to the checker if the event came by a mail with attachments."""
+    mail = event.data.get("mail") or {}
+    return [Mailed(number, event.number)] if mail.get("attachments") else []
+
+
 SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.OPENED: (mails, assignment, words),
     EventType.ACKNOWLEDGED: (),
@@ -88,5 +94,9 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
 
 
 def messages_after(number: str, event: Event) -> list[Message]:
-    """Return the messages of all subscribers to an event of a ticket."""
-    return [message for follow in SUBSCRIBERS[event.type] for message in follow(number, event)]
+    """Return the messages of all subscribers to an event of a ticket.
+
+    An event of any type can come by mail.
+    """
+    subscribers = (*SUBSCRIBERS[event.type], mailed)
+    return [message for follow in subscribers for message in follow(number, event)]

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redress.base.errors import NotFound
 from redress.files.cases.arriving import ArrivingCase
 from redress.files.cases.verdicts import VerdictCase
 from redress.files.messages import Held, Judged
 from redress.files.store.bucket import file_key
 from redress.files.store.scans import ScannedFiles
+from redress.tickets.store.attached import AttachedStore
 
 
 class AskingCase:
     def __init__(
-        self, scanned: ScannedFiles, arriving: ArrivingCase, verdicts: VerdictCase
+        self,
+        scanned: ScannedFiles,
+        files: AttachedStore,
+        arriving: ArrivingCase,
+        verdicts: VerdictCase,
+        copy_mail: Callable[[str, int], object],
     ) -> None:
-        self._scanned, self._arriving, self._verdicts = scanned, arriving, verdicts
+        """`copy_mail` copies the files of the mail of an event again, given ticket and event."""
+        self._scanned, self._files, self._arriving = scanned, files, arriving
+        self._verdicts, self._copy_mail = verdicts, copy_mail
 
     def ask(self, asked: Held) -> bool:
         """Record the verdict that stands on the copy of a file, and return whether there is one.
@@ -27,7 +37,11 @@ class AskingCase:
         except NotFound:
             verdict = None
         if verdict is None:
-            self._arriving.refer(number, [file])
+            known = self._files.find(number, file)
+            if known is not None and known.of_mail and known.event is not None:
+                self._copy_mail(number, known.event)
+            else:
+                self._arriving.refer(number, [file])
             return False
         self._verdicts.judged(Judged(number, file, *verdict))
         return True

@@ -104,11 +104,18 @@ class FilesBucket:
         A repeated copy writes another version with the same content.
         """
         named = {"Bucket": self._name, "Key": source}
+        self._copy(named | ({"VersionId": version} if version else {}), target)
+
+    def take(self, bucket: str, source: str, target: str) -> None:
+        """Copy an object of another bucket, as `copy` does."""
+        self._copy({"Bucket": bucket, "Key": source}, target)
+
+    def _copy(self, source: Mapping[str, str], target: str) -> None:
         try:
             self._s3.copy_object(
                 Bucket=self._name,
                 Key=target,
-                CopySource=named | ({"VersionId": version} if version else {}),
+                CopySource=source,
                 ContentType=CONTENT_TYPE,
                 ContentDisposition="attachment",
                 CacheControl="private, no-store",

@@ -48,6 +48,8 @@ class Attached(Struct, frozen=True, omit_defaults=True):
     changed_by  who withdrew the file
     version     the version of the uploaded object that was checked. A later upload under the same
                 key is another version, which nobody copies
+    of_mail     whether it is a copy of a mail or of its attachment. Nobody uploaded it, so it does
+                not count against the most files of a ticket
     """
 
     id: str
@@ -63,16 +65,17 @@ class Attached(Struct, frozen=True, omit_defaults=True):
     changed_at: datetime | None = None
     changed_by: Actor | None = None
     version: str | None = None
+    of_mail: bool = False
 
     @property
     def is_kept(self) -> bool:
-        """Whether the file counts against the most files of a ticket."""
+        """Whether the file is one that readers can open, now or after its check."""
         return self.state in KEPT
 
 
 def kept(files: Iterable[Attached]) -> int:
     """Return how many of the files count against the most files of a ticket."""
-    return sum(file.is_kept for file in files)
+    return sum(file.is_kept and not file.of_mail for file in files)
 
 
 TO_CUSTOMER = (EventType.REPLIED, EventType.RESOLVED)

@@ -155,7 +155,7 @@ class AttachedStore:
         return [keys.held_file(row.owner_sk) for row in rows]
 
     def put_new(self, number: str, file: Attached) -> bool:
-        """Write a file that no event refers to. Return False if it is known already."""
+        """Write a new file of a ticket. Return False if it is known already."""
         model = self._models.attached
         row = model(**_item(number, file))
         try:

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from redress.files import messages as files_messages
-from redress.files.messages import Referred
+from redress.files.messages import Mailed, Referred
 from redress.mail.outgoing import messages as mail_messages
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT
@@ -110,7 +110,7 @@ class FollowerCase:
         finally:
             self._ask(requests)
         if self._checker:
-            self._refer([message for message in messages if isinstance(message, Referred)])
+            self._refer([message for message in messages if isinstance(message, Referred | Mailed)])
         if self._search_queue_url:
             self._index([message for message in messages if isinstance(message, IndexTicket)])
         if requests and self._refusal is not None:
@@ -126,7 +126,7 @@ class FollowerCase:
             except (ClientError, BotoCoreError) as error:
                 self._refusal = error
 
-    def _refer(self, messages: Sequence[Referred]) -> None:
+    def _refer(self, messages: Sequence[Referred | Mailed]) -> None:
         """Invoke the checker asynchronously, once for each message. Raises NotReferred."""
         try:
             for message in messages:

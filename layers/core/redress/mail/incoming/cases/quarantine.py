@@ -9,7 +9,7 @@ mail with the fixed reader.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +22,11 @@ from redress.base.people import Member, Role
 from redress.db import retry
 from redress.mail.incoming import messages
 from redress.mail.incoming.bucket import MailBucket, attachment_key, read_key
+from redress.mail.incoming.cases.checking import Checked, CheckedMails
 from redress.mail.incoming.cases.receiving import with_team
 from redress.mail.incoming.messages import ReleaseMail
 from redress.mail.incoming.rules.decision import Reason
+from redress.mail.incoming.rules.enclosed import ORIGINAL
 from redress.mail.incoming.rules.held import (
     NOT_KEPT,
     RELEASED,
@@ -55,14 +57,14 @@ _READ = "application/json"
 class Opened:
     """Links to one mail, valid for bucket.LINK_S seconds.
 
-    original    the raw mail
+    original    the raw mail. None if it was not checked yet, or if something was found in it
     read        the result of reading it: the complete text with quotes and signature, sanitised
                 HTML and headers; None if the mail could not be read when it came
     attachments for each attachment its name, type and size, and either its link or the reason why
-                it has no link
+                it has no link. If files are checked, its `state` too
     """
 
-    original: str
+    original: str | None
     read: str | None
     attachments: list[dict[str, Any]]
 
@@ -121,8 +123,13 @@ class QuarantineCases:
         sqs: Any,
         queue_url: str,
         now: Callable[[], datetime],
+        checked: CheckedMails | None = None,
     ) -> None:
-        """`tickets_about` returns the numbers of the tickets that are about a member of staff."""
+        """`tickets_about` returns the numbers of the tickets that are about a member of staff.
+
+        `checked` is None if the stack does not check files.
+        """
+        self._checked = checked
         self._incoming, self._staff, self._plans = incoming, staff, plans
         self._tickets_about = tickets_about
         self._bucket, self._now = bucket, now
@@ -185,6 +192,9 @@ class QuarantineCases:
 
         record = self._incoming.change(identity, see)
         opened = self._opened(record.identity, record.key, [])
+        if self._checked is not None:
+            # A mail in quarantine has no ticket yet, so nothing of it was checked.
+            opened = replace(opened, original=None)
         if record.reason == Reason.UNREADABLE:
             opened = replace(opened, read=None)
         return QuarantinedMail(self._with_team(record), opened)
@@ -239,7 +249,11 @@ class QuarantineCases:
         mail = event.data.get("mail") if event is not None else None
         if not isinstance(mail, dict) or "key" not in mail:
             raise NotFound("this did not come by mail")
-        return self._opened(mail["id"], mail["key"], mail.get("attachments", []))
+        opened = self._opened(mail["id"], mail["key"], mail.get("attachments", []))
+        if self._checked is None:
+            return opened
+        checked = self._checked.of(member, number, event_number, mail)
+        return _as_checked(opened, checked) if checked else opened
 
     def _opened(self, identity: str, key: str, attachments: list[dict[str, Any]]) -> Opened:
         return Opened(
@@ -257,6 +271,16 @@ class QuarantineCases:
                 for one in attachments
             ],
         )
+
+
+def _as_checked(opened: Opened, checked: Mapping[int, Checked]) -> Opened:
+    """Return the links to what is clean, in place of those to the objects of the mail."""
+    attachments = []
+    for one in opened.attachments:
+        known = checked.get(one["id"])
+        about = {"url": None} if known is None else {"url": known.link, "state": known.state.value}
+        attachments.append(one | about)
+    return replace(opened, original=checked[ORIGINAL].link, attachments=attachments)
 
 
 _WHY = {
