@@ -27,14 +27,16 @@ from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
 from redress.db import keys
 from redress.db.rows import Models
+from redress.mail.outgoing import rendering
 from redress.mail.outgoing.carriers import ACCOUNT_REFUSED, SES_S
 from redress.mail.outgoing.cases.posting import LEASE, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED, MailingCase
 from redress.mail.outgoing.messages import MailJob, encode, job_of
+from redress.mail.outgoing.rules.relevance import acknowledgement_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.mail.outgoing.smtp_relay import RELAY_S
 from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
-from redress.plans.rules.plan import Plan
+from redress.plans.rules.plan import KINDS, Plan
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import new_number
@@ -51,7 +53,7 @@ from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests import builders, world
 from tests.builders import MEI, Clock, plan_document
-from tests.functions.conftest import BASE_ADDRESS, MEMBERS
+from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
 from tests.mail import relay
 from tests.template.documents import functions
 from tests.wired import REGION, TABLE, set_environment
@@ -277,7 +279,7 @@ def test_acknowledges_in_the_customers_language_with_number_promises_and_link(
     mail = post.only
     token = customer_wiring.links().status_token(ticket.number)
     assert mail["To"] == "li.na@example.com"
-    assert mail["Subject"] == f"[{ticket.number}] 我們已收到您的來件"
+    assert mail["Subject"] == f"[{ticket.number}] 我們已收到您的申訴"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert f"{BASE_ADDRESS}/t/{token}\n" in text_of(mail)
     assert text_of(mail).count("http") == 1
@@ -298,8 +300,38 @@ def test_an_acknowledgement_after_days_of_outage_names_no_past_promise(
     ticket = open_ticket(language="en")
     mailer.clock.advance(days=3)
     assert mailer(mailer.job(ticket.number, "acknowledgement")) == []
-    assert "We are sorry that this confirmation comes late." in text_of(post.only)
+    assert "We are sorry for the trouble that you have had" in text_of(post.only)
+    assert "and that this confirmation comes late" in text_of(post.only)
     assert mailer.stores.tickets.get(ticket.number).acknowledged_at is not None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_acknowledgement_says_what_fits_the_kind_that_the_ticket_has_now(
+    mailer: Mailer, post: Post, open_ticket: Opener, kind: str
+) -> None:
+    ticket = open_ticket(kind, language="en")
+    assert mailer(mailer.job(ticket.number, "acknowledgement")) == []
+    subject, _ = rendering.template("en", acknowledgement_of(kind, is_late=False))
+    assert post.only["Subject"] == f"[{ticket.number}] {subject}"
+    assert ("sorry" in text_of(post.only)) == (kind == "complaint")
+
+
+def test_name_and_colours_of_the_house_are_in_its_mails(
+    mailer: Mailer, post: Post, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"HOUSE_NAME": "Example Teas 示例茶业", "HOUSE_COLOUR": "#7a1f3d"}
+    set_environment(monkeypatch, **settings)
+    ticket = open_ticket(language="en")
+    assert mailer(mailer.job(ticket.number, "acknowledgement")) == []
+    [sender] = post.only["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == (
+        "Example Teas 示例茶业",
+        ENVIRONMENT["SENDER_ADDRESS"],
+    )
+    html = post.only.get_body(("html",))
+    assert html is not None
+    assert 'class="house">Example Teas' in html.get_content()
+    assert "background: #7a1f3d" in html.get_content()
 
 
 def test_the_next_delivery_records_the_acknowledgement_if_the_worker_died(

@@ -55,6 +55,7 @@ BY_PROGRAMS = [
     "Abwesenheit: AW: {ours}",
     "Urlaub: {ours}",
     "Automatic reply: [R-7K3M9-QW0X2] We have received your request",
+    "Automatic reply: [R-7K3M9-QW0X2] We have received your complaint",
     "自动回复：",
     "Automatic reply: away",
     "自动回复：休假中",
