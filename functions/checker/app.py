@@ -54,7 +54,7 @@ def _arrived(key: str) -> str:
         logger.info("the object is no upload to a ticket")
         return "nothing"
     _, number, file = found
-    new = wiring.arriving(contents.media_type).arrived(number, [file])
+    new = wiring.arriving(contents.media_type).gathered(number, file)
     states = [one.state.value for one in new]
-    logger.info("a file arrived", extra={"ticket": number, "states": states})
+    logger.info("files arrived", extra={"ticket": number, "states": states})
     return "arrived"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from web_request import WebRequest, log_refusal
 
-from redress.base import instants
+from redress.base import instants, texts
 from redress.base.errors import (
     Fault,
     InvalidInput,
@@ -162,10 +162,14 @@ def new_file(request: WebRequest) -> tuple[str, int]:
         if name not in ("name", "size")
     ]
     name, size = body.get("name"), whole(body.get("size"))
-    if name is None or name == "":
+    if name is None:
         faults.append(Fault("/name", "required", "this field is required"))
     elif not isinstance(name, str):
         faults.append(Fault("/name", "text_expected", "a text is expected here"))
+    elif fault := texts.fault_of(name):
+        faults.append(Fault("/name", *fault))
+    elif texts.is_empty(name):
+        faults.append(Fault("/name", "required", "this field is required"))
     elif len(name) > NAME_LIMIT:
         faults.append(Fault("/name", "too_long", f"at most {NAME_LIMIT} characters"))
     if body.get("size") is None:

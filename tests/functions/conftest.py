@@ -82,6 +82,7 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         # tests/db/test_aws_json.py and the contract suite check that the lean ones do the same.
         monkeypatch.setattr(clients, "dynamodb", lambda: aws("dynamodb"))
         monkeypatch.setattr(clients, "secrets", lambda: aws("secretsmanager"))
+        monkeypatch.setattr(clients, "pause", lambda seconds: None)
         yield TABLE
         forget_wiring()
 

@@ -203,7 +203,7 @@ class Files(OpenAnswer):
 
 
 class NewFile(Answer):
-    name: Annotated[str, Meta(min_length=1, max_length=1_000)]
+    name: Annotated[str, text(1_000, least=1)]
     size: Annotated[int, Meta(ge=1)]
 
 

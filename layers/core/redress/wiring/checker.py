@@ -14,8 +14,8 @@ from redress.wiring import clients, stores
 
 
 class CheckerSettings(Settings, frozen=True, kw_only=True):
-    files_bucket: str = ""
     mail_bucket: str
+    files_bucket: str = ""
     """Empty if files are switched off. Then nothing calls this function."""
 
 
@@ -35,6 +35,7 @@ def arriving(recognise: Recognise) -> ArrivingCase:
         stores.files_bucket(settings().files_bucket),
         recognise,
         clients.now,
+        clients.pause,
     )
 
 

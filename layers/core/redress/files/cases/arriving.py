@@ -6,6 +6,7 @@ worker that is killed leaves nothing, or files whose copy the repeated message m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from copy import replace
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from datetime import datetime
 from redress.base.errors import NotFound
 from redress.base.people import Actor, Role
 from redress.files.cases.uploading import MOST_TRIES, uploaded_by
+from redress.files.messages import FILE_ID
 from redress.files.rules import names, refusals
 from redress.files.rules.kinds import HEAD
 from redress.files.rules.refusals import Refusal
@@ -32,6 +34,9 @@ from redress.tickets.store.transaction import Cause, DoneAlready
 
 Recognise = Callable[[bytes, Callable[[int, int], bytes]], str]
 """Returns the media type of a file, from its first HEAD bytes and a function that reads others."""
+
+GATHER_S = 3.0
+"""How long a worker waits for other uploads to the same ticket, in seconds."""
 
 ATTEMPTS = 3
 """How often a change is decided again because another worker has taken one of its files."""
@@ -59,10 +64,34 @@ class ArrivingCase:
         bucket: FilesBucket,
         recognise: Recognise,
         now: Callable[[], datetime],
+        pause: Callable[[float], None],
     ) -> None:
+        self._pause = pause
         self._tickets, self._changes, self._files = tickets, changes, files
         self._plans, self._bucket, self._recognise = plans, bucket, recognise
         self._now = now
+
+    def gathered(self, number: str, file: str) -> list[Attached]:
+        """Take an upload together with the others that come in the next GATHER_S seconds.
+
+        So photos that a customer sends together are one message, and one mail to the agent. S3
+        tells of each upload alone. Whoever comes first takes all of them; the others find nothing
+        to do. If they cannot be taken together, this one is taken alone.
+        """
+        known = self._files.find(number, file)
+        if known is not None:
+            self._finish(number, known)
+            return []
+        self._pause(GATHER_S)
+        taken = {one.id for one in self._files.of_ticket(number)}
+        if file in taken:
+            return self.arrived(number, [file])
+        others = [one for one in self._bucket.uploads(number) if one not in taken and _is_id(one)]
+        try:
+            return self.arrived(number, [*others, file])
+        except Exception:
+            # Another upload must not keep this one out. Its own message reports what is wrong.
+            return self.arrived(number, [file])
 
     def arrived(self, number: str, files: Sequence[str]) -> list[Attached]:
         """Take these uploads of a ticket, and return the files that are new.
@@ -211,6 +240,10 @@ class ArrivingCase:
     def _remove(self, number: str, uploads: Iterable[_Uploaded]) -> None:
         for one in uploads:
             self._bucket.remove(upload_key(number, one.id))
+
+
+def _is_id(text: str) -> bool:
+    return re.fullmatch(FILE_ID, text) is not None
 
 
 def _name_in(stored: Stored) -> str:

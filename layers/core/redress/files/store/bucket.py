@@ -125,6 +125,13 @@ class FilesBucket:
         except ClientError as error:
             raise _meant(error) from error
 
+    def uploads(self, number: str) -> list[str]:
+        """Return the ids of the uploads to a ticket that are there, oldest first, at most 1,000."""
+        folder = f"{UPLOADS}{number}/"
+        found = self._s3.list_objects_v2(Bucket=self._name, Prefix=folder).get("Contents", [])
+        found.sort(key=lambda one: one["LastModified"])
+        return [one["Key"].removeprefix(folder) for one in found]
+
     def remove(self, key: str) -> None:
         """Hide an object behind a delete marker. Lifecycle removes its content later."""
         self._s3.delete_object(Bucket=self._name, Key=key)
