@@ -42,7 +42,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench import bill as bills
-from bench import parts, script
+from bench import files, parts, script
 from bench.bill import HOURS, Bill, Prices
 from bench.report import Figure, Machine, at_most, exactly, percentile
 from bench.script import Player
@@ -138,10 +138,12 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         _, *rounds = [happy_path(outputs) for _ in track(lives, "happy paths", console=console)]
         machine.note_load("after the happy paths")
         _, connected = [by_api(outputs) for _ in track(range(2), "by the API", console=console)]
+        sent = unscheduled(files.send(outputs))
         ladder = full_ladder(outputs, console) if scale == 1 else None
     return [
         *happy_figures(rounds, known, cold_starts(directory)),
         Figure("1,000 by the JSON API, without mail", cents(connected.dollars(known)), "cents"),
+        *files.figures(sent, bills.bill_of(sent, (), indexes(), untraced()), known),
         *(ladder_figures(ladder, known) if ladder else ()),
         *month_figures(typical(rounds, known), tasks, known, cold_starts(directory)),
     ]

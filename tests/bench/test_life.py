@@ -163,7 +163,8 @@ def test_untraced_function_counts_no_trace() -> None:
     followed = call("PutItem", before=[None], after=[TIMER])
     assert bill.bill_of(Records(calls=[followed]), [], []).traces == 1
     assert bill.bill_of(Records(calls=[followed]), [], [], {"redress-relay"}).traces == 0
-    names = ("repair", "planreview", "relay", "assigner", "mailer", "indexer")
+    called = ("repair", "planreview", "relay", "assigner", "mailer", "indexer")
+    names = (*called, "checker", "scanner")
     assert life.untraced() == {f"redress-{name}" for name in names}
     assert "redress-staff" not in life.having("LINK_KEY_SECRET") > {"redress-customer"}
 
