@@ -11,11 +11,13 @@ import pytest
 from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Member, Role
 from redress.base.phrases import phrases, size
+from redress.db import keys
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store import items
 from redress.wiring import stores as wired_stores
 from tests.builders import MEI
 from tests.functions.test_mailer import (
@@ -154,3 +156,37 @@ def test_sizes_are_rounded_up_so_that_no_limit_looks_kept_when_it_is_not(
     count: int, words: str
 ) -> None:
     assert size(count) == words
+
+
+def test_reply_goes_to_the_customer_to_whom_it_was_written(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    """freescout 5121: the customer was changed, and a reply already sent went to the new one."""
+    number = open_ticket(agent="a-mei").number
+    mailer.act(number, _reply("Only for Li Na.", wait=False))
+    tickets = wired_stores.tickets()
+    ticket = tickets.get(number)
+    other = replace(ticket, contact=replace(ticket.contact, email="somebody.else@example.com"))
+    models = wired_stores.models()
+    models.snapshot(keys.ticket_pk(number), keys.TICKET).update(
+        [models.snapshot.doc.set(items.snapshot_doc(other))]
+    )
+    assert tickets.get(number).contact.email == "somebody.else@example.com"
+    assert mailer(mailer.job(number, "reply")) == []
+    assert post.only["To"] == "li.na@example.com"
+
+
+def test_reply_that_an_earlier_version_wrote_goes_to_the_customer_of_the_ticket(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    number = open_ticket(agent="a-mei").number
+
+    def earlier(ticket: Ticket, plan: Plan, at: Any) -> Change:
+        change = _reply("See", wait=False)(ticket, plan, at)
+        [event] = change.events
+        data = {name: value for name, value in event.data.items() if name != "to"}
+        return replace(change, events=(replace(event, data=data),))
+
+    mailer.act(number, earlier)
+    assert mailer(mailer.job(number, "reply")) == []
+    assert post.only["To"] == "li.na@example.com"

@@ -106,6 +106,34 @@ FAULTY: dict[str, tuple[Break, set[tuple[str, str]]]] = {
     ),
     "no note": (put("note", value=" "), {("/note", "text_expected")}),
     "a note that is too long": (put("note", value="x" * 501), {("/note", "too_long")}),
+    "a section of files that is no object": (
+        put("files", value=[]),
+        {("/files", "object_expected")},
+    ),
+    "wrong values of files": (
+        put(
+            "files",
+            value={
+                "types": ["image", "music", "image"],
+                "most_bytes": 0,
+                "most_each_ticket": 101,
+                "most_at_once": "5",
+                "most": 1,
+            },
+        ),
+        {
+            ("/files/types/1", "unknown"),
+            ("/files/types/2", "twice"),
+            ("/files/most_bytes", "whole_number_expected"),
+            ("/files/most_each_ticket", "whole_number_expected"),
+            ("/files/most_at_once", "whole_number_expected"),
+            ("/files/most", "unknown"),
+        },
+    ),
+    "types of files that are no list": (
+        put("files", "types", value="image"),
+        {("/files/types", "list_expected")},
+    ),
     "no levels": (
         drop("levels"),
         {("/levels", "object_expected")}

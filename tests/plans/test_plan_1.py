@@ -8,7 +8,7 @@ import pytest
 
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
-from redress.plans.rules.plan import KINDS
+from redress.plans.rules.plan import KINDS, FilesPlan
 from redress.tickets.rules.ticket import EventType, next_wake
 from tests.builders import Clock, Life, plan_1, plan_document
 
@@ -106,3 +106,12 @@ def test_a_call_that_nobody_picks_up_reaches_the_supervisor_without_reminders() 
 def test_other_channels_keep_the_reaction_of_their_kind() -> None:
     assert target_s(ClockName.REACTION, "complaint", "web") == 30 * 60
     assert target_s(ClockName.REACTION, "inquiry", "web") is None
+
+
+def test_files_are_limited_by_the_plan_and_by_defaults_without_the_section() -> None:
+    document = plan_document()
+    assert parse(document).files == FilesPlan()
+    document["files"] = {"types": ["archive"], "most_bytes": 1, "most_each_ticket": 2}
+    assert parse(document).files == FilesPlan(("archive",), 1, 2, 5)
+    del document["files"]
+    assert parse(document).files == FilesPlan()

@@ -21,6 +21,7 @@ from redress.plans.rules.plan import Plan
 from redress.rehearsals.rules import counting, rehearsal
 from redress.rehearsals.rules.counting import BOUNDS_S, EXAMPLES, Counts
 from redress.rehearsals.rules.rehearsal import Comparison, Verdict
+from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.ticket import EventType
 from tests.builders import BY_MAIL, BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_document
 from tests.examples import examples
@@ -568,3 +569,13 @@ def test_an_unreadable_ticket_is_counted_and_named() -> None:
     assert report["unreadable"] == {"tickets": 1, "examples": ["R-1"]}
     assert report["groups"] == []
     assert report["together"]["tickets"] == 0
+
+
+def test_files_of_the_customer_and_notes_about_files_are_repeated_like_messages() -> None:
+    file = {"id": "9f86d081884c7d65", "name": "x.jpg", "size": 1, "type": "image/jpeg"}
+    life = Life(Clock()).open().acknowledge().assign().reply().wait(hours=1)
+    life.take(by_customer.attach(life.ticket, life.plan, [file], life.clock.now()))
+    noted = [file | {"state": "refused"}]
+    life.take(by_system.note_files(life.ticket, life.plan, "x", noted, life.clock.now()))
+    found = rehearse(life.wait(hours=1).reply(), draft_of())
+    assert verdicts(found, ClockName.NEXT_REPLY) == [(Verdict.KEPT, Verdict.KEPT)]

@@ -10,9 +10,10 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from redress.db import encoding, keys
-from redress.workflow.cases.follower import FollowerCase, LeftToSweep
+from redress.tickets.rules.steps import by_customer, by_staff
+from redress.workflow.cases.follower import FollowerCase, LeftToSweep, NotReferred
 from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken, StreamReader
-from tests.builders import BY_PHONE, NUMBER, Life
+from tests.builders import BY_PHONE, MEI, NUMBER, Life
 from tests.workflow.services import Service
 
 MAIL_QUEUE, ASSIGNER = "https://queue.example.com/mail", "redress-assigner"
@@ -22,9 +23,11 @@ SEARCH_QUEUE = "https://queue.example.com/search"
 class Follower:
     """A follower with stand-ins for all services."""
 
-    def __init__(self, search_queue: str = "") -> None:
+    def __init__(self, search_queue: str = "", checker: str = "") -> None:
         self.queue, self.functions = Service(), Service()
-        self.case = FollowerCase(self.queue, self.functions, MAIL_QUEUE, ASSIGNER, search_queue)
+        self.case = FollowerCase(
+            self.queue, self.functions, MAIL_QUEUE, ASSIGNER, search_queue, checker
+        )
 
 
 def last_event(life: Life) -> EventAdded:
@@ -186,3 +189,41 @@ def test_change_that_needs_no_agent_is_not_left_to_the_sweep(life: Life) -> None
         follower.case.follow(last_event(life.open()))
     follower.case.follow(last_event(life.assign().reply()))
     assert jobs(follower)[-1]["template"] == "reply"
+
+
+CHECKER = "redress-checker"
+FILE = {"id": "9f86d081884c7d65", "name": "x.pdf", "size": 1, "type": "application/pdf"}
+
+
+def note_with_a_file(life: Life) -> EventAdded:
+    change = by_staff.note(life.ticket, life.plan, MEI, "See", life.clock.now(), files=[FILE])
+    return last_event(life.take(change))
+
+
+def test_checker_is_told_of_the_files_of_a_message_of_staff(life: Life) -> None:
+    follower = Follower(checker=CHECKER)
+    follower.case.follow(note_with_a_file(life.open()))
+    [(operation, given)] = follower.functions.calls
+    assert (operation, given["FunctionName"]) == ("invoke", CHECKER)
+    assert json.loads(given["Payload"]) == {"refer": NUMBER, "files": [FILE["id"]]}
+
+
+def test_checker_is_not_told_of_files_that_are_attached_already(life: Life) -> None:
+    follower = Follower(checker=CHECKER)
+    change = by_customer.attach(life.open().ticket, life.plan, [FILE], life.clock.now())
+    follower.case.follow(last_event(life.take(change)))
+    assert follower.functions.calls == []
+    assert [job["template"] for job in jobs(follower)] == ["customer_wrote"]
+
+
+def test_without_files_the_checker_is_not_called(life: Life) -> None:
+    follower = Follower()
+    follower.case.follow(note_with_a_file(life.open()))
+    assert follower.functions.calls == []
+
+
+def test_record_whose_message_the_checker_refuses_is_set_aside(life: Life) -> None:
+    follower = Follower(checker=CHECKER)
+    follower.functions.fault = ClientError({"Error": {"Code": "AccessDenied"}}, "Invoke")
+    with pytest.raises(NotReferred):
+        follower.case.follow(note_with_a_file(life.open()))
