@@ -202,7 +202,8 @@ def test_script_cancels_one_file_and_sends_the_others(deployed: Outputs, visit: 
     assert action is not None
     page.route(f"{action}**", lambda route: None, times=1)  # it gets no answer
     choose(page, ("slow.png", PNG), ("quick.png", PNG))
-    page.click("#upload button")
+    with page.expect_request(lambda made: made.url.startswith(action)):
+        page.click("#upload button")
     cancel = page.get_by_role("button", name="Cancel slow.png")
     cancel.focus()
     page.keyboard.press("Enter")
