@@ -43,6 +43,7 @@ class Plan(OpenAnswer, kw_only=True):
     calendars: Any | UnsetType = UNSET
     categories: Any | UnsetType = UNSET
     customers: Any | UnsetType = UNSET
+    files: Any | UnsetType = UNSET
     form: Any | UnsetType = UNSET
     home_region: str | UnsetType = UNSET
     mail: Any | UnsetType = UNSET
