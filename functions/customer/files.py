@@ -194,7 +194,7 @@ def _shown(request: WebRequest, file: Attached, language: str) -> ShownFile:
         state=state,
         reason=_reason(file, language),
         opens=f"{address}?lang={language}" if file.state is FileState.CLEAN else "",
-        withdrawal=f"{address}/withdrawal" if own and file.is_kept else "",
+        withdrawal=f"{address}/withdrawal" if own and file.is_kept and not file.of_mail else "",
     )
 
 

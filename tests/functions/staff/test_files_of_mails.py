@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from copy import replace
 from typing import Any
 
 import pytest
 
+from redress.base.errors import FileNotOpen
 from redress.base.people import Role
 from redress.files import messages
 from redress.files.messages import Held, Mailed, Verdict
@@ -17,6 +19,7 @@ from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_cu
 from redress.tickets.rules.steps import opening
 from redress.tickets.rules.ticket import Event
 from redress.wiring import clients
+from redress.wiring import customer as customer_wiring
 from redress.wiring import stores as wired_stores
 from redress.workflow.subscribers import messages_after
 from tests.builders import NUMBER, Clock, submission
@@ -35,6 +38,7 @@ MAIL = {
         {"id": 2, "name": "x.exe", "type": "a/b", "size": 9, "refused": "type"},
     ],
 }
+STAYS = "a file of a mail stays with the mail"
 WHOLE, RECEIPT = file_id(HELD_MAIL, ORIGINAL), file_id(HELD_MAIL, 1)
 
 
@@ -78,10 +82,12 @@ def test_mail_and_its_attachments_wait_for_a_verdict_as_files_of_the_ticket(even
     assert known()[WHOLE].by.role is Role.SYSTEM
 
 
-def test_mail_without_attachments_needs_no_check(event: Event) -> None:
-    bare = {**event.data, "mail": {**event.data["mail"], "attachments": []}}
-    assert not list(enclosed_in(bare["mail"]))
-    assert not list(enclosed_in({"why": "delayed"}))
+def test_mail_without_attachments_is_checked_only_when_somebody_opens_it(event: Event) -> None:
+    bare = {name: value for name, value in MAIL.items() if name != "attachments"}
+    plain = replace(event, data={**event.data, "mail": bare})
+    assert not [one for one in messages_after(NUMBER, plain) if isinstance(one, Mailed)]
+    assert [one.id for one in enclosed_in(bare)] == [WHOLE]
+    assert not list(enclosed_in({"why": "delayed"})), "a notice came by no mail"
 
 
 def test_staff_open_of_a_mail_only_what_is_clean(api: Api, event: Event) -> None:
@@ -135,7 +141,38 @@ def test_sweep_has_a_mails_file_copied_again(event: Event) -> None:
     assert content(RECEIPT) == PDF
 
 
-def test_attachment_that_is_not_kept_any_more_does_not_stop_the_others(event: Event) -> None:
+def test_mail_that_is_not_kept_any_more_can_never_be_opened_and_waits_for_nothing(
+    event: Event,
+) -> None:
     aws("s3").delete_object(Bucket=MAILS, Key="inbound/a")
     tell(Mailed(NUMBER, 1))
     assert content(RECEIPT) == PDF
+    assert {one.id: one.state for one in known().values()} == {
+        WHOLE: FileState.FOUND,
+        RECEIPT: FileState.HELD,
+    }
+    assert "not kept" in str(known()[WHOLE].reason)
+
+
+def test_sweep_copies_only_the_file_that_it_asks_for(event: Event) -> None:
+    tell(Mailed(NUMBER, 1))
+    for file in (WHOLE, RECEIPT):
+        aws("s3").delete_object(Bucket=BUCKET, Key=file_key(NUMBER, file))
+    tell(Held(NUMBER, RECEIPT))
+    found = aws("s3").list_objects_v2(Bucket=BUCKET, Prefix="files/")["Contents"]
+    assert [one["Key"] for one in found] == [file_key(NUMBER, RECEIPT)]
+
+
+@pytest.mark.parametrize("by", ["customer", "staff"])
+def test_file_of_a_mail_is_not_withdrawn_because_the_mail_has_it(
+    api: Api, event: Event, by: str
+) -> None:
+    tell(Mailed(NUMBER, 1))
+    judge(NUMBER, RECEIPT)
+    if by == "staff":
+        refused = api("file-withdrawal", "lin", number=NUMBER, file=RECEIPT)
+        assert (refused.status, refused.body["detail"]) == (409, STAYS)
+    else:
+        with pytest.raises(FileNotOpen, match=STAYS):
+            customer_wiring.files().withdraw(NUMBER, RECEIPT)
+    assert known()[RECEIPT].state is FileState.CLEAN

@@ -61,5 +61,6 @@ def mails() -> MailFilesCase:
         stores.attached(),
         stores.files_bucket(given.files_bucket),
         given.mail_bucket,
+        verdicts().judged,
         clients.now,
     )

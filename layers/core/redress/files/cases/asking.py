@@ -20,9 +20,9 @@ class AskingCase:
         files: AttachedStore,
         arriving: ArrivingCase,
         verdicts: VerdictCase,
-        copy_mail: Callable[[str, int], object],
+        copy_mail: Callable[[str, int, str], object],
     ) -> None:
-        """`copy_mail` copies the files of the mail of an event again, given ticket and event."""
+        """`copy_mail` copies a file of a mail again, given its ticket, event and id."""
         self._scanned, self._files, self._arriving = scanned, files, arriving
         self._verdicts, self._copy_mail = verdicts, copy_mail
 
@@ -39,7 +39,7 @@ class AskingCase:
         if verdict is None:
             known = self._files.find(number, file)
             if known is not None and known.of_mail and known.event is not None:
-                self._copy_mail(number, known.event)
+                self._copy_mail(number, known.event, file)
             else:
                 self._arriving.refer(number, [file])
             return False

@@ -93,10 +93,13 @@ class _Files:
     def _withdraw(self, number: str, file: str, by: Actor) -> None:
         """Withdraw a file and hide its objects. A repeat does the latter again.
 
-        Raises FileNotOpen for a file that was refused: nobody can open it anyway.
+        Raises FileNotOpen for a file that was refused, because nobody can open it anyway, and for
+        one of a mail, because the mail itself would still have it.
         """
         for _ in range(ATTEMPTS):
             found = self._files.get(number, file)
+            if found.of_mail:
+                raise FileNotOpen(found.state.value, "a file of a mail stays with the mail")
             if found.state is FileState.REFUSED:
                 raise FileNotOpen(found.state.value, _WHY[found.state])
             if found.state is not FileState.WITHDRAWN:

@@ -252,8 +252,7 @@ class QuarantineCases:
         opened = self._opened(mail["id"], mail["key"], mail.get("attachments", []))
         if self._checked is None:
             return opened
-        checked = self._checked.of(member, number, event_number, mail)
-        return _as_checked(opened, checked) if checked else opened
+        return _as_checked(opened, self._checked.of(member, number, event_number, mail))
 
     def _opened(self, identity: str, key: str, attachments: list[dict[str, Any]]) -> Opened:
         return Opened(

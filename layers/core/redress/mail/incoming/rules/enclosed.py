@@ -1,6 +1,6 @@
 """Which files of a ticket come from a mail: its attachments and the raw mail.
 
-They are checked like every other file of the ticket. A mail without attachments has none.
+They are checked like every other file of the ticket.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ def enclosed_in(mail: Mapping[str, Any]) -> Iterator[Enclosed]:
     """Yield the files of the mail of an event. `mail` is that part of the event's data.
 
     An attachment that the reader refused has no object of its own. It is checked with the raw mail.
+    A notice that no mail brought has no files.
     """
-    attachments = mail.get("attachments")
-    if not attachments:
+    if "key" not in mail:
         return
     identity = mail["id"]
     name = f"{identity[:12]}.eml"
     yield Enclosed(file_id(identity, ORIGINAL), ORIGINAL, name, "message/rfc822", 0)
-    for one in attachments:
+    for one in mail.get("attachments") or ():
         if "refused" not in one:
             number = one["id"]
             yield Enclosed(file_id(identity, number), number, one["name"], one["type"], one["size"])
