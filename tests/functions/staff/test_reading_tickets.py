@@ -24,7 +24,13 @@ def test_a_phone_number_is_shown_as_written_and_in_its_normal_form(
         ticket = open_ticket(contact={"name": "Li Na", "phone": written})
         found = api("ticket", "wei", number=ticket.number)
         contact = found.body["contact"]
-        assert contact == {"name": "Li Na", "email": None, "phone": written, "phone_e164": normal}
+        assert contact == {
+            "name": "Li Na",
+            "email": None,
+            "phone": written,
+            "phone_e164": normal,
+            "company": None,
+        }
 
 
 def test_ticket_has_promises_timeline_mails_and_escalation(
