@@ -12,6 +12,7 @@ run here. Its row is its list price.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -90,12 +91,18 @@ def still(outputs: Outputs) -> None:
     wait_until_still(lambda: meter.size(outputs.endpoint_url))
 
 
-def use_of(bill: Bill, gb_seconds: float) -> dict[str, float]:
-    """How much of each meter one photo uses."""
+def lists(records: meter.Records) -> int:
+    """How often a function lists a bucket, which has the price of a write."""
+    mine = [call.operation for call in records.calls if call.service == "s3" and call.by]
+    return sum(re.fullmatch(r"GET /[^/]+/?", operation) is not None for operation in mine)
+
+
+def use_of(bill: Bill, gb_seconds: float, lists: int = 0) -> dict[str, float]:
+    """How much of each meter one photo uses. `lists` are counted as reads in the bill."""
     kept_gb = SIZE / bills.GB
     return bills.used(bill, gb_seconds) | {
-        "object_write": bill.bucket_writes + 1.0,
-        "object_read": float(bill.bucket_reads),
+        "object_write": bill.bucket_writes + lists + 1.0,
+        "object_read": float(bill.bucket_reads - lists),
         "bus_event": float(EVENTS),
         "object_gb_month": kept_gb * (1 + UPLOAD_DAYS / FILE_DAYS),
     }
@@ -115,14 +122,14 @@ def cents(use: Mapping[str, float], known: Prices) -> float:
 def figures(records: meter.Records, bill: Bill, known: Prices) -> list[Figure]:
     """`bill` is that of `records`, which contain one photo and nothing else."""
     scanner = [one for one in records.invocations if one.function.endswith("-scanner")]
-    use = use_of(bill, bills.gb_seconds(records.invocations))
+    use = use_of(bill, bills.gb_seconds(records.invocations), lists(records))
     scanning: dict[str, Any] = {
         "invocation": float(len(scanner)),
         "gb_second": bills.gb_seconds(scanner),
     }
     note = (
         f"transitions {bill.transitions}, {bill.invocations} invocations, "
-        f"{bill.bucket_writes + 1} writes and {bill.bucket_reads} reads of the bucket"
+        f"{use['object_write']:g} writes and {use['object_read']:g} reads of the bucket"
     )
     kept = {"object_gb_month": use["object_gb_month"]}
     return [

@@ -7,7 +7,7 @@ import pytest
 from bench import bill as bills
 from bench import files
 from bench.bill import Bill
-from local.meter import Records
+from local.meter import Call, Records
 
 
 def test_guardduty_costs_40_cents_for_1000_photos_of_2_mb() -> None:
@@ -20,6 +20,17 @@ def test_request_of_the_browser_events_and_storage_are_added_to_what_the_stack_d
     assert use["object_gb_month"] == pytest.approx(0.002 * (1 + 7 / 30.4))
     kept = {"object_gb_month": use["object_gb_month"]}
     assert files.cents(kept, bills.prices()) == pytest.approx(5.66, abs=0.01)
+
+
+def test_list_of_a_bucket_has_the_price_of_a_write() -> None:
+    calls = [
+        Call("s3", "GET /redress-files", "redress-checker", 200),
+        Call("s3", "GET /redress-files/uploads/a", "redress-checker", 200),
+        Call("s3", "GET /redress-files", "", 200),
+    ]
+    assert files.lists(Records([], calls, [])) == 1
+    use = files.use_of(Bill(bucket_writes=2, bucket_reads=4), 0.0, 1)
+    assert (use["object_write"], use["object_read"]) == (4, 3)
 
 
 def test_mail_is_left_out() -> None:

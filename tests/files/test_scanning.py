@@ -177,6 +177,21 @@ def test_tag_of_guardduty_is_read_too(
     assert files.verdict(KEY) == meant
 
 
+@pytest.mark.parametrize(
+    ("own", "guardduty"), [("clean", "THREATS_FOUND"), ("found", "NO_THREATS_FOUND")]
+)
+def test_of_two_scanners_the_one_that_refuses_counts(
+    files: ScannedFiles, own: str, guardduty: str
+) -> None:
+    put(b"content")
+    both = {"redress-scan": own, "GuardDutyMalwareScanStatus": guardduty}
+    written = [{"Key": key, "Value": value} for key, value in both.items()]
+    aws("s3").put_object_tagging(Bucket=BUCKET, Key=KEY, Tagging={"TagSet": written})
+    verdict = files.verdict(KEY)
+    assert verdict is not None
+    assert verdict[0] is Verdict.FOUND
+
+
 def test_content_reaches_the_scanner_in_small_pieces(files: ScannedFiles) -> None:
     put(bytes(300_000))
     sizes: list[int] = []

@@ -172,6 +172,21 @@ def test_nobody_but_what_scans_reads_a_file_before_it_is_clean_and_nobody_else_t
     assert tagging["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": scanning}}
 
 
+def test_what_one_scanner_refused_is_read_by_nobody_whatever_the_other_says() -> None:
+    scanning = denials()["OnlyCleanFilesAreRead"]["Condition"]["ArnNotEquals"]
+    refused = {
+        "WhatTheScannerRefusedIsNotRead": (scans.TAG, [Verdict.FOUND, Verdict.UNSCANNED]),
+        "WhatGuardDutyRefusedIsNotRead": (scans.GUARDDUTY_TAG, ["THREATS_FOUND", "UNSUPPORTED"]),
+    }
+    for sid, (tag, values) in refused.items():
+        denied = denials()[sid]
+        assert denied["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
+        assert denied["Condition"] == {
+            "StringEquals": {f"s3:ExistingObjectTag/{tag}": values},
+            "ArnNotEquals": scanning,
+        }
+
+
 def test_only_the_checker_reads_what_was_uploaded() -> None:
     uploads = denials()["OnlyTheCheckerReadsUploads"]
     assert uploads["Resource"] == {"Fn::Sub": "${FilesBucket.Arn}/uploads/*"}
@@ -185,7 +200,8 @@ def test_uploads_that_no_message_refers_to_are_gone_after_a_week() -> None:
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     rules = {one.get("Prefix"): one for one in bucket["LifecycleConfiguration"]["Rules"]}
     assert rules["uploads/"]["ExpirationInDays"] == 7
-    assert rules["uploads/"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    hidden = rules["uploads/"]["NoncurrentVersionExpiration"]["NoncurrentDays"]
+    assert hidden > rules["uploads/"]["ExpirationInDays"], "the version that was checked is copied"
     assert rules["files/"]["ExpirationInDays"] == {"Ref": "FileRetentionDays"}
     assert rules["files/"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rules[None]["ExpiredObjectDeleteMarker"] is True

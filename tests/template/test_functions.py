@@ -94,9 +94,10 @@ def test_layer_is_built_for_the_same_architecture() -> None:
     assert written()["Parameters"]["Architecture"]["Default"] == "arm64"
 
 
-LONGER = {"RepairFunction": 900, "IndexerFunction": 120}
+LONGER = {"RepairFunction": 900, "IndexerFunction": 120, "ScannerFunction": 300}
 """Timeouts in seconds of functions that need more than a minute: the reconciliation reads all open
-tickets in one run, and a merge of the search index writes up to 10,000 tickets."""
+tickets in one run, a merge of the search index writes up to 10,000 tickets, and a scan reads a file
+that may have a gigabyte."""
 
 
 def called_by_the_api() -> set[str]:

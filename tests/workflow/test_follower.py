@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from redress.db import encoding, keys
 from redress.tickets.rules.steps import by_customer, by_staff
-from redress.workflow.cases.follower import FollowerCase, LeftToSweep, NotReferred
+from redress.workflow.cases.follower import FollowerCase, LeftToSweep
 from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken, StreamReader
 from tests.builders import BY_PHONE, MEI, NUMBER, Life
 from tests.workflow.services import Service
@@ -222,8 +222,10 @@ def test_without_files_the_checker_is_not_called(life: Life) -> None:
     assert follower.functions.calls == []
 
 
-def test_record_whose_message_the_checker_refuses_is_set_aside(life: Life) -> None:
-    follower = Follower(checker=CHECKER)
-    follower.functions.fault = ClientError({"Error": {"Code": "AccessDenied"}}, "Invoke")
-    with pytest.raises(NotReferred):
+def test_files_whose_message_the_checker_refuses_are_left_to_the_sweep(life: Life) -> None:
+    """They are in the list of held files, which the sweep asks for. Other messages are sent."""
+    follower = Follower(SEARCH_QUEUE, checker=CHECKER)
+    follower.functions.fault = ClientError({"Error": {"Code": "TooManyRequests"}}, "Invoke")
+    with pytest.raises(LeftToSweep):
         follower.case.follow(note_with_a_file(life.open()))
+    assert [given["QueueUrl"] for _, given in follower.queue.calls] == [SEARCH_QUEUE]

@@ -1,8 +1,8 @@
 """The payloads of the function `checker`, which is invoked asynchronously.
 
 S3 tells of each upload through EventBridge. The follower tells of each message of staff that refers
-to files. A scanner tells what it found: the function `scanner` by what it returns, or GuardDuty
-through EventBridge. The sweep asks about files that wait long.
+to files, and of each mail with attachments. A scanner tells what it found: the function `scanner`
+by what it returns, or GuardDuty through EventBridge. The sweep asks about files that wait long.
 """
 
 from __future__ import annotations

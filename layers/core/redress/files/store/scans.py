@@ -96,11 +96,13 @@ class ScannedFiles:
             raise _meant(error) from error
         tags = {one["Key"]: one["Value"] for one in found}
         own, guardduty = tags.get(TAG), tags.get(GUARDDUTY_TAG, "")
+        found = []
         if own in list(Verdict):
-            return Verdict(own), tags.get(REASON_TAG, "")
+            found.append((Verdict(own), tags.get(REASON_TAG, "")))
         if (verdict := _OF_GUARDDUTY.get(guardduty)) is not None:
-            return verdict, "" if verdict is Verdict.CLEAN else guardduty
-        return None
+            found.append((verdict, "" if verdict is Verdict.CLEAN else guardduty))
+        # Of two scanners, the one that refuses counts, as in the policy of the bucket.
+        return min(found, key=lambda one: one[0] is Verdict.CLEAN, default=None)
 
 
 def _in_a_tag(text: str) -> str:

@@ -35,9 +35,10 @@ that is still awake would check the clocks once more, which costs two state tran
 
 
 class LeftToSweep(Exception):
-    """The assigner refused a request of this batch. The mails that follow from the change are sent.
+    """The assigner or the checker refused a request. The mails of the change are sent.
 
-    The next sweep drains every queue, within five minutes. A retry of the record would hold back
+    The next sweep drains every queue, within five minutes, and it asks for files that are held
+    after ten. A retry of the record would hold back
     the mails of all later records.
     """
 
@@ -86,8 +87,9 @@ class FollowerCase:
         """Send the messages for a change, mails first. This can be repeated safely.
 
         The assigner is asked, whether or not the mail queue refuses. Raises the error of the mail
-        queue; NotReferred if the checker refused; NotIndexed if the search queue refused;
-        LeftToSweep if only the assigner refused, now or earlier in the batch.
+        queue; NotIndexed if the search queue refused; NotReferred if the checker refused a mail
+        with attachments; LeftToSweep if only the assigner refused, now or earlier in the batch, or
+        if the checker refused files of staff.
         """
         match change:
             case EventAdded(number, doc):
@@ -109,10 +111,10 @@ class FollowerCase:
             self._enqueue([message for message in messages if isinstance(message, MailJob)])
         finally:
             self._ask(requests)
-        if self._checker:
-            self._refer([message for message in messages if isinstance(message, Referred | Mailed)])
         if self._search_queue_url:
             self._index([message for message in messages if isinstance(message, IndexTicket)])
+        if self._checker:
+            self._refer([message for message in messages if isinstance(message, Referred | Mailed)])
         if requests and self._refusal is not None:
             raise LeftToSweep from self._refusal
 
@@ -127,16 +129,20 @@ class FollowerCase:
                 self._refusal = error
 
     def _refer(self, messages: Sequence[Referred | Mailed]) -> None:
-        """Invoke the checker asynchronously, once for each message. Raises NotReferred."""
-        try:
-            for message in messages:
+        """Invoke the checker asynchronously, once for each message.
+
+        Raises LeftToSweep if it refuses a message about files that the sweep asks for, because they
+        are in the list of held files already. Raises NotReferred if it refuses any other.
+        """
+        for message in messages:
+            try:
                 self._functions.invoke(
                     FunctionName=self._checker,
                     InvocationType="Event",
                     Payload=files_messages.encode(message),
                 )
-        except (ClientError, BotoCoreError) as error:
-            raise NotReferred from error
+            except (ClientError, BotoCoreError) as error:
+                raise (LeftToSweep if isinstance(message, Referred) else NotReferred) from error
 
     def _index(self, messages: Sequence[IndexTicket]) -> None:
         """Send messages to the indexer. Raises NotIndexed."""
