@@ -302,6 +302,43 @@ def test_pages_and_second_factor_are_those_of_the_issuer(changed: Values) -> Non
     assert refused(**ISSUER, **changed) == {"IssuerHasAnAudience"}
 
 
+SUBNETS, GROUPS = "subnet-0123456789abcdef0,subnet-1123456789abcdef0", "sg-0123456789abcdef0"
+NETWORK = {"ScannerSubnets": SUBNETS, "ScannerSecurityGroups": GROUPS}
+CLAMAV = {"Files": "clamav", "ScannerHost": "clamav.internal"}
+
+
+def test_clamav_needs_a_host_in_a_network_because_clamd_has_no_encryption() -> None:
+    assert refused(**CLAMAV, **NETWORK) == set()
+    assert refused(**CLAMAV) == {"ScannerIsInTheNetworkOfItsHost"}
+    assert refused(Files="clamav", **NETWORK) == {"ClamavHasAHost"}
+    for other in ("off", "guardduty", "eicar"):
+        assert refused(Files=other) == set()
+        assert refused(Files=other, ScannerHost="clamav.internal") == {"ClamavHasAHost"}
+    for name, value in NETWORK.items():
+        assert "ScannerHasBothOrNeither" in refused(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("ScannerHost", "10.0.3.7", True),
+        ("ScannerHost", "clamav.internal", True),
+        ("ScannerHost", "clamav.internal:3310", False),
+        ("ScannerHost", "tcp://clamav", False),
+        ("ScannerPort", "0", False),
+        ("ScannerSubnets", SUBNETS, True),
+        ("ScannerSubnets", f"{SUBNETS},", False),
+        ("ScannerSubnets", SUBNETS.replace(",", ", "), False),
+        ("ScannerSecurityGroups", GROUPS, True),
+        ("ScannerSecurityGroups", SUBNETS, False),
+        ("Files", "on", False),
+        ("FileRetentionDays", "29", False),
+    ],
+)
+def test_parameter_of_files_is_bounded(name: str, value: str, accepted: bool) -> None:
+    assert accepts(name, value) is accepted
+
+
 def refused_regions(rule: str) -> set[str]:
     [assertion] = RULES[rule]["Assertions"]
     [contains] = assertion["Assert"]["Fn::Not"]
