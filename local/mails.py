@@ -77,6 +77,7 @@ def values(name: str, language: str) -> dict[str, str]:
         ),
         "survey_url": f"{BASE}/s/{NUMBER}.1796000400.QW0X2abcdefgh23456789",
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
+        "files": "\n\n" + own.files_staff.format(names="- IMG_0417.jpg (2.1 MB)"),
         "team": "complaints",
         "count": "4",
         "reasons": "\n".join(

@@ -118,7 +118,7 @@ def file_view(file: Attached) -> dict[str, Any]:
         "type": file.type,
         "size": file.size,
         "state": file.state.value,
-        "reason": file.reason,
+        "reason": file.reason if file.state == "refused" else None,
         "by": "customer" if own else "staff",
         "at": instants.written(file.at),
     }

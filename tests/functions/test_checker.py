@@ -7,12 +7,13 @@ import json
 from collections.abc import Callable
 from copy import replace
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from redress.base import observe
-from redress.base.errors import NotFound, RedressError
+from redress.base.errors import InvalidInput, NotFound, RedressError
 from redress.base.people import CUSTOMER, Actor, Member
 from redress.files import contents, messages
 from redress.files.cases.referring import ReferringCase
@@ -24,14 +25,14 @@ from redress.files.store.scans import ScannedFiles
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.rules.plan import FilesPlan
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules.attached import Attached, FileState
+from redress.tickets.rules.attached import WAITS, Attached, FileState
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store.attached import AttachedStore
 from redress.wiring import checker as checker_wiring
 from redress.wiring import stores as wired_stores
 from redress.workflow.subscribers import messages_after
-from tests.builders import JUN, MEI
+from tests.builders import JUN, MEI, START, Clock
 from tests.files import samples
 from tests.functions.conftest import ENVIRONMENT
 from tests.world import Act, Context, Opener, Stores, aws, logged_by, read_sample
@@ -382,7 +383,7 @@ def sent_by(desk: Desk, ticket: Ticket, act: Act, *files: str, by: Actor = MEI) 
 
     def step(found: Ticket, plan: Any, at: Any) -> Any:
         return by_staff.reply(
-            found, plan, by, "See", False, at, referring.listed(found, plan, by, files)
+            found, plan, by, "See", False, at, referring.listed(found, plan, by, files, at)
         )
 
     desk.stores.changes.change(ticket.number, step)
@@ -564,6 +565,58 @@ def test_a_file_whose_scan_was_lost_is_copied_and_so_scanned_again(
 
 
 # ---------------------------------------------------------------------------------- its calls
+
+
+def test_a_file_that_can_never_be_scanned_ends_its_wait_and_the_ticket_says_so(
+    desk: Desk, ticket: Ticket
+) -> None:
+    """The scanner was gone for so long that lifecycle has removed the upload."""
+    file = desk.upload(ticket.number)
+    desk.arrive(ticket, file)
+    for key in (upload_key(ticket.number, file), file_key(ticket.number, file)):
+        aws("s3").delete_object(Bucket=BUCKET, Key=key)
+    versions = aws("s3").list_object_versions(Bucket=BUCKET)["Versions"]
+    for one in versions:
+        aws("s3").delete_object(Bucket=BUCKET, Key=one["Key"], VersionId=one["VersionId"])
+    assert desk.tell(Held(ticket.number, file)) == []
+    assert desk.file(ticket, file).state is FileState.FOUND
+    assert "could not be scanned" in desk.history(ticket)[-1].data["text"]
+    assert desk.files.held(START + timedelta(days=30), 10) == []
+
+
+def test_a_file_that_is_withdrawn_during_its_copy_leaves_no_copy(
+    desk: Desk, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = desk.upload(ticket.number)
+    plain = FilesBucket.copy
+
+    def withdraws(bucket: FilesBucket, *given: Any) -> None:
+        plain(bucket, *given)
+        found = desk.file(ticket, file)
+        desk.files.change(ticket.number, found, replace(found, state=FileState.WITHDRAWN))
+
+    monkeypatch.setattr(FilesBucket, "copy", withdraws)
+    desk.arrive(ticket, file)
+    assert file_key(ticket.number, file) not in desk.objects()
+
+
+def test_more_files_than_one_message_may_have_become_two(desk: Desk, ticket: Ticket) -> None:
+    most = desk.stores.plans.current().files.most_at_once
+    sent = [desk.upload(ticket.number) for _ in range(most + 1)]
+    desk.arrive(ticket, *sent)
+    events = [one for one in desk.history(ticket) if one.data.get("files")]
+    assert sorted(len(one.data["files"]) for one in events) == [1, most]
+
+
+def test_a_file_of_staff_that_waited_too_long_is_refused(
+    desk: Desk, ticket: Ticket, act: Act, clock: Clock
+) -> None:
+    file = desk.upload(ticket.number, samples.PDF, "guide.pdf", by=MEI)
+    desk.arrive(ticket, file)
+    clock.advance(seconds=(WAITS + timedelta(seconds=1)).total_seconds())
+    with pytest.raises(InvalidInput) as refused:
+        sent_by(desk, ticket, act, file)
+    assert [fault.code for fault in refused.value.faults] == ["file_expired"]
 
 
 @pytest.mark.parametrize("event", [{}, {"Records": []}, {"detail-type": "Object Deleted"}])

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from redress.base.errors import NotAllowedNow
 from redress.base.people import CUSTOMER, SYSTEM, Actor
-from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_customer
+from redress.tickets.rules.attached import (
+    WAITS,
+    Attached,
+    FileState,
+    is_over,
+    kept,
+    seen_by_customer,
+    uploaded,
+)
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, State
 from tests.builders import BY_PHONE, MEI, START, Life
@@ -77,4 +86,19 @@ def test_a_customer_sees_own_files_and_those_that_were_sent_to_them(life: Life) 
     waiting = a_file("4" * 16, MEI)
     files = [own, sent, internal, waiting]
     assert seen_by_customer(files, life.events) == [own, sent]
-    assert kept([*files, a_file("5" * 16, state=FileState.REFUSED)]) == 4
+    assert kept([*files, a_file("5" * 16, state=FileState.REFUSED)], START) == 4
+
+
+def test_file_of_staff_that_waited_too_long_for_its_message_leaves_room_for_another() -> None:
+    waiting, sent = a_file("1" * 16, MEI), a_file("2" * 16, MEI, event=3)
+    assert kept([waiting, sent], START + WAITS) == 2
+    later = START + WAITS + timedelta(seconds=1)
+    assert kept([waiting, sent], later) == 1
+    assert is_over(waiting, later)
+    assert not is_over(sent, later)
+
+
+def test_files_of_mails_take_no_room_from_uploads() -> None:
+    of_mail = a_file("3" * 16, event=1, of_mail=True)
+    assert kept([of_mail], START) == 0
+    assert uploaded([of_mail]) == []

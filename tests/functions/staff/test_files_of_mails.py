@@ -15,7 +15,7 @@ from redress.files.messages import Held, Mailed, Verdict
 from redress.files.store.bucket import file_key
 from redress.mail.incoming.bucket import attachment_key
 from redress.mail.incoming.rules.enclosed import ORIGINAL, enclosed_in, file_id
-from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_customer
+from redress.tickets.rules.attached import Attached, FileState, seen_by_customer, uploaded
 from redress.tickets.rules.steps import opening
 from redress.tickets.rules.ticket import Event
 from redress.wiring import clients
@@ -77,7 +77,7 @@ def test_mail_and_its_attachments_wait_for_a_verdict_as_files_of_the_ticket(even
         RECEIPT: ("收据.pdf", FileState.HELD, 1),
     }
     assert (content(WHOLE), content(RECEIPT)) == (RAW, PDF)
-    assert kept(known().values()) == 0, "they leave the room for uploads"
+    assert uploaded(known().values()) == [], "they leave the room for uploads"
     assert [one.id for one in seen_by_customer(known().values(), [event])] == [RECEIPT]
     assert known()[WHOLE].by.role is Role.SYSTEM
 

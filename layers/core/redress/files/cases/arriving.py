@@ -1,18 +1,21 @@
 """What becomes of an upload: it is checked, joins its ticket, and is copied to be scanned.
 
 Each step can be repeated. The ticket's event and the items of its files are one transaction. So a
-worker that is killed leaves nothing, or files whose copy the repeated message makes.
+worker that is killed leaves nothing, or files that the repeated message or the sweep has copied.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
 
-from redress.base.errors import NotFound
+from botocore.exceptions import BotoCoreError, ClientError
+
+from redress.base.errors import NotFound, RedressError
 from redress.base.people import Actor, Role
 from redress.files.cases.uploading import MOST_TRIES, uploaded_by
 from redress.files.messages import FILE_ID
@@ -23,7 +26,7 @@ from redress.files.store.bucket import FilesBucket, Stored, file_key, upload_key
 from redress.plans.rules.plan import FilesPlan, Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules.attached import Attached, FileState, kept
+from redress.tickets.rules.attached import Attached, FileState, kept, uploaded
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.steps.table import STEPS, Step
@@ -89,14 +92,15 @@ class ArrivingCase:
         others = [one for one in self._bucket.uploads(number) if one not in taken and _is_id(one)]
         try:
             return self.arrived(number, [*others, file])
-        except Exception:
+        except (RedressError, BotoCoreError, ClientError, OSError):
             # Another upload must not keep this one out. Its own message reports what is wrong.
             return self.arrived(number, [file])
 
     def arrived(self, number: str, files: Sequence[str]) -> list[Attached]:
         """Take these uploads of a ticket, and return the files that are new.
 
-        The customer's files of one call become one message. A file of staff waits for the message
+        The customer's files of one call become one message, or more if they are more than the plan
+        allows in one. A file of staff waits for the message
         that refers to it. An upload without a ticket, or of a ticket that knows too many files, is
         removed. A repeated call repeats what a killed one has left out.
         """
@@ -114,8 +118,10 @@ class ArrivingCase:
             self._remove(number, uploads)
             return []
         new: list[Attached] = []
-        if own := [one for one in uploads if one.by.role is Role.CUSTOMER]:
-            new += self._attached(number, own)
+        own = [one for one in uploads if one.by.role is Role.CUSTOMER]
+        most = self._plans.get(ticket.plan_version).files.most_at_once
+        for part in itertools.batched(own, most, strict=False):
+            new += self._attached(number, part)
         if of_staff := [one for one in uploads if one.by.is_staff]:
             new += self._waiting(ticket, of_staff)
         for file in new:
@@ -126,12 +132,14 @@ class ArrivingCase:
             self._remove(number, [one for one in uploads if one.id not in taken])
         return new
 
-    def refer(self, number: str, files: Iterable[str]) -> None:
-        """Copy the files to which a message of staff refers, so that they are scanned."""
-        for file in files:
-            found = self._files.find(number, file)
-            if found is not None and found.event is not None:
-                self._finish(number, found)
+    def refer(self, number: str, files: Iterable[str]) -> list[str]:
+        """Copy the files to which a message of staff refers, so that they are scanned.
+
+        Return those whose upload is not kept any more.
+        """
+        found = [self._files.find(number, file) for file in files]
+        named = [file for file in found if file is not None and file.event is not None]
+        return [file.id for file in named if not self._finish(number, file)]
 
     def _checked(self, number: str, file: str) -> _Uploaded | None:
         """Return an upload with the type of its content; None if it is gone or names no author."""
@@ -195,8 +203,8 @@ class ArrivingCase:
 
         Those that would be too many even as refused ones are left out.
         """
-        known = self._files.of_ticket(ticket.number)
-        ids, count, total = {file.id for file in known}, kept(known), len(known)
+        known = uploaded(self._files.of_ticket(ticket.number))
+        ids, count, total = {file.id for file in known}, kept(known, at), len(known)
         closed = ticket.state not in STEPS[Step.WRITE]
         files = list[Attached]()
         for one in uploads:
@@ -221,11 +229,11 @@ class ArrivingCase:
             )
         return files
 
-    def _finish(self, number: str, file: Attached) -> None:
+    def _finish(self, number: str, file: Attached) -> bool:
         """Do what follows after a file was written: copy it to be scanned, or remove it.
 
         A file that nothing refers to is neither. A copy that is there already is made again: it is
-        scanned again, and has the same content.
+        scanned again, and has the same content. Return False if the upload is not kept any more.
         """
         source = upload_key(number, file.id)
         if file.state in (FileState.REFUSED, FileState.WITHDRAWN):
@@ -234,8 +242,11 @@ class ArrivingCase:
             try:
                 self._bucket.copy(source, file.version, file_key(number, file.id))
             except NotFound:
-                # Lifecycle has removed the upload. The copy was made before, or is lost.
-                return
+                return False  # lifecycle has removed the upload
+            now = self._files.find(number, file.id)
+            if now is not None and now.state is FileState.WITHDRAWN:
+                self._bucket.remove(file_key(number, file.id))  # it was withdrawn meanwhile
+        return True
 
     def _remove(self, number: str, uploads: Iterable[_Uploaded]) -> None:
         for one in uploads:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from redress.base.errors import NotFound
 from redress.files.cases.arriving import ArrivingCase
 from redress.files.cases.verdicts import VerdictCase
-from redress.files.messages import Held, Judged
+from redress.files.messages import Held, Judged, Verdict
 from redress.files.store.bucket import file_key
 from redress.files.store.scans import ScannedFiles
 from redress.tickets.store.attached import AttachedStore
@@ -29,7 +29,8 @@ class AskingCase:
     def ask(self, asked: Held) -> bool:
         """Record the verdict that stands on the copy of a file, and return whether there is one.
 
-        If there is none, or no copy, the file is copied again, and so scanned again.
+        If there is none, or no copy, the file is copied again, and so scanned again. If its upload
+        is not kept any more, nobody can scan it, and the ticket says so.
         """
         number, file = asked.number, asked.file
         try:
@@ -40,8 +41,9 @@ class AskingCase:
             known = self._files.find(number, file)
             if known is not None and known.of_mail and known.event is not None:
                 self._copy_mail(number, known.event, file)
-            else:
-                self._arriving.refer(number, [file])
+            elif self._arriving.refer(number, [file]):
+                gone = "the file was not scanned in time"
+                self._verdicts.judged(Judged(number, file, Verdict.UNSCANNED, gone))
             return False
         self._verdicts.judged(Judged(number, file, *verdict))
         return True

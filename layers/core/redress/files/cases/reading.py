@@ -20,7 +20,7 @@ from redress.plans.rules.plan import FilesPlan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.staff import must_see
 from redress.tickets.rules import access
-from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_customer
+from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_customer, uploaded
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.attached import AttachedStore, Viewed
@@ -79,16 +79,21 @@ class _Files:
     ) -> FilesView:
         plan = self._plans.get(ticket.plan_version)
         closed = ticket.state not in STEPS[Step.WRITE]
-        count, limits = kept(known), plan.files
-        takes = not closed and not is_full(limits, count, len(known))
+        count, limits = kept(known, self._now()), plan.files
+        takes = not closed and not is_full(limits, count, len(uploaded(known)))
         left = max(0, limits.most_each_ticket - count)
         return FilesView(ticket, shown, takes, closed, limits, left, plan.time_zone)
 
     def _link(self, number: str, file: Attached) -> str:
-        """Return the link to a clean file. Raises FileNotOpen for any other one."""
+        """Return the link to a clean file.
+
+        Raises FileNotOpen for any other one, and NotFound if its content is not kept any more.
+        """
         if file.state is not FileState.CLEAN:
             raise FileNotOpen(file.state.value, _WHY[file.state])
-        return self._bucket.link(file_key(number, file.id), file.name)
+        key = file_key(number, file.id)
+        self._bucket.head(key)
+        return self._bucket.link(key, file.name)
 
     def _withdraw(self, number: str, file: str, by: Actor) -> None:
         """Withdraw a file and hide its objects. A repeat does the latter again.

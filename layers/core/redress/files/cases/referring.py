@@ -11,7 +11,7 @@ from redress.base.people import Actor
 from redress.files.rules import refusals
 from redress.plans.rules.plan import FilesPlan, Plan
 from redress.tickets.cases.staff import StaffStep
-from redress.tickets.rules.attached import Attached, FileState
+from redress.tickets.rules.attached import WAITS, Attached, FileState, is_over
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Ticket
@@ -47,29 +47,30 @@ class ReferringCase:
         """Return the step with the files that have these ids. It reads them when it decides."""
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change | None:
-            files = self.listed(ticket, plan, by, ids)
+            files = self.listed(ticket, plan, by, ids, at)
             return step(ticket, plan, by=by, at=at, files=files)
 
         return decide
 
     def listed(
-        self, ticket: Ticket, plan: Plan, by: Actor, ids: Sequence[str]
+        self, ticket: Ticket, plan: Plan, by: Actor, ids: Sequence[str], at: datetime
     ) -> list[dict[str, Any]]:
         """Return the files with these ids as an event lists them.
 
         Raises InvalidInput with a fault for each file that cannot be sent: unknown, uploaded by
-        somebody else, part of another message, refused, found to be harmful, withdrawn, or twice.
+        somebody else, part of another message, refused, found to be harmful, withdrawn, too old, or
+        named twice.
         """
         if not ids:
             return []
         known = {file.id: file for file in self._files.of_ticket(ticket.number)}
-        if faults := _faults(plan.files, known, by, ids):
+        if faults := _faults(plan.files, known, by, ids, at):
             raise InvalidInput(faults)
         return [refusals.listed(known[one]) for one in ids]
 
 
 def _faults(
-    plan: FilesPlan, known: dict[str, Attached], by: Actor, ids: Sequence[str]
+    plan: FilesPlan, known: dict[str, Attached], by: Actor, ids: Sequence[str], at: datetime
 ) -> list[Fault]:
     faults = []
     if len(ids) > plan.most_at_once:
@@ -84,6 +85,9 @@ def _faults(
             faults.append(Fault(here, *_FAULTS[file.state]))
         elif file.event is not None:
             faults.append(Fault(here, "file_sent", "another message has this file"))
+        elif is_over(file, at):
+            detail = f"this file was uploaded more than {WAITS.days} days ago; upload it again"
+            faults.append(Fault(here, "file_expired", detail))
         elif one in ids[:index]:
             faults.append(Fault(here, "repeated", "this file is in the list before"))
     return faults

@@ -14,7 +14,7 @@ from redress.files.store.bucket import CONTENT_TYPE, FILENAME, FilesBucket, uplo
 from redress.plans.rules.plan import FilesPlan
 from redress.plans.store.plans import Plans
 from redress.tickets.links import Links
-from redress.tickets.rules.attached import kept
+from redress.tickets.rules.attached import kept, uploaded
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.attached import AttachedStore
@@ -74,7 +74,7 @@ class UploadingCase:
             check(ticket)
         require_open(ticket)
         plan = self._plans.get(ticket.plan_version).files
-        require_room(plan, size, self._files, number)
+        require_room(plan, size, self._files, number, self._now())
         file = secrets.token_hex(8)
         expires = self._now() + timedelta(seconds=UPLOAD_S)
         fields = {
@@ -110,7 +110,9 @@ def require_open(ticket: Ticket) -> None:
         raise NotAllowedNow("attach", ticket.state)
 
 
-def require_room(plan: FilesPlan, size: int | None, files: AttachedStore, number: str) -> None:
+def require_room(
+    plan: FilesPlan, size: int | None, files: AttachedStore, number: str, now: datetime
+) -> None:
     """Raise InvalidInput if the file is too large, or if the ticket has no room for one more."""
     faults = []
     if size is not None and size > plan.most_bytes:
@@ -118,8 +120,8 @@ def require_room(plan: FilesPlan, size: int | None, files: AttachedStore, number
         faults.append(Fault("/size", "file_too_large", detail))
     elif size is not None and size < 1:
         faults.append(Fault("/size", "file_empty", "the file is empty"))
-    known = files.of_ticket(number)
-    if is_full(plan, kept(known), len(known)):
+    known = uploaded(files.of_ticket(number))
+    if is_full(plan, kept(known, now), len(known)):
         detail = f"a ticket has at most {plan.most_each_ticket} files"
         faults.append(Fault("", "too_many_files", detail))
     if faults:
@@ -129,7 +131,7 @@ def require_room(plan: FilesPlan, size: int | None, files: AttachedStore, number
 def is_full(plan: FilesPlan, count: int, known: int) -> bool:
     """Whether a ticket has no room for one more file.
 
-    `count` is the number of files that are kept, `known` that of all files.
+    `count` is the number of files that are kept, `known` that of all uploads.
     """
     return count >= plan.most_each_ticket or known >= MOST_TRIES * plan.most_each_ticket
 

@@ -227,7 +227,7 @@ class StaffCases:
         member: Member,
         number: str,
         content: Callable[[], tuple[str, Sequence[str]]],
-        listed: Callable[[Ticket, Plan, Actor, Sequence[str]], by_staff.Files],
+        listed: Callable[[Ticket, Plan, Actor, Sequence[str], datetime], by_staff.Files],
     ) -> Ticket:
         """Add an internal note. Everybody who may see the ticket may add one.
 
@@ -250,7 +250,7 @@ class StaffCases:
             latest = (last.type, last.by, last.data.get("text"), sent)
             if latest == (EventType.NOTED, actor, texts.cleaned(text), list(ids)):
                 return None
-            files = listed(ticket, plan, actor, ids)
+            files = listed(ticket, plan, actor, ids, at)
             return by_staff.note(ticket, plan, actor, text, at, files=files)
 
         with telling_what_is_possible(member, read):

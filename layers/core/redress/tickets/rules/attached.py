@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -73,9 +73,24 @@ class Attached(Struct, frozen=True, omit_defaults=True):
         return self.state in KEPT
 
 
-def kept(files: Iterable[Attached]) -> int:
+WAITS = timedelta(days=6)
+"""How long a file of staff can wait for the message that refers to it. The bucket removes its
+content a day later (`uploads` in the template)."""
+
+
+def is_over(file: Attached, now: datetime) -> bool:
+    """Whether no message can refer to the file any more, because it has waited too long."""
+    return file.event is None and now - file.at > WAITS
+
+
+def uploaded(files: Iterable[Attached]) -> list[Attached]:
+    """Return the files that somebody uploaded. The others came by mail."""
+    return [file for file in files if not file.of_mail]
+
+
+def kept(files: Iterable[Attached], now: datetime) -> int:
     """Return how many of the files count against the most files of a ticket."""
-    return sum(file.is_kept and not file.of_mail for file in files)
+    return sum(file.is_kept and not is_over(file, now) for file in uploaded(files))
 
 
 TO_CUSTOMER = (EventType.REPLIED, EventType.RESOLVED)
