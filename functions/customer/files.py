@@ -6,7 +6,9 @@ file is served under the address of these pages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -142,7 +144,7 @@ def _form(request: WebRequest, view: FilesView, language: str) -> Form | None:
         fields=offered.fields,
         expires_at=offered.expires_at,
         size=size(plan.most_bytes),
-        kinds=catalogue.text(language, "files.kinds_and").join(named),
+        kinds=listed(language, named),
         accept=_accept(plan.types),
         left=left,
         most_bytes=plan.most_bytes,
@@ -206,6 +208,16 @@ def _reason(file: Attached, language: str) -> str:
     key = f"files.reason.{file.reason}"
     known = file.state is FileState.REFUSED and catalogue.has(language, key)
     return catalogue.text(language, key) if known else ""
+
+
+def listed(language: str, named: Sequence[str]) -> str:
+    """Return these words as a list in a sentence."""
+    return reduce(
+        lambda first, second: catalogue.text(
+            language, "files.kinds_and", first=first, second=second
+        ),
+        named,
+    )
 
 
 def came_back(request: WebRequest) -> Answer:

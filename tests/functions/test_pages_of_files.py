@@ -19,13 +19,14 @@ from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Actor, Role
 from redress.base.phrases import moment
 from redress.files.rules.refusals import Refusal
-from redress.files.store.bucket import FilesBucket
+from redress.files.store.bucket import FilesBucket, file_key
 from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.steps import by_customer
 from redress.tickets.store.attached import AttachedStore
 from redress.wiring import stores as wired_stores
 from tests.builders import Clock
 from tests.functions.conftest import BASE_ADDRESS
+from tests.functions.filing import create_bucket
 from tests.functions.test_customer_pages import (
     Site,
     header,
@@ -49,6 +50,7 @@ pytestmark = pytest.mark.usefixtures("table")
 @pytest.fixture(autouse=True)
 def bucket(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     set_environment(monkeypatch, FILES_BUCKET=BUCKET)
+    create_bucket()
 
 
 def attached() -> AttachedStore:
@@ -63,6 +65,7 @@ def put(number: str, clock: Clock, state: FileState = FileState.CLEAN, **fields:
         clock.now(), state, **given,
     )  # fmt: skip
     assert attached().put_new(number, file)
+    aws("s3").put_object(Bucket=BUCKET, Key=file_key(number, file.id), Body=b"a cup")
     return file
 
 
@@ -101,11 +104,10 @@ def test_form_goes_to_the_bucket_and_its_limits_stand_beside_the_field(
     plan = stores.plans.current()
     until = moment(clock.now() + timedelta(minutes=30), plan.time_zone, language)
     named = [catalogue.text(language, f"files.kind.{kind}") for kind in plan.files.types]
+    comma = ", " if language == "en" else "、"
     for text in (
         catalogue.text(language, "files.one", size="25 MB"),
-        catalogue.text(
-            language, "files.kinds", kinds=catalogue.text(language, "files.kinds_and").join(named)
-        ),
+        catalogue.text(language, "files.kinds", kinds=comma.join(named)),
         catalogue.text(language, "files.left", count=20),
         catalogue.text(language, "files.valid", time=until),
         catalogue.text(language, "files.refused_by_bucket"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
@@ -123,7 +123,7 @@ class FilesBucket:
                 TaggingDirective="REPLACE",
             )
         except ClientError as error:
-            raise _meant(error) from error
+            raise_meant(error)
 
     def uploads(self, number: str) -> list[str]:
         """Return the ids of the uploads to a ticket that are there, oldest first, at most 1,000."""
@@ -161,7 +161,7 @@ class FilesBucket:
         try:
             return call(Bucket=self._name, Key=key, **given)
         except ClientError as error:
-            raise _meant(error) from error
+            raise_meant(error)
 
 
 def disposition(name: str) -> str:
@@ -180,10 +180,12 @@ def file_key(number: str, file: str) -> str:
     return f"{FILES}{number}/{file}"
 
 
-def _meant(error: ClientError) -> Exception:
-    """Return NotFound if the error says that the object is not there, or else the error itself."""
+def raise_meant(error: ClientError) -> NoReturn:
+    """Raise NotFound if the error says that the object is not there, or else the error itself."""
     code = str(error.response.get("Error", {}).get("Code", ""))
-    return NotFound("there is no such object") if code in _GONE else error
+    if code in _GONE:
+        raise NotFound("there is no such object") from error
+    raise error
 
 
 def _version(found: Mapping[str, Any]) -> str | None:

@@ -13,9 +13,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from redress.base.errors import NotFound
 from redress.files.messages import Verdict
 from redress.files.rules.clamd import ScannerUnavailable
+from redress.files.store.bucket import raise_meant
 
 TAG = "redress-scan"
 """The key of the tag with the verdict of the function `scanner`."""
@@ -33,7 +33,6 @@ _OF_GUARDDUTY = {
 PIECE = 65_536
 """The bytes of a file that are in memory at once."""
 
-_GONE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed")
 _NOT_IN_A_TAG = re.compile(r"[^\w +=.:/@-]", re.ASCII)
 _MOST_IN_A_TAG = 256
 
@@ -69,7 +68,7 @@ class ScannedFiles:
         try:
             found = self._s3.get_object(Bucket=self._bucket, Key=key, **which)
         except ClientError as error:
-            raise _meant(error) from error
+            raise_meant(error)
         return Opened(found.get("VersionId"), found["ContentLength"], found["Body"])
 
     def tag(self, key: str, version: str | None, verdict: Verdict, reason: str) -> None:
@@ -83,7 +82,7 @@ class ScannedFiles:
                 Bucket=self._bucket, Key=key, Tagging={"TagSet": tags}, **which
             )
         except ClientError as error:
-            raise _meant(error) from error
+            raise_meant(error)
 
     def verdict(self, key: str) -> tuple[Verdict, str] | None:
         """Return the verdict about the current version, and the reason; None if there is none.
@@ -93,7 +92,7 @@ class ScannedFiles:
         try:
             found = self._s3.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
         except ClientError as error:
-            raise _meant(error) from error
+            raise_meant(error)
         tags = {one["Key"]: one["Value"] for one in found}
         own, guardduty = tags.get(TAG), tags.get(GUARDDUTY_TAG, "")
         found = []
@@ -108,8 +107,3 @@ class ScannedFiles:
 def _in_a_tag(text: str) -> str:
     """A text with the characters that a tag may have (S3 User Guide, "Object tagging")."""
     return _NOT_IN_A_TAG.sub("_", text)[:_MOST_IN_A_TAG]
-
-
-def _meant(error: ClientError) -> Exception:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    return NotFound("there is no such file") if code in _GONE else error
