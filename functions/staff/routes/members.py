@@ -50,7 +50,7 @@ def show_me(request: Request) -> Answer:
 def list_members(request: Request) -> Answer:
     reader = request.member
     everybody = reader.role is Role.MANAGER
-    team = request.query.get("team") or (None if everybody else reader.team)
+    team = request.query.get("team", None if everybody else reader.team)
     page = wiring.directory().page(reader, team, lambda: _wanted(request.query))
     return answer(200, members_view(page))
 
@@ -140,7 +140,7 @@ def _wanted(query: dict[str, str]) -> tuple[int, str | None]:
         limit, cursor = cursors.page(query, PAGE_LIMIT, is_subject)
     except InvalidInput as invalid:
         faults += invalid.faults
-    if query.get("team") and not is_team(query["team"]):
+    if "team" in query and not is_team(query["team"]):
         faults.append(Fault("/team", "unknown_team", "there is no such team"))
     if faults:
         raise InvalidInput(faults)

@@ -210,3 +210,8 @@ def test_leader_who_is_suspended_meanwhile_records_no_departure(
     found = api("departure", "lin", agent="a-mei")
     assert (found.status, "suspended" in found.body["detail"]) == (403, True)
     assert not stores.staff.member("a-mei").left
+
+
+def test_empty_team_is_no_team(api: Api) -> None:
+    refused = api("members", "wei", query={"team": ""})
+    assert (refused.status, refused.codes) == (422, {"/team": "unknown_team"})
