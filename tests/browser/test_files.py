@@ -125,10 +125,12 @@ def test_file_that_is_too_large_is_refused_by_the_bucket_and_nothing_is_attached
     page = files_page(deployed, visit, "en")
     address = page.url
     page.set_input_files("#file", too_large(tmp_path))
-    page.click("#upload button")
+    with page.expect_response(lambda one: one.request.method == "POST") as refused:
+        page.click("#upload button")
+    assert refused.value.status == 400
+    page.wait_for_load_state()
+    assert "EntityTooLarge" in page.content()
     page.goto(address)
-    page.wait_for_timeout(5000)
-    page.reload()
     assert catalogue.text("en", "files.none") in page.inner_text("#list")
 
 

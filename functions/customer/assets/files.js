@@ -9,7 +9,6 @@
   const queue = document.getElementById("queue");
   const told = document.getElementById("told");
   const mostBytes = Number(said.mostBytes);
-  const mostFiles = Number(said.mostFiles);
 
   field.multiple = true;
   document.getElementById("how-many").textContent = said.many;
@@ -26,7 +25,7 @@
 
   const check = () => {
     const files = [...field.files];
-    const found = files.map(limit).find(Boolean) || (files.length > mostFiles ? said.toomany : "");
+    const found = files.map(limit).find(Boolean) || (files.length > Number(said.mostFiles) ? said.toomany : "");
     field.setCustomValidity(found);
     return !found;
   };
@@ -77,7 +76,7 @@
     });
     if (answer.ok) return answer.json();
     if (answer.status >= 500 || answer.status === 429) throw new Error(answer.status);
-    throw new Refused(words(answer.status === 413 ? said.large : said.refused, file.name));
+    throw new Refused(words(said.refused, file.name));
   };
 
   const put = (upload, file, shown, signal) => new Promise((resolve, reject) => {
@@ -91,8 +90,12 @@
       shown.bar.value = percent;
       shown.state.textContent = words(said.progress, file.name, percent);
     });
-    request.addEventListener("load", () =>
-      request.status < 300 ? resolve() : reject(new Error(request.status)));
+    request.addEventListener("load", () => {
+      if (request.status < 300) resolve();
+      // The permission has ended, or the file is too large by now.
+      else if (request.status < 500) reject(new Refused(words(said.refused, file.name)));
+      else reject(new Error(request.status));
+    });
     request.addEventListener("error", () => reject(new Error("network")));
     request.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
     signal.addEventListener("abort", () => request.abort());
@@ -130,6 +133,9 @@
           const shown = found.getElementById(name);
           if (shown) document.getElementById(name).replaceWith(shown);
         }
+        const next = found.getElementById("upload");
+        if (!next) location.reload(); // the request takes no more files
+        else said.mostFiles = next.dataset.mostFiles;
       } catch { /* The next try may succeed; reloading the page shows the list in any case. */ }
     }
   };
