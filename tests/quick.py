@@ -26,6 +26,7 @@ TESTS_OF = {
     f"{PRODUCT}/wiring": ("tests/test_wiring.py", "tests/template/test_functions.py"),
     "functions/assigner": ("tests/functions/test_relay_repair.py",),
     "functions/checker": ("tests/functions/test_checker.py",),
+    "functions/scanner": ("tests/functions/test_scans.py",),
     f"{PRODUCT}/files": ("tests/files", "tests/functions/test_checker.py"),
     "functions/console": ("tests/functions/test_console.py",),
     f"{PRODUCT}/console": (
