@@ -42,8 +42,6 @@ CURSOR = "^[A-Za-z0-9_-]*={0,2}$"
 
 EXAMPLE_OF_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 
-EXAMPLE_OF_FILE = "9f86d081884c7d65"
-
 PARAMETERS = {
     "Number": Parameter("number", "path", Annotated[str, Meta(examples=[TICKET])]),
     "Agent": Parameter("agent", "path", Agent),

@@ -80,7 +80,7 @@ _KEY = re.compile(rf"(uploads|files)/([0-9A-Z-]{{3,30}})/({FILE_ID})")
 
 _OF_S3 = "Object Created"
 _OF_GUARDDUTY = "GuardDuty Malware Protection Object Scan Result"
-_VERDICTS = {
+GUARDDUTY_VERDICTS = {
     "NO_THREATS_FOUND": Verdict.CLEAN,
     "THREATS_FOUND": Verdict.FOUND,
     "UNSUPPORTED": Verdict.UNSCANNED,
@@ -152,7 +152,7 @@ def _of_guardduty(detail: Mapping[str, Any]) -> Judged | None:
     _, number, file = found
     result = detail["scanResultDetails"]
     status = str(result.get("scanResultStatus") or detail.get("scanStatus") or "")
-    if (verdict := _VERDICTS.get(status)) is None:
+    if (verdict := GUARDDUTY_VERDICTS.get(status)) is None:
         return None
     threats = [str(one.get("name", "")) for one in result.get("threats") or ()]
     reason = ", ".join(threats) if threats else status

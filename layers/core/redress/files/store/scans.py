@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from redress.files.messages import Verdict
+from redress.files.messages import GUARDDUTY_VERDICTS, Verdict
 from redress.files.rules.clamd import ScannerUnavailable
 from redress.files.store.bucket import raise_meant
 
@@ -22,13 +22,6 @@ TAG = "redress-scan"
 REASON_TAG = "redress-reason"
 GUARDDUTY_TAG = "GuardDutyMalwareScanStatus"
 """GuardDuty User Guide, "Monitoring S3 object scans with GuardDuty managed tags"."""
-
-_OF_GUARDDUTY = {
-    "NO_THREATS_FOUND": Verdict.CLEAN,
-    "THREATS_FOUND": Verdict.FOUND,
-    "UNSUPPORTED": Verdict.UNSCANNED,
-}
-"""Other values (ACCESS_DENIED, FAILED) are no verdict: a later scan may succeed."""
 
 PIECE = 65_536
 """The bytes of a file that are in memory at once."""
@@ -98,7 +91,7 @@ class ScannedFiles:
         found = []
         if own in list(Verdict):
             found.append((Verdict(own), tags.get(REASON_TAG, "")))
-        if (verdict := _OF_GUARDDUTY.get(guardduty)) is not None:
+        if (verdict := GUARDDUTY_VERDICTS.get(guardduty)) is not None:
             found.append((verdict, "" if verdict is Verdict.CLEAN else guardduty))
         # Of two scanners, the one that refuses counts, as in the policy of the bucket.
         return min(found, key=lambda one: one[0] is Verdict.CLEAN, default=None)
