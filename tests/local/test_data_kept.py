@@ -81,13 +81,14 @@ def clients_of(own: Outputs) -> Callable[[str], Any]:
 
 
 def mails_sent(own: Outputs) -> Counter[tuple[str, str, str]]:
-    """How often a mail with this recipient, subject and content went out."""
-    found = Counter[tuple[str, str, str]]()
-    for path in (own.directory / "mailbox" / "new").iterdir():
-        message = message_from_bytes(path.read_bytes())
-        parts = [str(part.get_payload()) for part in message.walk() if not part.is_multipart()]
-        found[str(message["To"]), str(message["Subject"]), "".join(parts)] += 1
-    return found
+    """How often each mail of each ticket went out to each recipient.
+
+    Two reminders of one promise have the same words, so the words do not identify a mail.
+    """
+    paths = (own.directory / "mailbox" / "new").iterdir()
+    read = [message_from_bytes(path.read_bytes()) for path in paths]
+    named = ("In-Reply-To", "X-Redress-Mail", "To")
+    return Counter((str(one[named[0]]), str(one[named[1]]), str(one[named[2]])) for one in read)
 
 
 def status_of_page(receipt: Receipt) -> int:
