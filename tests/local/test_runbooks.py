@@ -26,6 +26,7 @@ from tests.test_runbooks import EVERY, commands
 
 NOT_RUN = {
     ("failing-functions", "aws service-quotas"): "the emulator has no quotas",
+    ("files-held", "aws guardduty"): "the emulator has no GuardDuty",
     ("inbound-mail", "aws s3 cp"): "a command of the CLI itself, which no operation follows",
     ("link-key", "aws secretsmanager"): "other tests of this stack hold links of the present key",
     ("outgoing-mail", "--sending-enabled"): "nothing is switched off here",
@@ -51,7 +52,7 @@ for _path, _block in EVERY:
 def test_each_runbook_runs_but_for_the_named_blocks() -> None:
     """`link-key.md` has one command, which is named."""
     tested = {"dead-letters", "inbound-mail", "reconciliation", "relay-late", "restore", "scores"}
-    tested |= {"failing-functions", "outgoing-mail", "sweep-missing", "workflows"}
+    tested |= {"failing-functions", "files-held", "outgoing-mail", "sweep-missing", "workflows"}
     assert set(RUNS) == tested | {"unreadable-items", "wrong-clock"}
     for name, part in NOT_RUN:
         assert [1 for path, block in EVERY if path.stem == name and part in block] == [1], part
@@ -171,3 +172,8 @@ def test_earlier_state_is_restored_next_to_the_table(
     key = {"pk": {"S": f"TICKET#{number}"}, "sk": {"S": "EVENT#000001"}}
     assert database.get_item(TableName="redress-look", Key=key)["Item"]
     database.delete_table(TableName="redress-look")
+
+
+def test_held_files_are_listed_and_asked_for(run: Callable[..., str]) -> None:
+    said = run("files-held")
+    assert "eicar" in said.split(), "what scans them"
