@@ -643,6 +643,8 @@ def scored(upgrade: Upgrade, month: str) -> Json:
 
 NEW_NAMES = {
     "TICKET TICKET": {"doc.customer", "doc.satisfaction"},
+    "event replied": {"data.to"},
+    "event resolved": {"data.to"},
     "event closed": {"open_pk", "open_sk", "owner_pk", "owner_sk"},
     "event matched": {
         *("pk", "sk", "type", "doc", "owner_pk", "owner_sk"),
