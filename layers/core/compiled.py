@@ -1,7 +1,7 @@
 """`python compiled.py FOLDER PATH`: compiles all code in a folder that Lambda will have at a path.
 
-It does what `python -m compileall` does, with unchecked hashes, and leaves out docstrings. Reading
-them takes 2 % of a cold start. `python -OO` leaves out assertions too, so it is of no use here.
+It compiles as `python -m compileall` with unchecked hashes does, but without docstrings, because
+reading them takes 2 % of a cold start. `python -OO` would leave out assertions, too.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ def test_concurrent_callers_never_get_the_same_ticket(amazons: Shop) -> None:
     shop = amazons
     opened = sorted(shop.open().ticket.number for _ in range(6))
     members = [shop.member(f"a-{number}", capacity=2) for number in range(4)]
-    shop.tickets.get(opened[0])  # msgspec crashes if two threads use a type for the first time
+    shop.tickets.get(opened[0])  # msgspec crashes if two threads decode a type for the first time
     case = ClaimingCase(shop.assigner(), reader(shop), shop.tickets, shop.staff)
     ready = threading.Barrier(len(members))
 

@@ -1415,7 +1415,7 @@ def test_file_that_the_browser_has_is_not_sent_again(site: Site, name: str) -> N
 
 
 def test_only_answers_without_the_token_of_a_link_are_compressed(site: Site) -> None:
-    """The length of a compressed page could tell a token to who wrote a text that it shows."""
+    """The page shows texts of others. Its compressed length could tell them parts of the token."""
     accepted = {"Accept-Encoding": "gzip"}
     for name in ("form", "asset", "openapi"):
         assert header(site(name, headers=accepted), "Content-Encoding") == "gzip", name

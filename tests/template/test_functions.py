@@ -190,8 +190,8 @@ def callers_in(name: str, kind: str, properties: Resource) -> Iterator[tuple[str
 
 GENERAL = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "PYTHONTZPATH"}
 """Variables that every function gets for the logger, the metrics and the time zones."""
-OF_LAMBDA = {"AWS_REGION"}
-"""Variables that Lambda itself adds to the environment."""
+OF_LAMBDA = {"AWS_REGION", "AWS_ENDPOINT_URL"}
+"""Variables that the template does not set. Lambda adds the first, and a local cloud the second."""
 
 
 def settings_of(folder: str) -> type[Settings]:

@@ -24,6 +24,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     call_timeout_s: float = 8
     """Seconds that a call of an AWS service waits for a connection (at most 2) and then for its
     answer. A function with a short timeout of its own needs a smaller value."""
+    aws_endpoint_url: str = ""
+    """The address of a local cloud. botocore reads the variable too. It is empty on AWS."""
 
 
 def read[S: Settings](kind: type[S], environment: Mapping[str, str]) -> S:

@@ -87,15 +87,15 @@ _HIDDEN_YET_PRINTABLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc\U0001d159"
     + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 )
-"""The hidden characters that `str.isprintable` accepts. It accepts no other one, no blank but the
-space, and no control character."""
+"""The hidden characters for which `str.isprintable` is true. It is false for every other hidden
+character, every control character, and every blank except the space."""
 
 
 def _is_plain(text: str) -> bool:
-    """Whether the text has no hidden, reordering or control character, and no blank but space and
-    line feed.
+    """Whether the text has no hidden character, no control character, and no unusual blank.
 
-    It compiles no pattern. So a cold start that reads ordinary Chinese text compiles none.
+    Usual blanks are space and line feed. The check needs no pattern, because compiling one takes
+    milliseconds of a cold start.
     """
     return text.replace("\n", " ").isprintable() and _HIDDEN_YET_PRINTABLE.isdisjoint(text)
 

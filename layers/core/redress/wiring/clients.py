@@ -97,7 +97,7 @@ def client(service: str, retries: int = 3, timeout_s: float | None = None) -> An
         # With the older signature of S3, a link to an object would not contain the region, and it
         # would stay valid after its stated expiry.
         signature_version="s3v4" if service == "s3" else None,
-        s3=_S3_ON_AWS if service == "s3" and not _has_own_endpoint() else None,
+        s3=_S3_ON_AWS if service == "s3" and not settings().aws_endpoint_url else None,
         user_agent_extra="redress",
     )
     assert isinstance(made, botocore.session.Session)
@@ -105,14 +105,9 @@ def client(service: str, retries: int = 3, timeout_s: float | None = None) -> An
 
 
 _S3_ON_AWS: Any = {"addressing_style": "virtual"}
-"""With it, links and forms name the host of the region. botocore's own choice is the host without a
-region. For hours after a bucket was made, S3 redirects from there, and a browser does not follow it
-with a form. Newer regions refuse it."""
-
-
-def _has_own_endpoint() -> bool:
-    """Whether the calls go to another endpoint than that of AWS, such as the local cloud."""
-    return bool(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
+"""With this setting, links and forms name the host of the bucket's region. Otherwise botocore names
+a host without a region. For hours after a bucket was made, that host redirects requests, and a
+browser does not send a form again. Newer regions refuse such requests."""
 
 
 def publish(topic: str, subject: str, text: str) -> None:

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from redress.base.errors import NotFound, RedressError
 from redress.base.people import Actor, Role
-from redress.files.cases.uploading import MOST_TRIES, uploaded_by
+from redress.files.cases.uploading import MOST_TRIES, is_closed, uploaded_by
 from redress.files.messages import FILE_ID
 from redress.files.rules import names, refusals
 from redress.files.rules.kinds import HEAD
@@ -29,7 +29,6 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.attached import Attached, FileState, kept, uploaded
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.steps import by_customer, by_system
-from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.attached import AttachedStore, FilesArrived
 from redress.tickets.store.tickets import TicketStore
@@ -205,7 +204,7 @@ class ArrivingCase:
         """
         known = uploaded(self._files.of_ticket(ticket.number))
         ids, count, total = {file.id for file in known}, kept(known, at), len(known)
-        closed = ticket.state not in STEPS[Step.WRITE]
+        closed = is_closed(ticket)
         files = list[Attached]()
         for one in uploads:
             if one.id in ids or total >= MOST_TRIES * plan.most_each_ticket:

@@ -13,15 +13,13 @@ from datetime import datetime
 
 from redress.base.errors import FileNotOpen, Forbidden, NotFound
 from redress.base.people import CUSTOMER, Actor, Member, Role
-from redress.files.cases.uploading import Upload as Upload
-from redress.files.cases.uploading import UploadingCase, is_full
+from redress.files.cases.uploading import Upload, UploadingCase, is_closed, is_full
 from redress.files.store.bucket import FilesBucket, file_key, upload_key
 from redress.plans.rules.plan import FilesPlan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.staff import must_see
 from redress.tickets.rules import access
 from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_customer, uploaded
-from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.attached import AttachedStore, Viewed
 from redress.tickets.store.tickets import TicketStore
@@ -78,7 +76,7 @@ class _Files:
         self, ticket: Ticket, known: Sequence[Attached], shown: Sequence[Attached]
     ) -> FilesView:
         plan = self._plans.get(ticket.plan_version)
-        closed = ticket.state not in STEPS[Step.WRITE]
+        closed = is_closed(ticket)
         count, limits = kept(known, self._now()), plan.files
         takes = not closed and not is_full(limits, count, len(uploaded(known)))
         left = max(0, limits.most_each_ticket - count)

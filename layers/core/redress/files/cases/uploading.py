@@ -24,8 +24,9 @@ UPLOAD_S = 1_800
 """How long a permission is valid, in seconds. The credentials that sign it may end earlier."""
 
 MOST_TRIES = 3
-"""A ticket knows at most so many times as many files as its plan allows, with those that were
-refused or withdrawn. So nobody can fill a ticket with files that are refused."""
+"""The plan limits the files that a ticket keeps. The limit for all uploads to a ticket, including
+refused and withdrawn ones, is so many times as high. So nobody can fill a ticket with refused
+files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +58,18 @@ class UploadingCase:
         name: str,
         size: int | None,
         back: Callable[[str, datetime], str] | None = None,
-        check: Callable[[Ticket], None] | None = None,
     ) -> Upload:
         """Return a permission to upload one file to a ticket. Nothing is written.
 
         `size` is None if it is not known yet, as in a form without script. The bucket then refuses
         a file that is too large. `back` returns the address to which S3 sends the browser
         afterwards, from the id of the file and the end of the permission; without it S3 answers
-        with 201. `check` may refuse the ticket.
+        with 201.
 
         Raises NotFound, InvalidInput for a file that is empty or too large or one too many, and
         NotAllowedNow for a closed ticket.
         """
         ticket = self._tickets.get(number)
-        if check is not None:
-            check(ticket)
         require_open(ticket)
         plan = self._plans.get(ticket.plan_version).files
         require_room(plan, size, self._files, number, self._now())
@@ -104,16 +102,24 @@ def uploaded_by(metadata: str) -> Actor | None:
     return found if found.is_staff == bool(member) and found.is_person else None
 
 
+def is_closed(ticket: Ticket) -> bool:
+    """Whether the ticket takes no more files because it is closed."""
+    return ticket.state not in STEPS[Step.WRITE]
+
+
 def require_open(ticket: Ticket) -> None:
-    """Raise NotAllowedNow for a ticket that takes no more files, because it is closed."""
-    if ticket.state not in STEPS[Step.WRITE]:
+    """Raise NotAllowedNow for a closed ticket."""
+    if is_closed(ticket):
         raise NotAllowedNow("attach", ticket.state)
 
 
 def require_room(
     plan: FilesPlan, size: int | None, files: AttachedStore, number: str, now: datetime
 ) -> None:
-    """Raise InvalidInput if the file is too large, or if the ticket has no room for one more."""
+    """Raise InvalidInput if a file has a wrong size, or if the ticket has no room for it.
+
+    A `size` of None is not compared. The error names both faults.
+    """
     faults = []
     if size is not None and size > plan.most_bytes:
         detail = f"a file has at most {plan.most_bytes} bytes"
@@ -138,7 +144,7 @@ def is_full(plan: FilesPlan, count: int, known: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A customer who came back from S3. `first` is false if the address was used before."""
+    """A customer whose browser S3 sent back. `first` is false if the address was used before."""
 
     number: str
     file: str
@@ -147,7 +153,7 @@ class Returned:
 
 
 class ReturningCase:
-    """The way back of a customer from S3: an address that works once."""
+    """Reads the address to which S3 sends a customer's browser after an upload. It works once."""
 
     def __init__(self, files: AttachedStore, links: Links, now: Callable[[], datetime]) -> None:
         self._files, self._links, self._now = files, links, now

@@ -133,7 +133,7 @@ class FilesBucket:
         return [one["Key"].removeprefix(folder) for one in found]
 
     def remove(self, key: str) -> None:
-        """Hide an object behind a delete marker. Lifecycle removes its content later."""
+        """Delete an object. S3 keeps its content as an old version until lifecycle removes it."""
         self._s3.delete_object(Bucket=self._name, Key=key)
 
     def link(self, key: str, name: str) -> str:

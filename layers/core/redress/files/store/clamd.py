@@ -1,4 +1,4 @@
-"""Sends a content to clamd and returns its answer."""
+"""Sends the content of a file to clamd and returns its answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from redress.files.rules.clamd import (
 CONNECT_S = 5.0
 """How long a connection to the scanner may take."""
 STALL_S = 15.0
-"""How long the scanner may take no byte of the content."""
+"""How long a piece of the content may take to be sent."""
 
 
 class Clamd:
@@ -34,7 +34,7 @@ class Clamd:
         self._address, self._left = (host, port), seconds_left
 
     def scan(self, pieces: Iterable[bytes]) -> Answer:
-        """Send a content piece by piece and return what clamd says about it.
+        """Send the content of a file to clamd in pieces, and return the answer of clamd.
 
         Raises ScannerUnavailable if the host does not answer, or answers anything but a verdict.
         """

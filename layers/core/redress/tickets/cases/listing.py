@@ -151,7 +151,8 @@ class ListCases:
             raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
         at, zone = self._now(), self._plans.current().time_zone
         month = period_of(at, zone)
-        # The other thread only reads: msgspec crashes if two threads use a type first.
+        # The other thread reads the tickets and decodes none. msgspec crashes if two threads decode
+        # a type for the first time.
         of = ranges.work(member.id)
         work = self._beside.submit(contextvars.copy_context().run, self._work, of)
         hidden = self._hidden_from(member)

@@ -1,4 +1,4 @@
-"""The files of a ticket: what is known about each, and which of them count."""
+"""The files of a ticket: what is known about each, and which count against the limit of files."""
 
 from __future__ import annotations
 
@@ -94,10 +94,13 @@ def kept(files: Iterable[Attached], now: datetime) -> int:
 
 
 TO_CUSTOMER = (EventType.REPLIED, EventType.RESOLVED)
-"""The events whose files the customer sees. Files of notes are internal."""
+"""The events of staff whose files the customer may see. Files of notes are internal."""
 
 
 def seen_by_customer(files: Iterable[Attached], history: Iterable[Event]) -> list[Attached]:
-    """Return the files that the customer sees: their own, and those that staff sent to them."""
+    """Return the files that the customer may see.
+
+    They are the files that the customer sent, and those in replies and resolutions of staff.
+    """
     sent = {event.number for event in history if event.type in TO_CUSTOMER}
     return [file for file in files if file.by.role is Role.CUSTOMER or file.event in sent]

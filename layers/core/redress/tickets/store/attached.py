@@ -106,29 +106,19 @@ class AttachedStore:
 
     def of_ticket(self, number: str) -> list[Attached]:
         """The files of a ticket, oldest first. A ticket without files, or none, gives []."""
-        model = self._models.attached
-        rows = retry.call(
-            lambda: list(
-                model.query(
-                    keys.ticket_pk(number),
-                    model.sk.startswith(keys.FILE_PREFIX),
-                    consistent_read=True,
-                )
-            )
+        return attached_in(
+            self._rows(number, self._models.attached.sk.startswith(keys.FILE_PREFIX))
         )
-        return attached_in(rows)
 
     def find(self, number: str, file: str) -> Attached | None:
         """One file of a ticket; None if it is not known. Raises Unreadable."""
-        model = self._models.attached
-        rows = retry.call(
-            lambda: list(
-                model.query(
-                    keys.ticket_pk(number), model.sk == keys.file_sk(file), consistent_read=True
-                )
-            )
-        )
+        rows = self._rows(number, self._models.attached.sk == keys.file_sk(file))
         return encoding.decoded(rows[0], attached_of) if rows else None
+
+    def _rows(self, number: str, wanted: Any) -> list[Any]:
+        model, pk = self._models.attached, keys.ticket_pk(number)
+        rows: list[Any] = retry.call(lambda: list(model.query(pk, wanted, consistent_read=True)))
+        return rows
 
     def get(self, number: str, file: str) -> Attached:
         """One file of a ticket. Raises NotFound or Unreadable."""

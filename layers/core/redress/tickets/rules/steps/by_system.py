@@ -65,10 +65,10 @@ def note_mail(
 def note_files(
     ticket: Ticket, plan: Plan, text: str, files: Sequence[Mapping[str, Any]], at: datetime
 ) -> Change:
-    """Note on the ticket that files were refused, or that a scanner found something.
+    """Add a note to the ticket about files that were refused or that a scanner found harmful.
 
-    `text` says it in words. Each of `files` has id, name, state and reason. It changes no clock and
-    no state.
+    `text` is the note in words. Each of `files` has id, name, state and reason. The note changes no
+    clock and no state.
     """
     require_possible(Step.NOTE, ticket)
     data = {"text": text, "refused": [dict(file) for file in files]}
