@@ -172,6 +172,9 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
 }
 """The steps that an event can belong to. Rungs, proposed incidents and closings follow others."""
 _KEEPS_STATE = {EventType.WITHDRAWN, EventType.SURVEYED}
+
+# The addresses in an event of a message to the customer.
+_WRITTEN_TO = frozenset({"to", "copied_to"})
 """Events after which another event of the same step changes the state."""
 
 
@@ -366,9 +369,14 @@ def _was_outdated(one: Known, job: MailJob, index: int, evidence: Evidence) -> b
     return False
 
 
+def _text_of(event: Event) -> str:
+    """What an event holds without the addresses it was written to: a customer's has the mark."""
+    return str({name: value for name, value in event.data.items() if name not in _WRITTEN_TO})
+
+
 def arrivals(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
     """Each incoming mail became one ticket, message or notice, or one held mail."""
-    texts = [(one, str(event.data)) for one in known for event in one.events]
+    texts = [(one, _text_of(event)) for one in known for event in one.events]
     records = [str(record) for record in evidence.arrivals.values()]
     for mailed in evidence.mailed:
         at = sorted(one.number for one, text in texts if mailed.mark in text)

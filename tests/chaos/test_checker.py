@@ -394,6 +394,23 @@ def test_finds_an_incoming_mail_that_is_lost_or_doubled() -> None:
     assert found == [f"mark-1: the mail is joined at ('{NUMBER}', 9), nothing is"]
 
 
+def test_a_message_to_the_sender_of_a_mail_is_no_second_copy_of_the_mail() -> None:
+    life = with_mail("mark-1")
+    sound: dict[str, Any] = {"mailed": [Mailed("mark-1", 1)]}
+    place = {"pk": "OBJECT#1", "sk": "OBJECT"}
+
+    def said_after(event: Event) -> list[str]:
+        ticket = life.ticket
+        change = Change(ticket, (event,), apply(ticket, event, life.plan), life.plan)
+        stored = [*rows(life.take(change)), arrived("mark-1"), place]
+        return [s for s in said_of(evidence(life, stored, **sound)) if s.startswith("mark-1")]
+
+    data: dict[str, Any] = {"text": "It is on its way.", "to": "mark-1@customer.example"}
+    assert said_after(Event(6, EventType.PROGRESS_TOLD, life.clock.now(), MEI, data)) == []
+    again = Event(7, EventType.CUSTOMER_WROTE, life.clock.now(), CUSTOMER, {"text": "mark-1"})
+    assert said_after(again) == [f"mark-1: the mail is there 2 times: {NUMBER}, {NUMBER}"]
+
+
 # ------------------------------------------------------------------------------ scores and load
 
 
