@@ -88,7 +88,10 @@ def _refused() -> ClientError:
     return ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
 
 
-def test_lines_leave_out_what_the_log_group_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_leave_out_what_the_log_group_and_lambda_say(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
     logger = observe.logger("lines")
 
     @logger.inject_lambda_context
@@ -97,6 +100,6 @@ def test_lines_leave_out_what_the_log_group_says(capsys: pytest.CaptureFixture[s
 
     handler({}, Context())
     line = json.loads(capsys.readouterr().out)
-    assert not line.keys() & set(observe.OF_THE_LOG_GROUP)
+    assert not line.keys() & observe.SAID_ELSEWHERE
     assert (line["message"], line["service"], line["status"]) == ("answered", "lines", 200)
     assert line["function_request_id"] == Context().aws_request_id

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -300,32 +300,32 @@ class Faults:
         }
         return SimpleNamespace(status_code=400, headers={}), parsed | more
 
-    def _refuse(self, request: Any) -> Any:
+    def _refuse(self, body: bytes) -> Any:
         """The response of a fault for the intake's client, as the service sends it."""
-        if (found := self._next(request.body)) is None:
+        if (found := self._next(body)) is None:
             return None
         code, more = found
         answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}
-        return SimpleNamespace(status_code=400, headers={}, content=json.dumps(answer).encode())
+        return SimpleNamespace(status=400, headers={}, data=json.dumps(answer).encode())
 
 
 def _between(
     client: Service,
     operation: str,
-    before: Callable[[Any], Any] = lambda request: None,
+    before: Callable[[bytes], Any] = lambda body: None,
     after: Callable[[], None] = lambda: None,
 ) -> None:
     """Intercept an operation of the intake's client. `before` may answer instead of the service."""
-    send = client._session.send
+    send = client._send
 
-    def through(request: Any) -> Any:
-        if not request.headers["X-Amz-Target"].endswith(f".{operation}"):
-            return send(request)
-        answered = before(request) or send(request)
+    def through(headers: Mapping[str, str], body: bytes) -> Any:
+        if not headers["X-Amz-Target"].endswith(f".{operation}"):
+            return send(headers, body)
+        answered = before(body) or send(headers, body)
         after()
         return answered
 
-    client._session.send = through  # type: ignore[method-assign]
+    client._send = through  # type: ignore[method-assign]
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -11,12 +14,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from redress.base.errors import Unavailable
 from redress.base.service_clock import ServiceClock
@@ -51,6 +66,13 @@ class FakeService:
     dated: bool = False
     """Whether the answers have a `Date`. It is the true time."""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    location: str | None = None
+    server: Any = None
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
     def refuse(self, status: int, content: dict[str, Any]) -> None:
         self.status, self.body = status, json.dumps(content).encode()
@@ -71,6 +93,8 @@ def fake() -> Iterator[FakeService]:
             self.send_response_only(found.status)
             if found.dated:
                 self.send_header("Date", format_datetime(datetime.now(UTC), usegmt=True))
+            if found.location is not None:
+                self.send_header("Location", found.location)
             self.send_header("Content-Length", str(len(found.body)))
             self.end_headers()
             self.wfile.write(found.body)
@@ -82,7 +106,7 @@ def fake() -> Iterator[FakeService]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    found.url, found.server = f"http://127.0.0.1:{server.server_address[1]}", server
     yield found
     server.shutdown()
     server.server_close()
@@ -273,9 +297,102 @@ def test_nagles_algorithm_is_off(fake: FakeService) -> None:
     service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, right_clock())
     service.get_item(**READ)
 
-    pool: Any = service._session._manager.connection_from_url(fake.url)  # type: ignore[attr-defined]
-    connection = pool.pool.get(block=False)
+    pool: Any = service._connections.pool
+    connection = pool.get(block=False)
     assert connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+# ------------------------------------------------------------------------------ connections
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"])
+def test_a_connection_that_ends_too_early_raises_an_error_that_is_retried(answer: bytes) -> None:
+    with ending_early(answer) as url:
+        service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": url}, right_clock())
+        with pytest.raises(ConnectionClosedError):
+            service.get_item(**READ)
+        with pytest.raises(Unavailable):
+            retry.call(lambda: service.get_item(**READ), sleep=lambda seconds: None)
+
+
+@contextlib.contextmanager
+def ending_early(answer: bytes) -> Iterator[str]:
+    """A server that sends this to each connection and closes it."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_an_answer_that_is_no_http_raises_an_error_that_is_retried() -> None:
+    with ending_early(b"220 mail server\r\n") as url:
+        service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": url}, right_clock())
+        with pytest.raises(Unavailable):
+            retry.call(lambda: service.get_item(**READ), sleep=lambda seconds: None)
+
+
+def test_a_redirect_is_not_followed(fake: FakeService) -> None:
+    """The signature is valid for one host only, and the request has the customer's data."""
+    fake.status = 307
+    fake.location = "http://127.0.0.1:1/"
+    with pytest.raises(ClientError) as raised:
+        minimal(fake).get_item(**READ)
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 307
+    assert len(fake.asked) == 1
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificate of 127.0.0.1 that it signed itself, with its key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    public = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(public, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    file = tmp_path_factory.mktemp("certificate") / "both.pem"
+    file.write_bytes(made.public_bytes(pem) + key.private_bytes(pem, pkcs8, plain))
+    return file
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_only_a_service_whose_certificate_is_trusted_gets_a_request(
+    fake: FakeService, certified: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fake service presents a certificate of an authority that nobody else knows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certified)
+    fake.secure(context)
+    if trusted:
+        monkeypatch.setattr(aws_json, "AUTHORITIES", certified)
+    aws_json._trusting.cache_clear()
+    try:
+        service = aws_json.DynamoDB(ENVIRONMENT | {"AWS_ENDPOINT_URL": fake.url}, right_clock())
+    finally:
+        aws_json._trusting.cache_clear()
+    if trusted:
+        assert service.get_item(**READ) == {}
+    else:
+        with pytest.raises(SSLError):
+            service.get_item(**READ)
+    assert len(fake.asked) == trusted
 
 
 # ------------------------------------------------------------------------------ a wrong clock

@@ -2,9 +2,9 @@
 
 A full botocore client loads the model of its service, builds classes from it and resolves its
 endpoint by a rule set. That takes 110 ms of each cold start. The public endpoints call only a few
-operations and do not need the rest (decision 17). These clients still use botocore for signing,
-TLS, connections and errors. They implement only the protocol of the two services, awsJson1_0 and
-1_1: each request is a POST whose X-Amz-Target header names the operation.
+operations and do not need the rest (decision 17). These clients use urllib3 for TLS and
+connections, as botocore does, and botocore's errors. They implement the protocol of the two
+services, awsJson1_0 and 1_1: each request is a POST whose X-Amz-Target header names the operation.
 
 They return the same answers and raise the same errors as the full clients, so a caller can use
 either. The contract tests check this against DynamoDB Local, Amazon's own engine. These clients
@@ -19,15 +19,29 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import botocore
 import msgspec
-from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import ClientError
-from botocore.httpsession import URLLib3Session
+import urllib3
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+    SSLError,
+)
+from urllib3 import exceptions
+from urllib3.connectionpool import connection_from_url
+from urllib3.util.ssl_ import create_urllib3_context
 
 from redress.base.service_clock import ServiceClock
+from redress.db.signing import Credentials, Signer
 
 CONNECT_S, READ_S = 2, 8
 CONNECTIONS = 4
@@ -37,28 +51,8 @@ and body. Nagle's algorithm would delay the second write until the receiver ackn
 On Linux that takes 40 ms of each call."""
 
 
-class Credentials(NamedTuple):
-    """AWS credentials, with the attribute names that botocore's signer reads.
-
-    Lambda puts them into the environment. They stay valid while the execution
-    environment exists.
-    """
-
-    access_key: str
-    secret_key: str
-    token: str | None
-
-
-class _Signer(SigV4Auth):
-    """Signs with the time of a `ServiceClock` instead of the machine's."""
-
-    def __init__(self, credentials: Any, name: str, region: str, clock: ServiceClock) -> None:
-        super().__init__(credentials, name, region)
-        self._clock = clock
-
-    def _modify_request_before_signing(self, request: Any) -> None:
-        request.context["timestamp"] = self._clock.now().strftime(SIGV4_TIMESTAMP)
-        super()._modify_request_before_signing(request)  # type: ignore[misc]
+AUTHORITIES = Path(botocore.__file__).with_name("cacert.pem")
+"""The certificate authorities that botocore trusts. They are the same on every machine."""
 
 
 class Service:
@@ -86,23 +80,29 @@ class Service:
         """
         region = environment["AWS_REGION"]
         given = environment.get(f"AWS_ENDPOINT_URL_{own}") or environment.get("AWS_ENDPOINT_URL")
-        endpoint = given or _endpoint(name, region)
-        self._url = endpoint.rstrip("/") + "/"
-        self._prefix, self._media = prefix, f"application/x-amz-json-{version}"
+        self._url = (given or _endpoint(name, region)).rstrip("/") + "/"
         # Every AWS SDK adds this application id to its user agent.
         application = environment.get("AWS_SDK_UA_APP_ID")
         self._agent = f"redress app/{application}" if application else "redress"
-        credentials: Any = Credentials(
+        self._host, self._prefix = _host_of(self._url), prefix
+        self._media = f"application/x-amz-json-{version}"
+        credentials = Credentials(
             environment["AWS_ACCESS_KEY_ID"],
             environment["AWS_SECRET_ACCESS_KEY"],
             environment.get("AWS_SESSION_TOKEN"),
         )
-        self._clock = clock
-        self._signer = _Signer(credentials, name, region, clock)
+        self._clock, self._signer = clock, Signer(credentials, name, region)
         patience = float(environment.get("CALL_TIMEOUT_S") or READ_S)
-        timeouts: Any = (min(CONNECT_S, patience), patience)
-        self._session = URLLib3Session(
-            timeout=timeouts, max_pool_connections=CONNECTIONS, socket_options=AT_ONCE
+        secure: dict[str, Any] = (
+            {"ssl_context": _trusting()} if self._url.startswith("https:") else {}
+        )
+        self._connections = connection_from_url(
+            self._url,
+            timeout=urllib3.Timeout(connect=min(CONNECT_S, patience), read=patience),
+            maxsize=CONNECTIONS,
+            socket_options=AT_ONCE,
+            retries=False,
+            **secure,
         )
 
     def call(self, operation: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,24 +110,43 @@ class Service:
 
         Raises ClientError for an answer of status 300 or higher, and botocore's connection errors.
         """
-        request = AWSRequest(
-            method="POST",
-            url=self._url,
-            data=msgspec.json.encode(given),
-            headers={
-                "Content-Type": self._media,
-                "X-Amz-Target": f"{self._prefix}.{operation}",
-                "User-Agent": self._agent,
-            },
-        )
-        self._signer.add_auth(request)
+        body = msgspec.json.encode(given)
+        headers = {
+            "Content-Type": self._media,
+            "Host": self._host,
+            "X-Amz-Target": f"{self._prefix}.{operation}",
+        }
         sent = self._clock.mark()
-        response = self._session.send(request.prepare())
+        signed = self._signer.signed(headers, body, self._clock.now())
+        response = self._send(signed | {"User-Agent": self._agent}, body)
         self._clock.heard(response.headers.get("Date"), sent)
-        body = _decoded(response.content)
-        if response.status_code >= 300:
-            raise _refusal(operation, response.status_code, body)
-        return body
+        found = _decoded(response.data)
+        if response.status >= 300:
+            raise _refusal(operation, response.status, found)
+        return found
+
+    def _send(self, headers: Mapping[str, str], body: bytes) -> Any:
+        """Send a request and return urllib3's response with its whole content.
+
+        Raises the errors that botocore raises in place of urllib3's.
+        """
+        url = self._url
+        try:
+            return self._connections.urlopen(
+                "POST", "/", body=body, headers=headers, redirect=False
+            )
+        except exceptions.SSLError as error:
+            raise SSLError(endpoint_url=url, error=error) from error
+        except exceptions.NewConnectionError as error:
+            raise EndpointConnectionError(endpoint_url=url, error=error) from error
+        except exceptions.ConnectTimeoutError as error:
+            raise ConnectTimeoutError(endpoint_url=url, error=error) from error
+        except exceptions.ReadTimeoutError as error:
+            raise ReadTimeoutError(endpoint_url=url, error=error) from error
+        except exceptions.ProtocolError as error:
+            raise ConnectionClosedError(endpoint_url=url, error=error) from error
+        except exceptions.HTTPError as error:
+            raise HTTPClientError(error=error) from error
 
 
 class DynamoDB(Service):
@@ -183,6 +202,22 @@ def _endpoint(name: str, region: str) -> str:
     """AWS's endpoint of a service. Regions of some partitions have another domain."""
     suffix = _SUFFIXES.get(region.partition("-")[0], "amazonaws.com")
     return f"https://{name}.{region}.{suffix}"
+
+
+def _host_of(url: str) -> str:
+    """The header Host of requests to this address."""
+    parts = urlsplit(url)
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return parts.netloc if parts.port != usual else parts.netloc.rpartition(":")[0]
+
+
+@cache
+def _trusting() -> Any:
+    """What TLS needs to know whom it talks to. All connections share it, because to read the
+    certificates takes milliseconds."""
+    context = create_urllib3_context()
+    context.load_verify_locations(AUTHORITIES)
+    return context
 
 
 def _decoded(raw: bytes) -> dict[str, Any]:
