@@ -49,12 +49,14 @@ __all__ = [
 LINE_BYTES = 26
 """What CloudWatch adds to each log line, in bytes."""
 PLATFORM_LINES = (
-    "START RequestId: 00000000-0000-0000-0000-000000000000 Version: $LATEST\n",
-    "END RequestId: 00000000-0000-0000-0000-000000000000\n",
-    "REPORT RequestId: 00000000-0000-0000-0000-000000000000\tDuration: 100.00 ms\t"
-    "Billed Duration: 100 ms\tMemory Size: 1024 MB\tMax Memory Used: 128 MB\t\n",
+    '{"time":"2026-11-30T00:00:00.000Z","type":"platform.start","record":{"requestId":'
+    '"00000000-0000-0000-0000-000000000000","version":"7"}}\n',
+    '{"time":"2026-11-30T00:00:00.000Z","type":"platform.report","record":{"requestId":'
+    '"00000000-0000-0000-0000-000000000000","metrics":{"durationMs":100.0,"billedDurationMs":100,'
+    '"memorySizeMB":1024,"maxMemoryUsedMB":128},"status":"success"}}\n',
 )
-"""What Lambda itself writes to the log for each invocation."""
+"""What Lambda itself writes to the log for each invocation if CallLog is `all`. By default it
+writes only of failed ones."""
 STREAM = "stream"
 """`source` of an invocation by the table's stream."""
 CORE_MB = 1769
@@ -136,7 +138,7 @@ def bill_of(
         notices=sum(call.service == "sns" for call in calls),
         publications=len(sent),
         traces=len(runs) + len(traced) + begun,
-        log_bytes=sum(map(logged, records.invocations)) + bytes_of_platform(len(asked) + followed),
+        log_bytes=sum(map(logged, records.invocations)),
         out_bytes=sum(request.bytes for request in records.api_requests),
         stored_bytes=stored(table, indexes),
         secret_calls=sum(call.service == "secretsmanager" for call in calls),
@@ -165,7 +167,6 @@ def of_part(
         found,
         invocations=found.invocations + sum(more.values()),
         traces=found.traces + sum(n for r, n in more.items() if _name(r) not in untraced),
-        log_bytes=found.log_bytes + bytes_of_platform(sum(more.values())),
     )
 
 
@@ -180,7 +181,6 @@ def of_reports(mails: int) -> Bill:
         read_units=mails / 2,
         queue_requests=3 * mails,
         publications=mails,
-        log_bytes=bytes_of_platform(mails),
     )
 
 
@@ -284,7 +284,7 @@ def logged(invocation: Invocation) -> int:
 
 
 def bytes_of_platform(invocations: int) -> int:
-    """Bytes that Lambda itself writes to the logs for this many invocations."""
+    """Bytes that Lambda itself writes to the logs for this many invocations, with CallLog `all`."""
     return invocations * sum(len(line) + LINE_BYTES for line in PLATFORM_LINES)
 
 

@@ -377,6 +377,8 @@ def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float
     amounts = bills.used(bill, life.gb_seconds)
     every = cents(life.dollars(known, sampled=1.0))
     confirmed = bills.cost(bills.used(bills.of_reports(bill.publications), 0), known)
+    lines = bills.Bill(log_bytes=bills.bytes_of_platform(bill.invocations))
+    all_calls = bills.cost(bills.used(lines, 0), known)
     found = [
         replace(same, note="; ".join(differing)),
         at_most("happy path: transitions", bill.transitions, "", TRANSITIONS),
@@ -391,6 +393,12 @@ def happy_figures(rounds: list[Life], known: Prices, cold_ms: Mapping[str, float
         *part_figures(life, known),
         Figure("1,000 of them, mail", 100_000 * dollars["mail"], "cents"),
         Figure("1,000 of them, without mail, every trace recorded", every, "cents"),
+        Figure(
+            "1,000 of them, log lines of every call",
+            cents(all_calls),
+            "cents",
+            note="only with CallLog=all",
+        ),
     ]
     if cold_ms:
         figure = cents(bills.cost(cold_use(life, cold_ms), known))

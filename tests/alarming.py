@@ -135,34 +135,59 @@ def filtered(lines: Iterable[str], at: datetime) -> Iterator[Datum]:
 
 
 FAILED_LINES = [
-    # Lambda Developer Guide, "AWS Lambda function logging in Python": an unhandled exception.
-    "[ERROR] KeyError: 'key'\rTraceback (most recent call last):\r  File \"/var/task/app.py\"",
-    "[ERROR] Runtime.ImportModuleError: Unable to import module 'app': No module named 'redress'",
-    # REPORT lines as Lambda writes them for a timeout and for a runtime that ended.
-    "REPORT RequestId: 13222b1e\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\t"
-    "Memory Size: 1024 MB\tMax Memory Used: 64 MB\tStatus: timeout",
-    "REPORT RequestId: 276ff3b9\tDuration: 10935.70 ms\tBilled Duration: 10936 ms\t"
-    "Memory Size: 1024 MB\tMax Memory Used: 1024 MB\tStatus: error\t"
-    "Error Type: Runtime.OutOfMemory",
+    # What the runtime for Python writes of an unhandled exception (awslambdaric, `log_error`).
+    '{"timestamp":"2026-11-28T21:58:09Z","level":"ERROR","errorMessage":"\'key\'","errorType":"KeyError",'
+    '"requestId":"13222b1e","stackTrace":["  File \\"/var/task/app.py\\", line 7, in handler\\n"]}',
+    '{"timestamp":"2026-11-28T21:58:09Z","level":"ERROR","errorMessage":"Unable to import module '
+    '\'app\'","errorType":"Runtime.ImportModuleError","requestId":"","stackTrace":[]}',
+    # Reports of Lambda of a timeout and of a runtime that ended (Lambda Developer Guide, "Lambda
+    # Telemetry API Event schema reference", platform.report).
+    '{"time":"2026-11-28T21:58:09.000Z","type":"platform.report","record":{"requestId":"13222b1e",'
+    '"metrics":{"durationMs":3000.0,"billedDurationMs":3000,"memorySizeMB":1024,'
+    '"maxMemoryUsedMB":64},"status":"timeout"}}',
+    '{"time":"2026-11-28T21:58:09.000Z","type":"platform.report","record":{"requestId":"276ff3b9",'
+    '"metrics":{"durationMs":10935.7,"billedDurationMs":10936,"memorySizeMB":1024,'
+    '"maxMemoryUsedMB":1024},"status":"error","errorType":"Runtime.OutOfMemory"}}',
 ]
 """Lines that Lambda writes of a failed call."""
 HEALTHY_LINES = [
-    "START RequestId: 13222b1e Version: $LATEST",
-    "REPORT RequestId: 13222b1e\tDuration: 3.00 ms\tBilled Duration: 3 ms\tMemory Size: 512 MB\t"
-    "Max Memory Used: 64 MB\tInit Duration: 300.00 ms",
-    "INIT_START Runtime Version: python:3.13.v1\tRuntime Version ARN: arn:aws:lambda:us-east-1::x",
+    '{"time":"2026-11-28T21:58:09.000Z","type":"platform.start","record":{"requestId":"13222b1e",'
+    '"version":"7"}}',
+    '{"time":"2026-11-28T21:58:09.000Z","type":"platform.report","record":{"requestId":"13222b1e",'
+    '"metrics":{"durationMs":3.0,"billedDurationMs":3,"memorySizeMB":512,"maxMemoryUsedMB":64,'
+    '"initDurationMs":300.0},"status":"success"}}',
     '{"level":"ERROR","location":"handler:56","message":"the handler failed","service":"repair"}',
+    "Traceback of a library that prints",
 ]
 """Lines of calls that Lambda counts as done."""
 
 
-def matches(pattern: str, line: str) -> bool:
-    """Whether a filter pattern of optional terms (`?"a" ?"b"`) finds a log line.
+_COMPARISON = re.compile(r'\$\.([\w.]+) (=|!=) "([^"]*)"')
 
-    Source: CloudWatch Logs, "Using filter patterns to match terms in unstructured log events".
-    Raises ValueError for any other pattern.
+
+def matches(pattern: str, line: str) -> bool:
+    """Whether a filter pattern of comparisons finds a log line.
+
+    The pattern is one pair of braces with comparisons such as `$.name = "text"` or `!=`, joined by
+    `&&`, and such groups joined by `||`. "*" is any text. A field that is missing, or a line that
+    is no JSON, matches nothing. Source: CloudWatch Logs, "Filter pattern syntax for metric
+    filters", JSON log events. Raises ValueError for any other pattern.
     """
-    terms = re.findall(r'\?"([^"]+)"', pattern)
-    if " ".join(f'?"{term}"' for term in terms) != pattern or not terms:
-        raise ValueError(f"not a pattern of optional terms: {pattern}")
-    return any(term in line for term in terms)
+    groups = [
+        [_COMPARISON.fullmatch(term.strip()) for term in group.strip(" ()").split("&&")]
+        for group in pattern.removeprefix("{").removesuffix("}").split("||")
+    ]
+    if not pattern.startswith("{") or not all(term for group in groups for term in group):
+        raise ValueError(f"not a pattern of comparisons: {pattern}")
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return False
+    return any(all(_holds(term, found) for term in group if term) for group in groups)
+
+
+def _holds(comparison: re.Match[str], found: Any) -> bool:
+    path, sign, text = comparison.groups()
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return isinstance(found, str) and (text in ("*", found)) == (sign == "=")

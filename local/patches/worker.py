@@ -62,19 +62,22 @@ class Context:
 
 
 def failure(kind: str, error: BaseException, request_id: str) -> dict[str, Any]:
-    """AWS's answer to an unhandled exception. Prints the traceback to the function's log."""
+    """AWS's answer to an unhandled exception. Prints it to the function's log.
+
+    The line is that of the runtime for Python in the log format JSON, which all functions have.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     # AWS leaves the runtime's own frames out of the trace.
     stack = traceback.format_list([frame for frame in frames if frame.filename != __file__])
-    print(f"[ERROR] {kind}: {error}\nTraceback (most recent call last):\n{''.join(stack)}")
-    return {
-        FAILURE: {
-            "errorMessage": str(error),
-            "errorType": kind,
-            "requestId": request_id,
-            "stackTrace": stack,
-        }
+    found = {
+        "errorMessage": str(error),
+        "errorType": kind,
+        "requestId": request_id,
+        "stackTrace": stack,
     }
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    print(json.dumps({"timestamp": at, "level": "ERROR", **found}, ensure_ascii=False))
+    return {FAILURE: found}
 
 
 def prepare(start: dict[str, Any]) -> None:

@@ -181,16 +181,20 @@ def test_api_that_fails_three_requests_rings_and_one_that_fails_once_does_not(
 def test_filter_finds_each_failed_call_and_no_other_line(
     capsys: pytest.CaptureFixture[str], clock: Clock
 ) -> None:
-    answer = failure("Failed", observe.Failed("ValueError"), "13222b1e")
-    assert answer
-    [raised, *_] = capsys.readouterr().out.splitlines()
+    assert failure("Failed", observe.Failed("ValueError"), "13222b1e")
+    raised = capsys.readouterr().out.strip()
     for line in (raised, *FAILED_LINES):
         assert [one.name for one in filtered([line], clock.now())] == ["FunctionsFailing"], line
     assert list(filtered(HEALTHY_LINES, clock.now())) == []
 
 
+def raised_line(kind: str, error: BaseException) -> str:
+    """The log line of the runtime for an unhandled exception."""
+    return json.dumps({"level": "ERROR", "errorMessage": str(error), "errorType": kind})
+
+
 def test_pattern_that_the_evaluator_does_not_know_is_refused() -> None:
-    for other in ("ERROR", '?"a" "b"', '{ $.level = "ERROR" }', ""):
+    for other in ("ERROR", '?"a" "b"', "{ $.level = ERROR }", '{ len($.a = "b") }', ""):
         with pytest.raises(ValueError, match="not a pattern"):
             matches(other, "a b ERROR")
 
@@ -225,7 +229,7 @@ def test_sweeps_that_fail_ring_after_the_second_one(
         for _ in range(3):
             with pytest.raises(observe.Failed) as raised:
                 call("repair", sample("repair-sweep"))
-            watched.data += filtered([f"[ERROR] Failed: {raised.value}"], clock.now())
+            watched.data += filtered([raised_line("Failed", raised.value)], clock.now())
             clock.advance(minutes=1)
         clock.advance(minutes=2)
     assert "FunctionsFailing" in watched.ringing()

@@ -122,7 +122,7 @@ def test_failed_calls_of_every_function_are_counted_in_one_metric() -> None:
     [counted] = {str((one["FilterPattern"], one["MetricTransformations"])) for one in filters}
     assert "DefaultValue" not in counted, "a metric that is written all the time has a price"
     for function in functions().values():
-        assert "LogFormat" not in function["LoggingConfig"], "the patterns are for the text format"
+        assert function["LoggingConfig"]["LogFormat"] == "JSON", "the pattern is for JSON"
 
 
 def test_cloudwatch_may_publish_to_the_topic_of_the_alarms() -> None:

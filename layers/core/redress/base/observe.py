@@ -23,9 +23,9 @@ from redress.base.errors import RedressError
 
 SAID_ELSEWHERE = frozenset(
     {"function_name", "function_arn", "function_memory_size"}  # by the name of the log group
-    | {"cold_start", "xray_trace_id"}  # by Lambda's REPORT line of the same request
+    | {"xray_trace_id"}  # by the trace, which has the request's id
 )
-"""What Powertools adds to each line although the log group or Lambda says it already.
+"""What Powertools adds to each line although it is said elsewhere.
 
 Without these fields the lines of a ticket's life have half the length. CloudWatch bills bytes."""
 
@@ -34,12 +34,18 @@ FRAMES = 3
 
 
 def logger(service: str) -> Logger:
-    """The logger of a function. Its lines are JSON without SAID_ELSEWHERE."""
-    return Logger(service=service, json_serializer=_line)
+    """The logger of a function. Its lines are JSON without SAID_ELSEWHERE.
+
+    Their `timestamp` is in the format that Lambda expects of JSON lines (RFC 3339). `cold_start` is
+    only in the lines of the first request of a process.
+    """
+    return Logger(service=service, json_serializer=_line, use_rfc3339=True)
 
 
 def _line(fields: dict[str, Any]) -> str:
     told = {name: value for name, value in fields.items() if name not in SAID_ELSEWHERE}
+    if not told.get("cold_start"):
+        told.pop("cold_start", None)
     return json.dumps(told, default=str, separators=(",", ":"))
 
 
