@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from redress.customers.rules.profile import Profile
 from redress.tickets.rules import access
 from redress.tickets.rules.preference import EMAIL, PHONE
 from redress.tickets.rules.ticket import Event, EventType, Phase, Resolution, Ticket, next_due
+from redress.tickets.rules.wording import Discouraged
 from redress.tickets.store.mail_records import MailRecord
 from redress.tickets.store.tickets import TicketFile
 
@@ -68,6 +69,20 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
         "plan_version": found.plan_version,
         "can": access.can(member, found),
     }
+
+
+def warnings_view(warnings: Iterable[Discouraged]) -> list[dict[str, str]]:
+    """`TicketTold.warnings`: the words of a text to the customer that should not be written."""
+    return [
+        {
+            "pointer": one.pointer,
+            "code": one.code,
+            "list": one.list,
+            "word": one.word,
+            "instead": one.instead,
+        }
+        for one in warnings
+    ]
 
 
 def people_of(found: TicketFile) -> set[str]:

@@ -22,7 +22,7 @@ from route import (
     Request,
     Route,
 )
-from ticket_view import people_of, ticket_file_view, ticket_view
+from ticket_view import people_of, ticket_file_view, ticket_view, warnings_view
 
 from redress.base.people import SUBJECT_LIMIT, Actor, Role
 from redress.edge.bodies import (
@@ -44,6 +44,7 @@ from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
 from redress.plans.rules.document import MOST_AT_ONCE
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS, Plan
 from redress.tickets.cases.staff import StaffStep
+from redress.tickets.cases.telling import Telling
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.steps.by_staff import CORRECTABLE, Classification
@@ -111,6 +112,30 @@ def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answ
     return run
 
 
+def _telling(step_of: Callable[[Given, str], StaffStep]) -> Callable[[Request], Answer]:
+    """The route that sends the customer a message. It has the name of the act.
+
+    `step_of` returns the step for a body and the text of the message. The answer has the warnings
+    about the text (`Telling`).
+    """
+
+    @wraps(step_of)
+    def run(request: Request) -> Answer:
+        sent: list[Telling] = []
+
+        def content() -> tuple[int, StaffStep]:
+            given: Given = request.content().body
+            sent.append(Telling(given["text"]))
+            return given["version"], sent[0].step(lambda text: step_of(given, text))
+
+        number, act = request.path["number"], step_of.__name__
+        ticket = wiring.staff_cases().act(request.member, number, act, content)
+        shown = ticket_view(ticket, request.member, wiring.now())
+        return answer(200, shown | {"warnings": warnings_view(sent[0].warnings)})
+
+    return run
+
+
 def note(request: Request) -> Answer:
     def content() -> tuple[str, Sequence[str]]:
         given: Given = request.content().body
@@ -121,23 +146,21 @@ def note(request: Request) -> Answer:
     return _changed(request, wiring.staff_cases().note(request.member, number, content, listed))
 
 
-@_changing
-def reply(given: Given) -> StaffStep:
+@_telling
+def reply(given: Given, text: str) -> StaffStep:
     wait = given["wait_for_customer"]
-    step = partial(by_staff.reply, text=given["text"], wait_for_customer=wait)
+    step = partial(by_staff.reply, text=text, wait_for_customer=wait)
     return wiring.referring().step(step, given["files"])
 
 
-@_changing
-def tell_progress(given: Given) -> StaffStep:
-    return partial(by_staff.tell_progress, text=given["text"])
+@_telling
+def tell_progress(given: Given, text: str) -> StaffStep:
+    return partial(by_staff.tell_progress, text=text)
 
 
-@_changing
-def resolve(given: Given) -> StaffStep:
-    step = wiring.resolving().step(
-        given["text"], given["outcome"], given["remedy"], given["root_cause"]
-    )
+@_telling
+def resolve(given: Given, text: str) -> StaffStep:
+    step = wiring.resolving().step(text, given["outcome"], given["remedy"], given["root_cause"])
     return wiring.referring().step(step, given["files"])
 
 
@@ -168,9 +191,9 @@ def set_tags(given: Given) -> StaffStep:
     return partial(by_staff.set_tags, given=given["tags"])
 
 
-@_changing
-def promise(given: Given) -> StaffStep:
-    return partial(by_staff.promise, due=given["by"], text=given["text"])
+@_telling
+def promise(given: Given, text: str) -> StaffStep:
+    return partial(by_staff.promise, due=given["by"], text=text)
 
 
 @_changing
@@ -203,9 +226,9 @@ def accept_mail(request: Request) -> Answer:
     return _changed(request, found)
 
 
-@_changing
-def hold(given: Given) -> StaffStep:
-    return partial(by_staff.hold, reason=given["reason"], text=given["text"])
+@_telling
+def hold(given: Given, text: str) -> StaffStep:
+    return partial(by_staff.hold, reason=given["reason"], text=text)
 
 
 @_changing
@@ -233,17 +256,23 @@ def _change(
     schema: str,
     *fields: Field,
     roles: frozenset[Role] = STAFF,
+    shows: str = "Ticket",
 ) -> Route:
-    """A route that changes a ticket and answers with the changed ticket."""
+    """A route that changes a ticket and answers with the changed ticket, in the schema `shows`."""
     return Route(
         method,
         f"/staff/tickets/{{number}}/{path}",
         roles,
         run,
         body=Body(schema, fields),
-        answer="Ticket",
+        answer=shows,
         problems=(404, 409),
     )
+
+
+def _message(path: str, run: Callable[[Request], Answer], schema: str, *fields: Field) -> Route:
+    """A route that sends the customer a message."""
+    return _change("POST", path, run, schema, VERSION, *fields, shows="TicketTold")
 
 
 ROUTES = (
@@ -255,15 +284,13 @@ ROUTES = (
         answer="TicketFile",
         problems=(404,),
     ),
-    _change("POST", "replies", reply, "Reply", VERSION, TEXT, Flag("wait_for_customer"), FILES),
+    _message("replies", reply, "Reply", TEXT, Flag("wait_for_customer"), FILES),
     _change("POST", "notes", note, "Note", TEXT, FILES),
-    _change("POST", "progress", tell_progress, "Progress", VERSION, TEXT),
-    _change(
-        "POST",
+    _message("progress", tell_progress, "Progress", TEXT),
+    _message(
         "resolution",
         resolve,
         "Resolve",
-        VERSION,
         TEXT,
         OptionalOneOf("outcome", OUTCOMES),
         OptionalText("remedy", REMEDY_LIMIT),
@@ -303,7 +330,7 @@ ROUTES = (
         REASON,
     ),
     _change("PUT", "tags", set_tags, "Tags", VERSION, Texts("tags", TAG_LIMIT, MOST_TAGS)),
-    _change("POST", "promise", promise, "OwnWord", VERSION, Instant("by"), TEXT),
+    _message("promise", promise, "OwnWord", Instant("by"), TEXT),
     _change(
         "PUT",
         "participants",
@@ -331,7 +358,7 @@ ROUTES = (
         problems=(404, 409),
     ),
     _change("POST", "mails/{event}/acceptance", accept_mail, "Acceptance", VERSION),
-    _change("POST", "hold", hold, "Hold", VERSION, OneOf("reason", HOLDS), TEXT),
+    _message("hold", hold, "Hold", OneOf("reason", HOLDS), TEXT),
     _change("POST", "release", release, "Release", VERSION),
     _change(
         "POST",

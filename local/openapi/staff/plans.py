@@ -55,6 +55,7 @@ class Plan(OpenAnswer, kw_only=True):
     sampling: Any | UnsetType = UNSET
     sources: Any | UnsetType = UNSET
     templates: Any | UnsetType = UNSET
+    wording: Any | UnsetType = UNSET
 
 
 class VersionFacts(Answer):

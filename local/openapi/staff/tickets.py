@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from local.openapi.schemas import named
 from local.openapi.staff.customers import CustomerId, CustomerType
 from local.openapi.values import (
     ActorRole,
@@ -124,6 +125,22 @@ class Ticket(Answer):
     closed_at: Instant | None
     plan_version: Ordinal
     can: list[StaffAction]
+
+
+class WordingWarning(Answer):
+    """A word of the plan's word lists in the text. The text was sent with it."""
+
+    pointer: str
+    code: Annotated[str, named("WarningCode", ("discouraged_word",))]
+    list: Annotated[str, Meta(examples=["vague"])]
+    word: str
+    instead: str
+
+
+class TicketTold(Ticket):
+    """The ticket after a message to its customer."""
+
+    warnings: list[WordingWarning]
 
 
 class Actor(Answer):

@@ -118,6 +118,7 @@ _SECTIONS = (
     "reopened",
     "routing",
     "templates",
+    "wording",
     "questionnaire",
     "form",
     "categories",
@@ -193,6 +194,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         files=_files(read, document),
         form_fields=_form_fields(read, document),
         categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
+        wording=read.section(document, "wording", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.

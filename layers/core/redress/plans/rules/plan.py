@@ -269,6 +269,8 @@ class Plan(Struct, frozen=True):
     categories: tuple[Mapping[str, Any], ...] = ()
     """The section of the document, which `plans.rules.categories` reads."""
     files: FilesPlan = FilesPlan()
+    wording: Mapping[str, Mapping[str, Any]] = {}  # msgspec makes a new dict for each instance
+    """The section of the document, which `plans.rules.wording` reads."""
 
     @property
     def teams(self) -> frozenset[str]:

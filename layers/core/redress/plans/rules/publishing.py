@@ -18,7 +18,7 @@ from redress.base.errors import Fault, pointer
 from redress.base.languages import LANGUAGES
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import ClockName
-from redress.plans.rules import categories
+from redress.plans.rules import categories, wording
 from redress.plans.rules.plan import CHANNELS, Override, Plan, Promise, duration_of, promise_from
 from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentReader
 
@@ -162,7 +162,7 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     read.known(routing, ("reserve_over",), "/routing")
     if "reserve_over" in routing:
         read.whole_number(routing, "reserve_over", "/routing", most=100_000)
-    _templates(read, document)
+    _templates(read, document, wording.check(read, document))
     _questionnaire(read, document)
     categories.check(read, document)
     sampling = read.section(document, "sampling", "", need=False)
@@ -177,7 +177,8 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     read.section(document, "sources", "", need=False)
 
 
-def _templates(read: DocumentReader, document: Mapping[str, Any]) -> None:
+def _templates(read: DocumentReader, document: Mapping[str, Any], lists: wording.Section) -> None:
+    """Check the reply templates. One with a word that `lists` refuse could never be sent."""
     section = read.section(document, "templates", "", need=False)
     for name in section:
         at = "/templates" + pointer(str(name))
@@ -189,6 +190,9 @@ def _templates(read: DocumentReader, document: Mapping[str, Any]) -> None:
             text = read.text(entry, language, at, TEMPLATE_LIMIT)
             for fault in _template_faults(text):
                 read.fault(f"{at}/{language}", "unknown_variable", fault)
+            for word in wording.refused_in(lists, text, language):
+                detail = f'the list of words refuses "{word}"'
+                read.fault(f"{at}/{language}", "refused_word", detail)
 
 
 def _template_faults(text: str) -> list[str]:
