@@ -11,7 +11,7 @@ from typing import Any
 
 from redress.base import observe
 from redress.files import contents, messages
-from redress.files.messages import Arrived, Held, Judged, Mailed, Referred, file_in
+from redress.files.messages import Arrived, Held, Judged, LookForUploads, Mailed, Referred, file_in
 from redress.wiring import checker as wiring
 
 logger = observe.logger("checker")
@@ -44,6 +44,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             known = wiring.asking(contents.media_type).ask(held)
             logger.info("a file waits long", extra={"ticket": number, "verdict_found": known})
             return {"done": "asked"}
+        case LookForUploads():
+            taken = wiring.arriving(contents.media_type).unreported()
+            logger.info("looked for uploads", extra={"taken": len(taken)})
+            return {"done": "looked"}
     logger.info("the message is about no file")
     return {"done": "nothing"}
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from redress.files.cases.watching import LATE, MOST, SWEEP, HeldFilesWatch, is_due
-from redress.files.messages import Held
+from redress.files.messages import Held, LookForUploads
 
-NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 30, 9, 5, tzinfo=UTC)
 NUMBER, FILE = "R-7K3M9-QW0X2", "9f86d081884c7d65"
 
 
@@ -32,7 +32,7 @@ def test_each_file_is_asked_for_26_times_on_its_first_day_whenever_the_sweep_run
 
 
 def test_files_that_are_due_are_asked_for_and_those_that_are_late_are_told() -> None:
-    asked: list[Held] = []
+    asked: list[Held | LookForUploads] = []
     given: list[tuple[datetime, int]] = []
     found = [(NOW - LATE, NUMBER, FILE), (NOW - minutes(15), NUMBER, "0" * 16)]
 
@@ -47,7 +47,15 @@ def test_files_that_are_due_are_asked_for_and_those_that_are_late_are_told() -> 
 
 
 def test_sweep_without_held_files_does_nothing() -> None:
-    def refuse(held: Held) -> None:
-        raise AssertionError(held)
+    def refuse(message: Held | LookForUploads) -> None:
+        raise AssertionError(message)
 
     assert HeldFilesWatch(lambda before, limit: [], refuse, lambda: NOW).watch() == {}
+
+
+def test_one_sweep_an_hour_looks_for_uploads_of_which_no_event_told() -> None:
+    asked: list[Held | LookForUploads] = []
+    for number in range(24):
+        now = NOW + number * SWEEP
+        HeldFilesWatch(lambda before, limit: [], asked.append, lambda now=now: now).watch()  # type: ignore[misc]
+    assert asked == [LookForUploads()] * 2

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from copy import replace
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,15 @@ from redress.base.people import CUSTOMER, Actor, Member
 from redress.files import contents, messages
 from redress.files.cases.referring import ReferringCase
 from redress.files.cases.uploading import MOST_TRIES, uploader
-from redress.files.messages import Arrived, FileMessage, Held, Judged, Referred, Verdict
+from redress.files.messages import (
+    Arrived,
+    FileMessage,
+    Held,
+    Judged,
+    LookForUploads,
+    Referred,
+    Verdict,
+)
 from redress.files.rules import names
 from redress.files.store.bucket import FilesBucket, file_key, upload_key
 from redress.files.store.scans import ScannedFiles
@@ -94,7 +102,7 @@ class Desk:
             if isinstance(one, tuple):
                 events.append(created(upload_key(*one)))
                 continue
-            assert isinstance(one, Judged | Referred | Held)
+            assert isinstance(one, Judged | Referred | Held | LookForUploads)
             events.append(json.loads(messages.encode(one)))
             if isinstance(one, Judged):
                 with contextlib.suppress(NotFound):
@@ -186,6 +194,27 @@ def test_the_same_event_of_s3_twice_changes_nothing(desk: Desk, ticket: Ticket) 
     desk.arrive(ticket, file)
     assert desk.history(ticket) == history
     assert desk.file(ticket, file).revision == 1
+
+
+def test_an_upload_whose_event_was_lost_is_found_within_the_hour(
+    desk: Desk, ticket: Ticket, clock: Clock
+) -> None:
+    """S3 stamps objects with the true time, so the clock of the test is set after it."""
+    lost = [desk.upload(ticket.number), desk.upload(ticket.number)]
+    known = desk.upload(ticket.number)
+    desk.arrive(ticket, known)
+    alone = desk.upload("R-00000-00000")
+    clock.advance(seconds=(datetime.now(UTC) - clock.now()).total_seconds())
+    assert desk.tell(LookForUploads()) == []
+    assert len(desk.files.of_ticket(ticket.number)) == 3, "whoever comes first takes all"
+    lost = [desk.upload(ticket.number), desk.upload(ticket.number)]
+    assert desk.tell(LookForUploads()) == []
+    assert len(desk.files.of_ticket(ticket.number)) == 3, "their events may still come"
+    clock.advance(seconds=601)
+    assert desk.tell(LookForUploads()) == []
+    assert {file.id for file in desk.files.of_ticket(ticket.number)} >= {known, *lost}
+    with pytest.raises(NotFound):
+        FilesBucket(aws("s3"), BUCKET).head(upload_key("R-00000-00000", alone))
 
 
 def test_a_later_upload_under_the_same_key_is_not_the_one_that_is_copied(
@@ -619,7 +648,9 @@ def test_a_file_of_staff_that_waited_too_long_is_refused(
     assert [fault.code for fault in refused.value.faults] == ["file_expired"]
 
 
-@pytest.mark.parametrize("event", [{}, {"Records": []}, {"detail-type": "Object Deleted"}])
+@pytest.mark.parametrize(
+    "event", [{}, {"Records": []}, {"detail-type": "Object Deleted"}, {"look_for": "x"}]
+)
 def test_a_call_of_no_known_kind_fails_so_that_it_is_set_aside(desk: Desk, event: Any) -> None:
     assert desk.send(event) == ["0"]
 
@@ -633,6 +664,7 @@ SAMPLE_NUMBER, SAMPLE_FILE = "R-7K3M9-QW0X2", "9f86d081884c7d65"
         ("checker-arrived", Arrived(upload_key(SAMPLE_NUMBER, SAMPLE_FILE))),
         ("checker-referred", Referred(SAMPLE_NUMBER, (SAMPLE_FILE,))),
         ("checker-held", Held(SAMPLE_NUMBER, SAMPLE_FILE)),
+        ("checker-look-for", LookForUploads()),
         (
             "checker-judged",
             Judged(SAMPLE_NUMBER, SAMPLE_FILE, Verdict.FOUND, "Eicar-Test-Signature"),

@@ -49,7 +49,7 @@ from tests.world import Context, Opener, Stores, aws, create_idle_machine
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"
 EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:redress-ticket"
-ASSIGNER = "redress-assigner"
+ASSIGNER, CHECKER = "redress-assigner", "redress-checker"
 READER_SAMPLES = ("relay-opened", "relay-acknowledged", "follower-opened", "follower-agent-came")
 
 Event = dict[str, Any]
@@ -118,8 +118,10 @@ def _record_calls(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(("failed", (task_token, error)))
 
     def invoked(self: Any, function_name: str, qualifier: Any, body: Any, *rest: Any) -> bytes:
-        assert function_name == ASSIGNER
-        asked.append(("offered", json.loads(body)))
+        if function_name == ASSIGNER:
+            asked.append(("offered", json.loads(body)))
+        else:
+            assert (function_name, json.loads(body)) == (CHECKER, {"look_for": "uploads"})
         return b""
 
     monkeypatch.setattr(StepFunctionBackend, "start_execution", started)

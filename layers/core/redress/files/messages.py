@@ -2,7 +2,8 @@
 
 S3 tells of each upload through EventBridge. The follower tells of each message of staff that refers
 to files, and of each mail with attachments. A scanner tells what it found: the function `scanner`
-by what it returns, or GuardDuty through EventBridge. The sweep asks about files that wait long.
+by what it returns, or GuardDuty through EventBridge. The sweep asks about files that wait long, and
+for uploads of which no event told.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -73,7 +74,13 @@ class Mailed(msgspec.Struct, frozen=True, rename={"number": "mailed"}):
     event: int
 
 
-FileMessage = Arrived | Referred | Judged | Held | Mailed
+class LookForUploads(msgspec.Struct, frozen=True, rename={"folder": "look_for"}):
+    """Look for uploads of which no event told: `{"look_for": "uploads"}`."""
+
+    folder: Literal["uploads"] = "uploads"
+
+
+FileMessage = Arrived | Referred | Judged | Held | Mailed | LookForUploads
 
 FILE_ID = "[0-9a-f]{16}"
 _KEY = re.compile(rf"(uploads|files)/([0-9A-Z-]{{3,30}})/({FILE_ID})")
@@ -97,7 +104,7 @@ def file_in(key: str) -> tuple[str, str, str] | None:
     return found[1], found[2], found[3]
 
 
-def encode(message: Referred | Judged | Held | Mailed) -> bytes:
+def encode(message: Referred | Judged | Held | Mailed | LookForUploads) -> bytes:
     """The JSON payload of a message."""
     return msgspec.json.encode(message)
 
@@ -129,6 +136,8 @@ def _message(payload: Mapping[str, Any]) -> FileMessage | None:
         if normalised(mailed.number) != mailed.number or mailed.event < 1:
             raise NotAMessage("not an event of a ticket")
         return mailed
+    if "look_for" in payload:
+        return msgspec.convert(payload, LookForUploads)
     if "held" in payload:
         return _about_a_file(msgspec.convert(payload, Held))
     if payload["detail-type"] == _OF_GUARDDUTY:

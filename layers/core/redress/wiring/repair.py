@@ -132,9 +132,9 @@ def held_files() -> HeldFilesWatch | None:
     if not (checker := settings().checker_function):
         return None
 
-    def ask(held: files.Held) -> None:
+    def ask(message: files.Held | files.LookForUploads) -> None:
         clients.client("lambda").invoke(
-            FunctionName=checker, InvocationType="Event", Payload=files.encode(held)
+            FunctionName=checker, InvocationType="Event", Payload=files.encode(message)
         )
 
     return HeldFilesWatch(stores.attached().held, ask, clients.now)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from copy import replace
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from redress.base.errors import NotFound, RedressError
 from redress.base.people import Actor, Role
 from redress.files.cases.uploading import MOST_TRIES, is_closed, uploaded_by
-from redress.files.messages import FILE_ID
+from redress.files.messages import FILE_ID, file_in
 from redress.files.rules import names, refusals
 from redress.files.rules.kinds import HEAD
 from redress.files.rules.refusals import Refusal
@@ -39,6 +40,9 @@ Recognise = Callable[[bytes, Callable[[int, int], bytes]], str]
 
 GATHER_S = 3.0
 """How long a worker waits for other uploads to the same ticket, in seconds."""
+
+WAIT = timedelta(minutes=10)
+"""How long the event of S3 about an upload may take, with the repeats of Lambda."""
 
 ATTEMPTS = 3
 """How often a change is decided again because another worker has taken one of its files."""
@@ -129,6 +133,29 @@ class ArrivingCase:
             # Another worker has taken some, or the ticket knows too many.
             taken = {file.id for file in self._files.of_ticket(number)}
             self._remove(number, [one for one in uploads if one.id not in taken])
+        return new
+
+    def unreported(self) -> list[Attached]:
+        """Take the uploads of which no event told, and return the files that are new.
+
+        An upload that came less than WAIT ago is left, because its event may still come. If the
+        uploads of one ticket cannot be taken, those of the others are. Then the first error is
+        raised.
+        """
+        found = [file_in(key) for key in self._bucket.all_uploads(self._now() - WAIT)]
+        lost: defaultdict[str, list[str]] = defaultdict(list)
+        for place in found:
+            if place is not None and self._files.find(*place[1:]) is None:
+                lost[place[1]].append(place[2])
+        new: list[Attached] = []
+        errors: list[Exception] = []
+        for number, files in lost.items():
+            try:
+                new += self.arrived(number, files)
+            except (RedressError, BotoCoreError, ClientError, OSError) as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
         return new
 
     def refer(self, number: str, files: Iterable[str]) -> list[str]:

@@ -1,8 +1,11 @@
-"""Ask again what became of files that wait for a verdict.
+"""Ask again what became of files that wait for a verdict, and look for unreported uploads.
 
-Nobody can open such a file. Its verdict does not come if the scanner does not run, or if an event
-was lost. The checker then looks for a verdict on the object, and copies the file again if there is
-none, which starts another scan.
+Nobody can open a file that waits. Its verdict does not come if the scanner does not run, or if an
+event was lost. The checker then looks for a verdict on the object, and copies the file again if
+there is none, which starts another scan.
+
+If the event of S3 about an upload was lost, nobody knows of it. So once an hour, the checker
+compares the uploads in the bucket with the files of tickets.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from redress.files.messages import Held
+from redress.files.messages import Held, LookForUploads
 
 FIRST = timedelta(minutes=10)
 """After this time the sweep asks for the first time. Lambda has repeated the scan twice by then."""
@@ -27,16 +30,20 @@ List = Callable[[datetime, int], list[tuple[datetime, str, str]]]
 
 
 class HeldFilesWatch:
-    """`ask` sends a question to the checker. It raises an error if it is not accepted."""
+    """`ask` sends a message to the checker. It raises an error if it is not accepted."""
 
     def __init__(
-        self, held: List, ask: Callable[[Held], None], now: Callable[[], datetime]
+        self,
+        held: List,
+        ask: Callable[[Held | LookForUploads], None],
+        now: Callable[[], datetime],
     ) -> None:
         self._held, self._ask, self._now = held, ask, now
 
     def watch(self) -> dict[str, int]:
         """Ask for each file that is due, and count the files that wait too long.
 
+        In the first sweep of each hour, also let the checker look for unreported uploads.
         Returns how many were `asked` for, and how many are `late`, without zeros.
         """
         now = self._now()
@@ -44,6 +51,8 @@ class HeldFilesWatch:
         due = [Held(number, file) for since, number, file in found if is_due(now - since)]
         for held in due:
             self._ask(held)
+        if now.minute < SWEEP // timedelta(minutes=1):
+            self._ask(LookForUploads())
         late = sum(now - since >= LATE for since, _, _ in found)
         return {name: count for name, count in (("asked", len(due)), ("late", late)) if count}
 

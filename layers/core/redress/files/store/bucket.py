@@ -6,8 +6,9 @@ scanner judges. The bucket's policy denies reading a copy until its tag says tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import quote
 
@@ -131,6 +132,15 @@ class FilesBucket:
         found = self._s3.list_objects_v2(Bucket=self._name, Prefix=folder).get("Contents", [])
         found.sort(key=lambda one: one["LastModified"])
         return [one["Key"].removeprefix(folder) for one in found]
+
+    def all_uploads(self, before: datetime) -> Iterator[str]:
+        """Yield the keys of all uploads that came before this time, in the order of their keys."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._name, Prefix=UPLOADS
+        ):
+            for one in page.get("Contents", ()):
+                if one["LastModified"] < before:
+                    yield one["Key"]
 
     def remove(self, key: str) -> None:
         """Delete an object. S3 keeps its content as an old version until lifecycle removes it."""
