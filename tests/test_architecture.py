@@ -119,6 +119,7 @@ PURE = (
     "redress.base.numbers",
     "redress.base.people",
     "redress.base.phones",
+    "redress.base.tags",
     "redress.base.texts",
 )
 """What rules may import beside each other and the messages between functions."""

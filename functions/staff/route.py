@@ -20,6 +20,7 @@ from redress.base.errors import Fault, InvalidInput, NotFound
 from redress.base.people import Member, Role, is_subject
 from redress.edge.bodies import Body, Text, UnreadBody, Whole
 from redress.edge.http import Answer, header, source_of
+from redress.plans.rules.reader import NAME
 from redress.plans.store.plans import LARGEST_DOCUMENT
 from redress.tickets.rules.numbers import normalised
 
@@ -83,6 +84,10 @@ def _subject(text: str) -> str | None:
     return decoded if is_subject(decoded) else None
 
 
+def _macro(text: str) -> str | None:
+    return text if NAME.fullmatch(text) else None
+
+
 def hexadecimal(digits: int) -> Callable[[str], str | None]:
     """A parser of identities that are so many hexadecimal digits."""
     return lambda text: text if re.fullmatch(f"[0-9a-f]{{{digits}}}", text) else None
@@ -92,6 +97,7 @@ PATH_PARTS = {
     "number": PathPart(normalised, "there is no such ticket"),
     "event": PathPart(whole_number, "there is no such event"),
     "file": PathPart(hexadecimal(16), "there is no such file"),
+    "macro": PathPart(_macro, "there is no such macro"),
     "version": PathPart(whole_number, "there is no such version of the plan"),
     "agent": PathPart(_subject, "there is no such member of staff"),
     "date": PathPart(_day, "a day such as 2026-11-23 is expected"),

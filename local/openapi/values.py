@@ -27,6 +27,7 @@ from redress.plans.rules.plan import (
     GRADATIONS,
     HOLDS,
     KINDS,
+    OUTCOMES,
 )
 from redress.rehearsals.store import JobKind, JobState
 from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
@@ -39,7 +40,6 @@ from redress.tickets.rules.preference import WAYS
 from redress.tickets.rules.steps.table import (
     ANSWERED,
     CONFIRMED_BY_CUSTOMER,
-    OUTCOMES,
     UNCONFIRMED,
     WITHDRAWN,
 )

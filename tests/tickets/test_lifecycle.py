@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redress.base import tags
 from redress.base.errors import InvalidInput, NotAllowedNow, Unchanged, VersionConflict
 from redress.base.people import CUSTOMER, Actor, Member, Role
+from redress.base.tags import TAG_LIMIT
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.tickets.cases.customer import PUBLIC
-from redress.tickets.rules import access, tags
+from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, draft, opening, table
 from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.tags import TAG_LIMIT
 from redress.tickets.rules.ticket import EventType, Phase, State
 from redress.tickets.store import items
 from tests import builders

@@ -25,6 +25,7 @@ from route import (
 from ticket_view import people_of, ticket_file_view, ticket_view, warnings_view
 
 from redress.base.people import SUBJECT_LIMIT, Actor, Role
+from redress.base.tags import MOST_TAGS, TAG_LIMIT
 from redress.edge.bodies import (
     Body,
     Field,
@@ -42,7 +43,7 @@ from redress.edge.bodies import (
 from redress.edge.http import Answer, answer
 from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
 from redress.plans.rules.document import MOST_AT_ONCE
-from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS, Plan
+from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS, OUTCOMES, Plan
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.cases.telling import Telling
 from redress.tickets.rules.change import Change
@@ -52,12 +53,10 @@ from redress.tickets.rules.steps.table import (
     CALLBACK_OUTCOMES,
     MOST_ABOUT,
     MOST_PARTICIPANTS,
-    OUTCOMES,
     REMEDY_LIMIT,
     TEXT_LIMIT,
 )
 from redress.tickets.rules.submission import EMAIL_LIMIT
-from redress.tickets.rules.tags import MOST_TAGS, TAG_LIMIT
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import staff as wiring
 

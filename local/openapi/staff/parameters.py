@@ -24,6 +24,7 @@ from local.openapi.values import (
 from redress.base.idempotency import KEY_LIMIT
 from redress.base.people import TEAM
 from redress.plans.rules.plan import MOST_VERSIONS
+from redress.plans.rules.reader import NAME
 from redress.search.rules.words import QUERY_LIMIT
 from redress.tickets.cases.feed import CHANGES_LIMIT
 from redress.tickets.cases.staff import PAGE_LIMIT
@@ -79,6 +80,11 @@ PARAMETERS = {
     "CustomerNeed": Parameter("need", "query", Annotated[str, Meta(min_length=1)]),
     "CustomerCompany": Parameter("company", "query", Annotated[str, Meta(min_length=1)]),
     "Doubtful": Parameter("doubtful", "query", Annotated[str, named("True", ("true",))]),
+    "MacroName": Parameter(
+        "macro",
+        "path",
+        Annotated[str, Meta(pattern=f"^{NAME.pattern}$", examples=["ask_for_photo"])],
+    ),
     "Language": Parameter("language", "query", Language),
     "Limit": Parameter(
         "limit",

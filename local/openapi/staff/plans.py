@@ -46,6 +46,7 @@ class Plan(OpenAnswer, kw_only=True):
     files: Any | UnsetType = UNSET
     form: Any | UnsetType = UNSET
     home_region: str | UnsetType = UNSET
+    macros: Any | UnsetType = UNSET
     mail: Any | UnsetType = UNSET
     overrides: Any | UnsetType = UNSET
     questionnaire: Any | UnsetType = UNSET

@@ -182,6 +182,8 @@ WHO_MAY = {
     "assignment": ALL,
     "classification": ALL,
     "tags": ALL,
+    "macros": ALL,
+    "macro": ALL,
     "customers": ALL,
     "customer": ALL,
     "customer-changes": LEADERS,
@@ -249,5 +251,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "plan-move": {"plan_version": 1, "reason": "as promised"},
     "ticket-customer": {"customer": None, "reason": "a shared address"},
+    "macro": {},
 }
 """Sample event of a route that requires the ticket's version -> valid body without it."""

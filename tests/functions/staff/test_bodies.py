@@ -51,6 +51,7 @@ WITH_BODY = (
     "customer-merge",
     "customer-unmerge",
     "ticket-customer",
+    "macro",
     "rating",
     "plan-publish",
     "plan-moves",

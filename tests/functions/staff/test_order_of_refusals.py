@@ -154,6 +154,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "correction": {"clock": "first_response", "at": "2026-01-01T00:00:00Z", "reason": "r"},
     "plan-move": {"plan_version": 7, "reason": "r"},
     "ticket-customer": {"customer": "0" * 24, "reason": "r"},
+    "macro": {"dry_run": "yes"},
 }
 """Content that is wrong, if possible for a reason that only the use case or the step finds."""
 
@@ -211,7 +212,8 @@ def test_content_and_version_are_refused_before_the_state(
     future = call(name, "lin", body=CHANGES[name] | {"version": 999})
     assert (future.status, future.codes) == (422, {"/version": "unknown_version"})
     now = call(name, "lin", body=CHANGES[name] | current)
-    assert (now.status, now.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+    refusal = "macro-refused" if name == "macro" else "not-allowed-now"
+    assert (now.status, now.body["type"]) == (409, f"urn:redress:problem:{refusal}")
 
 
 @pytest.mark.parametrize(

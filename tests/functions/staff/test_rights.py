@@ -129,6 +129,7 @@ SHOWS_ELSEWHERE = {
 
 SHOWS_NONE = (
     "presence",
+    "macros",
     "customers",
     "me",
     "invitation",

@@ -63,8 +63,12 @@ class InvalidInput(RedressError):
         if len(faults) > MOST_FAULTS:
             detail = f"there are more faults; these are the first {MOST_FAULTS}"
             kept.append(Fault("", "more_faults", detail))
-        super().__init__(_cut("; ".join(f"{f.pointer}: {f.detail}" for f in kept), DETAIL_LIMIT))
+        super().__init__(_in_words(kept))
         self.faults = kept
+
+
+def _in_words(faults: Sequence[Fault]) -> str:
+    return _cut("; ".join(f"{f.pointer}: {f.detail}" for f in faults), DETAIL_LIMIT)
 
 
 def _cut(text: str, limit: int) -> str:
@@ -123,6 +127,18 @@ class FileNotOpen(RedressError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class MacroRefused(RedressError):
+    """Some acts of a macro are not possible on the ticket, so none of them was done.
+
+    `faults` has at least one entry for each of these acts. `/acts/2` points at the third act of the
+    macro.
+    """
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__(_in_words(faults))
+        self.faults = faults
 
 
 class AlreadyDone(RedressError):
@@ -206,6 +222,7 @@ def saying_what_is_possible(can: Callable[[], Sequence[str] | None]) -> Iterator
         Forbidden,
         NotAllowedNow,
         AlreadyDone,
+        MacroRefused,
         VersionConflict,
         AgentNotFree,
         ProfileMerged,

@@ -14,8 +14,9 @@ CONTENT_TYPE = "application/problem+json"
 class Problem(msgspec.Struct, frozen=True):
     """The content of an error response. It shows nothing about the inside of the system.
 
-    `faults` has an entry for every wrong field. `reason` says why a mail cannot be released, or a
-    file cannot be opened. `can` says what the caller may do with the ticket instead.
+    `faults` has an entry for every wrong field, or for every act of a macro that was refused.
+    `reason` says why a mail cannot be released, or a file cannot be opened. `can` says what the
+    caller may do with the ticket instead.
     """
 
     status: int
@@ -35,6 +36,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.MemberChanged, 409, "version-conflict", "The member was changed meanwhile"),
     (errors.RevisionConflict, 409, "version-conflict", "The profile was changed meanwhile"),
     (errors.VersionConflict, 409, "version-conflict", "The ticket was changed meanwhile"),
+    (errors.MacroRefused, 409, "macro-refused", "Nothing of the macro was done"),
     (errors.AlreadyDone, 409, "already-done", "This was done before"),
     (errors.NotAllowedNow, 409, "not-allowed-now", "This is not possible in the present state"),
     (errors.NotReleasable, 409, "not-releasable", "This mail cannot be released"),
@@ -52,6 +54,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
 )
 
 
+_WITH_FAULTS = (errors.InvalidInput, errors.MacroRefused)
 _WITH_REASON = (errors.NotReleasable, errors.FileNotOpen)
 
 
@@ -77,7 +80,7 @@ def problem_for(error: Exception) -> Problem:
                 type=f"urn:redress:problem:{name}",
                 title=title,
                 detail=str(error),
-                faults=tuple(error.faults) if isinstance(error, errors.InvalidInput) else (),
+                faults=tuple(error.faults) if isinstance(error, _WITH_FAULTS) else (),
                 current_version=(
                     error.current if isinstance(error, errors.VersionConflict) else None
                 ),

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from redress.search.cases.searching import SearchCase, WordIndex
     from redress.staff.accounts import UserPool
     from redress.staff.cases.about import AboutCase
+    from redress.staff.cases.acting import ActingCase
     from redress.staff.cases.board import BoardCase
     from redress.staff.cases.claiming import ClaimingCase
     from redress.staff.cases.directory import Directory
+    from redress.staff.cases.macros import MacroCases
     from redress.staff.cases.members import MemberCases
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
@@ -235,6 +237,21 @@ def reassignment() -> ReassignmentCase:
     from redress.wiring import stores
 
     return ReassignmentCase(stores.staff())
+
+
+@cache
+def acting() -> ActingCase:
+    from redress.staff.cases.acting import ActingCase
+
+    return ActingCase(resolving(), reassignment())
+
+
+@cache
+def macros() -> MacroCases:
+    from redress.staff.cases.macros import MacroCases
+    from redress.wiring import stores
+
+    return MacroCases(staff_cases(), acting(), stores.plans())
 
 
 @cache

@@ -91,16 +91,16 @@ def check(read: DocumentReader, document: Mapping[str, Any]) -> None:
     entries = document.get("categories")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         at = f"/categories/{index}"
-        if not _check_named(read, entry, at, ("name", "label", "kinds", "sub"), seen):
+        if not check_named(read, entry, at, ("name", "label", "kinds", "sub"), seen):
             continue
         if read.some_of(entry, "kinds", KINDS, at) == () and entry.get("kinds") == []:
             read.fault(f"{at}/kinds", "list_expected", "at least one kind; leave it out for all")
         subs: set[str] = set()
         for place, sub in enumerate(read.entries(entry, "sub", at, MOST_SUBCATEGORIES)):
-            _check_named(read, sub, f"{at}/sub/{place}", ("name", "label"), subs)
+            check_named(read, sub, f"{at}/sub/{place}", ("name", "label"), subs)
 
 
-def _check_named(
+def check_named(
     read: DocumentReader, entry: Any, at: str, fields: Sequence[str], seen: set[str]
 ) -> bool:
     """Check the name and the label of an entry, and add the name to `seen`.

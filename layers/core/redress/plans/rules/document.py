@@ -77,6 +77,7 @@ HIGHEST_SCORE = 5
 MOST_RUNGS = 20
 MOST_OVERRIDES = 200
 MOST_CATEGORIES = 50
+MOST_MACROS = 100
 MOST_ADDRESSES = 100
 MOST_MAILS = 10_000
 MOST_DOMAINS = 100
@@ -122,6 +123,7 @@ _SECTIONS = (
     "questionnaire",
     "form",
     "categories",
+    "macros",
     "score",
     "sampling",
     "retention",
@@ -195,12 +197,15 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         form_fields=_form_fields(read, document),
         categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
         wording=read.section(document, "wording", "", need=False),
+        macros=tuple(read.entries(document, "macros", "", MOST_MACROS)),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
+        from redress.plans.rules import macros
         from redress.plans.rules.publishing import check_promised, check_shapes
 
         check_shapes(read, document)
+        macros.check(read, document, plan)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)
@@ -778,6 +783,9 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
         for promise in holder.get("promises", {}).values():
             if "within" in promise:
                 promise["within"] = shorter(promise["within"])
+    for act in (act for macro in result.get("macros", []) for act in macro["acts"]):
+        if "within" in act:
+            act["within"] = shorter(act["within"])
     if held := result.get("mail", {}).get("held"):
         held["look_within"] = shorter(held["look_within"])
     result["survey"]["invite_after"] = shorter(result["survey"]["invite_after"])

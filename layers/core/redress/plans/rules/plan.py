@@ -27,6 +27,8 @@ GRADATIONS = ("low", "normal", "high")
 CUSTOMER = "customer"
 HOLDS = ("part", "third_party")
 """The reasons for a hold. Waiting for the customer is not a hold."""
+OUTCOMES = ("upheld", "partly_upheld", "not_upheld")
+"""The outcomes of a complaint."""
 COMPONENTS = (
     "satisfaction",
     "response_promises",
@@ -271,6 +273,8 @@ class Plan(Struct, frozen=True):
     files: FilesPlan = FilesPlan()
     wording: Mapping[str, Mapping[str, Any]] = {}  # msgspec makes a new dict for each instance
     """The section of the document, which `plans.rules.wording` reads."""
+    macros: tuple[Mapping[str, Any], ...] = ()
+    """The section of the document, which `plans.rules.macros` reads."""
 
     @property
     def teams(self) -> frozenset[str]:

@@ -6,11 +6,12 @@ tickets a person may see (`access.may_see`) and change (`access.may_act`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
+from types import MappingProxyType
 from typing import Protocol
 
 from redress.base import texts
@@ -30,10 +31,11 @@ from redress.plans.cases import not_effective_yet
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules import access
+from redress.tickets.rules import access, macros
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.explain import Story, explain
 from redress.tickets.rules.fold import first_plan
+from redress.tickets.rules.macros import Act
 from redress.tickets.rules.steps import by_staff, draft
 from redress.tickets.rules.ticket import Event, EventType, Ticket, next_due
 from redress.tickets.store.lists import TicketLists
@@ -175,13 +177,15 @@ class StaffCases:
         content: Callable[[], tuple[int, StaffStep]],
         there: Callable[[Ticket], None] | None = None,
         cause: Callable[[Change, datetime], Cause | None] | None = None,
+        known: Ticket | None = None,
     ) -> Ticket:
         """Change a ticket, and return it after the change.
 
         `act` is the name of the change in `access.ACTIONS`. `content` reads the request: the
         version of the ticket that the member has read, and the step that they want. `there` raises
-        NotFound if something else that the request names is not there. Checks are made in this
-        order, and the first that fails decides the error (docs/decisions/025-order-of-refusals.md):
+        NotFound if something else that the request names is not there. `known` is the ticket, if
+        the caller has just read it. Checks are made in this order, and the first that fails decides
+        the error (docs/decisions/025-order-of-refusals.md):
 
         1. The ticket exists and the member may see it, and `there`: NotFound.
         2. The member may act on the ticket: Forbidden.
@@ -204,7 +208,7 @@ class StaffCases:
             read.append(ticket)
             if there is not None:
                 there(ticket)
-            if not access.may_act(member, ticket):
+            if not access.may_make(member, ticket, act):
                 raise Forbidden("this ticket is not yours")
             version, decide = asked()
             try:
@@ -220,7 +224,47 @@ class StaffCases:
             return change
 
         with telling_what_is_possible(member, read):
-            return self._changes.change(number, checked, cause=cause)
+            return self._changes.change(number, checked, known=known, cause=cause)
+
+    def act_whole(
+        self,
+        member: Member,
+        number: str,
+        acts: Callable[[], Sequence[Act]],
+        content: Callable[[], tuple[int, bool]],
+        there: Callable[[Ticket], None] | None = None,
+        known: Ticket | None = None,
+        origin: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[Ticket, tuple[Event, ...]]:
+        """Make several acts as one change. Return the ticket after it, and its events.
+
+        `content` reads from the request the version that the member has read, and whether they only
+        want to know what would happen. Then nothing is written. `acts` raises the error for acts
+        that the member may not make at all. `origin` is in the data of each event. The order of
+        checks is that of `act`; `macros.whole` makes the last ones, and raises MacroRefused for
+        their errors.
+        """
+        asked, wanted = cache(content), cache(acts)
+        read: list[Ticket] = []
+        made: list[Change] = []
+
+        def checked(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            read.clear()
+            must_see(member, ticket)
+            read.append(ticket)
+            if there is not None:
+                there(ticket)
+            if not any(access.may_make(member, ticket, act.name) for act in wanted()):
+                raise Forbidden("this ticket is not yours")
+            version, is_dry_run = asked()
+            draft.require_current(ticket, version)
+            change = macros.whole(ticket, plan, member, wanted(), at, self._require_identity)
+            made[:] = [macros.marked(change, origin)]
+            return None if is_dry_run else made[0]
+
+        with telling_what_is_possible(member, read):
+            self._changes.change(number, checked, known=known)
+        return made[0].after, made[0].events
 
     def note(
         self,

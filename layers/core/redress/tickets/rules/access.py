@@ -42,6 +42,14 @@ def may_act(member: Member, ticket: Ticket) -> bool:
     return may_see(member, ticket)
 
 
+def may_make(member: Member, ticket: Ticket, act: str) -> bool:
+    """Whether a member of staff may make a change (of ACTIONS) on a ticket, whatever its state.
+
+    Everybody who may see the ticket may add a note.
+    """
+    return may_see(member, ticket) if act == "note" else may_act(member, ticket)
+
+
 ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "reply": (Step.REPLY, Step.REPLY_AND_WAIT),
     "note": (Step.NOTE,),
@@ -76,12 +84,11 @@ def can(member: Member, ticket: Ticket) -> list[str]:
     """
     if not may_see(member, ticket):
         return []
-    acts = may_act(member, ticket)
     return sorted(
         name
         for name, steps in ACTIONS.items()
         if any(ticket.state in STEPS[step] for step in steps)
-        and (acts or name == "note")
+        and may_make(member, ticket, name)
         and (member.role is not Role.AGENT or name not in LEADERS_ONLY)
         and (name != "release" or ticket.on_hold is not None)
     )

@@ -18,10 +18,10 @@ from redress.base import instants, texts
 from redress.base.errors import Fault, InvalidInput
 from redress.base.languages import LANGUAGES
 from redress.base.people import is_subject, is_team
+from redress.base.tags import folded
 from redress.clocks.rules.periods import PERIOD
 from redress.plans.rules.plan import KINDS
 from redress.tickets.rules.numbers import normalised
-from redress.tickets.rules.tags import folded
 from redress.tickets.rules.ticket import State
 
 LINES = 25

@@ -150,7 +150,7 @@ class Ticket(Struct, frozen=True):
     """What the ticket is about: `product`, or with a second level `product/defect`. It is a name of
     the plan under which it was set. A later plan may not have it; the ticket keeps it then."""
     tags: tuple[str, ...] = ()
-    """Words by which staff find the ticket, folded (`rules/tags.py`) and sorted."""
+    """Words by which staff find the ticket, folded (`redress.base.tags`) and sorted."""
     order: str | None = None
     """The number of the customer's order, as the customer wrote it."""
     satisfaction: int | None = None

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
+from redress.base import tags
 from redress.base.addresses import canonical, cleaned, fault_of, is_address
 from redress.base.errors import (
     AlreadyDone,
@@ -28,7 +29,6 @@ from redress.base.people import CUSTOMER, SYSTEM, Actor, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules import categories
 from redress.plans.rules.plan import LONGEST_S, Plan
-from redress.tickets.rules import tags
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps.by_customer import confirm, dispute

@@ -84,9 +84,6 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
 """Step -> state before the step -> state after it. A step is refused in every other state."""
 
 
-OUTCOMES = ("upheld", "partly_upheld", "not_upheld")
-
-
 CALLBACK_OUTCOMES = ("confirmed", "dissatisfied", "no_answer")
 
 
