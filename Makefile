@@ -176,6 +176,7 @@ types: .venv/ready ## Check types strictly
 	mypy layers/core/redress local bench tests
 	@# One at a time: each function's folder is its own import path, and each has a module `app`.
 	@for function in functions/*/; do MYPYPATH=$$function mypy $$function; done
+	MYPYPATH=$$($(PYTHON) -m local.clients terminal) mypy client/redress_cli client/generate.py
 
 template: .venv/ready .local/checkov/ready ## Validate the template (CloudFormation, SAM, Lambda, security) and the state machines
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST) $(LINTERS)

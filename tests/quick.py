@@ -73,6 +73,7 @@ TESTS_OF = {
     "local/clients": ("tests/functions/test_clients.py",),
     "local/requirements.txt": ("tests/test_licences.py",),
     "bench": ("tests/bench",),
+    "client": ("tests/client",),
 }
 """The tests of a file or folder: the longest name that the path begins with counts. `{}` is the
 next part of the path, without what follows its first dot."""

@@ -15,7 +15,7 @@ DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], key=lambda path: path.parts
 )
 PRODUCT = ROOT / "layers/core/redress"
-TOP = ("bench", "docs", "events", "functions", "layers", "local", "statemachines", "tests")
+TOP = tuple("bench client docs events functions layers local statemachines tests".split())
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(rf"`((?:{'|'.join((*TOP, *PACKAGES, 'data'))})/[\w./-]*)`")
 """A path in backticks: from the root of the repository, or from the product's package."""

@@ -1,4 +1,7 @@
-"""`python -m local.clients [lint]`: only the linters, or everything."""
+"""`python -m local.clients [lint | terminal]`: only the linters, or everything.
+
+`terminal` generates the package that `client/` imports, and prints its folder.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,12 @@ from local.process import ROOT
 def main() -> int:
     """Print what was done. Returns 1 if a tool found a fault."""
     parser = argparse.ArgumentParser(prog="python -m local.clients", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("lint", "all"), default="all")
+    parser.add_argument("part", nargs="?", choices=("lint", "terminal", "all"), default="all")
     part = parser.parse_args().part
     try:
+        if part == "terminal":
+            print(tools.terminal())
+            return 0
         install.node()
         tools.lint()
         print("both documents pass redocly and spectral")

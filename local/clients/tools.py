@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from local import install
@@ -48,6 +52,29 @@ def python() -> Path:
         *("--follow-imports", "silent", *map(str, sorted((HERE / "samples").glob("*.py")))),
         MYPYPATH=str(folder),
     )
+    return folder
+
+
+def terminal() -> Path:
+    """Generate the package `redress_staff` as the build of `client/` does. Raises Failed.
+
+    Returns the folder that contains it. Its name is the digest of what it is made from, so a
+    package that is there already is not made again, and two test workers do not disturb each other.
+    """
+    maker = ROOT / "client" / "generate.py"
+    digest = hashlib.sha256(
+        maker.read_bytes()
+        + DOCUMENTS["staff"].read_bytes()
+        + version("openapi-python-client").encode()
+    ).hexdigest()
+    folder = MADE / "terminal" / digest[:16]
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+            made = Path(place, "made")
+            _run(sys.executable, str(maker), str(DOCUMENTS["staff"]), str(made / "redress_staff"))
+            with contextlib.suppress(OSError):  # another worker was first
+                made.rename(folder)
     return folder
 
 

@@ -1,0 +1,331 @@
+"""Writing: reply, note, resolve. No text is ever lost (`redress_cli/drafts.py`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from redress_staff.api.tickets import note as note_operation
+from redress_staff.api.tickets import read_ticket
+from redress_staff.api.tickets import reply as reply_operation
+from redress_staff.api.tickets import resolve as resolve_operation
+from redress_staff.models import ActorRole, Kind, Note, Outcome, Reply, Resolve, TicketFile
+from redress_staff.types import UNSET
+
+from redress_cli import drafts, screen, uploads
+from redress_cli.drafts import Draft
+from redress_cli.faults import CONFLICT, INPUT, USAGE, Fault, Refusal
+from redress_cli.session import Answer, Session, Unknown
+from redress_cli.state import Json, Number, given, number_of, state_of
+from redress_cli.timeline import head, last_words, show_events
+
+EVENT = {"reply": "replied", "note": "noted", "resolve": "resolved"}
+"""The event that each act leaves in the timeline."""
+
+
+def add(app: typer.Typer) -> None:
+    for command in (reply, note, resolve):
+        app.command()(command)
+    app.command("drafts")(list_drafts)
+
+
+Words = Annotated[
+    str | None,
+    typer.Option("--text", help="The text, without the editor; `-` reads it from the input."),
+]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", help="A file to send with it; several times for several files."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it is sent.")]
+Kept = Annotated[bool, typer.Option("--draft", help="Send the draft as it is.")]
+
+
+@dataclass
+class Letter:
+    """A text for one ticket, from the editor to the API."""
+
+    session: Session
+    profile: str
+    number: str
+    act: str
+    send: Callable[[TicketFile, str, list[str]], Answer]
+    about: Callable[[TicketFile], list[str]]
+    file: TicketFile = field(init=False)
+    draft: Draft = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.draft = Draft.of(self.profile, self.number, self.act)
+        self.file = self.session.read(read_ticket, self.number).value
+        can = [one.value for one in self.file.can]
+        if self.act not in can:
+            words = ", ".join(one.replace("_", " ") for one in can)
+            raise Fault(
+                f"You cannot {self.act} now: {self.number} is {self.file.state.value}.",
+                CONFLICT,
+                [f"You can: {words}" if words else "You can only read it."],
+            )
+
+    @property
+    def again(self) -> str:
+        return f"Your text is kept. Give it again: redress {self.act} {self.number}"
+
+    def write(self, text: str | None, kept: bool) -> str:
+        """The text: given, of the draft, or from the editor."""
+        if text == "-":
+            text = sys.stdin.read()
+        old = self.draft.text() if self.draft.exists else ""
+        if kept:
+            if not old:
+                raise Fault(f"There is no draft for {self.number}.", USAGE)
+            return old
+        if text is not None:
+            if old and old != text.strip():
+                hints = [
+                    f"Send it: redress {self.act} {self.number} --draft",
+                    f"Or remove the file: {self.draft.path}",
+                ]
+                when = screen.at(self.draft.saved_at)
+                raise Fault(f"Another draft of {when} is waiting.", CONFLICT, hints)
+            self._keep(text.strip())
+            return text.strip()
+        if old:
+            screen.tell(f"You wrote this on {screen.at(self.draft.saved_at)}, and it was not sent:")
+            screen.tell(old)
+            if (
+                screen.interactive()
+                and screen.ask("[e]dit it, or [d]elete it and begin", "e") == "d"
+            ):
+                old = ""
+        return self.edit(old)
+
+    def edit(self, text: str) -> str:
+        self._keep(text)
+        self.draft.edit()
+        found = self.draft.text()
+        if not found:
+            self.draft.remove()
+            raise Fault("Nothing was sent: the text is empty.", INPUT)
+        return found
+
+    def _keep(self, text: str) -> None:
+        self.draft.write(self.file.version, [*self.about(self.file), *last_words(self.file)], text)
+
+    def confirm(self, text: str, files: Sequence[Path]) -> str:
+        """Show what is sent, and let the person change it. Returns the text."""
+        while True:
+            for line in self.about(self.file):
+                screen.tell(line)
+            screen.tell(f"\n{text}\n")
+            for path in files:
+                screen.tell(f"File: {path.name}")
+            wish = screen.ask("[s]end, [e]dit, or [k]eep it as a draft", "s")
+            if wish == "s":
+                return text
+            if wish == "e":
+                text = self.edit(text)
+            else:
+                raise Fault("Nothing was sent.", INPUT, [self.again])
+
+    def deliver(self, text: str, ids: list[str]) -> Answer | None:
+        """Send it. None if the answer was lost, but the ticket shows that it was done."""
+        while True:
+            try:
+                found = self.send(self.file, text, ids)
+            except Refusal as refusal:
+                if refusal.name != "version-conflict":
+                    refusal.hints.append(self.again)
+                    raise
+                text = self._after_conflict(text, refusal)
+                continue
+            except Unknown as lost:
+                if self._was_done(text):
+                    self.draft.remove()
+                    return None
+                lost.hints = [f"Look first: redress show {self.number}", self.again]
+                raise
+            except Fault as fault:
+                fault.hints.append(self.again)
+                raise
+            self.draft.remove()
+            return found
+
+    def _after_conflict(self, text: str, refusal: Refusal) -> str:
+        """The text to send after a change of the ticket.
+
+        A change by the system, such as a reminder, does not matter to the text. What a person wrote
+        may: they are shown, and the person decides.
+        """
+        before = self.file.version
+        self.file = self.session.read(read_ticket, self.number).value
+        new = [event for event in self.file.timeline if event.number > before]
+        if new and all(event.by.role is ActorRole.SYSTEM for event in new):
+            return text
+        self._keep(text)
+        screen.tell(f"{self.number} was changed while you wrote:")
+        show_events(self.file, new)
+        if not screen.interactive():
+            refusal.hints = [
+                self.again,
+                f"Or send it as it is: redress {self.act} {self.number} --draft",
+            ]
+            raise refusal
+        wish = screen.ask("[s]end your text, [e]dit it, or [k]eep it as a draft", "e")
+        if wish == "s":
+            return text
+        if wish == "e":
+            return self.edit(text)
+        raise Fault("Nothing was sent.", CONFLICT, [self.again])
+
+    def _was_done(self, text: str) -> bool:
+        """Whether the ticket has this text since it was read."""
+        try:
+            now = self.session.read(read_ticket, self.number).value
+        except Fault:
+            return False
+        return any(
+            event.number > self.file.version
+            and event.type_.value == EVENT[self.act]
+            and str(event.data.to_dict().get("text", "")).split() == text.split()
+            for event in now.timeline
+        )
+
+
+def _written(
+    ctx: typer.Context,
+    number: str,
+    act: str,
+    send: Callable[[TicketFile, str, list[str]], Answer],
+    about: Callable[[TicketFile], list[str]],
+    *,
+    text: str | None,
+    kept: bool,
+    paths: list[Path] | None,
+    yes: bool,
+) -> None:
+    state = state_of(ctx)
+    letter = Letter(state.session, state.profile, number_of(number), act, send, about)
+    files = uploads.checked(state.session, letter.number, paths or [])
+    words = letter.write(text, kept)
+    if not yes and screen.interactive():
+        words = letter.confirm(words, [path for path, _ in files])
+    try:
+        ids = uploads.send(state.session, letter.number, files)
+    except Fault as fault:
+        fault.hints.append(letter.again)
+        raise
+    found = letter.deliver(words, ids)
+    if found is None:
+        screen.say(f"{letter.number}: it was done, although the answer was lost.")
+    elif not state.shown(found):
+        ticket = found.value
+        screen.say(f"{ticket.number} is {ticket.state.value}.")
+
+
+def reply(
+    ctx: typer.Context,
+    number: Number,
+    text: Words = None,
+    file: Files = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="You now wait for the customer: clocks pause.")
+    ] = False,
+    draft: Kept = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Write to the customer, in your editor or with --text."""
+    session = state_of(ctx).session
+
+    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
+        body = Reply(version=ticket.version, text=words, files=files or UNSET)
+        if wait:
+            body.wait_for_customer = True
+        return session.change(reply_operation, ticket.number, body=body)
+
+    def about(ticket: TicketFile) -> list[str]:
+        return ["Your reply. The customer reads it.", *head(ticket)]
+
+    _written(ctx, number, "reply", send, about, text=text, kept=draft, paths=file, yes=yes)
+
+
+def note(
+    ctx: typer.Context,
+    number: Number,
+    text: Words = None,
+    file: Files = None,
+    draft: Kept = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Write a note for colleagues. The customer does not see it."""
+    session = state_of(ctx).session
+
+    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
+        body = Note(text=words, files=files or UNSET)
+        return session.change(note_operation, ticket.number, body=body)
+
+    def about(ticket: TicketFile) -> list[str]:
+        return ["Your note. Only colleagues read it.", *head(ticket)]
+
+    _written(ctx, number, "note", send, about, text=text, kept=draft, paths=file, yes=yes)
+
+
+def resolve(
+    ctx: typer.Context,
+    number: Number,
+    text: Words = None,
+    outcome: Annotated[
+        Outcome | None, typer.Option(help="Of a complaint: upheld, partly_upheld, not_upheld.")
+    ] = None,
+    remedy: Annotated[str, typer.Option(help="What the customer gets.")] = "",
+    root_cause: Annotated[str, typer.Option(help="What caused it.")] = "",
+    file: Files = None,
+    draft: Kept = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Say that it is solved, and what was done. The customer reads the text."""
+    session = state_of(ctx).session
+    facts: dict[str, Any] = {"outcome": outcome, "remedy": remedy, "root_cause": root_cause}
+
+    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
+        if ticket.kind is Kind.COMPLAINT and screen.interactive():
+            _ask_facts(facts)
+        body = Resolve(
+            version=ticket.version,
+            text=words,
+            outcome=facts["outcome"] or UNSET,
+            remedy=given(facts["remedy"]),
+            root_cause=given(facts["root_cause"]),
+            files=files or UNSET,
+        )
+        return session.change(resolve_operation, ticket.number, body=body)
+
+    def about(ticket: TicketFile) -> list[str]:
+        return ["What was done. The customer reads it.", *head(ticket)]
+
+    _written(ctx, number, "resolve", send, about, text=text, kept=draft, paths=file, yes=yes)
+
+
+def _ask_facts(facts: dict[str, Any]) -> None:
+    """Ask for what a complaint needs and the options did not give."""
+    while facts["outcome"] is None:
+        typed = screen.ask("Outcome (upheld, partly_upheld, not_upheld)")
+        if typed in [one.value for one in Outcome]:
+            facts["outcome"] = Outcome(typed)
+    for name, what in (("remedy", "Remedy"), ("root_cause", "Root cause")):
+        facts[name] = facts[name] or screen.ask(what)
+
+
+def list_drafts(ctx: typer.Context) -> None:
+    """List texts that were not sent."""
+    rows = [
+        (number, act, screen.at(Draft(path).saved_at), path)
+        for number, act, path in drafts.waiting(state_of(ctx).profile)
+    ]
+    screen.table(("ticket", "act", "written", "file"), rows, "No draft is waiting.", widest=3)

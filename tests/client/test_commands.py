@@ -1,0 +1,402 @@
+"""`redress` against the real handlers of the staff API."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redress_staff.api.tickets import note as note_operation
+from redress_staff.api.tickets import reply as reply_operation
+
+from redress.tickets.rules.steps import by_customer, by_system
+from redress.tickets.rules.ticket import EventType, Ticket
+from redress_cli import screen, uploads
+from redress_cli.drafts import Draft
+from tests.client.conftest import Service, Terminal
+from tests.files import samples
+from tests.functions.filing import create_bucket
+from tests.world import Act, Opener, Stores
+
+HIDDEN = "\x1b[2J\x1b]0;owned\x07 \u202eleak"
+"""Characters that clear a screen, set a title and turn a line around."""
+
+
+@pytest.fixture
+def ticket(terminal: Terminal, open_ticket: Opener) -> Ticket:
+    return open_ticket(agent="a-mei")
+
+
+# ------------------------------------------------------------------ days
+
+
+def test_agent_takes_reads_answers_and_resolves_a_ticket(
+    terminal: Terminal, open_ticket: Opener
+) -> None:
+    number = open_ticket("complaint").number
+    assert terminal("presence", "available").out.startswith("You are available")
+    assert "mei <mei@example.com>, agent of complaints" in terminal("whoami").out
+    assert number in terminal("queue").out
+
+    taken = terminal("next").out
+    assert f"{number} complaint" in taken
+    assert "It leaks at the handle" in taken
+    assert number in terminal("work").out
+    assert number in terminal("search", number.lower()).out
+    assert terminal("show", number.lower(), "--json").json["assignee"] == "a-mei"
+
+    assert terminal("note", number, "--text", "The same batch leaked before.").code == 0
+    edits = terminal.editor(
+        "assert 'reads zh-CN' in text and 'It leaks at the handle' in text\ntext += '# On it.\\n'"
+    )
+    assert terminal("reply", number, EDITOR=edits).out == f"{number} is open.\n"
+    reasons = ("--outcome", "upheld", "--remedy", "replacement", "--root-cause", "seal")
+    done = terminal("resolve", number, "--text", "-", *reasons, "--json", input="New kettle.\n")
+    assert done.json["state"] == "resolved"
+
+    shown = terminal("show", number).out
+    assert "mei: noted\n    The same batch leaked before." in shown
+    assert "    # On it." in shown
+    assert terminal("drafts").out == "No draft is waiting.\n"
+
+
+def test_supervisor_sees_the_board_and_moves_a_ticket(terminal: Terminal, ticket: Ticket) -> None:
+    for name in ("mei", "jun"):
+        assert terminal("whoami", by=name).code == 0
+    board = terminal("board", by="lin")
+    assert "complaints: 1 open, 0 queued" in board.out
+    assert terminal("board", "--json", by="lin").json["team"] == "complaints"
+    assert "jun@example.com" in terminal("members", by="lin").out
+
+    moved = terminal("assign", ticket.number, "--to", "jun", "--reason", "knows it", by="lin")
+    assert moved.out == f"{ticket.number} is with jun.\n"
+    assert "assigned to jun: knows it" in terminal("show", ticket.number, by="lin").out
+
+    gone = terminal("suspend", "mei@example.com", "--reason", "begins later", by="lin")
+    assert gone.out == "mei is suspended.\n"
+    assert "suspended" in terminal("members", "mei", by="lin").out
+    back = terminal("reinstate", "a-mei", "--reason", "is here", by="lin")
+    assert back.out == "mei is active.\n"
+
+
+def test_customer_is_found_by_address_and_by_ticket(
+    terminal: Terminal, open_ticket: Opener, stores: Stores
+) -> None:
+    found = terminal("customer", "nobody@example.com")
+    assert (found.code, found.err.splitlines()[0]) == (
+        4,
+        "No customer is known as nobody@example.com.",
+    )
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+def test_refusal_says_what_is_possible_instead(
+    terminal: Terminal, ticket: Ticket, act: Act
+) -> None:
+    act(ticket, by_customer.withdraw, "")
+    found = terminal("reply", ticket.number, "--text", "Hello")
+    assert found.code == 5
+    assert found.err.startswith(f"You cannot reply now: {ticket.number} is closed.\n  You can")
+
+    found = terminal("board")
+    assert found.code == 4
+    assert "this is not for the role agent" in found.err
+
+
+def test_every_fault_of_an_input_is_named_in_words_and_the_text_is_kept(
+    terminal: Terminal, ticket: Ticket
+) -> None:
+    text = "New kettle."
+    found = terminal("resolve", ticket.number, "--text", text, "--json")
+    assert found.code == 6
+    assert found.json["status"] == 422
+    assert "outcome: " in found.err
+    assert "root cause: " in found.err
+    assert f"redress resolve {ticket.number}" in found.err
+
+    assert text in terminal("drafts").out or ticket.number in terminal("drafts").out
+    other = terminal("resolve", ticket.number, "--text", "Something else.")
+    assert (other.code, "Another draft" in other.err) == (5, True)
+    reasons = ("--outcome", "upheld", "--remedy", "replacement", "--root-cause", "seal")
+    assert terminal("resolve", ticket.number, "--draft", *reasons).code == 0
+
+
+def test_nothing_is_sent_if_the_text_is_empty(
+    terminal: Terminal, ticket: Ticket, stores: Stores
+) -> None:
+    found = terminal("reply", ticket.number, EDITOR=terminal.editor("pass"))
+    assert (found.code, found.err) == (6, "Nothing was sent: the text is empty.\n")
+    assert stores.tickets.get(ticket.number).version == ticket.version
+
+
+def test_a_foreign_number_is_not_found(terminal: Terminal) -> None:
+    found = terminal("show", "R-00000-00000")
+    assert (found.code, found.out) == (4, "")
+
+
+# ------------------------------------------------------------------ changes meanwhile
+
+
+def typing(monkeypatch: pytest.MonkeyPatch, text: str, meanwhile: Any = lambda: None) -> None:
+    """Type this text in the editor, while something else happens."""
+
+    def edit(draft: Draft) -> None:
+        draft.path.write_text(draft.path.read_text() + text)
+        meanwhile()
+
+    monkeypatch.setattr(Draft, "edit", edit)
+
+
+def test_words_of_the_customer_during_a_reply_are_shown_and_the_draft_is_kept(
+    terminal: Terminal,
+    ticket: Ticket,
+    act: Act,
+    stores: Stores,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def write() -> None:
+        act(ticket, by_customer.write, "It is burning now!")
+
+    typing(monkeypatch, "Please wait.", write)
+    found = terminal("reply", ticket.number)
+    assert found.code == 5
+    assert f"{ticket.number} was changed while you wrote:" in found.err + found.out
+    assert "It is burning now!" in found.out + found.err
+    assert stores.tickets.history(ticket.number)[-1].type is EventType.CUSTOMER_WROTE
+
+    done = terminal("reply", ticket.number, "--draft")
+    assert done.code == 0
+    assert stores.tickets.history(ticket.number)[-1].data["text"] == "Please wait."
+
+
+def test_a_change_by_the_system_does_not_disturb_a_reply(
+    terminal: Terminal, ticket: Ticket, act: Act, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typing(monkeypatch, "On it.", lambda: act(ticket, by_system.acknowledge))
+    assert terminal("reply", ticket.number).code == 0
+    assert stores.tickets.history(ticket.number)[-1].data["text"] == "On it."
+
+
+def test_a_person_who_is_asked_can_edit_after_a_change(
+    terminal: Terminal, ticket: Ticket, act: Act, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "interactive", lambda: True)
+    asked = iter(("s", "e"))
+    monkeypatch.setattr(screen, "ask", lambda *_: next(asked))
+    once = iter((lambda: act(ticket, by_customer.write, "Wait!"),))
+    typing(monkeypatch, "Word. ", lambda: next(once, lambda: None)())
+    assert terminal("reply", ticket.number).code == 0
+    assert stores.tickets.history(ticket.number)[-1].data["text"] == "Word.\nWord."
+
+
+def test_an_answer_that_was_lost_does_not_send_a_note_twice(
+    terminal: Terminal, ticket: Ticket, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = note_operation.sync_detailed
+
+    def lost(*given: Any, **named: Any) -> None:
+        real(*given, **named)
+        raise httpx.ReadTimeout("no answer")
+
+    monkeypatch.setattr(note_operation, "sync_detailed", lost)
+    found = terminal("note", ticket.number, "--text", "Seen.")
+    assert (found.code, "it was done" in found.out) == (0, True)
+    texts = [event.data.get("text") for event in stores.tickets.history(ticket.number)]
+    assert texts.count("Seen.") == 1
+
+
+def test_a_request_that_was_lost_keeps_the_text(
+    terminal: Terminal, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: Any, **__: Any) -> None:
+        raise httpx.WriteError("reset")
+
+    monkeypatch.setattr(reply_operation, "sync_detailed", lost)
+    found = terminal("reply", ticket.number, "--text", "Seen.")
+    assert found.code == 7
+    assert "Your text is kept" in found.err
+    assert ticket.number in terminal("work").err
+
+
+def test_a_terminal_that_is_killed_in_the_editor_offers_the_text_again(
+    terminal: Terminal, ticket: Ticket, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        typing(patch, "Half a sentence", killed)
+        assert terminal("reply", ticket.number).code == 130
+    again = terminal("reply", ticket.number, EDITOR=terminal.editor("text += ' more.'"))
+    assert again.code == 0
+    assert "Half a sentence" in again.err
+    assert stores.tickets.history(ticket.number)[-1].data["text"] == "Half a sentence\n more."
+
+
+# ------------------------------------------------------------------ a busy service
+
+
+def test_a_busy_service_is_asked_again_after_the_time_that_it_names(
+    terminal: Terminal, service: Service
+) -> None:
+    busy = [("429 Too Many Requests", {"Retry-After": "7"}), ("503 Unavailable", {})]
+    service.before = lambda *_: busy.pop(0) if busy else None
+    found = terminal("whoami")
+    assert found.code == 0
+    assert "The service is busy; trying again in 7 s." in found.err
+
+
+def test_a_change_is_not_repeated_if_it_may_have_been_made(
+    terminal: Terminal, ticket: Ticket, service: Service
+) -> None:
+    service.before = lambda method, _: ("503 Unavailable", {}) if method == "POST" else None
+    service.calls.clear()
+    found = terminal("note", ticket.number, "--text", "Seen.")
+    assert (found.code, "Your text is kept" in found.err) == (7, True)
+    assert service.calls.count(f"POST /staff/tickets/{ticket.number}/notes") == 1
+
+
+def test_without_a_connection_the_address_is_named(terminal: Terminal) -> None:
+    terminal("setup", "--api", "http://127.0.0.1:9/v1")
+    found = terminal("work")
+    assert (found.code, "No connection to http://127.0.0.1:9/v1" in found.err) == (7, True)
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_files_are_sent_with_a_reply(
+    terminal: Terminal, ticket: Ticket, stores: Stores, tmp_path: Path
+) -> None:
+    create_bucket()
+    guide, picture = tmp_path / "手册.pdf", tmp_path / "cup.jpg"
+    guide.write_bytes(samples.PDF)
+    picture.write_bytes(b"\xff\xd8\xff" + bytes(200))
+    both = ("--file", str(guide), "--file", str(picture))
+    assert terminal("reply", ticket.number, "--text", "See both.", *both).code == 0
+    named = [file["name"] for file in stores.tickets.history(ticket.number)[-1].data["files"]]
+    assert named == ["手册.pdf", "cup.jpg"]
+
+
+def test_a_terminal_that_is_killed_during_an_upload_leaves_nothing_half_done(
+    terminal: Terminal,
+    ticket: Ticket,
+    stores: Stores,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create_bucket()
+    path = tmp_path / "guide.pdf"
+    path.write_bytes(samples.PDF)
+    command = ("reply", ticket.number, "--text", "See it.", "--file", str(path))
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "post", killed)
+        assert terminal(*command).code == 130
+    assert stores.tickets.get(ticket.number).version == ticket.version
+    assert terminal(*command).code == 0
+    [file] = stores.tickets.history(ticket.number)[-1].data["files"]
+    assert file["name"] == "guide.pdf"
+
+
+def test_everything_wrong_with_files_is_named_before_anything_is_sent(
+    terminal: Terminal, ticket: Ticket, stores: Stores, tmp_path: Path
+) -> None:
+    create_bucket()
+    empty = tmp_path / "empty.pdf"
+    empty.touch()
+    files = ("--file", str(tmp_path / "missing.pdf"), "--file", str(empty))
+    found = terminal("reply", ticket.number, "--text", "See both.", *files)
+    assert found.code == 6
+    assert "missing.pdf: No such file" in found.err
+    assert "empty.pdf: it is empty" in found.err
+    assert stores.tickets.get(ticket.number).version == ticket.version
+
+
+# ------------------------------------------------------------------ import
+
+
+HEADER = "email,name,role,team,languages,capacity\n"
+
+
+def test_members_are_imported_and_a_repeat_changes_nothing(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    file = tmp_path / "members.csv"
+    file.write_text(
+        "\ufeff" + HEADER + 'ada@example.com,"Wong, Ada",agent,complaints,en;zh-CN,5\n\n'
+        "bo@example.com,Bo,agent,complaints,en,3\n"
+    )
+    assert terminal("import", str(file), "--check", by="lin").out == "2 members can be imported.\n"
+    done = terminal("import", str(file), by="lin")
+    assert (done.code, done.out) == (0, "2 members are invited.\n"), done.err
+    lines = [
+        json.loads(x)
+        for x in terminal("import", str(file), "--json", by="lin").out.split("\n")
+        if x
+    ]
+    assert [one["line"] for one in lines] == [2, 4]
+    assert lines[0]["answer"]["name"] == "Wong, Ada"
+
+
+def test_all_faults_of_a_file_are_named_with_their_lines_and_nothing_is_sent(
+    terminal: Terminal, service: Service, tmp_path: Path
+) -> None:
+    file = tmp_path / "members.csv"
+    file.write_text(
+        HEADER + "ada@example.com,Ada,boss,complaints,en,5\n"
+        "not an address,,agent,complaints,tlh,500\n"
+        "ADA@example.com,Ada,agent,complaints,en,5\n"
+        "too,few\n"
+    )
+    service.calls.clear()
+    found = terminal("import", str(file), by="lin")
+    assert found.code == 6
+    for words in (
+        "line 2: role: 'boss'",
+        "line 3: email: ",
+        "line 3: name: ",
+        "line 3: languages: 'tlh'",
+        "line 3: capacity: '500'",
+        "line 4: ada@example.com is also on line 2",
+        "line 5: 2 cells",
+    ):
+        assert words in found.err
+    assert service.calls == []
+
+
+def test_lines_that_the_service_refuses_are_named_and_the_others_are_done(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    file = tmp_path / "members.csv"
+    file.write_text(
+        HEADER + "ada@example.com,Ada,agent,service,en,5\nbo@example.com,Bo,agent,complaints,en,5\n"
+    )
+    found = terminal("import", str(file), by="lin")
+    assert found.code == 8
+    assert "1 of 2 lines were refused." in found.err
+    assert "line 2, ada@example.com" in found.err
+
+
+# ------------------------------------------------------------------ the screen
+
+
+def test_a_text_of_a_customer_cannot_control_the_terminal(
+    terminal: Terminal, ticket: Ticket, act: Act
+) -> None:
+    assert not set(screen.safe(HIDDEN)) & set("\x1b\x07\u202e")
+    shown = terminal("show", ticket.number).out
+    assert not set(shown) & set("\x1b\x07")
+
+
+def test_a_narrow_terminal_gets_a_block_for_each_ticket(terminal: Terminal, ticket: Ticket) -> None:
+    shown = terminal("work", COLUMNS="40").out
+    assert shown.startswith(f"{ticket.number}\n  due: ")
+    assert max(map(len, shown.splitlines())) <= 40
