@@ -14,6 +14,7 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -74,7 +75,7 @@ def ask(what: str, default: str = "") -> str:
 def show_fault(fault: Fault) -> None:
     ERR.print(Text(safe(fault.words), style="bold red"))
     for hint in fault.hints:
-        ERR.print(Text(f"  {safe(hint)}"))
+        ERR.print(Padding(Text(safe(hint)), (0, 0, 0, 2), expand=False))
 
 
 def table(

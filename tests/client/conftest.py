@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 from redress.base.people import Member
 from redress_cli import screen, session, uploads
 from redress_cli.app import app
+from tests.files import samples
 from tests.files.posting import Refused, post
 from tests.functions.conftest import (
     MEMBERS,
@@ -67,6 +68,9 @@ class Service:
     @staticmethod
     def _stored(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
+        if request.method == "GET":
+            start("200 OK", [("Content-Length", str(len(samples.PDF)))])
+            return [samples.PDF]
         content = request.files["file"].read()
         try:
             key = post(aws("s3"), BUCKET, request.form.to_dict(), content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from redress_staff.api.tickets import reply as reply_operation
 
 from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
-from redress_cli import screen, uploads
+from redress_cli import downloads, screen, uploads
 from redress_cli.drafts import Draft
+from tests.builders import Clock
 from tests.client.conftest import Service, Terminal
 from tests.files import samples
-from tests.functions.filing import create_bucket
+from tests.functions.filing import create_bucket, judge, refer
 from tests.world import Act, Opener, Stores
 
 HIDDEN = "\x1b[2J\x1b]0;owned\x07 \u202eleak"
@@ -318,6 +320,42 @@ def test_everything_wrong_with_files_is_named_before_anything_is_sent(
     assert "missing.pdf: No such file" in found.err
     assert "empty.pdf: it is empty" in found.err
     assert stores.tickets.get(ticket.number).version == ticket.version
+
+
+def test_files_are_saved_under_names_that_are_no_paths(
+    terminal: Terminal, ticket: Ticket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_bucket()
+    path = tmp_path / "guide.pdf"
+    path.write_bytes(samples.PDF)
+    assert terminal("note", ticket.number, "--text", "Here.", "--file", str(path)).code == 0
+    listed = terminal("files", ticket.number, "--json").json["files"]
+    refer(ticket.number, listed[0]["id"])
+    judge(ticket.number, listed[0]["id"])
+    saved = downloads.save
+    bucket = terminal.address.removesuffix("/v1") + "/bucket"
+    monkeypatch.setattr(downloads, "save", lambda url, *rest: saved(bucket, *rest))
+    for name in ("guide.pdf", "guide (2).pdf"):
+        assert terminal("files", ticket.number, "--save", str(tmp_path)).code == 0
+        assert (tmp_path / name).read_bytes() == samples.PDF
+    names = {"../../.bashrc": "_.._.bashrc", "C:\\a|b": "C__a_b", "nul.txt": "_nul.txt", "": "_"}
+    assert {name: downloads.plain(name) for name in names} == names
+
+
+def test_customer_gets_a_promise_and_the_ticket_waits_for_a_part(
+    terminal: Terminal, ticket: Ticket, stores: Stores, clock: Clock
+) -> None:
+    later = (clock.now() + timedelta(days=1)).astimezone().strftime("%Y-%m-%d %H:%M")
+    number = ticket.number
+    assert terminal("reply", number, "--text", "On it.").code == 0
+    assert terminal("promise", number, "--by", later, "--text", "Tomorrow you hear more.").code == 0
+    assert terminal("progress", number, "--text", "The workshop has it.").code == 0
+    held = terminal("hold", number, "--reason", "part", "--text", "A seal is on its way.")
+    assert held.code == 0, held.err
+    assert "on hold: part" in terminal("show", number).out
+    assert terminal("release", number).code == 0
+    found = [event.type.value for event in stores.tickets.history(number)[-4:]]
+    assert found == ["promised", "progress_told", "held", "released"]
 
 
 # ------------------------------------------------------------------ import

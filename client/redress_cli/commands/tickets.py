@@ -6,15 +6,22 @@ import re
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from redress_staff.api.customers import find_customers, read_customer
 from redress_staff.api.me import claim_next, list_work
-from redress_staff.api.tickets import list_tickets, read_ticket, search_tickets
+from redress_staff.api.tickets import (
+    list_files,
+    list_tickets,
+    open_file,
+    read_ticket,
+    search_tickets,
+)
 from redress_staff.models import ListView
 
-from redress_cli import screen
+from redress_cli import downloads, screen
 from redress_cli.commands.account import tell_drafts
 from redress_cli.faults import REFUSED, USAGE, Fault
 from redress_cli.state import Cursor, Json, Limit, Number, given, number_of, state_of
@@ -23,7 +30,7 @@ from redress_cli.timeline import show_file
 
 def add(app: typer.Typer) -> None:
     app.command("next")(next_)
-    for command in (work, queue, show, search, customer):
+    for command in (work, queue, show, files, search, customer):
         app.command()(command)
 
 
@@ -101,6 +108,36 @@ def show(ctx: typer.Context, number: Number, json: Json = False) -> None:
     found = state.session.read(read_ticket, number_of(number))
     if not state.shown(found):
         show_file(found.value)
+
+
+def files(
+    ctx: typer.Context,
+    number: Number,
+    save: Annotated[
+        Path | None, typer.Option(help="Save all files that may be opened in this folder.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the files of a ticket, or save them. Each opening is recorded."""
+    state = state_of(ctx)
+    session, number = state.session, number_of(number)
+    found = session.read(list_files, number)
+    if save is not None:
+        if not save.is_dir():
+            raise Fault(f"{save} is not a folder.", USAGE)
+        for one in found.value.files:
+            if one.state.value == "clean":
+                link = session.read(open_file, number, one.id).value.url
+                screen.say(str(downloads.save(link, save, one.name, one.size)))
+        return
+    if state.shown(found):
+        return
+    rows = [
+        (one.name, f"{one.size:,}", one.type_, one.state.value, screen.at(one.at), one.reason)
+        for one in found.value.files
+    ]
+    columns = ("file", "bytes", "type", "state", "since", "why")
+    screen.table(columns, rows, "It has no files.", widest=5)
 
 
 def search(

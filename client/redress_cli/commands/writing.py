@@ -5,15 +5,32 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from redress_staff.api.tickets import hold as hold_operation
 from redress_staff.api.tickets import note as note_operation
-from redress_staff.api.tickets import read_ticket
+from redress_staff.api.tickets import promise as promise_operation
+from redress_staff.api.tickets import read_ticket, tell_progress
+from redress_staff.api.tickets import release as release_operation
 from redress_staff.api.tickets import reply as reply_operation
 from redress_staff.api.tickets import resolve as resolve_operation
-from redress_staff.models import ActorRole, Kind, Note, Outcome, Reply, Resolve, TicketFile
+from redress_staff.models import (
+    ActorRole,
+    Hold,
+    HoldReason,
+    Kind,
+    Note,
+    Outcome,
+    OwnWord,
+    Progress,
+    Release,
+    Reply,
+    Resolve,
+    TicketFile,
+)
 from redress_staff.types import UNSET
 
 from redress_cli import drafts, screen, uploads
@@ -23,15 +40,27 @@ from redress_cli.session import Answer, Session, Unknown
 from redress_cli.state import Json, Number, given, number_of, state_of
 from redress_cli.timeline import head, last_words, show_events
 
-EVENT = {"reply": "replied", "note": "noted", "resolve": "resolved"}
+EVENT = {
+    "reply": "replied",
+    "note": "noted",
+    "tell_progress": "progress_told",
+    "promise": "promised",
+    "hold": "held",
+    "resolve": "resolved",
+}
 """The event that each act leaves in the timeline."""
+
+COMMAND = {"tell_progress": "progress"}
+"""The command of an act, if it has another name."""
 
 
 def add(app: typer.Typer) -> None:
-    for command in (reply, note, resolve):
+    for command in (reply, note, progress, promise, hold, release, resolve):
         app.command()(command)
     app.command("drafts")(list_drafts)
 
+
+TIMES = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 Words = Annotated[
     str | None,
@@ -64,15 +93,20 @@ class Letter:
         can = [one.value for one in self.file.can]
         if self.act not in can:
             words = ", ".join(one.replace("_", " ") for one in can)
+            act, is_ = self.act.replace("_", " "), self.file.state.value
             raise Fault(
-                f"You cannot {self.act} now: {self.number} is {self.file.state.value}.",
+                f"You cannot {act} now: {self.number} is {is_}.",
                 CONFLICT,
                 [f"You can: {words}" if words else "You can only read it."],
             )
 
     @property
+    def command(self) -> str:
+        return f"redress {COMMAND.get(self.act, self.act)} {self.number}"
+
+    @property
     def again(self) -> str:
-        return f"Your text is kept. Give it again: redress {self.act} {self.number}"
+        return f"Your text is kept. Give it again: {self.command}"
 
     def write(self, text: str | None, kept: bool) -> str:
         """The text: given, of the draft, or from the editor."""
@@ -86,7 +120,7 @@ class Letter:
         if text is not None:
             if old and old != text.strip():
                 hints = [
-                    f"Send it: redress {self.act} {self.number} --draft",
+                    f"Send it: {self.command} --draft",
                     f"Or remove the file: {self.draft.path}",
                 ]
                 when = screen.at(self.draft.saved_at)
@@ -171,7 +205,7 @@ class Letter:
         if not screen.interactive():
             refusal.hints = [
                 self.again,
-                f"Or send it as it is: redress {self.act} {self.number} --draft",
+                f"Or send it as it is: {self.command} --draft",
             ]
             raise refusal
         wish = screen.ask("[s]end your text, [e]dit it, or [k]eep it as a draft", "e")
@@ -224,6 +258,8 @@ def _written(
     elif not state.shown(found):
         ticket = found.value
         screen.say(f"{ticket.number} is {ticket.state.value}.")
+        for one in getattr(ticket, "warnings", ()):
+            screen.tell(f"A word of the list {one.list_}: {one.word}. {one.instead or ''}".rstrip())
 
 
 def reply(
@@ -247,9 +283,7 @@ def reply(
             body.wait_for_customer = True
         return session.change(reply_operation, ticket.number, body=body)
 
-    def about(ticket: TicketFile) -> list[str]:
-        return ["Your reply. The customer reads it.", *head(ticket)]
-
+    about = _for_customer("Your reply")
     _written(ctx, number, "reply", send, about, text=text, kept=draft, paths=file, yes=yes)
 
 
@@ -273,6 +307,81 @@ def note(
         return ["Your note. Only colleagues read it.", *head(ticket)]
 
     _written(ctx, number, "note", send, about, text=text, kept=draft, paths=file, yes=yes)
+
+
+def progress(
+    ctx: typer.Context,
+    number: Number,
+    text: Words = None,
+    draft: Kept = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Tell the customer how far it is, without an answer yet."""
+    session = state_of(ctx).session
+
+    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
+        body = Progress(version=ticket.version, text=words)
+        return session.change(tell_progress, ticket.number, body=body)
+
+    about = _for_customer("How far it is")
+    _written(ctx, number, "tell_progress", send, about, text=text, kept=draft, paths=[], yes=yes)
+
+
+def promise(
+    ctx: typer.Context,
+    number: Number,
+    by: Annotated[
+        datetime, typer.Option(formats=TIMES, help="When they hear from you, in your time zone.")
+    ],
+    text: Words = None,
+    draft: Kept = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Promise the customer an answer by a time. It is a promise like those of the plan."""
+    session = state_of(ctx).session
+
+    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
+        body = OwnWord(version=ticket.version, by=by.astimezone(UTC), text=words)
+        return session.change(promise_operation, ticket.number, body=body)
+
+    about = _for_customer(f"Your promise by {by:%d %b %H:%M}")
+    _written(ctx, number, "promise", send, about, text=text, kept=draft, paths=[], yes=yes)
+
+
+def hold(
+    ctx: typer.Context,
+    number: Number,
+    reason: Annotated[HoldReason, typer.Option(help="What it waits for.")],
+    text: Words = None,
+    draft: Kept = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Put the ticket on hold, and tell the customer why."""
+    session = state_of(ctx).session
+
+    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
+        body = Hold(version=ticket.version, reason=reason, text=words)
+        return session.change(hold_operation, ticket.number, body=body)
+
+    about = _for_customer("Why it waits")
+    _written(ctx, number, "hold", send, about, text=text, kept=draft, paths=[], yes=yes)
+
+
+def release(ctx: typer.Context, number: Number, json: Json = False) -> None:
+    """End the hold."""
+    state = state_of(ctx)
+    ticket = state.session.read(read_ticket, number_of(number)).value
+    body = Release(version=ticket.version)
+    found = state.session.change(release_operation, ticket.number, body=body)
+    if not state.shown(found):
+        screen.say(f"{ticket.number} is {found.value.state.value}.")
+
+
+def _for_customer(what: str) -> Callable[[TicketFile], list[str]]:
+    return lambda ticket: [f"{what}. The customer reads it.", *head(ticket)]
 
 
 def resolve(
@@ -306,9 +415,7 @@ def resolve(
         )
         return session.change(resolve_operation, ticket.number, body=body)
 
-    def about(ticket: TicketFile) -> list[str]:
-        return ["What was done. The customer reads it.", *head(ticket)]
-
+    about = _for_customer("What was done")
     _written(ctx, number, "resolve", send, about, text=text, kept=draft, paths=file, yes=yes)
 
 
