@@ -153,9 +153,12 @@ plan-build: .venv/ready ## Build plan-1.json, which the functions read, from pla
 
 # ------------------------------------------------------------------------------ the API
 
-.PHONY: openapi
+.PHONY: openapi reference
 openapi: .venv/ready ## OpenAPI documents and the template's routes, from the declarations of routes
 	$(PYTHON) -m local.openapi
+
+reference: .venv/ready ## Pages with the reference of both APIs, to read and search without an account
+	@$(PYTHON) -m local.clients reference
 
 .PHONY: clients
 clients: .venv/ready ## Lint the OpenAPI documents, generate clients from them and compile the samples

@@ -45,6 +45,11 @@ def find_browser() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
+def shell() -> None:
+    """What the examples in docs/api.md call from the shell."""
+    _apt([tool for tool in ("curl", "jq") if not shutil.which(tool)])
+
+
 def java() -> None:
     """A Java runtime, for DynamoDB Local."""
     if not _says(["java", "-version"]):

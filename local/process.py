@@ -6,6 +6,8 @@ holds the unpacked functions, and `mailbox/` the sent mails.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -16,6 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +28,15 @@ STOP_SECONDS = 20
 
 # Processes that this process started. Only a parent can find out whether its child has ended.
 _children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold a file lock, so that only one process runs this section. The others wait."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class CloudError(RuntimeError):

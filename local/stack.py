@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
-import fcntl
 import functools
 import hashlib
 import json
@@ -151,15 +150,6 @@ def fingerprint(target: str) -> str:
     return digest.hexdigest()
 
 
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Holds a file lock, so only one process runs this section; the others wait."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def build(directory: Path = DIRECTORY) -> Path:
     """Runs `sam build`, unless these sources are already built. Returns the build's folder.
 
@@ -168,7 +158,7 @@ def build(directory: Path = DIRECTORY) -> Path:
     """
     target = architecture()
     builds = directory / "builds"
-    with _alone(directory / "build.lock"):
+    with process.alone(directory / "build.lock"):
         built = builds / fingerprint(target)[:16]
         if not built.exists():
             started = builds / "started"

@@ -1,4 +1,4 @@
-"""`python -m local.clients [lint | terminal]`: only the linters, or everything.
+"""`python -m local.clients [lint | terminal | reference]`: one of these, or everything.
 
 `terminal` generates the package that `client/` imports, and prints its folder.
 """
@@ -16,18 +16,23 @@ from local.process import ROOT
 def main() -> int:
     """Print what was done. Returns 1 if a tool found a fault."""
     parser = argparse.ArgumentParser(prog="python -m local.clients", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("lint", "terminal", "all"), default="all")
+    parts = ("lint", "terminal", "reference", "all")
+    parser.add_argument("part", nargs="?", choices=parts, default="all")
     part = parser.parse_args().part
     try:
         if part == "terminal":
             print(tools.terminal())
             return 0
         install.node()
+        if part == "reference":
+            print(tools.reference().relative_to(ROOT))
+            return 0
         tools.lint()
         print("both documents pass redocly and spectral")
         if part == "all":
             install.java()
-            for make in (tools.python, tools.typescript, tools.typescript_fetch):
+            makes = (tools.python, tools.typescript, tools.typescript_fetch, tools.reference)
+            for make in makes:
                 print(f"{make.__name__}: {make().relative_to(ROOT)}", flush=True)
     except (tools.Failed, install.CannotInstall) as error:
         print(error, file=sys.stderr)
