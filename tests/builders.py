@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from redress.base.people import CUSTOMER, Actor, Role
+from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.plans.rules.document import parse as parse_plan
 from redress.plans.rules.plan import Plan
 from redress.rehearsals.store import JobKind, RehearsalJob
@@ -233,8 +233,16 @@ class Life:
             )
         )
 
-    def note(self, by: Actor = MEI) -> Life:
-        return self.take(by_staff.note(self.ticket, self.plan, by, "Inside", self.clock.now()))
+    def note(self, by: Actor = MEI, *mentioned: Member) -> Life:
+        ids, members = [one.id for one in mentioned], {one.id: one for one in mentioned}
+        at = self.clock.now()
+        return self.take(
+            by_staff.note(self.ticket, self.plan, by, "Inside", at, mentioned=ids, members=members)
+        )
+
+    def end_mentions(self, by: Actor = LIN) -> Life:
+        at = self.clock.now()
+        return self.take(by_staff.set_mentions(self.ticket, self.plan, by, [], "answered", at))
 
     def note_mail(self, why: str = "automatic") -> Life:
         mail = {"id": "9f86d0", "key": "inbound/a"}

@@ -53,6 +53,7 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
         },
         "participants": list(found.participants),
         "about": list(found.about),
+        "mentioned": list(found.mentioned),
         "team": found.team,
         "assignee": found.assignee,
         "created_at": iso(found.created_at),
@@ -89,10 +90,11 @@ def people_of(found: TicketFile) -> set[str]:
     """The ids of all members of staff whom a ticket and its timeline name."""
     ids = {event.by.id for event in found.history if event.by.is_staff}
     for event in found.history:
-        about = event.data.get("about")
         named = [event.data.get("agent"), event.data.get("from")]
         ids.update(one for one in named if isinstance(one, str))
-        ids.update(about if isinstance(about, list) else ())
+        for name in ("about", "mentions"):
+            several = event.data.get(name)
+            ids.update(several if isinstance(several, list) else ())
     ids.add(found.ticket.assignee or "")
     ids.add(found.ticket.resolution.by if found.ticket.resolution else "")
     return ids - {""}

@@ -154,6 +154,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.PROGRESS_TOLD: (Step.TELL_PROGRESS,),
     EventType.REPLIED: (Step.REPLY, Step.REPLY_AND_WAIT),
     EventType.NOTED: (Step.NOTE,),
+    EventType.MENTIONS_SET: (Step.SET_MENTIONS,),
     EventType.CUSTOMER_WROTE: (Step.WRITE,),
     EventType.MAIL_NOTED: (Step.NOTE_MAIL,),
     EventType.PARTICIPANTS_SET: (Step.SET_PARTICIPANTS,),

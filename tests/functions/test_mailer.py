@@ -1484,6 +1484,41 @@ def test_participant_whom_the_complaint_is_about_gets_no_copy(
     assert post.only["To"] == "bo@example.net"
 
 
+def _mention(*names: str) -> Any:
+    found = {MEMBERS[name].id: MEMBERS[name] for name in names}
+    return lambda t, p, at: by_staff.note(
+        t, p, MEI, "secret words", at, mentioned=list(found), members=found
+    )
+
+
+def test_each_mentioned_colleague_gets_a_mail_of_their_own_without_a_word_of_the_ticket(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _mention("tao", "hua"))
+    jobs = [job for job in mailer.jobs(ticket.number) if '"mentioned"' in job]
+    assert mailer(*jobs) == []
+    assert [mail["To"] for mail in post.sent] == ["tao@example.com", "hua@example.com"]
+    for mail in post.sent:
+        said = f"{mail['Subject']} {text_of(mail)}"
+        assert ticket.number in said
+        assert "mei" in said
+        assert not [word for word in PRIVATE if word in said]
+
+
+def test_colleague_whose_mention_ended_or_whom_the_complaint_is_about_gets_no_mail(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _mention("tao", "hua", "jun"))
+    mailer.act(ticket.number, _is_about("a-tao"))
+    lin = MEMBERS["lin"].actor
+    mailer.act(ticket.number, lambda t, p, at: by_staff.set_mentions(t, p, lin, ["a-jun"], "x", at))
+    jobs = [job for job in mailer.jobs(ticket.number) if '"mentioned"' in job]
+    assert (len(jobs), mailer(*jobs)) == (3, [])
+    assert post.only["To"] == "jun@example.com"
+
+
 def test_a_mail_to_staff_without_recipient_is_refused_and_counted(
     mailer: Mailer,
     post: Post,

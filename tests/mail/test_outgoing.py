@@ -8,12 +8,13 @@ from copy import replace
 import pytest
 
 from redress.base.languages import LANGUAGES
+from redress.base.people import Member, Role
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.ticket import EventType
-from tests.builders import BY_PHONE, ROOT, START, Clock, Life, plan_1, plan_document
+from tests.builders import BY_PHONE, MEI, ROOT, START, Clock, Life, plan_1, plan_document
 
 Story = Callable[[Life], Life]
 
@@ -21,6 +22,10 @@ Story = Callable[[Life], Life]
 def mails(life: Life) -> list[tuple[str, str]]:
     """Return template and audience of the mails that follow the last change."""
     return [(m.template, m.audience) for event in life.last.events for m in mails_after(event)]
+
+
+def colleague(id_: str) -> Member:
+    return Member(id_, id_, f"{id_}@example.com", Role.AGENT, "service", ("en",), 2)
 
 
 def proposing() -> Plan:
@@ -54,6 +59,11 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "replied": (Life.reply, [("reply", "customer")]),
     "asked": (lambda life: life.reply(wait_for_customer=True), [("reply", "customer")]),
     "noted": (Life.note, []),
+    "noted, and two colleagues are asked": (
+        lambda life: life.note(MEI, colleague("a-jun"), colleague("a-tao")),
+        [("mentioned", "mentioned-1"), ("mentioned", "mentioned-2")],
+    ),
+    "mentions ended": (lambda life: life.note(MEI, colleague("a-jun")).end_mentions(), []),
     "an out-of-office came": (Life.note_mail, []),
     "a mail came back": (lambda life: life.note_mail("returned"), [("mail_returned", "agent")]),
     "a stranger wrote": (

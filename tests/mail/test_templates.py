@@ -49,6 +49,7 @@ STAFF = (
     "stranger_wrote",
     "disputed",
     "held_mail",
+    "mentioned",
 )
 
 
@@ -196,6 +197,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
         "mail": {},
     }
     opened["copied_to"] = ["bo@example.net"]
+    opened["mentions"] = ["a-tao"]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
     events += [
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": ["manager"]})

@@ -29,6 +29,8 @@ from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_1, 
 
 WEI = Actor(Role.MANAGER, "m-wei")
 
+TAO = Member("a-tao", "tao", "tao@example.com", Role.AGENT, "service", ("en",), 2)
+
 TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.ACKNOWLEDGE: Life.acknowledge,
     Step.ASSIGN: Life.assign,
@@ -48,6 +50,10 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.REPLY: Life.reply,
     Step.REPLY_AND_WAIT: lambda life: life.reply(wait_for_customer=True),
     Step.NOTE: Life.note,
+    Step.MENTION: lambda life: life.note(MEI, TAO),
+    Step.SET_MENTIONS: lambda life: (
+        life if life.ticket.state is State.CLOSED else life.note(MEI, TAO)
+    ).end_mentions(),
     Step.WRITE: Life.write,
     Step.NOTE_MAIL: Life.note_mail,
     Step.SET_PARTICIPANTS: lambda life: life.let_in("wang.wei@example.com"),
@@ -78,6 +84,8 @@ WRITTEN = {
     Step.REPLY:              "open    open    open    -        -         -",
     Step.REPLY_AND_WAIT:     "waiting waiting waiting -        -         -",
     Step.NOTE:               "new     open    waiting resolved confirmed closed",
+    Step.MENTION:            "new     open    waiting resolved confirmed -",
+    Step.SET_MENTIONS:       "new     open    waiting resolved confirmed -",
     Step.WRITE:              "new     open    open    resolved confirmed -",
     Step.NOTE_MAIL:          "new     open    waiting resolved confirmed closed",
     Step.SET_PARTICIPANTS:   "new     open    waiting resolved confirmed -",

@@ -153,6 +153,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "first_sender": None,
         "participants": [],
         "about": [],
+        "mentioned": [],
         "about_decided": False,
         "customer": None,
         "watchers": [],

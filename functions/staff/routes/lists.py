@@ -15,6 +15,7 @@ from redress.edge.http import Answer, answer
 from redress.mail.incoming.cases.watching import HeldWork
 from redress.staff.cases.board import Board
 from redress.staff.cases.claiming import IN_WORDS
+from redress.staff.cases.mentions import MentionPage
 from redress.tickets.cases.listing import Line, ListPage, Numbers, must_list
 from redress.tickets.cases.staff import PAGE_LIMIT, WorkItem, WorkPage
 from redress.tickets.rules import listing
@@ -58,6 +59,12 @@ def list_tickets(request: Request) -> Answer:
 def show_counts(request: Request) -> Answer:
     team = request.query.get("team") or request.member.team
     return answer(200, numbers_view(wiring.list_cases().numbers(request.member, team)))
+
+
+def list_mentions(request: Request) -> Answer:
+    limit, cursor = cursors.page(request.query, PAGE_LIMIT, is_due_key)
+    page = wiring.mentions().page(request.member, limit, cursor)
+    return answer(200, mention_page_view(page))
 
 
 def claim_next(request: Request) -> Answer:
@@ -107,6 +114,15 @@ def work_item_view(item: WorkItem) -> dict[str, Any]:
 def work_page_view(page: WorkPage) -> dict[str, Any]:
     """`WorkPage`: `next` is the cursor of the next page, null on the last one."""
     return {"items": [work_item_view(item) for item in page.items], "next": to_cursor(page.next)}
+
+
+def mention_page_view(page: MentionPage) -> dict[str, Any]:
+    """`MentionPage`: `note` is the number of the note that mentions the caller last."""
+    items = [
+        {**work_item_view(line.item), "note": line.event, "mentioned_at": iso(line.at)}
+        for line in page.lines
+    ]
+    return {"items": items, "next": to_cursor(page.next)}
 
 
 def line_view(line: Line) -> dict[str, Any]:
@@ -174,6 +190,15 @@ ROUTES = (
         list_work,
         query=("limit", "cursor"),
         answer="WorkPage",
+        problems=(422,),
+    ),
+    Route(
+        "GET",
+        "/staff/mentions",
+        STAFF,
+        list_mentions,
+        query=("limit", "cursor"),
+        answer="MentionPage",
         problems=(422,),
     ),
     Route(

@@ -52,6 +52,8 @@ from redress.tickets.rules.steps.by_staff import CORRECTABLE, Classification
 from redress.tickets.rules.steps.table import (
     CALLBACK_OUTCOMES,
     MOST_ABOUT,
+    MOST_MENTIONED,
+    MOST_MENTIONS,
     MOST_PARTICIPANTS,
     REMEDY_LIMIT,
     TEXT_LIMIT,
@@ -64,6 +66,9 @@ TEXT = Text("text", TEXT_LIMIT)
 
 FILES = OptionalTexts("files", 16, MOST_AT_ONCE)
 """The ids of files that the caller has uploaded to the ticket."""
+
+MENTIONS = OptionalTexts("mentions", SUBJECT_LIMIT, MOST_MENTIONS)
+"""The ids of the members whom a note mentions."""
 
 
 # -------------------------------------------------------------------- reading
@@ -136,13 +141,13 @@ def _telling(step_of: Callable[[Given, str], StaffStep]) -> Callable[[Request], 
 
 
 def note(request: Request) -> Answer:
-    def content() -> tuple[str, Sequence[str]]:
+    def content() -> tuple[str, Sequence[str], Sequence[str]]:
         given: Given = request.content().body
-        return given["text"], given["files"]
+        return given["text"], given["files"], given["mentions"]
 
-    number = request.path["number"]
-    listed = wiring.referring().listed
-    return _changed(request, wiring.staff_cases().note(request.member, number, content, listed))
+    number, cases = request.path["number"], wiring.staff_cases()
+    listed, members = wiring.referring().listed, wiring.mentions().members
+    return _changed(request, cases.note(request.member, number, content, listed, members))
 
 
 @_telling
@@ -204,6 +209,11 @@ def set_participants(given: Given) -> StaffStep:
 @_changing
 def set_about(given: Given) -> StaffStep:
     return wiring.about().step(given["members"], given["reason"])
+
+
+@_changing
+def set_mentions(given: Given) -> StaffStep:
+    return partial(by_staff.set_mentions, members=given["members"], why=given["reason"])
 
 
 def clear_address(request: Request) -> Answer:
@@ -284,7 +294,7 @@ ROUTES = (
         problems=(404,),
     ),
     _message("replies", reply, "Reply", TEXT, Flag("wait_for_customer"), FILES),
-    _change("POST", "notes", note, "Note", TEXT, FILES),
+    _change("POST", "notes", note, "Note", TEXT, FILES, MENTIONS),
     _message("progress", tell_progress, "Progress", TEXT),
     _message(
         "resolution",
@@ -346,6 +356,16 @@ ROUTES = (
         VERSION,
         Texts("members", SUBJECT_LIMIT, MOST_ABOUT),
         REASON,
+    ),
+    _change(
+        "PUT",
+        "mentions",
+        set_mentions,
+        "Mentions",
+        VERSION,
+        Texts("members", SUBJECT_LIMIT, MOST_MENTIONED),
+        REASON,
+        roles=LEADERS,
     ),
     Route(
         "POST",

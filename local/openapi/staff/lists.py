@@ -53,6 +53,18 @@ class WorkPage(Answer):
     next: NextCursor
 
 
+class MentionLine(WorkItem):
+    """One ticket on which a note mentions you."""
+
+    note: Ordinal
+    mentioned_at: Instant
+
+
+class MentionPage(Answer):
+    items: Annotated[list[MentionLine], Meta(max_length=PAGE_LIMIT)]
+    next: NextCursor
+
+
 class TicketLine(WorkItem):
     """One line of a list of tickets."""
 

@@ -110,6 +110,7 @@ class Ticket(Answer):
     contact: Contact
     participants: list[Email]
     about: list[Agent]
+    mentioned: list[Agent]
     team: str
     assignee: AgentOrNull
     created_at: Instant

@@ -157,6 +157,7 @@ WHO_MAY = {
     "suspension": LEADERS,
     "reinstatement": LEADERS,
     "work": ALL,
+    "mentions": ALL,
     "tickets": ALL,
     "counts": ALL,
     "changes": ALL,
@@ -176,6 +177,7 @@ WHO_MAY = {
     "plan-schema": ALL,
     "reply": ALL,
     "note": ALL,
+    "mentions-end": LEADERS,
     "progress": ALL,
     "resolution": ALL,
     "callback": ALL,
@@ -242,6 +244,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "hold": {"reason": "part", "text": "The pump is on its way."},
     "participants": {"participants": ["wang.wei@example.com"]},
     "about": {"members": ["a-tao"], "reason": "the customer names him"},
+    "mentions-end": {"members": [], "reason": "He has answered"},
     "acceptance": {},
     "release": {},
     "correction": {

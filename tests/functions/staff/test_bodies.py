@@ -31,6 +31,7 @@ WITH_BODY = (
     "hold",
     "participants",
     "about",
+    "mentions-end",
     "address-clearance",
     "acceptance",
     "release",

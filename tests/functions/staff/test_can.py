@@ -43,6 +43,7 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "promise": ("promise", [{"by": "2026-11-29T10:00:00+08:00", "text": "By Sunday."}]),
     "set_participants": ("participants", [{"participants": ["wang.wei@example.com"]}]),
     "set_about": ("about", [{"members": ["a-tao"], "reason": "named"}]),
+    "set_mentions": ("mentions-end", [{"members": [], "reason": "He has answered"}]),
     "accept_mail": ("acceptance", [{}]),
     "hold": ("hold", [{"reason": "part", "text": "The pump is on its way."}]),
     "release": ("release", [{}]),

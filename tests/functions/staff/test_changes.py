@@ -169,6 +169,26 @@ def test_complaint_about_the_reader_is_neither_a_change_nor_gone(
     assert numbers(changes(api, "jun", cursors["jun"])) == [ticket.number]
 
 
+def test_ticket_of_another_team_comes_with_a_mention_and_is_gone_when_it_ends(
+    api: Api, follow: Follower, open_ticket: Opener
+) -> None:
+    ticket, other = open_ticket(agent="a-mei"), open_ticket()
+    follow()
+    cursor = begin(api, "tao")
+    body = {"text": "Do you know it?", "mentions": ["a-tao"]}
+    noted = api("note", "mei", number=ticket.number, body=body).body
+    api("note", "lin", number=other.number, body={"text": "Not yours."})
+    follow()
+    found = changes(api, "tao", cursor)
+    assert (numbers(found), found.body["gone"]) == ([ticket.number], [])
+    ended = {"version": noted["version"], "members": [], "reason": "He has answered"}
+    assert api("mentions-end", "lin", number=ticket.number, body=ended).status == 200
+    api("note", "lin", number=other.number, body={"text": "Still not yours."})
+    follow()
+    left = changes(api, "tao", found.body["next"])
+    assert (numbers(left), left.body["gone"]) == ([], [ticket.number])
+
+
 def test_pages_have_at_most_the_limit_and_together_everything(
     api: Api, follow: Follower, open_ticket: Opener
 ) -> None:

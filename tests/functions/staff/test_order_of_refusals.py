@@ -149,6 +149,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "hold": {"reason": "holiday", "text": "x"},
     "participants": {"participants": ["nobody"]},
     "about": {"members": ["nobody"], "reason": "r"},
+    "mentions-end": {"members": ["nobody"], "reason": "r"},
     "acceptance": {"x": 1},
     "release": {"x": 1},
     "correction": {"clock": "first_response", "at": "2026-01-01T00:00:00Z", "reason": "r"},

@@ -164,6 +164,7 @@ TEXTS = {
     "hold": ["text"],
     "correction": ["reason"],
     "plan-move": ["reason"],
+    "mentions-end": ["reason"],
     "rating": ["comment"],
     "plan-moves": ["reason", "dry_run"],
 }
@@ -229,6 +230,7 @@ LISTS: dict[str, dict[str, str]] = {
     "members": {},
     "invitations": {},
     "work": {},
+    "mentions": {},
     "tickets": {},
     "changes": {},
     "search": {"q": "退款"},

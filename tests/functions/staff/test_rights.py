@@ -78,6 +78,7 @@ NOBODY = frozenset[str]()
 
 SHOWS: dict[str, Shows] = {
     "work": Shows(NOBODY),
+    "mentions": Shows(NOBODY),
     "tickets": Shows(
         TEAM,
         tuple(
@@ -347,6 +348,76 @@ def test_ticket_that_is_further_on_is_in_no_list_and_no_number_of_others(
         assert ticket.number not in json.dumps(after)
 
 
+# ---------------------------------------------------------------------- mentioned colleagues
+
+
+def mention(stores: Stores, ticket: Ticket, *names: str) -> Ticket:
+    """Mention members in a note. A manager who reads nothing here writes it."""
+    chief = replace(MEMBERS["wei"], id="m-chief").actor
+    found = {MEMBERS[name].id: MEMBERS[name] for name in names}
+    return stores.changes.change(
+        ticket.number,
+        lambda t, p, at: by_staff.note(
+            t, p, chief, "Do you know this?", at, mentioned=list(found), members=found
+        ),
+    )
+
+
+@pytest.mark.parametrize("accused", [False, True])
+@pytest.mark.parametrize("by", ["tao", "hua"])
+@pytest.mark.parametrize("name", NAMES_A_TICKET)
+def test_colleague_of_another_team_whom_a_note_mentions_reads_and_notes_and_changes_nothing(
+    api: Api,
+    noted: Callable[..., Ticket],
+    open_ticket: Opener,
+    stores: Stores,
+    clock: Clock,
+    name: str,
+    by: str,
+    accused: bool,
+) -> None:
+    ticket = noted(ticket=open_ticket("complaint", agent="a-mei", subject=SUBJECT))
+    event = str(ticket.version)
+    file = Attached(FILE, "x", "image/png", 1, CUSTOMER, clock.now(), FileState.HELD)
+    wired_stores.attached().put_new(ticket.number, file)
+    now = mention(stores, ticket, by)
+    if accused:
+        now = about(stores, now, MEMBERS[by].id)
+    body: Any = KEEP
+    if name in CHANGES:
+        body = CHANGES[name] | {"version": now.version}
+    found = api(name, by, number=ticket.number, event=event, body=body)
+    if MEMBERS[by].role not in WHO_MAY[name]:
+        assert found.status == 403
+    elif accused:
+        assert found.status == 404
+        assert SUBJECT not in said(found)
+    elif name in CHANGES or name in ("file-withdrawal", "address-clearance"):
+        assert (found.status, found.body.get("can", ["note"])) == (403, ["note"])
+    else:
+        assert found.status not in (403, 404)
+    if name != "note" or accused:
+        assert stores.tickets.get(ticket.number) == now
+
+
+@pytest.mark.parametrize("stage", LATER)
+def test_mention_shows_a_ticket_in_no_list_and_no_number_of_a_team(
+    api: Api, open_ticket: Opener, act: Act, stores: Stores, stage: str
+) -> None:
+    teams = ("complaints", "service")
+    asked = [
+        (name, query | ({"team": team} if "team" in query else {}))
+        for name, query, _ in LATER[stage]
+        for team in teams
+    ]
+    before = [api(name, "tao", query=query).body for name, query in asked]
+    ticket = open_ticket("complaint", agent="a-mei", subject=SUBJECT)
+    mention(stores, brought(act, ticket, stage), "tao") if stage != "closed" else brought(
+        act, mention(stores, ticket, "tao"), stage
+    )
+    assert [api(name, "tao", query=query).body for name, query in asked] == before
+
+
 # ---------------------------------------------------------------------- other routes
 
 
@@ -375,6 +446,22 @@ def test_search_finds_a_ticket_for_those_who_see_it(
         assert [one["number"] for one in found["items"]] == [ticket.number]
     else:
         assert found == none
+
+
+@pytest.mark.parametrize("by", ["tao", "hua"])
+def test_search_finds_a_ticket_of_another_team_for_those_whom_a_note_mentions(
+    api: Api, open_ticket: Opener, stores: Stores, by: str
+) -> None:
+    ticket = open_ticket(subject=SUBJECT)
+    query = {"q": ticket.number}
+    none = api("search", by, query=query).body
+    assert none["items"] == []
+    mention(stores, ticket, by)
+    assert [one["number"] for one in api("search", by, query=query).body["items"]] == [
+        ticket.number
+    ]
+    about(stores, ticket, MEMBERS[by].id)
+    assert api("search", by, query=query).body == none
 
 
 @pytest.mark.parametrize("by", ["jun", "lin", "wei"])

@@ -63,6 +63,8 @@ PART_PREFIX = "PART#"
 EVENT_PREFIX = "EVENT#"
 ABOUT_PREFIX = "ABOUT#"
 """Begins the sort key of an item in the partition of a member: a ticket is about this member."""
+MENTION_PREFIX = "MENTION#"
+"""Begins the sort key of an item in the partition of a member: a note mentions this member."""
 MAIL_PREFIX = "MAIL#"
 FILE_PREFIX = "FILE#"
 VIEWED_PREFIX = "VIEWED#"
@@ -181,6 +183,16 @@ def ticket_about_sk(number: str) -> str:
 def ticket_about(sk: str) -> str:
     """Return the ticket number in a `ticket_about_sk`."""
     return sk.removeprefix(ABOUT_PREFIX)
+
+
+def mention_sk(number: str) -> str:
+    """`MENTION#R-7K3M9-QW0X2`: a note on the ticket mentions a member, in `agent_pk`."""
+    return f"{MENTION_PREFIX}{number}"
+
+
+def mentioned_on(sk: str) -> str:
+    """Return the ticket number in a `mention_sk`."""
+    return sk.removeprefix(MENTION_PREFIX)
 
 
 def change_sk(revision: int) -> str:

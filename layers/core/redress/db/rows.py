@@ -409,6 +409,21 @@ class AboutRow(Row):
     expires = NumberAttribute(null=True)
 
 
+class MentionRow(Row):
+    """AGENT#{id} / MENTION#{number}: a note on the ticket mentions this member of staff.
+
+    `event` is the number of the last such note, and `at` its time. If the mention has ended, the
+    item has only `expires`, and TTL removes it.
+    """
+
+    class Meta:
+        table_name = ""
+
+    at = UnicodeAttribute(null=True)
+    event = NumberAttribute(null=True)
+    expires = NumberAttribute(null=True)
+
+
 class FactRow(Row):
     """FACTS#{agent}#{period} / {number}#{round}: score facts, encoded by `scores.store.facts`.
 
@@ -583,6 +598,7 @@ class Models:
         self.invitation = bound(InvitationRow)
         self.availability = bound(AvailabilityRow)
         self.about = bound(AboutRow)
+        self.mention = bound(MentionRow)
         self.fact = bound(FactRow)
         self.late_facts = bound(LateFactsRow)
         self.profile = bound(ProfileRow)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -21,6 +22,20 @@ from redress.staff.rules.members import Invitation, MemberChange
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.transaction import Cause, Dated, Write
+
+ENDED_KEPT = timedelta(days=30)
+"""How long it is known that a mention has ended. It is longer than anybody follows the feed of
+changes from one position (`FeedCase`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A note on the ticket `number` mentions a member: its event and its time."""
+
+    number: str
+    event: int
+    at: datetime
+
 
 _MEMBER = msgspec.json.Decoder(Member)
 _INVITATION = msgspec.json.Decoder(Invitation)
@@ -384,6 +399,33 @@ class StaffStore:
         )
         return [keys.ticket_about(row.sk) for row in rows if row.expires is None]
 
+    def mentions_of(self, member: str) -> list[Mention]:
+        """The open tickets on which a note mentions a member, the last mention first."""
+        found = [
+            Mention(keys.mentioned_on(row.sk), int(row.event), datetime.fromisoformat(row.at))
+            for row in self._mention_rows(member)
+            if row.expires is None
+        ]
+        return sorted(found, key=lambda one: (one.at, one.number), reverse=True)
+
+    def ended_mentions_of(self, member: str) -> frozenset[str]:
+        """The tickets on which a mention of a member ended in the last 30 days, by number."""
+        rows = self._mention_rows(member)
+        return frozenset(keys.mentioned_on(row.sk) for row in rows if row.expires is not None)
+
+    def _mention_rows(self, member: str) -> list[Any]:
+        model = self._models.mention
+        rows: list[Any] = retry.call(
+            lambda: list(
+                model.query(
+                    keys.agent_pk(member),
+                    model.sk.startswith(keys.MENTION_PREFIX),
+                    consistent_read=True,
+                )
+            )
+        )
+        return rows
+
     def availability(self, agent: str) -> Availability:
         """The current presence and load of an agent. Raises NotFound or Unreadable."""
         try:
@@ -412,19 +454,23 @@ class StaffStore:
 
 
 def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
-    """Return the writes that update the loads of agents, and the tickets about members of staff.
+    """Return the writes that update the loads of agents, and the tickets about members of staff or
+    on which notes mention them.
 
     They are part of the ticket's transaction, so loads always match the tickets. The agent who gets
     the ticket must be available, have room and be in its team; otherwise nothing is written. If the
     load of the agent who loses the ticket is 0 already, it stays 0, and the rest is written.
 
     Only a customer's message can change two tickets in one transaction. It changes no load, so the
-    writes never concern one agent twice. Tickets about a member have an item each.
+    writes never concern one agent twice. Tickets about a member have an item each, and so have
+    those on which notes mention them.
     """
+    writers = (_load_writes, _about_writes, _mention_writes)
     return [
         write
         for change, now in changes
-        for write in (*_load_writes(models, change, now), *_about_writes(models, change, now))
+        for writer in writers
+        for write in writer(models, change, now)
     ]
 
 
@@ -472,6 +518,33 @@ def _about_writes(models: Models, change: Change, now: datetime) -> list[Write]:
         Write(models.about(keys.agent_pk(one), sk, expires=None if one in after else gone))
         for one in sorted(before ^ after)
     ]
+
+
+def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write]:
+    """The items of members whom a note of the change mentions, or whose mention it ends.
+
+    An end writes `expires`, because no function has the right to delete items. A ticket that a move
+    to another plan closes keeps its items: the function that moves tickets may not write items of
+    members. Readers of these items ask `access.may_see`.
+    """
+    if change.plan_before is not None:
+        return []
+    before = set(change.before.mentioned) if change.before is not None else set()
+    after, sk = set(change.after.mentioned), keys.mention_sk(change.after.number)
+    gone = int((now + ENDED_KEPT).timestamp())
+    named = {
+        one: event
+        for event in change.events
+        if event.type is EventType.NOTED
+        for one in event.data.get("mentions", ())
+    }
+    new = [
+        models.mention(keys.agent_pk(one), sk, event=event.number, at=event.at.isoformat())
+        for one, event in named.items()
+        if one in after
+    ]
+    ended = [models.mention(keys.agent_pk(one), sk, expires=gone) for one in sorted(before - after)]
+    return [Write(row) for row in (*new, *ended)]
 
 
 def _moment(at: datetime) -> str:

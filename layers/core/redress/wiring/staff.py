@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.directory import Directory
     from redress.staff.cases.macros import MacroCases
     from redress.staff.cases.members import MemberCases
+    from redress.staff.cases.mentions import MentionCases
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
     from redress.staff.cases.signing_in import SignInCase
@@ -126,7 +127,8 @@ def feed() -> FeedCase:
 
     given = settings()
     store = FeedStore(clients.dynamodb(), given.table, clients.now)
-    return FeedCase(store, stores.ranges(), given.changes_feed, clients.now)
+    ended = stores.staff().ended_mentions_of
+    return FeedCase(store, stores.ranges(), given.changes_feed, ended, clients.now)
 
 
 @cache
@@ -154,6 +156,14 @@ def presence() -> PresenceCases:
     from redress.wiring import stores
 
     return PresenceCases(stores.staff(), clients.now)
+
+
+@cache
+def mentions() -> MentionCases:
+    from redress.staff.cases.mentions import MentionCases
+    from redress.wiring import stores
+
+    return MentionCases(stores.staff(), stores.tickets())
 
 
 @cache

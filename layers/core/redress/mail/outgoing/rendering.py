@@ -57,6 +57,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "customer_wrote": frozenset({"number", "kind", "files"}),
     "customer_wrote_late": frozenset({"number", "kind", "files"}),
     "stranger_wrote": frozenset({"number", "kind"}),
+    "mentioned": frozenset({"number", "kind", "by"}),
     "mail_returned": frozenset({"number", "kind"}),
     "staff_unreached": frozenset({"number", "kind", "agent", "ticket_url"}),
     "disputed": _ON_PROMISE,

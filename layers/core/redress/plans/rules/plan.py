@@ -180,6 +180,7 @@ TICKET_ACTS = (
     "promise",
     "set_participants",
     "set_about",
+    "set_mentions",
     "accept_mail",
     "hold",
     "release",

@@ -489,6 +489,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.PARTICIPANTS_SET: None,
     EventType.MATCHED: None,
     EventType.ABOUT_SET: None,
+    EventType.MENTIONS_SET: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,

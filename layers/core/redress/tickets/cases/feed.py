@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,9 +53,16 @@ class FeedCase:
     """`run` identifies the time for which the feed has been on without a break; "" if it is off."""
 
     def __init__(
-        self, store: FeedStore, tickets: TicketRanges, run: str, now: Callable[[], datetime]
+        self,
+        store: FeedStore,
+        tickets: TicketRanges,
+        run: str,
+        ended_mentions_of: Callable[[str], Set[str]],
+        now: Callable[[], datetime],
     ) -> None:
+        """`ended_mentions_of` returns the tickets on which a mention of a member has ended."""
         self._store, self._tickets, self._run, self._now = store, tickets, run, now
+        self._ended_mentions_of = ended_mentions_of
 
     def changes(self, member: Member, since: str | None, most: int) -> ChangesPage:
         """The changes of up to `most` tickets after the cursor `since`.
@@ -80,13 +87,12 @@ class FeedCase:
         seen = [ticket for ticket in tickets if access.may_see(member, ticket)]
         # What is about the reader is not even gone: nothing may say that there is such a ticket.
         gone = {one.number for one in tickets if one not in seen and member.id not in one.about}
+        lost = {number for number in gone if feed.was_in_sight(member, read.tickets[number])}
+        if gone - lost:  # a ticket of another team: a mention may have shown it to the reader
+            lost |= gone & self._ended_mentions_of(member.id)
         return ChangesPage(
             lines=[Line(work_item(ticket, member), ticket) for ticket in seen],
-            gone=[
-                number
-                for number, teams in read.tickets.items()
-                if number in gone and feed.was_in_sight(member, teams)
-            ],
+            gone=[number for number in read.tickets if number in lost],
             next=feed.cursor_of(stamp, read.position),
             more=read.more,
         )

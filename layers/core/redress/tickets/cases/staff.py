@@ -270,16 +270,18 @@ class StaffCases:
         self,
         member: Member,
         number: str,
-        content: Callable[[], tuple[str, Sequence[str]]],
+        content: Callable[[], tuple[str, Sequence[str], Sequence[str]]],
         listed: Callable[[Ticket, Plan, Actor, Sequence[str], datetime], by_staff.Files],
+        members: Callable[[Sequence[str]], Mapping[str, Member]],
     ) -> Ticket:
         """Add an internal note. Everybody who may see the ticket may add one.
 
-        `content` reads the text of the note and the ids of its files from the request. `listed`
-        returns the files as the event lists them. The request has no version, because notes never
-        conflict. So a repeated request is recognized by its text and files: if the last event is
-        the same note by the same person, no note is added. Raises NotFound, then the errors of
-        `content` and of `listed`.
+        `content` reads from the request: the text of the note, the ids of its files, and the ids of
+        the members whom it mentions. `listed` returns the files as the event lists them, `members`
+        the members who exist. The request has no version, because notes never conflict. So a
+        repeated request is recognized by its content: if the last event is the same note by the
+        same person, no note is added. Raises NotFound, then the errors of `content` and of
+        `listed`, and those of `by_staff.note`.
         """
         actor, asked = member.actor, cache(content)
         read: list[Ticket] = []
@@ -288,14 +290,19 @@ class StaffCases:
             read.clear()
             must_see(member, ticket)
             read.append(ticket)
-            text, ids = asked()
+            text, ids, mentioned = asked()
             last = self._tickets.event(number, ticket.version)
             sent = [file["id"] for file in last.data.get("files", ())]
-            latest = (last.type, last.by, last.data.get("text"), sent)
-            if latest == (EventType.NOTED, actor, texts.cleaned(text), list(ids)):
+            named = last.data.get("mentions", [])
+            latest = (last.type, last.by, last.data.get("text"), sent, named)
+            same = (EventType.NOTED, actor, texts.cleaned(text), list(ids), list(mentioned))
+            if latest == same:
                 return None
             files = listed(ticket, plan, actor, ids, at)
-            return by_staff.note(ticket, plan, actor, text, at, files=files)
+            found = members(mentioned) if mentioned else {}
+            return by_staff.note(
+                ticket, plan, actor, text, at, files=files, mentioned=mentioned, members=found
+            )
 
         with telling_what_is_possible(member, read):
             return self._changes.change(number, decide)

@@ -13,12 +13,19 @@ from redress.tickets.rules.ticket import Ticket
 
 
 def may_see(member: Member, ticket: Ticket) -> bool:
-    """Whether a member of staff may see a ticket: a manager any, others those of their team.
+    """Whether a member of staff may see a ticket.
 
-    A member whom the complaint is about (`Ticket.about`) never sees it, whatever their role.
+    A manager sees any ticket, others those of their team and those on which a note mentions them. A
+    member whom the complaint is about (`Ticket.about`) never sees it, whatever their role and
+    whoever mentions them.
     """
     if is_about(ticket, member) or not member.actor.is_staff:
         return False
+    return _leads_or_shares(member, ticket) or member.id in ticket.mentioned
+
+
+def _leads_or_shares(member: Member, ticket: Ticket) -> bool:
+    """Whether the ticket is in the sight of the member because of their role or their team."""
     return member.role is Role.MANAGER or member.team == ticket.team
 
 
@@ -35,11 +42,12 @@ def may_act(member: Member, ticket: Ticket) -> bool:
     """Whether a member of staff may act on a ticket. They must be able to see it.
 
     An agent may act on their own tickets, a supervisor on those of the team, a manager on all. A
-    resolved ticket keeps its assignee, so the same agent makes the callback.
+    resolved ticket keeps its assignee, so the same agent makes the callback. A mention gives no
+    right to act, also not to the supervisor of another team.
     """
     if member.role is Role.AGENT and ticket.assignee != member.id:
         return False
-    return may_see(member, ticket)
+    return may_see(member, ticket) and _leads_or_shares(member, ticket)
 
 
 def may_make(member: Member, ticket: Ticket, act: str) -> bool:
@@ -63,6 +71,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "promise": (Step.PROMISE,),
     "set_participants": (Step.SET_PARTICIPANTS,),
     "set_about": (Step.SET_ABOUT,),
+    "set_mentions": (Step.SET_MENTIONS,),
     "accept_mail": (Step.WRITE,),
     "hold": (Step.HOLD,),
     "release": (Step.RELEASE,),
@@ -72,7 +81,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
 """The changes of the staff API by the names of their operations, with the steps of each. Which of
 the steps a change is depends on its content."""
 
-LEADERS_ONLY = ("correct", "move_to_plan")
+LEADERS_ONLY = ("correct", "move_to_plan", "set_mentions")
 """The changes that only supervisors and managers make."""
 
 
@@ -91,4 +100,5 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and may_make(member, ticket, name)
         and (member.role is not Role.AGENT or name not in LEADERS_ONLY)
         and (name != "release" or ticket.on_hold is not None)
+        and (name != "set_mentions" or ticket.mentioned)
     )

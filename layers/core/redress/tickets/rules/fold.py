@@ -484,7 +484,14 @@ def _corrected_clock(ticket: Ticket, name: ClockName, at: datetime, plan: Plan) 
 
 
 def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return ticket
+    named = event.data.get("mentions", ())
+    if not named:
+        return ticket
+    return replace(ticket, mentioned=tuple(dict.fromkeys((*ticket.mentioned, *named))))
+
+
+def _mentions_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, mentioned=tuple(event.data["mentioned"]))
 
 
 def _matched(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -498,7 +505,10 @@ def _participants_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 def _about_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     about = tuple(event.data["about"])
     preferred = _unless_about(ticket.preferred, about)
-    return replace(ticket, about=about, about_decided=True, preferred=preferred)
+    mentioned = tuple(one for one in ticket.mentioned if one not in about)
+    return replace(
+        ticket, about=about, about_decided=True, preferred=preferred, mentioned=mentioned
+    )
 
 
 def _unless_about(agent: str | None, about: Collection[str]) -> str | None:
@@ -650,6 +660,7 @@ def _closed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         on_hold=None,
         held_since=None,
         unanswered_since=None,
+        mentioned=(),
         clocks={name: clocks.cancel(clock, event.at) for name, clock in ticket.clocks.items()},
     )
 
@@ -668,6 +679,7 @@ _APPLY = {
     EventType.PARTICIPANTS_SET: _participants_set,
     EventType.MATCHED: _matched,
     EventType.ABOUT_SET: _about_set,
+    EventType.MENTIONS_SET: _mentions_set,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

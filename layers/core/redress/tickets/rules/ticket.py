@@ -59,6 +59,7 @@ class EventType(StrEnum):
     HELD = "held"
     RELEASED = "released"
     ABOUT_SET = "about_set"
+    MENTIONS_SET = "mentions_set"
     CORRECTED = "corrected"
     PLAN_CHANGED = "plan_changed"
     INCIDENT_PROPOSED = "incident_proposed"
@@ -181,6 +182,9 @@ class Ticket(Struct, frozen=True):
     promise was broken."""
     about: tuple[str, ...] = ()
     """The members of staff whom the complaint is about. None of them ever sees the ticket."""
+    mentioned: tuple[str, ...] = ()
+    """The members of staff whom a note mentions. They may read the ticket and write notes until it
+    is closed or a leader ends it (`access.may_see`). Nothing else follows from it."""
     customer: str | None = None
     """The id of the profile with which the ticket was matched. If that profile was merged into
     another one since, the ticket keeps the id, so that the merge can be undone."""

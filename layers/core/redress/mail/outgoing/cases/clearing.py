@@ -8,13 +8,14 @@ from datetime import datetime
 from functools import cache
 
 from redress.base.addresses import canonical
-from redress.base.errors import AlreadyDone, Fault, InvalidInput
+from redress.base.errors import AlreadyDone, Fault, Forbidden, InvalidInput
 from redress.base.people import Member
 from redress.mail.incoming.store import AddressesChanged
 from redress.mail.outgoing.store import AddressChange, AddressStore
 from redress.plans.rules.plan import Plan
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.staff import must_see, telling_what_is_possible
+from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Ticket
@@ -43,6 +44,8 @@ class ReturnedAddresses:
             read.clear()
             must_see(member, ticket)
             read.append(ticket)
+            if not access.may_act(member, ticket):
+                raise Forbidden("this ticket is not yours")
             address, why = asked()
             wanted = canonical(address)
             if wanted not in map(canonical, (ticket.contact.email or "", *ticket.participants)):

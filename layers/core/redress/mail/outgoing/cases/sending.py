@@ -55,17 +55,19 @@ from redress.mail.outgoing.rules.relevance import (
 )
 from redress.mail.outgoing.rules.table import (
     ACKNOWLEDGEMENT,
+    MENTIONED,
     PARTICIPANTS,
     STAFF_UNREACHED,
     MailToSend,
     mails_after,
+    mentioned_member,
 )
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
-from redress.tickets.rules.access import is_about
+from redress.tickets.rules.access import is_about, may_see
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -213,6 +215,9 @@ class MailingCase:
                 if canonical(one) not in excluded and not self._addresses.returned(one)
             ]
             return addressed((address, (ticket.language,)) for address in wanted)
+        if about.job.template == MENTIONED:
+            named = self._staff.named([mentioned_member(about.event, audience)]).values()
+            return reached(one for one in named if one.is_active and may_see(one, ticket))
         if audience == Role.AGENT:
             try:
                 agent = self._staff.member(agent_for(about) or "")
@@ -312,7 +317,7 @@ class MailingCase:
         files that the customer has sent.
         """
         ticket = about.ticket
-        agent = self._name_of(ticket.assignee)
+        agent, writer = self._name_of(ticket.assignee), self._name_of(about.event.by.id or None)
         due = due_at(about)
 
         def said(language: str) -> dict[str, str]:
@@ -325,6 +330,7 @@ class MailingCase:
                 "standing": own.standing[standing_of(about)],
                 "files": _files(about, "files_staff", language),
                 "agent": agent or own.nobody,
+                "by": writer or own.nobody,
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
             }
 

@@ -15,7 +15,12 @@ from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
 from redress.mail.incoming.rules.answers import ABOUT_THE_ADDRESS, NoAnswer
 from redress.mail.outgoing.messages import MailJob
-from redress.mail.outgoing.rules.table import PARTICIPANTS, why_unacknowledged
+from redress.mail.outgoing.rules.table import (
+    MENTIONED,
+    PARTICIPANTS,
+    mentioned_member,
+    why_unacknowledged,
+)
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.fold import first_plan, walk
 from redress.tickets.rules.promise_view import promises_of
@@ -203,6 +208,9 @@ def reason_to_skip(about: Matter) -> str | None:
         and agent_for(about) != ticket.assignee
     ):
         return "the complaint is about the agent, who does not have it any more"
+    if job.template == MENTIONED:
+        is_over = mentioned_member(about.event, job.audience) not in ticket.mentioned
+        return "the mention is over" if is_over else None
     if job.template in _ONLY_WHILE_RUNNING and not is_taken(about):
         clock = ticket.clocks[clock_name(about)]
         # Supervisors and managers are reminded even if the promise is paused, because it must still

@@ -14,13 +14,16 @@ from redress.tickets.rules.ticket import Event, EventType
 PARTICIPANTS = "participants"
 ACKNOWLEDGEMENT = "acknowledgement"
 STAFF_UNREACHED = "staff_unreached"
+MENTIONED = "mentioned"
+"""The template of the mail to a member of staff whom a note mentions."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailToSend:
     """One mail to be sent: its template and its audience.
 
-    The audience is `customer`, PARTICIPANTS or a role of staff.
+    The audience is `customer`, PARTICIPANTS, a role of staff, or one member whom a note mentions:
+    `mentioned-2` is the second one in the note.
     """
 
     template: str
@@ -66,8 +69,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     reminders, breaches and escalations. The supervisor is notified of a dispute, which reopens the
     ticket. The agent is notified of new messages from the customer, of mails that came to the
     ticket from another address, and of mails that did not reach the customer or a participant. If a
-    notice did not reach a member of staff, the next role is notified (`next_role`). Supervisor and
-    manager are notified of a proposed incident, because they can declare it.
+    notice did not reach a member of staff, the next role is notified (`next_role`). Each member
+    whom a note mentions gets a mail of their own, so none of them sees the others' addresses.
+    Supervisor and manager are notified of a proposed incident, because they can declare it.
     `MailingCase` checks later whether a recipient has an address.
     """
     if event.type is EventType.OPENED:
@@ -77,6 +81,9 @@ def mails_after(event: Event) -> list[MailToSend]:
         return [MailToSend(_TO_CUSTOMER[event.type], "customer"), *copies]
     if event.type is EventType.CUSTOMER_WROTE:
         return [MailToSend("customer_wrote", "agent")]
+    if event.type is EventType.NOTED:
+        count = len(event.data.get("mentions", ()))
+        return [MailToSend(MENTIONED, f"{MENTIONED}-{place}") for place in range(1, count + 1)]
     if event.type is EventType.MAIL_NOTED:
         if event.data["why"] == Notice.STRANGER:
             return [MailToSend("stranger_wrote", "agent")]
@@ -95,10 +102,18 @@ def mails_after(event: Event) -> list[MailToSend]:
     return []
 
 
+def mentioned_member(event: Event, audience: str) -> str:
+    """Return the id of the member who is the audience `mentioned-2` of a note's mails."""
+    place = int(audience.removeprefix(f"{MENTIONED}-"))
+    member: str = event.data["mentions"][place - 1]
+    return member
+
+
 def next_role(noted: Mapping[str, Any]) -> Role | None:
     """Return who is notified of a notice that did not reach a member of staff, or was called spam.
 
-    The role above the one that the notice was for; for managers, the other managers. Returns None
+    The role above the one that the notice was for; for managers, the other managers. If it told a
+    member that a note mentions them, these are the supervisors. Returns None
     for any other mail, and if such a notification itself did not reach its reader: it would be
     followed by another one without end. Operations learn of each (`mail.outgoing.cases.feedback`).
     """
@@ -108,7 +123,8 @@ def next_role(noted: Mapping[str, Any]) -> Role | None:
         or template_of_key(mail.get("about", "")) == STAFF_UNREACHED
     ):
         return None
-    return _ABOVE.get(mail.get("to", "customer"))
+    to: str = mail.get("to", "customer")
+    return Role.SUPERVISOR if to.startswith(f"{MENTIONED}-") else _ABOVE.get(to)
 
 
 def _wants_an_agent(noted: Mapping[str, Any]) -> bool:

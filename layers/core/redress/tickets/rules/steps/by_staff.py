@@ -25,10 +25,11 @@ from redress.base.errors import (
     Unchanged,
     pointer,
 )
-from redress.base.people import CUSTOMER, SYSTEM, Actor, Role
+from redress.base.people import CUSTOMER, SYSTEM, Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules import categories
 from redress.plans.rules.plan import LONGEST_S, Plan
+from redress.tickets.rules import mentions
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps.by_customer import confirm, dispute
@@ -310,16 +311,46 @@ def note(
     mail: Mapping[str, Any] | None = None,
     cleared: str | None = None,
     files: Files = (),
+    mentioned: Sequence[str] = (),
+    members: Mapping[str, Member] | None = None,
 ) -> Change:
     """Add an internal note, which the customer never sees. `mail` is described at `open_ticket`.
 
-    `cleared` is an address to which the writer of the note allowed mail again.
+    `cleared` is an address to which the writer of the note allowed mail again. `mentioned` are the
+    ids of the members whom the note mentions, and `members` those of them that exist, by id. Raises
+    InvalidInput with a fault for every member who cannot be mentioned (`mentions.faults_of`).
     """
     data = {"text": checked_text(text, "/text")} | mail_source(mail) | files_data(files)
     if cleared is not None:
         data["cleared"] = cleared
+    if mentioned:
+        if faults := mentions.faults_of(ticket, by, mentioned, members or {}):
+            raise InvalidInput(faults)
+        data["mentions"] = list(mentioned)
+        require_possible(Step.MENTION, ticket)
     require_possible(Step.NOTE, ticket)
     return Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
+
+
+def set_mentions(
+    ticket: Ticket, plan: Plan, by: Actor, members: Sequence[str], why: str, at: datetime
+) -> Change:
+    """Set the members who may read the ticket because a note mentions them: `members`, no others.
+
+    Only a supervisor or a manager may do this. It ends mentions and adds none, because only a note
+    says what somebody is asked for. Raises InvalidInput with a fault for every member who is not
+    mentioned now, NotAllowedNow if nobody is, and Unchanged if nothing changes.
+    """
+    if faults := mentions.not_mentioned(ticket, members):
+        raise InvalidInput(faults)
+    require_possible(Step.SET_MENTIONS, ticket)
+    if not ticket.mentioned:
+        raise NotAllowedNow(Step.SET_MENTIONS, ticket.state)
+    left = [one for one in ticket.mentioned if one in members]
+    if left == list(ticket.mentioned):
+        raise Unchanged([Fault("/members", "same_mentions", "these members are mentioned now")])
+    data = {"mentioned": left, "from": list(ticket.mentioned), "why": why.strip()}
+    return Draft(ticket, plan, by, at).add(EventType.MENTIONS_SET, data).change()
 
 
 def set_participants(

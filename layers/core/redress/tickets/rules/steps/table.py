@@ -25,6 +25,8 @@ class Step(StrEnum):
     REPLY = "reply"
     REPLY_AND_WAIT = "reply_and_wait"
     NOTE = "note"
+    MENTION = "mention"
+    SET_MENTIONS = "set_mentions"
     WRITE = "write"
     NOTE_MAIL = "note_mail"
     SET_PARTICIPANTS = "set_participants"
@@ -66,6 +68,9 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.REPLY: {_N: _O, _O: _O, _W: _O},
     Step.REPLY_AND_WAIT: {_N: _W, _O: _W, _W: _W},
     Step.NOTE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    # A mention ends when the ticket is closed.
+    Step.MENTION: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.SET_MENTIONS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
     # A mail about a ticket is logged in every state.
     Step.NOTE_MAIL: {s: s for s in (_N, _O, _W, _R, _C, _X)},
@@ -111,6 +116,15 @@ MOST_PARTICIPANTS = 10
 
 MOST_ABOUT = 20
 """The most members of staff whom one complaint is about. Each is an item of the transaction."""
+
+
+MOST_MENTIONS = 10
+"""The most members whom one note mentions. Each gets a mail, and is an item of the transaction."""
+
+
+MOST_MENTIONED = 20
+"""The most members whom the notes of one ticket mention. Each is an item of the transaction that
+closes the ticket."""
 
 
 STRANGER = "stranger"
