@@ -16,6 +16,7 @@ from redress.edge.bodies import (
     Flag,
     Instant,
     Levels,
+    NamedTexts,
     OneOf,
     OptionalOneOf,
     OptionalText,
@@ -205,6 +206,13 @@ def _field(field: Field) -> Schema:
                     "maximum": field.highest,
                 },
                 "maxProperties": field.most,
+            }
+        case NamedTexts():
+            one = {"type": "string", "minLength": 1, **_limits(Text("", field.limit))}
+            return {
+                "type": ["object", "null"],
+                "properties": dict.fromkeys(field.names, one),
+                "additionalProperties": False,
             }
         case Instant():
             return {"type": "string", "format": "date-time"}

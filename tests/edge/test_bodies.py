@@ -16,10 +16,12 @@ from redress.edge.bodies import (
     Field,
     Flag,
     Instant,
+    NamedTexts,
     OneOf,
     OptionalOneOf,
     OptionalText,
     Text,
+    TextOr,
     TextOrNull,
     Texts,
     Unread,
@@ -42,6 +44,10 @@ ACCEPTED: list[tuple[Field, Any, Any]] = [
     (OptionalText("f", 4), "", ""),
     (OptionalText("f", 4), None, None),
     (OptionalText("f", 4), ABSENT, None),
+    (TextOr("f", 4, "g"), "four", "four"),
+    (NamedTexts("f", ("a", "b"), 4), {"a": "four"}, {"a": "four"}),
+    (NamedTexts("f", ("a", "b"), 4), None, {}),
+    (NamedTexts("f", ("a", "b"), 4), ABSENT, {}),
     (TextOrNull("f", 4), "four", "four"),
     (TextOrNull("f", 4), None, None),
     (Texts("f", 20, 2, "email"), [], []),
@@ -81,6 +87,12 @@ REFUSED: list[tuple[Field, Any, str]] = [
     (TextOrNull("f", 4), ABSENT, "required"),
     (TextOrNull("f", 4), "", "required"),
     (TextOrNull("f", 4), "fives", "too_long"),
+    (TextOr("f", 4, "g"), "fives", "too_long"),
+    (NamedTexts("f", ("a", "b"), 4), "a", "object_expected"),
+    (NamedTexts("f", ("a", "b"), 4), {"c": "four"}, "unknown"),
+    (NamedTexts("f", ("a", "b"), 4), {"a": "fives"}, "too_long"),
+    (NamedTexts("f", ("a", "b"), 4), {"a": None}, "text_expected"),
+    (NamedTexts("f", ("a", "b"), 4), {"a": ""}, "required"),
     (Texts("f", 20, 2, "email"), ABSENT, "required"),
     (Texts("f", 20, 2, "email"), "a@example.com", "list_expected"),
     (Texts("f", 20, 2, "email"), [1], "text_expected"),
@@ -101,6 +113,8 @@ STRICTER: list[tuple[Field, Any, str]] = [
     (Text("f", 4), "a\x1b", "control_characters"),
     (Text("f", 4), "a\x9b", "control_characters"),
     (OptionalText("f", 4), "a\x00", "control_characters"),
+    (TextOr("f", 4, "g"), ABSENT, "required"),
+    (NamedTexts("f", ("a", "b"), 4), {"a": " "}, "required"),
     (TextOrNull("f", 4), "\ufeff", "required"),
     (Text("f", 4), "a\x00", "control_characters"),
     (TextOrNull("f", 4), " ", "required"),
@@ -147,7 +161,7 @@ def test_body_refuses_a_value_by_a_rule_that_a_schema_cannot_express(
     field: Field, value: Any, code: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        Body("Example", (field,)).read(event({"f": value}))
+        Body("Example", (field,)).read(event(object_with(value)))
     assert [fault.code for fault in refused.value.faults] == [code]
 
 
@@ -161,6 +175,16 @@ def test_body_reports_every_wrong_field_and_every_unknown_one() -> None:
         "/to/1": "too_long",
         "/more~1than": "unknown",
     }
+
+
+def test_body_with_two_fields_that_exclude_each_other_names_one_of_them() -> None:
+    body = Body("Example", (TextOr("text", 9, "template"), OptionalText("template", 9)))
+    assert body.read(event({"template": "a"})) == {"text": None, "template": "a"}
+    with pytest.raises(InvalidInput) as refused:
+        body.read(event({"text": "a", "template": "b"}))
+    [fault] = refused.value.faults
+    assert (fault.pointer, fault.code) == ("/template", "not_both")
+    assert fault.detail == "either a text or a template, not both"
 
 
 def test_body_that_is_not_an_object_is_refused() -> None:

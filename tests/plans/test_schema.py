@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from local import plans as files
 from redress.base.errors import InvalidInput
 from redress.plans.rules.document import parse, scaled
-from redress.plans.rules.publishing import TEMPLATE_VARIABLES
+from redress.plans.rules.templates import VARIABLES as TEMPLATE_VARIABLES
 from tests.builders import START, plan_document
 from tests.examples import examples
 from tests.plans.test_document import (

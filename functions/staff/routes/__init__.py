@@ -22,6 +22,7 @@ from routes import (
     rehearsals,
     scores,
     search,
+    texts,
     tickets,
 )
 
@@ -33,6 +34,7 @@ SUBJECTS = (
     search,
     tickets,
     macros,
+    texts,
     files,
     clocks,
     customers,

@@ -24,18 +24,20 @@ from route import (
 )
 from ticket_view import people_of, ticket_file_view, ticket_view, warnings_view
 
-from redress.base.people import SUBJECT_LIMIT, Actor, Role
+from redress.base.people import SUBJECT_LIMIT, Actor, Member, Role
 from redress.base.tags import MOST_TAGS, TAG_LIMIT
 from redress.edge.bodies import (
     Body,
     Field,
     Flag,
     Instant,
+    NamedTexts,
     OneOf,
     OptionalOneOf,
     OptionalText,
     OptionalTexts,
     Text,
+    TextOr,
     TextOrNull,
     Texts,
     Whole,
@@ -44,8 +46,10 @@ from redress.edge.http import Answer, answer
 from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
 from redress.plans.rules.document import MOST_AT_ONCE
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS, OUTCOMES, Plan
+from redress.plans.rules.reader import NAME_LIMIT as TEMPLATE_NAME_LIMIT
+from redress.plans.rules.templates import FROM_WRITER
 from redress.tickets.cases.staff import StaffStep
-from redress.tickets.cases.telling import Telling
+from redress.tickets.cases.telling import VALUE_LIMIT, Telling
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.steps.by_staff import CORRECTABLE, Classification
@@ -63,6 +67,13 @@ from redress.tickets.rules.ticket import Ticket
 from redress.wiring import staff as wiring
 
 TEXT = Text("text", TEXT_LIMIT)
+
+MESSAGE = (
+    TextOr("text", TEXT_LIMIT, "template"),
+    OptionalText("template", TEMPLATE_NAME_LIMIT),
+    NamedTexts("values", FROM_WRITER, VALUE_LIMIT),
+)
+"""The fields of a message to the customer: its text, or the name of a template with values."""
 
 FILES = OptionalTexts("files", 16, MOST_AT_ONCE)
 """The ids of files that the caller has uploaded to the ticket."""
@@ -116,6 +127,13 @@ def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answ
     return run
 
 
+def telling(member: Member, given: Given) -> Telling:
+    """The message of a body. The body of a promise has its time, too."""
+    return Telling(
+        given["text"], given["template"], given["values"], given.get("by"), agent=member.name
+    )
+
+
 def _telling(step_of: Callable[[Given, str], StaffStep]) -> Callable[[Request], Answer]:
     """The route that sends the customer a message. It has the name of the act.
 
@@ -129,7 +147,7 @@ def _telling(step_of: Callable[[Given, str], StaffStep]) -> Callable[[Request], 
 
         def content() -> tuple[int, StaffStep]:
             given: Given = request.content().body
-            sent.append(Telling(given["text"]))
+            sent.append(telling(request.member, given))
             return given["version"], sent[0].step(lambda text: step_of(given, text))
 
         number, act = request.path["number"], step_of.__name__
@@ -281,7 +299,7 @@ def _change(
 
 def _message(path: str, run: Callable[[Request], Answer], schema: str, *fields: Field) -> Route:
     """A route that sends the customer a message."""
-    return _change("POST", path, run, schema, VERSION, *fields, shows="TicketTold")
+    return _change("POST", path, run, schema, VERSION, *MESSAGE, *fields, shows="TicketTold")
 
 
 ROUTES = (
@@ -293,14 +311,13 @@ ROUTES = (
         answer="TicketFile",
         problems=(404,),
     ),
-    _message("replies", reply, "Reply", TEXT, Flag("wait_for_customer"), FILES),
+    _message("replies", reply, "Reply", Flag("wait_for_customer"), FILES),
     _change("POST", "notes", note, "Note", TEXT, FILES, MENTIONS),
-    _message("progress", tell_progress, "Progress", TEXT),
+    _message("progress", tell_progress, "Progress"),
     _message(
         "resolution",
         resolve,
         "Resolve",
-        TEXT,
         OptionalOneOf("outcome", OUTCOMES),
         OptionalText("remedy", REMEDY_LIMIT),
         OptionalText("root_cause", REMEDY_LIMIT),
@@ -339,7 +356,7 @@ ROUTES = (
         REASON,
     ),
     _change("PUT", "tags", set_tags, "Tags", VERSION, Texts("tags", TAG_LIMIT, MOST_TAGS)),
-    _message("promise", promise, "OwnWord", Instant("by"), TEXT),
+    _message("promise", promise, "OwnWord", Instant("by")),
     _change(
         "PUT",
         "participants",
@@ -377,7 +394,7 @@ ROUTES = (
         problems=(404, 409),
     ),
     _change("POST", "mails/{event}/acceptance", accept_mail, "Acceptance", VERSION),
-    _message("hold", hold, "Hold", OneOf("reason", HOLDS), TEXT),
+    _message("hold", hold, "Hold", OneOf("reason", HOLDS)),
     _change("POST", "release", release, "Release", VERSION),
     _change(
         "POST",

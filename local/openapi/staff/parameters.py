@@ -86,6 +86,8 @@ PARAMETERS = {
         Annotated[str, Meta(pattern=f"^{NAME.pattern}$", examples=["ask_for_photo"])],
     ),
     "Language": Parameter("language", "query", Language),
+    "ScriptLanguage": Parameter("language", "query", Language),
+    "OfTicket": Parameter("ticket", "query", Annotated[str, Meta(min_length=1, examples=[TICKET])]),
     "Limit": Parameter(
         "limit",
         "query",

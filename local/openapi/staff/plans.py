@@ -54,7 +54,9 @@ class Plan(OpenAnswer, kw_only=True):
     retention: Any | UnsetType = UNSET
     routing: Any | UnsetType = UNSET
     sampling: Any | UnsetType = UNSET
+    scripts: Any | UnsetType = UNSET
     sources: Any | UnsetType = UNSET
+    team_names: Any | UnsetType = UNSET
     templates: Any | UnsetType = UNSET
     wording: Any | UnsetType = UNSET
 

@@ -58,6 +58,7 @@ WITH_BODY = (
     "plan-moves",
     "rehearsal-begin",
     "upload",
+    "draft",
 )
 
 

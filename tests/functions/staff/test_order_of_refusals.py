@@ -31,6 +31,7 @@ WITH_BODY = (
     *CHANGES,
     "note",
     "upload",
+    "draft",
     "address-clearance",
     "presence",
     "invitation",
@@ -83,7 +84,7 @@ def test_role_is_refused_before_anything_else(call: Callable[..., Reply], name: 
         assert call(name, "mei", **nowhere, **broken).status == 403
 
 
-@pytest.mark.parametrize("name", [*CHANGES, "note", "upload", "address-clearance"])
+@pytest.mark.parametrize("name", [*CHANGES, "note", "upload", "draft", "address-clearance"])
 def test_ticket_that_is_not_there_or_not_visible_is_refused_before_the_content(
     api: Api, call: Callable[..., Reply], open_ticket: Opener, name: str
 ) -> None:

@@ -153,15 +153,15 @@ def test_every_fault_of_a_plan_points_at_a_place_that_was_sent_or_is_missing(
 
 
 TEXTS = {
-    "reply": ["text"],
+    "reply": ["text", "template"],
     "note": ["text"],
-    "progress": ["text"],
-    "resolution": ["text", "remedy", "root_cause"],
+    "progress": ["text", "template"],
+    "resolution": ["text", "template", "remedy", "root_cause"],
     "callback": ["text"],
     "assignment": ["reason", "agent", "team"],
     "classification": ["reason", "customer_type", "category"],
-    "promise": ["text"],
-    "hold": ["text"],
+    "promise": ["text", "template"],
+    "hold": ["text", "template"],
     "correction": ["reason"],
     "plan-move": ["reason"],
     "mentions-end": ["reason"],
@@ -207,7 +207,8 @@ def test_control_characters_are_refused_in_every_text_and_invisible_ones_in_requ
     method, route = api.event(name)["routeKey"].split(" ")
     content = DOCUMENTS["staff"]["paths"][route][method.lower()]["requestBody"]["content"]
     schema = resolved(DOCUMENTS["staff"], content["application/json"]["schema"])
-    if field in schema.get("required", ()):
+    is_message = field == "text" and "template" in schema["properties"]
+    if field in schema.get("required", ()) or is_message:
         assert codes(HIDDEN).get(f"/{field}") == "required"
 
 
@@ -219,7 +220,7 @@ def test_list_of_texts_is_complete(api: Api) -> None:
         texts = [
             one.name
             for one in declared
-            if type(one).__name__ in ("Text", "OptionalText", "TextOrNull")
+            if type(one).__name__ in ("Text", "TextOr", "OptionalText", "TextOrNull")
             and not getattr(one, "pattern", None)
         ]
         listed = (TEXTS | ELSEWHERE).get(name, [])

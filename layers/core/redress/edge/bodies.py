@@ -75,6 +75,28 @@ class Text(Field, frozen=True):
         return _text(f"/{self.name}", value, self.limit, faults)
 
 
+class TextOr(Text, frozen=True):
+    """A text, unless the body has the field `other`. A body has exactly one of the two."""
+
+    other: str
+
+    @property
+    def required(self) -> bool:
+        return False
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        value, given = body.get(self.name), body.get(self.other) is not None
+        if value is None:
+            if not given:
+                detail = f"a {self.name} or a {self.other} is required"
+                faults.append(Fault(f"/{self.name}", "required", detail))
+            return None
+        if given:
+            detail = f"either a {self.name} or a {self.other}, not both"
+            faults.append(Fault(f"/{self.other}", "not_both", detail))
+        return self.parse(value, faults)
+
+
 class OptionalText(Field, frozen=True):
     """A text of at most `limit` characters. It may be null or left out.
 
@@ -225,6 +247,39 @@ class Levels(Field, frozen=True):
             else:
                 levels[name] = level
         return levels
+
+
+class NamedTexts(Field, frozen=True):
+    """An object with texts under some of these names, each of at most `limit` characters.
+
+    It may be null or left out, and is empty then.
+    """
+
+    names: tuple[str, ...]
+    limit: int
+
+    @property
+    def required(self) -> bool:
+        return False
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        return super().read(body, faults) or {}
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        here = f"/{self.name}"
+        if not isinstance(value, dict):
+            faults.append(Fault(here, "object_expected", "an object of names and texts"))
+            return {}
+        faults += [
+            Fault(here + pointer(name), "unknown", f"one of {', '.join(self.names)}")
+            for name in value
+            if name not in self.names
+        ]
+        return {
+            name: Text(f"{self.name}/{name}", self.limit).parse(value[name], faults)
+            for name in self.names
+            if name in value
+        }
 
 
 class Instant(Field, frozen=True):

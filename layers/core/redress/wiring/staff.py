@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from redress.tickets.cases.feed import FeedCase
     from redress.tickets.cases.listing import ListCases
     from redress.tickets.cases.staff import StaffCases
+    from redress.tickets.cases.texts import TextCases
     from redress.workflow.cases.reports import ReportCases
 
 
@@ -108,6 +109,14 @@ def staff_cases() -> StaffCases:
         is_ours,
         IdentityCase(stores.customers()).require,
     )
+
+
+@cache
+def text_cases() -> TextCases:
+    from redress.tickets.cases.texts import TextCases
+    from redress.wiring import stores
+
+    return TextCases(stores.tickets(), stores.plans(), clients.now)
 
 
 @cache

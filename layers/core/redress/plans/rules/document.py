@@ -118,7 +118,9 @@ _SECTIONS = (
     "files",
     "reopened",
     "routing",
+    "team_names",
     "templates",
+    "scripts",
     "wording",
     "questionnaire",
     "form",
@@ -198,6 +200,9 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
         wording=read.section(document, "wording", "", need=False),
         macros=tuple(read.entries(document, "macros", "", MOST_MACROS)),
+        templates=read.section(document, "templates", "", need=False),
+        scripts=read.section(document, "scripts", "", need=False),
+        team_names=read.section(document, "team_names", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.

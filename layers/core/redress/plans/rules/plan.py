@@ -276,6 +276,12 @@ class Plan(Struct, frozen=True):
     """The section of the document, which `plans.rules.wording` reads."""
     macros: tuple[Mapping[str, Any], ...] = ()
     """The section of the document, which `plans.rules.macros` reads."""
+    templates: Mapping[str, Mapping[str, str]] = {}
+    """The reply templates by name, each in every language (`plans.rules.templates`)."""
+    scripts: Mapping[str, Mapping[str, str]] = {}
+    """What staff say on the telephone, in the same form."""
+    team_names: Mapping[str, Mapping[str, str]] = {}
+    """What customers read instead of the id of a team, by team and language."""
 
     @property
     def teams(self) -> frozenset[str]:

@@ -7,23 +7,19 @@ not affect clocks.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import product
 from typing import Any
 
-from redress.base.errors import Fault, pointer
-from redress.base.languages import LANGUAGES
+from redress.base.errors import Fault
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import ClockName
-from redress.plans.rules import categories, wording
+from redress.plans.rules import categories, templates, wording
 from redress.plans.rules.plan import CHANNELS, Override, Plan, Promise, duration_of, promise_from
-from redress.plans.rules.reader import MOST_DAYS, NAME, NAME_LIMIT, DocumentReader
+from redress.plans.rules.reader import MOST_DAYS, DocumentReader
 
-TEMPLATE_VARIABLES = ("agent", "customer", "due", "number", "status_url", "subject", "team")
-"""The variables of reply templates. Any other name in braces is refused as a mistake."""
 QUESTIONS = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
 REACH = timedelta(days=3 * 366)
 """The longest time from the start of a promise to its due time. A target such as `500h` in a
@@ -36,9 +32,6 @@ because a plan may stay in use longer than intended."""
 SOON = timedelta(days=14)
 """This period is tried before REACH. Most promises are due within it, and long periods are slow to
 compute."""
-TEMPLATE_LIMIT = 20_000
-
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
@@ -162,7 +155,10 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     read.known(routing, ("reserve_over",), "/routing")
     if "reserve_over" in routing:
         read.whole_number(routing, "reserve_over", "/routing", most=100_000)
-    _templates(read, document, wording.check(read, document))
+    lists = wording.check(read, document)
+    for name in ("templates", "scripts"):
+        templates.check(read, document, name, lists)
+    templates.check_team_names(read, document)
     _questionnaire(read, document)
     categories.check(read, document)
     sampling = read.section(document, "sampling", "", need=False)
@@ -175,42 +171,6 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
         if name in ("tickets_days", "mails_days"):
             read.whole_number(retention, name, "/retention", least=30, most=MOST_DAYS)
     read.section(document, "sources", "", need=False)
-
-
-def _templates(read: DocumentReader, document: Mapping[str, Any], lists: wording.Section) -> None:
-    """Check the reply templates. One with a word that `lists` refuse could never be sent."""
-    section = read.section(document, "templates", "", need=False)
-    for name in section:
-        at = "/templates" + pointer(str(name))
-        if not NAME.fullmatch(str(name)):
-            read.fault(at, "name_expected", "a name of small letters, digits and underscores")
-        entry = read.section(section, name, "/templates")
-        read.known(entry, LANGUAGES, at)
-        for language in LANGUAGES:
-            text = read.text(entry, language, at, TEMPLATE_LIMIT)
-            for fault in _template_faults(text):
-                read.fault(f"{at}/{language}", "unknown_variable", fault)
-            for word in wording.refused_in(lists, text, language):
-                detail = f'the list of words refuses "{word}"'
-                read.fault(f"{at}/{language}", "refused_word", detail)
-
-
-def _template_faults(text: str) -> list[str]:
-    """Describe the wrong uses of braces in a reply template.
-
-    Braces may contain only the name of a variable. The rest of Python's format syntax (a format, a
-    conversion, an attribute) is refused, because it could expose data that no reply may contain.
-    """
-    found = list(_BRACES.finditer(text))
-    if any(match[0] in ("{", "}") for match in found):
-        return ["the braces do not match; one that is meant is written twice"]
-    names = dict.fromkeys(match[1] for match in found if match[1] is not None)
-    known = ", ".join(TEMPLATE_VARIABLES)
-    return [
-        f"{{{name[:NAME_LIMIT]}}} is none of {known}"
-        for name in names
-        if name not in TEMPLATE_VARIABLES
-    ]
 
 
 def _questionnaire(read: DocumentReader, document: Mapping[str, Any]) -> None:
