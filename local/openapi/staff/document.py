@@ -52,8 +52,11 @@ def document() -> Document:
     }
     common = texts("staff", "common.yaml", **limits)
     subjects = {name: texts("staff", f"{name}.yaml", **limits) for name in names}
+    given = {
+        name: one for sub in subjects.values() for name, one in sub.get("examples", {}).items()
+    }
     examples = {
-        name: _summary(subject, name) | {"value": example}
+        name: _summary(subject, name) | {"value": _extended(example, given)}
         for subject in subjects.values()
         for name, example in subject.get("examples", {}).items()
     }
@@ -80,6 +83,14 @@ def document() -> Document:
             "schemas": schemas.referred(known, [paths, parameters, responses]),
         },
     }
+
+
+def _extended(example: Any, given: dict[str, Any]) -> Any:
+    """An example in which each object that `extends` another one has the fields of that one."""
+    if not isinstance(example, dict):
+        return example
+    own = {name: _extended(value, given) for name, value in example.items() if name != "extends"}
+    return given[example["extends"]] | own if "extends" in example else own
 
 
 def _summary(subject: dict[str, Any], example: str) -> dict[str, str]:
