@@ -11,9 +11,10 @@ from route import iso
 from redress.base.people import Member
 from redress.clocks.rules.clocks import Clock, ClockName, standing
 from redress.customers.rules.profile import Profile
-from redress.tickets.rules import access
+from redress.tickets.rules import access, viewers
 from redress.tickets.rules.preference import EMAIL, PHONE
 from redress.tickets.rules.ticket import Event, EventType, Phase, Resolution, Ticket, next_due
+from redress.tickets.rules.viewers import Viewer
 from redress.tickets.rules.wording import Discouraged
 from redress.tickets.store.mail_records import MailRecord
 from redress.tickets.store.tickets import TicketFile
@@ -123,10 +124,19 @@ def ticket_file_view(
         else None,
         "timeline": [event_view(event) for event in found.history],
         "mails": [_mail(mail) for mail in found.mails],
+        "viewers": viewers_view(viewers.others(found.viewers, member, now)),
         "people": {
             id_: {"name": one.name, "role": one.role.value} for id_, one in sorted(people.items())
         },
     }
+
+
+def viewers_view(found: Iterable[Viewer]) -> list[dict[str, Any]]:
+    """A list of `Viewer`: who else views or writes the ticket now."""
+    return [
+        {"id": one.id, "name": one.name, "doing": one.doing.value, "since": iso(one.since)}
+        for one in found
+    ]
 
 
 def _promise(name: ClockName, clock: Clock, now: datetime) -> dict[str, Any]:

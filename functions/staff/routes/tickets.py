@@ -22,7 +22,7 @@ from route import (
     Request,
     Route,
 )
-from ticket_view import people_of, ticket_file_view, ticket_view, warnings_view
+from ticket_view import people_of, ticket_file_view, ticket_view, viewers_view, warnings_view
 
 from redress.base.people import SUBJECT_LIMIT, Actor, Member, Role
 from redress.base.tags import MOST_TAGS, TAG_LIMIT
@@ -64,6 +64,7 @@ from redress.tickets.rules.steps.table import (
 )
 from redress.tickets.rules.submission import EMAIL_LIMIT
 from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.viewers import BEAT_S, Doing
 from redress.wiring import staff as wiring
 
 TEXT = Text("text", TEXT_LIMIT)
@@ -91,6 +92,14 @@ def read_ticket(request: Request) -> Answer:
     customer = wiring.customers().of_ticket(found.ticket)
     shown = ticket_file_view(found, customer, people, request.member, wiring.now())
     return answer(200, shown)
+
+
+def record_viewing(request: Request) -> Answer:
+    def doing() -> Doing:
+        return Doing(request.content().body["doing"])
+
+    found = wiring.viewing().beat(request.member, request.path["number"], doing)
+    return answer(200, {"viewers": viewers_view(found), "again_within_s": BEAT_S})
 
 
 # -------------------------------------------------------------------- changing
@@ -309,6 +318,15 @@ ROUTES = (
         STAFF,
         read_ticket,
         answer="TicketFile",
+        problems=(404,),
+    ),
+    Route(
+        "PUT",
+        "/staff/tickets/{number}/presence",
+        STAFF,
+        record_viewing,
+        body=Body("Viewing", (OneOf("doing", tuple(Doing)),)),
+        answer="Viewers",
         problems=(404,),
     ),
     _message("replies", reply, "Reply", Flag("wait_for_customer"), FILES),

@@ -37,6 +37,7 @@ from local.openapi.values import (
     TicketNumber,
     TicketState,
 )
+from redress.tickets.rules.viewers import Doing
 
 
 class Contact(Answer):
@@ -172,8 +173,23 @@ class Person(Answer):
     role: StaffRole
 
 
+class Viewer(Answer):
+    """A member of staff who has the ticket open now."""
+
+    id: Agent
+    name: str
+    doing: Annotated[str, named("Doing", (Doing.VIEWING, Doing.WRITING))]
+    since: Instant
+
+
+class Viewers(Answer):
+    viewers: list[Viewer]
+    again_within_s: Ordinal
+
+
 class TicketFile(Ticket):
     profile: TicketCustomer | None
     timeline: list[Event]
     mails: list[Mail]
+    viewers: list[Viewer]
     people: dict[str, Person]

@@ -168,6 +168,7 @@ WHO_MAY = {
     "draft": ALL,
     "ticket": ALL,
     "clocks": ALL,
+    "viewing": ALL,
     "promise": ALL,
     "hold": ALL,
     "participants": ALL,

@@ -32,6 +32,7 @@ WITH_BODY = (
     "participants",
     "about",
     "mentions-end",
+    "viewing",
     "address-clearance",
     "acceptance",
     "release",

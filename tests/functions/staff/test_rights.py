@@ -44,6 +44,7 @@ STANDINGS = ("free", "accused", "suspended")
 NAMES_A_TICKET = (
     *CHANGES,
     "note",
+    "viewing",
     "ticket",
     "clocks",
     "mail",

@@ -70,6 +70,11 @@ FILE_PREFIX = "FILE#"
 VIEWED_PREFIX = "VIEWED#"
 """Begins the sort key of an item that records that staff opened a file. It lies behind TICKET, so
 readers of the whole ticket do not read these items."""
+VIEWER_PREFIX = "TICKET#"
+"""Begins the sort key of an item that says that a member views or writes the ticket now. These
+items lie directly behind TICKET, so one query reads the snapshot with them."""
+AFTER_VIEWERS = "TICKET$"
+"""Sorts after every `viewer_sk` and before every other sort key behind them."""
 RETURNED = "RETURNED"
 UNDUE = "9999"
 """This text stands for the due time of a ticket that has none. It sorts after every time."""
@@ -147,6 +152,16 @@ def viewed_sk(at: datetime, file: str, token: str) -> str:
     """
     moment = at.astimezone(UTC).isoformat(timespec="milliseconds")
     return f"{VIEWED_PREFIX}{moment}#{file}#{token}"
+
+
+def viewer_sk(member: str) -> str:
+    """`TICKET#0b7e...`: a member views or writes the ticket now."""
+    return f"{VIEWER_PREFIX}{member}"
+
+
+def viewer_of(sk: str) -> str:
+    """Return the member in a `viewer_sk`."""
+    return sk.removeprefix(VIEWER_PREFIX)
 
 
 def returned_pk(file: str) -> str:

@@ -232,10 +232,10 @@ class ReturnedRow(Row):
 
 
 class FileRow(MailRow):
-    """Any item of a ticket whose sort key lies between those of its first event and its snapshot.
+    """Any item of a ticket whose sort key lies between those of its first event and its viewers.
 
-    These are events, files, mail records and the snapshot. `TicketStore.file` reads them in one
-    query.
+    These are events, files, mail records, the snapshot, and the members who view the ticket.
+    `TicketStore.file` reads them in one query.
     """
 
     class Meta:
@@ -244,6 +244,25 @@ class FileRow(MailRow):
     doc = UnicodeAttribute(null=True)
     revision = NumberAttribute(null=True)
     event = NumberAttribute(null=True)
+    name = UnicodeAttribute(null=True)
+    doing = UnicodeAttribute(null=True)
+    since = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+
+
+class ViewerRow(Row):
+    """TICKET#{number} / TICKET#{id}: a member of staff views or writes the ticket until `expires`.
+
+    TTL removes the item some time later.
+    """
+
+    class Meta:
+        table_name = ""
+
+    name = UnicodeAttribute()
+    doing = UnicodeAttribute()
+    since = UnicodeAttribute()
+    expires = NumberAttribute()
 
 
 class IncomingMailRow(Row):
@@ -586,6 +605,7 @@ class Models:
         self.timer = bound(TimerRow)
         self.mail = bound(MailRow)
         self.file = bound(FileRow)
+        self.viewer = bound(ViewerRow)
         self.attached = bound(AttachedRow)
         self.returned = bound(ReturnedRow)
         self.incoming_mail = bound(IncomingMailRow)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from redress.tickets.cases.listing import ListCases
     from redress.tickets.cases.staff import StaffCases
     from redress.tickets.cases.texts import TextCases
+    from redress.tickets.cases.viewing import ViewingCase
     from redress.workflow.cases.reports import ReportCases
 
 
@@ -173,6 +174,15 @@ def mentions() -> MentionCases:
     from redress.wiring import stores
 
     return MentionCases(stores.staff(), stores.tickets())
+
+
+@cache
+def viewing() -> ViewingCase:
+    from redress.tickets.cases.viewing import ViewingCase
+    from redress.tickets.store.viewers import ViewerStore
+    from redress.wiring import stores
+
+    return ViewingCase(ViewerStore(stores.models()), clients.now)
 
 
 @cache

@@ -144,7 +144,7 @@ class StaffCases:
 
         Raises NotFound if the ticket does not exist or the member may not see it.
         """
-        file = self._tickets.file(number)
+        file = self._tickets.file(number, with_viewers=True)
         must_see(member, file.ticket)
         return file
 

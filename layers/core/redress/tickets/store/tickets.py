@@ -23,12 +23,14 @@ from redress.plans.rules.plan import Plan
 from redress.tickets.rules.attached import Attached
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Event, EventType, Ticket
+from redress.tickets.rules.viewers import Viewer
 from redress.tickets.store import items, transaction
 from redress.tickets.store.attached import attached_in
 from redress.tickets.store.mail_records import MailRecord, mail_records_in
 from redress.tickets.store.submission_store import NumberTaken
 from redress.tickets.store.timers import TimerStore, timer_writes
 from redress.tickets.store.transaction import AlsoWritten, Cause, Dated, Raced, Write
+from redress.tickets.store.viewers import viewers_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class TicketFile:
     """The keys of mails whose records cannot be read. They are not among `mails`."""
     attached: Sequence[Attached] = ()
     """The files of the ticket, oldest first."""
+    viewers: Sequence[Viewer] = ()
+    """Who views or writes the ticket, if it was asked for. Some may have left."""
 
 
 class TicketStore:
@@ -150,17 +154,18 @@ class TicketStore:
             return False
         return True
 
-    def file(self, number: str, *, behind: bool = False) -> TicketFile:
+    def file(self, number: str, *, behind: bool = False, with_viewers: bool = False) -> TicketFile:
         """A ticket with its history, files and mail records, in one query. Raises NotFound.
 
         If the ticket is changed during the query, the snapshot and the history may be of different
         versions. The query is then repeated. Raises Unavailable if they still differ after four
         attempts. With `behind`, the result may be a moment old, and the query costs half as much.
-        Raises Unreadable if the snapshot or an event cannot be read. A file or a record of a mail
-        that cannot be read is reported and left out.
+        With `with_viewers`, the same query reads who views or writes the ticket; they have few
+        bytes, and most tickets have none. Raises Unreadable if the snapshot or an event cannot be
+        read. A file or a record of a mail that cannot be read is reported and left out.
         """
-        model = self._models.file
-        pk, among = keys.ticket_pk(number), model.sk.between(keys.EVENT_PREFIX, keys.TICKET)
+        model, last = self._models.file, keys.AFTER_VIEWERS if with_viewers else keys.TICKET
+        pk, among = keys.ticket_pk(number), model.sk.between(keys.EVENT_PREFIX, last)
         for consistent in (not behind, True, True, True):
             found = retry.call(
                 functools.partial(_query, model, pk, among, consistent_read=consistent)
@@ -177,7 +182,9 @@ class TicketStore:
                 mails = mail_records_in(stored)
                 missing = {keys.key_of_mail(row.sk) for row in stored} - {m.key for m in mails}
                 files = attached_in(r for sk, r in rows.items() if sk.startswith(keys.FILE_PREFIX))
-                return TicketFile(ticket, events, mails, sum(map(_bytes, found)), missing, files)
+                viewed = [r for sk, r in rows.items() if sk.startswith(keys.VIEWER_PREFIX)]
+                size = sum(map(_bytes, found))
+                return TicketFile(ticket, events, mails, size, missing, files, viewers_in(viewed))
         if keys.TICKET in rows:
             raise Unavailable(f"{number} is being changed all the time")
         raise NotFound(f"there is no ticket {number}")
