@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from redress_cli import __version__, screen
-from redress_cli.commands import account, imports, lead, tickets, writing
+from redress_cli.commands import account, imports, lead, macros, tickets, writing
 from redress_cli.faults import INTERRUPTED, Fault, Refusal
 from redress_cli.state import State, state_of
 
@@ -60,7 +60,7 @@ def begin(
     ctx.obj = State(profile)
 
 
-for module in (account, tickets, writing, lead, imports):
+for module in (account, tickets, writing, macros, lead, imports):
     module.add(app)
 
 

@@ -358,6 +358,36 @@ def test_customer_gets_a_promise_and_the_ticket_waits_for_a_part(
     assert found == ["promised", "progress_told", "held", "released"]
 
 
+# ------------------------------------------------------------------ macros
+
+
+def test_macro_is_tried_shown_in_the_customers_language_and_then_done(
+    terminal: Terminal, ticket: Ticket, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = ticket.number
+    assert "ask_for_photo" in terminal("macro").out
+    tried = terminal("macro", number, "ask_for_photo", "--dry-run").out
+    assert "照片" in tried
+    monkeypatch.setattr(screen, "interactive", lambda: True)
+    monkeypatch.setattr(screen, "ask", lambda *_: "q")
+    assert terminal("macro", number, "ask_for_photo").code == 6
+    assert stores.tickets.get(number).version == ticket.version
+    monkeypatch.setattr(screen, "ask", lambda *_: "d")
+    done = terminal("macro", number, "ask_for_photo")
+    assert (done.code, done.out.splitlines()[-1]) == (0, f"{number} is waiting.")
+    assert stores.tickets.get(number).tags == ("photo",)
+
+
+def test_macro_that_is_refused_names_each_act_and_does_nothing(
+    terminal: Terminal, ticket: Ticket, act: Act, stores: Stores
+) -> None:
+    act(ticket, by_customer.withdraw, "")
+    version = stores.tickets.get(ticket.number).version
+    found = terminal("macro", ticket.number, "ask_for_photo")
+    assert (found.code, "acts, entry 1: " in found.err) == (5, True)
+    assert stores.tickets.get(ticket.number).version == version
+
+
 # ------------------------------------------------------------------ import
 
 
