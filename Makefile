@@ -164,6 +164,10 @@ reference: .venv/ready ## Pages with the reference of both APIs, to read and sea
 clients: .venv/ready ## Lint the OpenAPI documents, generate clients from them and compile the samples
 	@$(PYTHON) -m local.clients
 
+.PHONY: recording
+recording: .venv/ready ## Record the terminal client at work as docs/images/terminal.svg (needs make up)
+	@$(PYTHON) -m local.recording
+
 # ------------------------------------------------------------------------------ checks
 
 .PHONY: check lint types template test test-fast quick fmt clean

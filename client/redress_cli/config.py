@@ -73,17 +73,17 @@ def from_outputs(document: Any) -> dict[str, str]:
     """
     if isinstance(document, dict) and "Stacks" in document:
         document = document["Stacks"][0]["Outputs"]
-    local = document if isinstance(document, dict) and "stack" in document else {}
     if isinstance(document, list):
-        outputs = {one["OutputKey"]: one["OutputValue"] for one in document}
-    else:
-        outputs = dict(local.get("stack", {}))
+        document = {one["OutputKey"]: one["OutputValue"] for one in document}
+    outputs: dict[str, Any] = dict(document)
+    # The local cloud has Cognito and its pages at its own address.
+    cloud = outputs.get("endpoint_url", "")
     found = {
-        "api": local.get("base_url") or outputs.get("ApiUrl", ""),
+        "api": outputs.get("base_url") or outputs.get("ApiUrl", ""),
         "issuer": outputs.get("StaffIssuer", ""),
         "client": outputs.get("UserPoolClientId", ""),
-        "sign_in": local.get("endpoint_url") or outputs.get("SignInAddress", ""),
-        "pool_endpoint": local.get("endpoint_url", ""),
+        "sign_in": cloud or outputs.get("SignInAddress", ""),
+        "pool_endpoint": cloud,
     }
     if not found["api"]:
         raise Fault("These are not the outputs of a stack: they have no ApiUrl.", USAGE)

@@ -31,8 +31,11 @@ ERR = Console(highlight=False, stderr=True)
 
 
 def begin() -> None:
-    """Write to the output and the error output of now: tests replace them."""
+    """Write to the output and the error output of now: tests replace them. A console that records
+    stays."""
     global OUT, ERR
+    if OUT.record:
+        return
     OUT = Console(highlight=False)
     ERR = Console(highlight=False, stderr=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+import threading
 import time
 import webbrowser
 from collections.abc import Callable
@@ -96,7 +97,8 @@ def by_browser(
     with _Loopback(callback.port or 80, callback.path or "/") as server:
         tell("Sign in at the page that opens in your browser, or open it yourself:")
         tell(address)
-        open_page(address)
+        # Some browsers run until they are closed, and the page needs an answer before that.
+        threading.Thread(target=open_page, args=(address,), daemon=True).start()
         found = server.answer(time.monotonic() + wait_s)
     if found.get("state") != state:
         raise Fault("The answer of the browser is not to this sign-in.", SIGN_IN, [_AGAIN])

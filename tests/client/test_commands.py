@@ -11,10 +11,13 @@ import httpx
 import pytest
 from redress_staff.api.tickets import note as note_operation
 from redress_staff.api.tickets import reply as reply_operation
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress_cli import downloads, screen, uploads
+from redress_cli.app import app
 from redress_cli.drafts import Draft
 from tests.builders import Clock
 from tests.client.conftest import Service, Terminal
@@ -468,3 +471,13 @@ def test_a_narrow_terminal_gets_a_block_for_each_ticket(terminal: Terminal, tick
     shown = terminal("work", COLUMNS="40").out
     assert shown.startswith(f"{ticket.number}\n  due: ")
     assert max(map(len, shown.splitlines())) <= 40
+
+
+def test_help_of_every_command_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert {"reply", "board", "import"} <= set(commands)
+    for command in commands:
+        found = CliRunner().invoke(app, [command, "--help"], env={"NO_COLOR": "1", "TERM": "dumb"})
+        assert found.exit_code == 0, found.output
+        assert max(map(len, found.output.splitlines())) <= 60

@@ -1,7 +1,13 @@
-"""Days of staff and the nightly copy of a CRM, through generated clients, on the deployed stack."""
+"""Days of staff and the nightly copy of a CRM, through generated clients, on the deployed stack.
+
+Staff work with a generated client, and with the terminal client, which is built on one.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,9 +18,11 @@ import pytest
 from local import stack
 from local.clients import tools
 from local.endpoints import wait_for
+from local.process import ROOT
 from local.stack import Outputs
 from local.story import World
 from tests.local.living import opened
+from tests.pictures import png
 from tests.samples import sample
 
 SUPERVISOR = "zhao@example.com"
@@ -102,3 +110,130 @@ def test_crm_copies_all_tickets_and_follows_their_changes_night_after_night(
 
     wait_for(caught_up, "the copy has the reply", 30)
     assert copied()[first["number"]][1] == world.manager.read(first["number"])["state"]
+
+
+# ------------------------------------------------------------------ the terminal client
+
+BROWSER = """
+import re, sys, urllib.parse, urllib.request
+local, user, password = {local!r}, {user!r}, {password!r}
+page = urllib.request.urlopen(sys.argv[1])
+text = page.read().decode()
+fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', text))
+fields |= {{"username": user, "password": password}}
+action = re.findall(r'<form[^>]*action="([^"]*)"', text)[0].replace("&amp;", "&")
+there = urllib.parse.urljoin(page.url, action)
+urllib.request.urlopen(there, urllib.parse.urlencode(fields).encode())
+"""
+"""A browser in which somebody signs in at the pages of the local cloud. It follows redirects."""
+
+
+class Terminal:
+    """Runs `redress` in processes of its own, with settings in a folder of the test."""
+
+    def __init__(self, deployed: Outputs, email: str, folder: Path) -> None:
+        self.email, self.folder = email, folder
+        self._password = deployed.staff[email]["password"]
+        self._local = deployed.endpoint_url
+        outputs = folder / "outputs.json"
+        outputs.write_text(deployed.to_json())
+        self("setup", "--outputs", str(outputs), "--email", email)
+
+    def __call__(self, *arguments: str, typed: str = "", **environment: str) -> str:
+        """What a command writes. It must end well."""
+        paths = os.pathsep.join((str(ROOT / "client"), str(tools.terminal())))
+        settings = {"PYTHONPATH": paths, "REDRESS_CONFIG": str(self.folder), "COLUMNS": "120"}
+        done = subprocess.run(
+            [sys.executable, "-m", "redress_cli", *arguments],
+            env=os.environ | settings | environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "--json"))
+
+    def sign_in_with_password(self) -> str:
+        return self("login", "--password", "--token-file", typed=f"{self._password}\n")
+
+    def sign_in_by_browser(self) -> str:
+        path = self.folder / "browser.py"
+        who = {"user": self.email, "password": self._password}
+        path.write_text(BROWSER.format(local=self._local, **who))
+        return self("login", "--token-file", BROWSER=f"{sys.executable} {path} %s")
+
+    def editor(self, text: str) -> str:
+        """An editor, for the variable EDITOR, in which somebody types this text."""
+        path = self.folder / "editor.py"
+        path.write_text(f"import sys\nopen(sys.argv[1], 'a').write({text!r})\n")
+        return f"{sys.executable} {path}"
+
+
+def test_agent_works_through_a_day_in_the_terminal(
+    deployed: Outputs, world: World, tmp_path: Path
+) -> None:
+    ticket = assigned(world, "terminal-agent")
+    number = ticket["number"]
+    email = next(e for e, one in world.staff.items() if one.id == ticket["assignee"])
+    redress = Terminal(deployed, email, tmp_path)
+    assert redress.sign_in_with_password().startswith("Signed in as ")
+    assert "You are available" in redress("presence", "available")
+    assert number in redress("work", "--limit", "25")
+    shown = redress("show", number)
+    assert ticket["subject"] in shown
+    profile = redress.json("customer", number)
+    assert number in [one["number"] for one in profile["tickets"]]
+
+    redress("note", number, "--text", "The same batch leaked before.")
+    picture = tmp_path / "cup.png"
+    picture.write_bytes(png(8, 8))
+    words = redress.editor("We are on it.")
+    assert number in redress("reply", number, "--file", str(picture), EDITOR=words)
+    assert "ask_for_photo" in redress("macro")
+    assert redress("macro", number, "ask_for_photo", "--yes").endswith(f"{number} is waiting.\n")
+    reasons = ("--outcome", "upheld", "--remedy", "replacement", "--root-cause", "seal")
+    redress("resolve", number, "--text", "A new kettle is on its way.", *reasons)
+
+    found = redress.json("show", number)
+    assert found["state"] == "resolved"
+    texts = [event["data"].get("text") for event in found["timeline"]]
+    assert {"The same batch leaked before.", "We are on it."} <= set(texts)
+    [sent] = [event["data"]["files"] for event in found["timeline"] if event["data"].get("files")]
+    assert [file["name"] for file in sent] == ["cup.png"]
+    assert redress("logout").startswith("Signed out")
+    assert not list(tmp_path.glob("tokens*"))
+
+
+def test_supervisor_works_through_a_day_in_the_terminal(
+    deployed: Outputs, world: World, tmp_path: Path
+) -> None:
+    ticket = assigned(world, "terminal-supervisor")
+    redress = Terminal(deployed, SUPERVISOR, tmp_path)
+    assert redress.sign_in_by_browser().startswith("Signed in as ")
+    board = redress.json("board")
+    assert ticket["number"] in redress("queue", "--view", "open", "--limit", "100")
+    free = next(
+        one
+        for one in board["present"]
+        if one["load"] < one["capacity"] and one["agent"] != ticket["assignee"]
+    )
+    moved = redress(
+        "assign", ticket["number"], "--to", free["agent"], "--reason", "Knows the product."
+    )
+    assert moved.startswith(f"{ticket['number']} is with ")
+    assert world.reader.read(ticket["number"])["assignee"] == free["agent"]
+
+    address = f"bo-{time.time_ns()}@example.com"
+    sheet = tmp_path / "members.csv"
+    sheet.write_text(
+        f"email,name,role,team,languages,capacity\n{address},Bo Li,agent,complaints,en,3\n"
+    )
+    assert redress("import", str(sheet), "--check") == "1 members can be imported.\n"
+    assert redress("import", str(sheet)) == "1 members are invited.\n"
+    assert "Bo Li" in redress("members", "--limit", "25")
+    assert "suspended" in redress("suspend", address, "--reason", "Begins next month.")
