@@ -391,6 +391,50 @@ def test_macro_that_is_refused_names_each_act_and_does_nothing(
     assert stores.tickets.get(ticket.number).version == version
 
 
+# ------------------------------------------------------------------ templates, mentions
+
+
+def test_template_is_filled_in_the_customers_language_and_can_be_completed(
+    terminal: Terminal, ticket: Ticket, stores: Stores
+) -> None:
+    number = ticket.number
+    assert "关于" in terminal("templates", number).out
+    assert "Dear {customer}" in terminal("templates").out
+    assert terminal("scripts", number).out.splitlines()[0] == "greeting"
+
+    missing = terminal("reply", number, "--template", "ask_details", "--yes")
+    assert (missing.code, "details" in missing.err) == (6, True)
+    unknown = terminal("reply", number, "--template", "ask_details", "--value", "detail=x")
+    assert (unknown.code, "No template has detail." in unknown.err) == (2, True)
+    assert stores.tickets.get(number).version == ticket.version
+
+    photo = ("--value", "details=请发照片。")
+    edits = terminal.editor("assert '请发照片。' in text\ntext += '谢谢。'")
+    sent = terminal("reply", number, "--template", "ask_details", *photo, EDITOR=edits)
+    assert sent.code == 0, sent.err
+    text = stores.tickets.history(number)[-1].data["text"]
+    assert "请发照片。" in text
+    assert text.endswith("谢谢。")
+
+
+def test_words_of_the_plans_lists_are_shown_before_and_after_a_reply(
+    terminal: Terminal, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned = terminal("reply", ticket.number, "--text", "我们尽快处理。")
+    assert (warned.code, "尽快" in warned.err) == (0, True)
+    monkeypatch.setattr(screen, "interactive", lambda: True)
+    monkeypatch.setattr(screen, "ask", lambda *_: "k")
+    kept = terminal("reply", ticket.number, "--text", "我们尽快处理。")
+    assert (kept.code, "Word list: 尽快" in kept.err) == (6, True)
+
+
+def test_colleague_who_is_mentioned_finds_the_ticket(terminal: Terminal, ticket: Ticket) -> None:
+    assert terminal("whoami", by="jun").code == 0
+    asked = terminal("note", ticket.number, "--text", "Do you know it?", "--mention", "jun")
+    assert asked.code == 0, asked.err
+    assert ticket.number in terminal("mentions", by="jun").out
+
+
 # ------------------------------------------------------------------ import
 
 

@@ -18,11 +18,10 @@ from redress_staff.models import (
     StaffRole,
     Suspension,
 )
-from redress_staff.types import UNSET
 
 from redress_cli import screen
 from redress_cli.faults import REFUSED, USAGE, Fault
-from redress_cli.session import Session
+from redress_cli.people import id_of
 from redress_cli.state import Cursor, Json, Limit, Number, given, number_of, state_of
 
 pause = time.sleep
@@ -106,7 +105,7 @@ def members(
     """List your colleagues, or show one with everything that was changed."""
     state = state_of(ctx)
     if who:
-        found = state.session.read(show_member, _id_of(state.session, who))
+        found = state.session.read(show_member, id_of(state.session, who))
         if not state.shown(found):
             _show_member(found.value)
         return
@@ -142,25 +141,6 @@ def _show_member(one: Any) -> None:
         words = f"{screen.at(change.at)}  {change.kind.value.replace('_', ' ')} by {change.by}"
         screen.say("  ".join(filter(None, (words, what, change.why))))
     screen.say("You can: " + (", ".join(x.value.replace("_", " ") for x in one.can) or "only read"))
-
-
-def _id_of(session: Session, who: str) -> str:
-    """The id of a member who is named by name, address or id. Raises Fault unless it is one."""
-    wanted = who.strip().casefold()
-    cursor: Any = UNSET
-    found = set()
-    while cursor is not None:
-        page = session.read(list_members, cursor=cursor).value
-        found |= {
-            one.id
-            for one in page.items
-            if wanted in (one.id.casefold(), one.name.casefold(), (one.email or "").casefold())
-        }
-        cursor = page.next_
-    if len(found) > 1:
-        raise Fault(f"Several members are {who}: name one by the address.", USAGE)
-    # Somebody of another team is not in the list; the API knows whether the id exists.
-    return found.pop() if found else who
 
 
 def invite(
@@ -199,7 +179,7 @@ def suspend_member(
 ) -> None:
     """Suspend a member at once. Their open tickets go back to the queue."""
     state = state_of(ctx)
-    id_ = _id_of(state.session, who)
+    id_ = id_of(state.session, who)
     found = state.session.change(suspend, id_, body=Suspension(reason=reason))
     if not state.shown(found):
         changed = found.value
@@ -216,7 +196,7 @@ def reinstate_member(
 ) -> None:
     """Take a member back who is suspended or has left."""
     state = state_of(ctx)
-    id_ = _id_of(state.session, who)
+    id_ = id_of(state.session, who)
     found = state.session.change(reinstate, id_, body=Reinstatement(reason=reason))
     if not state.shown(found):
         screen.say(f"{found.value.member.name} is {found.value.member.state.value}.")
@@ -239,7 +219,7 @@ def assign(
         raise Fault(f"You cannot reassign {ticket.number}.", REFUSED)
     body = Assignment(
         version=ticket.version,
-        agent=_id_of(state.session, to) if to else None,
+        agent=id_of(state.session, to) if to else None,
         team=given(team),
         reason=reason,
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from redress_staff.api.customers import find_customers, read_customer
-from redress_staff.api.me import claim_next, list_work
+from redress_staff.api.me import claim_next, list_mentions, list_work
 from redress_staff.api.tickets import (
     list_files,
     list_tickets,
@@ -30,7 +30,7 @@ from redress_cli.timeline import show_file
 
 def add(app: typer.Typer) -> None:
     app.command("next")(next_)
-    for command in (work, queue, show, files, search, customer):
+    for command in (work, queue, mentions, show, files, search, customer):
         app.command()(command)
 
 
@@ -99,6 +99,18 @@ def queue(
     if state.shown(found):
         return
     lines(found.value.items, "Nothing is here.")
+    more(found.value.next_)
+
+
+def mentions(
+    ctx: typer.Context, limit: Limit = 25, cursor: Cursor = "", json: Json = False
+) -> None:
+    """List the tickets on which a colleague asks you for a word."""
+    state = state_of(ctx)
+    found = state.session.read(list_mentions, limit=limit, cursor=given(cursor))
+    if state.shown(found):
+        return
+    lines(found.value.items, "Nobody asks you.")
     more(found.value.next_)
 
 

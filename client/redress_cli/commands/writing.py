@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from redress_staff.api.tickets import draft as draft_operation
 from redress_staff.api.tickets import hold as hold_operation
+from redress_staff.api.tickets import list_scripts, list_templates, read_ticket, tell_progress
 from redress_staff.api.tickets import note as note_operation
 from redress_staff.api.tickets import promise as promise_operation
-from redress_staff.api.tickets import read_ticket, tell_progress
 from redress_staff.api.tickets import release as release_operation
 from redress_staff.api.tickets import reply as reply_operation
 from redress_staff.api.tickets import resolve as resolve_operation
 from redress_staff.models import (
-    ActorRole,
     Hold,
     HoldReason,
     Kind,
+    Language,
+    MessageToDraft,
+    MessageToDraftValuesType0,
     Note,
     Outcome,
     OwnWord,
@@ -30,12 +33,14 @@ from redress_staff.models import (
     Reply,
     Resolve,
     TicketFile,
+    WriterVariable,
 )
 from redress_staff.types import UNSET
 
 from redress_cli import drafts, screen, uploads
 from redress_cli.drafts import Draft
 from redress_cli.faults import CONFLICT, INPUT, USAGE, Fault, Refusal
+from redress_cli.people import id_of
 from redress_cli.session import Answer, Session, Unknown
 from redress_cli.state import Json, Number, given, number_of, state_of
 from redress_cli.timeline import head, last_words, show_events
@@ -50,6 +55,8 @@ EVENT = {
 }
 """The event that each act leaves in the timeline."""
 
+VALUES = tuple(one.value for one in WriterVariable)
+
 COMMAND = {"tell_progress": "progress"}
 """The command of an act, if it has another name."""
 
@@ -57,6 +64,8 @@ COMMAND = {"tell_progress": "progress"}
 def add(app: typer.Typer) -> None:
     for command in (reply, note, progress, promise, hold, release, resolve):
         app.command()(command)
+    app.command()(templates)
+    app.command()(scripts)
     app.command("drafts")(list_drafts)
 
 
@@ -71,6 +80,17 @@ Files = Annotated[
     typer.Option("--file", help="A file to send with it; several times for several files."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it is sent.")]
+Template = Annotated[
+    str,
+    typer.Option(
+        help="A template of the plan, filled in the customer's language. It opens in the editor; "
+        "with --yes it is sent as it is."
+    ),
+]
+Values = Annotated[
+    list[str] | None,
+    typer.Option("--value", help="NAME=TEXT: what the template leaves to you; several times."),
+]
 Kept = Annotated[bool, typer.Option("--draft", help="Send the draft as it is.")]
 
 
@@ -107,6 +127,40 @@ class Letter:
     @property
     def again(self) -> str:
         return f"Your text is kept. Give it again: {self.command}"
+
+    def filled(self, name: str, values: list[str]) -> str:
+        """A template of the ticket's plan with the values of the ticket, in the customer's
+        language. Raises Refusal for each variable that has no value."""
+        found = dict(value.split("=", 1) for value in values if "=" in value)
+        if len(found) < len(values):
+            raise Fault("Give a value as NAME=TEXT.", USAGE)
+        if screen.interactive():
+            known = self.session.read(list_templates, ticket=self.number).value.items
+            for one in (one for one in known if one.name == name):
+                for missing in (v.value for v in one.values if v.value not in found):
+                    found[missing] = screen.ask(missing.replace("_", " ").capitalize())
+        body = MessageToDraft(template=name)
+        if found:
+            body.values = MessageToDraftValuesType0.from_dict(found)
+            if unknown := found.keys() - body.values.to_dict().keys():
+                known = ", ".join(VALUES)
+                hint = f"A template can leave to you: {known}."
+                raise Fault(f"No template has {', '.join(sorted(unknown))}.", USAGE, [hint])
+        return str(self.session.read(draft_operation, self.number, body=body).value.text)
+
+    def wording(self, text: str) -> list[str]:
+        """What the plan's word lists say of a text to the customer."""
+        if self.act == "note":
+            return []
+        try:
+            found = self.session.read(
+                draft_operation, self.number, body=MessageToDraft(text=text)
+            ).value
+        except Refusal as refusal:
+            if refusal.status != 422:
+                raise
+            return refusal.hints
+        return [f"{one.word}: {one.instead}" for one in found.warnings]
 
     def write(self, text: str | None, kept: bool) -> str:
         """The text: given, of the draft, or from the editor."""
@@ -157,6 +211,8 @@ class Letter:
             screen.tell(f"\n{text}\n")
             for path in files:
                 screen.tell(f"File: {path.name}")
+            for words in self.wording(text):
+                screen.tell(f"Word list: {words}")
             wish = screen.ask("[s]end, [e]dit, or [k]eep it as a draft", "s")
             if wish == "s":
                 return text
@@ -189,16 +245,13 @@ class Letter:
             return found
 
     def _after_conflict(self, text: str, refusal: Refusal) -> str:
-        """The text to send after a change of the ticket.
+        """The text to send after a person has changed the ticket: what is new is shown.
 
-        A change by the system, such as a reminder, does not matter to the text. What a person wrote
-        may: they are shown, and the person decides.
+        Events of the system, such as a reminder, are no conflict to the API.
         """
         before = self.file.version
         self.file = self.session.read(read_ticket, self.number).value
         new = [event for event in self.file.timeline if event.number > before]
-        if new and all(event.by.role is ActorRole.SYSTEM for event in new):
-            return text
         self._keep(text)
         screen.tell(f"{self.number} was changed while you wrote:")
         show_events(self.file, new)
@@ -240,11 +293,21 @@ def _written(
     kept: bool,
     paths: list[Path] | None,
     yes: bool,
+    template: str = "",
+    values: list[str] | None = None,
 ) -> None:
     state = state_of(ctx)
+    if template and (text is not None or kept):
+        raise Fault("Give a text, a draft or a template, not two of them.", USAGE)
     letter = Letter(state.session, state.profile, number_of(number), act, send, about)
     files = uploads.checked(state.session, letter.number, paths or [])
-    words = letter.write(text, kept)
+    if template:
+        filled = letter.filled(template, values or [])
+        words = letter.write(filled, kept=False)
+        if not yes:
+            words = letter.edit(words)
+    else:
+        words = letter.write(text, kept)
     if not yes and screen.interactive():
         words = letter.confirm(words, [path for path, _ in files])
     try:
@@ -266,6 +329,8 @@ def reply(
     ctx: typer.Context,
     number: Number,
     text: Words = None,
+    template: Template = "",
+    value: Values = None,
     file: Files = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="You now wait for the customer: clocks pause.")
@@ -284,7 +349,19 @@ def reply(
         return session.change(reply_operation, ticket.number, body=body)
 
     about = _for_customer("Your reply")
-    _written(ctx, number, "reply", send, about, text=text, kept=draft, paths=file, yes=yes)
+    _written(
+        ctx,
+        number,
+        "reply",
+        send,
+        about,
+        text=text,
+        kept=draft,
+        paths=file,
+        yes=yes,
+        template=template,
+        values=value,
+    )
 
 
 def note(
@@ -292,6 +369,10 @@ def note(
     number: Number,
     text: Words = None,
     file: Files = None,
+    mention: Annotated[
+        list[str] | None,
+        typer.Option(help="A colleague whom you ask for a word: name, address or id."),
+    ] = None,
     draft: Kept = False,
     yes: Yes = False,
     json: Json = False,
@@ -299,8 +380,10 @@ def note(
     """Write a note for colleagues. The customer does not see it."""
     session = state_of(ctx).session
 
+    mentions = [id_of(session, who) for who in mention or ()]
+
     def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
-        body = Note(text=words, files=files or UNSET)
+        body = Note(text=words, files=files or UNSET, mentions=mentions or UNSET)
         return session.change(note_operation, ticket.number, body=body)
 
     def about(ticket: TicketFile) -> list[str]:
@@ -313,6 +396,8 @@ def progress(
     ctx: typer.Context,
     number: Number,
     text: Words = None,
+    template: Template = "",
+    value: Values = None,
     draft: Kept = False,
     yes: Yes = False,
     json: Json = False,
@@ -325,7 +410,19 @@ def progress(
         return session.change(tell_progress, ticket.number, body=body)
 
     about = _for_customer("How far it is")
-    _written(ctx, number, "tell_progress", send, about, text=text, kept=draft, paths=[], yes=yes)
+    _written(
+        ctx,
+        number,
+        "tell_progress",
+        send,
+        about,
+        text=text,
+        kept=draft,
+        paths=[],
+        yes=yes,
+        template=template,
+        values=value,
+    )
 
 
 def promise(
@@ -388,6 +485,8 @@ def resolve(
     ctx: typer.Context,
     number: Number,
     text: Words = None,
+    template: Template = "",
+    value: Values = None,
     outcome: Annotated[
         Outcome | None, typer.Option(help="Of a complaint: upheld, partly_upheld, not_upheld.")
     ] = None,
@@ -416,7 +515,19 @@ def resolve(
         return session.change(resolve_operation, ticket.number, body=body)
 
     about = _for_customer("What was done")
-    _written(ctx, number, "resolve", send, about, text=text, kept=draft, paths=file, yes=yes)
+    _written(
+        ctx,
+        number,
+        "resolve",
+        send,
+        about,
+        text=text,
+        kept=draft,
+        paths=file,
+        yes=yes,
+        template=template,
+        values=value,
+    )
 
 
 def _ask_facts(facts: dict[str, Any]) -> None:
@@ -427,6 +538,42 @@ def _ask_facts(facts: dict[str, Any]) -> None:
             facts["outcome"] = Outcome(typed)
     for name, what in (("remedy", "Remedy"), ("root_cause", "Root cause")):
         facts[name] = facts[name] or screen.ask(what)
+
+
+Of = Annotated[
+    str, typer.Argument(metavar="[NUMBER]", help="A ticket: its plan, and its customer's language.")
+]
+In = Annotated[Language | None, typer.Option(help="zh-CN, zh-TW or en.")]
+
+
+def templates(ctx: typer.Context, number: Of = "", language: In = None, json: Json = False) -> None:
+    """List the reply templates, in the language of the customer."""
+    state = state_of(ctx)
+    chosen = language or Language.EN
+    if number:
+        number = number_of(number)
+        chosen = language or state.session.read(read_ticket, number).value.language
+    found = state.session.read(list_templates, ticket=given(number))
+    if state.shown(found):
+        return
+    rows = [
+        (one.name, ", ".join(v.value for v in one.values), one.texts.to_dict()[chosen.value])
+        for one in found.value.items
+    ]
+    screen.table(("template", "you give", "text"), rows, "There is no template.", widest=2)
+
+
+def scripts(ctx: typer.Context, number: Of = "", language: In = None, json: Json = False) -> None:
+    """Show what to say on the telephone, in the language of the customer."""
+    state = state_of(ctx)
+    found = state.session.read(
+        list_scripts, language=language or UNSET, ticket=given(number_of(number))
+    )
+    if state.shown(found):
+        return
+    for one in found.value.items:
+        screen.say(one.name, "bold")
+        screen.say(f"{one.text}\n")
 
 
 def list_drafts(ctx: typer.Context) -> None:
