@@ -34,7 +34,7 @@ def read_document(name: str) -> Document:
     return document
 
 
-DOCUMENTS = {name: read_document(name) for name in ("public", "staff")}
+DOCUMENTS = {name: read_document(name) for name in ("public", "staff", "machines")}
 
 
 def resolved(document: Document, part: dict[str, Any]) -> dict[str, Any]:
@@ -84,17 +84,22 @@ LARGEST_ANSWER = 6_291_556
 """The most bytes of what a function returns (Lambda quotas: 6 MB, and what its error message
 `Function.ResponseSizeTooLarge` names). API Gateway answers 500 for a larger one."""
 
-DOCUMENT_OF = {"customer": "public", "intake": "public", "staff": "staff"}
-"""Function that serves the API -> the document of its routes."""
+DOCUMENT_OF = {"customer": ("public",), "intake": ("public",), "staff": ("staff", "machines")}
+"""Function that serves the API -> the documents of its routes."""
 
 
-def checked(handler: Handler, document: Document) -> Handler:
-    """The handler, which raises AssertionError for an answer that the document does not allow."""
+def checked(handler: Handler, *documents: Document) -> Handler:
+    """The handler, which raises AssertionError for an answer that no document allows.
+
+    The document of a route is the one that has its path, or the first one.
+    """
 
     @functools.wraps(handler)
     def answered(event: dict[str, Any], context: Any) -> dict[str, Any]:
         given = handler(event, context)
         if "routeKey" in event:
+            _, _, path = event["routeKey"].partition(" ")
+            document = next((one for one in documents if path in one["paths"]), documents[0])
             found = faults(document, event["routeKey"], unpacked(given))
             assert not found, "; ".join(found)
         return given

@@ -33,6 +33,7 @@ PACKAGES = (
     "customers",
     "search",
     "staff",
+    "connectors",
     "mail",
     "scores",
     "workflow",

@@ -113,8 +113,9 @@ def load(function: str) -> ModuleType:
         for name in set(sys.modules) - before:
             if str(getattr(sys.modules[name], "__file__", None)).startswith(f"{folder}{os.sep}"):
                 del sys.modules[name]
-    if document := DOCUMENT_OF.get(function):
-        module.handler = checked(module.handler, DOCUMENTS[document])  # type: ignore[attr-defined]
+    if names := DOCUMENT_OF.get(function):
+        documents = [DOCUMENTS[name] for name in names]
+        module.handler = checked(module.handler, *documents)  # type: ignore[attr-defined]
     return module
 
 

@@ -1,5 +1,6 @@
 """The staff API, which agents, supervisors and managers use from their own client or CRM.
 
+The routes of machines are served here, too: most of them run the code of a route of the staff.
 The table `routes.ROUTES` has the roles that may call each route. The use cases check whether the
 caller may see or change the ticket.
 """
@@ -9,10 +10,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import machines
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from identity import Claims, identify
-from route import Request, Route
-from routes import ROUTES
+from route import Proof, Request, Route
+from routes import MACHINE_ROUTES, ROUTES
 
 from redress.base import observe
 from redress.base.errors import Forbidden
@@ -39,8 +41,15 @@ def _claims() -> Claims:
     )
 
 
-def _caller(event: dict[str, Any]) -> Member:
-    """Who calls. The token says who it is, and the member's item what they may do."""
+def _caller(event: dict[str, Any], route: Route) -> Member:
+    """Who calls. The token says who it is, and the member's item what they may do.
+
+    A machine has no token. It has signed the request.
+    """
+    if route.proof is not Proof.SIGN_IN:
+        found = machines.caller(event, route)
+        logger.append_keys(connector=found.id)
+        return found
     return wiring.sign_in().caller(identify(event, _claims()), source_of(event))
 
 
@@ -50,7 +59,7 @@ def _serve(name: str, route: Route, event: dict[str, Any]) -> Answer:
     if "number" in path:
         logger.append_keys(ticket=normalised(path["number"]))
     try:
-        member = _caller(event) if route.roles else None
+        member = _caller(event, route) if route.roles else None
         if member and member.role not in route.roles:
             raise Forbidden(f"this is not for the role {member.role}")
         query = event.get("queryStringParameters") or {}
@@ -74,7 +83,7 @@ def _routed(event: dict[str, Any], context: LambdaContext) -> Answer:
     The log has every answer. API Gateway itself counts the answers that say that we failed.
     """
     method, path = route_of(event)
-    route = ROUTES.get((method, path))
+    route = ROUTES.get((method, path)) or MACHINE_ROUTES.get((method, path))
     if route is None:
         name = "none"
         given = problem(plain(404, "not-found", "There is nothing here", "there is no such route"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,6 +19,7 @@ from msgspec import Struct
 from redress.base import idempotency, instants
 from redress.base.errors import Fault, InvalidInput, NotFound
 from redress.base.people import Member, Role, is_subject
+from redress.connectors.rules.connector import Scope
 from redress.edge.bodies import Body, Text, UnreadBody, Whole
 from redress.edge.http import Answer, header, source_of
 from redress.plans.rules.reader import NAME
@@ -28,6 +30,7 @@ STAFF = frozenset({Role.AGENT, Role.SUPERVISOR, Role.MANAGER})
 AGENTS = frozenset({Role.AGENT})
 LEADERS = frozenset({Role.SUPERVISOR, Role.MANAGER})
 MANAGERS = frozenset({Role.MANAGER})
+MACHINES = frozenset({Role.MACHINE})
 EVERYBODY = frozenset[Role]()
 """The roles of a route that needs no sign-in."""
 
@@ -99,12 +102,24 @@ PATH_PARTS = {
     "file": PathPart(hexadecimal(16), "there is no such file"),
     "macro": PathPart(_macro, "there is no such macro"),
     "version": PathPart(whole_number, "there is no such version of the plan"),
+    "generation": PathPart(whole_number, "there is no such key"),
     "agent": PathPart(_subject, "there is no such member of staff"),
     "date": PathPart(_day, "a day such as 2026-11-23 is expected"),
     # The use case checks it, because a text that is no month is a fault of the content (422).
     "period": PathPart(lambda text: text, ""),
 }
 """The variables of paths that mean the same in each route. A route declares its own `{id}`."""
+
+
+class Proof(StrEnum):
+    """How a request proves who calls."""
+
+    SIGN_IN = "sign_in"
+    """API Gateway has checked the token of a member of staff."""
+    SIGNATURE = "signature"
+    """HTTP Message Signatures (RFC 9421), which the function checks."""
+    WEBHOOK = "webhook"
+    """Standard Webhooks, which the function checks."""
 
 
 class Content(Struct, frozen=True):
@@ -173,8 +188,9 @@ class Route(Struct, frozen=True):
     `answer` names the schema of the answer in the OpenAPI document. `status` is the HTTP status of
     the answer. `query` and `headers` name the parameters that the route reads in addition to those
     in its path. `id` describes the variable `{id}` of the path, if it has one. `problems` are the
-    error statuses of this route. The document adds those of every route (401, 403, 429, 500,
-    503) and those of every route with a body (400, 413, 415, 422).
+    error statuses of this route. `proof` says how the caller proves who they are; a route of
+    machines needs `scope`, unless every connector may call it. The document adds the statuses of
+    every route (401, 403, 429, 500, 503) and those of every route with a body (400, 413, 415, 422).
     """
 
     method: str
@@ -188,6 +204,8 @@ class Route(Struct, frozen=True):
     headers: tuple[str, ...] = ()
     id: PathPart | None = None
     problems: tuple[int, ...] = ()
+    proof: Proof = Proof.SIGN_IN
+    scope: Scope | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from local.openapi import template
 from local.openapi.public.document import document as public_document
 from local.openapi.staff.document import document as staff_document
+from local.openapi.staff.document import machines as machines_document
 from local.process import ROOT
 
 WIDTH = 90
@@ -23,6 +24,7 @@ def made() -> dict[Path, str]:
     """The generated files with their texts."""
     documents = {
         DATA / "openapi-staff.json": staff_document(),
+        DATA / "openapi-machines.json": machines_document(),
         DATA / "openapi-public.json": public_document(),
     }
     files = {path: pretty(document) + "\n" for path, document in documents.items()}

@@ -15,6 +15,7 @@ from redress.edge.bodies import (
     Field,
     Flag,
     Instant,
+    InstantOrNull,
     Levels,
     NamedTexts,
     OneOf,
@@ -28,6 +29,7 @@ from redress.edge.bodies import (
     Unread,
     Whole,
     Word,
+    WordOrNull,
 )
 
 Schema = dict[str, Any]
@@ -190,6 +192,8 @@ def _field(field: Field) -> Schema:
             return {"type": kind, "maxItems": field.most, "items": item}
         case Address():
             return {"type": "string", "format": "email"}
+        case WordOrNull():
+            return {"type": ["string", "null"], "pattern": f"^{field.pattern}$"}
         case Word():
             return {"type": "string", "pattern": f"^{field.pattern}$"}
         case SomeOf():
@@ -214,6 +218,8 @@ def _field(field: Field) -> Schema:
                 "properties": dict.fromkeys(field.names, one),
                 "additionalProperties": False,
             }
+        case InstantOrNull():
+            return {"type": ["string", "null"], "format": "date-time"}
         case Instant():
             return {"type": "string", "format": "date-time"}
         case OptionalOneOf():

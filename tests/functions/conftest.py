@@ -38,6 +38,9 @@ from tests.world import (
 BASE_ADDRESS = "https://abcde12345.execute-api.us-east-1.amazonaws.com/v1"
 """The base address in the sample events' stage variables and in the mailer's environment."""
 
+LINK_KEY = b"a key for tests only"
+"""The one secret of the stack."""
+
 ENVIRONMENT = {
     "BASE_ADDRESS": BASE_ADDRESS,
     "LINK_KEY_SECRET": "redress-link-key",
@@ -72,7 +75,7 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with mock_aws(config=KEEP_SESSION):
         aws("dynamodb").create_table(**table_as_deployed())
         aws("secretsmanager").create_secret(
-            Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="a key for tests only"
+            Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString=LINK_KEY.decode()
         )
         forget_wiring()
         # A lambda hides the cache of `_models` from `forget_wiring`. Otherwise the cache would be

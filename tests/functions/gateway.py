@@ -27,20 +27,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from redress.base import people
+from redress.connectors.rules.connector import Scope, Wanted
+from redress.connectors.rules.secrets import Purpose, derive, webhook_secret
 from redress.tickets.rules.attached import Attached, FileState
 from redress.wiring import customer as customer_wiring
+from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests.answers import DOCUMENTS, resolved
 from tests.builders import NUMBER, Clock, Life
 from tests.customers.builders import new, profile
-from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
+from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, LINK_KEY, MEMBERS
 from tests.functions.staff.api import claims_of, hold_mail
+from tests.machines import signed_headers, webhook_headers
 from tests.world import Context, Stores, aws, create_idle_machine, load
 
 STAGE = "v1"
@@ -48,7 +53,7 @@ TEXT = re.compile(r"text/.*|application/(json|javascript|xml|.*\+json|.*\+xml)")
 Environ = dict[str, Any]
 Claims = Mapping[str, str]
 Route = tuple[str, str, str]
-"""Document (public or staff), method in lower case, and path of an operation."""
+"""Document (public, staff or machines), method in lower case, and path of an operation."""
 
 
 @cache
@@ -69,7 +74,7 @@ def _routes() -> list[tuple[re.Pattern[str], str, frozenset[str], dict[str, bool
 
 def function_of(method: str, path: str) -> str:
     """The function that serves a path of a route, such as `/staff/work`."""
-    if path.startswith("/staff/"):
+    if path.startswith(("/staff/", "/machines/", "/connectors/")):
         return "staff"
     return "intake" if (method, path) == ("POST", "/tickets") else "customer"
 
@@ -204,7 +209,14 @@ FILE = "9f86d081884c7d65"
 
 CUSTOMER, OTHER_CUSTOMER = "9f86d081884c7d659a2feaa0", "5f0e3a528f3c4c43aa10be77"
 """The customers in the examples."""
-IDS = {"/rehearsals/": "0" * 16, "/quarantine/": HELD, "/customers/": CUSTOMER}
+CONNECTOR = "crm"
+"""The connector in the examples. It has every scope."""
+IDS = {
+    "/rehearsals/": "0" * 16,
+    "/quarantine/": HELD,
+    "/customers/": CUSTOMER,
+    "/connectors/": CONNECTOR,
+}
 """A part of a path, with the `id` that requests have there."""
 
 _FORM = "application/x-www-form-urlencoded"
@@ -252,7 +264,7 @@ class Caller:
     def __init__(self, gateway: Gateway, clock: Clock) -> None:
         links = customer_wiring.links()
         later = clock.now().replace(year=clock.now().year + 1)
-        self._gateway = gateway
+        self._gateway, self._clock, self._nonces = gateway, clock, count()
         self._status = links.status_token(NUMBER)
         self._tokens = dict.fromkeys("tr", self._status)
         self._tokens["s"] = links.survey_token(NUMBER, later)
@@ -279,6 +291,7 @@ class Caller:
             "action": "write",
             "name": "style.css",
             "file": FILE,
+            "generation": "1",
         }
         if place == "path":
             usual[parameter] = value
@@ -287,17 +300,20 @@ class Caller:
         headers = {"Authorization": f"Bearer {token if name == 'staff' else self._status}"}
         if place == "header":
             headers[parameter] = value
-        is_json = path.startswith(("/staff", "/tickets", "/links"))
+        is_json = path.startswith(("/staff", "/tickets", "/links", "/machines", "/connectors"))
         media = "application/json" if is_json else _FORM
         given = example(route) if body is None else body
         raw = b""
         if given is not None:
             compact = json.dumps(given, separators=(",", ":"))
             raw = (compact if media != _FORM else urlencode(given)).encode()
+        query = urlencode({parameter: wsgi(value)}) if place == "query" else ""
+        if name == "machines":
+            headers = self._signed(method.upper(), filled, query, raw) | headers
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method.upper(),
             "PATH_INFO": wsgi(f"/{STAGE}{filled}"),
-            "QUERY_STRING": urlencode({parameter: wsgi(value)}) if place == "query" else "",
+            "QUERY_STRING": query,
             "CONTENT_TYPE": wsgi(headers.pop("Content-Type", media)) if raw else "",
             "CONTENT_LENGTH": str(len(raw)),
             "wsgi.input": io.BytesIO(raw),
@@ -306,6 +322,20 @@ class Caller:
             },
         }
         return self._gateway.answer(environ)
+
+    def _signed(self, method: str, path: str, query: str, body: bytes) -> dict[str, str]:
+        """The headers with which a machine signs a request."""
+        number = str(next(self._nonces))
+        if path.startswith("/connectors/"):
+            key = derive(LINK_KEY, Purpose.WEBHOOK, CONNECTOR, 1)
+            found = webhook_headers(webhook_secret(key), number, self._clock.now(), body)
+        else:
+            key = derive(LINK_KEY, Purpose.API, CONNECTOR, 1)
+            url = f"{BASE_ADDRESS}{path}" + (f"?{query}" if query else "")
+            found = signed_headers(
+                f"{CONNECTOR}.1", key, method, url, body, self._clock.now(), nonce=number
+            )
+        return {header: value for header, value in found.items() if header != "content-type"}
 
 
 def furnish(stores: Stores, clock: Clock) -> None:
@@ -328,6 +358,9 @@ def furnish(stores: Stores, clock: Clock) -> None:
     sender, state = people.CUSTOMER, FileState.CLEAN
     file = Attached(FILE, "cup.jpg", "image/jpeg", 1_200, sender, clock.now(), state, event=1)
     wired_stores.attached().put_new(NUMBER, file)
+    wei = wired_stores.staff().member("m-wei")
+    wanted = Wanted("The CRM", tuple(Scope), None)
+    staff_wiring.connectors().make(wei, CONNECTOR, wanted, "for a test", "")
     wired_stores.customers().write([new(profile(one)) for one in (CUSTOMER, OTHER_CUSTOMER)])
 
 

@@ -9,10 +9,12 @@ from route import Route
 from routes import (
     changes,
     clocks,
+    connectors,
     customers,
     documents,
     files,
     lists,
+    machines,
     macros,
     members,
     plans,
@@ -29,6 +31,7 @@ from routes import (
 SUBJECTS = (
     presence,
     members,
+    connectors,
     lists,
     changes,
     search,
@@ -50,3 +53,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     route.key: route for subject in SUBJECTS for route in subject.ROUTES
 }
 """(method, path) -> its route."""
+
+OF_MACHINES = (machines,)
+MACHINE_ROUTES: Mapping[tuple[str, str], Route] = {
+    route.key: route for subject in OF_MACHINES for route in subject.ROUTES
+}
+"""The same for the routes of machines, which have a document of their own."""

@@ -10,14 +10,15 @@ from redress.edge.http import SECURITY, Answer
 
 
 def read_plan_schema(request: Request) -> Answer:
-    return _shipped("plan.schema.json")
+    return shipped("plan.schema.json")
 
 
 def read_open_api(request: Request) -> Answer:
-    return _shipped("openapi-staff.json")
+    return shipped("openapi-staff.json")
 
 
-def _shipped(name: str) -> Answer:
+def shipped(name: str) -> Answer:
+    """A document of the layer, as JSON."""
     document = resources.files("redress").joinpath(f"data/{name}").read_text("utf-8")
     return {
         "statusCode": 200,

@@ -1,4 +1,7 @@
-"""The OpenAPI document of the staff API, from the declarations of `functions/staff/routes`."""
+"""The OpenAPI documents of the staff API and of machines' part of it.
+
+They are made from the declarations of `functions/staff/routes`.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +38,25 @@ Document = dict[str, Any]
 
 
 def document() -> Document:
-    """The complete document. Each subject of `routes` has a module and a YAML file here."""
+    """The complete document of the staff API."""
     routes, declared = load("staff", "routes", "route")
-    names = [module.__name__.rpartition(".")[2] for module in routes.SUBJECTS]
-    answers = [import_module(f"local.openapi.staff.{name}") for name in names]
+    return _document(routes.SUBJECTS, declared, "common.yaml", OF_THE_GATEWAY)
+
+
+def machines() -> Document:
+    """The complete document of the routes of machines. The function answers their 401 itself."""
+    routes, declared = load("staff", "routes", "route")
+    return _document(routes.OF_MACHINES, declared, "common_machines.yaml", (429,))
+
+
+def _document(
+    subjects_of_routes: Any, declared: Any, common_file: str, of_the_gateway: tuple[int, ...]
+) -> Document:
+    """A document. Each subject of routes has a module and a YAML file here.
+
+    API Gateway itself answers with the statuses `of_the_gateway`.
+    """
+    names = [module.__name__.rpartition(".")[2] for module in subjects_of_routes]
     limits = {
         "board_limit": BOARD_LIMIT,
         "body_limit": BODY_LIMIT,
@@ -50,23 +68,41 @@ def document() -> Document:
         "kept_days": KEPT_DAYS,
         "queue_limit": QUEUE_LIMIT,
     }
-    common = texts("staff", "common.yaml", **limits)
+    common = texts("staff", common_file, **limits)
     subjects = {name: texts("staff", f"{name}.yaml", **limits) for name in names}
+    # A subject may use the answers of others.
+    used = [name for subject in subjects.values() for name in subject.get("uses", ())]
+    described = subjects | {name: texts("staff", f"{name}.yaml", **limits) for name in used}
+    answers = [import_module(f"local.openapi.staff.{name}") for name in described]
     given = {
-        name: one for sub in subjects.values() for name, one in sub.get("examples", {}).items()
+        name: one for sub in described.values() for name, one in sub.get("examples", {}).items()
     }
     examples = {
         name: _summary(subject, name) | {"value": _extended(example, given)}
-        for subject in subjects.values()
+        for subject in described.values()
         for name, example in subject.get("examples", {}).items()
     }
     paths: dict[str, dict[str, Any]] = {}
-    for route, entry in _routes(routes.SUBJECTS, subjects):
+    for route, entry in _routes(subjects_of_routes, subjects):
         operation = _operation(route, entry, common, examples)
         paths.setdefault(route.path, {})[route.method.lower()] = operation
-    responses = {name: _problem(status, common["problems"][name]) for status, name in NAMES.items()}
-    parameters = _parameters(common["parameters"])
-    known = _schemas(routes.ROUTES.values(), answers, subjects, common)
+    responses = {
+        name: _problem(common["problems"][name], by_gateway=status in of_the_gateway)
+        for status, name in NAMES.items()
+        if name in common["problems"]
+    }
+    named = {
+        str(one["$ref"]).rpartition("/")[2]
+        for path in paths.values()
+        for operation in path.values()
+        for one in operation.get("parameters", ())
+    }
+    parameters = {
+        name: one for name, one in _parameters(common["parameters"]).items() if name in named
+    }
+    declarations = [route for module in subjects_of_routes for route in module.ROUTES]
+    known = _schemas(declarations, answers, described, common, all_texts=not used)
+    shown = _shown(paths)
     return {
         "openapi": "3.1.0",
         "info": common["info"],
@@ -79,7 +115,7 @@ def document() -> Document:
             "parameters": parameters,
             "headers": common["headers"],
             "responses": responses,
-            "examples": examples,
+            "examples": {name: one for name, one in examples.items() if not used or name in shown},
             "schemas": schemas.referred(known, [paths, parameters, responses]),
         },
     }
@@ -91,6 +127,20 @@ def _extended(example: Any, given: dict[str, Any]) -> Any:
         return example
     own = {name: _extended(value, given) for name, value in example.items() if name != "extends"}
     return given[example["extends"]] | own if "extends" in example else own
+
+
+def _shown(part: Any) -> set[str]:
+    """The names of the examples to which a part of a document refers."""
+    prefix, found, left = "#/components/examples/", set[str](), [part]
+    while left:
+        match left.pop():
+            case {"$ref": str(reference)} if reference.startswith(prefix):
+                found.add(reference.removeprefix(prefix))
+            case dict() as members:
+                left += members.values()
+            case list() as items:
+                left += items
+    return found
 
 
 def _summary(subject: dict[str, Any], example: str) -> dict[str, str]:
@@ -113,10 +163,14 @@ def _operation(
     route: Any, entry: dict[str, Any], common: dict[str, Any], examples: dict[str, Any]
 ) -> dict[str, Any]:
     roles = [role.value for role in Role if role in route.roles]
+    signed = Role.MACHINE in route.roles
+    who = f"Roles: {', '.join(roles)}." if roles else common["who"]["everybody"]
+    if signed:
+        who = f"Scope: {route.scope.value}." if route.scope else common["who"]["machines"]
     description = [
         entry.get("description", ""),
         common["who"][entry["who"]] if "who" in entry else "",
-        f"Roles: {', '.join(roles)}." if roles else common["who"]["everybody"],
+        who,
     ]
     parameters = [{"$ref": f"#/components/parameters/{name}"} for name in _named(route, entry)]
     statuses = {
@@ -134,11 +188,20 @@ def _operation(
         "tags": [entry["tag"]],
         "summary": entry["summary"],
         "description": " ".join(part for part in description if part),
-        "x-roles": roles,
+        **({} if signed else {"x-roles": roles}),
+        **({"x-scope": route.scope.value} if route.scope else {}),
         **({} if roles else {"security": []}),
+        **({"security": entry["security"]} if "security" in entry else {}),
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": _request(route.body, entry, examples)} if route.body else {}),
-        "responses": {str(route.status): _answer(route, entry, examples), **refusals},
+        "responses": {
+            str(route.status): _answer(route, entry, examples),
+            **{
+                str(status): _answer(route, entry | {"answer": text}, examples)
+                for status, text in entry.get("also", {}).items()
+            },
+            **refusals,
+        },
     }
 
 
@@ -193,9 +256,9 @@ def _headers(location: dict[str, str] | None) -> dict[str, Any]:
     return headers
 
 
-def _problem(status: int, entry: dict[str, Any]) -> dict[str, Any]:
+def _problem(entry: dict[str, Any], *, by_gateway: bool) -> dict[str, Any]:
     examples = {name: {"value": example} for name, example in entry["examples"].items()}
-    if status in OF_THE_GATEWAY:
+    if by_gateway:
         content = {"schema": _reference(Message.__name__), "examples": examples}
         return {
             "description": entry["description"],
@@ -230,9 +293,18 @@ def _parameters(descriptions: dict[str, str]) -> dict[str, Any]:
 
 
 def _schemas(
-    routes: Any, answers: list[ModuleType], subjects: dict[str, Any], common: dict[str, Any]
+    routes: Any,
+    answers: list[ModuleType],
+    subjects: dict[str, Any],
+    common: dict[str, Any],
+    *,
+    all_texts: bool,
 ) -> dict[str, Any]:
-    """The schemas of bodies, from their declared fields, and of answers, from their classes."""
+    """The schemas of bodies, from their declared fields, and of answers, from their classes.
+
+    Without `all_texts`, texts about bodies that no route here has are left out. Otherwise they are
+    an error.
+    """
     descriptions = {
         name: fields
         for subject in subjects.values()
@@ -240,6 +312,9 @@ def _schemas(
     } | common["schemas"]
     bodies = [route.body for route in routes if isinstance(route.body, Body)]
     described = {body.name: descriptions.pop(body.name, {}) for body in bodies}
+    if not all_texts:
+        classes = {name for module in [problems, *answers] for name in vars(module)}
+        descriptions = {name: one for name, one in descriptions.items() if name in classes}
     return schemas.answers([problems, *answers], descriptions) | {
         body.name: schemas.body(body, described[body.name], common["fields"]) for body in bodies
     }

@@ -23,6 +23,8 @@ from local.openapi.values import (
 )
 from redress.base.idempotency import KEY_LIMIT
 from redress.base.people import TEAM
+from redress.connectors.cases.managing import PAGE_LIMIT as ATTEMPTS_LIMIT
+from redress.connectors.rules.connector import ID as CONNECTOR_ID
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.plans.rules.reader import NAME
 from redress.search.rules.words import QUERY_LIMIT
@@ -84,6 +86,17 @@ PARAMETERS = {
         "macro",
         "path",
         Annotated[str, Meta(pattern=f"^{NAME.pattern}$", examples=["ask_for_photo"])],
+    ),
+    "ConnectorId": Parameter(
+        "id", "path", Annotated[str, Meta(pattern=f"^{CONNECTOR_ID}$", examples=["crm"])]
+    ),
+    "KeyGeneration": Parameter("generation", "path", Annotated[int, Meta(ge=1, le=99_999)]),
+    "AttemptsLimit": Parameter(
+        "limit",
+        "query",
+        Annotated[
+            int, Meta(ge=1, le=ATTEMPTS_LIMIT, extra_json_schema={"default": ATTEMPTS_LIMIT})
+        ],
     ),
     "Language": Parameter("language", "query", Language),
     "ScriptLanguage": Parameter("language", "query", Language),

@@ -171,6 +171,36 @@ class RevisionConflict(VersionConflict):
         self.current = current
 
 
+class ConnectorChanged(VersionConflict):
+    """A connector was changed after the caller read it. `current` is the new revision."""
+
+    def __init__(self, current: int) -> None:
+        RedressError.__init__(
+            self, f"the connector was changed meanwhile; its revision is now {current}"
+        )
+        self.current = current
+
+
+class NotAuthentic(RedressError):
+    """A request of a machine is refused, because it does not prove who sent it."""
+
+
+class SignatureMissing(NotAuthentic):
+    """The signature is missing, or it does not have the form that is required."""
+
+
+class SignatureWrong(NotAuthentic):
+    """The signature was not made with a valid key over what was sent."""
+
+
+class SignatureExpired(NotAuthentic):
+    """The signature is genuine, but it is too old, or from the future."""
+
+
+class SignatureRepeated(NotAuthentic):
+    """The signature is genuine, but a request with the same nonce has come before."""
+
+
 class ProfileMerged(RedressError):
     """The profile was merged into another one. Only that one, or the merge, can be changed."""
 

@@ -42,6 +42,8 @@ class Role(StrEnum):
     SUPERVISOR = "supervisor"
     MANAGER = "manager"
     SYSTEM = "system"
+    MACHINE = "machine"
+    """Another system, which acts as itself (docs/decisions/053-machines.md)."""
 
 
 class Position(StrEnum):
@@ -55,7 +57,11 @@ class Position(StrEnum):
 
 
 class Actor(Struct, frozen=True):
-    """Who caused an event: a role, and for staff their identity at the issuer of their tokens."""
+    """Who caused an event: a role, and an identity if the role has several actors.
+
+    For staff it is their identity at the issuer of their tokens, for a machine the name of its
+    connector.
+    """
 
     role: Role
     id: str = ""
@@ -66,7 +72,7 @@ class Actor(Struct, frozen=True):
 
     @property
     def is_person(self) -> bool:
-        return self.role is not Role.SYSTEM
+        return self.role not in (Role.SYSTEM, Role.MACHINE)
 
 
 SYSTEM = Actor(Role.SYSTEM)
@@ -117,3 +123,22 @@ class Member(Struct, frozen=True, omit_defaults=True):
     def actor(self) -> Actor:
         """This person as the actor of an event."""
         return Actor(self.role, self.id)
+
+    @property
+    def sees_every_team(self) -> bool:
+        """Whether they may see the tickets of every team."""
+        return self.role is Role.MANAGER
+
+
+class Machine(Member, frozen=True):
+    """A connector, for the checks that are made of members of staff. `id` is the connector's name.
+
+    Its `team` is empty if it may see the tickets of every team. `acts` are the changes of a ticket
+    that its scopes allow, by their names in `access.ACTIONS`.
+    """
+
+    acts: frozenset[str] = frozenset()
+
+    @property
+    def sees_every_team(self) -> bool:
+        return not self.team

@@ -59,6 +59,9 @@ DIGEST = "DIGEST"
 FEED = "FEED"
 """The partition of the numbered changes of tickets (`feed_sk`)."""
 CATCH_UP = "CATCH_UP"
+CONNECTORS = "CONNECTORS"
+ATTEMPT_PREFIX = "ATTEMPT#"
+"""Begins the sort key of an item that records that a connector handed over a message."""
 PART_PREFIX = "PART#"
 EVENT_PREFIX = "EVENT#"
 ABOUT_PREFIX = "ABOUT#"
@@ -216,6 +219,39 @@ def change_sk(revision: int) -> str:
     It is in the partition `AGENT#0b7e...` or `CUSTOMER#9f86d0...`, put once and never changed.
     """
     return f"{CHANGE_PREFIX}{revision:06d}"
+
+
+def connector_pk(connector: str) -> str:
+    """`CONNECTOR#crm`: the partition of what a connector did. In CONNECTORS, its own sort key."""
+    return f"CONNECTOR#{connector}"
+
+
+def attempt_sk(at: datetime, token: str) -> str:
+    """`ATTEMPT#2026-11-23T01:00:00.000+00:00#1f2e3d4c`: a connector handed over a message.
+
+    `token` tells two of one millisecond apart.
+    """
+    return f"{ATTEMPT_PREFIX}{at.astimezone(UTC).isoformat(timespec='milliseconds')}#{token}"
+
+
+def delivery_sk(delivery: str) -> str:
+    """`DELIVERY#9f86d0...`: the answer to the delivery with this `webhook-id`."""
+    return f"DELIVERY#{_digest(delivery)}"
+
+
+def said_sk(conversation: str, message: str) -> str:
+    """`SAID#9f86d0...`: the answer to a message, by its ids in the connector's system."""
+    return f"SAID#{_digest(f'{_digest(conversation)}/{message}')}"
+
+
+def conversation_sk(conversation: str) -> str:
+    """`CONVERSATION#9f86d0...`: the ticket of a conversation, by its id there."""
+    return f"CONVERSATION#{_digest(conversation)}"
+
+
+def nonce_sk(nonce: str) -> str:
+    """`NONCE#9f86d0...`: a signed request with this nonce has come."""
+    return f"NONCE#{_digest(nonce)}"
 
 
 def invitation_digest(address: str) -> str:

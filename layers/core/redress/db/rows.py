@@ -538,6 +538,20 @@ class DocRow(Row):
     revision = NumberAttribute(null=True)
 
 
+class ConnectorRow(Row):
+    """CONNECTOR#{id} / ATTEMPT#, DELIVERY#, SAID#, CONVERSATION# or NONCE#: what a connector did.
+
+    `number` is the ticket of a conversation. A nonce has no attribute but `expires`.
+    """
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute(null=True)
+    number = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+
+
 class JobRow(Row):
     """REHEARSAL#{job} / JOB: the description (`doc`) and progress of a rehearsal or a move."""
 
@@ -625,6 +639,7 @@ class Models:
         self.contact = bound(ContactRow)
         self.customer_listing = bound(CustomerListingRow)
         self.doc = bound(DocRow)
+        self.connector = bound(ConnectorRow)
         self.job = bound(JobRow)
         self.connection = shared.connection
         if listen is not None:

@@ -185,6 +185,15 @@ class Word(Field, frozen=True):
         return value
 
 
+class WordOrNull(Word, frozen=True):
+    """A text that matches a pattern, or an explicit null. The field may not be left out."""
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        if self.name in body and body[self.name] is None:
+            return None
+        return super().read(body, faults)
+
+
 class SomeOf(Field, frozen=True):
     """A list with one or more of a few texts, in an order that counts."""
 
@@ -292,6 +301,15 @@ class Instant(Field, frozen=True):
             detail = f"an instant in the form of RFC 3339, such as {instants.EXAMPLE}"
             faults.append(Fault(f"/{self.name}", "instant_expected", detail))
             return None
+
+
+class InstantOrNull(Instant, frozen=True):
+    """An instant, or an explicit null. The field may not be left out."""
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        if self.name in body and body[self.name] is None:
+            return None
+        return super().read(body, faults)
 
 
 class OneOf(Field, frozen=True):

@@ -35,6 +35,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.KeyReused, 409, "key-reused", "This key was used for another submission"),
     (errors.MemberChanged, 409, "version-conflict", "The member was changed meanwhile"),
     (errors.RevisionConflict, 409, "version-conflict", "The profile was changed meanwhile"),
+    (errors.ConnectorChanged, 409, "version-conflict", "The connector was changed meanwhile"),
     (errors.VersionConflict, 409, "version-conflict", "The ticket was changed meanwhile"),
     (errors.MacroRefused, 409, "macro-refused", "Nothing of the macro was done"),
     (errors.AlreadyDone, 409, "already-done", "This was done before"),
@@ -49,6 +50,10 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.CursorExpired, 410, "cursor-expired", "Changes after this cursor are missing"),
     (errors.SwitchedOff, 409, "switched-off", "This part of the product is off"),
     (errors.Forbidden, 403, "forbidden", "You may not do this"),
+    (errors.SignatureMissing, 401, "signature-missing", "The signature is missing or malformed"),
+    (errors.SignatureExpired, 401, "signature-expired", "The signature is too old, or too new"),
+    (errors.SignatureRepeated, 401, "signature-repeated", "This signature has come before"),
+    (errors.NotAuthentic, 401, "signature-wrong", "The signature does not fit"),
     (errors.Unreadable, 500, "unreadable", "Stored data cannot be read"),
     (errors.Unavailable, 503, "unavailable", "Please try again shortly"),
 )
@@ -75,6 +80,8 @@ def problem_for(error: Exception) -> Problem:
             headers = {}
             if isinstance(error, errors.Unavailable):
                 headers["Retry-After"] = str(error.retry_after_s)
+            if isinstance(error, errors.NotAuthentic):
+                headers["WWW-Authenticate"] = "Signature"
             return Problem(
                 status=status,
                 type=f"urn:redress:problem:{name}",

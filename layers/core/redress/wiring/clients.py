@@ -172,8 +172,16 @@ def refreshed[T](read: Callable[[], T]) -> Callable[[], T]:
 def links(secret: str) -> Links:
     """Makes and reads links that are signed with the key in this secret.
 
-    The deployment creates the secret. After a rotation, links that were signed with the previous
-    key can still be read.
+    After a rotation, links that were signed with the previous key can still be read.
+    """
+    return Links(link_keys(secret))
+
+
+@cache
+def link_keys(secret: str) -> Callable[[], Iterator[bytes]]:
+    """Return a function that gives the key in this secret, and then the one before its rotation.
+
+    The deployment creates the secret. The previous key is read only if the caller asks for it.
     """
 
     def read_stage(stage: str) -> bytes:
@@ -200,4 +208,4 @@ def links(secret: str) -> Links:
         if (before := previous()) is not None:
             yield before
 
-    return Links(keys)
+    return keys

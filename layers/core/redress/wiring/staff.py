@@ -11,6 +11,11 @@ from redress.base.settings import Settings
 from redress.wiring import clients
 
 if TYPE_CHECKING:
+    from redress.connectors.cases.attempts import AttemptCases
+    from redress.connectors.cases.calling import CallingCases
+    from redress.connectors.cases.managing import ManagingCases
+    from redress.connectors.cases.taking import MessageCases
+    from redress.connectors.store.connectors import ConnectorStore
     from redress.customers.cases.profiles import CustomerCases
     from redress.customers.cases.resolving import ResolvingCase
     from redress.files.cases.reading import StaffFiles
@@ -68,6 +73,7 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     files_bucket: str = ""
     checker_function: str = ""
     """Empty if files are switched off."""
+    link_key_secret: str
 
 
 @cache
@@ -375,6 +381,60 @@ def checked_mails() -> CheckedMails | None:
 
     bucket = stores.files_bucket(given.files_bucket)
     return CheckedMails(stores.attached(), bucket, ask, clients.now)
+
+
+@cache
+def connector_store() -> ConnectorStore:
+    from redress.connectors.store.connectors import ConnectorStore
+    from redress.wiring import stores
+
+    return ConnectorStore(stores.models())
+
+
+@cache
+def connectors() -> ManagingCases:
+    from redress.connectors.cases.managing import ManagingCases
+    from redress.wiring import stores
+
+    secrets = clients.link_keys(settings().link_key_secret)
+    return ManagingCases(connector_store(), secrets, stores.staff().has_team, clients.now)
+
+
+@cache
+def calling() -> CallingCases:
+    from redress.connectors.cases.calling import CallingCases
+
+    secrets = clients.link_keys(settings().link_key_secret)
+    return CallingCases(connector_store(), secrets, clients.now)
+
+
+@cache
+def attempts() -> AttemptCases:
+    from redress.connectors.cases.attempts import AttemptCases
+
+    return AttemptCases(connector_store(), clients.now, _tell_of_lost_attempt)
+
+
+def _tell_of_lost_attempt(error: Exception) -> None:
+    from redress.base import observe
+
+    observe.logger("staff").warning("attempt not recorded", extra=observe.fault_of(error))
+
+
+@cache
+def connector_messages() -> MessageCases:
+    from redress.connectors.cases.taking import MessageCases
+    from redress.connectors.store.taken import MessageStore
+    from redress.wiring import stores
+
+    return MessageCases(
+        MessageStore(stores.models()),
+        stores.tickets(),
+        stores.changes(),
+        stores.plans(),
+        clients.links(settings().link_key_secret),
+        clients.now,
+    )
 
 
 @cache

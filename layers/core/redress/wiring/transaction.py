@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redress.connectors.store import taken
 from redress.customers import store as customers
 from redress.mail.incoming import store as incoming_mails
 from redress.scores.store import facts
@@ -15,6 +16,7 @@ ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
     customers.also_written,
     incoming_mails.also_written,
     attached.also_written,
+    taken.also_written,
 )
 """The complete list. A subject that writes in this transaction adds its function here.
 

@@ -202,7 +202,7 @@ def must_list(member: Member, team: str | None, agent: str | None) -> None:
     A manager reads all, a supervisor those of the own team and of every agent, an agent those of
     the own team and their own. Each line is checked in addition (`access.may_see`).
     """
-    if member.role is not Role.MANAGER and team not in (None, member.team):
+    if not member.sees_every_team and team not in (None, member.team):
         raise Forbidden("these are the tickets of another team")
     if member.role is Role.AGENT and agent not in (None, member.id):
         raise Forbidden("these are the tickets of another agent")

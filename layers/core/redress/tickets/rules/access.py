@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from redress.base.people import Member, Role
+from redress.base.people import Machine, Member, Role
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 
@@ -17,16 +17,18 @@ def may_see(member: Member, ticket: Ticket) -> bool:
 
     A manager sees any ticket, others those of their team and those on which a note mentions them. A
     member whom the complaint is about (`Ticket.about`) never sees it, whatever their role and
-    whoever mentions them.
+    whoever mentions them. A machine sees those of the team of its connector, or any if the
+    connector has none.
     """
-    if is_about(ticket, member) or not member.actor.is_staff:
+    if not (member.actor.is_staff or isinstance(member, Machine)) or is_about(ticket, member):
         return False
-    return _leads_or_shares(member, ticket) or member.id in ticket.mentioned
+    is_mentioned = member.id in ticket.mentioned and not isinstance(member, Machine)
+    return _leads_or_shares(member, ticket) or is_mentioned
 
 
 def _leads_or_shares(member: Member, ticket: Ticket) -> bool:
     """Whether the ticket is in the sight of the member because of their role or their team."""
-    return member.role is Role.MANAGER or member.team == ticket.team
+    return member.sees_every_team or member.team == ticket.team
 
 
 def is_about(ticket: Ticket, member: Member) -> bool:
@@ -43,8 +45,11 @@ def may_act(member: Member, ticket: Ticket) -> bool:
 
     An agent may act on their own tickets, a supervisor on those of the team, a manager on all. A
     resolved ticket keeps its assignee, so the same agent makes the callback. A mention gives no
-    right to act, also not to the supervisor of another team.
+    right to act, also not to the supervisor of another team. A machine has no such right: its
+    scopes name the changes that it may make (`may_make`).
     """
+    if isinstance(member, Machine):
+        return False
     if member.role is Role.AGENT and ticket.assignee != member.id:
         return False
     return may_see(member, ticket) and _leads_or_shares(member, ticket)
@@ -53,8 +58,10 @@ def may_act(member: Member, ticket: Ticket) -> bool:
 def may_make(member: Member, ticket: Ticket, act: str) -> bool:
     """Whether a member of staff may make a change (of ACTIONS) on a ticket, whatever its state.
 
-    Everybody who may see the ticket may add a note.
+    Everybody who may see the ticket may add a note, except for a machine without this scope.
     """
+    if isinstance(member, Machine):
+        return act in member.acts and may_see(member, ticket)
     return may_see(member, ticket) if act == "note" else may_act(member, ticket)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from redress.base.people import Member, Role
+from redress.base.people import Member
 
 MOST_CHANGES = 100
 """The most changes of one entry. Each has about 40 bytes, so an entry has 4 KB at most. The stream
@@ -97,7 +97,7 @@ def batch(position: Position, entries: Sequence[Entry], most: int, *, more: bool
 
 def was_in_sight(member: Member, teams: frozenset[str]) -> bool:
     """Whether a ticket that belonged to these teams may have been in the sight of a member."""
-    return member.role is Role.MANAGER or member.team in teams
+    return member.sees_every_team or member.team in teams
 
 
 # ------------------------------------------------------------------------------ cursors
@@ -110,7 +110,7 @@ def stamp(run: str, member: Member) -> str:
     changes. It differs for a member who sees other tickets, because their copy lacks the old
     changes of these.
     """
-    sight = "all" if member.role is Role.MANAGER else member.team
+    sight = "all" if member.sees_every_team else member.team
     return hashlib.sha256(f"{run}/{sight}".encode()).hexdigest()[:12]
 
 

@@ -40,13 +40,16 @@ def write(
     at: datetime,
     mail: Mapping[str, Any] | None = None,
     participant: str | None = None,
+    source: Mapping[str, str] | None = None,
 ) -> Change:
     """The customer or a participant sends a message. A waiting ticket becomes open again.
 
-    `open_ticket` describes `mail`. `participant` is the address of the participant who wrote the
-    message; None if the customer wrote it.
+    `open_ticket` describes `mail` and `source`. `participant` is the address of the participant
+    who wrote the message; None if the customer wrote it.
     """
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
+    if source is not None:
+        data["source"] = dict(source)
     require_possible(Step.WRITE, ticket)
     if participant is not None:
         data["from"] = participant

@@ -24,6 +24,7 @@ def open_ticket(
     plan: Plan,
     at: datetime,
     mail: Mapping[str, Any] | None = None,
+    source: Mapping[str, str] | None = None,
 ) -> Change:
     """Open a ticket.
 
@@ -31,7 +32,8 @@ def open_ticket(
     acknowledgement. If the submission came by mail, `mail` describes that mail for staff: the key
     of the original, the attachments, the ticket that it follows, the sender if Reply-To names
     another address as the contact, and as `unacknowledged` the reason for which no acknowledgement
-    is promised and sent.
+    is promised and sent. If a connector handed the submission over, `source` names it and the ids
+    that it has there, and the ticket that it follows.
     """
     contact = submission.contact
     e164 = phones.e164(contact.phone, plan.home_region) if contact.phone else None
@@ -52,7 +54,11 @@ def open_ticket(
         }
         | {
             name: value
-            for name, value in (("category", submission.category), ("order", submission.order))
+            for name, value in (
+                ("category", submission.category),
+                ("order", submission.order),
+                ("source", dict(source) if source is not None else None),
+            )
             if value is not None
         },
     )

@@ -1,0 +1,104 @@
+"""A connector hands over a message of a customer. It opens a ticket or is added to one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from msgspec import structs
+
+from redress.base.errors import KeyReused
+from redress.connectors.rules import message as rules
+from redress.connectors.rules.message import Message
+from redress.connectors.store.taken import Known, MessageStore, MessageTaken, Taken
+from redress.db import encoding
+from redress.plans.store.plans import Plans
+from redress.tickets.cases.changes import Decided, TicketChanges
+from redress.tickets.links import Links
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.steps import by_customer, opening
+from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.tickets import TicketStore
+from redress.tickets.store.transaction import DoneAlready
+
+ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a message, with the token of the ticket's status page."""
+
+    taken: Taken
+    status_token: str
+
+
+class MessageCases:
+    def __init__(
+        self,
+        messages: MessageStore,
+        tickets: TicketStore,
+        changes: TicketChanges,
+        plans: Plans,
+        links: Links,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._messages, self._tickets, self._changes = messages, tickets, changes
+        self._plans, self._links, self._now = plans, links, now
+
+    def take(self, connector: str, delivery: str, body: Any) -> Receipt:
+        """Take a message, once.
+
+        The first message of a conversation opens a ticket. Others are added to it, unless it is
+        closed: then a new ticket is opened, which says which one it follows. A repeat, by the id of
+        its delivery or by the ids of its source, gets the same answer. Raises InvalidInput, and
+        KeyReused if the same id comes with other content.
+        """
+        message = rules.parse(body, lambda: self._plans.current().categories)
+        fingerprint = encoding.fingerprint(body)
+        for _ in range(ATTEMPTS):
+            try:
+                taken = self._changes.write(
+                    lambda: self._decide(connector, delivery, message, fingerprint)
+                )
+            except DoneAlready:
+                continue  # the same message came twice at once: answer as the first one
+            return Receipt(taken, self._links.status_token(taken.number))
+        raise AssertionError("a message that came before has an answer")
+
+    def _decide(
+        self, connector: str, delivery: str, message: Message, fingerprint: str
+    ) -> Decided[Taken]:
+        known = self._messages.known(connector, delivery, message.conversation, message.message)
+        if (earlier := _earlier(known, fingerprint)) is not None:
+            return Decided(structs.replace(earlier, again=True))
+        ticket = self._tickets.get(known.ticket) if known.ticket is not None else None
+        if ticket is not None and ticket.state in STEPS[Step.WRITE]:
+            at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
+            source = message.source(connector)
+            change = by_customer.write(ticket, plan, message.text, at, source=source)
+        else:
+            at, plan = self._now(), self._plans.current()
+            source = message.source(connector, follows=known.ticket)
+            change = opening.open_ticket(message.submission, new_number(), plan, at, source=source)
+        after: Ticket = change.after
+        taken = Taken(after.number, after.version, change.before is None, fingerprint)
+        cause = MessageTaken(
+            connector, delivery, message.conversation, message.message, taken, known.ticket
+        )
+        return Decided(taken, change, at, cause)
+
+
+def _earlier(known: Known, fingerprint: str) -> Taken | None:
+    """The answer to the same delivery or message; None if it is new. Raises KeyReused."""
+    if known.delivered is not None:
+        if known.delivered.fingerprint != fingerprint:
+            raise KeyReused("this webhook-id was used for another message")
+        return known.delivered
+    if known.said is not None:
+        if known.said.fingerprint != fingerprint:
+            raise KeyReused("this message of this conversation came before with other content")
+        return known.said
+    return None

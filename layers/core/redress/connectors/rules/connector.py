@@ -1,0 +1,188 @@
+"""Connectors: other systems that act as themselves, what they may do, and how they change."""
+
+from __future__ import annotations
+
+from copy import replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, structs
+
+from redress.base.errors import AlreadyDone, Fault, InvalidInput, NotFound
+from redress.base.people import Machine, Role
+
+ID = "[a-z][a-z0-9-]{1,29}"
+"""The form of the name by which a connector is called, as a pattern."""
+
+MOST_VALID = 2
+"""The most keys of a connector that are valid at once: the one in use and its successor."""
+
+MOST_KEYS = 10
+"""The most keys in the item of a connector. The trail has all of them."""
+
+
+class Scope(StrEnum):
+    """What a connector may do. The values are stored."""
+
+    WRITE_MESSAGES = "messages:write"
+    """Hand over messages of customers."""
+    READ_TICKETS = "tickets:read"
+    READ_CHANGES = "changes:read"
+    READ_CUSTOMERS = "customers:read"
+    WRITE_NOTES = "notes:write"
+    WRITE_TAGS = "tags:write"
+
+
+ACTS = {Scope.WRITE_NOTES: "note", Scope.WRITE_TAGS: "set_tags"}
+"""The change of a ticket (`access.ACTIONS`) that a scope allows."""
+
+
+class State(StrEnum):
+    """Whether a connector may act. The values are stored."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class Key(Struct, frozen=True, omit_defaults=True):
+    """One generation of a connector's keys. The keys themselves are derived (`secrets.derive`).
+
+    `mark` tells from which secret of the stack (`secrets.mark`). From `ends_at` on the keys are no
+    longer valid.
+    """
+
+    generation: int
+    made_at: datetime
+    made_by: str
+    mark: str
+    ends_at: datetime | None = None
+
+    def is_valid(self, now: datetime) -> bool:
+        return self.ends_at is None or now < self.ends_at
+
+
+class Connector(Struct, frozen=True, omit_defaults=True):
+    """Another system that acts as itself.
+
+    `id` is in addresses and in the history of tickets. `team` is the team whose tickets it sees;
+    None if it sees those of all teams. `revision` counts its changes. The newest key is the last.
+    """
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    team: str | None
+    state: State
+    keys: tuple[Key, ...]
+    revision: int
+
+    def valid_keys(self, now: datetime) -> list[Key]:
+        """The generations that are valid, newest first."""
+        return [key for key in reversed(self.keys) if key.is_valid(now)]
+
+    @property
+    def machine(self) -> Machine:
+        """The connector in the form that the checks of rights on tickets read."""
+        acts = frozenset(act for scope, act in ACTS.items() if scope in self.scopes)
+        return Machine(
+            self.id, self.name, "", Role.MACHINE, self.team or "", ("en",), capacity=0, acts=acts
+        )
+
+
+class ChangeKind(StrEnum):
+    """The kinds of changes of a connector. The values are stored."""
+
+    MADE = "made"
+    CHANGED = "changed"
+    ROTATED = "rotated"
+    KEY_ENDED = "key_ended"
+    SUSPENDED = "suspended"
+    REINSTATED = "reinstated"
+
+
+class ConnectorChange(Struct, frozen=True, omit_defaults=True):
+    """One entry of the trail of a connector: who changed what, when, why and from where.
+
+    It has the form of a member's (`staff.rules.members.MemberChange`).
+    """
+
+    revision: int
+    kind: ChangeKind
+    at: datetime
+    by: str
+    what: dict[str, list[Any]]
+    why: str = ""
+    source: str = ""
+
+
+class Wanted(Struct, frozen=True):
+    """What a manager decides about a connector."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    team: str | None
+
+
+def made(id_: str, wanted: Wanted, key: Key) -> Connector:
+    """A new connector with its first key."""
+    return Connector(id_, wanted.name, wanted.scopes, wanted.team, State.ACTIVE, (key,), 1)
+
+
+def changed(before: Connector, wanted: Wanted) -> Connector:
+    """The connector after a manager's change; the same one if nothing differs."""
+    after = replace(before, name=wanted.name, scopes=wanted.scopes, team=wanted.team)
+    return before if after == before else _next(after)
+
+
+def rotated(before: Connector, key: Key, old_ends_at: datetime | None) -> Connector:
+    """The connector with a new generation of keys, and the end of the one before.
+
+    Raises AlreadyDone if two generations are valid, and InvalidInput if the end has passed.
+    """
+    now = key.made_at
+    valid = before.valid_keys(now)
+    if len(valid) >= MOST_VALID:
+        old = valid[-1].generation
+        raise AlreadyDone(f"two keys are valid: end generation {old} before you make another one")
+    if old_ends_at is not None and old_ends_at <= now:
+        raise InvalidInput([Fault("/old_ends_at", "passed", "this time has passed")])
+    kept = tuple(
+        replace(one, ends_at=old_ends_at or one.ends_at) if one in valid else one
+        for one in before.keys
+    )
+    return _next(replace(before, keys=(*kept, key)[-MOST_KEYS:]))
+
+
+def with_key_ended(before: Connector, generation: int, now: datetime) -> Connector:
+    """The connector after one generation of its keys has ended; the same one if it had.
+
+    Raises NotFound if it has no such generation.
+    """
+    known = {key.generation: key for key in before.keys}
+    if generation not in known:
+        raise NotFound("there is no such key")
+    if not known[generation].is_valid(now):
+        return before
+    ended = replace(known[generation], ends_at=now)
+    keys = tuple(ended if key.generation == generation else key for key in before.keys)
+    return _next(replace(before, keys=keys))
+
+
+def in_state(before: Connector, state: State) -> Connector:
+    """The connector in this state; the same one if it is in it."""
+    return before if before.state is state else _next(replace(before, state=state))
+
+
+def _next(after: Connector) -> Connector:
+    return replace(after, revision=after.revision + 1)
+
+
+def differences(before: Connector | None, after: Connector) -> dict[str, list[Any]]:
+    """The old and the new value of each field that differs. The old one is None if it is new."""
+    old = structs.asdict(before) if before is not None else {}
+    return {
+        name: [old.get(name), value]
+        for name, value in structs.asdict(after).items()
+        if name not in ("id", "revision") and (before is None or old[name] != value)
+    }

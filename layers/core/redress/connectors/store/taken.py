@@ -1,0 +1,116 @@
+"""What is stored of messages that connectors hand over, in the transaction of the ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+from msgspec import Struct
+
+from redress.db import encoding, keys, retry
+from redress.db.rows import Models
+from redress.tickets.store.transaction import Cause, Dated, DoneAlready, Raced, Write
+
+KEPT = timedelta(days=30)
+"""For how long a repeated delivery or message is recognized."""
+
+
+class Taken(Struct, frozen=True, omit_defaults=True):
+    """The answer to a message: the ticket, its version after it, and whether it was opened.
+
+    `fingerprint` is a digest of the message. `again` says that it had been taken before.
+    """
+
+    number: str
+    version: int
+    opened: bool
+    fingerprint: str
+    again: bool = False
+
+
+_TAKEN = msgspec.json.Decoder(Taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known before a message is taken.
+
+    `delivered` and `said` are the answers to the same delivery and to the same message of the
+    source. `ticket` is the number of the ticket of its conversation.
+    """
+
+    delivered: Taken | None
+    said: Taken | None
+    ticket: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTaken(Cause):
+    """A connector handed over a message. `before` is the ticket that its conversation had."""
+
+    connector: str
+    delivery: str
+    conversation: str
+    message: str
+    taken: Taken
+    before: str | None
+
+
+class MessageStore:
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def known(self, connector: str, delivery: str, conversation: str, message: str) -> Known:
+        """What is known about a message, in one read. Raises Unreadable."""
+        pk, model = keys.connector_pk(connector), self._models.connector
+        sks = (
+            keys.delivery_sk(delivery),
+            keys.said_sk(conversation, message),
+            keys.conversation_sk(conversation),
+        )
+        wanted = [(pk, sk) for sk in sks]
+        rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
+        found = {row.sk: row for row in rows}
+
+        def answer(sk: str) -> Taken | None:
+            row = found.get(sk)
+            return encoding.decoded(row, lambda one: _TAKEN.decode(one.doc)) if row else None
+
+        talk = found.get(sks[2])
+        number = encoding.decoded(talk, lambda one: str(one.number)) if talk else None
+        return Known(answer(sks[0]), answer(sks[1]), number)
+
+
+def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
+    """The items to write in the transaction that opens or changes a ticket for a message.
+
+    They are the answers to the delivery and to the message, on condition that neither came before,
+    and the ticket of the conversation. Returns no items if the change has another cause.
+    """
+    if not isinstance(cause, MessageTaken):
+        return []
+    model, pk = models.connector, keys.connector_pk(cause.connector)
+    _, at = changes[0]
+    expires, doc = int((at + KEPT).timestamp()), encoding.encode(cause.taken)
+    came_before = DoneAlready("this message came before")
+    writes = [
+        Write(
+            model(pk, sk, doc=doc, expires=expires),
+            condition=model.pk.does_not_exist(),
+            lost=came_before,
+        )
+        for sk in (
+            keys.delivery_sk(cause.delivery),
+            keys.said_sk(cause.conversation, cause.message),
+        )
+    ]
+    if cause.before != cause.taken.number:
+        unchanged = (
+            model.pk.does_not_exist() if cause.before is None else model.number == cause.before
+        )
+        row = model(pk, keys.conversation_sk(cause.conversation), number=cause.taken.number)
+        raced = Raced("another message of this conversation came meanwhile")
+        writes.append(Write(row, condition=unchanged, lost=raced))
+    return writes

@@ -1,0 +1,77 @@
+"""Answers to machines that are not those of a route of the staff, and what they send."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from local.openapi.schemas import named
+from local.openapi.staff.connectors import ConnectorId, ConnectorScope, KeyId
+from local.openapi.values import (
+    Answer,
+    GivenMoment,
+    Instant,
+    Kind,
+    Language,
+    OpenAnswer,
+    Ordinal,
+    in_format,
+    text,
+)
+from redress.connectors.rules.message import CHANNELS, ID_LIMIT
+from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
+from redress.tickets.rules.submission import (
+    COMPANY_LIMIT,
+    DESCRIPTION_LIMIT,
+    EMAIL_LIMIT,
+    NAME_LIMIT,
+    ORDER_LIMIT,
+    PHONE_LIMIT,
+    SUBJECT_LIMIT,
+)
+
+SourceId = Annotated[str, text(ID_LIMIT, 1)]
+
+
+class MessageCustomer(Answer):
+    name: Annotated[str, text(NAME_LIMIT, 1)]
+    email: Annotated[str, text(EMAIL_LIMIT)] | UnsetType | None = UNSET
+    phone: Annotated[str, text(PHONE_LIMIT)] | UnsetType | None = UNSET
+    company: Annotated[str, text(COMPANY_LIMIT)] | UnsetType | None = UNSET
+
+
+class CustomerMessage(Answer):
+    conversation: SourceId
+    message: SourceId
+    channel: Annotated[str, named("MessageChannel", CHANNELS)]
+    text: Annotated[str, text(DESCRIPTION_LIMIT, 1)]
+    language: Language
+    customer: MessageCustomer
+    consent: Annotated[bool, Meta(extra_json_schema={"const": True})]
+    sent_at: GivenMoment | UnsetType | None = UNSET
+    subject: Annotated[str, text(SUBJECT_LIMIT)] | UnsetType | None = UNSET
+    kind: Kind | UnsetType | None = UNSET
+    category: Annotated[str, text(CATEGORY_LIMIT)] | UnsetType | None = UNSET
+    order: Annotated[str, text(ORDER_LIMIT)] | UnsetType | None = UNSET
+
+
+class MessageTaken(OpenAnswer):
+    number: str
+    version: Ordinal
+    opened: bool
+    status_url: Annotated[str, in_format("uri")]
+
+
+class OwnKey(OpenAnswer):
+    keyid: KeyId
+    ends_at: Instant | None
+
+
+class OwnConnector(OpenAnswer):
+    id: ConnectorId
+    name: str
+    scopes: list[ConnectorScope]
+    team: str | None
+    keys: list[OwnKey]
+    at: Instant
