@@ -184,6 +184,8 @@ types: .venv/ready ## Check types strictly
 	@# One at a time: each function's folder is its own import path, and each has a module `app`.
 	@for function in functions/*/; do MYPYPATH=$$function mypy $$function; done
 	MYPYPATH=$$($(PYTHON) -m local.clients terminal) mypy client/redress_cli client/generate.py
+	@# Fails for what the standard library does not have on Windows.
+	MYPYPATH=$$($(PYTHON) -m local.clients terminal) mypy --platform win32 client/redress_cli
 
 template: .venv/ready .local/checkov/ready ## Validate the template (CloudFormation, SAM, Lambda, security) and the state machines
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST) $(LINTERS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -65,4 +67,8 @@ for module in (account, tickets, writing, macros, lead, imports):
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe on Windows may have an encoding without Chinese: a sign is lost then, not a ticket.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

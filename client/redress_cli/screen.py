@@ -55,9 +55,10 @@ def say(words: str = "", style: str = "") -> None:
 
 
 def raw(content: bytes) -> None:
-    """Write the API's answer as it came, and a line end."""
-    sys.stdout.write(content.decode("utf-8", "replace").rstrip("\n") + "\n")
+    """Write the API's answer as it came, and a line end. It is UTF-8 on every system."""
     sys.stdout.flush()
+    sys.stdout.buffer.write(content.rstrip(b"\n") + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def interactive() -> bool:

@@ -16,11 +16,14 @@ from typer.testing import CliRunner
 
 from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
+from redress.wiring import stores as wired_stores
 from redress_cli import downloads, screen, uploads
 from redress_cli.app import app
+from redress_cli.commands import lead
 from redress_cli.drafts import Draft
 from tests.builders import Clock
 from tests.client.conftest import Service, Terminal
+from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 from tests.files import samples
 from tests.functions.filing import create_bucket, judge, refer
 from tests.world import Act, Opener, Stores
@@ -86,11 +89,34 @@ def test_supervisor_sees_the_board_and_moves_a_ticket(terminal: Terminal, ticket
     assert back.out == "mei is active.\n"
 
 
-def test_customer_is_found_by_address_and_by_ticket(
-    terminal: Terminal, open_ticket: Opener, stores: Stores
+def test_watched_board_goes_on_after_a_lost_connection_until_it_is_stopped(
+    terminal: Terminal, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = terminal("customer", "nobody@example.com")
-    assert (found.code, found.err.splitlines()[0]) == (
+    def wait(_: float) -> None:
+        waits.append(len(waits))
+        if len(waits) == 1:
+            service.before = lambda *_: ("503 Unavailable", {"Retry-After": "90"})
+        elif len(waits) == 2:
+            service.before = lambda *_: None
+        else:
+            raise KeyboardInterrupt
+
+    waits: list[int] = []
+    monkeypatch.setattr(lead, "pause", wait)
+    found = terminal("board", "--watch", by="lin")
+    assert found.code == 0
+    assert found.out.count("complaints: ") == 2
+    assert "The service is busy" in found.err
+
+
+def test_customer_is_found_by_id_by_address_and_by_number(terminal: Terminal) -> None:
+    both = [new(profile(LI_NA, EMAIL)), new(profile(WANG_WEI, PHONE, name="Wang Wei"))]
+    wired_stores.customers().write(both)
+    assert f"Li Na ({LI_NA}), standard" in terminal("customer", LI_NA).out
+    assert "Li Na" in terminal("customer", "LI.na@example.com").out
+    assert "Wang Wei" in terminal("customer", PHONE[1]).out
+    nobody = terminal("customer", "nobody@example.com")
+    assert (nobody.code, nobody.err.splitlines()[0]) == (
         4,
         "No customer is known as nobody@example.com.",
     )

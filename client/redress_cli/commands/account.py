@@ -89,18 +89,18 @@ def login(
     ] = False,
     email: Annotated[str, typer.Option(help="Your address, if it is not in the settings.")] = "",
     token_file: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--token-file",
-            help="Keep the tokens in a file that only you can read, not in a keyring.",
+            "--token-file/--keyring",
+            help="Keep the tokens in a file that only you can read, or again in the keyring.",
         ),
-    ] = False,
+    ] = None,
 ) -> None:
     """Sign in, by browser or with a password."""
     state = state_of(ctx)
     changes = {"email": email} if email else {}
-    if token_file:
-        changes["keep"] = "file"
+    if token_file is not None:
+        changes["keep"] = "file" if token_file else "keyring"
     if changes:
         config.save(state.profile, changes)
     session = state.session

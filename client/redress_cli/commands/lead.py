@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from redress_staff.models import (
 )
 
 from redress_cli import screen
-from redress_cli.faults import REFUSED, USAGE, Fault
+from redress_cli.faults import BUSY, REFUSED, USAGE, Fault
 from redress_cli.people import id_of
 from redress_cli.state import Cursor, Json, Limit, Number, given, number_of, state_of
 
@@ -49,18 +50,26 @@ def board(
 ) -> None:
     """Show who is present, and which promises are near their limit."""
     state = state_of(ctx)
-    while True:
+
+    def once() -> None:
         found = state.session.read(show_board, team=given(team))
-        if not state.shown(found):
-            if watch and screen.OUT.is_terminal:
-                screen.OUT.clear()
-            _show_board(found.value)
-        if not watch:
+        if state.shown(found):
             return
-        try:
+        if watch and screen.OUT.is_terminal:
+            screen.OUT.clear()
+        _show_board(found.value)
+
+    once()
+    with suppress(KeyboardInterrupt):
+        while watch:
             pause(every)
-        except KeyboardInterrupt:
-            return
+            try:
+                once()
+            except Fault as fault:
+                # A board on a wall goes on after a lost connection.
+                if fault.code != BUSY:
+                    raise
+                screen.show_fault(fault)
 
 
 def _show_board(found: Any) -> None:
