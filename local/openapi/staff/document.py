@@ -284,7 +284,7 @@ def _parameters(descriptions: dict[str, str]) -> dict[str, Any]:
         name: {
             "name": parameter.name,
             "in": parameter.place,
-            **({"required": True} if parameter.place == "path" else {}),
+            **({"required": True} if parameter.required or parameter.place == "path" else {}),
             **({"description": descriptions[name]} if name in descriptions else {}),
             "schema": schemas.of_type(parameter.type),
         }

@@ -39,6 +39,7 @@ class Parameter(Struct, frozen=True):
     name: str
     place: str
     type: Any
+    required: bool = False
 
 
 CURSOR = "^[A-Za-z0-9_-]*={0,2}$"
@@ -148,6 +149,12 @@ PARAMETERS = {
     "HeldReason": Parameter("reason", "query", QuarantineReason),
     "Unseen": Parameter("unseen", "query", bool),
     "Format": Parameter("format", "query", Annotated[str, named("ReportFormat", ("json", "csv"))]),
+    "OpeningKey": Parameter(
+        "Idempotency-Key",
+        "header",
+        Annotated[str, Meta(min_length=1, max_length=KEY_LIMIT)],
+        required=True,
+    ),
     "IdempotencyKey": Parameter(
         "Idempotency-Key", "header", Annotated[str, Meta(max_length=KEY_LIMIT)]
     ),

@@ -172,6 +172,7 @@ WHO_MAY = {
     "changes": ALL,
     "next": {"agent"},
     "search": ALL,
+    "opening": ALL,
     "templates": ALL,
     "scripts": ALL,
     "draft": ALL,

@@ -66,6 +66,7 @@ WITH_BODY = (
     "rehearsal-begin",
     "upload",
     "draft",
+    "opening",
 )
 
 

@@ -32,6 +32,7 @@ WITH_BODY = (
     "note",
     "upload",
     "draft",
+    "opening",
     "address-clearance",
     "presence",
     "invitation",

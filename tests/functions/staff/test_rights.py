@@ -106,6 +106,7 @@ SHOWS_ELSEWHERE = {
     "member": "test_load_of_a_colleague_leaves_out_tickets_about_its_reader",
     "held-mail-release": "test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket",
     "search": "test_search_finds_a_ticket_for_those_who_see_it",
+    "opening": "tests/functions/staff/test_opening.py",
     "templates": "tests/functions/staff/test_texts.py",
     "scripts": "tests/functions/staff/test_texts.py",
     "next": "test_next_ticket_is_never_one_about_the_agent",

@@ -552,6 +552,18 @@ class ConnectorRow(Row):
     expires = NumberAttribute(null=True)
 
 
+class OpeningKeyRow(Row):
+    """KEY#{digest} / KEY: the ticket that a request with an Idempotency-Key opened."""
+
+    class Meta:
+        table_name = ""
+
+    fingerprint = UnicodeAttribute()
+    number = UnicodeAttribute()
+    answer = UnicodeAttribute()
+    expires = NumberAttribute()
+
+
 class JobRow(Row):
     """REHEARSAL#{job} / JOB: the description (`doc`) and progress of a rehearsal or a move."""
 
@@ -640,6 +652,7 @@ class Models:
         self.customer_listing = bound(CustomerListingRow)
         self.doc = bound(DocRow)
         self.connector = bound(ConnectorRow)
+        self.opening_key = bound(OpeningKeyRow)
         self.job = bound(JobRow)
         self.connection = shared.connection
         if listen is not None:

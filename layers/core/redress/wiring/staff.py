@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.macros import MacroCases
     from redress.staff.cases.members import MemberCases
     from redress.staff.cases.mentions import MentionCases
+    from redress.staff.cases.opening import OpeningCase
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
     from redress.staff.cases.signing_in import SignInCase
@@ -154,6 +155,23 @@ def claiming() -> ClaimingCase:
 
     assignment = assigner.assignment()
     return ClaimingCase(assignment, stores.ranges(), stores.tickets(), stores.staff())
+
+
+@cache
+def opening() -> OpeningCase:
+    from redress.staff.cases.names import StaffNames
+    from redress.staff.cases.opening import OpeningCase
+    from redress.wiring import stores
+
+    return OpeningCase(
+        stores.tickets(),
+        stores.changes(),
+        stores.opening_keys(),
+        stores.plans(),
+        stores.staff(),
+        StaffNames(stores.staff()),
+        clients.now,
+    )
 
 
 @cache

@@ -17,6 +17,7 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.store.attached import AttachedStore
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.mail_records import MailRecordStore
+from redress.tickets.store.opening_keys import OpeningKeys
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import TimerStore
 from redress.wiring import clients
@@ -63,6 +64,11 @@ def ranges() -> TicketRanges:
 @cache
 def attached() -> AttachedStore:
     return AttachedStore(models())
+
+
+@cache
+def opening_keys() -> OpeningKeys:
+    return OpeningKeys(models())
 
 
 @cache

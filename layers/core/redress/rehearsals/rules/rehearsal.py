@@ -336,7 +336,7 @@ def _chosen_team(kept: _KeptEvent) -> str | None:
 
 def _acknowledged(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event = kept.event
-    if event.data.get("by") != "page":
+    if event.data.get("by") not in ("page", "agent"):
         return by_system.acknowledge(ticket, plan, event.at)
     again = Event(ticket.version + 1, event.type, event.at, event.by, event.data)
     return Change(ticket, (again,), apply(ticket, again, plan), plan)

@@ -63,11 +63,11 @@ def facts_of(change: Change) -> list[Fact]:
     given. A later dispute overwrites the fact of that month. A survey counts in the month of the
     answer.
     """
-    ticket = change.before
-    if ticket is None:
-        return []  # opening a ticket produces no fact
+    ticket, events = change.before, change.events
+    if ticket is None:  # the first event produces no fact; a caller may be answered in others
+        ticket, events = apply(None, events[0], change.plan), events[1:]
     facts: dict[tuple[str, str, str], Fact] = {}
-    for event in change.events:
+    for event in events:
         after = apply(ticket, event, change.plan)
         for agent, at, name, value in _entries(ticket, event, after):
             period = period_of(at, change.plan.time_zone)

@@ -22,6 +22,7 @@ from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.steps import by_staff, by_system
+from redress.tickets.rules.steps.opening import NAMED
 from redress.tickets.rules.ticket import Event, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
@@ -29,9 +30,6 @@ from redress.tickets.store.transaction import Cause
 
 DRAIN_LIMIT = 100
 """The most tickets that one drain offers. The next drain offers the rest."""
-
-
-NAMED = "the complaint names them"
 
 
 @dataclass(frozen=True, slots=True)

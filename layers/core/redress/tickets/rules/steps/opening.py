@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from redress.base import phones
-from redress.base.people import CUSTOMER, SYSTEM
+from redress.base.people import CUSTOMER, SYSTEM, Actor
+from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.draft import (
@@ -35,10 +36,75 @@ def open_ticket(
     is promised and sent. If a connector handed the submission over, `source` names it and the ids
     that it has there, and the ticket that it follows.
     """
+    draft = Draft(None, plan, CUSTOMER, at).add(
+        EventType.OPENED, _opened(submission, number, plan, mail, source)
+    )
+    if submission.contact.email is None:
+        draft.add(EventType.ACKNOWLEDGED, {"by": "page"}, SYSTEM)
+    return draft.change()
+
+
+LIVE_S = 120
+"""A first response that is promised within these seconds can only be given in a conversation."""
+SPOKEN = "spoke with the customer"
+NAMED = "the complaint names them"
+
+
+def open_for_caller(
+    submission: Submission,
+    number: str,
+    plan: Plan,
+    by: Actor,
+    at: datetime,
+    *,
+    takes: bool = False,
+    about: Sequence[str] = (),
+    answered: bool | None = None,
+) -> Change:
+    """Open a ticket for a customer with whom a member of staff speaks.
+
+    `takes` says whether the agent takes the ticket. `about` are the members of staff whom the
+    complaint names. The conversation is a reaction. `answered` says whether it was the first
+    response, too. By default it was if the plan promises one within LIVE_S: no other answer could
+    keep that promise. If the customer left no email address, what they are told is the
+    acknowledgement.
+    """
+    draft = Draft(None, plan, by, at).add(EventType.OPENED, _opened(submission, number, plan))
+    if submission.contact.email is None:
+        draft.add(EventType.ACKNOWLEDGED, {"by": "agent"})
+    if about:
+        draft.add(EventType.ABOUT_SET, {"about": list(about), "from": [], "why": NAMED}, SYSTEM)
+    if takes:
+        data = {"agent": by.id, "from": None, "why": "took the call", "team": draft.after.team}
+        draft.add(EventType.ASSIGNED, data)
+    clocks = draft.after.clocks
+    response = clocks.get(ClockName.FIRST_RESPONSE)
+    if answered is None:
+        answered = response is not None and response.target_s <= LIVE_S
+    if spoken := _kept_by_speaking(clocks.keys(), answered):
+        data = {"clock": spoken.value, "stopped_at": at.isoformat(), "why": SPOKEN}
+        draft.add(EventType.CORRECTED, data)
+    return draft.change()
+
+
+def _kept_by_speaking(clocks: Collection[ClockName], answered: bool) -> ClockName | None:
+    """The promise that a conversation keeps. A first response is a reaction, too."""
+    if answered and ClockName.FIRST_RESPONSE in clocks:
+        return ClockName.FIRST_RESPONSE
+    return ClockName.REACTION if ClockName.REACTION in clocks else None
+
+
+def _opened(
+    submission: Submission,
+    number: str,
+    plan: Plan,
+    mail: Mapping[str, Any] | None = None,
+    source: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The data of the event OPENED."""
     contact = submission.contact
     e164 = phones.e164(contact.phone, plan.home_region) if contact.phone else None
-    draft = Draft(None, plan, CUSTOMER, at).add(
-        EventType.OPENED,
+    return (
         mail_source(mail)
         | {
             "number": number,
@@ -60,8 +126,5 @@ def open_ticket(
                 ("source", dict(source) if source is not None else None),
             )
             if value is not None
-        },
+        }
     )
-    if contact.email is None:
-        draft.add(EventType.ACKNOWLEDGED, {"by": "page"}, SYSTEM)
-    return draft.change()
