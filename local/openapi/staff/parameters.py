@@ -92,13 +92,6 @@ PARAMETERS = {
         "id", "path", Annotated[str, Meta(pattern=f"^{CONNECTOR_ID}$", examples=["crm"])]
     ),
     "KeyGeneration": Parameter("generation", "path", Annotated[int, Meta(ge=1, le=99_999)]),
-    "AttemptsLimit": Parameter(
-        "limit",
-        "query",
-        Annotated[
-            int, Meta(ge=1, le=ATTEMPTS_LIMIT, extra_json_schema={"default": ATTEMPTS_LIMIT})
-        ],
-    ),
     "Language": Parameter("language", "query", Language),
     "ScriptLanguage": Parameter("language", "query", Language),
     "OfTicket": Parameter("ticket", "query", Annotated[str, Meta(min_length=1, examples=[TICKET])]),
@@ -106,6 +99,13 @@ PARAMETERS = {
         "limit",
         "query",
         Annotated[int, Meta(ge=1, le=PAGE_LIMIT, extra_json_schema={"default": PAGE_LIMIT})],
+    ),
+    "AttemptsLimit": Parameter(
+        "limit",
+        "query",
+        Annotated[
+            int, Meta(ge=1, le=ATTEMPTS_LIMIT, extra_json_schema={"default": ATTEMPTS_LIMIT})
+        ],
     ),
     "ChangesLimit": Parameter(
         "limit",
