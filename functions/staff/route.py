@@ -169,7 +169,9 @@ class Request(Struct, frozen=True):
         key, body = "", None
         if IDEMPOTENCY_KEY in self.route.headers:
             key = header(self.event, IDEMPOTENCY_KEY.lower())
-            if key and not self.route.key_required and (fault := idempotency.fault_of(key)):
+            by_case = self.route.key_required and isinstance(self.route.body, UnreadBody)
+            needed = bool(key) or self.route.key_required
+            if needed and not by_case and (fault := idempotency.fault_of(key)):
                 faults.append(fault)
         if self.route.body is not None:
             try:
@@ -187,12 +189,12 @@ class Route(Struct, frozen=True):
     `roles` may call it: EVERYBODY, or those who have signed in with one of these roles.
     `answer` names the schema of the answer in the OpenAPI document. `status` is the HTTP status of
     the answer. `query` and `headers` name the parameters that the route reads in addition to those
-    in its path. The use case of a route with `key_required` checks the Idempotency-Key itself, so
-    that its fault is named with those of an `UnreadBody`. `id` describes the variable `{id}` of the
-    path, if it has one. `problems` are the error statuses of this route. `proof` says how the
-    caller proves who they are; a route of machines needs `scope`, unless every connector may call
-    it. The document adds the statuses of every route (401, 403, 429, 500, 503) and those of every
-    route with a body (400, 413, 415, 422).
+    in its path. With `key_required` a request needs an Idempotency-Key; the use case of an
+    `UnreadBody` checks it itself, so that its fault is named with those of the body. `id` describes
+    the variable `{id}` of the path, if it has one. `problems` are the error statuses of this route.
+    `proof` says how the caller proves who they are; a route of machines needs `scope`, unless every
+    connector may call it. The document adds the statuses of every route (401, 403, 429, 500, 503)
+    and those of every route with a body (400, 413, 415, 422).
     """
 
     method: str

@@ -285,6 +285,7 @@ class Caller:
             "agent": "a-mei",
             "period": "2026-10",
             "event": "1",
+            "macro": "ask_for_photo",
             "version": "1",
             "date": "2026-11-22",
             "id": next((id_ for part, id_ in IDS.items() if part in path), ""),

@@ -143,6 +143,8 @@ BODIES = [
         (("public", "post", "/tickets/{number}/survey"), "", UNKNOWN),
         (("staff", "put", "/staff/tickets/{number}/participants"), "participants", [0] * 150_000),
         (("staff", "put", "/staff/ratings/{period}/{agent}"), "", UNKNOWN),
+        (("staff", "post", "/staff/bulk"), "tickets", [0] * 150_000),
+        (("staff", "post", "/staff/bulk"), "content", UNKNOWN),
         (("staff", "post", "/staff/rehearsals"), "plan", {f"~{n:x}": 0 for n in range(200_000)}),
         (("staff", "post", "/staff/plans"), "", {f"~{n:x}": 0 for n in range(200_000)}),
     )

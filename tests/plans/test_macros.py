@@ -55,6 +55,23 @@ def test_every_act_that_a_macro_can_have_is_published() -> None:
         assert codes(with_macro(act)) == {}
 
 
+@pytest.mark.parametrize("name", sorted(acts.MESSAGES))
+def test_every_message_can_name_a_template_that_needs_nothing_of_its_writer(name: str) -> None:
+    [usual] = [one for one in EVERY if one["act"] == name]
+    act = {field: value for field, value in usual.items() if field != "text"}
+    assert codes(with_macro(act | {"template": "acknowledge"})) == {}
+    assert codes(with_macro(act)) == {"/acts/0/text": "object_expected"}
+    both = {"/acts/0/template": "not_both"}
+    assert codes(with_macro(act | {"template": "acknowledge", "text": TEXT})) == both
+    unknown = {"/acts/0/template": "unknown_template"}
+    assert codes(with_macro(act | {"template": "nothing"})) == unknown
+    document = with_macro(act | {"template": "mine"})
+    document["templates"]["mine"] = dict.fromkeys(LANGUAGES, "{details}")
+    assert codes(document) == {"/acts/0/template": "unresolved_variable"}
+    given = act | {"template": "acknowledge", "values": {"details": "x"}}
+    assert codes(with_macro(given)) == {"/acts/0/values": "unknown"}
+
+
 def test_acts_are_changes_of_the_staff_api() -> None:
     assert set(acts.FIELDS) <= set(access.ACTIONS)
     assert set(acts.FIELDS) >= acts.MESSAGES

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from route import Route
 
 from routes import (
+    bulk,
     changes,
     clocks,
     connectors,
@@ -40,6 +41,7 @@ SUBJECTS = (
     opening,
     macros,
     texts,
+    bulk,
     files,
     clocks,
     customers,

@@ -34,7 +34,10 @@ from redress.tickets.rules.listing import CUSTOMER, FILTER_LIMIT, LINES, MOST_LI
 
 
 class Parameter(Struct, frozen=True):
-    """A parameter. `place` is path, query or header. `msgspec` derives the schema from `type`."""
+    """A parameter. `place` is path, query or header; those of a path are always required.
+
+    `msgspec` derives the schema from `type`.
+    """
 
     name: str
     place: str
@@ -157,5 +160,11 @@ PARAMETERS = {
     ),
     "IdempotencyKey": Parameter(
         "Idempotency-Key", "header", Annotated[str, Meta(max_length=KEY_LIMIT)]
+    ),
+    "NeededKey": Parameter(
+        "Idempotency-Key",
+        "header",
+        Annotated[str, Meta(min_length=1, max_length=KEY_LIMIT)],
+        required=True,
     ),
 }

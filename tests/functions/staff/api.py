@@ -199,6 +199,7 @@ WHO_MAY = {
     "classification": ALL,
     "tags": ALL,
     "macros": ALL,
+    "bulk": ALL,
     "macro": ALL,
     "customers": ALL,
     "customer": ALL,

@@ -60,6 +60,7 @@ WITH_BODY = (
     "customer-unmerge",
     "ticket-customer",
     "macro",
+    "bulk",
     "rating",
     "plan-publish",
     "plan-moves",

@@ -30,6 +30,7 @@ BY_FORM = (422, 422, 400, 413, 415)
 WITH_BODY = (
     *CHANGES,
     "note",
+    "bulk",
     "upload",
     "draft",
     "opening",

@@ -111,6 +111,7 @@ SHOWS_ELSEWHERE = {
     "scripts": "tests/functions/staff/test_texts.py",
     "next": "test_next_ticket_is_never_one_about_the_agent",
     "changes": "tests/functions/staff/test_changes.py",
+    "bulk": "tests/functions/staff/test_bulk.py",
     "scorecard": "test_scorecard_does_not_name_a_ticket_about_its_reader",
     "departure": "test_departure_names_only_tickets_that_its_leader_sees",
     "suspension": "test_departure_names_only_tickets_that_its_leader_sees",

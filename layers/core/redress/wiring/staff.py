@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.about import AboutCase
     from redress.staff.cases.acting import ActingCase
     from redress.staff.cases.board import BoardCase
+    from redress.staff.cases.bulk import BulkCases
     from redress.staff.cases.claiming import ClaimingCase
     from redress.staff.cases.directory import Directory
     from redress.staff.cases.macros import MacroCases
@@ -305,6 +306,14 @@ def macros() -> MacroCases:
     from redress.wiring import stores
 
     return MacroCases(staff_cases(), acting(), stores.plans())
+
+
+@cache
+def bulk() -> BulkCases:
+    from redress.staff.cases.bulk import BulkCases
+    from redress.wiring import stores
+
+    return BulkCases(staff_cases(), acting(), macros(), stores.tickets(), stores.ranges())
 
 
 @cache

@@ -2,8 +2,9 @@
 
 A macro of a plan is a list of such acts, and a bulk does one of them on each of its tickets. An act
 is one of the changes of `access.ACTIONS`. Its fields are those of the change's own request, except
-for what differs from ticket to ticket: a message has a text in each language (`text`), tags are
-added and removed (`add`, `remove`), and an own promise is due `within` a duration.
+for what differs from ticket to ticket: a message has a text in each language (`text`) or names a
+template of the plan, tags are added and removed (`add`, `remove`), and an own promise is due
+`within` a duration.
 
 Changes that say something about one ticket only have no such form: a correction, a recorded call, a
 stranger's mail, a match with a profile, participants, and whom a complaint is about.
@@ -20,23 +21,27 @@ from redress.base.languages import LANGUAGES
 from redress.base.people import is_subject, is_team
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, OUTCOMES
 from redress.plans.rules.reader import NAME_LIMIT, DocumentReader
+from redress.plans.rules.templates import FROM_WRITER
 
 TEXT_LIMIT = 20_000
 SHORT_LIMIT = 2_000
 """The most characters of a reason, a remedy and a root cause."""
 CATEGORY_LIMIT = 81
+VALUE_LIMIT = 5_000
+"""The most characters of a value that a bulk gives for a variable of a template."""
 
+_MESSAGE = ("text", "template", "values")
 _CORRECTED = ("kind", "urgency", "impact", "customer_type", "category")
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    "reply": ("text", "wait_for_customer"),
-    "tell_progress": ("text",),
+    "reply": (*_MESSAGE, "wait_for_customer"),
+    "tell_progress": _MESSAGE,
     "note": ("text",),
-    "promise": ("text", "within"),
-    "hold": ("text", "reason"),
+    "promise": (*_MESSAGE, "within"),
+    "hold": (*_MESSAGE, "reason"),
     "release": (),
     "reclassify": (*_CORRECTED, "reason"),
     "set_tags": ("add", "remove"),
-    "resolve": ("text", "outcome", "remedy", "root_cause"),
+    "resolve": (*_MESSAGE, "outcome", "remedy", "root_cause"),
     "reassign": ("agent", "team", "reason"),
 }
 """The name of each act -> its fields."""
@@ -49,19 +54,26 @@ Fields = Mapping[str, Any]
 
 
 def check(
-    read: DocumentReader, name: str, given: Mapping[str, Any], at: str, *, every_language: bool
+    read: DocumentReader,
+    name: str,
+    given: Mapping[str, Any],
+    at: str,
+    *,
+    every_language: bool = False,
 ) -> None:
     """Record every fault of the fields of the act `name`, which is one of FIELDS.
 
     With `every_language`, a text has all languages, because the act is done on tickets of any
-    language. Whether the plan of a ticket knows a category or a customer type, the ticket's change
-    checks.
+    language. The change of a ticket checks whether its plan knows a template, a category or a
+    customer type.
     """
     known = FIELDS[name]
     for field in given:
         if field not in known:
             read.fault(at + pointer(str(field)), "unknown", f"{name} has no such field")
-    if "text" in known:
+    if "template" in known and "template" in given:
+        _check_template(read, given, at)
+    elif "text" in known:
         _check_text(read, given, at, every_language=every_language)
     read.flag(given, "wait_for_customer", at)
     match name:
@@ -82,10 +94,26 @@ def check(
             _check_assignment(read, given, at)
 
 
+def _check_template(read: DocumentReader, given: Mapping[str, Any], at: str) -> None:
+    read.text(given, "template", at, NAME_LIMIT)
+    if "text" in given:
+        read.fault(f"{at}/template", "not_both", "either a text or a template, not both")
+    values = read.section(given, "values", at, need=False)
+    here = f"{at}/values"
+    for variable in values:
+        if variable in FROM_WRITER:
+            read.text(values, variable, here, VALUE_LIMIT)
+        else:
+            known = ", ".join(FROM_WRITER)
+            read.fault(here + pointer(str(variable)), "unknown", f"one of {known}")
+
+
 def _check_text(
     read: DocumentReader, given: Mapping[str, Any], at: str, *, every_language: bool
 ) -> None:
     text, here = read.section(given, "text", at), f"{at}/text"
+    if "values" in given and "text" in given:
+        read.fault(f"{at}/values", "needs_template", "a text has no variables")
     if not isinstance(given.get("text"), dict):
         return
     for language in text:

@@ -15,6 +15,7 @@ from redress.plans.rules import acts, categories, wording
 from redress.plans.rules.acts import Fields
 from redress.plans.rules.plan import KINDS, ROLES, Plan, listed
 from redress.plans.rules.reader import DocumentReader
+from redress.plans.rules.templates import FROM_WRITER, variables_of
 
 MOST_ACTS = 10
 """The most acts of a macro. Each is at least one item of its transaction."""
@@ -86,6 +87,7 @@ def _check_macro(read: DocumentReader, entry: Mapping[str, Any], at: str, plan: 
         acts.check(read, name, fields, here, every_language=True)
         if name in acts.MESSAGES:
             _check_words(read, fields, f"{here}/text", plan)
+            _check_template(read, fields, here, plan)
         _check_names(read, name, fields, here, plan)
         _check_order(read, name, before, f"{here}/act")
         before.append(name)
@@ -102,6 +104,23 @@ def _check_words(read: DocumentReader, fields: Fields, at: str, plan: Plan) -> N
             for word in wording.refused_in(plan.wording, given, language):
                 detail = f'the list of words refuses "{word}"'
                 read.fault(at + pointer(language), "refused_word", detail)
+
+
+def _check_template(read: DocumentReader, fields: Fields, at: str, plan: Plan) -> None:
+    """Check the template of an act. A macro has no values for the variables of the writer."""
+    if "values" in fields:
+        read.fault(f"{at}/values", "unknown", "a macro has no values of its writer")
+    template = fields.get("template")
+    if not isinstance(template, str) or _has_fault(read, "/templates"):
+        return
+    here = f"{at}/template"
+    if template not in plan.templates:
+        read.fault(here, "unknown_template", f"one of {', '.join(plan.templates)}")
+        return
+    used = {one for text in plan.templates[template].values() for one in variables_of(text)}
+    for variable in sorted(used & set(FROM_WRITER)):
+        detail = f"{{{variable}}} is a value of the writer, and a macro has none"
+        read.fault(here, "unresolved_variable", detail)
 
 
 def _has_fault(read: DocumentReader, section: str) -> bool:

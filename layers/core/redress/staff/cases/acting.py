@@ -25,10 +25,11 @@ class ActingCase:
     def __init__(self, resolving: ResolvingCase, reassignment: ReassignmentCase) -> None:
         self._resolving, self._reassignment = resolving, reassignment
 
-    def step(self, name: str, fields: Fields, why: str) -> StaffStep:
+    def step(self, name: str, fields: Fields, why: str, agent: str) -> StaffStep:
         """The step of the act `name`, which `plans.rules.acts` has checked.
 
-        `why` is the reason of a change that needs one, if the act gives none. Raises InvalidInput
+        `why` is the reason of a change that needs one, if the act gives none. `agent` is the name
+        of the member of staff, for templates. Raises InvalidInput
         for an agent or a team that there is not.
         """
         reason = fields.get("reason", why)
@@ -43,23 +44,35 @@ class ActingCase:
                 return partial(by_staff.reclassify, given=wanted, why=reason)
             case "reassign":
                 return self._reassignment.step(fields.get("agent"), fields.get("team"), reason)
+            case "note":
+                return partial(_note, fields=fields)
             case _:
-                return partial(self._write, name=name, fields=fields)
+                return partial(self._tell, name=name, fields=fields, agent=agent)
 
-    def _write(
-        self, ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime, name: str, fields: Fields
+    def _tell(
+        self,
+        ticket: Ticket,
+        plan: Plan,
+        /,
+        *,
+        by: Actor,
+        at: datetime,
+        name: str,
+        fields: Fields,
+        agent: str,
     ) -> Change | None:
-        """Make an act that has a text, in the language of the ticket.
+        """Send the customer a message in the language of the ticket.
 
-        The words of a text that the customer reads are checked as those of a single message.
+        Its words are checked, and its template is filled, as those of a single message.
         """
-        text = _text_for(ticket, fields)
-        if name == "note":
-            return by_staff.note(ticket, plan, by, text, at)
-        step = Telling(text).step(lambda text: self._message(name, fields, text, at))
+        due = at + timedelta(seconds=seconds_of(fields["within"])) if "within" in fields else None
+        template = fields.get("template")
+        text = _text_for(ticket, fields) if template is None else None
+        telling = Telling(text, template, fields.get("values", {}), due, agent=agent)
+        step = telling.step(lambda text: self._message(name, fields, text, due))
         return step(ticket, plan, by=by, at=at)
 
-    def _message(self, name: str, fields: Fields, text: str, at: datetime) -> StaffStep:
+    def _message(self, name: str, fields: Fields, text: str, due: datetime | None) -> StaffStep:
         match name:
             case "reply":
                 wait = fields.get("wait_for_customer", False)
@@ -67,7 +80,7 @@ class ActingCase:
             case "tell_progress":
                 return partial(by_staff.tell_progress, text=text)
             case "promise":
-                due = at + timedelta(seconds=seconds_of(fields["within"]))
+                assert due is not None, "a promise is due within a duration"
                 return partial(by_staff.promise, due=due, text=text)
             case "hold":
                 return partial(by_staff.hold, reason=fields["reason"], text=text)
@@ -76,6 +89,12 @@ class ActingCase:
                 return partial(self._resolving.step(text, *given), files=())
             case _:
                 raise ValueError(f"{name} is no message")
+
+
+def _note(
+    ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime, fields: Fields
+) -> Change | None:
+    return by_staff.note(ticket, plan, by, _text_for(ticket, fields), at)
 
 
 def _text_for(ticket: Ticket, fields: Fields) -> str:
@@ -96,8 +115,9 @@ def _retag(
     wanted = sorted((set(ticket.tags) | added) - removed)
     try:
         return by_staff.set_tags(ticket, plan, by, wanted, at)
-    except Unchanged:
-        raise
+    except Unchanged as same:
+        faults = [Fault("", one.code, one.detail) for one in same.faults]
+        raise Unchanged(faults) from None
     except InvalidInput as invalid:
         # The tags are in their form, so only their number can be wrong.
         faults = [Fault("/add", one.code, one.detail) for one in invalid.faults]

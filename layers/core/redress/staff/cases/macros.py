@@ -54,7 +54,7 @@ class MacroCases:
         if member.role not in macros.roles(macro):
             raise Forbidden(f"this macro is not for the role {member.role}")
         return [
-            Act(act, self._step(act, fields, f"macro {name}"))
+            Act(act, self._step(act, fields, f"macro {name}", member.name))
             for act, fields in macros.acts_of(macro)
         ]
 
@@ -75,11 +75,11 @@ class MacroCases:
         )
         return Applied(ticket, events)
 
-    def _step(self, act: str, fields: Fields, why: str) -> StaffStep:
+    def _step(self, act: str, fields: Fields, why: str, agent: str) -> StaffStep:
         """The step of an act. Its own faults, such as a team that has nobody, are found when it is
         decided, so that they are reported with those of the other acts.
         """
-        step = cache(lambda: self._acting.step(act, fields, why))
+        step = cache(lambda: self._acting.step(act, fields, why, agent))
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change | None:
             return step()(ticket, plan, by=by, at=at)
