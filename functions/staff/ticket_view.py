@@ -74,7 +74,7 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
 
 
 def warnings_view(warnings: Iterable[Discouraged]) -> list[dict[str, str]]:
-    """`TicketTold.warnings`: the words of a text to the customer that should not be written."""
+    """`Ticket.warnings`: the words of a text to the customer that should not be written."""
     return [
         {
             "pointer": one.pointer,

@@ -321,7 +321,7 @@ def _written(
     elif not state.shown(found):
         ticket = found.value
         screen.say(f"{ticket.number} is {ticket.state.value}.")
-        for one in getattr(ticket, "warnings", ()):
+        for one in getattr(ticket, "warnings", None) or ():
             screen.tell(f"A word of the list {one.list_}: {one.word}. {one.instead or ''}".rstrip())
 
 

@@ -292,23 +292,22 @@ def _change(
     schema: str,
     *fields: Field,
     roles: frozenset[Role] = STAFF,
-    shows: str = "Ticket",
 ) -> Route:
-    """A route that changes a ticket and answers with the changed ticket, in the schema `shows`."""
+    """A route that changes a ticket and answers with the changed ticket."""
     return Route(
         method,
         f"/staff/tickets/{{number}}/{path}",
         roles,
         run,
         body=Body(schema, fields),
-        answer=shows,
+        answer="Ticket",
         problems=(404, 409),
     )
 
 
 def _message(path: str, run: Callable[[Request], Answer], schema: str, *fields: Field) -> Route:
     """A route that sends the customer a message."""
-    return _change("POST", path, run, schema, VERSION, *MESSAGE, *fields, shows="TicketTold")
+    return _change("POST", path, run, schema, VERSION, *MESSAGE, *fields)
 
 
 ROUTES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from local.openapi.schemas import named
 from local.openapi.staff.customers import CustomerId, CustomerType
@@ -88,7 +88,17 @@ class TicketCustomer(Answer):
     identity: bool
 
 
-class Ticket(Answer):
+class WordingWarning(Answer):
+    """A word of the plan's word lists in the text. The text was sent with it."""
+
+    pointer: str
+    code: Annotated[str, named("WarningCode", ("discouraged_word",))]
+    list: Annotated[str, Meta(examples=["vague"])]
+    word: str
+    instead: str
+
+
+class Ticket(Answer, kw_only=True):
     number: TicketNumber
     version: Ordinal
     state: TicketState
@@ -127,22 +137,7 @@ class Ticket(Answer):
     closed_at: Instant | None
     plan_version: Ordinal
     can: list[StaffAction]
-
-
-class WordingWarning(Answer):
-    """A word of the plan's word lists in the text. The text was sent with it."""
-
-    pointer: str
-    code: Annotated[str, named("WarningCode", ("discouraged_word",))]
-    list: Annotated[str, Meta(examples=["vague"])]
-    word: str
-    instead: str
-
-
-class TicketTold(Ticket):
-    """The ticket after a message to its customer."""
-
-    warnings: list[WordingWarning]
+    warnings: list[WordingWarning] | UnsetType = UNSET
 
 
 class Actor(Answer):
@@ -187,7 +182,7 @@ class Viewers(Answer):
     again_within_s: Ordinal
 
 
-class TicketFile(Ticket):
+class TicketFile(Ticket, kw_only=True):
     profile: TicketCustomer | None
     timeline: list[Event]
     mails: list[Mail]
