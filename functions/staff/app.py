@@ -47,6 +47,8 @@ def _caller(event: dict[str, Any], route: Route) -> Member:
     A machine has no token. It has signed the request.
     """
     if route.proof is not Proof.SIGN_IN:
+        if (claimed := machines.claimed(event)) is not None:
+            logger.append_keys(connector=claimed)
         found = machines.caller(event, route)
         logger.append_keys(connector=found.id)
         return found

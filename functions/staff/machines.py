@@ -5,6 +5,7 @@ The routes of machines have no authorizer, because an authorizer does not see th
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from route import Proof, Route
 from redress.base.errors import NotAuthentic, RedressError
 from redress.base.people import Machine
 from redress.connectors import webhooks
+from redress.connectors.rules.connector import ID
 from redress.edge.http import Refused, base_address, body_of, route_of, source_of
 from redress.edge.problems import plain, problem_for
 from redress.wiring import staff as wiring
@@ -26,6 +28,12 @@ def caller(event: dict[str, Any], route: Route) -> Machine:
     if route.proof is Proof.WEBHOOK:
         return _by_webhook(event)
     return _by_signature(event, route)
+
+
+def claimed(event: dict[str, Any]) -> str | None:
+    """The connector that a webhook names in its address, for the log; None if that is no name."""
+    named = (event.get("pathParameters") or {}).get("id", "")
+    return named if re.fullmatch(ID, named) else None
 
 
 def raw_body(event: dict[str, Any]) -> bytes:

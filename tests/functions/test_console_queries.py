@@ -107,6 +107,7 @@ def written(
         call("intake-submit", body="{}")
         call("customer-api-ticket")
         call("staff-ticket", pathParameters={"number": "R-11111-11111"})
+        call("staff-machine-message")
         observe.unreadable(f"TICKET#{NUMBER}", "TIMER", ValueError("x"))
     return [line for written in (*logs, printed) for line in parsed(written)]
 

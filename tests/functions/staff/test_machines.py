@@ -15,9 +15,10 @@ from redress.base.people import Actor, Role
 from redress.connectors.cases.attempts import APART
 from redress.connectors.rules.connector import Scope
 from redress.connectors.webhooks import TOLERANCE
+from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, State
 from redress.wiring import clients
-from tests.builders import Clock
+from tests.builders import ROOT, Clock, run_alone
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT
 from tests.functions.staff.api import KEEP, Api, Reply
 from tests.machines import digest, signed_headers, webhook_headers
@@ -495,6 +496,16 @@ def test_signature_of_another_connector_is_worth_nothing(
     assert chat.call("me").body == named.body
 
 
+@pytest.mark.parametrize("name", ["c" * 2_000, "CRM", "a#b", "连接", "crm "])
+def test_name_that_no_connector_can_have_is_refused_like_an_unknown_one(
+    crm: Machine, name: str
+) -> None:
+    assert problem(crm.message(connector=name)) == "signature-wrong"
+    if name.isascii():  # a keyid is a structured field, which is ASCII
+        crm.key_id = f"{name}.1"
+        assert problem(crm.call("me")) == "signature-wrong"
+
+
 def test_secret_of_webhooks_signs_no_request_and_the_other_way_round(crm: Machine) -> None:
     secret, key = crm.secret, crm.key
     crm.key = base64.b64decode(secret.removeprefix("whsec_"))
@@ -788,6 +799,47 @@ def test_a_message_that_is_no_json_is_refused_and_seen(api: Api, crm: Machine) -
     assert (seen["delivery"], seen["status"], seen["problem"]) == ("msg_a", 400, "not-json")
 
 
+# ---------------------------------------------------------------------- a connector's day
+
+
+def test_a_connectors_day(
+    api: Api, clock: Clock, open_ticket: Opener, stores: Stores, act: Act
+) -> None:
+    """A chat hands over a conversation, shows the answer, and is stopped in the middle of it."""
+    chat = Machine(api, clock, make(api, "chat", name="The chat"))
+    position = chat.call("changes").body["next"]
+    first: dict[str, Any] = {"text": "The kettle leaks.", "language": "en", "kind": "complaint"}
+    number = chat.message("msg_a", **first).body["number"]
+    clock.advance(minutes=1)
+    again = chat.message("msg_a", **first)
+    assert (again.status, again.body["number"]) == (201, number), "its answer had been lost"
+    given = act(stores.tickets.get(number), by_system.assign, "a-mei", "for a test")
+    assert chat.call("tags", body={"version": 1, "tags": ["chat"]}, number=number).status == 200
+    body = {"version": given.version, "text": "Please send us a photo.", "wait_for_customer": True}
+    assert api("reply", "mei", body=body, number=number).status == 200
+    file = chat.call("ticket", number=number).body
+    [reply] = [event for event in file["timeline"] if event["type"] == "replied"]
+    assert reply["data"]["text"] == "Please send us a photo."
+    assert file["state"] == "waiting"
+    assert chat.call("changes", query={"since": position}).status == 200
+
+    clock.advance(minutes=1)
+    rotated = api("connector-rotation", "wei", id="chat")
+    assert chat.message(message="m-2", text="Here it is.").body["number"] == number
+    chat.take(rotated.body)
+    assert chat.call("ticket", number=number).body["state"] == "open"
+    clock.advance(minutes=1)
+    api("connector-suspension", "wei", id="chat")
+    assert chat.message(message="m-3", text="Are you there?").status == 403
+    clock.advance(minutes=1)
+    api("connector-reinstatement", "wei", id="chat")
+    assert chat.message("msg_9", message="m-3", text="Are you there?").status == 200
+    texts = [event.data.get("text") for event in stores.tickets.history(number)]
+    assert texts.count("Are you there?") == texts.count("Here it is.") == 1
+    outcomes = [one["status"] for one in api("connector-attempts", "wei", id="chat").body["items"]]
+    assert outcomes == [200, 403, 200, 201, 201]
+
+
 # ---------------------------------------------------------------------- attempts (story 50)
 
 
@@ -862,3 +914,14 @@ def test_actor_of_a_machine_is_no_person_and_no_member_of_the_staff() -> None:
     machine = Actor(Role.MACHINE, "crm")
     assert not machine.is_person
     assert not machine.is_staff
+
+
+def test_requests_of_people_load_no_parser_of_signatures() -> None:
+    """The first signed request loads it."""
+    run_alone(
+        "import sys\n"
+        f"sys.path[:0] = [{str(ROOT / 'functions/staff')!r}]\n"
+        "import app\n"
+        "assert app.MACHINE_ROUTES\n"
+        "assert 'http_sf' not in sys.modules\n"
+    )

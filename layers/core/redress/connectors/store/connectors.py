@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from pynamodb.transactions import TransactWrite
 
 from redress.base.errors import NotFound, RedressError
 from redress.base.people import Member
-from redress.connectors.rules.connector import Connector, ConnectorChange
+from redress.connectors.rules.connector import ID, Connector, ConnectorChange
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 
@@ -55,8 +56,13 @@ class ConnectorStore:
         self._models = models
 
     def get(self, connector: str) -> Connector:
-        """A connector as it is now. Raises NotFound and Unreadable."""
+        """A connector as it is now. Raises NotFound and Unreadable.
+
+        `connector` can be any text, because strangers name connectors, too.
+        """
         model = self._models.doc
+        if re.fullmatch(ID, connector) is None:
+            raise NotFound("there is no such connector")
         try:
             row = retry.call(
                 lambda: model.get(
