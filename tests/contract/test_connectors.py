@@ -1,0 +1,134 @@
+"""Connectors and what they hand over, on each engine: what is written once, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from redress.base.errors import AlreadyDone, ConnectorChanged, NotFound, Unavailable
+from redress.base.people import Role
+from redress.connectors.cases.managing import ManagingCases
+from redress.connectors.cases.taking import MessageCases
+from redress.connectors.rules.connector import Scope, Wanted
+from redress.connectors.store.connectors import Attempt, ConnectorStore
+from redress.connectors.store.taken import MessageStore
+from redress.db import keys
+from redress.tickets.links import Links
+from redress.tickets.rules.ticket import EventType
+from tests.contract.conftest import Shop
+
+WANTED = Wanted("The CRM", (Scope.WRITE_MESSAGES,), None)
+
+
+def cases(shop: Shop) -> ManagingCases:
+    return ManagingCases(
+        ConnectorStore(shop.models), lambda: [b"secret"], shop.staff.has_team, shop.clock.now
+    )
+
+
+def taking(shop: Shop) -> MessageCases:
+    return MessageCases(
+        MessageStore(shop.models),
+        shop.tickets,
+        shop.changes,
+        shop.plans,
+        Links(lambda: [b"secret"]),
+        shop.clock.now,
+    )
+
+
+def message(**fields: Any) -> dict[str, Any]:
+    usual = {
+        "conversation": "c-1",
+        "message": "m-1",
+        "channel": "chat",
+        "text": "The kettle leaks.",
+        "language": "en",
+        "customer": {"name": "Li Na", "email": "li.na@example.com"},
+        "consent": True,
+    }
+    return usual | fields
+
+
+def test_connector_is_made_once_and_each_change_is_put_once(shop: Shop) -> None:
+    manager = shop.member("m-wei", role=Role.MANAGER)
+    managing = cases(shop)
+    managing.make(manager, "crm", WANTED, "a test", "203.0.113.7")
+    with pytest.raises(AlreadyDone):
+        managing.make(manager, "crm", WANTED, "again", "203.0.113.7")
+    managing.rotate(manager, "crm", lambda: (1, None, "yearly"), "")
+    with pytest.raises(ConnectorChanged):
+        managing.rotate(manager, "crm", lambda: (1, None, "again"), "")
+    managing.suspend(manager, "crm", lambda: "odd", "")
+    found = managing.file("crm")
+    assert [one.kind for one in found.changes] == ["suspended", "rotated", "made"]
+    assert [key.generation for key in found.connector.valid_keys(shop.clock.now())] == [2, 1]
+    assert [one.connector.id for one in managing.listed()] == ["crm"]
+    with pytest.raises(NotFound):
+        managing.file("erp")
+
+
+def test_manager_who_was_changed_meanwhile_changes_no_connector(shop: Shop) -> None:
+    manager = shop.member("m-wei", role=Role.MANAGER)
+    managing = cases(shop)
+    managing.make(manager, "crm", WANTED, "a test", "")
+    shop.member("m-wei", role=Role.MANAGER, managed=True, revision=2)
+    with pytest.raises(Unavailable):
+        managing.suspend(manager, "crm", lambda: "odd", "")
+    assert len(managing.file("crm").changes) == 1
+
+
+def test_nonce_is_used_once_for_each_connector(shop: Shop) -> None:
+    store, until = ConnectorStore(shop.models), shop.clock.now() + timedelta(minutes=15)
+    assert store.use_nonce("crm", "n", until)
+    assert not store.use_nonce("crm", "n", until)
+    assert store.use_nonce("erp", "n", until)
+    item = shop.item(keys.connector_pk("crm"), keys.nonce_sk("n"))
+    assert item["expires"] == {"N": str(int(until.timestamp()))}
+
+
+def test_pages_of_attempts_have_each_attempt_once(shop: Shop) -> None:
+    store, at = ConnectorStore(shop.models), shop.clock.now()
+    for number in range(5):
+        store.record("crm", Attempt(at + timedelta(seconds=number // 2), 201, f"msg_{number}"))
+    found, place = list[str](), None
+    for _ in range(3):
+        page, place = store.attempts("crm", 2, place)
+        found += [one.delivery for one in page]
+    assert place is None
+    assert found[0] == "msg_4"
+    assert sorted(found) == [f"msg_{number}" for number in range(5)]
+
+
+def test_message_its_answer_and_its_conversation_are_one_transaction(shop: Shop) -> None:
+    take = taking(shop).take
+    first = take("crm", "d-1", message()).taken
+    assert (first.opened, first.again) == (True, False)
+    again = take("crm", "d-1", message()).taken
+    assert (again.number, again.version, again.again) == (first.number, first.version, True)
+    added = take("crm", "d-2", message(message="m-2")).taken
+    assert (added.number, added.opened) == (first.number, False)
+    own = {sk.partition("#")[0] for pk, sk in shop.items() if pk == keys.connector_pk("crm")}
+    assert own == {"DELIVERY", "SAID", "CONVERSATION"}
+    wrote = shop.tickets.history(first.number)[-1]
+    assert (wrote.type, wrote.data["source"]["message"]) == (EventType.CUSTOMER_WROTE, "m-2")
+
+
+def test_two_first_messages_of_a_conversation_at_once_open_one_ticket(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slower = taking(shop)
+    original, faster = MessageStore.known, list[str]()
+
+    def known(store: MessageStore, *given: str) -> Any:
+        found = original(store, *given)
+        if not faster:
+            faster.append("")
+            faster[0] = taking(shop).take("crm", "d-1", message()).taken.number
+        return found
+
+    monkeypatch.setattr(MessageStore, "known", known)
+    second = slower.take("crm", "d-2", message(message="m-2")).taken
+    assert (second.number, second.opened) == (faster[0], False)
