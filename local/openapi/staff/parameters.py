@@ -152,12 +152,6 @@ PARAMETERS = {
     "HeldReason": Parameter("reason", "query", QuarantineReason),
     "Unseen": Parameter("unseen", "query", bool),
     "Format": Parameter("format", "query", Annotated[str, named("ReportFormat", ("json", "csv"))]),
-    "OpeningKey": Parameter(
-        "Idempotency-Key",
-        "header",
-        Annotated[str, Meta(min_length=1, max_length=KEY_LIMIT)],
-        required=True,
-    ),
     "IdempotencyKey": Parameter(
         "Idempotency-Key", "header", Annotated[str, Meta(max_length=KEY_LIMIT)]
     ),

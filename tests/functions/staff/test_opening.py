@@ -13,6 +13,7 @@ from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.submission_store import NumberTaken
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import assigner as assigner_wiring
+from tests.answers import DOCUMENTS, resolved
 from tests.builders import Clock, plan_document
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, Reply, states_of
@@ -322,3 +323,15 @@ def test_ticket_that_could_not_be_written_is_a_503_and_not_half_there(
     monkeypatch.setattr(TicketStore, "open", taken)
     assert calls(api).status == 503
     assert tickets() == []
+
+
+def test_key_is_required_only_where_a_repeat_would_do_something_twice() -> None:
+    document = DOCUMENTS["staff"]
+    required = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        for one in operation.get("parameters", ())
+        if (found := resolved(document, one))["name"] == "Idempotency-Key" and found.get("required")
+    }
+    assert required == {"/staff/tickets", "/staff/bulk"}
