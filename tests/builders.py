@@ -87,6 +87,29 @@ def body(kind: str = "complaint", **fields: Any) -> dict[str, Any]:
     }
 
 
+def own_field(name: str, type_: str, **more: Any) -> dict[str, Any]:
+    """A field of a plan's section `fields` that the web form asks."""
+    label = {"zh-CN": f"{name}（简）", "zh-TW": f"{name}（繁）", "en": name.capitalize()}
+    return {"name": name, "type": type_, "label": label, "on_form": True} | more
+
+
+OWN_FIELDS = [
+    own_field("serial", "text"),
+    own_field("pieces", "number", kinds=["complaint"]),
+    own_field("bought", "date", categories=["product"]),
+    own_field(
+        "damage",
+        "choice",
+        values=[
+            {"name": "leaks", "label": {"zh-CN": "漏水", "zh-TW": "漏水", "en": "It leaks"}},
+            {"name": "cracked", "label": {"zh-CN": "裂了", "zh-TW": "裂了", "en": "Cracked"}},
+        ],
+    ),
+    own_field("workshop", "text", on_form=False),
+]
+"""Fields of each type: for every ticket, for a kind, for a category, and one for staff only."""
+
+
 def submission(kind: str = "complaint", **fields: Any) -> Submission:
     return parse(body(kind, **fields), "api")
 
@@ -183,6 +206,10 @@ class Life:
 
     def match(self, customer: str = "9f86d081884c7d659a2feaa0") -> Life:
         return self.take(match(self.ticket, self.plan, customer, "email", self.clock.now()))
+
+    def set_fields(self, by: Actor = MEI, **given: str | None) -> Life:
+        at = self.clock.now()
+        return self.take(by_staff.set_fields(self.ticket, self.plan, by, given, at))
 
     def promise(self, by: Actor = MEI, **ahead: float) -> Life:
         """The agent promises an answer within this time."""

@@ -22,8 +22,12 @@ from redress.edge.http import (
 )
 from redress.plans.rules.categories import choices
 from redress.plans.rules.plan import KINDS
+from redress.plans.rules.reader import NAME
 from redress.tickets.cases.intake import Offer, Receipt
 from redress.wiring import customer as wiring
+
+OWN = "field_"
+"""Begins the names of inputs for fields of the plan. A plan names no other input of the form."""
 
 
 def form_page(
@@ -36,7 +40,8 @@ def form_page(
     notice: str = "",
 ) -> Answer:
     base = request.base
-    kind, offer = values.get("kind", ""), _offer()
+    kind = values.get("kind", "")
+    offer = _offer(kind if kind in KINDS else None, values.get("category") or None)
     asked = f"&kind={kind}" if kind in KINDS else ""
     return page(
         request,
@@ -48,6 +53,10 @@ def form_page(
         kinds=KINDS,
         categories=list(choices(offer.categories, language)),
         fields=offer.fields,
+        own=[
+            (f"{OWN}{field['name']}", field, values.get(f"{OWN}{field['name']}", ""))
+            for field in offer.own
+        ],
         faults=faults,
         by_field=by_field_of(faults),
         notice=notice,
@@ -55,13 +64,14 @@ def form_page(
     )
 
 
-def _offer() -> Offer:
+def _offer(kind: str | None, category: str | None) -> Offer:
     """Return the categories and the optional fields that the plan offers.
 
+    Fields that are only for another kind or category than the chosen one are left out.
     If the plan cannot be read, the form has none of them: a customer can submit without them.
     """
     try:
-        return wiring.intake().offer()
+        return wiring.intake().offer(kind, category)
     except (Unavailable, Unreadable) as error:
         logger.warning("the form has no categories", extra={"fault": type(error).__name__})
         return Offer()
@@ -107,6 +117,13 @@ def submit_form(request: WebRequest) -> Answer:
         for name in ("kind", "category", "wished_remedy", "order"):
             if fields.get(name):
                 body[name] = fields[name]
+        own = {
+            name.removeprefix(OWN): text
+            for name, text in fields.items()
+            if name.startswith(OWN) and text and NAME.fullmatch(name.removeprefix(OWN))
+        }
+        if own:
+            body["fields"] = own
         # Not an empty one: a form without the field is repeated with the same body as before.
         if fields.get("company"):
             body["contact"]["company"] = fields["company"]

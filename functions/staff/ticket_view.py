@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec import to_builtins
 from route import iso
 
 from redress.base.people import Member
 from redress.clocks.rules.clocks import Clock, ClockName, standing
 from redress.customers.rules.profile import Profile
-from redress.tickets.rules import access, viewers
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules import access, fields, viewers
 from redress.tickets.rules.preference import EMAIL, PHONE
 from redress.tickets.rules.ticket import Event, EventType, Phase, Resolution, Ticket, next_due
 from redress.tickets.rules.viewers import Viewer
@@ -20,10 +22,11 @@ from redress.tickets.store.mail_records import MailRecord
 from redress.tickets.store.tickets import TicketFile
 
 
-def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
+def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime) -> dict[str, Any]:
     """`Ticket`: the ticket as it is now. The next change must name its `version`.
 
-    `can` says what `member` may do with it.
+    `can` says what `member` may do with it. `plan` is the ticket's plan, which has the labels of
+    its fields.
     """
     return {
         "number": found.number,
@@ -40,6 +43,7 @@ def ticket_view(found: Ticket, member: Member, now: datetime) -> dict[str, Any]:
         "category": found.category,
         "tags": list(found.tags),
         "order": found.order,
+        "fields": [to_builtins(one) for one in fields.views(found, plan)],
         "satisfaction": found.satisfaction,
         "on_hold": found.on_hold,
         "unanswered_since": iso(found.unanswered_since),
@@ -106,6 +110,7 @@ def ticket_file_view(
     customer: Profile | None,
     people: Mapping[str, Member],
     member: Member,
+    plan: Plan | None,
     now: datetime,
 ) -> dict[str, Any]:
     """`TicketFile`: the ticket with its customer, complete timeline and the state of its mails.
@@ -113,7 +118,7 @@ def ticket_file_view(
     `people` are the members of staff whom the ticket names, by id.
     """
     return {
-        **ticket_view(found.ticket, member, now),
+        **ticket_view(found.ticket, member, plan, now),
         "profile": {
             "id": customer.id,
             "name": customer.name,

@@ -26,6 +26,7 @@ from redress.edge.bodies import (
     Text,
     TextOrNull,
     Texts,
+    TextsByName,
     Unread,
     Whole,
     Word,
@@ -220,6 +221,14 @@ def _field(field: Field) -> Schema:
             }
         case InstantOrNull():
             return {"type": ["string", "null"], "format": "date-time"}
+        case TextsByName():
+            text = {"type": ["string", "null"], "maxLength": field.limit, "pattern": texts.ACCEPTED}
+            return {
+                "type": "object",
+                "propertyNames": {"pattern": f"^{field.pattern}$"},
+                "additionalProperties": text,
+                "maxProperties": field.most,
+            }
         case Instant():
             return {"type": "string", "format": "date-time"}
         case OptionalOneOf():

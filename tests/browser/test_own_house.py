@@ -17,12 +17,13 @@ from playwright.sync_api import Browser, Page
 from redress.base import catalogue, house
 from redress.base.languages import LANGUAGES
 from redress.tickets.rules.steps import by_customer
+from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests.browser.conftest import PHONE_WIDTH
-from tests.builders import Clock
+from tests.builders import OWN_FIELDS, Clock, plan_document
 from tests.functions import gateway
-from tests.functions.conftest import clock, stores, table
-from tests.wired import set_environment
+from tests.functions.conftest import MEMBERS, clock, stores, table
+from tests.wired import rewire, set_environment
 from tests.world import Stores
 
 __all__ = ["clock", "stores", "table"]
@@ -95,6 +96,26 @@ def in_hexadecimal(colour: str) -> str:
 
 def assert_fits_a_phone(page: Page) -> None:
     assert page.locator("html").evaluate("root => root.scrollWidth") <= PHONE_WIDTH
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_fields_of_the_plan_are_filled_in_on_a_phone(
+    opened: Open, stores: Stores, clock: Clock, language: str
+) -> None:
+    document = plan_document() | {"version": 2, "fields": OWN_FIELDS}
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
+    clock.advance(minutes=1)
+    rewire()
+    page = opened(f"/?lang={language}&kind=complaint")
+    page.fill("#field_serial", "KX-1")
+    page.fill("#field_pieces", "two")
+    page.select_option("#field_damage", "leaks")
+    assert_fits_a_phone(page)
+    for one in OWN_FIELDS[:4]:
+        assert one["label"][language] in page.inner_text(f"label[for=field_{one['name']}]")
+    page = submitted(page)
+    ticket = stores.tickets.get(page.inner_text(".number strong"))
+    assert dict(ticket.fields) == {"serial": "KX-1", "pieces": "two", "damage": "leaks"}
 
 
 @pytest.mark.parametrize("script", [False, True], ids=["without script", "with script"])

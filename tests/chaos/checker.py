@@ -155,6 +155,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.REPLIED: (Step.REPLY, Step.REPLY_AND_WAIT),
     EventType.NOTED: (Step.NOTE,),
     EventType.MENTIONS_SET: (Step.SET_MENTIONS,),
+    EventType.FIELDS_SET: (Step.SET_FIELDS,),
     EventType.CUSTOMER_WROTE: (Step.WRITE,),
     EventType.MAIL_NOTED: (Step.NOTE_MAIL,),
     EventType.PARTICIPANTS_SET: (Step.SET_PARTICIPANTS,),

@@ -35,7 +35,7 @@ from redress.tickets.rules.steps.by_staff import Classification
 from redress.wiring import customer as customer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
-from tests.builders import NUMBER, ROOT, Clock, Life, plan_document
+from tests.builders import NUMBER, OWN_FIELDS, ROOT, Clock, Life, plan_document
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS, altered
 from tests.pictures import png
 from tests.wired import TABLE, rewire, set_environment
@@ -1487,6 +1487,93 @@ def test_form_has_only_the_optional_fields_of_the_plan_and_accepts_all(
     assert catalogue.text("en", hint) in page
     number, _ = submit(site, **NAMED)  # a page that was opened under the plan before
     assert stores.tickets.get(number).order == NAMED["order"]
+
+
+# ------------------------------------------------------------------ fields of the plan
+
+
+@pytest.fixture
+def own_fields(site: Site, table: str, clock: Clock) -> None:
+    document = plan_document() | {"version": 2, "fields": OWN_FIELDS}
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
+    clock.advance(minutes=1)
+    rewire()
+
+
+def asked(answer: dict[str, Any]) -> list[str]:
+    """The names of the plan's fields for which a page has an input."""
+    return re.findall(r' name="field_([a-z]*)"', answer["body"])
+
+
+@pytest.mark.usefixtures("own_fields")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_form_asks_for_fields_of_the_plan_that_can_apply(site: Site, language: str) -> None:
+    page = site("form", query={"lang": language})
+    assert asked(page) == ["serial", "pieces", "bought", "damage"]
+    for one in OWN_FIELDS[:4]:
+        assert one["label"][language] in page["body"]
+    assert OWN_FIELDS[3]["values"][0]["label"][language] in page["body"]
+    complaint = site("form", query={"lang": language, "kind": "complaint"})
+    assert asked(complaint) == ["serial", "pieces", "bought", "damage"]
+    urgent = site("form", query={"lang": language, "kind": "urgent"})
+    assert asked(urgent) == ["serial", "bought", "damage"]
+
+
+@pytest.mark.usefixtures("own_fields")
+def test_form_with_a_fault_keeps_the_fields_and_asks_those_of_kind_and_category(
+    site: Site,
+) -> None:
+    typed = {"field_serial": 'KX "1"', "field_damage": "cracked", "subject": ""}
+    other = {"kind": "inquiry", "category": "delivery"}
+    again = site("form-submission", FORM | typed | other)
+    assert (again["statusCode"], asked(again)) == (422, ["serial", "damage"])
+    assert 'value="KX &#34;1&#34;"' in again["body"]
+    assert '<option value="cracked" selected>' in again["body"]
+    defect = {"kind": "complaint", "category": "product/defect"}
+    again = site("form-submission", FORM | typed | defect)
+    assert asked(again) == ["serial", "pieces", "bought", "damage"]
+
+
+@pytest.mark.usefixtures("own_fields")
+def test_wrong_value_of_a_field_is_kept_as_the_customer_wrote_it(
+    site: Site, stores: Stores
+) -> None:
+    typed = {
+        "field_serial": " KX-1 ",
+        "field_pieces": "two, I think",
+        "field_bought": "last spring",
+        "field_damage": "burnt",
+        "field_gone": "from a page of an earlier plan",
+    }
+    number, _ = submit(site, **typed)
+    expected = {
+        "serial": "KX-1",
+        "pieces": "two, I think",
+        "bought": "last spring",
+        "damage": "burnt",
+        "gone": "from a page of an earlier plan",
+    }
+    assert dict(stores.tickets.get(number).fields) == expected
+    assert stores.tickets.history(number)[0].data["fields"] == expected
+
+
+@pytest.mark.usefixtures("own_fields")
+def test_fields_are_never_required(site: Site, stores: Stores) -> None:
+    page = site("form")["body"]
+    for name in asked(site("form")):
+        [tag] = re.findall(rf'<(?:input|select) id="field_{name}"[^>]*>', page)
+        assert "required" not in tag
+    number, _ = submit(site, field_serial="", field_damage="", field_pieces="  ")
+    assert stores.tickets.get(number).fields == ()
+    assert "fields" not in stores.tickets.history(number)[0].data
+
+
+@pytest.mark.usefixtures("own_fields")
+def test_form_of_a_plan_with_fields_is_a_repeat_without_them(site: Site) -> None:
+    """A form that was opened before the plan had fields is repeated with the same body."""
+    first, _ = submit(site, nonce="nonce-of-one-form")
+    again, _ = submit(site, nonce="nonce-of-one-form", field_serial="")
+    assert again == first
 
 
 # ------------------------------------------------------------------ the receipt

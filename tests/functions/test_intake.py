@@ -122,6 +122,15 @@ def test_ticket_has_the_category_and_the_order_number_of_its_submission(
     assert stores.lists.of_order("so2026118", 5).numbers == [receipt["number"]]
 
 
+def test_fields_of_a_submission_are_kept_whether_the_plan_has_them_or_not(
+    send: Send, stores: Stores
+) -> None:
+    status, receipt, _ = send({"fields": {"bought_on": "2026-11-01", "colour": "red"}})
+    assert status == 201
+    kept = stores.tickets.get(receipt["number"]).fields
+    assert kept == (("bought_on", "2026-11-01"), ("colour", "red"))
+
+
 def test_unknown_category_is_refused_with_the_known_ones(send: Send) -> None:
     status, problem, _ = send({"category": "toys", "order": "x" * 65})
     assert status == 422

@@ -106,6 +106,7 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: life.acknowledge().resolve().wait(days=2).wake().wait(days=1).wake(),
         [],
     ),
+    "fields set": (lambda life: life.set_fields(serial_number="KX-1"), []),
     "tagged": (lambda life: life.acknowledge().tag("kettle"), []),
     "matched with a customer": (lambda life: life.acknowledge().match(), []),
     "about a member of staff": (lambda life: life.acknowledge().is_about("a-jun"), []),

@@ -154,6 +154,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "participants": [],
         "about": [],
         "mentioned": [],
+        "fields": [],
         "about_decided": False,
         "customer": None,
         "watchers": [],

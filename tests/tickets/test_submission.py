@@ -392,6 +392,42 @@ def test_order_and_company_have_no_form_and_are_never_required(text: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("KX-1", "KX-1"),
+        ("  ", None),
+        (None, None),
+        (7, "7"),
+        (True, "true"),
+        (["a", 1], '["a",1]'),
+        ("two\nlines", "two\nlines"),
+        ("\x1b[2J", "[2J"),
+        ("x" * 20_000, "x" * 20_000),
+    ],
+)
+def test_no_value_of_a_field_is_a_reason_to_refuse_a_submission(
+    value: object, kept: str | None
+) -> None:
+    found = submission.parse(body(fields={"serial": value}), "api").fields
+    assert found == (() if kept is None else (("serial", kept),))
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ("KX-1", ("/fields", "object_expected")),
+        ({"Serial No": "x"}, ("/fields/Serial No", "unknown")),
+        ({f"f{n}": "x" for n in range(51)}, ("/fields", "too_long")),
+        ({"a": "x" * 20_000, "b": "x"}, ("/fields", "too_long")),
+    ],
+)
+def test_fields_that_no_form_can_send_are_refused_by_name(
+    fields: object, fault: tuple[str, str]
+) -> None:
+    assert faults(body(fields=fields)) == {fault}
+
+
+@pytest.mark.parametrize(
     ("text", "code"),
     [
         ("x" * 101, "too_long"),

@@ -255,7 +255,7 @@ def correct_match(request: Request) -> Answer:
 
     number = request.path["number"]
     found = wiring.customers().correct_match(request.member, number, content)
-    return answer(200, ticket_view(found, request.member, wiring.now()))
+    return answer(200, ticket_view(found, request.member, wiring.plan_of(found), wiring.now()))
 
 
 # -------------------------------------------------------------------- views

@@ -71,7 +71,9 @@ def claim_next(request: Request) -> Answer:
     member = request.member
     claimed = wiring.claiming().next(member, request.content().key)
     ticket, reason = claimed.ticket, claimed.reason
-    shown = ticket_view(ticket, member, wiring.now()) if ticket is not None else None
+    shown = None
+    if ticket is not None:
+        shown = ticket_view(ticket, member, wiring.plan_of(ticket), wiring.now())
     why = {"code": reason.value, "detail": IN_WORDS[reason]} if reason is not None else None
     return answer(200, {"ticket": shown, "reason": why})
 

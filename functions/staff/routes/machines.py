@@ -109,7 +109,7 @@ def note(request: Request) -> Answer:
     number, cases = request.path["number"], wiring.staff_cases()
     listed, members = wiring.referring().listed, wiring.mentions().members
     found = cases.note(request.member, number, content, listed, members)
-    return answer(200, ticket_view(found, request.member, wiring.now()))
+    return answer(200, ticket_view(found, request.member, wiring.plan_of(found), wiring.now()))
 
 
 def read_open_api(request: Request) -> Answer:

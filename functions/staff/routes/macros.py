@@ -31,7 +31,9 @@ def apply_macro(request: Request) -> Answer:
     done = wiring.macros().apply(request.member, number, name, content)
     shown = {
         "dry_run": dry_run,
-        "ticket": ticket_view(done.ticket, request.member, wiring.now()),
+        "ticket": ticket_view(
+            done.ticket, request.member, wiring.plan_of(done.ticket), wiring.now()
+        ),
         "events": [event_view(event) for event in done.events],
     }
     return answer(200, shown)

@@ -23,13 +23,16 @@ def open_ticket(request: Request) -> Answer:
 def opened_view(opened: Opened, request: Request) -> dict[str, Any]:
     """`OpenedTicket`: what the caller is told, and the ticket if its opener may see it."""
     told, ticket = opened.told, opened.ticket
+    shown = None
+    if ticket is not None:
+        shown = ticket_view(ticket, request.member, wiring.plan_of(ticket), wiring.now())
     return {
         "number": told.number,
         "language": told.language,
         "say": told.say,
         "acknowledged_by": "mail" if told.by_mail else "agent",
         "replayed": opened.replayed,
-        "ticket": ticket_view(ticket, request.member, wiring.now()) if ticket else None,
+        "ticket": shown,
     }
 
 

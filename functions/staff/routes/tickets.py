@@ -40,12 +40,15 @@ from redress.edge.bodies import (
     TextOr,
     TextOrNull,
     Texts,
+    TextsByName,
     Whole,
 )
 from redress.edge.http import Answer, answer
 from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
-from redress.plans.rules.document import MOST_AT_ONCE
+from redress.plans.rules.document import MOST_AT_ONCE, MOST_FIELDS
+from redress.plans.rules.fields import VALUE_LIMIT as FIELD_LIMIT
 from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS, OUTCOMES, Plan
+from redress.plans.rules.reader import NAME
 from redress.plans.rules.reader import NAME_LIMIT as TEMPLATE_NAME_LIMIT
 from redress.plans.rules.templates import FROM_WRITER
 from redress.tickets.cases.staff import StaffStep
@@ -79,6 +82,15 @@ MESSAGE = (
 FILES = OptionalTexts("files", 16, MOST_AT_ONCE)
 """The ids of files that the caller has uploaded to the ticket."""
 
+FIELDS = TextsByName(
+    "fields",
+    NAME.pattern,
+    "a name of small letters, digits and underscores",
+    FIELD_LIMIT,
+    MOST_FIELDS,
+)
+"""The names of fields of the plan, with their new values."""
+
 MENTIONS = OptionalTexts("mentions", SUBJECT_LIMIT, MOST_MENTIONS)
 """The ids of the members whom a note mentions."""
 
@@ -90,7 +102,8 @@ def read_ticket(request: Request) -> Answer:
     found = wiring.staff_cases().read(request.member, request.path["number"])
     people = wiring.directory().people(people_of(found))
     customer = wiring.customers().of_ticket(found.ticket)
-    shown = ticket_file_view(found, customer, people, request.member, wiring.now())
+    plan = wiring.plan_of(found.ticket)
+    shown = ticket_file_view(found, customer, people, request.member, plan, wiring.now())
     return answer(200, shown)
 
 
@@ -109,7 +122,11 @@ Given = dict[str, Any]
 
 
 def _changed(request: Request, ticket: Ticket) -> Answer:
-    return answer(200, ticket_view(ticket, request.member, wiring.now()))
+    return answer(200, _shown(request, ticket))
+
+
+def _shown(request: Request, ticket: Ticket) -> dict[str, Any]:
+    return ticket_view(ticket, request.member, wiring.plan_of(ticket), wiring.now())
 
 
 def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answer]:
@@ -161,7 +178,7 @@ def _telling(step_of: Callable[[Given, str], StaffStep]) -> Callable[[Request], 
 
         number, act = request.path["number"], step_of.__name__
         ticket = wiring.staff_cases().act(request.member, number, act, content)
-        shown = ticket_view(ticket, request.member, wiring.now())
+        shown = _shown(request, ticket)
         return answer(200, shown | {"warnings": warnings_view(sent[0].warnings)})
 
     return run
@@ -220,6 +237,11 @@ def reclassify(given: Given) -> StaffStep:
 @_changing
 def set_tags(given: Given) -> StaffStep:
     return partial(by_staff.set_tags, given=given["tags"])
+
+
+@_changing
+def set_fields(given: Given) -> StaffStep:
+    return partial(by_staff.set_fields, given=given["fields"])
 
 
 @_telling
@@ -372,6 +394,7 @@ ROUTES = (
         OptionalText("category", CATEGORY_LIMIT),
         REASON,
     ),
+    _change("PUT", "fields", set_fields, "Fields", VERSION, FIELDS),
     _change("PUT", "tags", set_tags, "Tags", VERSION, Texts("tags", TAG_LIMIT, MOST_TAGS)),
     _message("promise", promise, "OwnWord", Instant("by")),
     _change(

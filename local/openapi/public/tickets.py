@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -25,6 +25,7 @@ from local.openapi.values import (
 from redress.mail.incoming.rules.folding import PartKind
 from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
 from redress.plans.rules.plan import CUSTOMER, HOLDS
+from redress.plans.rules.reader import NAME
 from redress.tickets.cases.customer import ACTIONS, LINES
 from redress.tickets.rules.attached import FileState
 from redress.tickets.rules.promise_view import SHOWN
@@ -33,6 +34,7 @@ from redress.tickets.rules.submission import (
     COMPANY_LIMIT,
     DESCRIPTION_LIMIT,
     EMAIL_LIMIT,
+    MOST_FIELDS,
     NAME_LIMIT,
     ORDER_LIMIT,
     PHONE_LIMIT,
@@ -45,6 +47,12 @@ LineType = Annotated[str, named("LineType", LINES)]
 LineFileState = Annotated[str, named("FileState", tuple(FileState))]
 Stars = Annotated[int, Meta(ge=1, le=5)]
 CustomerWords = Annotated[str, text(TEXT_LIMIT, least=1)]
+FIELDS = Meta(
+    extra_json_schema={
+        "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+        "maxProperties": MOST_FIELDS,
+    }
+)
 SurveyText = Annotated[str, text(SURVEY_TEXT_LIMIT)]
 
 
@@ -62,6 +70,7 @@ class Submission(Answer, kw_only=True):
     description: Annotated[str, text(DESCRIPTION_LIMIT, least=1)]
     wished_remedy: Annotated[str, text(REMEDY_LIMIT)] | UnsetType | None = UNSET
     order: Annotated[str, text(ORDER_LIMIT)] | UnsetType | None = UNSET
+    fields: Annotated[dict[str, Any] | UnsetType | None, FIELDS] = UNSET
     contact: SubmissionContact
     language: Language
     consent: Annotated[bool, Meta(extra_json_schema={"const": True})]

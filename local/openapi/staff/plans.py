@@ -47,6 +47,7 @@ class Plan(OpenAnswer, kw_only=True):
     form: Any | UnsetType = UNSET
     home_region: str | UnsetType = UNSET
     macros: Any | UnsetType = UNSET
+    fields: Any | UnsetType = UNSET
     mail: Any | UnsetType = UNSET
     overrides: Any | UnsetType = UNSET
     questionnaire: Any | UnsetType = UNSET

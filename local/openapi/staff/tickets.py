@@ -37,6 +37,7 @@ from local.openapi.values import (
     TicketNumber,
     TicketState,
 )
+from redress.plans.rules.fields import TYPES
 from redress.tickets.rules.viewers import Doing
 
 
@@ -98,6 +99,18 @@ class WordingWarning(Answer):
     instead: str
 
 
+class TicketField(Answer):
+    """A field that the plan has for this kind and category, or another one that the ticket has."""
+
+    name: str
+    type: Annotated[str, named("FieldType", TYPES)]
+    label: dict[str, str]
+    value: str | None
+    value_label: dict[str, str] | None
+    written: str | None
+    offered: bool
+
+
 class Ticket(Answer, kw_only=True):
     number: TicketNumber
     version: Ordinal
@@ -113,6 +126,7 @@ class Ticket(Answer, kw_only=True):
     category: Annotated[str, Meta(examples=["product/defect"])] | None
     tags: list[str]
     order: str | None
+    fields: list[TicketField]
     satisfaction: Annotated[int, Meta(ge=1, le=5)] | None
     on_hold: HoldReason | None
     unanswered_since: Moment | None

@@ -27,6 +27,7 @@ WITH_BODY = (
     "assignment",
     "classification",
     "tags",
+    "fields",
     "promise",
     "hold",
     "participants",

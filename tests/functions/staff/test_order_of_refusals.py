@@ -148,6 +148,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "assignment": {"agent": "nobody", "reason": "r"},
     "classification": {"customer_type": "king", "reason": "r"},
     "tags": {"tags": [" "]},
+    "fields": {"fields": {"nothing": "x"}},
     "promise": {"by": "2026-11-20T00:00:00Z", "text": "By last week."},
     "hold": {"reason": "holiday", "text": "x"},
     "participants": {"participants": ["nobody"]},

@@ -291,6 +291,36 @@ class NamedTexts(Field, frozen=True):
         }
 
 
+class TextsByName(Field, frozen=True):
+    """An object that gives names a text of at most `limit` characters, or null.
+
+    A name matches `pattern`, which `form` describes; there are at most `most` names.
+    """
+
+    pattern: str
+    form: str
+    limit: int
+    most: int
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        here = f"/{self.name}"
+        if not isinstance(value, dict):
+            faults.append(Fault(here, "object_expected", "an object of names and texts"))
+            return {}
+        if len(value) > self.most:
+            faults.append(Fault(here, "too_many", f"at most {self.most}"))
+            return {}
+        found: dict[str, Any] = {}
+        for name, given in value.items():
+            if re.fullmatch(self.pattern, name) is None:
+                faults.append(Fault(here + pointer(name), "unknown_value", self.form))
+            elif given is None:
+                found[name] = None
+            else:
+                found[name] = _text(here + pointer(name), given, self.limit, faults)
+        return found
+
+
 class Instant(Field, frozen=True):
     """An instant in the form of RFC 3339. The handler gets it in UTC."""
 

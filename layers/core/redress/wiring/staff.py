@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from redress.base.errors import NotFound
+from redress.base.errors import NotFound, Unreadable
 from redress.base.settings import Settings
 from redress.wiring import clients
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from redress.tickets.cases.staff import StaffCases
     from redress.tickets.cases.texts import TextCases
     from redress.tickets.cases.viewing import ViewingCase
+    from redress.tickets.rules.ticket import Ticket
     from redress.workflow.cases.reports import ReportCases
 
 
@@ -97,6 +98,16 @@ def returned_addresses() -> ReturnedAddresses:
     from redress.wiring import stores
 
     return ReturnedAddresses(stores.changes(), stores.addresses())
+
+
+def plan_of(ticket: Ticket) -> Plan | None:
+    """The plan of a ticket; None if it cannot be read. The rest of the ticket is still shown."""
+    from redress.wiring import stores
+
+    try:
+        return stores.plans().get(ticket.plan_version)
+    except Unreadable:
+        return None
 
 
 def now() -> datetime:

@@ -76,6 +76,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.MATCHED: (),
     EventType.ABOUT_SET: (),
     EventType.MENTIONS_SET: (),
+    EventType.FIELDS_SET: (),
     EventType.PROMISED: (mails, words),
     EventType.HELD: (mails, words),
     EventType.RELEASED: (),

@@ -77,6 +77,7 @@ HIGHEST_SCORE = 5
 MOST_RUNGS = 20
 MOST_OVERRIDES = 200
 MOST_CATEGORIES = 50
+MOST_FIELDS = 30
 MOST_MACROS = 100
 MOST_ADDRESSES = 100
 MOST_MAILS = 10_000
@@ -125,6 +126,7 @@ _SECTIONS = (
     "questionnaire",
     "form",
     "categories",
+    "fields",
     "macros",
     "score",
     "sampling",
@@ -198,6 +200,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         files=_files(read, document),
         form_fields=_form_fields(read, document),
         categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
+        fields=tuple(read.entries(document, "fields", "", MOST_FIELDS)),
         wording=read.section(document, "wording", "", need=False),
         macros=tuple(read.entries(document, "macros", "", MOST_MACROS)),
         templates=read.section(document, "templates", "", need=False),

@@ -181,6 +181,7 @@ TICKET_ACTS = (
     "set_participants",
     "set_about",
     "set_mentions",
+    "set_fields",
     "accept_mail",
     "hold",
     "release",
@@ -271,6 +272,8 @@ class Plan(Struct, frozen=True):
     """Those of FORM_FIELDS that the web form has. A plan that says nothing about it has all."""
     categories: tuple[Mapping[str, Any], ...] = ()
     """The section of the document, which `plans.rules.categories` reads."""
+    fields: tuple[Mapping[str, Any], ...] = ()
+    """The section of the document, which `plans.rules.fields` reads."""
     files: FilesPlan = FilesPlan()
     wording: Mapping[str, Mapping[str, Any]] = {}  # msgspec makes a new dict for each instance
     """The section of the document, which `plans.rules.wording` reads."""
@@ -288,6 +291,23 @@ class Plan(Struct, frozen=True):
         """Every team to which this plan can assign a ticket."""
         given = {override.team for override in self.overrides if override.team}
         return frozenset(given | {level.team for level in self.levels.values()})
+
+    def fields_for(self, kind: str | None, category: str | None) -> tuple[Mapping[str, Any], ...]:
+        """The fields of tickets of a kind and a category, as they are in the document.
+
+        None means that the kind or the category is not known yet. A category of "" means that the
+        ticket has none. A field of `product` is also one of `product/defect`.
+        """
+        return tuple(
+            field
+            for field in self.fields
+            if (kind is None or kind in listed(field.get("kinds", KINDS)))
+            and (
+                category is None
+                or "categories" not in field
+                or any(f"{category}/".startswith(f"{one}/") for one in listed(field["categories"]))
+            )
+        )
 
     def in_force(self, at: datetime) -> bool:
         """Whether the plan is effective at an instant."""

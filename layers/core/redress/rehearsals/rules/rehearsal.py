@@ -490,6 +490,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.MATCHED: None,
     EventType.ABOUT_SET: None,
     EventType.MENTIONS_SET: None,
+    EventType.FIELDS_SET: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,

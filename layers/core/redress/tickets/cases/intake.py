@@ -55,10 +55,14 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """What the current plan offers in the web form: its categories and its optional fields."""
+    """What the current plan offers in the web form: its categories and its optional fields.
+
+    `fields` are those of `plan.FORM_FIELDS`, `own` those of the plan's section `fields`.
+    """
 
     categories: Section = ()
     fields: tuple[str, ...] = ()
+    own: Section = ()
 
 
 class IntakeCase:
@@ -113,10 +117,12 @@ class IntakeCase:
             return replace(receipt, status_token=token, kind=submission.kind)
         raise Unavailable()
 
-    def offer(self) -> Offer:
-        """What the web form offers now."""
+    def offer(self, kind: str | None, category: str | None) -> Offer:
+        """What the web form offers now for a kind and a category. None is one not chosen yet."""
         plan = self._plans.current()
-        return Offer(plan.categories, plan.form_fields)
+        own = plan.fields_for(kind, category)
+        asked = tuple(field for field in own if field.get("on_form", False))
+        return Offer(plan.categories, plan.form_fields, asked)
 
     def _parsed(self, body: Any, channel: str) -> Submission:
         return parse(body, channel, lambda: self._plans.current().categories)

@@ -79,6 +79,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "set_participants": (Step.SET_PARTICIPANTS,),
     "set_about": (Step.SET_ABOUT,),
     "set_mentions": (Step.SET_MENTIONS,),
+    "set_fields": (Step.SET_FIELDS,),
     "accept_mail": (Step.WRITE,),
     "hold": (Step.HOLD,),
     "release": (Step.RELEASE,),

@@ -165,6 +165,9 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         customer_type=customer_type,
         category=data.get("category"),
         order=data.get("order"),
+        fields=tuple(sorted((name, _shortened(one)) for name, one in data["fields"].items()))
+        if "fields" in data
+        else (),
         plan_version=plan.version,
         first_sender=mail.get("sender"),
         created_at=event.at,
@@ -176,6 +179,15 @@ def _opened(event: Event, plan: Plan) -> Ticket:
             if name in promised
         },
     )
+
+
+FIELD_LIMIT = 500
+"""The most characters of a field that the snapshot keeps. What a customer wrote may be longer; the
+event has it whole. Every step writes the snapshot."""
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= FIELD_LIMIT else f"{text[: FIELD_LIMIT - 1]}…"
 
 
 def _new_clock(promise: Promise, at: datetime, plan: Plan) -> Clock:
@@ -285,6 +297,12 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 def _tagged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, tags=tuple(event.data["tags"]))
+
+
+def _fields_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    kept = dict(ticket.fields) | event.data["fields"]
+    left = sorted((name, value) for name, value in kept.items() if value is not None)
+    return replace(ticket, fields=tuple(left))
 
 
 def _priority(raised: str | None, plan: Plan, urgency: str, impact: str) -> str:
@@ -680,6 +698,7 @@ _APPLY = {
     EventType.MATCHED: _matched,
     EventType.ABOUT_SET: _about_set,
     EventType.MENTIONS_SET: _mentions_set,
+    EventType.FIELDS_SET: _fields_set,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from redress.base import addresses, phones, texts
@@ -16,6 +17,7 @@ from redress.base.errors import Fault, InvalidInput, pointer
 from redress.base.languages import LANGUAGES
 from redress.plans.rules import categories
 from redress.plans.rules.plan import KINDS
+from redress.plans.rules.reader import NAME
 from redress.tickets.rules.ticket import Contact
 
 SUBJECT_LIMIT = 200
@@ -24,6 +26,9 @@ REMEDY_LIMIT = 2_000
 NAME_LIMIT = 100
 ORDER_LIMIT = 64
 COMPANY_LIMIT = 100
+MOST_FIELDS = 50
+FIELDS_LIMIT = 20_000
+"""The most characters of all fields together. The fields of a form cannot have that many."""
 PHONE_LIMIT = phones.LIMIT
 EMAIL_LIMIT = addresses.LIMIT
 DEFAULT_KIND = "inquiry"
@@ -34,6 +39,7 @@ _FIELDS = (
     "wished_remedy",
     "category",
     "order",
+    "fields",
     "contact",
     "language",
     "consent",
@@ -55,6 +61,8 @@ class Submission(Struct, frozen=True):
     contact: Contact
     order: str | None = None
     category: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    """The names of fields of the plan, with what the customer wrote. Nothing of it was checked."""
 
 
 def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tuple) -> Submission:
@@ -120,6 +128,7 @@ def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tup
     order = text(body, "order", "/order", ORDER_LIMIT, need=False, line=True)
     if _lines(order) > 1:
         faults.append(Fault("/order", "one_line", "an order number is one line"))
+    fields = _fields(body.get("fields"), faults)
     if body.get("consent") is not True:
         faults.append(Fault("/consent", "required", "consent to handling the data is required"))
 
@@ -164,7 +173,36 @@ def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tup
         ),
         order=order or None,
         category=category,
+        fields=fields,
     )
+
+
+def _fields(given: Any, faults: list[Fault]) -> tuple[tuple[str, str], ...]:
+    """Return what the customer wrote into fields of the plan, without empty ones.
+
+    A wrong value is never a reason to refuse a submission, and the plan may have changed since the
+    form was shown. So the plan is not asked here: whatever was written is kept for staff.
+    """
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        faults.append(Fault("/fields", "object_expected", "an object of names and texts"))
+        return ()
+    if len(given) > MOST_FIELDS:
+        faults.append(Fault("/fields", "too_long", f"at most {MOST_FIELDS} fields"))
+        return ()
+    found = []
+    for name, value in given.items():
+        if not NAME.fullmatch(name):
+            detail = "a field has a name of small letters, digits and underscores"
+            faults.append(Fault(pointer("fields", name), "unknown", detail))
+        elif value is not None:
+            is_text = isinstance(value, str)
+            text = value if is_text else msgspec.json.encode(value).decode()
+            found.append((name, texts.cleaned(texts.without_dangers(text))))
+    if sum(len(text) for _, text in found) > FIELDS_LIMIT:
+        faults.append(Fault("/fields", "too_long", f"at most {FIELDS_LIMIT} characters together"))
+    return tuple((name, text) for name, text in found if text)
 
 
 def _first_of_each_field(faults: list[Fault]) -> list[Fault]:

@@ -60,6 +60,7 @@ class EventType(StrEnum):
     RELEASED = "released"
     ABOUT_SET = "about_set"
     MENTIONS_SET = "mentions_set"
+    FIELDS_SET = "fields_set"
     CORRECTED = "corrected"
     PLAN_CHANGED = "plan_changed"
     INCIDENT_PROPOSED = "incident_proposed"
@@ -154,6 +155,9 @@ class Ticket(Struct, frozen=True):
     """Words by which staff find the ticket, folded (`redress.base.tags`) and sorted."""
     order: str | None = None
     """The number of the customer's order, as the customer wrote it."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """The names and values of fields of the plan, sorted by name (`rules/fields.py`). What the
+    customer wrote is stored as it was written, whether it is a value of the field or not."""
     satisfaction: int | None = None
     """The score `overall` (1 to 5) of the customer's survey."""
     unanswered_since: datetime | None = None

@@ -29,7 +29,7 @@ from redress.base.people import CUSTOMER, SYSTEM, Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules import categories
 from redress.plans.rules.plan import LONGEST_S, Plan
-from redress.tickets.rules import mentions
+from redress.tickets.rules import fields, mentions
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps.by_customer import confirm, dispute
@@ -152,6 +152,22 @@ def set_tags(ticket: Ticket, plan: Plan, by: Actor, given: Sequence[str], at: da
         raise Unchanged([Fault("/tags", "same_tags", "the ticket has these tags already")])
     data = {"tags": list(wanted), "from": list(ticket.tags)}
     return Draft(ticket, plan, by, at).add(EventType.TAGGED, data).change()
+
+
+def set_fields(
+    ticket: Ticket, plan: Plan, by: Actor, given: Mapping[str, str | None], at: datetime
+) -> Change:
+    """Set the fields that `given` names; the others stay. None empties a field.
+
+    Raises InvalidInput with every fault (`fields.changes`), and Unchanged if nothing changes.
+    """
+    changed = fields.changes(ticket, plan, given)
+    require_possible(Step.SET_FIELDS, ticket)
+    if not changed:
+        raise Unchanged([Fault("/fields", "same_fields", "the ticket has these values already")])
+    kept = dict(ticket.fields)
+    data = {"fields": changed, "from": {name: kept.get(name) for name in changed}}
+    return Draft(ticket, plan, by, at).add(EventType.FIELDS_SET, data).change()
 
 
 def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:

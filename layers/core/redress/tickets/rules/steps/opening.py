@@ -123,6 +123,7 @@ def _opened(
             for name, value in (
                 ("category", submission.category),
                 ("order", submission.order),
+                ("fields", dict(submission.fields) or None),
                 ("source", dict(source) if source is not None else None),
             )
             if value is not None

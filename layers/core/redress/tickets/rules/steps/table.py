@@ -27,6 +27,7 @@ class Step(StrEnum):
     NOTE = "note"
     MENTION = "mention"
     SET_MENTIONS = "set_mentions"
+    SET_FIELDS = "set_fields"
     WRITE = "write"
     NOTE_MAIL = "note_mail"
     SET_PARTICIPANTS = "set_participants"
@@ -56,6 +57,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.REASSIGN: {_N: _N, _O: _O, _W: _W},
     Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
     Step.TAG: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.SET_FIELDS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.MATCH: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.TELL_PROGRESS: {_N: _N, _O: _O, _W: _W},
     Step.PROMISE: {_N: _N, _O: _O, _W: _W},
