@@ -5,15 +5,21 @@ from __future__ import annotations
 import base64
 import re
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from route import MANAGERS, REASON, PathPart, Request, Route, iso
 
 from redress.base.people import TEAM
-from redress.connectors.cases.managing import PAGE_LIMIT, Known, NewKey
 from redress.connectors.rules import secrets
-from redress.connectors.rules.connector import ID, Connector, ConnectorChange, Key, Scope, Wanted
-from redress.connectors.store.connectors import Attempt
+from redress.connectors.rules.connector import (
+    ATTEMPTS_LIMIT,
+    ID,
+    Connector,
+    ConnectorChange,
+    Key,
+    Scope,
+    Wanted,
+)
 from redress.edge import cursors
 from redress.edge.bodies import (
     Body,
@@ -28,6 +34,10 @@ from redress.edge.bodies import (
 from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
 from redress.wiring import staff as wiring
+
+if TYPE_CHECKING:  # no other route needs them, so cold starts of people need not load them
+    from redress.connectors.cases.managing import Known, NewKey
+    from redress.connectors.store.connectors import Attempt
 
 NAME_LIMIT = 100
 
@@ -97,7 +107,7 @@ def reinstate_connector(request: Request) -> Answer:
 
 def list_attempts(request: Request) -> Answer:
     found, more = wiring.connectors().attempts(
-        request.path["id"], lambda: cursors.page(request.query, PAGE_LIMIT, is_place)
+        request.path["id"], lambda: cursors.page(request.query, ATTEMPTS_LIMIT, is_place)
     )
     return answer(200, {"items": [attempt_view(one) for one in found], "next": to_cursor(more)})
 

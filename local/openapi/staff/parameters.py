@@ -23,7 +23,7 @@ from local.openapi.values import (
 )
 from redress.base.idempotency import KEY_LIMIT
 from redress.base.people import TEAM
-from redress.connectors.cases.managing import PAGE_LIMIT as ATTEMPTS_LIMIT
+from redress.connectors.rules.connector import ATTEMPTS_LIMIT
 from redress.connectors.rules.connector import ID as CONNECTOR_ID
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.plans.rules.reader import NAME

@@ -924,4 +924,5 @@ def test_requests_of_people_load_no_parser_of_signatures() -> None:
         "import app\n"
         "assert app.MACHINE_ROUTES\n"
         "assert 'http_sf' not in sys.modules\n"
+        "assert 'redress.connectors.store' not in sys.modules\n"
     )

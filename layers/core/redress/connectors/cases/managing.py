@@ -38,7 +38,6 @@ RETRIES = 8
 MOST_CONNECTORS = 100
 CHANGES = 25
 """How many of a connector's changes its file has."""
-PAGE_LIMIT = 50
 
 
 class Standing(StrEnum):

@@ -22,6 +22,10 @@ MOST_KEYS = 10
 """The most keys in the item of a connector. The trail has all of them."""
 
 
+ATTEMPTS_LIMIT = 50
+"""The most attempts of one answer."""
+
+
 class Scope(StrEnum):
     """What a connector may do. The values are stored."""
 
