@@ -27,6 +27,15 @@ BROKEN: list[dict[str, Any]] = [
 """Requests with wrong content: each is refused with another status."""
 BY_FORM = (422, 422, 400, 413, 415)
 
+CONNECTORS = (
+    "connector-make",
+    "connector-change",
+    "connector-rotation",
+    "connector-key-end",
+    "connector-suspension",
+    "connector-reinstatement",
+)
+
 WITH_BODY = (
     *CHANGES,
     "note",
@@ -40,6 +49,7 @@ WITH_BODY = (
     "member-change",
     "suspension",
     "reinstatement",
+    *CONNECTORS,
     "rating",
     "plan-publish",
     "plan-moves",
@@ -61,8 +71,9 @@ WITH_BODY = (
 def call(api: Api, noted: Callable[..., Ticket]) -> Callable[..., Reply]:
     """Calls a route about a ticket of mei that has a stranger's mail as its last event.
 
-    There are two customers, one of them for routes about a customer.
+    There are two customers, one of them for routes about a customer, and the connector `crm`.
     """
+    api("connector-make", "wei")
     ticket = noted()
     wired_stores.customers().write([new(profile(LI_NA, EMAIL)), new(profile(WANG_WEI, PHONE))])
     usual = {"number": ticket.number, "event": str(ticket.version), "version": "1"}
@@ -115,6 +126,18 @@ def test_other_things_in_the_path_are_looked_up_before_rights_and_content(
     by = {"acceptance": "jun", "rating": "lin", "plan-moves": "wei"}[name]
     for broken in ({}, *BROKEN):
         assert call(name, by, **path, **broken).status == 404
+
+
+@pytest.mark.parametrize("name", CONNECTORS[1:])
+def test_connector_that_is_not_there_is_refused_before_the_content(
+    call: Callable[..., Reply], name: str
+) -> None:
+    for broken in ({}, *BROKEN):
+        for id_ in ("erp", "No Id", "x" * 2_000):
+            assert call(name, "wei", id=id_, **broken).status == 404
+    if name == "connector-key-end":
+        for broken in BROKEN:
+            assert call(name, "wei", generation="7", **broken).status == 404
 
 
 @pytest.mark.parametrize("name", [name for name in CHANGES if "agent" in WHO_MAY[name]])
