@@ -477,7 +477,7 @@ def test_members_are_imported_and_a_repeat_changes_nothing(
     )
     assert terminal("import", str(file), "--check", by="lin").out == "2 members can be imported.\n"
     done = terminal("import", str(file), by="lin")
-    assert (done.code, done.out) == (0, "2 members are invited.\n"), done.err
+    assert (done.code, done.out) == (0, "2 members are imported.\n"), done.err
     lines = [
         json.loads(x)
         for x in terminal("import", str(file), "--json", by="lin").out.split("\n")
@@ -511,6 +511,26 @@ def test_all_faults_of_a_file_are_named_with_their_lines_and_nothing_is_sent(
     ):
         assert words in found.err
     assert service.calls == []
+
+
+def test_tickets_are_imported_and_a_repeat_opens_none(
+    terminal: Terminal, stores: Stores, tmp_path: Path
+) -> None:
+    file = tmp_path / "calls.csv"
+    file.write_text(
+        "subject,description,name,phone,language,channel,kind,consent\n"
+        "水壶漏水,第二天漏水。,李娜,138 0013 8000,zh-CN,phone,complaint,yes\n"
+    )
+    first = terminal("import", str(file), "--json", by="lin")
+    assert first.code == 0, first.err
+    again = terminal("import", str(file), "--json", by="lin").json["answer"]
+    assert again["replayed"] is True
+    assert again["number"] == first.json["answer"]["number"]
+    file.write_text(file.read_text().replace("yes", "no").replace("138 0013 8000", ""))
+    wrong = terminal("import", str(file), by="lin")
+    assert wrong.code == 6
+    assert "line 2: consent: " in wrong.err
+    assert "line 2: email, phone: one of them is needed" in wrong.err
 
 
 def test_lines_that_the_service_refuses_are_named_and_the_others_are_done(

@@ -234,6 +234,6 @@ def test_supervisor_works_through_a_day_in_the_terminal(
         f"email,name,role,team,languages,capacity\n{address},Bo Li,agent,complaints,en,3\n"
     )
     assert redress("import", str(sheet), "--check") == "1 members can be imported.\n"
-    assert redress("import", str(sheet)) == "1 members are invited.\n"
+    assert redress("import", str(sheet)) == "1 members are imported.\n"
     assert "Bo Li" in redress("members", "--limit", "25")
     assert "suspended" in redress("suspend", address, "--reason", "Begins next month.")

@@ -1,75 +1,98 @@
-"""`redress import`: members of staff from a CSV file.
+"""`redress import`: members of staff, or tickets, from a CSV file.
 
 The whole file is checked first. If anything is wrong, nothing is sent, and every fault is named
-with its line. The API completes an invitation that is sent again, so an import can be repeated.
+with its line. An import can be repeated: the API completes an invitation that is sent again, and a
+ticket has a key that is made of its line.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json as json_module
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from redress_staff.api.lead import invite_member
-from redress_staff.models import InvitationBody, Language, Position, StaffRole
+from redress_staff.api.tickets import open_ticket
+from redress_staff.models import (
+    InvitationBody,
+    Kind,
+    Language,
+    LiveChannel,
+    NewTicket,
+    Position,
+    StaffRole,
+    SubmissionContact,
+)
 from redress_staff.types import UNSET
 from rich.progress import track
 
 from redress_cli import screen
 from redress_cli.faults import INPUT, PARTLY, Fault, Refusal
-from redress_cli.state import Json, state_of
+from redress_cli.session import Answer, Session
+from redress_cli.state import Json, given, state_of
 
-NEEDED = ("email", "name", "role", "team", "languages", "capacity")
-OPTIONAL = ("position",)
 MOST = 10_000
 """Lines of a file."""
 
 
 def add(app: typer.Typer) -> None:
-    app.command("import")(import_members)
+    app.command("import")(import_file)
+
+
+Say = Callable[[str], object]
+"""Takes a fault of a line."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a file can contain. `body` makes the body of a request out of the cells of a line; it
+    returns None after it has said what is wrong. `same` are the columns that no two lines share."""
+
+    what: str
+    needed: tuple[str, ...]
+    optional: tuple[str, ...]
+    same: tuple[str, ...]
+    body: Callable[[dict[str, str], Say], Any]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the file. Lines are counted from 1, and the header is line 1."""
+    """A line of the file, counted from 1; the header is line 1. `name` is what people call it."""
 
     line: int
-    body: InvitationBody
+    name: str
+    body: Any
 
 
-def read_members(path: Path) -> list[Row]:
-    """The rows of a file of members. Raises Fault that names everything that is wrong."""
+def read(path: Path) -> tuple[Sheet, list[Row]]:
+    """What the file contains, and its rows. Raises Fault that names everything that is wrong."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        raw = path.read_bytes()
+        text = raw.decode("utf-8-sig")
     except OSError as error:
         raise Fault(f"{path}: {error.strerror or error}", INPUT) from error
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = raw[: error.start].count(b"\n") + 1
         hint = "Save it as CSV UTF-8."
         raise Fault(f"{path}, line {line}: it is not in UTF-8.", INPUT, [hint]) from error
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     wrong: list[str] = []
     rows: list[Row] = []
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, ...], int] = {}
+    sheet = MEMBERS
     try:
         header = [name.strip().lower() for name in next(reader, [])]
-        wrong += [f"line 1: the column {name} is missing" for name in NEEDED if name not in header]
-        unknown = [name for name in header if name not in (*NEEDED, *OPTIONAL)]
-        wrong += [f"line 1: {name!r} is not a column of members" for name in unknown]
-        wrong += [
-            f"line 1: the column {name} is there twice"
-            for name in sorted(set(header))
-            if header.count(name) > 1
-        ]
-        if wrong:
-            raise Fault(f"{path} cannot be imported.", INPUT, wrong)
-        for cells in reader:
+        sheet = TICKETS if "subject" in header else MEMBERS
+        wrong += _faults_of_header(header, sheet)
+        for cells in reader if not wrong else ():
             if not any(cell.strip() for cell in cells):
                 continue
             line = reader.line_num
@@ -77,54 +100,65 @@ def read_members(path: Path) -> list[Row]:
                 wrong.append(f"line {line}: {len(cells)} cells, and the header has {len(header)}")
                 continue
             values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-            body = _body(values, partial(_note, wrong, line))
-            email = values["email"].lower()
-            if email in seen:
-                wrong.append(f"line {line}: {email} is also on line {seen[email]}")
-            seen.setdefault(email, line)
+            body = sheet.body(values, partial(_note, wrong, line))
+            key = tuple(values.get(name, "").lower() for name in sheet.same)
+            if key in seen:
+                wrong.append(f"line {line}: {key[0]} is also on line {seen[key]}")
+            seen.setdefault(key, line)
             if body is not None:
-                rows.append(Row(line, body))
+                rows.append(Row(line, values[sheet.same[0]], body))
     except csv.Error as error:
         wrong.append(f"line {reader.line_num}: {error}")
     if len(rows) > MOST:
         wrong.append(f"{len(rows)} lines; at most {MOST} are taken")
     if not rows and not wrong:
-        wrong.append("there is no member in it")
+        wrong.append(f"there are no {sheet.what} in it")
     if wrong:
         raise Fault(f"{path} cannot be imported. Nothing was sent.", INPUT, wrong)
-    return rows
+    return sheet, rows
+
+
+def _faults_of_header(header: list[str], sheet: Sheet) -> list[str]:
+    known = (*sheet.needed, *sheet.optional)
+    return [
+        *(f"line 1: the column {name} is missing" for name in sheet.needed if name not in header),
+        *(
+            f"line 1: {name!r} is not a column of {sheet.what}"
+            for name in header
+            if name not in known
+        ),
+        *(
+            f"line 1: the column {name} is there twice"
+            for name in sorted(set(header))
+            if header.count(name) > 1
+        ),
+    ]
 
 
 def _note(wrong: list[str], line: int, words: str) -> None:
     wrong.append(f"line {line}: {words}")
 
 
-def _body(values: dict[str, str], say: Callable[[str], object]) -> InvitationBody | None:
-    """The invitation of a row; None if `say` was told that something is wrong."""
-    faults = []
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", values["email"]):
-        faults.append(f"email: {values['email']!r} is not an address")
-    faults += [f"{name}: it is empty" for name in ("name", "team") if not values[name]]
-    roles = [one.value for one in StaffRole]
-    if values["role"] not in roles:
-        faults.append(f"role: {values['role']!r} is none of {', '.join(roles)}")
-    languages = [part for part in re.split(r"[;,\s]+", values["languages"]) if part]
-    known = [one.value for one in Language]
-    faults += [
-        f"languages: {x!r} is none of {', '.join(known)}" for x in languages if x not in known
+# ------------------------------------------------------------------------------ members
+
+
+def _member(values: dict[str, str], say: Say) -> InvitationBody | None:
+    faults = [
+        *_address(values["email"]),
+        *_empty(values, "name", "team", "languages"),
+        *_choice(values, "role", StaffRole),
+        *_choice(values, "position", Position, needed=False),
     ]
-    if not languages:
-        faults.append("languages: it is empty")
+    languages = [part for part in re.split(r"[;,\s]+", values["languages"]) if part]
+    for language in languages:
+        faults += _choice({"languages": language}, "languages", Language)
     if not re.fullmatch(r"[0-9]{1,2}|100", values["capacity"], re.ASCII):
         faults.append(f"capacity: {values['capacity']!r} is not a number from 0 to 100")
-    position = values.get("position", "")
-    positions = [one.value for one in Position]
-    if position and position not in positions:
-        faults.append(f"position: {position!r} is none of {', '.join(positions)}")
     for words in faults:
         say(words)
     if faults:
         return None
+    position = values.get("position")
     return InvitationBody(
         email=values["email"],
         name=values["name"],
@@ -136,45 +170,132 @@ def _body(values: dict[str, str], say: Callable[[str], object]) -> InvitationBod
     )
 
 
-def import_members(
+# ------------------------------------------------------------------------------ tickets
+
+
+def _ticket(values: dict[str, str], say: Say) -> NewTicket | None:
+    faults = [
+        *_empty(values, "subject", "description", "name"),
+        *_choice(values, "language", Language),
+        *_choice(values, "channel", LiveChannel),
+        *_choice(values, "kind", Kind, needed=False),
+    ]
+    email, phone = values.get("email", ""), values.get("phone", "")
+    if email:
+        faults += _address(email)
+    elif not phone:
+        faults.append("email, phone: one of them is needed")
+    if values["consent"].lower() != "yes":
+        faults.append("consent: the customer must have agreed: yes")
+    for words in faults:
+        say(words)
+    if faults:
+        return None
+    kind = values.get("kind")
+    return NewTicket(
+        subject=values["subject"],
+        description=values["description"],
+        contact=SubmissionContact(
+            name=values["name"],
+            email=given(email),
+            phone=given(phone),
+            company=given(values.get("company")),
+        ),
+        language=Language(values["language"]),
+        channel=LiveChannel(values["channel"]),
+        consent=True,
+        kind=Kind(kind) if kind else UNSET,
+        category=given(values.get("category")),
+        order=given(values.get("order")),
+        wished_remedy=given(values.get("wished_remedy")),
+    )
+
+
+def _empty(values: dict[str, str], *names: str) -> list[str]:
+    return [f"{name}: it is empty" for name in names if not values[name]]
+
+
+def _address(text: str) -> list[str]:
+    good = re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text)
+    return [] if good else [f"email: {text!r} is not an address"]
+
+
+def _choice(values: dict[str, str], name: str, of: type[Enum], *, needed: bool = True) -> list[str]:
+    found, known = values.get(name, ""), [str(one.value) for one in of]
+    if found in known or not (found or needed):
+        return []
+    return [f"{name}: {found!r} is none of {', '.join(known)}"]
+
+
+MEMBERS = Sheet(
+    "members",
+    ("email", "name", "role", "team", "languages", "capacity"),
+    ("position",),
+    ("email",),
+    _member,
+)
+TICKETS = Sheet(
+    "tickets",
+    ("subject", "description", "name", "language", "channel", "consent"),
+    ("email", "phone", "company", "kind", "category", "order", "wished_remedy"),
+    ("subject", "description", "name", "email", "phone", "order"),
+    _ticket,
+)
+
+
+# ------------------------------------------------------------------------------ the command
+
+
+def _send(session: Session, body: Any) -> Answer:
+    """Send a line. A repeat of the same line changes nothing."""
+    if isinstance(body, InvitationBody):
+        return session.read(invite_member, body=body)
+    content = json_module.dumps(body.to_dict(), sort_keys=True)
+    key = hashlib.sha256(content.encode()).hexdigest()
+    return session.read(open_ticket, body=body, idempotency_key=f"import-{key[:40]}")
+
+
+def import_file(
     ctx: typer.Context,
     file: Annotated[
         Path,
-        typer.Argument(help=f"CSV with the columns {', '.join(NEEDED)}; optional: position."),
+        typer.Argument(help="CSV in UTF-8. docs/terminal.md lists the columns."),
     ],
     check: Annotated[bool, typer.Option("--check", help="Only check the file.")] = False,
     json: Json = False,
 ) -> None:
-    """Invite all members of a CSV file. Languages are separated by blanks or `;`.
+    """Invite the members, or open the tickets, of a CSV file.
 
-    With --json, each line has the line of the file and the API's answer.
+    The whole file is checked first. With --json, each line has the line of the file and the API's
+    answer.
     """
     state = state_of(ctx)
-    rows = read_members(file)
+    sheet, rows = read(file)
     if check:
-        screen.say(f"{len(rows)} members can be imported.")
+        screen.say(f"{len(rows)} {sheet.what} can be imported.")
         return
+    again = "The lines before {} are done. Repeat the command."
     refused: list[str] = []
-    for row in track(rows, "Inviting", console=screen.ERR, transient=True):
+    count = 0
+    for row in track(rows, "Importing", console=screen.ERR, transient=True):
         answer: Any
         try:
-            found = state.session.read(invite_member, body=row.body)
-            answer = json_module.loads(found.content)
+            answer = json_module.loads(_send(state.session, row.body).content)
         except Refusal as refusal:
-            if refusal.status in (401, 429, 503):
-                refusal.hints.append(f"The lines before {row.line} were done. Repeat the command.")
+            if refusal.status in (401, 429, 502, 503, 504):
+                refusal.hints.append(again.format(row.line))
                 raise
             answer = dict(refusal.body)
-            refused.append(f"line {row.line}, {row.body.email}: {refusal.words}")
+            count += 1
+            refused.append(f"line {row.line}, {row.name}: {refusal.words}")
             refused += [f"    {hint}" for hint in refusal.hints]
         except Fault as fault:
-            fault.hints.append(f"The lines before {row.line} were done. Repeat the command.")
+            fault.hints.append(again.format(row.line))
             raise
         if state.json:
             written = json_module.dumps({"line": row.line, "answer": answer}, ensure_ascii=False)
             screen.raw(written.encode())
-    count = len({words.partition(",")[0] for words in refused if words.startswith("line")})
     if refused:
         raise Fault(f"{count} of {len(rows)} lines were refused.", PARTLY, refused)
     if not state.json:
-        screen.say(f"{len(rows)} members are invited.")
+        screen.say(f"{len(rows)} {sheet.what} are imported.")
