@@ -84,6 +84,8 @@ def show_file(file: TicketFile) -> None:
         say(f"Tags: {', '.join(file.tags)}")
     if file.profile:
         say(f"Profile: {file.profile.name}, {file.profile.type_} ({file.profile.id})")
+    for one in file.viewers:
+        say(f"{one.name} is {one.doing.value} here since {at(one.since)}.", "yellow")
     now = datetime.now(UTC)
     for promise in file.promises:
         state = promise.state.value

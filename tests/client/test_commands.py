@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -459,6 +460,44 @@ def test_colleague_who_is_mentioned_finds_the_ticket(terminal: Terminal, ticket:
     asked = terminal("note", ticket.number, "--text", "Do you know it?", "--mention", "jun")
     assert asked.code == 0, asked.err
     assert ticket.number in terminal("mentions", by="jun").out
+
+
+# ------------------------------------------------------------------ calls, colleagues
+
+
+def test_caller_is_told_number_and_times_in_their_language(
+    terminal: Terminal, stores: Stores, service: Service
+) -> None:
+    call = ("open", "--subject", "水壶漏水", "--text", "第二天漏水。", "--name", "李娜")
+    call += ("--kind", "complaint", "--phone", "138 0013 8000")
+    refused = terminal(*call)
+    assert (refused.code, "--consent" in refused.err) == (6, True)
+    assert terminal("open", "--consent").err.count("Give --") == 4
+
+    service.before = lambda method, _: ("503 Unavailable", {"Retry-After": "99"})
+    assert terminal(*call, "--consent").code == 7
+    service.before = lambda *_: None
+    opened = terminal(*call, "--consent")
+    assert opened.code == 0, opened.err
+    [number] = re.findall(r"R-\w{5}-\w{5}", opened.out)
+    assert "编号是" in opened.out
+    assert "your words are the acknowledgement" in opened.err
+    assert stores.tickets.get(number).assignee == "a-mei"
+
+
+def test_colleagues_see_who_writes_and_are_named_to_each_other(
+    terminal: Terminal, ticket: Ticket, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def edit(draft: Draft) -> None:
+        seen.append(terminal("show", ticket.number, by="lin").out)
+        draft.path.write_text(draft.path.read_text() + "On it.")
+
+    monkeypatch.setattr(Draft, "edit", edit)
+    assert terminal("reply", ticket.number).code == 0
+    assert "mei is writing here" in seen[0]
+    assert "mei is writing" not in terminal("show", ticket.number, by="lin").out
 
 
 # ------------------------------------------------------------------ import

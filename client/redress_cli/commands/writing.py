@@ -37,7 +37,7 @@ from redress_staff.models import (
 )
 from redress_staff.types import UNSET
 
-from redress_cli import drafts, screen, uploads
+from redress_cli import drafts, presence, screen, uploads
 from redress_cli.drafts import Draft
 from redress_cli.faults import CONFLICT, INPUT, USAGE, Fault, Refusal
 from redress_cli.people import id_of
@@ -193,7 +193,8 @@ class Letter:
 
     def edit(self, text: str) -> str:
         self._keep(text)
-        self.draft.edit()
+        with presence.writing(self.session, self.number):
+            self.draft.edit()
         found = self.draft.text()
         if not found:
             self.draft.remove()
