@@ -165,8 +165,8 @@ clients: .venv/ready ## Lint the OpenAPI documents, generate clients from them a
 	@$(PYTHON) -m local.clients
 
 .PHONY: recording
-recording: .venv/ready ## Record the terminal client at work as docs/images/terminal.svg (needs make up)
-	@$(PYTHON) -m local.recording
+recording: .venv/ready ## Record the terminal client at work as docs/images/terminal.svg
+	RECORDING=docs/images/terminal.svg $(PYTHON) -m pytest -q tests/client/test_recording.py
 
 # ------------------------------------------------------------------------------ checks
 

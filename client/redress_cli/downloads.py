@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import httpx
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn
 
 from redress_cli import screen
 from redress_cli.faults import BUSY, Fault
@@ -32,7 +32,7 @@ def save(url: str, folder: Path, name: str, size: int) -> Path:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     try:
         with (
-            Progress(*columns, console=screen.ERR, transient=True) as progress,
+            screen.progress(*columns) as progress,
             httpx.stream("GET", url, timeout=60) as answer,
             part.open("wb") as file,
         ):

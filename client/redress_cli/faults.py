@@ -65,6 +65,8 @@ def _words(status: int, body: Mapping[str, Any]) -> str:
     if body.get("errors"):
         return f"{title}."  # the detail repeats the faults, which are listed one by one
     detail = str(body.get("detail") or "")
+    if detail.casefold().startswith(title.casefold()):
+        return f"{detail[0].upper()}{detail[1:]}"
     return f"{title}: {detail}" if detail else f"{title} ({status})"
 
 

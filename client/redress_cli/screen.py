@@ -10,11 +10,12 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
+from rich.progress import Progress, ProgressColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -40,6 +41,11 @@ def begin() -> None:
     ERR = Console(highlight=False, stderr=True)
 
 
+def now() -> datetime:
+    """The time of this machine. It decides nothing: the API knows what is due."""
+    return datetime.now(UTC)
+
+
 def safe(text: object) -> str:
     """A text without characters that control a terminal."""
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\r\n", "\n"))
@@ -59,6 +65,11 @@ def raw(content: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content.rstrip(b"\n") + b"\n")
     sys.stdout.buffer.flush()
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """Progress of long work: in a terminal until it is done, elsewhere nothing."""
+    return Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal)
 
 
 def interactive() -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from redress_staff.models import ActorRole, Event, TicketFile
 
+from redress_cli import screen
 from redress_cli.screen import at, safe, say, until
 
 TEXTS = ("description", "text")
@@ -24,7 +24,7 @@ def head(ticket: Any) -> list[str]:
         f"Customer: {contact.name} <{reach}>, reads {ticket.language.value}",
     ]
     if ticket.due_at:
-        lines.append(f"Due: {until(ticket.due_at, datetime.now(UTC))}")
+        lines.append(f"Due: {until(ticket.due_at, screen.now())}")
     return lines
 
 
@@ -86,7 +86,7 @@ def show_file(file: TicketFile) -> None:
         say(f"Profile: {file.profile.name}, {file.profile.type_} ({file.profile.id})")
     for one in file.viewers:
         say(f"{one.name} is {one.doing.value} here since {at(one.since)}.", "yellow")
-    now = datetime.now(UTC)
+    now = screen.now()
     for promise in file.promises:
         state = promise.state.value
         due = f", due {until(promise.due_at, now)}" if state in ("running", "overdue") else ""

@@ -15,7 +15,7 @@ from typing import IO, Any
 import httpx
 from redress_staff.api.tickets import list_files, offer_upload
 from redress_staff.models import NewFile
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
 from redress_cli import screen
 from redress_cli.faults import BUSY, INPUT, Fault
@@ -68,7 +68,7 @@ def send(session: Session, number: str, files: Sequence[tuple[Path, int]]) -> li
         TransferSpeedColumn(),
     )
     ids = []
-    with Progress(*columns, console=screen.ERR, transient=True) as progress:
+    with screen.progress(*columns) as progress:
         for path, size in files:
             name = screen.safe(path.name)
             # A permission is for one try. A second one replaces a connection that was lost.

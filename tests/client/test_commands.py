@@ -462,6 +462,26 @@ def test_colleague_who_is_mentioned_finds_the_ticket(terminal: Terminal, ticket:
     assert ticket.number in terminal("mentions", by="jun").out
 
 
+def test_bulk_reports_what_was_refused_and_does_the_rest(
+    terminal: Terminal, ticket: Ticket, open_ticket: Opener, act: Act, stores: Stores
+) -> None:
+    gone = open_ticket(agent="a-mei")
+    page = terminal("work", "--json").out
+    act(gone, by_customer.withdraw, "")
+    tag = ("--act", "set_tags", "--content", '{"add": ["recall"]}')
+    found = terminal("bulk", "--from", "-", *tag, input=page)
+    assert found.code == 8
+    assert found.err.startswith("1 of 2 tickets were changed.\n")
+    assert f"{gone.number}: " in found.err
+    assert stores.tickets.get(ticket.number).tags == ("recall",)
+
+    assert terminal("bulk", ticket.number).code == 2
+    done = terminal("bulk", ticket.number, "--macro", "ask_for_photo")
+    assert (done.code, done.out) == (0, "1 of 1 tickets were changed.\n"), done.err
+    wrong = terminal("bulk", ticket.number, "--act", "set_tags", "--content", "{}")
+    assert wrong.code == 6
+
+
 # ------------------------------------------------------------------ calls, colleagues
 
 

@@ -32,7 +32,6 @@ from redress_staff.models import (
     SubmissionContact,
 )
 from redress_staff.types import UNSET
-from rich.progress import track
 
 from redress_cli import screen
 from redress_cli.faults import INPUT, PARTLY, Fault, Refusal
@@ -277,24 +276,27 @@ def import_file(
     again = "The lines before {} are done. Repeat the command."
     refused: list[str] = []
     count = 0
-    for row in track(rows, "Importing", console=screen.ERR, transient=True):
-        answer: Any
-        try:
-            answer = json_module.loads(_send(state.session, row.body).content)
-        except Refusal as refusal:
-            if refusal.status in (401, 429, 502, 503, 504):
-                refusal.hints.append(again.format(row.line))
+    with screen.progress() as shown:
+        for row in shown.track(rows, description="Importing"):
+            answer: Any
+            try:
+                answer = json_module.loads(_send(state.session, row.body).content)
+            except Refusal as refusal:
+                if refusal.status in (401, 429, 502, 503, 504):
+                    refusal.hints.append(again.format(row.line))
+                    raise
+                answer = dict(refusal.body)
+                count += 1
+                refused.append(f"line {row.line}, {row.name}: {refusal.words}")
+                refused += [f"    {hint}" for hint in refusal.hints]
+            except Fault as fault:
+                fault.hints.append(again.format(row.line))
                 raise
-            answer = dict(refusal.body)
-            count += 1
-            refused.append(f"line {row.line}, {row.name}: {refusal.words}")
-            refused += [f"    {hint}" for hint in refusal.hints]
-        except Fault as fault:
-            fault.hints.append(again.format(row.line))
-            raise
-        if state.json:
-            written = json_module.dumps({"line": row.line, "answer": answer}, ensure_ascii=False)
-            screen.raw(written.encode())
+            if state.json:
+                written = json_module.dumps(
+                    {"line": row.line, "answer": answer}, ensure_ascii=False
+                )
+                screen.raw(written.encode())
     if refused:
         raise Fault(f"{count} of {len(rows)} lines were refused.", PARTLY, refused)
     if not state.json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -73,7 +72,7 @@ def board(
 
 
 def _show_board(found: Any) -> None:
-    now = datetime.now(UTC)
+    now = screen.now()
     words = f"{found.team}: {found.open_} open, {found.queued} queued, {len(found.present)} present"
     screen.say(f"{words}  ({screen.at(now)})", "bold")
     mail = found.held_mail

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +35,7 @@ def add(app: typer.Typer) -> None:
 
 def lines(items: Iterable[Any], empty: str) -> None:
     """Print tickets, one a line."""
-    now = datetime.now(UTC)
+    now = screen.now()
     columns = ("ticket", "due", "state", "kind", "priority", "language", "subject")
     rows = [
         (
