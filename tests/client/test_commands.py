@@ -488,8 +488,8 @@ def test_bulk_reports_what_was_refused_and_does_the_rest(
 def test_caller_is_told_number_and_times_in_their_language(
     terminal: Terminal, stores: Stores, service: Service
 ) -> None:
-    call = ("open", "--subject", "水壶漏水", "--text", "第二天漏水。", "--name", "李娜")
-    call += ("--kind", "complaint", "--phone", "138 0013 8000")
+    call = ["open", "--subject", "水壶漏水", "--text", "第二天漏水。", "--name", "李娜"]
+    call += ["--kind", "complaint", "--phone", "138 0013 8000"]
     refused = terminal(*call)
     assert (refused.code, "--consent" in refused.err) == (6, True)
     assert terminal("open", "--consent").err.count("Give --") == 4
