@@ -29,7 +29,7 @@ from functools import cache
 from http import HTTPStatus
 from itertools import count
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -332,7 +332,8 @@ class Caller:
             found = webhook_headers(webhook_secret(key), number, self._clock.now(), body)
         else:
             key = derive(LINK_KEY, Purpose.API, CONNECTOR, 1)
-            url = f"{BASE_ADDRESS}{path}" + (f"?{query}" if query else "")
+            encoded = quote(path.encode("utf-8", "replace"), safe="/-._~")
+            url = f"{BASE_ADDRESS}{encoded}" + (f"?{query}" if query else "")
             found = signed_headers(
                 f"{CONNECTOR}.1", key, method, url, body, self._clock.now(), nonce=number
             )
