@@ -280,7 +280,8 @@ def waits_for_writer(about: Matter) -> NoAnswer | None:
 
 
 def _came_by_link(event: Event) -> bool:
-    return event.by.role is Role.CUSTOMER and "mail" not in event.data
+    """Whether the customer came by a link: not by mail, and not through a connector."""
+    return event.by.role is Role.CUSTOMER and not {"mail", "source"} & event.data.keys()
 
 
 def clock_name(about: Matter) -> ClockName:
