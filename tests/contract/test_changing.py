@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -12,15 +13,19 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from redress.base.errors import AgentNotFree, NotFound, RedressError, Unavailable, VersionConflict
+from redress.base.people import Member, Role
 from redress.base.service_clock import APART
 from redress.db import keys
+from redress.plans.rules.macros import MOST_ACTS
 from redress.plans.store.plans import Plans
 from redress.scores.store.scores import ScoreStore
 from redress.staff.rules.availability import Presence
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.macros import Act, whole
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
-from redress.tickets.rules.ticket import EventType, State, Ticket
+from redress.tickets.rules.steps.table import TEXT_LIMIT
+from redress.tickets.rules.ticket import EventType, Phase, State, Ticket
 from redress.tickets.store.transaction import Raced
 from tests.builders import BY_PHONE, LIN, MEI, Life
 from tests.contract.conftest import Faults, Shop
@@ -452,6 +457,38 @@ def test_score_facts_are_written_with_the_change_that_causes_them(shop: Shop) ->
         (life.ticket.number, "reaction", True),
         (life.ticket.number, "first_response", True),
     }
+
+
+def macro_of(life: Life, most: int) -> Change:
+    """A change of as many events as a macro can make: notes, and a reply as the last one."""
+    by = Member(LIN.id, "lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 2)
+    note = Act("note", partial(by_staff.note, text="x" * TEXT_LIMIT))
+    reply = Act("reply", partial(by_staff.reply, text="y" * TEXT_LIMIT, wait_for_customer=True))
+    acts = [*[note] * (most - 1), reply]
+    return whole(life.ticket, life.plan, by, acts, life.clock.now(), lambda *given: None)
+
+
+def test_the_largest_macro_is_one_transaction_with_its_facts(shop: Shop) -> None:
+    shop.member(MEI.id)
+    life = shop.open()
+    shop.commit(life.assign(MEI.id))
+    change = macro_of(life.wait(minutes=10), MOST_ACTS)
+    shop.tickets.commit(change, shop.clock.now())
+    assert shop.tickets.get(life.ticket.number) == change.after
+    assert shop.tickets.history(life.ticket.number)[-MOST_ACTS:] == list(change.events)
+    assert shop.timers.get(life.ticket.number).phase is Phase.RESOLUTION
+    facts = ScoreStore(shop.models).facts(LIN.id, "2026-11")
+    assert {fact.name for fact in facts} == {"reaction", "first_response"}
+
+
+def test_a_macro_that_lost_a_race_writes_none_of_its_events(shop: Shop) -> None:
+    life = shop.open()
+    change = macro_of(life, 3)
+    shop.commit(life.note())
+    before = shop.items()
+    with pytest.raises(Raced):
+        shop.tickets.commit(change, shop.clock.now())
+    assert shop.items() == before
 
 
 def test_a_refused_change_leaves_no_score_fact(shop: Shop) -> None:

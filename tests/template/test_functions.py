@@ -13,6 +13,7 @@ from local.filters import READERS
 from redress.base.settings import MissingSettings, Settings, read
 from redress.mail.outgoing.carriers import SES_S
 from redress.mail.outgoing.cases.posting import LEASE
+from redress.staff.cases import bulk
 from redress.workflow.stream import AFTER_TABLE_S, FEED_S, LAST_CALL_S, RESERVE_S
 from tests.builders import ROOT
 from tests.template.documents import (
@@ -270,6 +271,14 @@ def test_a_mail_is_sent_and_recorded_before_the_mailer_must_end() -> None:
     function = functions()["MailerFunction"]
     call_s = 2 * float(function["Environment"]["Variables"]["CALL_TIMEOUT_S"])
     assert sum(SES_S) + call_s + 2 <= function["Timeout"]
+
+
+def test_a_bulk_ends_before_its_function_must() -> None:
+    """What remains is for signing in, and for the first call after a cold start."""
+    function = functions()["StaffFunction"]
+    call_s = float(function["Environment"]["Variables"]["CALL_TIMEOUT_S"])
+    assert bulk.PATIENCE_S < bulk.LAST_CALL_S
+    assert bulk.LAST_CALL_S + call_s + 2 <= function["Timeout"]
 
 
 @pytest.mark.parametrize("reader", ["Relay", "Follower"])
