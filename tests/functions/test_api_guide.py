@@ -46,16 +46,20 @@ def check(output: str, number: str) -> None:
     assert lines[0] == "mei, agent of complaints"
     assert lines[1:3] == [f"took {number}", "complaint: The kettle leaks, new"]
     assert any("Asia/Shanghai" in line for line in lines)
-    assert lines[-4].startswith("now open, version ")
-    assert lines[-3].startswith("409: ")
-    assert "resolve" in lines[-3]
-    assert lines[-2] == "now resolved"
-    assert lines[-1].startswith(f"{number}: ")
+    answered, refused, solved, found, say, draft, macro = lines[-7:]
+    assert answered.startswith("now open, version ")
+    assert refused.startswith("409: ")
+    assert "resolve" in refused
+    assert solved == "now resolved"
+    assert found.startswith(f"{number}: ")
+    assert "R-" in say
+    assert draft.startswith("Dear Li Na, ")
+    assert macro == "the macro would do 2 things"
 
 
 def test_each_step_has_an_example_in_each_language() -> None:
-    steps = GUIDE.read_text().split("\n## ")[1:7]
-    assert [step[0] for step in steps] == list("123456")
+    steps = GUIDE.read_text().split("\n## ")[1:8]
+    assert [step[0] for step in steps] == list("1234567")
     for step in steps:
         assert re.findall(r"^```(\w+)$", step, re.MULTILINE) == ["sh", "python", "ts"], step[:40]
 

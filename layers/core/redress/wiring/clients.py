@@ -203,9 +203,17 @@ def link_keys(secret: str) -> Callable[[], Iterator[bytes]]:
 
     current, previous = refreshed(lambda: read_stage("AWSCURRENT")), refreshed(read_previous)
 
+    seen: list[bytes] = []
+
     def keys() -> Iterator[bytes]:
-        yield current()
-        if (before := previous()) is not None:
+        key = current()
+        if key not in seen:
+            # `previous` may be minutes old. After a rotation, this process still knows the key
+            # that was the current one until then.
+            seen[:] = [key, *seen[:1]]
+        yield key
+        yield from seen[1:]
+        if (before := previous()) is not None and before not in seen:
             yield before
 
     return keys
