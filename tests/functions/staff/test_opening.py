@@ -325,6 +325,16 @@ def test_ticket_that_could_not_be_written_is_a_503_and_not_half_there(
     assert tickets() == []
 
 
+def test_answer_that_cannot_be_read_is_reported_and_opens_nothing_again(api: Api) -> None:
+    calls(api)
+    items = aws("dynamodb").scan(TableName=TABLE)["Items"]
+    [key] = [one for one in items if one["sk"]["S"] == "KEY"]
+    aws("dynamodb").put_item(TableName=TABLE, Item=key | {"answer": {"S": "{"}})
+    found = calls(api)
+    assert (found.status, found.body["type"]) == (500, "urn:redress:problem:unreadable")
+    assert len(tickets()) == 2
+
+
 def test_key_is_required_only_where_a_repeat_would_do_something_twice() -> None:
     document = DOCUMENTS["staff"]
     required = {

@@ -15,7 +15,7 @@ import msgspec
 from redress.base import catalogue, idempotency
 from redress.base.errors import AgentNotFree, Fault, InvalidInput, KeyReused, NotFound, Unavailable
 from redress.base.people import Member, Role
-from redress.db import encoding
+from redress.db import encoding, keys
 from redress.plans.rules import templates
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
@@ -197,10 +197,14 @@ class OpeningCase:
         return templates.filled(script, values).strip(), ticket.has_address
 
     def _again(self, member: Member, earlier: OpenedWithKey, print_: str) -> Opened:
-        """The answer to a repeated request. Raises KeyReused if it is another request."""
+        """The answer to a repeated request.
+
+        Raises KeyReused if it is another request, and Unreadable if the answer cannot be read.
+        """
         if earlier.fingerprint != print_:
             raise KeyReused("you used this Idempotency-Key for another ticket")
-        told = msgspec.json.decode(earlier.answer, type=Told)
+        with encoding.reading(keys.idempotency_pk(encoding.key_digest(earlier.key)), keys.KEY):
+            told = msgspec.json.decode(earlier.answer, type=Told)
         shown = self._shown(member, told, self._tickets.get(told.number))
         return msgspec.structs.replace(shown, replayed=True)
 
