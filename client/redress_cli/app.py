@@ -10,7 +10,17 @@ import typer
 from typer.core import TyperGroup
 
 from redress_cli import __version__, screen
-from redress_cli.commands import account, bulk, imports, lead, macros, opening, tickets, writing
+from redress_cli.commands import (
+    account,
+    bulk,
+    facts,
+    imports,
+    lead,
+    macros,
+    opening,
+    tickets,
+    writing,
+)
 from redress_cli.faults import INTERRUPTED, Fault, Refusal
 from redress_cli.state import State, state_of
 
@@ -62,7 +72,7 @@ def begin(
     ctx.obj = State(profile)
 
 
-for module in (account, tickets, opening, writing, macros, bulk, lead, imports):
+for module in (account, tickets, opening, writing, facts, macros, bulk, lead, imports):
     module.add(app)
 
 

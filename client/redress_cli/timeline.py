@@ -84,6 +84,9 @@ def show_file(file: TicketFile) -> None:
         say(f"Tags: {', '.join(file.tags)}")
     if file.profile:
         say(f"Profile: {file.profile.name}, {file.profile.type_} ({file.profile.id})")
+    for field in file.fields:
+        if field.value is not None or field.written is not None:
+            say(f"{field.label.to_dict().get('en', field.name)}: {field.value or field.written}")
     for one in file.viewers:
         say(f"{one.name} is {one.doing.value} here since {at(one.since)}.", "yellow")
     now = screen.now()

@@ -482,6 +482,27 @@ def test_bulk_reports_what_was_refused_and_does_the_rest(
     assert wrong.code == 6
 
 
+def test_facts_of_a_ticket_are_shown_and_set(
+    terminal: Terminal, ticket: Ticket, stores: Stores, clock: Clock
+) -> None:
+    number = ticket.number
+    assert terminal("tag", number, "--add", "kettle", "--add", "leak").out.endswith(
+        "kettle, leak\n"
+    )
+    assert terminal("tag", number, "--remove", "leak").out == f"{number}: kettle\n"
+    assert "first response" in terminal("why", number).out
+    assert "计时时段" in terminal("why", number, "--language", "zh-CN").out
+    assert terminal("fields", number).code == 0
+    unknown = terminal("fields", number, "no_such=1", "other=2")
+    assert unknown.code == 6
+    assert "fields, no such: " in unknown.err
+    assert "fields, other: " in unknown.err
+    reasons = ("--outcome", "upheld", "--remedy", "replacement", "--root-cause", "seal")
+    assert terminal("resolve", number, "--text", "New kettle.", *reasons).code == 0
+    called = terminal("callback", number, "--outcome", "confirmed", by="lin")
+    assert (called.code, stores.tickets.get(number).state.value) == (0, "confirmed"), called.err
+
+
 # ------------------------------------------------------------------ calls, colleagues
 
 
