@@ -54,6 +54,8 @@ class Service:
     gateway: Gateway
     before: Callable[[str, str], tuple[str, dict[str, str]] | None] = lambda *_: None
     calls: list[str] = field(default_factory=list)
+    uploading: Callable[[], None] = lambda: None
+    """Called when a file comes to the bucket, before it is stored."""
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -65,12 +67,12 @@ class Service:
             return [b"{}"]
         return self.gateway(environ, start)
 
-    @staticmethod
-    def _stored(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    def _stored(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
         if request.method == "GET":
             start("200 OK", [("Content-Length", str(len(samples.PDF)))])
             return [samples.PDF]
+        self.uploading()
         content = request.files["file"].read()
         try:
             key = post(aws("s3"), BUCKET, request.form.to_dict(), content)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +19,15 @@ from redress_staff.api.tickets import reply as reply_operation
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from local.clients import tools
 from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import stores as wired_stores
-from redress_cli import downloads, screen, uploads
+from redress_cli import downloads, screen
 from redress_cli.app import app
 from redress_cli.commands import lead
 from redress_cli.drafts import Draft
-from tests.builders import Clock
+from tests.builders import ROOT, Clock
 from tests.client.conftest import Service, Terminal
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 from tests.files import samples
@@ -314,28 +319,49 @@ def test_files_are_sent_with_a_reply(
     assert named == ["手册.pdf", "cup.jpg"]
 
 
+IN_A_PROCESS = """
+import sys
+from redress_cli import uploads
+from redress_cli.app import main
+bucket, sent = sys.argv.pop(1), uploads.post
+uploads.post = lambda url, *rest: sent(bucket, *rest)
+main()
+"""
+"""`redress` with another address of the bucket, the first argument."""
+
+
 def test_a_terminal_that_is_killed_during_an_upload_leaves_nothing_half_done(
-    terminal: Terminal,
-    ticket: Ticket,
-    stores: Stores,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    terminal: Terminal, service: Service, ticket: Ticket, stores: Stores, tmp_path: Path
 ) -> None:
     create_bucket()
     path = tmp_path / "guide.pdf"
     path.write_bytes(samples.PDF)
-    command = ("reply", ticket.number, "--text", "See it.", "--file", str(path))
+    command = ["reply", ticket.number, "--text", "See it.", "--file", str(path)]
+    bucket = terminal.address.removesuffix("/v1") + "/bucket"
+    paths = os.pathsep.join((str(ROOT / "client"), str(tools.terminal())))
+    settings = {"REDRESS_CONFIG": str(terminal.folder), "REDRESS_TOKEN": "token-of-mei"}
+    ended = threading.Event()
 
-    def killed(*_: Any) -> None:
-        raise KeyboardInterrupt
+    def kill() -> None:
+        process.kill()
+        process.wait()
+        ended.set()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(uploads, "post", killed)
-        assert terminal(*command).code == 130
+    service.uploading = kill
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_A_PROCESS, bucket, *command],
+        env=os.environ | settings | {"PYTHONPATH": paths},
+        stdin=subprocess.DEVNULL,
+    )
+    assert ended.wait(60)
     assert stores.tickets.get(ticket.number).version == ticket.version
+    assert ticket.number in terminal("drafts").out
+
+    service.uploading = lambda: None
     assert terminal(*command).code == 0
     [file] = stores.tickets.history(ticket.number)[-1].data["files"]
     assert file["name"] == "guide.pdf"
+    assert terminal("drafts").out == "No draft is waiting.\n"
 
 
 def test_everything_wrong_with_files_is_named_before_anything_is_sent(
