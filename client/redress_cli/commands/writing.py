@@ -309,7 +309,8 @@ def _written(
             words = letter.edit(words)
     else:
         words = letter.write(text, kept)
-    if not yes and screen.interactive():
+    asked = not yes and screen.interactive()
+    if asked:
         words = letter.confirm(words, [path for path, _ in files])
     try:
         ids = uploads.send(state.session, letter.number, files)
@@ -322,7 +323,7 @@ def _written(
     elif not state.shown(found):
         ticket = found.value
         screen.say(f"{ticket.number} is {ticket.state.value}.")
-        for one in getattr(ticket, "warnings", None) or ():
+        for one in () if asked else ticket.warnings or ():
             screen.tell(f"A word of the list {one.list_}: {one.word}. {one.instead or ''}".rstrip())
 
 
