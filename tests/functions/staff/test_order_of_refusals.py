@@ -43,6 +43,7 @@ WITH_BODY = (
     "upload",
     "draft",
     "opening",
+    "viewing",
     "address-clearance",
     "presence",
     "invitation",
