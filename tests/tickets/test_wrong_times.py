@@ -112,6 +112,17 @@ def test_pause_that_begins_in_the_future_is_told() -> None:
     assert "aused" in explaining.sentence(story, "en")
 
 
+def test_pause_that_begins_after_the_last_event_is_told() -> None:
+    """The next event came from a machine whose clock was behind, and planned the promise anew."""
+    life = Life().open("inquiry").acknowledge().assign()
+    life.wait(hours=2).reply(wait_for_customer=True)
+    life.wait(hours=-1).reclassify("service_request")
+    stories = explain(life.events, life.plan, {1: life.plan}.__getitem__, life.clock.now())
+    [story] = [one for one in stories if one.name is ClockName.RESOLUTION]
+    assert story.standing is Standing.PAUSED
+    assert "aused" in explaining.sentence(story, "en")
+
+
 def test_wait_that_ends_before_its_wrong_begin_is_removed() -> None:
     life = Life().open("inquiry").acknowledge().assign()
     life.wait(hours=2).reply(wait_for_customer=True)

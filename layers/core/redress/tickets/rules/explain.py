@@ -314,7 +314,8 @@ class _Attempt:
         """The finished story; `ticket` is the ticket after its last event."""
         clock = self.clock
         # An earlier version may have written times that are still to come (decision 28).
-        until = max(clock.ended_at or max(now, clock.anchor_at), clock.started_at)
+        begun = [w.begin for w in ticket.waits if w.end is None and w.reason in clock.pauses]
+        until = max(clock.ended_at or max(now, clock.anchor_at, *begun), clock.started_at)
         ran = clocks.spans(clock, ticket.waits, until)
         ran_s = sum(((end - begin).total_seconds() for begin, end in ran), 0.0)
         rungs = self._rungs
