@@ -21,7 +21,7 @@ from redress_cli.commands import (
     tickets,
     writing,
 )
-from redress_cli.faults import INTERRUPTED, Fault, Refusal
+from redress_cli.faults import INTERRUPTED, Fault
 from redress_cli.state import State, state_of
 
 
@@ -33,7 +33,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except Fault as fault:
-            if isinstance(fault, Refusal) and fault.content and state_of(ctx).json:
+            if fault.content and state_of(ctx).json:
                 screen.raw(fault.content)
             screen.show_fault(fault)
             raise typer.Exit(fault.code) from fault

@@ -18,7 +18,20 @@ from redress_cli import config, screen
 from redress_cli.faults import OTHER, Fault
 
 CUT = "# ------------------ Write below this line. An empty text sends nothing. ------------------"
+_CUT = re.compile(rf"^{re.escape(CUT)}[ \t]*$", re.MULTILINE)
 _VERSION = re.compile(r"^# version (\d+)$", re.MULTILINE)
+
+COMMANDS = {
+    "tell_progress": "progress {}",
+    "promise": "promise {} --by TIME",
+    "hold": "hold {} --reason REASON",
+}
+"""How the command of an act is typed, if it has another name or needs an option."""
+
+
+def command(act: str, number: str) -> str:
+    """The command that offers a draft again."""
+    return "redress " + COMMANDS.get(act, f"{act} {{}}").format(number)
 
 
 @dataclass(frozen=True)
@@ -41,20 +54,34 @@ class Draft:
 
     def text(self) -> str:
         """The text without the lines about the ticket."""
-        whole = self.path.read_text("utf-8-sig", "replace").replace("\r\n", "\n")
-        _, found, after = whole.partition(CUT)
-        if not found:  # the line was removed in the editor
-            after = re.sub(r"\A(#.*\n|\s*\n)*(#.*\Z)?", "", whole)
+        head, after = self._parts()
+        if head is None:  # the line was removed in the editor
+            after = re.sub(r"\A(#.*\n|\s*\n)*(#.*\Z)?", "", after)
         return after.strip()
 
-    def version(self) -> int | None:
-        """The version of the ticket that the person saw when the draft began."""
-        found = _VERSION.search(self.path.read_text("utf-8-sig", "replace").partition(CUT)[0])
-        return int(found[1]) if found else None
+    def version(self) -> int:
+        """The version of the ticket that the person saw when the draft began; 0 if the line was
+        removed in the editor."""
+        found = _VERSION.findall(self._parts()[0] or "")
+        return int(found[-1]) if found else 0
+
+    def _parts(self) -> tuple[str | None, str]:
+        """The lines about the ticket, or None without `CUT`, and what follows.
+
+        The last `CUT` counts, because the lines contain words of the customer.
+        """
+        whole = self.path.read_text("utf-8-sig", "replace").replace("\r\n", "\n")
+        found = list(_CUT.finditer(whole))
+        return (whole[: found[-1].start()], whole[found[-1].end() :]) if found else (None, whole)
 
     def write(self, version: int, about: Iterable[str], text: str) -> None:
-        """Write the draft anew, with lines about the ticket."""
-        lines = [f"# {line}".rstrip() for part in about for line in screen.safe(part).split("\n")]
+        """Write the draft anew, with lines about the ticket. None of them can be read as `CUT`."""
+        words = CUT.strip("# -")
+        lines = [
+            f"# {line}".rstrip().replace(words, f"({words})")
+            for part in about
+            for line in screen.safe(part).split("\n")
+        ]
         head = "\n".join([*lines, f"# version {version}", CUT])
         config.write(self.path, f"{head}\n{text}\n")
 

@@ -43,7 +43,10 @@ _CODES = {
 
 
 class Fault(Exception):
-    """Something that the person can read. `hints` are lines that say what to do."""
+    """Something that the person can read. `hints` are lines that say what to do. `content` is the
+    answer of the API, if it is one."""
+
+    content = b""
 
     def __init__(self, words: str, code: int = OTHER, hints: Sequence[str] = ()) -> None:
         super().__init__(words)
@@ -51,7 +54,7 @@ class Fault(Exception):
 
 
 class Refusal(Fault):
-    """The API answered with an error. `body` is its content, `name` the end of its `type`."""
+    """The API answered with an error. `body` is its JSON, `name` the end of its `type`."""
 
     def __init__(self, status: int, body: Mapping[str, Any], content: bytes) -> None:
         self.status, self.body, self.content = status, body, content

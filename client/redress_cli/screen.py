@@ -51,9 +51,9 @@ def safe(text: object) -> str:
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\r\n", "\n"))
 
 
-def tell(words: str) -> None:
+def tell(words: str, style: str = "") -> None:
     """Say something beside the result."""
-    ERR.print(Text(safe(words)))
+    ERR.print(Text(safe(words), style=style))
 
 
 def say(words: str = "", style: str = "") -> None:

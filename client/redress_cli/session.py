@@ -136,7 +136,7 @@ class Session:
                     continue
                 if repeatable:
                     raise Fault(f"The answer did not come: {error}", BUSY) from error
-                raise Unknown() from error
+                raise Unknown(BUSY) from error
             except _Failed as failed:
                 response = failed.response
             except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -160,20 +160,25 @@ class Session:
                     pause(wait)
                     waited += wait
                     continue
-            if status in (502, 504) and not repeatable:
-                raise Unknown()
-            raise Refusal(status, _body(response), response.content)
+            refusal = Refusal(status, _body(response), response.content)
+            # API Gateway answers 503 if the function takes too long and 500 if it dies, and the
+            # function may have made the change before.
+            if status >= 500 and not repeatable:
+                raise Unknown(refusal.code, response.content)
+            raise refusal
 
 
 class Unknown(Fault):
-    """The answer to a change was lost, so nobody knows here whether it was made."""
+    """The answer to a change was lost or an error of the service, so nobody knows here whether the
+    change was made. `content` is the answer, if one came."""
 
-    def __init__(self) -> None:
+    def __init__(self, code: int, content: bytes = b"") -> None:
         super().__init__(
-            "The answer of the service was lost, so it is not known whether this was done.",
-            BUSY,
+            "The service did not say whether this was done.",
+            code,
             ["Look first, before you repeat it: redress show NUMBER"],
         )
+        self.content = content
 
 
 def _wait(headers: Mapping[str, str], waited: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from redress_staff.models import ActorRole, Event, TicketFile
@@ -60,12 +60,15 @@ def happened(file: TicketFile, event: Event) -> tuple[str, str]:
     return f"{at(event.at)}  {who}: {words}", text
 
 
-def show_events(file: TicketFile, events: Iterable[Event]) -> None:
+def show_events(
+    file: TicketFile, events: Iterable[Event], say: Callable[[str, str], None] = say
+) -> None:
+    """Print events. `say` prints a line in a style."""
     for event in events:
         line, text = happened(file, event)
         say(line, "dim" if event.by.role is ActorRole.SYSTEM else "bold")
         for part in safe(text).split("\n") if text else ():
-            say(f"    {part}")
+            say(f"    {part}", "")
 
 
 def show_file(file: TicketFile) -> None:

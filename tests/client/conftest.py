@@ -49,10 +49,12 @@ class Service:
     """The API and the bucket, as one WSGI application. `before` is called before each request.
 
     It gets the method and the path, and may return an answer of its own: status and headers.
+    `after` may replace the status of an answer whose work was done.
     """
 
     gateway: Gateway
     before: Callable[[str, str], tuple[str, dict[str, str]] | None] = lambda *_: None
+    after: Callable[[str, str], str | None] = lambda *_: None
     calls: list[str] = field(default_factory=list)
     uploading: Callable[[], None] = lambda: None
     """Called when a file comes to the bucket, before it is stored."""
@@ -65,7 +67,11 @@ class Service:
         if own := self.before(method, path):
             start(own[0], list(({"Content-Length": "2"} | own[1]).items()))
             return [b"{}"]
-        return self.gateway(environ, start)
+        found = self.gateway(environ, lambda *_: None if self.after(method, path) else start(*_))
+        if lost := self.after(method, path):
+            start(lost, [("Content-Length", "2")])
+            return [b"{}"]
+        return found
 
     def _stored(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)

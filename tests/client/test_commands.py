@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from local.clients import tools
 from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import stores as wired_stores
-from redress_cli import downloads, screen
+from redress_cli import downloads, drafts, screen
 from redress_cli.app import app
 from redress_cli.commands import lead
 from redress_cli.drafts import Draft
@@ -241,9 +242,96 @@ def test_an_answer_that_was_lost_does_not_send_a_note_twice(
 
     monkeypatch.setattr(note_operation, "sync_detailed", lost)
     found = terminal("note", ticket.number, "--text", "Seen.")
-    assert (found.code, "it was done" in found.out) == (0, True)
+    assert (found.code, found.out) == (0, f"{ticket.number} is new.\n")
+    assert "It was done, although the answer was lost." in found.err
     texts = [event.data.get("text") for event in stores.tickets.history(ticket.number)]
     assert texts.count("Seen.") == 1
+
+
+@pytest.mark.parametrize("status", ["500 Error", "503 Unavailable"])
+def test_a_reply_that_a_gateway_answered_with_an_error_is_sent_once(
+    status: str, terminal: Terminal, service: Service, ticket: Ticket, stores: Stores
+) -> None:
+    # The reply is made, its answer is an error, and the ticket cannot be read afterwards.
+    service.after = lambda method, path: status if path.endswith("/replies") else None
+    replied: list[str] = []
+
+    def before(method: str, path: str) -> tuple[str, dict[str, str]] | None:
+        replied.extend([path] if method == "POST" else [])
+        return (status, {}) if method == "GET" and replied else None
+
+    service.before = before
+    lost = terminal("reply", ticket.number, "--text", "A new kettle comes.")
+    assert (lost.code, "Your text is kept" in lost.err) == (7 if "503" in status else 1, True)
+
+    service.before, service.after = lambda *_: None, lambda *_: None
+    for given in (("--text", "A new kettle comes."), ("--draft", "--yes")):
+        again = terminal("reply", ticket.number, *given)
+        texts = [event.data.get("text") for event in stores.tickets.history(ticket.number)]
+        assert texts.count("A new kettle comes.") == 1
+    assert again.err == f"There is no draft for {ticket.number}.\n"
+
+
+def test_a_resolution_that_was_sent_although_the_answer_was_lost_leaves_no_draft(
+    terminal: Terminal, service: Service, ticket: Ticket
+) -> None:
+    reasons = ("--outcome", "upheld", "--remedy", "replacement", "--root-cause", "seal")
+    service.after = lambda method, _: "503 Unavailable" if method == "POST" else None
+    done = terminal("resolve", ticket.number, "--text", "New kettle.", *reasons, "--json")
+    assert (done.code, done.json["state"]) == (0, "resolved")
+    assert terminal("drafts").out == "No draft is waiting.\n"
+
+
+def test_a_draft_of_before_stops_at_what_persons_did_since(
+    terminal: Terminal, service: Service, ticket: Ticket, act: Act, stores: Stores
+) -> None:
+    number = ticket.number
+    service.before = lambda method, _: ("503 Unavailable", {}) if method == "POST" else None
+    assert terminal("reply", number, "--text", "It comes tomorrow.").code == 7
+    service.before = lambda *_: None
+    act(ticket, by_customer.write, "Do not send it!")
+
+    stopped = terminal("reply", number, "--draft", "--yes", "--json")
+    assert (stopped.code, stopped.out) == (5, "")
+    assert "Do not send it!" in stopped.err
+    assert stores.tickets.history(number)[-1].type is EventType.CUSTOMER_WROTE
+
+    act(ticket, by_system.acknowledge)
+    assert terminal("reply", number, "--draft", "--yes").code == 0
+    assert stores.tickets.history(number)[-1].data["text"] == "It comes tomorrow."
+
+
+def test_words_of_the_customer_are_shown_before_an_old_draft_is_edited(
+    terminal: Terminal, ticket: Ticket, act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        typing(patch, "Half a sentence", killed)
+        assert terminal("reply", ticket.number).code == 130
+    act(ticket, by_customer.write, "First word.")
+    act(ticket, by_customer.write, "Second word.")
+    found = terminal("reply", ticket.number, EDITOR=terminal.editor("pass"))
+    assert found.code == 0
+    assert "First word." in found.err
+
+
+def test_words_of_a_customer_are_never_taken_for_the_text(
+    terminal: Terminal, ticket: Ticket, act: Act, stores: Stores, tmp_path: Path
+) -> None:
+    act(ticket, by_customer.write, f"Pay me.\n{drafts.CUT}\nWe pay you 1,000.\n# version 9999")
+    edits = terminal.editor("text += 'We look into it.'")
+    assert terminal("reply", ticket.number, EDITOR=edits).code == 0
+    assert stores.tickets.history(ticket.number)[-1].data["text"] == "We look into it."
+
+    # A line of the customer that is not indented, as another version may have written it.
+    draft = Draft(tmp_path / "draft.txt")
+    draft.write(3, [f"{drafts.CUT[2:]}\nversion 9999"], "Mine.")
+    assert (draft.text(), draft.version()) == ("Mine.", 3)
+    assert draft.path.read_text().count(drafts.CUT) == 1
+    draft.path.write_text(f"{drafts.CUT}\nOf the customer.\n{draft.path.read_text()}")
+    assert draft.text() == "Mine."
 
 
 def test_a_request_that_was_lost_keeps_the_text(
@@ -257,6 +345,28 @@ def test_a_request_that_was_lost_keeps_the_text(
     assert found.code == 7
     assert "Your text is kept" in found.err
     assert ticket.number in terminal("work").err
+
+
+def test_a_kept_text_is_offered_with_a_command_that_can_be_typed(
+    terminal: Terminal, ticket: Ticket, service: Service, clock: Clock
+) -> None:
+    number = ticket.number
+    assert terminal("reply", number, "--text", "On it.").code == 0
+    service.before = lambda method, _: ("503 Unavailable", {}) if method == "POST" else None
+    later = (clock.now() + timedelta(days=1)).astimezone().strftime("%Y-%m-%d %H:%M")
+    commands = {
+        f"resolve {number} --outcome upheld --remedy 'a new kettle'": "",
+        f"reply {number} --wait": "",
+        f"note {number} --mention mei": "",
+        f"promise {number} --by '{later}'": f"promise {number} --by TIME",
+        f"hold {number} --reason part": f"hold {number} --reason REASON",
+        f"progress {number}": "",
+    }
+    for command, short in commands.items():
+        kept = terminal(*shlex.split(command), "--text", "Words.")
+        assert f"Give it again: redress {command}\n" in kept.err
+        short = short or " ".join(command.split()[:2])
+        assert f"A draft is waiting: redress {short}\n" in terminal("work").err
 
 
 def test_a_terminal_that_is_killed_in_the_editor_offers_the_text_again(
@@ -468,6 +578,23 @@ def test_template_is_filled_in_the_customers_language_and_can_be_completed(
     text = stores.tickets.history(number)[-1].data["text"]
     assert "请发照片。" in text
     assert text.endswith("谢谢。")
+
+
+def test_a_template_that_nobody_changed_is_sent_although_the_subject_has_a_refused_word(
+    terminal: Terminal, open_ticket: Opener, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = open_ticket(agent="a-mei", subject="客服让我闭嘴").number
+    given = (number, "--template", "ask_details", "--value", "details=请发照片。")
+    changed = terminal("progress", *given, EDITOR=terminal.editor("text += '闭嘴'"))
+    assert (changed.code, "text: " in changed.err) == (6, True)
+    (terminal.folder / "drafts" / f"default.{number}.tell_progress.txt").unlink()
+
+    monkeypatch.setattr(screen, "interactive", lambda: True)
+    monkeypatch.setattr(screen, "ask", lambda *_: "s")
+    for command in ("progress", "reply"):
+        sent = terminal(command, *given, EDITOR=terminal.editor("pass"))
+        assert (sent.code, "Word list" in sent.err) == (0, False), sent.err
+        assert "客服让我闭嘴" in stores.tickets.history(number)[-1].data["text"]
 
 
 def test_words_of_the_plans_lists_are_shown_before_and_after_a_reply(

@@ -162,4 +162,4 @@ def presence(
 def tell_drafts(profile: str) -> None:
     """Remind of texts that were not sent."""
     for number, act, _ in drafts.waiting(profile):
-        screen.tell(f"A draft is waiting: redress {act} {number}")
+        screen.tell(f"A draft is waiting: {drafts.command(act, number)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from redress_staff.api.tickets import release as release_operation
 from redress_staff.api.tickets import reply as reply_operation
 from redress_staff.api.tickets import resolve as resolve_operation
 from redress_staff.models import (
+    ActorRole,
+    Event,
     Hold,
     HoldReason,
     Kind,
@@ -42,7 +45,7 @@ from redress_cli.drafts import Draft
 from redress_cli.faults import CONFLICT, INPUT, USAGE, Fault, Refusal
 from redress_cli.people import id_of
 from redress_cli.session import Answer, Session, Unknown
-from redress_cli.state import Json, Number, given, number_of, state_of
+from redress_cli.state import Json, Number, State, given, number_of, state_of
 from redress_cli.timeline import head, last_words, show_events
 
 EVENT = {
@@ -57,8 +60,8 @@ EVENT = {
 
 VALUES = tuple(one.value for one in WriterVariable)
 
-COMMAND = {"tell_progress": "progress"}
-"""The command of an act, if it has another name."""
+Said = Mapping[str, Any]
+"""What a message says, as fields of its body: a text, or a template with its values."""
 
 
 def add(app: typer.Typer) -> None:
@@ -96,20 +99,38 @@ Kept = Annotated[bool, typer.Option("--draft", help="Send the draft as it is.")]
 
 @dataclass
 class Letter:
-    """A text for one ticket, from the editor to the API."""
+    """A text for one ticket, from the editor to the API.
+
+    `options` are those of the command that a draft does not keep. `template` fills `text_of_it`,
+    which is sent as a template as long as the person does not change it.
+    """
 
     session: Session
     profile: str
     number: str
     act: str
-    send: Callable[[TicketFile, str, list[str]], Answer]
+    send: Callable[[TicketFile, Said, list[str]], Answer]
     about: Callable[[TicketFile], list[str]]
-    file: TicketFile = field(init=False)
+    options: Sequence[str] = ()
+    answer: Answer = field(init=False)
     draft: Draft = field(init=False)
+    template: dict[str, Any] = field(init=False, default_factory=dict)
+    text_of_it: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self.draft = Draft.of(self.profile, self.number, self.act)
-        self.file = self.session.read(read_ticket, self.number).value
+        self._read()
+
+    def _read(self) -> None:
+        self.answer = self.session.read(read_ticket, self.number)
+
+    @property
+    def file(self) -> TicketFile:
+        found: TicketFile = self.answer.value
+        return found
+
+    def require_possible(self) -> None:
+        """Raise Fault if the ticket does not take this act now."""
         can = [one.value for one in self.file.can]
         if self.act not in can:
             words = ", ".join(one.replace("_", " ") for one in can)
@@ -122,11 +143,16 @@ class Letter:
 
     @property
     def command(self) -> str:
-        return f"redress {COMMAND.get(self.act, self.act)} {self.number}"
+        name = drafts.COMMANDS.get(self.act, self.act).split()[0]
+        return f"redress {shlex.join([name, self.number, *self.options])}"
 
     @property
     def again(self) -> str:
         return f"Your text is kept. Give it again: {self.command}"
+
+    def said(self, text: str) -> Said:
+        """What is sent: the template if the person did not change its text."""
+        return self.template if text == self.text_of_it else {"text": text}
 
     def filled(self, name: str, values: list[str]) -> str:
         """A template of the ticket's plan with the values of the ticket, in the customer's
@@ -146,7 +172,9 @@ class Letter:
                 known = ", ".join(VALUES)
                 hint = f"A template can leave to you: {known}."
                 raise Fault(f"No template has {', '.join(sorted(unknown))}.", USAGE, [hint])
-        return str(self.session.read(draft_operation, self.number, body=body).value.text)
+        text = str(self.session.read(draft_operation, self.number, body=body).value.text).strip()
+        self.template, self.text_of_it = body.to_dict(), text
+        return text
 
     def wording(self, text: str) -> list[str]:
         """What the plan's word lists say of a text to the customer."""
@@ -154,7 +182,7 @@ class Letter:
             return []
         try:
             found = self.session.read(
-                draft_operation, self.number, body=MessageToDraft(text=text)
+                draft_operation, self.number, body=MessageToDraft.from_dict(self.said(text))
             ).value
         except Refusal as refusal:
             if refusal.status != 422:
@@ -164,13 +192,9 @@ class Letter:
 
     def write(self, text: str | None, kept: bool) -> str:
         """The text: given, of the draft, or from the editor."""
-        if text == "-":
-            text = sys.stdin.read()
         old = self.draft.text() if self.draft.exists else ""
-        if kept:
-            if not old:
-                raise Fault(f"There is no draft for {self.number}.", USAGE)
-            return old
+        if kept and not old:
+            raise Fault(f"There is no draft for {self.number}.", USAGE)
         if text is not None:
             if old and old != text.strip():
                 hints = [
@@ -179,9 +203,18 @@ class Letter:
                 ]
                 when = screen.at(self.draft.saved_at)
                 raise Fault(f"Another draft of {when} is waiting.", CONFLICT, hints)
-            self._keep(text.strip())
-            return text.strip()
+            if not old:
+                self._keep(text.strip())
+                return text.strip()
+        new = self._new_since(self.draft.version()) if old else []
+        if kept or text is not None:
+            if not new:
+                return old
+            words = f"{self.number} was changed after you wrote this."
+            return self._after_conflict(old, new, Fault(words, CONFLICT))
         if old:
+            if new:
+                self._show(new)
             screen.tell(f"You wrote this on {screen.at(self.draft.saved_at)}, and it was not sent:")
             screen.tell(old)
             if (
@@ -222,21 +255,33 @@ class Letter:
             else:
                 raise Fault("Nothing was sent.", INPUT, [self.again])
 
-    def deliver(self, text: str, ids: list[str]) -> Answer | None:
-        """Send it. None if the answer was lost, but the ticket shows that it was done."""
+    def sent_before(self) -> bool:
+        """Whether the ticket has the text of the draft since the draft was written. The draft is
+        removed then: a terminal was killed, or an answer lost, after the text was taken."""
+        if not (self.draft.exists and self._has(self.draft.text(), self.draft.version())):
+            return False
+        self.draft.remove()
+        screen.tell("The draft that was kept here was sent: the ticket has its text.")
+        return True
+
+    def deliver(self, text: str, ids: list[str]) -> Answer:
+        """Send it. Returns the ticket as it was read if the answer was lost, but it was done."""
         while True:
             try:
-                found = self.send(self.file, text, ids)
+                found = self.send(self.file, self.said(text), ids)
             except Refusal as refusal:
                 if refusal.name != "version-conflict":
                     refusal.hints.append(self.again)
                     raise
-                text = self._after_conflict(text, refusal)
+                seen = self.file.version
+                self._read()
+                text = self._after_conflict(text, self._new_since(seen), refusal)
                 continue
             except Unknown as lost:
                 if self._was_done(text):
                     self.draft.remove()
-                    return None
+                    screen.tell("It was done, although the answer was lost.")
+                    return self.answer
                 lost.hints = [f"Look first: redress show {self.number}", self.again]
                 raise
             except Fault as fault:
@@ -245,23 +290,17 @@ class Letter:
             self.draft.remove()
             return found
 
-    def _after_conflict(self, text: str, refusal: Refusal) -> str:
+    def _after_conflict(self, text: str, new: list[Event], fault: Fault) -> str:
         """The text to send after a person has changed the ticket: what is new is shown.
 
-        Events of the system, such as a reminder, are no conflict to the API.
+        Raises `fault` if nobody can be asked. Then the draft has the new version, so the person can
+        send it.
         """
-        before = self.file.version
-        self.file = self.session.read(read_ticket, self.number).value
-        new = [event for event in self.file.timeline if event.number > before]
         self._keep(text)
-        screen.tell(f"{self.number} was changed while you wrote:")
-        show_events(self.file, new)
+        self._show(new)
         if not screen.interactive():
-            refusal.hints = [
-                self.again,
-                f"Or send it as it is: {self.command} --draft",
-            ]
-            raise refusal
+            fault.hints = [self.again, f"Or send it as it is: {self.command} --draft"]
+            raise fault
         wish = screen.ask("[s]end your text, [e]dit it, or [k]eep it as a draft", "e")
         if wish == "s":
             return text
@@ -269,17 +308,37 @@ class Letter:
             return self.edit(text)
         raise Fault("Nothing was sent.", CONFLICT, [self.again])
 
+    def _show(self, new: list[Event]) -> None:
+        screen.tell(f"{self.number} was changed while you wrote:")
+        show_events(self.file, new, screen.tell)
+
+    def _new_since(self, version: int) -> list[Event]:
+        """What an agent must see before they write: not notes, nor events of the system, such as a
+        reminder. The API has the same rule. It asks nobody who writes a note to have seen more."""
+        nobody = (ActorRole.SYSTEM, ActorRole.MACHINE)
+        return [
+            event
+            for event in self.file.timeline
+            if event.number > version
+            and event.by.role not in nobody
+            and "noted" not in (event.type_.value, EVENT[self.act])
+        ]
+
     def _was_done(self, text: str) -> bool:
-        """Whether the ticket has this text since it was read."""
+        """Whether the ticket has this text since it was read. It is read again."""
+        seen = self.file.version
         try:
-            now = self.session.read(read_ticket, self.number).value
+            self._read()
         except Fault:
             return False
+        return self._has(text, seen)
+
+    def _has(self, text: str, since: int) -> bool:
         return any(
-            event.number > self.file.version
+            event.number > since
             and event.type_.value == EVENT[self.act]
             and str(event.data.to_dict().get("text", "")).split() == text.split()
-            for event in now.timeline
+            for event in self.file.timeline
         )
 
 
@@ -287,7 +346,7 @@ def _written(
     ctx: typer.Context,
     number: str,
     act: str,
-    send: Callable[[TicketFile, str, list[str]], Answer],
+    send: Callable[[TicketFile, Said, list[str]], Answer],
     about: Callable[[TicketFile], list[str]],
     *,
     text: str | None,
@@ -296,11 +355,27 @@ def _written(
     yes: bool,
     template: str = "",
     values: list[str] | None = None,
+    options: Sequence[tuple[str, object]] = (),
 ) -> None:
+    """Write and send a text. `options` are other options of the command, with their values; True is
+    a flag."""
     state = state_of(ctx)
     if template and (text is not None or kept):
         raise Fault("Give a text, a draft or a template, not two of them.", USAGE)
-    letter = Letter(state.session, state.profile, number_of(number), act, send, about)
+    if text == "-":
+        text = sys.stdin.read()
+    repeated = [
+        part
+        for name, value in (*options, *(("--file", path) for path in paths or ()))
+        if value
+        for part in ((name,) if value is True else (name, str(value)))
+    ]
+    letter = Letter(state.session, state.profile, number_of(number), act, send, about, repeated)
+    waiting = letter.draft.text() if letter.draft.exists else ""
+    if letter.sent_before() and not template and (text is None or text.strip() == waiting):
+        _tell(state, letter.answer, asked=True)
+        return
+    letter.require_possible()
     files = uploads.checked(state.session, letter.number, paths or [])
     if template:
         filled = letter.filled(template, values or [])
@@ -317,10 +392,12 @@ def _written(
     except Fault as fault:
         fault.hints.append(letter.again)
         raise
-    found = letter.deliver(words, ids)
-    if found is None:
-        screen.say(f"{letter.number}: it was done, although the answer was lost.")
-    elif not state.shown(found):
+    _tell(state, letter.deliver(words, ids), asked=asked)
+
+
+def _tell(state: State, found: Answer, *, asked: bool) -> None:
+    """Say how the ticket is now. `asked` is whether the person has seen the warnings before."""
+    if not state.shown(found):
         ticket = found.value
         screen.say(f"{ticket.number} is {ticket.state.value}.")
         for one in () if asked else ticket.warnings or ():
@@ -344,8 +421,9 @@ def reply(
     """Write to the customer, in your editor or with --text."""
     session = state_of(ctx).session
 
-    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
-        body = Reply(version=ticket.version, text=words, files=files or UNSET)
+    def send(ticket: TicketFile, said: Said, files: list[str]) -> Answer:
+        body = Reply.from_dict({"version": ticket.version, **said})
+        body.files = files or UNSET
         if wait:
             body.wait_for_customer = True
         return session.change(reply_operation, ticket.number, body=body)
@@ -363,6 +441,7 @@ def reply(
         yes=yes,
         template=template,
         values=value,
+        options=[("--wait", wait)],
     )
 
 
@@ -384,14 +463,25 @@ def note(
 
     mentions = [id_of(session, who) for who in mention or ()]
 
-    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
-        body = Note(text=words, files=files or UNSET, mentions=mentions or UNSET)
+    def send(ticket: TicketFile, said: Said, files: list[str]) -> Answer:
+        body = Note(text=said["text"], files=files or UNSET, mentions=mentions or UNSET)
         return session.change(note_operation, ticket.number, body=body)
 
     def about(ticket: TicketFile) -> list[str]:
         return ["Your note. Only colleagues read it.", *head(ticket)]
 
-    _written(ctx, number, "note", send, about, text=text, kept=draft, paths=file, yes=yes)
+    _written(
+        ctx,
+        number,
+        "note",
+        send,
+        about,
+        text=text,
+        kept=draft,
+        paths=file,
+        yes=yes,
+        options=[("--mention", who) for who in mention or ()],
+    )
 
 
 def progress(
@@ -407,8 +497,8 @@ def progress(
     """Tell the customer how far it is, without an answer yet."""
     session = state_of(ctx).session
 
-    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
-        body = Progress(version=ticket.version, text=words)
+    def send(ticket: TicketFile, said: Said, files: list[str]) -> Answer:
+        body = Progress.from_dict({"version": ticket.version, **said})
         return session.change(tell_progress, ticket.number, body=body)
 
     about = _for_customer("How far it is")
@@ -441,12 +531,23 @@ def promise(
     """Promise the customer an answer by a time. It is a promise like those of the plan."""
     session = state_of(ctx).session
 
-    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
-        body = OwnWord(version=ticket.version, by=by.astimezone(UTC), text=words)
+    def send(ticket: TicketFile, said: Said, files: list[str]) -> Answer:
+        body = OwnWord(version=ticket.version, by=by.astimezone(UTC), text=said["text"])
         return session.change(promise_operation, ticket.number, body=body)
 
     about = _for_customer(f"Your promise by {by:%d %b %H:%M}")
-    _written(ctx, number, "promise", send, about, text=text, kept=draft, paths=[], yes=yes)
+    _written(
+        ctx,
+        number,
+        "promise",
+        send,
+        about,
+        text=text,
+        kept=draft,
+        paths=[],
+        yes=yes,
+        options=[("--by", f"{by:%Y-%m-%d %H:%M}")],
+    )
 
 
 def hold(
@@ -461,12 +562,23 @@ def hold(
     """Put the ticket on hold, and tell the customer why."""
     session = state_of(ctx).session
 
-    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
-        body = Hold(version=ticket.version, reason=reason, text=words)
+    def send(ticket: TicketFile, said: Said, files: list[str]) -> Answer:
+        body = Hold(version=ticket.version, reason=reason, text=said["text"])
         return session.change(hold_operation, ticket.number, body=body)
 
     about = _for_customer("Why it waits")
-    _written(ctx, number, "hold", send, about, text=text, kept=draft, paths=[], yes=yes)
+    _written(
+        ctx,
+        number,
+        "hold",
+        send,
+        about,
+        text=text,
+        kept=draft,
+        paths=[],
+        yes=yes,
+        options=[("--reason", reason.value)],
+    )
 
 
 def release(ctx: typer.Context, number: Number, json: Json = False) -> None:
@@ -503,17 +615,14 @@ def resolve(
     session = state_of(ctx).session
     facts: dict[str, Any] = {"outcome": outcome, "remedy": remedy, "root_cause": root_cause}
 
-    def send(ticket: TicketFile, words: str, files: list[str]) -> Answer:
+    def send(ticket: TicketFile, said: Said, files: list[str]) -> Answer:
         if ticket.kind is Kind.COMPLAINT and screen.interactive():
             _ask_facts(facts)
-        body = Resolve(
-            version=ticket.version,
-            text=words,
-            outcome=facts["outcome"] or UNSET,
-            remedy=given(facts["remedy"]),
-            root_cause=given(facts["root_cause"]),
-            files=files or UNSET,
-        )
+        body = Resolve.from_dict({"version": ticket.version, **said})
+        body.outcome = facts["outcome"] or UNSET
+        body.remedy = given(facts["remedy"])
+        body.root_cause = given(facts["root_cause"])
+        body.files = files or UNSET
         return session.change(resolve_operation, ticket.number, body=body)
 
     about = _for_customer("What was done")
@@ -529,6 +638,11 @@ def resolve(
         yes=yes,
         template=template,
         values=value,
+        options=[
+            ("--outcome", outcome and outcome.value),
+            ("--remedy", remedy),
+            ("--root-cause", root_cause),
+        ],
     )
 
 
