@@ -67,6 +67,21 @@ def test_a_connectors_first_day_is_as_the_guide_says(
     assert texts[-2:] == ["It leaks more and more.", "The parcel was handed over."]
 
 
+def test_guide_says_what_to_do_with_a_message_after_each_answer() -> None:
+    """A sender that gives up after 401 or 403 would lose messages of customers."""
+    document = json.loads((ROOT / "layers/core/redress/data/openapi-machines.json").read_text())
+    answers = document["paths"]["/connectors/{id}/messages"]["post"]["responses"]
+    table = GUIDE.partition("| answer to a message | do |\n")[2].partition("\n\n")[0]
+    does = {
+        status: row.split("|")[2].strip()
+        for row in table.splitlines()[1:]
+        for status in re.findall(r"[0-9]{3}", row.split("|")[1])
+    }
+    assert set(answers) <= set(does)
+    kept = {status for status, what in does.items() if "send it again" in what}
+    assert kept == {"401", "403", "404", "429", "500", "502", "503", "504"}
+
+
 def test_guide_names_each_scope_and_each_refusal() -> None:
     from redress.connectors.rules.connector import Scope
 

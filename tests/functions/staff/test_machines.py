@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, State
 from redress.wiring import clients
 from tests.builders import ROOT, Clock, run_alone
-from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT
+from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, LINK_KEY
 from tests.functions.staff.api import KEEP, Api, Reply
 from tests.machines import digest, signed_headers, webhook_headers
 from tests.world import Act, Context, Opener, Stores, aws
@@ -123,6 +124,23 @@ def crm(api: Api, clock: Clock) -> Machine:
 
 def problem(found: Reply) -> str:
     return str(found.body["type"]).removeprefix("urn:redress:problem:")
+
+
+def rotate_secret_of_the_stack(*keys: str) -> None:
+    """Rotate it to each of these keys in turn, and let this process know the last two only."""
+    for key in keys:
+        aws("secretsmanager").put_secret_value(
+            SecretId=ENVIRONMENT["LINK_KEY_SECRET"], SecretString=key
+        )
+    forget_secrets()
+
+
+def forget_secrets() -> None:
+    from redress.wiring import staff as wiring
+
+    clients.link_keys.cache_clear()
+    wiring.calling.cache_clear()
+    wiring.connectors.cache_clear()
 
 
 # ---------------------------------------------------------------------- what managers decide
@@ -260,15 +278,7 @@ def test_webhook_with_signatures_of_both_keys_is_taken(
 def test_keys_outlive_one_rotation_of_the_secret_of_the_stack(
     api: Api, clock: Clock, crm: Machine, rotations: int, standing: str, status: int
 ) -> None:
-    for number in range(rotations):
-        aws("secretsmanager").put_secret_value(
-            SecretId=ENVIRONMENT["LINK_KEY_SECRET"], SecretString=f"another key {number}"
-        )
-    clients.link_keys.cache_clear()
-    from redress.wiring import staff as wiring
-
-    wiring.calling.cache_clear()
-    wiring.connectors.cache_clear()
+    rotate_secret_of_the_stack(*(f"another key {number}" for number in range(rotations)))
     clock.advance(minutes=11)
     assert crm.call("me").status == status
     assert api("connector", "wei").body["keys"][0]["standing"] == standing
@@ -283,16 +293,68 @@ def test_key_that_is_younger_than_a_rotation_of_the_secret_is_asked_for_again(
     api: Api, clock: Clock, crm: Machine
 ) -> None:
     """For five minutes a process may not know the newest secret. Nothing is wrong with the key."""
-    for number in range(2):
-        aws("secretsmanager").put_secret_value(
-            SecretId=ENVIRONMENT["LINK_KEY_SECRET"], SecretString=f"another key {number}"
-        )
-    clients.link_keys.cache_clear()
-    from redress.wiring import staff as wiring
-
-    wiring.calling.cache_clear()
+    rotate_secret_of_the_stack("another key", "one more key")
     found = crm.call("me")
     assert (found.status, found.headers["Retry-After"]) == (503, "60")
+
+
+def test_older_valid_key_counts_while_the_secret_of_the_newer_one_is_not_known_yet(
+    api: Api, clock: Clock, crm: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has made the newer key, with a secret that this one does not know yet."""
+    from redress.wiring import staff as wiring
+
+    rotate_secret_of_the_stack("the next key")
+    rotated = api("connector-rotation", "wei")
+    assert rotated.status == 201
+    with monkeypatch.context() as earlier:
+        earlier.setattr(clients, "link_keys", lambda _: lambda: iter([LINK_KEY]))
+        wiring.calling.cache_clear()
+        assert crm.message().status == 201, "the old secret"
+        assert crm.call("me").status == 200, "the old key"
+        crm.take(rotated.body)
+        for found in (crm.message(), crm.call("me")):
+            assert (found.status, found.headers["Retry-After"]) == (503, "60")
+    forget_secrets()
+    assert crm.message(message="m-2").status == 200
+
+
+def test_key_counts_at_once_after_a_rotation_of_the_secret_of_the_stack(
+    crm: Machine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may have read the previous secret minutes before the rotation."""
+    seconds = [1000.0]
+    held = SimpleNamespace(monotonic=lambda: seconds[0])
+    monkeypatch.setattr(clients, "time", held)
+    forget_secrets()
+    assert crm.call("me").status == 200
+    seconds[0] += 200
+    list(clients.link_keys(ENVIRONMENT["LINK_KEY_SECRET"])())  # it reads the previous one, too
+    aws("secretsmanager").put_secret_value(
+        SecretId=ENVIRONMENT["LINK_KEY_SECRET"], SecretString="the next key"
+    )
+    seconds[0] += clients.REFRESH_S - 199
+    clock.advance(minutes=11)
+    assert crm.call("me").status == 200
+    assert crm.message().status == 201
+
+
+def test_keys_whose_answer_was_lost_are_ended_and_made_anew(
+    api: Api, clock: Clock, crm: Machine
+) -> None:
+    """As docs/connectors.md says. The keys that are in use stay valid all the time."""
+    assert api("connector-rotation", "wei").status == 201, "this answer is lost"
+    lost = api("connector-rotation", "wei")
+    assert (lost.status, lost.body["current_version"]) == (409, 2)
+    ended = api("connector-key-end", "wei", generation="2")
+    assert [key["standing"] for key in ended.body["keys"]] == ["ended", "valid"]
+    body = {"revision": ended.body["revision"], "old_ends_at": None, "reason": "lost"}
+    again = api("connector-rotation", "wei", body=body)
+    assert (again.status, again.body["keyid"]) == (201, "crm.3")
+    assert again.body["connector"]["keys"][-1]["ends_at"] is not None, "the end that was given"
+    assert crm.call("me").status == 200, "the key in use"
+    crm.take(again.body)
+    assert crm.call("me").status == 200
 
 
 # ---------------------------------------------------------------------- suspended, scopes
@@ -725,6 +787,22 @@ def test_id_that_comes_with_other_content_is_refused(crm: Machine) -> None:
     for found, word in ((same_delivery, "webhook-id"), (same_message, "message")):
         assert (found.status, problem(found)) == (409, "key-reused")
         assert word in found.body["detail"]
+
+
+def test_message_that_was_refused_is_taken_later_with_the_same_id(
+    api: Api, clock: Clock, crm: Machine
+) -> None:
+    """A sender keeps a message after 401 and 403, and sends it when the cause is mended."""
+    right = crm.secret
+    crm.secret = "whsec_" + base64.b64encode(b"0" * 32).decode()
+    assert crm.message("msg_a").status == 401
+    crm.secret = right
+    assert crm.message("msg_a", ahead=-2 * TOLERANCE).status == 401
+    api("connector-suspension", "wei")
+    assert crm.message("msg_a").status == 403
+    api("connector-reinstatement", "wei")
+    found = crm.message("msg_a")
+    assert (found.status, found.body["opened"]) == (201, True)
 
 
 def test_two_connectors_do_not_share_ids(api: Api, clock: Clock, crm: Machine) -> None:

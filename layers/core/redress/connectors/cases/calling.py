@@ -1,8 +1,9 @@
 """Which connector sent a request: by its webhook, or by the signature of its call.
 
-The order of the checks decides what a stranger learns: nothing. Only whoever has signed with a
-valid key is told that the time is wrong, that the connector is suspended, or that its scopes do not
-cover the request (docs/decisions/053-machines.md).
+The order of the checks decides what a stranger learns: nothing, but for minutes after a rotation of
+the stack's secret. Only whoever has signed with a valid key is told that the time is wrong, that
+the connector is suspended, or that its scopes do not cover the request
+(docs/decisions/053-machines.md).
 """
 
 from __future__ import annotations
@@ -91,21 +92,27 @@ class CallingCases:
     def _keys(
         self, connector: Connector, purpose: Purpose, generation: int | None = None
     ) -> Iterator[bytes]:
-        """The valid keys of a connector, newest first; of one generation if it is given."""
-        for key in connector.valid_keys(self._now()):
-            if generation in (None, key.generation) and (secret := self._secret_of(key)):
+        """The valid keys of a connector, newest first; of one generation if it is given.
+
+        Whoever finds the right key among them stops. If nobody does, this raises Unavailable at the
+        end if a key is so young that another process may know its secret.
+        """
+        now, unsettled = self._now(), False
+        for key in connector.valid_keys(now):
+            if generation not in (None, key.generation):
+                continue
+            if (secret := self._secret_of(key)) is not None:
                 yield secrets.derive(secret, purpose, connector.id, key.generation)
+            elif now - key.made_at < SETTLES:
+                unsettled = True
+        if unsettled:
+            raise Unavailable("the secret of a key is not known yet: try again", 60)
 
     def _secret_of(self, key: Key) -> bytes | None:
-        """The secret of the stack from which a key is derived; None if it is gone.
-
-        Raises Unavailable if the key is so young that another process may know the secret.
-        """
+        """The secret of the stack from which a key is derived; None if it is gone."""
         for secret in self._secrets():
             if secrets.mark(secret) == key.mark:
                 return secret
-        if self._now() - key.made_at < SETTLES:
-            raise Unavailable("the secret of this key is not known yet: try again", 60)
         return None
 
 
