@@ -12,15 +12,14 @@ from urllib.parse import quote
 from route import Proof, Route
 
 from redress.base.errors import NotAuthentic, RedressError
-from redress.base.people import Machine
 from redress.connectors import webhooks
-from redress.connectors.rules.connector import ID
+from redress.connectors.rules.connector import ID, ConnectedMachine
 from redress.edge.http import Refused, base_address, body_of, route_of, source_of
 from redress.edge.problems import plain, problem_for
 from redress.wiring import staff as wiring
 
 
-def caller(event: dict[str, Any], route: Route) -> Machine:
+def caller(event: dict[str, Any], route: Route) -> ConnectedMachine:
     """The connector that has signed the request.
 
     Raises Refused for a body that cannot be decoded, and the errors of `CallingCases`.
@@ -45,7 +44,7 @@ def raw_body(event: dict[str, Any]) -> bytes:
         raise Refused(plain(400, "not-json", "Not JSON", detail)) from error
 
 
-def _by_webhook(event: dict[str, Any]) -> Machine:
+def _by_webhook(event: dict[str, Any]) -> ConnectedMachine:
     connector, delivery = event["pathParameters"]["id"], ""
     try:
         given = webhooks.read(event.get("headers") or {})
@@ -66,7 +65,7 @@ def record_failure(
     record(connector, delivery, found.status, found.type.rpartition(":")[2], source_of(event))
 
 
-def _by_signature(event: dict[str, Any], route: Route) -> Machine:
+def _by_signature(event: dict[str, Any], route: Route) -> ConnectedMachine:
     from redress.connectors.message_signatures import Signed
 
     method, _ = route_of(event)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import to_builtins
 from route import iso
 
-from redress.base.people import Member
+from redress.base.people import Machine, Member
 from redress.clocks.rules.clocks import Clock, ClockName, standing
 from redress.customers.rules.profile import Profile
 from redress.plans.rules.plan import Plan
@@ -115,8 +115,10 @@ def ticket_file_view(
 ) -> dict[str, Any]:
     """`TicketFile`: the ticket with its customer, complete timeline and the state of its mails.
 
-    `people` are the members of staff whom the ticket names, by id.
+    `people` are the members of staff whom the ticket names, by id. A machine is not told who views
+    or writes the ticket now: that is about people at work (`MachineTicketFile`).
     """
+    watching = viewers_view(viewers.others(found.viewers, member, now))
     return {
         **ticket_view(found.ticket, member, plan, now),
         "profile": {
@@ -129,7 +131,7 @@ def ticket_file_view(
         else None,
         "timeline": [event_view(event) for event in found.history],
         "mails": [_mail(mail) for mail in found.mails],
-        "viewers": viewers_view(viewers.others(found.viewers, member, now)),
+        **({} if isinstance(member, Machine) else {"viewers": watching}),
         "people": {
             id_: {"name": one.name, "role": one.role.value} for id_, one in sorted(people.items())
         },

@@ -25,7 +25,7 @@ from redress.base.errors import Fault, InvalidInput, RedressError
 from redress.base.tags import MOST_TAGS, TAG_LIMIT
 from redress.connectors import webhooks
 from redress.connectors.rules import secrets
-from redress.connectors.rules.connector import Scope
+from redress.connectors.rules.connector import ConnectedMachine, Scope
 from redress.customers.rules.profile import CONTACT_KINDS
 from redress.edge.bodies import Body, Texts, UnreadBody
 from redress.edge.http import Answer, Refused, answer, base_address
@@ -66,7 +66,9 @@ def take_message(request: Request) -> Answer:
 
 def show_connector(request: Request) -> Answer:
     """What the caller may do, and what time it is here."""
-    found = wiring.connectors().file(request.member.id).connector
+    member = request.member
+    assert isinstance(member, ConnectedMachine), "the route is for machines"
+    found = member.connector
     shown = {
         "id": found.id,
         "name": found.name,
@@ -163,7 +165,7 @@ ROUTES = (
         "/tickets/{number}",
         tickets.read_ticket,
         Scope.READ_TICKETS,
-        "TicketFile",
+        "MachineTicketFile",
         problems=(404,),
     ),
     _signed(

@@ -122,11 +122,18 @@ def _document(
 
 
 def _extended(example: Any, given: dict[str, Any]) -> Any:
-    """An example in which each object that `extends` another one has the fields of that one."""
+    """An example in which each object that `extends` another one has the fields of that one.
+
+    The names in its `without` are left out.
+    """
     if not isinstance(example, dict):
         return example
-    own = {name: _extended(value, given) for name, value in example.items() if name != "extends"}
-    return given[example["extends"]] | own if "extends" in example else own
+    words = ("extends", "without")
+    own = {name: _extended(value, given) for name, value in example.items() if name not in words}
+    if "extends" not in example:
+        return own
+    found: dict[str, Any] = given[example["extends"]] | own
+    return {name: value for name, value in found.items() if name not in example.get("without", ())}
 
 
 def _shown(part: Any) -> set[str]:

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from local.openapi.schemas import named
 from local.openapi.staff.connectors import ConnectorId, ConnectorScope, KeyId
+from local.openapi.staff.tickets import Event, Mail, Person, Ticket, TicketCustomer
 from local.openapi.values import (
     Answer,
     GivenMoment,
@@ -61,6 +62,15 @@ class MessageTaken(OpenAnswer):
     version: Ordinal
     opened: bool
     status_url: Annotated[str, in_format("uri")]
+
+
+class MachineTicketFile(Ticket, kw_only=True):
+    """A ticket for a machine, which is not told who views or writes it now."""
+
+    profile: TicketCustomer | None
+    timeline: list[Event]
+    mails: list[Mail]
+    people: dict[str, Person]
 
 
 class OwnKey(OpenAnswer):

@@ -442,6 +442,36 @@ def test_connector_of_a_team_sees_no_ticket_of_another_team(
     assert of_other.call("tickets", query={"view": "queue"}).body["items"] == []
 
 
+def test_machine_is_not_told_who_views_a_ticket(
+    api: Api, open_ticket: Opener, crm: Machine
+) -> None:
+    number = open_ticket(agent="a-mei").number
+    assert api("viewing", "mei", number=number).status == 200
+    assert len(api("ticket", "jun", number=number).body["viewers"]) == 1
+    assert "viewers" not in crm.call("ticket", number=number).body
+
+
+def test_machine_that_asks_who_it_is_costs_one_read(
+    crm: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from redress.wiring import staff as wiring
+
+    store = wiring.connector_store()
+    calls: list[str] = []
+
+    def counted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            calls.append(name)
+            return real(*given)
+
+        return call
+
+    for name in ("get", "changes"):
+        monkeypatch.setattr(store, name, counted(name, getattr(store, name)))
+    assert crm.call("me").body["id"] == "crm"
+    assert calls == ["get"]
+
+
 def test_ticket_says_to_a_machine_what_it_may_do(
     api: Api, clock: Clock, open_ticket: Opener, crm: Machine
 ) -> None:

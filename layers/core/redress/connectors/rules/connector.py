@@ -86,12 +86,25 @@ class Connector(Struct, frozen=True, omit_defaults=True):
         return [key for key in reversed(self.keys) if key.is_valid(now)]
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> ConnectedMachine:
         """The connector in the form that the checks of rights on tickets read."""
-        acts = frozenset(act for scope, act in ACTS.items() if scope in self.scopes)
-        return Machine(
-            self.id, self.name, "", Role.MACHINE, self.team or "", ("en",), capacity=0, acts=acts
+        return ConnectedMachine(
+            self.id,
+            self.name,
+            "",
+            Role.MACHINE,
+            self.team or "",
+            ("en",),
+            capacity=0,
+            acts=frozenset(act for scope, act in ACTS.items() if scope in self.scopes),
+            connector=self,
         )
+
+
+class ConnectedMachine(Machine, frozen=True, kw_only=True):
+    """A machine with the connector as it was read when its signature was checked."""
+
+    connector: Connector
 
 
 class ChangeKind(StrEnum):
