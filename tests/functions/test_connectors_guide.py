@@ -67,6 +67,22 @@ def test_a_connectors_first_day_is_as_the_guide_says(
     assert texts[-2:] == ["It leaks more and more.", "The parcel was handed over."]
 
 
+def test_signed_call_of_the_first_deployment_is_accepted_with_its_query(
+    staff: dict[str, Member], stores: Stores, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "now", lambda: datetime.now(UTC))
+    section = (ROOT / "docs/first-deploy.md").read_text().partition("### Signed calls\n")[2]
+    command = re.search(r"(^    .+\n)+", section, re.MULTILINE)
+    expected = re.search(r"^Expected: `(.+?)`", section, re.MULTILINE)
+    assert command is not None
+    assert expected is not None
+    with served(Gateway({TOKEN: claims_of(MEMBERS["wei"]) | SIGNED_IN})) as address:
+        monkeypatch.setattr(gateway, "BASE_ADDRESS", address)
+        made = json.loads(run(["bash", "-c", blocks("")[0]], ADDRESS=address, TOKEN=TOKEN))
+        known = {"API": address, "KEY_ID": made["keyid"], "API_KEY": made["api_key"]}
+        assert run(["bash", "-c", command[0]], **known) == expected[1]
+
+
 def test_guide_says_what_to_do_with_a_message_after_each_answer() -> None:
     """A sender that gives up after 401 or 403 would lose messages of customers."""
     document = json.loads((ROOT / "layers/core/redress/data/openapi-machines.json").read_text())

@@ -1,15 +1,20 @@
-"""Days of staff and the nightly copy of a CRM, through generated clients, on the deployed stack.
+"""Days of staff, of a connector and of the nightly copy of a CRM, on the deployed stack.
 
-Staff work with a generated client, and with the terminal client, which is built on one.
+Staff work with a generated client, and with the terminal client, which is built on one. The
+connector signs with libraries that the product does not use.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,7 @@ from local.process import ROOT
 from local.stack import Outputs
 from local.story import World
 from tests.local.living import opened
+from tests.machines import signed_headers, webhook_headers
 from tests.pictures import png
 from tests.samples import sample
 
@@ -110,6 +116,114 @@ def test_crm_copies_all_tickets_and_follows_their_changes_night_after_night(
 
     wait_for(caught_up, "the copy has the reply", 30)
     assert copied()[first["number"]][1] == world.manager.read(first["number"])["state"]
+
+
+# ------------------------------------------------------------------ a connector
+
+
+class Chat:
+    """Another system. It uses the keys of a connector that a manager was shown."""
+
+    def __init__(self, base_url: str, made: dict[str, Any]) -> None:
+        self._base_url, self.id, self._count = base_url, made["connector"]["id"], 0
+        self.take(made)
+
+    def take(self, made: dict[str, Any]) -> None:
+        """Use these keys from now on."""
+        self._key_id, self._secret = made["keyid"], made["webhook_secret"]
+        self._key = base64.b64decode(made["api_key"])
+
+    def hand_over(self, delivery: str, message: str, text: str) -> tuple[int, Any]:
+        """Send a message of the customer as a webhook."""
+        customer = {"name": "Li Na", "email": f"li.na+{self.id}@example.com"}
+        body: dict[str, Any] = {"conversation": "c-1", "message": message, "text": text}
+        body |= {"channel": "chat", "language": "en", "customer": customer, "consent": True}
+        raw = json.dumps(body).encode()
+        headers = webhook_headers(self._secret, delivery, datetime.now(UTC), raw)
+        return self._send("POST", f"/connectors/{self.id}/messages", raw, headers)
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Send a signed request."""
+        self._count += 1
+        raw = b"" if body is None else json.dumps(body).encode()
+        nonce = None if body is None else f"nonce-{self._count}"
+        url, at = self._base_url + path, datetime.now(UTC)
+        headers = signed_headers(self._key_id, self._key, method, url, raw, at, nonce)
+        return self._send(method, path, raw, headers)
+
+    def _send(self, method: str, path: str, raw: bytes, headers: dict[str, str]) -> tuple[int, Any]:
+        url = self._base_url + path
+        request = urllib.request.Request(url, raw or None, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as found:
+                return found.status, json.load(found)
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.load(refused)
+
+
+def test_connector_works_through_a_day_and_changes_its_keys(deployed: Outputs) -> None:
+    token = stack.sign_in(deployed, MANAGER)
+
+    def manage(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        return stack.call_api(deployed, method, f"/staff/connectors{path}", body, token)
+
+    id_ = f"chat-{time.time_ns()}"
+    scopes = ["messages:write", "tickets:read", "changes:read", "customers:read", "notes:write"]
+    about = {"name": "The chat", "scopes": scopes, "team": None, "reason": "customers ask there"}
+    made = manage("POST", "", {"id": id_, **about})
+    chat = Chat(deployed.base_url, made)
+    status, page = chat.call("GET", "/machines/changes")
+    assert status == 200, page
+    position = page["next"]
+
+    status, first = chat.hand_over("msg_1", "m-1", "The kettle leaks.")
+    assert (status, first["opened"]) == (201, True), first
+    number = first["number"]
+    assert chat.hand_over("msg_1", "m-1", "The kettle leaks.") == (201, first), "a repeat"
+    status, second = chat.hand_over("msg_2", "m-2", "It leaks more and more.")
+    assert (status, second["number"], second["opened"]) == (200, number, False), second
+
+    def customers() -> Any:
+        email = f"li.na%2B{id_}%40example.com"
+        status, found = chat.call("GET", f"/machines/customers?email={email}")
+        assert status == 200, found
+        return found["items"]
+
+    [customer] = wait_for(customers, "the customer is found by a signed query", 30)
+    status, listed = chat.call("GET", f"/machines/tickets?customer={customer['id']}&limit=25")
+    assert (status, [one["number"] for one in listed["items"]]) == (200, [number]), listed
+    status, noted = chat.call(
+        "POST", f"/machines/tickets/{number}/notes", {"text": "The parcel was handed over."}
+    )
+    assert (status, noted["number"]) == (200, number), noted
+
+    def followed() -> Any:
+        status, found = chat.call("GET", f"/machines/changes?since={position}&limit=100")
+        assert status == 200, found
+        versions = [one["version"] for one in found["tickets"] if one["number"] == number]
+        return versions if versions and max(versions) >= noted["version"] else None
+
+    wait_for(followed, "the note is in the feed of changes", 30)
+    status, file = chat.call("GET", f"/machines/tickets/{number}")
+    assert status == 200, file
+    texts = [event["data"].get("text") for event in file["timeline"]]
+    for text in ("It leaks more and more.", "The parcel was handed over."):
+        assert texts.count(text) == 1, texts
+
+    rotation = {"revision": 1, "old_ends_at": None, "reason": "once a year"}
+    rotated = manage("POST", f"/{id_}/keys", rotation)
+    assert chat.call("GET", "/machines/me")[0] == 200, "the old key"
+    assert chat.hand_over("msg_3", "m-3", "Hello?")[0] == 200, "the old secret"
+    old = Chat(deployed.base_url, made)
+    chat.take(rotated)
+    status, me = chat.call("GET", "/machines/me")
+    assert (status, [key["keyid"] for key in me["keys"]]) == (200, [f"{id_}.2", f"{id_}.1"]), me
+    manage("POST", f"/{id_}/keys/1/end", {"reason": "the chat has the new ones"})
+    assert old.call("GET", "/machines/me")[0] == 401
+    assert old.hand_over("msg_4", "m-4", "Is anybody there?")[0] == 401
+    assert chat.hand_over("msg_4", "m-4", "Is anybody there?")[0] == 200
+    outcomes = [one["status"] for one in manage("GET", f"/{id_}/attempts")["items"]]
+    assert outcomes == [200, 401, 200, 200, 201, 201]
 
 
 # ------------------------------------------------------------------ the terminal client
