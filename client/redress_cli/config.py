@@ -11,8 +11,10 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -88,6 +90,23 @@ def from_outputs(document: Any) -> dict[str, str]:
     if not found["api"]:
         raise Fault("These are not the outputs of a stack: they have no ApiUrl.", USAGE)
     return {key: value for key, value in found.items() if value}
+
+
+def is_address(text: str) -> bool:
+    """Whether tokens and texts may go to this address: by https, or to this machine."""
+    try:
+        found = urlsplit(text)
+        host = found.hostname or ""
+    except ValueError:
+        return False
+    if found.scheme != "http":
+        return found.scheme == "https" and bool(host)
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def write(path: Path, text: str) -> None:

@@ -153,8 +153,10 @@ def editor() -> list[str]:
 
     for name in ("VISUAL", "EDITOR"):
         if os.environ.get(name, "").strip():
-            # On Windows, a path with backslashes is not split as in a shell.
-            return shlex.split(os.environ[name], posix=os.name != "nt")
+            if os.name != "nt":
+                return shlex.split(os.environ[name])
+            # A path with backslashes is not split as in a shell; its quotes stay then.
+            return [part.strip("\"'") for part in shlex.split(os.environ[name], posix=False)]
     if os.name == "nt":
         return ["notepad"]
     return [next((one for one in ("nano", "vi") if shutil.which(one)), "vi")]

@@ -12,7 +12,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -80,8 +80,9 @@ def by_browser(
     """Sign in at the pages of the issuer. Listens at the profile's callback address meanwhile."""
     places = endpoints(profile)
     callback = urlsplit(profile.callback)
-    if callback.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise Fault(f"The callback {profile.callback} is not on this machine.", USAGE)
+    if callback.hostname not in ("localhost", "127.0.0.1"):
+        hint = "It must begin with http://localhost or http://127.0.0.1"
+        raise Fault(f"The client cannot listen at {profile.callback}.", USAGE, [hint])
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
     digest = hashlib.sha256(verifier.encode()).digest()
     query = {
@@ -129,19 +130,23 @@ _AGAIN = "Try again: redress login"
 
 
 class _Loopback:
-    """An HTTP server on this machine that takes one answer of the browser."""
+    """An HTTP server on this machine that takes one answer of the browser.
+
+    Each connection has a thread: browsers open some in advance, on which they send nothing.
+    """
 
     def __init__(self, port: int, path: str) -> None:
-        found: dict[str, str] = {}
+        found: list[dict[str, str]] = []
+        came = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = TIMEOUT_S
+
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 given = dict(parse_qsl(parts.query))
                 # Browsers also ask for /favicon.ico.
                 answers = parts.path == path and bool({"code", "error"} & given.keys())
-                if answers and not found:
-                    found.update(given)
                 text = "You are signed in." if "code" in given else "This is not a sign-in."
                 body = PAGE.format(text).encode()
                 self.send_response(200 if answers else 404)
@@ -149,32 +154,35 @@ class _Loopback:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+                if answers:
+                    found.append(given)
+                    came.set()
 
             def log_message(self, *_: Any) -> None:
                 """Print nothing: the query contains the code."""
 
         try:
-            self._server = HTTPServer(("127.0.0.1", port), Handler)
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         except OSError as error:
             hint = "End the program that uses the port, or wait until another sign-in has ended."
             raise Fault(f"Port {port} of this machine is in use.", SIGN_IN, [hint]) from error
-        self._found = found
+        self._found, self._came = found, came
 
     def __enter__(self) -> _Loopback:
+        threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
         self._server.server_close()
 
     def answer(self, until: float) -> dict[str, str]:
         """What the browser brought. Raises Fault if it brought nothing in time."""
-        while not self._found:
-            left = until - time.monotonic()
-            if left <= 0:
+        # Ctrl-C on Windows ends no wait, so each is short.
+        while not self._came.wait(min(1, max(0, until - time.monotonic()))):
+            if until <= time.monotonic():
                 raise Fault("Nobody signed in at the page in time.", SIGN_IN, [_AGAIN])
-            self._server.timeout = min(left, 1)
-            self._server.handle_request()
-        return self._found
+        return self._found[0]
 
 
 # ------------------------------------------------------------------------------ with a password

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +19,10 @@ from redress_cli.faults import Fault
 SERVICE = "redress"
 PART = 1_000
 """Characters in one entry. The credential manager of Windows takes 1,280 in a password."""
+
+MARKS = ("", "a", "b")
+"""Marks of parts. Those without one were written by the version before."""
+_HEAD = re.compile(r"([ab]?)([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -33,52 +40,82 @@ class Tokens:
     revoke_at: str = ""
 
 
-def save(profile: str, keep: str, tokens: Tokens) -> None:
-    """Keep the tokens of a profile. Raises Fault if there is no keyring."""
-    text = json.dumps(asdict(tokens))
-    if keep == "file":
-        config.write(_path(profile), text)
-        return
-    _usable()
-    parts = [text[start : start + PART] for start in range(0, len(text), PART)]
+@contextmanager
+def _kept_safely() -> Iterator[None]:
+    """Turns what a keyring or a file system raises into a Fault."""
     try:
-        keyring.set_password(SERVICE, profile, str(len(parts)))
-        for index, part in enumerate(parts):
-            keyring.set_password(SERVICE, f"{profile}:{index}", part)
+        yield
     except keyring.errors.KeyringError as error:
         raise _unusable(str(error)) from error
+    except OSError as error:
+        raise Fault(f"The tokens of your sign-in cannot be read or kept: {error}") from error
+
+
+def save(profile: str, keep: str, tokens: Tokens) -> None:
+    """Keep the tokens of a profile. Raises Fault if there is no keyring.
+
+    The head names the parts and is written last. New parts have another mark than the old ones, so
+    a client that is killed before leaves the old tokens whole.
+    """
+    text = json.dumps(asdict(tokens))
+    with _kept_safely():
+        if keep == "file":
+            config.write(_path(profile), text)
+            return
+        _usable()
+        old, _ = _head(profile)
+        mark = "b" if old == "a" else "a"
+        parts = [text[start : start + PART] for start in range(0, len(text), PART)]
+        for index, part in enumerate(parts):
+            keyring.set_password(SERVICE, f"{profile}:{mark}{index}", part)
+        keyring.set_password(SERVICE, profile, f"{mark}{len(parts)}")
+        _remove(profile, {one: len(parts) if one == mark else 0 for one in MARKS})
 
 
 def load(profile: str, keep: str) -> Tokens | None:
-    """The kept tokens of a profile, or None. Raises Fault if the keyring cannot be read."""
+    """The kept tokens of a profile, or None. Raises Fault if they cannot be read."""
     try:
-        if keep == "file":
-            text = _path(profile).read_text("utf-8")
-        else:
-            _usable()
-            count = keyring.get_password(SERVICE, profile) or "0"
-            names = [f"{profile}:{index}" for index in range(int(count))]
-            text = "".join(keyring.get_password(SERVICE, name) or "" for name in names)
+        with _kept_safely():
+            if keep == "file":
+                path = _path(profile)
+                text = path.read_text("utf-8") if path.exists() else ""
+            else:
+                _usable()
+                mark, count = _head(profile)
+                names = [f"{profile}:{mark}{index}" for index in range(count)]
+                text = "".join(keyring.get_password(SERVICE, name) or "" for name in names)
         return Tokens(**json.loads(text)) if text else None
-    except keyring.errors.KeyringError as error:
-        raise _unusable(str(error)) from error
-    except (FileNotFoundError, ValueError, TypeError):
+    except (ValueError, TypeError):
         return None  # as after a sign-out: the person signs in again
 
 
 def forget(profile: str, keep: str) -> None:
     """Remove the tokens of a profile."""
-    if keep == "file":
-        _path(profile).unlink(missing_ok=True)
-        return
-    _usable()
-    try:
-        count = int(keyring.get_password(SERVICE, profile) or "0")
-        for name in (profile, *(f"{profile}:{index}" for index in range(count))):
-            if keyring.get_password(SERVICE, name) is not None:
-                keyring.delete_password(SERVICE, name)
-    except keyring.errors.KeyringError as error:
-        raise _unusable(str(error)) from error
+    with _kept_safely():
+        if keep == "file":
+            _path(profile).unlink(missing_ok=True)
+            return
+        _usable()
+        if keyring.get_password(SERVICE, profile) is not None:
+            keyring.delete_password(SERVICE, profile)
+        _remove(profile, dict.fromkeys(MARKS, 0))
+
+
+def _head(profile: str) -> tuple[str, int]:
+    """The mark and the number of the parts: "", 0 if there are none."""
+    found = _HEAD.fullmatch(keyring.get_password(SERVICE, profile) or "")
+    return (found[1], int(found[2])) if found else ("", 0)
+
+
+def _remove(profile: str, begins: Mapping[str, int]) -> None:
+    """Remove the parts of each mark from a number on, the last one first."""
+    for mark, index in begins.items():
+        names = []
+        while keyring.get_password(SERVICE, name := f"{profile}:{mark}{index}") is not None:
+            names.append(name)
+            index += 1
+        for name in reversed(names):
+            keyring.delete_password(SERVICE, name)
 
 
 def _path(profile: str) -> Path:

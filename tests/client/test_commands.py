@@ -790,6 +790,21 @@ def test_a_text_of_a_customer_cannot_control_the_terminal(
     assert not set(shown) & set("\x1b\x07")
 
 
+def test_a_quoted_editor_on_windows_is_started_without_its_quotes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    for system, path in (
+        ("nt", r"C:\Program Files\Editor\editor.exe"),
+        ("posix", "/opt/an editor"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setenv("EDITOR", f'"{path}" --wait')
+            patch.setattr(os, "name", system)
+            command = screen.editor()
+        assert command == [path, "--wait"]
+
+
 def test_a_narrow_terminal_gets_a_block_for_each_ticket(terminal: Terminal, ticket: Ticket) -> None:
     shown = terminal("work", COLUMNS="40").out
     assert shown.startswith(f"{ticket.number}\n  due: ")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import socket
 import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -23,7 +24,7 @@ from keyring.backends import fail
 from local.process import free_port
 from redress_cli import config, sign_in, tokens
 from redress_cli.config import Profile
-from redress_cli.faults import BUSY, SIGN_IN, Fault
+from redress_cli.faults import BUSY, SIGN_IN, USAGE, Fault
 from tests.client.conftest import Terminal
 from tests.functions.gateway import served
 
@@ -173,6 +174,35 @@ def test_answer_to_another_sign_in_is_refused(profile: Profile, issuer: Issuer) 
         sign_in.by_browser(profile, print, browser(issuer, code="guessed"), wait_s=20)
 
 
+def test_a_connection_on_which_nothing_comes_holds_up_nobody(
+    profile: Profile, issuer: Issuer
+) -> None:
+    idle: list[socket.socket] = []
+    signed_in: list[tokens.Tokens] = []
+
+    def open_page(page: str) -> bool:
+        there = urlsplit(profile.callback)
+        idle.append(socket.create_connection(("127.0.0.1", there.port or 80)))
+        return browser(issuer)(page)
+
+    def go() -> None:
+        signed_in.append(sign_in.by_browser(profile, print, open_page, wait_s=20))
+
+    waiting = threading.Thread(target=go, daemon=True)
+    waiting.start()
+    waiting.join(20)
+    assert [one.id_token for one in signed_in] == ["token-of-mei"]
+    idle[0].close()
+
+
+def test_callback_at_which_the_client_does_not_listen_is_refused(profile: Profile) -> None:
+    for host in ("[::1]", "desk.example.org"):
+        elsewhere = replace(profile, callback=f"http://{host}:8976/")
+        with pytest.raises(Fault, match="cannot listen") as caught:
+            sign_in.by_browser(elsewhere, print, lambda _: True, wait_s=0.1)
+        assert caught.value.code == USAGE
+
+
 def test_sign_in_ends_if_nobody_comes_back(profile: Profile) -> None:
     with pytest.raises(Fault, match="in time"):
         sign_in.by_browser(profile, print, lambda _: True, wait_s=0.1)
@@ -285,6 +315,80 @@ def test_outputs_of_a_stack_are_the_settings(terminal: Terminal, tmp_path: Path)
     assert "sign_in: https://desk.auth.eu-west-1.amazoncognito.com\n" in shown
     path.write_text("[]")
     assert terminal("setup", "--outputs", str(path)).code == 2
+
+
+def test_tokens_are_kept_whole_and_nothing_of_old_ones_stays(
+    terminal: Terminal, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = kept(terminal, monkeypatch, id_token="o" * 3_000)
+
+    def killed(service: str, username: str, password: str) -> None:
+        if len(memory.kept) == 7:
+            raise PermissionError("locked")
+        Memory.set_password(memory, service, username, password)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "set_password", killed)
+        with pytest.raises(Fault, match="cannot be read or kept: locked"):
+            kept(terminal, monkeypatch, id_token="n" * 3_000)
+    assert tokens.load("default", "keyring") == old
+
+    new = kept(terminal, monkeypatch, id_token="short")
+    assert tokens.load("default", "keyring") == new
+    assert len(memory.kept) == 2
+    kept(terminal, monkeypatch, id_token="s" * 3_000)
+    tokens.forget("default", "keyring")
+    assert memory.kept == {}
+
+
+def test_tokens_of_the_version_before_are_read_and_replaced(
+    terminal: Terminal, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tokens.Tokens("o" * 1_500, "refresh-1", 1.0)
+    text = json.dumps(asdict(old))
+    memory.kept = {
+        (tokens.SERVICE, "default"): "2",
+        (tokens.SERVICE, "default:0"): text[:1_000],
+        (tokens.SERVICE, "default:1"): text[1_000:],
+    }
+    assert tokens.load("default", "keyring") == old
+    new = kept(terminal, monkeypatch, id_token="short")
+    assert tokens.load("default", "keyring") == new
+    assert len(memory.kept) == 2
+
+
+def test_file_of_tokens_that_cannot_be_read_or_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REDRESS_CONFIG", str(tmp_path / "settings"))
+    (tmp_path / "settings").write_text("not a folder")
+    with pytest.raises(Fault, match="cannot be read or kept"):
+        tokens.save("default", "file", tokens.Tokens("a", "b", 1.0))
+    with pytest.raises(Fault, match="cannot be read or kept"):
+        tokens.forget("default", "file")
+
+
+@pytest.mark.parametrize(
+    ("address", "taken"),
+    [
+        ("https://api.example.org/v1", True),
+        ("http://localhost:4566/v1", True),
+        ("http://api.localhost:4566/v1", True),
+        ("http://127.0.0.1/v1", True),
+        ("http://[::1]:80/v1", True),
+        ("http://api.example.org/v1", False),
+        ("http://127.0.0.1.example.org/v1", False),
+        ("http://localhost@example.org/v1", False),
+        ("http://10.0.0.1/v1", False),
+        ("https:///v1", False),
+        ("http://[::1/v1", False),
+    ],
+)
+def test_tokens_go_by_https_or_stay_on_this_machine(
+    address: str, taken: bool, terminal: Terminal
+) -> None:
+    found = terminal("setup", "--api", address)
+    assert (found.code, "api: " in found.out) == ((0, True) if taken else (2, False))
 
 
 def test_settings_that_are_no_addresses_are_all_named(terminal: Terminal) -> None:

@@ -68,10 +68,10 @@ def setup(
     }
     changes |= {name: value for name, value in named.items() if value}
     wrong = [
-        f"{name}: {value!r} is not an address with http:// or https://"
+        f"{name}: {value!r} is not an address with https:// (http:// only on this machine)"
         for name, value in changes.items()
-        if name in ("api", "issuer", "sign_in", "callback")
-        and not value.startswith(("https://", "http://"))
+        if name in ("api", "issuer", "sign_in", "pool_endpoint", "callback")
+        and not config.is_address(value)
     ]
     if wrong:
         raise Fault("Some settings are wrong.", USAGE, wrong)
