@@ -6,11 +6,13 @@ piped. NO_COLOR is respected by rich.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -65,6 +67,11 @@ def raw(content: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content.rstrip(b"\n") + b"\n")
     sys.stdout.buffer.flush()
+
+
+def data(found: Any) -> None:
+    """Write something as JSON that no answer of the API contains."""
+    raw(json.dumps(found, ensure_ascii=False).encode())
 
 
 def progress(*columns: ProgressColumn) -> Progress:

@@ -779,6 +779,72 @@ def test_lines_that_the_service_refuses_are_named_and_the_others_are_done(
     assert "line 2, ada@example.com" in found.err
 
 
+def test_import_stops_at_an_error_of_the_service_and_for_who_may_not_import(
+    terminal: Terminal, service: Service, tmp_path: Path
+) -> None:
+    file = tmp_path / "members.csv"
+    lines = [f"new{number}@example.com,Ada,agent,complaints,en,5\n" for number in range(9)]
+    file.write_text(HEADER + "".join(lines))
+    service.calls.clear()
+    found = terminal("import", str(file), by="mei")
+    assert (found.code, len(service.calls)) == (4, 3)
+    assert "line 3, new1@example.com: " in found.err
+    assert "The other lines before 4 are done. Repeat the command." in found.err
+
+    service.before = lambda *_: ("500 Error", {})
+    service.calls.clear()
+    found = terminal("import", str(file), by="lin")
+    assert (found.code, len(service.calls)) == (1, 1)
+
+
+# ------------------------------------------------------------------ JSON
+
+
+def test_every_command_has_json() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    without = [
+        name
+        for name, command in commands.items()
+        if not any("--json" in option.opts for option in command.params)
+    ]
+    assert without == []
+
+
+def test_with_json_the_output_is_json_only(
+    terminal: Terminal, ticket: Ticket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = ticket.number
+    assert terminal("setup", "--show", "--json").json["api"] == terminal.address
+    edits = terminal.editor("text += 'Half a sentence'\nfile.write_text(text)\nsys.exit(1)")
+    assert terminal("reply", number, EDITOR=edits).code == 1
+    [draft] = terminal("drafts", "--json").json["items"]
+    assert (draft["ticket"], draft["act"], Path(draft["file"]).exists()) == (number, "reply", True)
+
+    sheet = tmp_path / "members.csv"
+    sheet.write_text(HEADER + "ada@example.com,Ada,agent,complaints,en,5\n")
+    checked = terminal("import", str(sheet), "--check", "--json", by="lin").json
+    assert checked == {"lines": 1, "of": "members"}
+
+    create_bucket()
+    path = tmp_path / "guide.pdf"
+    path.write_bytes(samples.PDF)
+    terminal("note", number, "--text", "Here.", "--file", str(path))
+    [file] = terminal("files", number, "--json").json["files"]
+    refer(number, file["id"])
+    judge(number, file["id"])
+    saved = downloads.save
+    bucket = terminal.address.removesuffix("/v1") + "/bucket"
+    monkeypatch.setattr(downloads, "save", lambda url, *rest: saved(bucket, *rest))
+    found = terminal("files", number, "--save", str(tmp_path), "--json")
+    assert [one["name"] for one in found.json["files"]] == ["guide.pdf"]
+    assert found.err == f"{tmp_path / 'guide (2).pdf'}\n"
+
+    monkeypatch.setattr(screen, "interactive", lambda: True)
+    monkeypatch.setattr(screen, "ask", lambda *_: "d")
+    done = terminal("macro", number, "ask_for_photo", "--json")
+    assert (done.json["ticket"]["number"], "照片" in done.err) == (number, True)
+
+
 # ------------------------------------------------------------------ the screen
 
 

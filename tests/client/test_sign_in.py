@@ -227,7 +227,7 @@ def test_password_and_code_of_an_app_sign_in_until_sign_out(
     assert terminal("work", by=None).code == 0
     assert not list(terminal.folder.glob("tokens*"))
 
-    assert terminal("logout", by=None).code == 0
+    assert terminal("logout", "--json", by=None).json == {"signed_in": False}
     assert issuer.operations[-1] == "RevokeToken"
     assert memory.kept == {}
     found = terminal("work", by=None)
@@ -250,7 +250,7 @@ def test_without_a_keyring_the_client_says_what_to_do_and_keeps_a_file_only_if_a
     assert (found.code, "--token-file" in found.err) == (1, True)
     assert not list(terminal.folder.glob("tokens*"))
 
-    assert signed_in(terminal, address, "--token-file").code == 0
+    assert signed_in(terminal, address, "--token-file", "--json").json["name"] == "mei"
     [path] = terminal.folder.glob("tokens*")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert terminal("work", by=None).code == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import json as json_module
 import sys
 from dataclasses import asdict
 from getpass import getpass
@@ -48,6 +48,7 @@ def setup(
     ] = "",
     email: Annotated[str, typer.Option(help="Your address, for sign-in with a password.")] = "",
     show: Annotated[bool, typer.Option("--show", help="Only show the settings.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell the client where the service is and where you sign in."""
     state = state_of(ctx)
@@ -55,7 +56,7 @@ def setup(
     if outputs:
         try:
             text = sys.stdin.read() if outputs == "-" else Path(outputs).read_text("utf-8")
-            changes = config.from_outputs(json.loads(text))
+            changes = config.from_outputs(json_module.loads(text))
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             raise Fault(f"{outputs} cannot be read as outputs: {error!r}", USAGE) from error
     named = {
@@ -78,6 +79,9 @@ def setup(
     if not changes and not show:
         raise Fault("There is nothing to set.", USAGE, ["redress setup --help"])
     profile = config.save(state.profile, changes) if changes else state.session.profile
+    if state.json:
+        screen.data(asdict(profile))
+        return
     for name, value in asdict(profile).items():
         screen.say(f"{name}: {value}")
 
@@ -95,6 +99,7 @@ def login(
             help="Keep the tokens in a file that only you can read, or again in the keyring.",
         ),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Sign in, by browser or with a password."""
     state = state_of(ctx)
@@ -116,8 +121,10 @@ def login(
     else:
         found = sign_in.by_browser(profile, screen.tell)
     session.signed_in(found)
-    me = session.read(show_me).value
-    screen.say(f"Signed in as {me.name}, {me.role.value} of {me.team}.")
+    shown = session.read(show_me)
+    if not state.shown(shown):
+        me = shown.value
+        screen.say(f"Signed in as {me.name}, {me.role.value} of {me.team}.")
 
 
 def _ask(what: str, shown: bool) -> str:
@@ -126,9 +133,13 @@ def _ask(what: str, shown: bool) -> str:
     return getpass(f"{what}: ", stream=sys.stderr)
 
 
-def logout(ctx: typer.Context) -> None:
+def logout(ctx: typer.Context, json: Json = False) -> None:
     """Sign out: revoke the sign-in and remove its tokens from this machine."""
-    state_of(ctx).session.signed_out()
+    state = state_of(ctx)
+    state.session.signed_out()
+    if state.json:
+        screen.data({"signed_in": False})
+        return
     screen.say("Signed out. A token that was copied elsewhere is valid for an hour at most.")
 
 

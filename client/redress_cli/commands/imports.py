@@ -41,6 +41,10 @@ from redress_cli.state import Json, given, state_of
 MOST = 10_000
 """Lines of a file."""
 
+MOST_FORBIDDEN = 3
+"""Lines one after another that the person may not import. One can be of another team; so many say
+that the person may not import this file."""
+
 
 def add(app: typer.Typer) -> None:
     app.command("import")(import_file)
@@ -270,33 +274,40 @@ def import_file(
     """
     state = state_of(ctx)
     sheet, rows = read(file)
+    if check and state.json:
+        screen.data({"lines": len(rows), "of": sheet.what})
+        return
     if check:
         screen.say(f"{len(rows)} {sheet.what} can be imported.")
         return
-    again = "The lines before {} are done. Repeat the command."
+    again = "The other lines before {} are done. Repeat the command."
     refused: list[str] = []
-    count = 0
+    count = forbidden = 0
     with screen.progress() as shown:
         for row in shown.track(rows, description="Importing"):
             answer: Any
             try:
                 answer = json_module.loads(_send(state.session, row.body).content)
             except Refusal as refusal:
-                if refusal.status in (401, 429, 502, 503, 504):
-                    refusal.hints.append(again.format(row.line))
+                forbidden = forbidden + 1 if refusal.status == 403 else 0
+                if (
+                    refusal.status in (401, 429)
+                    or refusal.status >= 500
+                    or forbidden == MOST_FORBIDDEN
+                ):
+                    refusal.hints += [*refused, again.format(row.line)]
                     raise
                 answer = dict(refusal.body)
                 count += 1
                 refused.append(f"line {row.line}, {row.name}: {refusal.words}")
                 refused += [f"    {hint}" for hint in refusal.hints]
             except Fault as fault:
-                fault.hints.append(again.format(row.line))
+                fault.hints += [*refused, again.format(row.line)]
                 raise
+            else:
+                forbidden = 0
             if state.json:
-                written = json_module.dumps(
-                    {"line": row.line, "answer": answer}, ensure_ascii=False
-                )
-                screen.raw(written.encode())
+                screen.data({"line": row.line, "answer": answer})
     if refused:
         raise Fault(f"{count} of {len(rows)} lines were refused.", PARTLY, refused)
     if not state.json:

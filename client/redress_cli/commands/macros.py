@@ -52,7 +52,7 @@ def macro(
     if not yes and screen.interactive():
         for line in head(file):
             screen.tell(line)
-        show_events(file, tried.value.events)
+        show_events(file, tried.value.events, screen.tell)
         if screen.ask("[d]o it, or [q]uit", "q") != "d":
             raise Fault("Nothing was done.", INPUT)
     # A macro that was done raised the version, so a repeat is refused and not done twice.

@@ -139,8 +139,10 @@ def files(
         for one in found.value.files:
             if one.state.value == "clean":
                 link = session.read(open_file, number, one.id).value.url
-                screen.say(str(downloads.save(link, save, one.name, one.size)))
-        return
+                path = str(downloads.save(link, save, one.name, one.size))
+                (screen.tell if state.json else screen.say)(path)
+        if not state.json:
+            return
     if state.shown(found):
         return
     rows = [
@@ -192,12 +194,7 @@ def customer(
             found = session.read(find_customers, phone=who)
         else:
             found = session.read(find_customers, account=who)
-        if len(found.value.items) > 1:
-            if not state.shown(found):
-                screen.tell("Several profiles have this. Name one by its id:")
-                rows = [(one.id, one.name, one.type_) for one in found.value.items]
-                screen.table(("id", "name", "type"), rows, "")
-            raise typer.Exit(USAGE)
+        # A contact point belongs to one profile.
         id_ = found.value.items[0].id if found.value.items else None
     if id_ is None:
         raise Fault(f"No customer is known as {who}.", REFUSED, ["redress search finds tickets."])

@@ -692,10 +692,24 @@ def scripts(ctx: typer.Context, number: Of = "", language: In = None, json: Json
         screen.say(f"{one.text}\n")
 
 
-def list_drafts(ctx: typer.Context) -> None:
+def list_drafts(ctx: typer.Context, json: Json = False) -> None:
     """List texts that were not sent."""
+    state = state_of(ctx)
+    found = drafts.waiting(state.profile)
+    if state.json:
+        items = [
+            {
+                "ticket": number,
+                "act": act,
+                "written": Draft(path).saved_at.isoformat(),
+                "file": str(path),
+            }
+            for number, act, path in found
+        ]
+        screen.data({"items": items})
+        return
     rows = [
-        (number, act, screen.at(Draft(path).saved_at), path)
-        for number, act, path in drafts.waiting(state_of(ctx).profile)
+        (number, act.replace("_", " "), screen.at(Draft(path).saved_at), path)
+        for number, act, path in found
     ]
     screen.table(("ticket", "act", "written", "file"), rows, "No draft is waiting.", widest=3)
