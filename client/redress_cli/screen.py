@@ -97,6 +97,10 @@ def ask(what: str, default: str = "") -> str:
 def show_fault(fault: Fault) -> None:
     ERR.print(Text(safe(fault.words), style="bold red"))
     for hint in fault.hints:
+        if "redress " in hint:
+            # A command that is broken into lines cannot be copied. The terminal breaks it.
+            ERR.print(Text(f"  {safe(hint)}"), soft_wrap=True)
+            continue
         ERR.print(Padding(Text(safe(hint)), (0, 0, 0, 2), expand=False))
 
 
@@ -151,6 +155,14 @@ def _span(seconds: float) -> str:
     else:
         words = f"{amount:.0f} s"
     return f"in {words}" if seconds >= 0 else f"{words} late"
+
+
+def typed(words: Sequence[str]) -> str:
+    """A command as a person types it in the shell of this system."""
+    import shlex
+    import subprocess
+
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
 def editor() -> list[str]:

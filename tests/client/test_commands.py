@@ -363,7 +363,7 @@ def test_a_kept_text_is_offered_with_a_command_that_can_be_typed(
         f"progress {number}": "",
     }
     for command, short in commands.items():
-        kept = terminal(*shlex.split(command), "--text", "Words.")
+        kept = terminal(*shlex.split(command), "--text", "Words.", COLUMNS="60")
         assert f"Give it again: redress {command}\n" in kept.err
         short = short or " ".join(command.split()[:2])
         assert f"A draft is waiting: redress {short}\n" in terminal("work").err
@@ -854,6 +854,18 @@ def test_a_text_of_a_customer_cannot_control_the_terminal(
     assert not set(screen.safe(HIDDEN)) & set("\x1b\x07\u202e")
     shown = terminal("show", ticket.number).out
     assert not set(shown) & set("\x1b\x07")
+
+
+def test_a_command_is_quoted_as_the_shell_of_the_system_reads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for system, expected in (
+        ("nt", '--remedy "a new kettle"'),
+        ("posix", "--remedy 'a new kettle'"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "name", system)
+            assert screen.typed(["--remedy", "a new kettle"]) == expected
 
 
 def test_a_quoted_editor_on_windows_is_started_without_its_quotes(

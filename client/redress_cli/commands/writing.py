@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -144,7 +143,7 @@ class Letter:
     @property
     def command(self) -> str:
         name = drafts.COMMANDS.get(self.act, self.act).split()[0]
-        return f"redress {shlex.join([name, self.number, *self.options])}"
+        return f"redress {screen.typed([name, self.number, *self.options])}"
 
     @property
     def again(self) -> str:
