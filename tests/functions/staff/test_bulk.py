@@ -229,6 +229,7 @@ def test_word_that_the_plan_refuses_is_refused_in_a_bulk_too(
 def test_bulk_does_what_the_caller_may_do_and_says_nothing_of_other_tickets(
     api: Api, open_ticket: Opener, stores: Stores, by: str
 ) -> None:
+    """Story 13: tickets that the agent cannot see counted as done (zammad 5405)."""
     about = open_ticket(agent="a-mei", subject="The secret kettle")
     chief = replace(MEMBERS["wei"], id="m-chief").actor
     about = stores.changes.change(
@@ -298,6 +299,20 @@ def test_repeated_bulk_does_nothing_twice_and_says_so(
     assert all(written(stores, one, EventType.REPLIED) == 1 for one in tickets)
 
 
+@pytest.mark.parametrize("what", [REPLY, NOTE, {"macro": "wait_for_part"}])
+def test_bulk_that_is_repeated_with_the_versions_read_again_does_nothing_twice(
+    api: Api, open_ticket: Opener, stores: Stores, act: Act, what: dict[str, Any]
+) -> None:
+    """The answer was lost, and the client reads its tickets again before it repeats the request."""
+    ticket = act(open_ticket(), by_staff.reply, MEI, "On it.", False)
+    assert results(send(api, what, ticket)) == ["done"]
+    done = stores.tickets.get(ticket.number)
+    assert done.version > ticket.version
+    found = send(api, what, done)
+    assert (results(found), found.body["tickets"][0]["version"]) == (["repeated"], done.version)
+    assert stores.tickets.get(ticket.number) == done
+
+
 def test_repeated_bulk_of_notes_adds_no_second_note(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
@@ -332,10 +347,13 @@ def test_key_of_somebody_else_or_another_key_is_another_bulk(api: Api, open_tick
     assert problem(send(api, REPLY, ticket, key="other"), 0) == (409, "version-conflict")
 
 
-def test_key_that_was_used_for_another_act_is_refused(api: Api, open_ticket: Opener) -> None:
+def test_key_that_was_used_for_another_act_is_refused(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
     ticket = open_ticket()
     send(api, REPLY, ticket)
     assert problem(send(api, NOTE, ticket), 0) == (409, "key-reused")
+    assert problem(send(api, NOTE, stores.tickets.get(ticket.number)), 0) == (409, "key-reused")
 
 
 # ---------------------------------------------------------------------- time and faults

@@ -154,8 +154,8 @@ class BulkCases:
         """The function that does the act, or the macro, on one ticket."""
         origin = {BULK: mark}
 
-        def not_before(wish: Wish) -> Callable[[Ticket], None]:
-            return lambda ticket: self._require_not_before(ticket, wish, mark)
+        def not_before(ticket: Ticket) -> None:
+            self._require_not_before(ticket, mark)
 
         if given.act is None:
             assert given.macro is not None, "a bulk has an act or a macro"
@@ -168,7 +168,7 @@ class BulkCases:
                     wish.number,
                     lambda: wanted,
                     lambda: (wish.version, False),
-                    not_before(wish),
+                    not_before,
                     known,
                     {MACRO: name, **origin},
                 )
@@ -185,21 +185,19 @@ class BulkCases:
 
         def make(wish: Wish, known: Ticket | None) -> Ticket:
             asked: tuple[int, StaffStep] = (wish.version, step)
-            there = not_before(wish)
-            return self._staff.act(member, wish.number, act, lambda: asked, there, known=known)
+            return self._staff.act(member, wish.number, act, lambda: asked, not_before, known=known)
 
         return make
 
-    def _require_not_before(self, ticket: Ticket, wish: Wish, mark: str) -> None:
+    def _require_not_before(self, ticket: Ticket, mark: str) -> None:
         """Raise _DoneBefore if an earlier request with the same key has changed the ticket.
 
-        Raises KeyReused if the same key came with another act. Only a ticket that has changed since
-        the caller read it needs its history.
+        Raises KeyReused if the same key came with another act. The whole history is searched,
+        whatever version the caller names: a caller who got no answer may read the tickets again
+        before they repeat the request.
         """
-        if ticket.version <= wish.version:
-            return
         for event in self._tickets.history(ticket.number):
-            if event.number <= wish.version or BULK not in event.data:
+            if BULK not in event.data:
                 continue
             if event.data[BULK] == mark:
                 raise _DoneBefore(ticket.version)
