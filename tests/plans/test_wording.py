@@ -77,9 +77,73 @@ def test_plan_1_finds_each_of_its_own_words(language: str) -> None:
             assert (name, word) in {(one.list, one.word) for one in found}
 
 
-def test_plan_1_refuses_blame_and_only_warns_of_vague_words() -> None:
+def in_plan_1(text: str, language: str) -> set[tuple[str, str]]:
+    """The lists of plan 1 that have a word of the text, each with its severity."""
+    return {(one.list, one.severity) for one in wording.found(plan_1().wording, text, language)}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("If the pump is hot, please calm down the heater first.", "en"),
+        ("Thank you people of Taipei!", "en"),
+        ("It is not your own fault.", "en"),
+        ("There are no stupid questions.", "en"),
+        ("You may take it or leave it at the shop.", "en"),
+        ("随便你选哪种颜色都可以。", "zh-CN"),
+        ("这不是您自己的问题。", "zh-CN"),
+        ("如果您听不懂，我再说明一次。", "zh-CN"),
+        ("我们不觉得您特别无理取闹。", "zh-CN"),
+        ("隨便你選哪種顏色都可以。", "zh-TW"),
+        ("這不是您自己的問題。", "zh-TW"),
+    ],
+)
+def test_plan_1_refuses_no_text_that_can_be_meant_well(text: str, language: str) -> None:
+    assert in_plan_1(text, language) <= {("harsh", "warn")}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("这不是白痴问题。", "zh-CN"),
+        ("您不久前买的水壶大概率是同一批次。", "zh-CN"),
+        ("您近期的订单没过几天就坏了，阀门在水流转向处。", "zh-CN"),
+        ("适合一二线城市，也适合神经病变的患者。", "zh-CN"),
+        ("測量時請閉嘴。迪奧客服的電話在盒上。", "zh-TW"),
+        ("您不久前買的水壺大概率是同一批次。", "zh-TW"),
+        ("這不是白痴問題，也不是白癡問題。", "zh-TW"),
+        ("It broke shortly after you ordered, sometime last week.", "en"),
+        ("Please read the second line of the label, and clean it once in a while.", "en"),
+        ("Tell us when we can call you. Connect L1 first.", "en"),
+    ],
+)
+def test_plan_1_finds_nothing_in_usual_sentences(text: str, language: str) -> None:
+    assert in_plan_1(text, language) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("你这个白痴！", "zh-CN", "improper"),
+        ("给我闭嘴。", "zh-CN", "improper"),
+        ("你這個白癡！", "zh-TW", "improper"),
+        ("You idiot, shut up.", "en", "improper"),
+        ("我们不久之后会答复您。", "zh-CN", "vague"),
+        ("配件大概需要几天。", "zh-CN", "vague"),
+        ("我們不久之後會答覆您。", "zh-TW", "vague"),
+        ("We will shortly be back to you.", "en", "vague"),
+    ],
+)
+def test_plan_1_still_finds_insults_and_vague_promises(
+    text: str, language: str, expected: str
+) -> None:
+    severity = "refuse" if expected == "improper" else "warn"
+    assert (expected, severity) in in_plan_1(text, language)
+
+
+def test_plan_1_refuses_insults_and_only_warns_of_all_other_words() -> None:
     severities = {name: entry["severity"] for name, entry in plan_1().wording.items()}
-    assert severities == {"vague": "warn", "improper": "refuse", "jargon": "warn"}
+    assert severities == {"vague": "warn", "improper": "refuse", "harsh": "warn", "jargon": "warn"}
     text = "I am sorry. It was not your fault. The pump comes by 18:00 today."
     assert not list(wording.found(plan_1().wording, text, "en"))
 
@@ -128,7 +192,7 @@ def test_publishing_refuses_a_list_without_one_of_the_languages(part: str) -> No
 
 def test_publishing_refuses_a_template_with_a_word_that_a_list_refuses() -> None:
     document = plan_document()
-    document["templates"]["greeting"]["en"] = "Calm down, {customer}."
+    document["templates"]["greeting"]["en"] = "Shut up, {customer}."
     with pytest.raises(InvalidInput) as caught:
         parse(document, publishing_at=START)
     [fault] = caught.value.faults

@@ -33,7 +33,7 @@ def test_message_with_a_refused_word_is_not_sent(
     api: Api, stores: Stores, number: str, name: str
 ) -> None:
     before = stores.tickets.get(number)
-    found = api(name, "mei", number=number, body=body_of(name, stores, number, "笨蛋，闭嘴"))
+    found = api(name, "mei", number=number, body=body_of(name, stores, number, "笨蛋，蠢货"))
     assert found.status == 422
     assert [(one["pointer"], one["code"]) for one in found.body["errors"]] == [
         ("/text", "refused_word"),
@@ -77,7 +77,7 @@ def test_words_are_those_of_the_language_of_the_customer(api: Api, open_ticket: 
 def test_refused_words_are_named_with_all_other_faults_of_the_content(
     api: Api, stores: Stores, number: str
 ) -> None:
-    body = {"version": 999, "text": "闭嘴", "outcome": "upheld", "files": ["0" * 16]}
+    body = {"version": 999, "text": "蠢货", "outcome": "upheld", "files": ["0" * 16]}
     found = api("resolution", "mei", number=number, body=body)
     assert found.status == 422
     assert found.codes == {
@@ -99,13 +99,13 @@ def test_refused_words_are_reported_before_a_stale_version_and_a_wrong_state(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
     ticket = open_ticket(agent="a-mei")
-    body = CHANGES["hold"] | {"version": ticket.version, "text": "闭嘴"}
+    body = CHANGES["hold"] | {"version": ticket.version, "text": "蠢货"}
     assert api("hold", "mei", number=ticket.number, body=body).codes == {"/text": "refused_word"}
     fine = body | {"text": "等零件"}
     assert api("hold", "mei", number=ticket.number, body=fine).status == 409
-    wrote = by_customer.write(ticket, stores.plans.current(), "闭嘴", clock.now())
+    wrote = by_customer.write(ticket, stores.plans.current(), "蠢货", clock.now())
     stores.tickets.commit(wrote, clock.now())
-    reply = {"version": ticket.version, "text": "闭嘴"}
+    reply = {"version": ticket.version, "text": "蠢货"}
     found = api("reply", "mei", number=ticket.number, body=reply)
     assert (found.status, found.codes) == (422, {"/text": "refused_word"})
     found = api("reply", "mei", number=ticket.number, body=reply | {"text": "您好"})
@@ -115,7 +115,7 @@ def test_refused_words_are_reported_before_a_stale_version_and_a_wrong_state(
 def test_words_of_the_customer_and_notes_are_never_checked(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
-    ticket = open_ticket(agent="a-mei", description="你们这些笨蛋，闭嘴！", subject="笨蛋")
+    ticket = open_ticket(agent="a-mei", description="你们这些笨蛋，蠢货！", subject="笨蛋")
     found = api("note", "mei", number=ticket.number, body={"text": "客户写道：笨蛋"})
     assert found.status == 200
     types = [event.type for event in stores.tickets.history(ticket.number)]
