@@ -60,6 +60,24 @@ def test_mention_gives_no_work(api: Api, open_ticket: Opener, stores: Stores) ->
     assert api("work", "tao").body["items"] == []
 
 
+def test_whoever_sees_a_ticket_only_by_a_mention_shows_it_to_nobody_else(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    """One mention could otherwise open the ticket to ten members, and each of them to ten more."""
+    ticket = open_ticket(agent="a-mei")
+    shown = stores.tickets.get(mention(api, "mei", ticket, "a-tao", "s-hua").body["number"])
+    for guest in ("tao", "hua"):
+        found = mention(api, guest, ticket, "m-wei", "nobody")
+        assert (found.status, found.codes) == (
+            422,
+            {"/mentions": "only_mentioned", "/mentions/1": "unknown_member"},
+        )
+        assert stores.tickets.get(ticket.number) == shown
+    assert mention(api, "tao", ticket, text="Ask hua.").status == 200
+    for writer in ("mei", "jun", "lin", "wei"):  # assignee, team, leader, manager
+        assert mention(api, writer, ticket, "a-tao", text=f"By {writer}").status == 200
+
+
 def test_mention_is_a_note_so_it_conflicts_with_no_change(api: Api, open_ticket: Opener) -> None:
     ticket = open_ticket(agent="a-mei")
     mention(api, "lin", ticket, "a-tao")

@@ -301,7 +301,15 @@ class StaffCases:
             files = listed(ticket, plan, actor, ids, at)
             found = members(mentioned) if mentioned else {}
             return by_staff.note(
-                ticket, plan, actor, text, at, files=files, mentioned=mentioned, members=found
+                ticket,
+                plan,
+                actor,
+                text,
+                at,
+                files=files,
+                mentioned=mentioned,
+                members=found,
+                is_guest=access.is_guest(member, ticket),
             )
 
         with telling_what_is_possible(member, read):

@@ -31,6 +31,15 @@ def _leads_or_shares(member: Member, ticket: Ticket) -> bool:
     return member.sees_every_team or member.team == ticket.team
 
 
+def is_guest(member: Member, ticket: Ticket) -> bool:
+    """Whether only a mention lets a member of staff see the ticket.
+
+    A guest reads the ticket and adds notes. They cannot mention others, because a mention gives
+    access.
+    """
+    return may_see(member, ticket) and not _leads_or_shares(member, ticket)
+
+
 def is_about(ticket: Ticket, member: Member) -> bool:
     """Whether the complaint is about this member of staff.
 

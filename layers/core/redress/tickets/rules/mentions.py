@@ -11,15 +11,23 @@ from redress.tickets.rules.ticket import Ticket
 
 
 def faults_of(
-    ticket: Ticket, by: Actor, mentioned: Sequence[str], members: Mapping[str, Member]
+    ticket: Ticket,
+    by: Actor,
+    mentioned: Sequence[str],
+    members: Mapping[str, Member],
+    is_guest: bool,
 ) -> list[Fault]:
     """Return a fault for every id in a note's `mentions` that cannot be mentioned.
 
     `members` are the members of staff with these ids, as far as they exist. A member who is
     suspended, has left, or whom the complaint is about gets the same fault. So the answer tells
-    nobody that a complaint is about somebody.
+    nobody that a complaint is about somebody. `is_guest` says that the writer sees the ticket only
+    because a note mentions them (`access.is_guest`). They can mention nobody.
     """
     faults = []
+    if is_guest:
+        detail = "a mention shows you this ticket; it does not let you show it to others"
+        faults.append(Fault("/mentions", "only_mentioned", detail))
     for index, one in enumerate(mentioned):
         here = pointer("mentions", str(index))
         member = members.get(one)

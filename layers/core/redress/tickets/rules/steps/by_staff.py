@@ -329,18 +329,20 @@ def note(
     files: Files = (),
     mentioned: Sequence[str] = (),
     members: Mapping[str, Member] | None = None,
+    is_guest: bool = False,
 ) -> Change:
     """Add an internal note, which the customer never sees. `mail` is described at `open_ticket`.
 
     `cleared` is an address to which the writer of the note allowed mail again. `mentioned` are the
-    ids of the members whom the note mentions, and `members` those of them that exist, by id. Raises
+    ids of the members whom the note mentions, and `members` those of them that exist, by id.
+    `is_guest` says that the writer sees the ticket only because a note mentions them. Raises
     InvalidInput with a fault for every member who cannot be mentioned (`mentions.faults_of`).
     """
     data = {"text": checked_text(text, "/text")} | mail_source(mail) | files_data(files)
     if cleared is not None:
         data["cleared"] = cleared
     if mentioned:
-        if faults := mentions.faults_of(ticket, by, mentioned, members or {}):
+        if faults := mentions.faults_of(ticket, by, mentioned, members or {}, is_guest):
             raise InvalidInput(faults)
         data["mentions"] = list(mentioned)
         require_possible(Step.MENTION, ticket)
