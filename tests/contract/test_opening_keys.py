@@ -15,7 +15,7 @@ from redress.tickets.store.transaction import DoneAlready
 from tests.builders import MEI, plan_1, submission
 from tests.contract.conftest import Shop
 
-CAUSE = OpenedWithKey("staff#a-mei#call-1", "a print", '{"number":"x"}')
+CAUSE = OpenedWithKey("staff\na-mei\ncall-1", "a print", '{"number":"x"}')
 
 
 def opened(shop: Shop, *, takes: bool = False) -> Change:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from redress.base import idempotency
 from redress.mail.outgoing.rules.table import mails_after
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.ticket import EventType
+from redress.tickets.store.opening_keys import OpenedWithKey, OpeningKeys
 from redress.tickets.store.submission_store import NumberTaken
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import assigner as assigner_wiring
@@ -143,6 +145,24 @@ def test_key_belongs_to_a_member_and_to_one_body(api: Api) -> None:
     of_jun = calls(api, "jun")
     assert of_jun.status == 201
     assert of_jun.body["number"] != first.body["number"]
+
+
+def test_no_customer_can_take_the_key_of_a_member(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are in one partition. Everybody can send the intake any key that it accepts."""
+    used: list[str] = []
+    earlier = OpeningKeys.earlier
+
+    def recorded(store: OpeningKeys, key: str) -> OpenedWithKey | None:
+        used.append(key)
+        return earlier(store, key)
+
+    monkeypatch.setattr(OpeningKeys, "earlier", recorded)
+    assert calls(api).status == 201
+    assert used
+    for key in used:
+        assert idempotency.fault_of(key) is not None
 
 
 def test_two_requests_with_one_key_at_once_open_one_ticket(

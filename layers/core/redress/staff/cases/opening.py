@@ -86,7 +86,8 @@ class OpeningCase:
         written.
         """
         faults = [fault for fault in [idempotency.fault_of(key)] if fault is not None]
-        own_key = f"staff#{member.id}#{key}"
+        # Customers have keys of the same form. Theirs are headers, which have no line feed.
+        own_key = f"staff\n{member.id}\n{key}"
         print_ = encoding.fingerprint(body) if isinstance(body, Mapping) else ""
         try:
             asked = self._read(member, body)
