@@ -651,8 +651,10 @@ NEW_NAMES = {
         *("doc.number", "doc.type", "doc.at", "doc.by", "doc.data", "data.customer", "data.by"),
     },
 }
-"""What this version writes and the previous one lacks. The previous one ignores new attributes and
-fields. It cannot read an event of a new type (decision 44, "What follows")."""
+"""What this version writes and the previous one lacks, in the life of a ticket that uses nothing
+new. The previous one ignores new attributes and fields. It cannot read an event of a new type
+(decision 44, "What follows"). docs/deploy.md names what mentions, fields of the plan, macros, bulks
+and connectors add ("What it does not roll back")."""
 
 
 def test_this_version_writes_no_other_attribute_that_the_previous_one_lacks(

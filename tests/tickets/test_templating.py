@@ -46,7 +46,7 @@ def test_variables_are_filled_in_the_language_of_the_customer() -> None:
 
 
 def test_name_of_one_word_is_rendered() -> None:
-    """chatwoot 13222 and 10109: a name of one word left a blank in the text."""
+    """Story 37: a name of one word left a blank in the text (chatwoot 13222, 10109)."""
     life = Life().open(language="en", contact={"name": "Li", "phone": "+86 10 5555 0100"})
     text = templating.render(plan_1(), "greeting", life.ticket, "Mei", life.clock.now()).text
     assert text.startswith("Dear Li, this is Mei of Customer Relations.")

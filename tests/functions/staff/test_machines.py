@@ -793,6 +793,7 @@ def test_first_message_of_a_conversation_opens_a_ticket_and_the_next_is_added(
 
 
 def test_repeat_of_a_delivery_gets_the_same_answer(crm: Machine, stores: Stores) -> None:
+    """Story 50: answers were lost, and nothing could be replayed (zammad 1239)."""
     first = crm.message("msg_a")
     again = crm.message("msg_a")
     assert (again.status, again.body) == (first.status, first.body)
@@ -952,6 +953,7 @@ def test_a_connectors_day(
 
 
 def test_each_attempt_is_visible_with_its_outcome(api: Api, clock: Clock, crm: Machine) -> None:
+    """Story 50: there was no history of webhooks (zammad 3372)."""
     number = crm.message("msg_a").body["number"]
     clock.advance(seconds=1)
     crm.message("msg_a")
