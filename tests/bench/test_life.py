@@ -166,7 +166,7 @@ def test_untraced_function_counts_no_trace() -> None:
     called = ("repair", "planreview", "relay", "assigner", "mailer", "indexer")
     names = (*called, "checker", "scanner")
     assert life.untraced() == {f"redress-{name}" for name in names}
-    assert "redress-staff" not in life.having("LINK_KEY_SECRET") > {"redress-customer"}
+    assert "redress-assigner" not in life.having("LINK_KEY_SECRET") > {"redress-customer"}
 
 
 def test_call_without_a_billing_rule_raises() -> None:
