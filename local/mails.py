@@ -79,6 +79,7 @@ def values(name: str, language: str) -> dict[str, str]:
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
         "files": "\n\n" + own.files_staff.format(names="- IMG_0417.jpg (2.1 MB)"),
         "team": "complaints",
+        "by": "Jun",
         "count": "4",
         "reasons": "\n".join(
             own.held.format(reason=own.reasons[reason], count=count)

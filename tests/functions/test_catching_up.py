@@ -27,7 +27,7 @@ def sweep(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[], Any]:
     mails = aws("sqs").create_queue(QueueName="mails")["QueueUrl"]
-    set_environment(monkeypatch, MAIL_QUEUE_URL=mails)
+    set_environment(monkeypatch, MAIL_QUEUE_URL=mails, CHECKER_FUNCTION="")
     create_idle_machine("redress-ticket")
     repair = load_function("repair")
     return lambda: repair.handler({"task": "sweep"}, context)

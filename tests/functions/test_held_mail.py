@@ -123,6 +123,7 @@ def house(
         MAIL_DEAD_LETTER_QUEUE_URL=dead,
         CALL_TIMEOUT_S="1.5",
         OPERATOR_ADDRESS="operations@example.com",
+        CHECKER_FUNCTION="",
     )
     return House(load_function("repair"), load_function("mailer"), queue, clock)
 

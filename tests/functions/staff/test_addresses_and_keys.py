@@ -115,6 +115,8 @@ KEYED = {
     "rehearsal-begin": ("wei", 202),
     "plan-moves": ("wei", 202),
     "next": ("mei", 200),
+    "opening": ("mei", 201),
+    "bulk": ("mei", 200),
 }
 """The sample events of the routes that take an Idempotency-Key, with who may call the route, and
 the status of the answer."""
