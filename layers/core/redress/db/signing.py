@@ -2,7 +2,7 @@
 
 Each of them is a POST to the path `/` without a query, which is the simplest case of the rules
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
-botocore's signer is right for every case, but to load it takes a tenth of a cold start
+botocore's signer is right for every case, but to load it takes a fifth of a cold start
 (docs/decisions/017-lean-clients.md). `tests/db/test_signing.py` compares both.
 """
 
