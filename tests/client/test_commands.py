@@ -583,7 +583,7 @@ def test_template_is_filled_in_the_customers_language_and_can_be_completed(
 def test_a_template_that_nobody_changed_is_sent_although_the_subject_has_a_refused_word(
     terminal: Terminal, open_ticket: Opener, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = open_ticket(agent="a-mei", subject="客服让我蠢货").number
+    number = open_ticket(agent="a-mei", subject="客服骂我蠢货").number
     given = (number, "--template", "ask_details", "--value", "details=请发照片。")
     changed = terminal("progress", *given, EDITOR=terminal.editor("text += '蠢货'"))
     assert (changed.code, "text: " in changed.err) == (6, True)
@@ -594,7 +594,7 @@ def test_a_template_that_nobody_changed_is_sent_although_the_subject_has_a_refus
     for command in ("progress", "reply"):
         sent = terminal(command, *given, EDITOR=terminal.editor("pass"))
         assert (sent.code, "Word list" in sent.err) == (0, False), sent.err
-        assert "客服让我蠢货" in stores.tickets.history(number)[-1].data["text"]
+        assert "客服骂我蠢货" in stores.tickets.history(number)[-1].data["text"]
 
 
 def test_words_of_the_plans_lists_are_shown_before_and_after_a_reply(
