@@ -190,7 +190,7 @@ def deploy(cloud: Cloud, built: Path, parameters: dict[str, str] | None = None) 
         "Files": "eicar",
         "AllowedOrigins": ",".join(ORIGINS),
         "SignInDomainPrefix": SIGN_IN_PREFIX,
-        # The second one is where the terminal client listens (client/redress_cli/config.py).
+        # The terminal client listens at the second address (client/redress_cli/config.py).
         "SignInCallbackAddresses": f"{ORIGINS[-1]}/,http://localhost:8976/",
     } | (parameters or {})
     command = ["sam", "deploy", "--template-file", str(built / "template.yaml")]

@@ -227,7 +227,7 @@ def _choice(values: dict[str, str], name: str, of: type[Enum], *, needed: bool =
     found, known = values.get(name, ""), [str(one.value) for one in of]
     if found in known or not (found or needed):
         return []
-    return [f"{name}: {found!r} is none of {', '.join(known)}"]
+    return [f"{name}: {found!r} is not one of {', '.join(known)}"]
 
 
 MEMBERS = Sheet(

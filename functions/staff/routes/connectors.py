@@ -15,7 +15,6 @@ from redress.connectors.rules.connector import (
     ATTEMPTS_LIMIT,
     ID,
     Connector,
-    ConnectorChange,
     Key,
     Scope,
     Wanted,
@@ -34,6 +33,7 @@ from redress.edge.bodies import (
 from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
 from redress.wiring import staff as wiring
+from routes.members import change_view
 
 if TYPE_CHECKING:  # no other route needs them, so cold starts of people need not load them
     from redress.connectors.cases.managing import Known, NewKey
@@ -167,21 +167,6 @@ def new_key_view(made: NewKey) -> dict[str, Any]:
         "keyid": secrets.key_id(made.known.connector.id, made.generation),
         "webhook_secret": secrets.webhook_secret(made.webhook),
         "api_key": base64.b64encode(made.api).decode(),
-    }
-
-
-def change_view(entry: ConnectorChange) -> dict[str, Any]:
-    """`ConnectorChange`: one entry of the trail."""
-    return {
-        "revision": entry.revision,
-        "kind": entry.kind.value,
-        "at": iso(entry.at),
-        "by": entry.by,
-        "what": [
-            {"field": name, "old": old, "new": new} for name, (old, new) in entry.what.items()
-        ],
-        "why": entry.why or None,
-        "source": entry.source or None,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from route import LEADERS, REASON, STAFF, PathPart, Request, Route, hexadecimal, iso
 
@@ -32,6 +32,9 @@ from redress.staff.cases.members import Led
 from redress.staff.rules.availability import Availability, Presence
 from redress.staff.rules.members import LEVELS, SKILL_LIMIT, Invitation, MemberChange, Profile
 from redress.wiring import staff as wiring
+
+if TYPE_CHECKING:  # only managers' requests about connectors load it
+    from redress.connectors.rules.connector import ConnectorChange
 
 ROLES = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER)
 MEMBER_NAME_LIMIT = 100
@@ -190,8 +193,8 @@ def members_view(page: KnownPage) -> dict[str, Any]:
     return {"items": [known_view(one) for one in page.members], "next": to_cursor(page.next)}
 
 
-def change_view(entry: MemberChange) -> dict[str, Any]:
-    """`MemberChange`: one entry of the trail."""
+def change_view(entry: MemberChange | ConnectorChange) -> dict[str, Any]:
+    """`MemberChange` or `ConnectorChange`: one entry of the trail."""
     return {
         "revision": entry.revision,
         "kind": entry.kind.value,

@@ -500,7 +500,7 @@ def test_note_and_tags_of_a_machine_are_by_the_machine_and_conflict_with_no_agen
 
 
 def test_machine_never_makes_another_change_of_a_ticket(api: Api, open_ticket: Opener) -> None:
-    """Each route of machines names its change. A right of one change is none of another."""
+    """The right to make one kind of change does not include any other kind."""
     from redress.connectors.rules.connector import Connector, State
     from redress.tickets.rules import access
 

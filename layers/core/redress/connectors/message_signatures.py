@@ -57,7 +57,7 @@ class Signed(Struct, frozen=True):
 
 
 class Given(Struct, frozen=True):
-    """One signature of a request, as its headers have it."""
+    """One of the signatures in the headers of a request. It is not verified yet."""
 
     components: tuple[str, ...]
     params: Mapping[str, Any]

@@ -1,8 +1,8 @@
-"""Signature version 4 of AWS for the requests of `redress.db.aws_json`.
+"""Signs the requests of `redress.db.aws_json` with AWS Signature Version 4.
 
 Each of them is a POST to the path `/` without a query, which is the simplest case of the rules
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html).
-botocore's signer is right for every case, but to load it takes a fifth of a cold start
+botocore's signer handles every case, but loading it takes a fifth of a cold start
 (docs/decisions/017-lean-clients.md). `tests/db/test_signing.py` compares both.
 """
 

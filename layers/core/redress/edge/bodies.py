@@ -186,7 +186,7 @@ class Word(Field, frozen=True):
 
 
 class WordOrNull(Word, frozen=True):
-    """A text that matches a pattern, or an explicit null. The field may not be left out."""
+    """A required field whose value is null or a text that matches a pattern."""
 
     def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
         if self.name in body and body[self.name] is None:

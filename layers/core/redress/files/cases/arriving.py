@@ -42,7 +42,8 @@ GATHER_S = 3.0
 """How long a worker waits for other uploads to the same ticket, in seconds."""
 
 WAIT = timedelta(minutes=10)
-"""How long the event of S3 about an upload may take, with the repeats of Lambda."""
+"""How long after an upload S3's event about it may still be processed. This includes Lambda's
+retries."""
 
 ATTEMPTS = 3
 """How often a change is decided again because another worker has taken one of its files."""

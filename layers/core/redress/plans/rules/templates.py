@@ -99,10 +99,10 @@ def _faults_of(text: str) -> list[str]:
     """Describe the wrong uses of braces in a text."""
     found = list(_BRACES.finditer(text))
     if any(match[0] in ("{", "}") for match in found):
-        return ["the braces do not match; one that is meant is written twice"]
+        return ["the braces do not match; write a brace twice if it is part of the text"]
     known = ", ".join(VARIABLES)
     return [
-        f"{{{name[:NAME_LIMIT]}}} is none of {known}"
+        f"there is no variable {{{name[:NAME_LIMIT]}}}; the variables are {known}"
         for name in variables_of(text)
         if name not in VARIABLES
     ]

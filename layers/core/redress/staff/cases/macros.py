@@ -41,7 +41,7 @@ class MacroCases:
         self._staff, self._acting, self._plans = staff, acting, plans
 
     def of(self, member: Member) -> list[Macro]:
-        """The macros that a member of staff may apply, in the order of the plan."""
+        """Return the macros that a member of staff may apply, in the plan's order."""
         return macros.of_role(self._plans.current(), member.role)
 
     def acts(self, member: Member, name: str) -> list[Act]:
