@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from pynamodb.expressions.update import Action as UpdateAction
 
 from redress.base.errors import InvalidInput, NotFound, Unreadable
 from redress.base.people import Member, Role
@@ -66,6 +67,36 @@ def test_an_agents_capacity_languages_and_team_can_change(shop: Shop) -> None:
     assert shop.staff.present("complaints") == []
     assert shop.staff.present("service") == [availability]
     assert [member.team for member in shop.staff.members()] == ["service"]
+
+
+def test_skills_and_reserve_of_a_member_are_copied_to_their_availability(shop: Shop) -> None:
+    shop.member(MEI.id, skills={"kettles": 4, "tea": 1}, reserve=True)
+    found = shop.staff.availability(MEI.id)
+    assert (found.skills, found.reserve, found.live) == ({"kettles": 4, "tea": 1}, True, 0)
+    shop.member(MEI.id)
+    found = shop.staff.availability(MEI.id)
+    assert (found.skills, found.reserve) == ({}, False)
+
+
+def test_availability_that_an_earlier_version_stored_has_no_skills_and_no_shifts(
+    shop: Shop,
+) -> None:
+    shop.member(MEI.id)
+    row = shop.staff._models.availability
+    actions: list[UpdateAction] = [row.skills.remove(), row.reserve.remove()]
+    row(keys.agent_pk(MEI.id), keys.AVAILABILITY).update(actions=actions)
+    found = shop.staff.availability(MEI.id)
+    assert (found.skills, found.reserve, found.live, found.working) == ({}, False, 0, None)
+
+
+def test_working_intervals_are_read_as_begin_and_end(shop: Shop) -> None:
+    shop.member(MEI.id)
+    row = shop.staff._models.availability
+    begin, end = "2026-11-23T01:00:00.000+00:00", "2026-11-23T05:00:00.000+00:00"
+    for stored, read in (([f"{begin}/{end}"], ((begin, end),)), ([], ())):
+        actions: list[UpdateAction] = [row.working.set(list[Any](stored))]
+        row(keys.agent_pk(MEI.id), keys.AVAILABILITY).update(actions=actions)
+        assert shop.staff.availability(MEI.id).working == read
 
 
 @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.MANAGER])

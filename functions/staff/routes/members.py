@@ -17,6 +17,7 @@ from redress.edge.bodies import (
     Address,
     Body,
     Field,
+    Flag,
     Levels,
     OneOf,
     OptionalOneOf,
@@ -133,6 +134,7 @@ def _profile(body: dict[str, Any]) -> Profile:
         body["capacity"],
         body["position"],
         body["skills"],
+        body["reserve"],
     )
 
 
@@ -174,6 +176,7 @@ def known_view(found: Known) -> dict[str, Any]:
         "capacity": member.capacity,
         "position": member.position,
         "skills": member.skills,
+        "reserve": member.reserve,
         "state": member.state,
         "revision": member.revision,
         **_presence(seen),
@@ -249,6 +252,7 @@ PROFILE: tuple[Field, ...] = (
     Levels(
         "skills", TEAM, "1 to 40 small letters, digits, - and _", LEVELS[0], LEVELS[1], SKILL_LIMIT
     ),
+    Flag("reserve"),
 )
 """What a leader decides about a member."""
 

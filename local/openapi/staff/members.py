@@ -38,6 +38,7 @@ class Member(Answer):
     capacity: Count
     position: PositionName | None
     skills: dict[str, Level]
+    reserve: bool
     state: Annotated[str, named("MemberState", ("active", "suspended", "left"))]
     revision: Count
     presence: PresenceState

@@ -37,6 +37,7 @@ LI: dict[str, Any] = {
     "capacity": 5,
     "position": "after_sales",
     "skills": {"kettles": 4},
+    "reserve": False,
 }
 
 
@@ -98,6 +99,7 @@ def change(api: Api, stores: Stores, by: str, agent: str, **fields: Any) -> Repl
         "capacity": member.capacity,
         "position": member.position,
         "skills": member.skills,
+        "reserve": member.reserve,
         "reason": "it is better so",
     }
     return api("member-change", by, agent=agent, body=body | fields)

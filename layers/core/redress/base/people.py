@@ -108,6 +108,8 @@ class Member(Struct, frozen=True, omit_defaults=True):
     """What they work on: a value of `Position`."""
     skills: dict[str, int] = {}  # msgspec makes a new dict for each instance
     """The names of their skills, with levels from 1 to 5."""
+    reserve: bool = False
+    """Whether they are reserve staff: they get work only while there is too much of it."""
 
     @property
     def state(self) -> str:

@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
-from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BooleanAttribute,
+    ListAttribute,
+    MapAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
 from pynamodb.constants import ALL_OLD, UPDATE_ITEM
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -394,7 +400,9 @@ class AvailabilityRow(Row):
     """AGENT#{id} / DUTY: presence and load of an agent.
 
     Presence calls, changes of the member, assignments and releases of tickets change it.
-    `member_revision` is the revision of the member whose team and capacity it has.
+    `member_revision` is the revision of the member whose team and capacity it has. `skills` is a
+    JSON object. Each text of `working` is an ISO interval, such as
+    `2026-12-01T01:00:00.000+00:00/2026-12-01T05:00:00.000+00:00`.
     """
 
     class Meta:
@@ -410,6 +418,10 @@ class AvailabilityRow(Row):
     claim_key = UnicodeAttribute(null=True)
     claimed = UnicodeAttribute(null=True)
     member_revision = NumberAttribute(null=True)
+    live = NumberAttribute(null=True)
+    reserve = BooleanAttribute(null=True)
+    skills = UnicodeAttribute(null=True)
+    working = ListAttribute(of=UnicodeAttribute, null=True)
     duty_pk = UnicodeAttribute(null=True)
     duty_sk = UnicodeAttribute(null=True)
     present_index = PresentIndex()

@@ -39,6 +39,7 @@ class Mention:
 
 _MEMBER = msgspec.json.Decoder(Member)
 _INVITATION = msgspec.json.Decoder(Invitation)
+_SKILLS = msgspec.json.Decoder(dict[str, int])
 _CHANGE = msgspec.json.Decoder(MemberChange)
 
 
@@ -260,6 +261,8 @@ class StaffStore:
             model.team.set(member.team),
             model.languages.set(list[Any](member.languages)),
             model.capacity.set(member.capacity),
+            model.skills.set(encoding.encode(member.skills)),
+            model.reserve.set(member.reserve),
             model.member_revision.set(member.revision),
             model.load.set(model.load | 0),
             model.last_assigned.set(model.last_assigned | keys.NEVER),
@@ -547,6 +550,10 @@ def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write
     return [Write(row) for row in (*new, *ended)]
 
 
+def _intervals(texts: list[str] | None) -> list[list[str]] | None:
+    return [text.split("/") for text in texts] if texts is not None else None
+
+
 def _moment(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
@@ -567,5 +574,9 @@ def _availability_of(row: Any) -> Availability:
         "since": row.since,
         "claim_key": row.claim_key,
         "claimed": row.claimed,
+        "live": row.live or 0,
+        "reserve": bool(row.reserve),
+        "skills": _SKILLS.decode(row.skills) if row.skills is not None else {},
+        "working": _intervals(row.working),
     }
     return msgspec.convert(found, Availability)

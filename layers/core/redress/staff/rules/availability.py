@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import replace
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from redress.tickets.rules.ticket import Ticket
 
 
 class Presence(StrEnum):
+    """Only who is available gets work. The values are stored."""
+
     AVAILABLE = "available"
+    BUSY = "busy"
+    """At work, with something that leaves no room for more."""
     AWAY = "away"
+    """Not at work for a while, such as in a break."""
+    OFFLINE = "offline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,10 @@ class Availability:
     `capacity` and `load` are numbers of tickets. `last_assigned` and `since` (when `presence` was
     set) are ISO timestamps in UTC. `last_assigned` is `0000` if the agent never got a ticket.
     `claimed` is the ticket that the agent claimed last with an Idempotency-Key, and `claim_key` a
-    digest of that key.
+    digest of that key. `live` is what the agent's live conversations take of their attention, in
+    per cent (`routing.weights` of the plan). `skills` are names with levels from 1 to 5. `working`
+    are the ISO intervals of the agent's shifts without their breaks, as begin and end, sorted; None
+    if the agent has no shift plan, and may work always.
     """
 
     agent: str
@@ -35,6 +44,10 @@ class Availability:
     since: str
     claim_key: str | None = None
     claimed: str | None = None
+    live: int = 0
+    reserve: bool = False
+    skills: dict[str, int] = field(default_factory=dict)
+    working: tuple[tuple[str, str], ...] | None = None
 
 
 def without_load_of(hidden: Iterable[Ticket], found: Availability) -> Availability:

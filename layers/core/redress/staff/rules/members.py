@@ -34,6 +34,7 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     capacity: int
     position: str | None = None
     skills: dict[str, int] = {}  # msgspec makes a new dict for each instance
+    reserve: bool = False
 
 
 class Invitation(Struct, frozen=True, omit_defaults=True):
@@ -173,6 +174,7 @@ def profile_of(member: Member) -> Profile:
         member.capacity,
         member.position,
         member.skills,
+        member.reserve,
     )
 
 
