@@ -98,19 +98,27 @@ type Check = Callable[[Evidence, list[Known]], Iterator[Violation]]
 
 def violations(evidence: Evidence) -> list[Violation]:
     """Everything that does not hold, each once, in the order of the checks."""
-    found: dict[Violation, None] = {}
-    known = []
-    for stored in evidence.tickets.values():
-        broken = list(_incomplete(stored))
-        found |= dict.fromkeys(broken)
-        if not broken:
-            try:
-                known.append(Known(stored, _states(stored, evidence.plans), evidence.plans))
-            except (KeyError, ValueError, TypeError, AttributeError) as error:
-                found[Violation(stored.number, f"its history cannot be folded: {error!r}")] = None
+    known, broken = histories(evidence)
+    found = dict.fromkeys(broken)
     for check in CHECKS:
         found |= dict.fromkeys(check(evidence, known))
     return list(found)
+
+
+def histories(evidence: Evidence) -> tuple[list[Known], list[Violation]]:
+    """The tickets whose histories can be folded, and what is wrong with the others."""
+    known: list[Known] = []
+    broken: list[Violation] = []
+    for stored in evidence.tickets.values():
+        if missing := list(_incomplete(stored)):
+            broken += missing
+            continue
+        try:
+            known.append(Known(stored, _states(stored, evidence.plans), evidence.plans))
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            words = f"its history cannot be folded: {error!r}"
+            broken.append(Violation(stored.number, words))
+    return known, broken
 
 
 def _incomplete(stored: Stored) -> Iterator[Violation]:

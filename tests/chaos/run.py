@@ -10,13 +10,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
-
-import boto3
 
 from local import endpoints, faults, process, stack
 from local.endpoints import EndpointError, Staff, sign_in, wait_for
@@ -27,11 +25,12 @@ from local.patches.worker import CLOCK_S
 from local.process import Cloud
 from local.stack import Outputs, StackError
 from redress.tickets.links import Links
-from tests.chaos import evidence, load, planted, schedule
+from tests.chaos import load, planted, reading, schedule
 from tests.chaos.checker import Violation, violations
 from tests.chaos.evidence import Evidence, Lost
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Place
+from tests.chaos.reading import client
 from tests.chaos.schedule import Disturbance
 
 PACE = 600
@@ -57,8 +56,6 @@ LANES = 16
 """Calls that run at once. Some are held for seconds."""
 NO_REPAIR = ("awake", "mail_explained")
 """What a reconciliation finds and leaves as it is."""
-DEAD = "DeadLetter"
-"""A part of the names of dead-letter queues among the outputs of the stack."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +182,7 @@ class Run:
             self._set_clocks(self._cloud(), one.clocks)
 
     def _stop_one(self, outputs: Outputs, choice: float) -> None:
-        machines = _client(outputs, "stepfunctions")
+        machines = client(outputs, "stepfunctions")
         running = machines.list_executions(
             stateMachineArn=outputs.stack["TicketMachineArn"], statusFilter="RUNNING"
         )["executions"]
@@ -241,7 +238,7 @@ class Run:
         versions.settle(functions, clocks)
 
     def _shorten_queues(self, outputs: Outputs) -> None:
-        queues = _client(outputs, "sqs")
+        queues = client(outputs, "sqs")
         for name in ("MailQueueUrl", "InboundQueueUrl"):
             url = outputs.stack[name]
             found = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
@@ -250,10 +247,10 @@ class Run:
                 queues.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
     def _sign_in(self, outputs: Outputs) -> dict[str, Staff]:
-        users = _client(outputs, "cognito-idp")
-        client, base = outputs.stack["UserPoolClientId"], outputs.base_url
+        users = client(outputs, "cognito-idp")
+        pool, base = outputs.stack["UserPoolClientId"], outputs.base_url
         return {
-            user: sign_in(users, client, base, user, entry["password"], entry["groups"][0])
+            user: sign_in(users, pool, base, user, entry["password"], entry["groups"][0])
             for user, entry in outputs.staff.items()
         }
 
@@ -286,7 +283,7 @@ class Run:
             time.sleep(3)
 
     def _invoke(self, outputs: Outputs, function: str, payload: Any) -> Any:
-        functions = _client(outputs, "lambda")
+        functions = client(outputs, "lambda")
         answer = functions.invoke(
             FunctionName=f"{stack.NAME}-{function}:{ALIAS}", Payload=json.dumps(payload)
         )
@@ -314,43 +311,16 @@ class Run:
 
     def _read(self, place: Place, began: datetime, repaired: dict[str, int]) -> Evidence:
         """Reads everything that the checker needs."""
-        outputs, ledger = place.outputs, place.ledger
         self._corrected += repaired.get("corrected", 0)
         left_over = {name: n for name, n in repaired.items() if name not in NO_REPAIR}
         if self._corrected:
             left_over["corrected"] = self._corrected
-        tables: Any = boto3.resource("dynamodb", **outputs.client_arguments())
-        running = _running(outputs)
-        pages = tables.meta.client.get_paginator("scan").paginate(
-            TableName=outputs.stack["TableName"], ConsistentRead=True
-        )
-        found = [item for page in pages for item in page["Items"]]
-        queues = _client(outputs, "sqs")
-        urls = {
-            name.removesuffix("Url"): url
-            for name, url in outputs.stack.items()
-            if name.endswith("QueueUrl")
-        }
-        return Evidence(
-            **evidence.tables(found),
-            began=began,
-            ended=datetime.now(UTC),
-            running=running,
-            outbox=evidence.outbox(self.directory / "mailbox"),
-            left={name: _length(queues, url) for name, url in urls.items() if DEAD not in name},
-            dead={name: _bodies(queues, url) for name, url in urls.items() if DEAD in name},
+        return replace(
+            reading.read(place.outputs, place.ledger, began),
             repaired=left_over,
-            submissions=ledger.submissions(),
-            said=ledger.words(),
-            mailed=ledger.mails(),
             lost=[_lost(one) for one in self._happened if _may_double(one)],
             ended_workers=self._ends * MAILERS,
         )
-
-
-def _client(outputs: Outputs, service: str) -> Any:
-    client: Any = boto3.client
-    return client(service, **outputs.client_arguments())
 
 
 def _links(cloud: Cloud, outputs: Outputs) -> Links:
@@ -358,30 +328,6 @@ def _links(cloud: Cloud, outputs: Outputs) -> Links:
     found = secrets.get_secret_value(SecretId=outputs.stack["LinkKeySecretArn"])
     key = found["SecretString"].encode()
     return Links(lambda: iter([key]))
-
-
-def _running(outputs: Outputs) -> list[str]:
-    machines = _client(outputs, "stepfunctions")
-    pages = machines.get_paginator("list_executions").paginate(
-        stateMachineArn=outputs.stack["TicketMachineArn"], statusFilter="RUNNING"
-    )
-    return [one["name"] for page in pages for one in page["executions"]]
-
-
-def _length(queues: Any, url: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    names.append("ApproximateNumberOfMessagesDelayed")
-    found = queues.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(found[name]) for name in names)
-
-
-def _bodies(queues: Any, url: str) -> list[str]:
-    """The messages of a dead-letter queue, which stay there."""
-    found: dict[str, str] = {}
-    for _ in range(max(1, _length(queues, url))):
-        answer = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1)
-        found |= {one["MessageId"]: one["Body"] for one in answer.get("Messages", [])}
-    return list(found.values())
 
 
 def _may_double(one: Happened) -> bool:
