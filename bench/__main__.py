@@ -24,6 +24,7 @@ from bench import (
     arrivals,
     charsets,
     cold,
+    day,
     growth,
     life,
     mails,
@@ -50,7 +51,7 @@ class Benchmark:
 
     `run(console, directory, machine, scale)` measures. It is stopped after `limit_s` seconds and
     must then leave no process behind. `share` is the part of the full size that fits into a run of
-    all benchmarks.
+    all benchmarks; one with 0 runs alone only.
     """
 
     about: str
@@ -67,6 +68,7 @@ BENCHMARKS = {
     "mails": Benchmark(mails.ABOUT, mails.LIMIT_S, mails.run),
     "charsets": Benchmark(charsets.ABOUT, charsets.LIMIT_S, charsets.run),
     "arrivals": Benchmark(arrivals.ABOUT, arrivals.LIMIT_S, arrivals.run),
+    "day": Benchmark(day.ABOUT, day.LIMIT_S, day.run, 0),
     "growth": Benchmark(growth.ABOUT, growth.LIMIT_S, growth.run),
     "search": Benchmark(search.ABOUT, search.LIMIT_S, search.run),
     "sleepers": Benchmark(sleepers.ABOUT, sleepers.LIMIT_S, sleepers.run, 0.05),
@@ -193,7 +195,9 @@ def main() -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else COLUMNS)
     sizes = dict.fromkeys(options.only, options.scale)
     limit = math.inf if sizes else WHOLE_S
-    sizes = sizes or {name: one.share * options.scale for name, one in BENCHMARKS.items()}
+    sizes = sizes or {
+        name: one.share * options.scale for name, one in BENCHMARKS.items() if one.share
+    }
     try:
         with alone():
             return 0 if perform_all(sizes, limit, console) else 1

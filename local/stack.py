@@ -22,7 +22,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -362,11 +362,13 @@ def summary(report: dict[str, Any]) -> str:
     return "; ".join([compared, *(found or ["nothing to repair"])])
 
 
-def seed(cloud: Cloud, pool: str, known: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def seed(
+    cloud: Cloud, pool: str, known: dict[str, Any], members: Sequence[Member] = STAFF
+) -> dict[str, dict[str, Any]]:
     """Creates the members of staff in this user pool. Passwords in `known` are kept."""
     users = client(cloud, "cognito-idp")
     staff: dict[str, dict[str, Any]] = {}
-    for member in STAFF:
+    for member in members:
         password = known.get(member.email, {}).get("password") or new_password()
         attributes = {
             "email": member.email,
@@ -465,6 +467,7 @@ def install(
     builds: Path = DIRECTORY,
     console: Console | None = None,
     change: Callable[[Path], Path] | None = None,
+    members: Sequence[Member] = STAFF,
 ) -> Outputs:
     """Installs Redress in a running cloud: builds, deploys, seeds, writes `outputs.json`.
 
@@ -483,7 +486,7 @@ def install(
     with _step(console, "functions started"):
         warm(cloud)
     with _step(console, "staff at work"):
-        staff = seed(cloud, stack["UserPoolId"], known)
+        staff = seed(cloud, stack["UserPoolId"], known, members)
         outputs = Outputs(
             stack, address, cloud.port, cloud.endpoint, staff, cloud.directory, cloud.smtp_port
         )
@@ -514,6 +517,7 @@ def up(
     pace: int | None = None,
     console: Console | None = None,
     directory: Path = DIRECTORY,
+    members: Sequence[Member] = STAFF,
 ) -> Outputs:
     """Starts a cloud in this directory unless one runs, then deploys. Port 0: any free port."""
     cloud = process.find(directory)
@@ -525,7 +529,7 @@ def up(
             cloud = process.start(directory, chosen)
     elif port not in (None, 0, cloud.port):
         raise StackError(f"the cloud runs on port {cloud.port}; run `make down` first to move it")
-    return install(cloud, pace=pace, parameters=WITH_ALL, console=console)
+    return install(cloud, pace=pace, parameters=WITH_ALL, console=console, members=members)
 
 
 def down(console: Console | None = None, directory: Path = DIRECTORY) -> None:

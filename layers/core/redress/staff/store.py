@@ -312,7 +312,7 @@ class StaffStore:
         if not wanted:
             return {}
         rows = retry.call(lambda: list(self._models.availability.batch_get(wanted)))
-        return {found.agent: found for found in encoding.readable(rows, _availability_of)}
+        return {found.agent: found for found in encoding.readable(rows, availability_of)}
 
     def page(self, team: str | None, limit: int, after: str | None) -> tuple[list[str], str | None]:
         """The ids of some members, sorted by id, and the id after which the next page begins.
@@ -439,7 +439,7 @@ class StaffStore:
             )
         except DoesNotExist as error:
             raise NotFound("there is no such member of staff") from error
-        return encoding.decoded(row, _availability_of)
+        return encoding.decoded(row, availability_of)
 
     def present(self, team: str) -> list[Availability]:
         """The available agents of a team. The first is the one whose last new ticket is oldest.
@@ -451,7 +451,7 @@ class StaffStore:
         wanted = [(row.pk, keys.AVAILABILITY) for row in found]
         rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
         return sorted(
-            encoding.readable(rows, _availability_of),
+            encoding.readable(rows, availability_of),
             key=lambda availability: availability.last_assigned,
         )
 
@@ -562,7 +562,8 @@ def _member_of(row: Any) -> Member:
     return _MEMBER.decode(row.doc)
 
 
-def _availability_of(row: Any) -> Availability:
+def availability_of(row: Any) -> Availability:
+    """The availability in a row of the table. Raises msgspec.MsgspecError if it is not one."""
     found = {
         "agent": row.pk.partition("#")[2],
         "team": row.team,

@@ -1,0 +1,307 @@
+"""What the day wrote, in the order in which it was written: presence, loads and tickets.
+
+The table's stream has every state of every item once. So it shows an agent's load at each moment,
+and what the router could read when it decided. `Daybook` reads it while the day is played.
+`assignments` and `openings` look back when the histories are known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bench.engine import STREAM_API, Engine
+from local import stack
+from redress.base.people import Role
+from redress.db import keys
+from redress.db.rows import Models
+from redress.staff.rules.availability import Availability
+from redress.staff.rules.routing import candidates
+from redress.staff.store import availability_of
+from redress.tickets.rules.ticket import Event, EventType, Ticket
+from redress.tickets.store import items
+
+POLL_S = 0.3
+PAGE = 1000
+_ROWS = Models("any", stack.REGION)
+"""Only to read rows; it calls no service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """An agent's availability, as a record has it."""
+
+    availability: Availability
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A ticket's snapshot, as a record has it."""
+
+    ticket: Ticket
+
+
+type Entry = Duty | Head
+
+
+def entry_of(record: Mapping[str, Any]) -> Entry | None:
+    """What a record of the stream says about an agent or a ticket; None for any other record."""
+    image = record["dynamodb"].get("NewImage")
+    if image is None:
+        return None
+    match image["sk"]["S"]:
+        case keys.AVAILABILITY:
+            row = _ROWS.availability()
+            row.deserialize(image)
+            return Duty(availability_of(row))
+        case keys.TICKET:
+            return Head(items.ticket_of(image["doc"]["S"]))
+    return None
+
+
+class Daybook:
+    """Reads the stream of the table until it is closed. All methods may be called by any thread."""
+
+    def __init__(self, endpoint: str, table: str) -> None:
+        self._engine = Engine(endpoint, stack.REGION, STREAM_API)
+        stream = self._engine.call("ListStreams", TableName=table)["Streams"][0]["StreamArn"]
+        described = self._engine.call("DescribeStream", StreamArn=stream)["StreamDescription"]
+        self._iterator: str = self._engine.call(
+            "GetShardIterator",
+            StreamArn=stream,
+            ShardId=described["Shards"][-1]["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+        self._entries: list[Entry] = []
+        self._duties: dict[str, Availability] = {}
+        self._tickets: dict[str, Ticket] = {}
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._failure: Exception | None = None
+        self._thread.start()
+
+    def _follow(self) -> None:
+        try:
+            while not self._over.is_set():
+                if not self._read():
+                    time.sleep(POLL_S)
+            while self._read():
+                pass
+        except Exception as error:  # raised by `entries`, in the thread of the benchmark
+            self._failure = error
+
+    def _read(self) -> bool:
+        """Reads the next page. Returns whether there was one."""
+        found = self._engine.call("GetRecords", ShardIterator=self._iterator, Limit=PAGE)
+        self._iterator = found["NextShardIterator"]
+        new = [entry for record in found["Records"] if (entry := entry_of(record)) is not None]
+        with self._lock:
+            self._entries += new
+            for entry in new:
+                match entry:
+                    case Duty(availability):
+                        self._duties[availability.agent] = availability
+                    case Head(ticket):
+                        self._tickets[ticket.number] = ticket
+        return bool(found["Records"])
+
+    def close(self) -> None:
+        """Reads what is there, and ends."""
+        self._over.set()
+        self._thread.join()
+        with contextlib.suppress(OSError):
+            self._engine.close()
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Everything that was read so far, in the order in which it was written."""
+        if self._failure is not None:
+            raise self._failure
+        with self._lock:
+            return list(self._entries)
+
+    def loaded(self) -> list[str]:
+        """The agents who have work now."""
+        with self._lock:
+            return [agent for agent, one in self._duties.items() if one.load > 0]
+
+    def waiting(self) -> int:
+        """How many tickets wait for an agent although one may take them now."""
+        with self._lock:
+            duties = list(self._duties.values())
+            tickets = [one for one in self._tickets.values() if _waits(one)]
+        return sum(bool(candidates(ticket, duties)) for ticket in tickets)
+
+
+def _waits(ticket: Ticket) -> bool:
+    return ticket.needs_agent and ticket.assignee is None
+
+
+# ------------------------------------------------------------------------------ looking back
+
+
+@dataclass(frozen=True)
+class History:
+    """The events of a ticket: `states[i]` is the ticket after `events[i]`."""
+
+    events: Sequence[Event]
+    states: Sequence[Ticket]
+
+    @property
+    def number(self) -> str:
+        return self.states[0].number
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A ticket that the router gave to an agent: the state in which it decided, and the decision.
+
+    `availabilities` are those just before the assignment was written.
+    """
+
+    ticket: Ticket
+    availabilities: tuple[Availability, ...]
+    agent: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A ticket that was opened. `free` says whether an agent could take it at once, beside all
+    tickets that waited then. `assigned_at` is None if the router has not given it to anybody.
+    """
+
+    ticket: Ticket
+    at: datetime
+    free: bool
+    assigned_at: datetime | None
+
+    @property
+    def waited_s(self) -> float | None:
+        """Seconds from the opening to the first assignment by the router."""
+        if self.assigned_at is None:
+            return None
+        return (self.assigned_at - self.at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The state just before the entry that wrote this version of a ticket."""
+
+    number: str
+    version: int
+    before: int
+    """The version of the ticket before; 0 if it was opened."""
+    duties: Mapping[str, tuple[Availability, ...]]
+    """The last two states of each agent's availability, or the only one, newest last."""
+    waiting: tuple[Ticket, ...]
+
+
+def moments(entries: Iterable[Entry], wanted: Mapping[str, set[int]]) -> Iterator[Moment]:
+    """The moments at which the wanted versions of tickets were written."""
+    duties: dict[str, tuple[Availability, ...]] = {}
+    tickets: dict[str, Ticket] = {}
+    waiting: dict[str, Ticket] = {}
+    for entry in entries:
+        match entry:
+            case Duty(found):
+                duties[found.agent] = (*duties.get(found.agent, ())[-1:], found)
+            case Head(ticket):
+                number, known = ticket.number, tickets.get(ticket.number)
+                before = known.version if known is not None else 0
+                versions = range(before + 1, ticket.version + 1)
+                if not wanted.get(number, set()).isdisjoint(versions):
+                    others = tuple(one for one in waiting.values() if one.number != number)
+                    yield Moment(number, ticket.version, before, dict(duties), others)
+                tickets[number] = ticket
+                waiting.pop(number, None)
+                if _waits(ticket):
+                    waiting[number] = ticket
+
+
+def assigned_by_router(history: History) -> list[int]:
+    """The places of the events with which the router gave the ticket to an agent."""
+    return [
+        place
+        for place, event in enumerate(history.events)
+        if event.type is EventType.ASSIGNED and event.by.role is Role.SYSTEM
+    ]
+
+
+def assignments(entries: Iterable[Entry], histories: Mapping[str, History]) -> list[Assignment]:
+    """All assignments by the router, in the order in which they were written."""
+    places = {number: assigned_by_router(one) for number, one in histories.items()}
+    wanted = {number: {place + 1 for place in found} for number, found in places.items()}
+    found = []
+    for moment in moments(entries, wanted):
+        history = histories[moment.number]
+        for place in places[moment.number]:
+            if moment.before < place + 1 <= moment.version:
+                event = history.events[place]
+                agent = event.data["agent"]
+                duties = dict(moment.duties)
+                availabilities = tuple(
+                    _before(pair, event) if one == agent else pair[-1]
+                    for one, pair in sorted(duties.items())
+                )
+                ticket = history.states[place - 1]
+                found.append(Assignment(ticket, availabilities, agent, event.at))
+    return found
+
+
+def _before(pair: tuple[Availability, ...], event: Event) -> Availability:
+    """The availability before the assignment, whose transaction may have written it already."""
+    written = event.at.isoformat(timespec="milliseconds")
+    return pair[0] if pair[-1].last_assigned == written else pair[-1]
+
+
+def openings(entries: Iterable[Entry], histories: Mapping[str, History]) -> list[Opening]:
+    """All tickets that were opened, in the order in which they were written."""
+    wanted = {number: {1} for number in histories}
+    found = []
+    for moment in moments(entries, wanted):
+        history = histories[moment.number]
+        opened = history.states[0]
+        given = assigned_by_router(history)
+        found.append(
+            Opening(
+                opened,
+                history.events[0].at,
+                has_room(opened, moment),
+                history.events[given[0]].at if given else None,
+            )
+        )
+    return found
+
+
+def has_room(ticket: Ticket, moment: Moment) -> bool:
+    """Whether its agents have more room than all tickets need that wait for them."""
+    fitting = candidates(ticket, [pair[-1] for pair in moment.duties.values()])
+    room = sum(one.capacity - one.load for one in fitting)
+    return room > sum(one.team == ticket.team for one in moment.waiting)
+
+
+def over_capacity(entries: Iterable[Entry]) -> list[Availability]:
+    """Every written state of an agent with more work than their capacity."""
+    found = [entry.availability for entry in entries if isinstance(entry, Duty)]
+    return [one for one in found if one.load > one.capacity]
+
+
+def unevenness(counts: Mapping[str, int], groups: Mapping[str, str]) -> dict[str, float]:
+    """How far the agent who is furthest from the mean of their group is from it, by group.
+
+    `counts` are assignments by agent; `groups` names the group of each agent. 0.1 is 10 %.
+    """
+    found = {}
+    ordered = sorted(groups, key=lambda agent: (groups[agent], agent))
+    for group, agents in itertools.groupby(ordered, key=lambda agent: groups[agent]):
+        numbers = [counts.get(agent, 0) for agent in agents]
+        mean = sum(numbers) / len(numbers)
+        found[group] = max(abs(number - mean) for number in numbers) / mean if mean else 0.0
+    return found
