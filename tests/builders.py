@@ -267,6 +267,10 @@ class Life:
             by_staff.note(self.ticket, self.plan, by, "Inside", at, mentioned=ids, members=members)
         )
 
+    def remind(self, by: Actor = LIN, text: str = "Please call her") -> Life:
+        agent, at = self.ticket.assignee or "", self.clock.now()
+        return self.take(by_staff.remind(self.ticket, self.plan, by, agent, text, at))
+
     def end_mentions(self, by: Actor = LIN) -> Life:
         at = self.clock.now()
         return self.take(by_staff.set_mentions(self.ticket, self.plan, by, [], "answered", at))

@@ -163,6 +163,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.REPLIED: (Step.REPLY, Step.REPLY_AND_WAIT),
     EventType.NOTED: (Step.NOTE,),
     EventType.MENTIONS_SET: (Step.SET_MENTIONS,),
+    EventType.REMINDED: (Step.REMIND,),
     EventType.FIELDS_SET: (Step.SET_FIELDS,),
     EventType.CUSTOMER_WROTE: (Step.WRITE,),
     EventType.MAIL_NOTED: (Step.NOTE_MAIL,),

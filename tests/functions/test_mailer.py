@@ -1519,6 +1519,34 @@ def test_colleague_whose_mention_ended_or_whom_the_complaint_is_about_gets_no_ma
     assert post.only["To"] == "jun@example.com"
 
 
+def _remind(agent: str) -> Any:
+    lin = MEMBERS["lin"].actor
+    return lambda t, p, at: by_staff.remind(t, p, lin, agent, "secret words", at)
+
+
+def test_agent_whom_a_leader_reminds_gets_a_mail_without_a_word_of_the_ticket(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _remind("a-mei"))
+    assert mailer(mailer.job(ticket.number, "reminded")) == []
+    said = f"{post.only['Subject']} {text_of(post.only)}"
+    assert post.only["To"] == "mei@example.com"
+    assert ticket.number in said
+    assert "lin" in said
+    assert not [word for word in PRIVATE if word in said]
+
+
+def test_reminder_is_not_mailed_to_an_agent_who_has_the_ticket_no_longer(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket, lin = open_ticket(agent="a-mei"), MEMBERS["lin"].actor
+    mailer.act(ticket.number, _remind("a-mei"))
+    mailer.act(ticket.number, lambda t, p, at: by_staff.reassign(t, p, lin, "a-jun", None, "", at))
+    assert mailer(mailer.job(ticket.number, "reminded")) == []
+    assert post.sent == []
+
+
 def test_a_mail_to_staff_without_recipient_is_refused_and_counted(
     mailer: Mailer,
     post: Post,

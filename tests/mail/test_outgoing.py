@@ -63,6 +63,10 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: life.note(MEI, colleague("a-jun"), colleague("a-tao")),
         [("mentioned", "mentioned-1"), ("mentioned", "mentioned-2")],
     ),
+    "reminded": (
+        lambda life: life.assign().remind(),
+        [("reminded", "agent")],
+    ),
     "mentions ended": (lambda life: life.note(MEI, colleague("a-jun")).end_mentions(), []),
     "an out-of-office came": (Life.note_mail, []),
     "a mail came back": (lambda life: life.note_mail("returned"), [("mail_returned", "agent")]),

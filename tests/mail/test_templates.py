@@ -50,6 +50,7 @@ STAFF = (
     "disputed",
     "held_mail",
     "mentioned",
+    "reminded",
 )
 
 

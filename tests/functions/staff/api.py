@@ -192,6 +192,8 @@ WHO_MAY = {
     "reply": ALL,
     "note": ALL,
     "mentions-end": LEADERS,
+    "reminder": LEADERS,
+    "reminders": ALL,
     "progress": ALL,
     "resolution": ALL,
     "callback": ALL,

@@ -21,6 +21,7 @@ WITH_BODY = (
     "presence",
     "reply",
     "note",
+    "reminder",
     "progress",
     "resolution",
     "callback",

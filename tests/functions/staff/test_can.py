@@ -45,6 +45,10 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "set_participants": ("participants", [{"participants": ["wang.wei@example.com"]}]),
     "set_about": ("about", [{"members": ["a-tao"], "reason": "named"}]),
     "set_mentions": ("mentions-end", [{"members": [], "reason": "He has answered"}]),
+    "remind": (
+        "reminder",
+        [{"agent": one, "text": "Call her."} for one in ("a-mei", "a-jun", "s-lin", "m-wei")],
+    ),
     "accept_mail": ("acceptance", [{}]),
     "hold": ("hold", [{"reason": "part", "text": "The pump is on its way."}]),
     "release": ("release", [{}]),
@@ -137,7 +141,7 @@ def answers(api: Api, name: str, by: str, ticket: Ticket, event: int) -> Iterato
     """
     sample, contents = CONTENT[name]
     for content in contents:
-        version = {} if name == "note" else {"version": ticket.version}
+        version = {} if name in ("note", "remind") else {"version": ticket.version}
         found = api(sample, by, number=ticket.number, event=str(event), body=content | version)
         yield found
         if found.status == 200:

@@ -44,6 +44,7 @@ STANDINGS = ("free", "accused", "suspended")
 NAMES_A_TICKET = (
     *CHANGES,
     "note",
+    "reminder",
     "viewing",
     "ticket",
     "clocks",
@@ -105,6 +106,7 @@ SHOWS_ELSEWHERE = {
     "members": "test_load_of_a_colleague_leaves_out_tickets_about_its_reader",
     "member": "test_load_of_a_colleague_leaves_out_tickets_about_its_reader",
     "held-mail-release": "test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket",
+    "reminders": "test_reminders_of_tickets_that_the_reader_may_not_see_are_not_listed",
     "search": "test_search_finds_a_ticket_for_those_who_see_it",
     "opening": "tests/functions/staff/test_opening.py",
     "templates": "tests/functions/staff/test_texts.py",
@@ -366,6 +368,24 @@ def test_ticket_that_is_further_on_is_in_no_list_and_no_number_of_others(
 # ---------------------------------------------------------------------- mentioned colleagues
 
 
+def test_reminders_of_tickets_that_the_reader_may_not_see_are_not_listed(
+    api: Api, open_ticket: Opener, stores: Stores, act: Act
+) -> None:
+    hidden = open_ticket("complaint", agent="a-mei", subject=SUBJECT)
+    shown = open_ticket("complaint", agent="a-mei", subject="A kettle")
+    for ticket in (hidden, shown):
+        act(ticket, by_staff.remind, MEMBERS["lin"].actor, "a-mei", f"Call about {ticket.number}.")
+    readers = ("mei", "lin", "wei")
+    for by in readers:
+        assert SUBJECT in said(api("reminders", by, agent="a-mei"))
+    about(stores, stores.tickets.get(hidden.number), "a-mei", "s-lin", "m-wei")
+    for by in readers:
+        found = api("reminders", by, agent="a-mei", query={"limit": "1"})
+        assert [line["number"] for line in found.body["items"]] == [shown.number]
+        assert found.body["next"] is None
+        assert hidden.number not in said(found)
+
+
 def mention(stores: Stores, ticket: Ticket, *names: str) -> Ticket:
     """Mention members in a note. A manager who reads nothing here writes it."""
     chief = replace(MEMBERS["wei"], id="m-chief").actor
@@ -407,7 +427,7 @@ def test_colleague_of_another_team_whom_a_note_mentions_reads_and_notes_and_chan
     elif accused:
         assert found.status == 404
         assert SUBJECT not in said(found)
-    elif name in CHANGES or name in ("file-withdrawal", "address-clearance"):
+    elif name in CHANGES or name in ("file-withdrawal", "address-clearance", "reminder"):
         assert (found.status, found.body.get("can", ["note"])) == (403, ["note"])
     else:
         assert found.status not in (403, 404)

@@ -68,6 +68,10 @@ ABOUT_PREFIX = "ABOUT#"
 """Begins the sort key of an item in the partition of a member: a ticket is about this member."""
 MENTION_PREFIX = "MENTION#"
 """Begins the sort key of an item in the partition of a member: a note mentions this member."""
+REMINDER_PREFIX = "REMINDER#"
+"""Begins the sort key of an item in the partition of a member: a leader reminded this member."""
+AFTER_REMINDERS = "REMINDER$"
+"""Sorts after every `reminder_sk`, and before every other sort key behind them."""
 MAIL_PREFIX = "MAIL#"
 FILE_PREFIX = "FILE#"
 VIEWED_PREFIX = "VIEWED#"
@@ -211,6 +215,21 @@ def mention_sk(number: str) -> str:
 def mentioned_on(sk: str) -> str:
     """Return the ticket number in a `mention_sk`."""
     return sk.removeprefix(MENTION_PREFIX)
+
+
+def reminder_sk(at: datetime, number: str, event: int) -> str:
+    """`REMINDER#2026-11-23T01:00:00.000+00:00#R-7K3M9-QW0X2#000004`: a leader reminded a member.
+
+    It is in the partition `agent_pk` of the member. The last part is the number of the event.
+    """
+    moment = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return f"{REMINDER_PREFIX}{moment}#{number}#{event:06d}"
+
+
+def reminder(sk: str) -> tuple[str, int]:
+    """Return the number of the ticket and of the event in a `reminder_sk`. Raises ValueError."""
+    _, _, number, event = sk.split("#")
+    return number, int(event)
 
 
 def change_sk(revision: int) -> str:

@@ -455,6 +455,18 @@ class MentionRow(Row):
     expires = NumberAttribute(null=True)
 
 
+class ReminderRow(Row):
+    """AGENT#{id} / REMINDER#{at}#{number}#{event}: a leader reminded this member of their ticket.
+
+    The words are in the event. TTL removes the item at `expires`.
+    """
+
+    class Meta:
+        table_name = ""
+
+    expires = NumberAttribute(null=True)
+
+
 class FactRow(Row):
     """FACTS#{agent}#{period} / {number}#{round}: score facts, encoded by `scores.store.facts`.
 
@@ -657,6 +669,7 @@ class Models:
         self.availability = bound(AvailabilityRow)
         self.about = bound(AboutRow)
         self.mention = bound(MentionRow)
+        self.reminder = bound(ReminderRow)
         self.fact = bound(FactRow)
         self.late_facts = bound(LateFactsRow)
         self.profile = bound(ProfileRow)

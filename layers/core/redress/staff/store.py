@@ -28,6 +28,11 @@ ENDED_KEPT = timedelta(days=30)
 changes from one position (`FeedCase`)."""
 
 
+REMINDERS_KEPT = timedelta(days=400)
+"""How long a reminder is in the list of its member: a year, and a month to look back on it. The
+event stays with its ticket."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """A note on the ticket `number` mentions a member: its event and its time."""
@@ -35,6 +40,15 @@ class Mention:
     number: str
     event: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A leader reminded a member of the ticket `number`, by this event of it. `key` sorts it."""
+
+    key: str
+    number: str
+    event: int
 
 
 _MEMBER = msgspec.json.Decoder(Member)
@@ -411,6 +425,25 @@ class StaffStore:
         ]
         return sorted(found, key=lambda one: (one.at, one.number), reverse=True)
 
+    def reminders_of(self, member: str, before: str | None, most: int) -> list[Reminder]:
+        """At most `most` reminders that leaders gave a member, the last first.
+
+        They are those before the reminder with the key `before`; None begins with the last one.
+        """
+        model = self._models.reminder
+        high = keys.just_before(before) if before is not None else keys.AFTER_REMINDERS
+        rows = retry.call(
+            lambda: list(
+                model.query(
+                    keys.agent_pk(member),
+                    model.sk.between(keys.REMINDER_PREFIX, high),
+                    scan_index_forward=False,
+                    limit=most,
+                )
+            )
+        )
+        return [Reminder(row.sk, *keys.reminder(row.sk)) for row in rows]
+
     def ended_mentions_of(self, member: str) -> frozenset[str]:
         """The tickets on which a mention of a member ended in the last 30 days, by number."""
         rows = self._mention_rows(member)
@@ -457,8 +490,8 @@ class StaffStore:
 
 
 def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
-    """Return the writes that update the loads of agents, and the tickets about members of staff or
-    on which notes mention them.
+    """Return the writes that update the loads of agents, the tickets about members of staff or on
+    which notes mention them, and the reminders that leaders gave.
 
     They are part of the ticket's transaction, so loads always match the tickets. The agent who gets
     the ticket must be available, have room and be in its team; otherwise nothing is written. If the
@@ -468,7 +501,7 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
     writes never concern one agent twice. Tickets about a member have an item each, and so have
     those on which notes mention them.
     """
-    writers = (_load_writes, _about_writes, _mention_writes)
+    writers = (_load_writes, _about_writes, _mention_writes, _reminder_writes)
     return [
         write
         for change, now in changes
@@ -552,6 +585,22 @@ def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write
 
 def _intervals(texts: list[str] | None) -> list[list[str]] | None:
     return [text.split("/") for text in texts] if texts is not None else None
+
+
+def _reminder_writes(models: Models, change: Change, now: datetime) -> list[Write]:
+    """The items of members whom a leader reminds with the change."""
+    expires, number = int((now + REMINDERS_KEPT).timestamp()), change.after.number
+    return [
+        Write(
+            models.reminder(
+                keys.agent_pk(event.data["agent"]),
+                keys.reminder_sk(event.at, number, event.number),
+                expires=expires,
+            )
+        )
+        for event in change.events
+        if event.type is EventType.REMINDED
+    ]
 
 
 def _moment(at: datetime) -> str:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.opening import OpeningCase
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
+    from redress.staff.cases.reminders import ReminderCases
     from redress.staff.cases.signing_in import SignInCase
     from redress.staff.rules.members import Invitation
     from redress.tickets.cases.feed import FeedCase
@@ -210,6 +211,14 @@ def mentions() -> MentionCases:
     from redress.wiring import stores
 
     return MentionCases(stores.staff(), stores.tickets())
+
+
+@cache
+def reminders() -> ReminderCases:
+    from redress.staff.cases.reminders import ReminderCases
+    from redress.wiring import stores
+
+    return ReminderCases(stores.staff(), stores.tickets(), stores.changes())
 
 
 @cache

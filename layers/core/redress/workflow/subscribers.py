@@ -77,6 +77,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.ABOUT_SET: (),
     EventType.MENTIONS_SET: (),
     EventType.FIELDS_SET: (),
+    EventType.REMINDED: (mails, words),
     EventType.PROMISED: (mails, words),
     EventType.HELD: (mails, words),
     EventType.RELEASED: (),

@@ -58,6 +58,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "customer_wrote_late": frozenset({"number", "kind", "files"}),
     "stranger_wrote": frozenset({"number", "kind"}),
     "mentioned": frozenset({"number", "kind", "by"}),
+    "reminded": frozenset({"number", "kind", "by", "ticket_url"}),
     "mail_returned": frozenset({"number", "kind"}),
     "staff_unreached": frozenset({"number", "kind", "agent", "ticket_url"}),
     "disputed": _ON_PROMISE,

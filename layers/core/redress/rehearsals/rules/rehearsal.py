@@ -491,6 +491,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.ABOUT_SET: None,
     EventType.MENTIONS_SET: None,
     EventType.FIELDS_SET: None,
+    EventType.REMINDED: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
@@ -509,5 +510,5 @@ _STEPS: Mapping[EventType, _Step | None] = {
 }
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
 and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, a match, and a change of
-tags, of participants or of `about`, affect no clock. The plan causes the other events, so the draft
-decides them again."""
+tags, of participants or of `about`, and a leader's reminder, affect no clock. The plan causes the
+other events, so the draft decides them again."""

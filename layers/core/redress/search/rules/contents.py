@@ -14,6 +14,7 @@ FOUND = frozenset(
         EventType.PROGRESS_TOLD,
         EventType.REPLIED,
         EventType.NOTED,
+        EventType.REMINDED,
         EventType.CUSTOMER_WROTE,
         EventType.MAIL_NOTED,
         EventType.PROMISED,

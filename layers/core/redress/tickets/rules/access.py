@@ -89,6 +89,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "set_about": (Step.SET_ABOUT,),
     "set_mentions": (Step.SET_MENTIONS,),
     "set_fields": (Step.SET_FIELDS,),
+    "remind": (Step.REMIND,),
     "accept_mail": (Step.WRITE,),
     "hold": (Step.HOLD,),
     "release": (Step.RELEASE,),
@@ -98,7 +99,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
 """The changes of the staff API by the names of their operations, with the steps of each. Which of
 the steps a change is depends on its content."""
 
-LEADERS_ONLY = ("correct", "move_to_plan", "set_mentions")
+LEADERS_ONLY = ("correct", "move_to_plan", "set_mentions", "remind")
 """The changes that only supervisors and managers make."""
 
 
@@ -118,4 +119,5 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (member.role is not Role.AGENT or name not in LEADERS_ONLY)
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
+        and (name != "remind" or ticket.assignee not in (None, member.id))
     )

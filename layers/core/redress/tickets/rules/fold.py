@@ -117,9 +117,10 @@ def _waits_after(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
 def _agent_must_see(event: Event) -> bool:
     """Whether an agent must have seen this event before they change the ticket.
 
-    This is so if a person caused the event, unless it is a note.
+    This is so if a person caused the event, unless it is a note or a reminder: both change nothing
+    of the ticket.
     """
-    return event.by.is_person and event.type is not EventType.NOTED
+    return event.by.is_person and event.type not in (EventType.NOTED, EventType.REMINDED)
 
 
 _STARTED_AT_OPENING = (
@@ -508,6 +509,10 @@ def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, mentioned=tuple(dict.fromkeys((*ticket.mentioned, *named))))
 
 
+def _reminded(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return ticket
+
+
 def _mentions_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, mentioned=tuple(event.data["mentioned"]))
 
@@ -699,6 +704,7 @@ _APPLY = {
     EventType.ABOUT_SET: _about_set,
     EventType.MENTIONS_SET: _mentions_set,
     EventType.FIELDS_SET: _fields_set,
+    EventType.REMINDED: _reminded,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

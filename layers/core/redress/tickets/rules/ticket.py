@@ -61,6 +61,7 @@ class EventType(StrEnum):
     ABOUT_SET = "about_set"
     MENTIONS_SET = "mentions_set"
     FIELDS_SET = "fields_set"
+    REMINDED = "reminded"
     CORRECTED = "corrected"
     PLAN_CHANGED = "plan_changed"
     INCIDENT_PROPOSED = "incident_proposed"

@@ -123,6 +123,24 @@ class TicketStore:
             raise NotFound(f"{number} has no event {event_number}") from error
         return items.event_in(row)
 
+    def events(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Event]:
+        """Some events of several tickets, by the number of the ticket and of the event.
+
+        One that does not exist is left out, and also one that cannot be read, which is reported.
+        The read is eventually consistent.
+        """
+        by_key = {
+            (keys.ticket_pk(number), keys.event_sk(one)): (number, one) for number, one in wanted
+        }
+        if not by_key:
+            return {}
+        rows = retry.call(lambda: list(self._models.event.batch_get(list(by_key))))
+        found = {}
+        for row in rows:
+            for event in encoding.readable([row], lambda one: items.event_of(one.doc)):
+                found[by_key[row.pk, row.sk]] = event
+        return found
+
     def list_closed(self, ticket: Ticket, plan: Plan) -> bool:
         """List a closed ticket by month and agent, if an earlier version has closed it.
 

@@ -18,6 +18,7 @@ from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import (
     MENTIONED,
     PARTICIPANTS,
+    REMINDED,
     mentioned_member,
     why_unacknowledged,
 )
@@ -211,6 +212,9 @@ def reason_to_skip(about: Matter) -> str | None:
     if job.template == MENTIONED:
         is_over = mentioned_member(about.event, job.audience) not in ticket.mentioned
         return "the mention is over" if is_over else None
+    if job.template == REMINDED:
+        is_theirs = about.event.data["agent"] == ticket.assignee
+        return None if is_theirs and ticket.closed_at is None else "the reminder is outdated"
     if job.template in _ONLY_WHILE_RUNNING and not is_taken(about):
         clock = ticket.clocks[clock_name(about)]
         # Supervisors and managers are reminded even if the promise is paused, because it must still

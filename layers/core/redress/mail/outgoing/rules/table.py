@@ -18,6 +18,11 @@ MENTIONED = "mentioned"
 """The template of the mail to a member of staff whom a note mentions."""
 
 
+REMINDED = "reminded"
+"""The template of the mail to an agent whom a leader reminds. The template `remind` is that of a
+rung."""
+
+
 @dataclass(frozen=True, slots=True)
 class MailToSend:
     """One mail to be sent: its template and its audience.
@@ -70,7 +75,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     ticket. The agent is notified of new messages from the customer, of mails that came to the
     ticket from another address, and of mails that did not reach the customer or a participant. If a
     notice did not reach a member of staff, the next role is notified (`next_role`). Each member
-    whom a note mentions gets a mail of their own, so none of them sees the others' addresses.
+    whom a note mentions gets a mail of their own, so none of them sees the others' addresses. An
+    agent gets the reminder of a leader.
     Supervisor and manager are notified of a proposed incident, because they can declare it.
     `MailingCase` checks later whether a recipient has an address.
     """
@@ -90,6 +96,8 @@ def mails_after(event: Event) -> list[MailToSend]:
         if role := next_role(event.data):
             return [MailToSend(STAFF_UNREACHED, role)]
         return [MailToSend("mail_returned", "agent")] if _wants_an_agent(event.data) else []
+    if event.type is EventType.REMINDED:
+        return [MailToSend(REMINDED, Role.AGENT)]
     if event.type is EventType.DISPUTED:
         return [MailToSend("disputed", "supervisor")]
     if event.type is EventType.INCIDENT_PROPOSED:

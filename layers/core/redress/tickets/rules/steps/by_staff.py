@@ -350,6 +350,25 @@ def note(
     return Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
 
 
+def remind(ticket: Ticket, plan: Plan, by: Actor, agent: str, text: str, at: datetime) -> Change:
+    """Record that a leader reminds the agent of the ticket. It changes nothing else of the ticket.
+
+    The leader names the agent, because another one may have got the ticket since the leader read
+    it. Raises InvalidInput if another member than `agent` has the ticket, NotAllowedNow if nobody
+    has it, and Forbidden if the leader has it.
+    """
+    data = {"text": checked_text(text, "/text"), "agent": agent}
+    if ticket.assignee not in (None, by.id, agent):
+        detail = "another member has the ticket now"
+        raise InvalidInput([Fault("/agent", "not_assignee", detail)])
+    require_possible(Step.REMIND, ticket)
+    if ticket.assignee is None:
+        raise NotAllowedNow(Step.REMIND, ticket.state)
+    if ticket.assignee == by.id:
+        raise Forbidden("nobody reminds themselves")
+    return Draft(ticket, plan, by, at).add(EventType.REMINDED, data).change()
+
+
 def set_mentions(
     ticket: Ticket, plan: Plan, by: Actor, members: Sequence[str], why: str, at: datetime
 ) -> Change:

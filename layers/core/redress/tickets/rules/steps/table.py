@@ -28,6 +28,7 @@ class Step(StrEnum):
     MENTION = "mention"
     SET_MENTIONS = "set_mentions"
     SET_FIELDS = "set_fields"
+    REMIND = "remind"
     WRITE = "write"
     NOTE_MAIL = "note_mail"
     SET_PARTICIPANTS = "set_participants"
@@ -73,6 +74,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     # A mention ends when the ticket is closed.
     Step.MENTION: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.SET_MENTIONS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    # A resolved ticket keeps its agent, who calls the customer back.
+    Step.REMIND: {_N: _N, _O: _O, _W: _W, _R: _R},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
     # A mail about a ticket is logged in every state.
     Step.NOTE_MAIL: {s: s for s in (_N, _O, _W, _R, _C, _X)},
