@@ -194,6 +194,13 @@ class Life:
             by_staff.reassign(self.ticket, self.plan, by, to, team, "a reason", self.clock.now())
         )
 
+    def accept(self, by: Actor = MEI) -> Life:
+        return self.take(by_staff.accept(self.ticket, self.plan, by, self.clock.now()))
+
+    def decline(self, by: Actor = MEI) -> Life:
+        at = self.clock.now()
+        return self.take(by_staff.decline(self.ticket, self.plan, by, "a reason", at))
+
     def reclassify(self, kind: str | None = None, by: Actor = MEI, **given: str) -> Life:
         """Corrects the kind, or urgency, impact and customer_type by name."""
         what = Classification(kind, **given)

@@ -61,6 +61,8 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
         "mentioned": list(found.mentioned),
         "team": found.team,
         "assignee": found.assignee,
+        "unaccepted_since": iso(found.unaccepted_since),
+        "declined_by": list(found.declined_by),
         "created_at": iso(found.created_at),
         "acknowledged_at": iso(found.acknowledged_at),
         "due_at": iso(next_due(found)),

@@ -156,7 +156,8 @@ def _of(item: Item | None) -> Item:
 _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.ACKNOWLEDGED: (Step.ACKNOWLEDGE,),
     EventType.ASSIGNED: (Step.ASSIGN, Step.REASSIGN),
-    EventType.QUEUED: (Step.REASSIGN, Step.RECLASSIFY),
+    EventType.QUEUED: (Step.REASSIGN, Step.DECLINE, Step.RECLASSIFY),
+    EventType.ACCEPTED: (Step.ACCEPT,),
     EventType.RECLASSIFIED: (Step.RECLASSIFY,),
     EventType.TAGGED: (Step.TAG,),
     EventType.PROGRESS_TOLD: (Step.TELL_PROGRESS,),

@@ -993,8 +993,8 @@ def test_a_formatted_duration_is_parsed_to_the_same_seconds(seconds: int) -> Non
 
 def test_the_rungs_of_a_promise_are_due_at_their_shares_of_the_target(plan: Plan) -> None:
     assert plan.rungs(ClockName.RESOLUTION, "promise", 1000, by_mail=True) == (
-        Rung(500, Action.REMIND, ("agent",), quiet=True),
-        Rung(800, Action.REMIND, ("agent",)),
+        Rung(500, Action.REMIND, ("agent",), quiet=True, return_unaccepted=0.1),
+        Rung(800, Action.REMIND, ("agent",), return_unaccepted=0.1),
         Rung(1000, Action.BREACH, ("agent", "supervisor")),
         Rung(1500, Action.ESCALATE, ("manager",), priority="high"),
     )

@@ -325,7 +325,7 @@ def test_an_assignment_is_skipped_if_the_draft_left_the_ticket_with_its_agent() 
         for rung in document["ladders"]["promise"]:
             rung["reassign"] = rung["action"] == "breach"
 
-    life = Life(Clock(), draft_of(taking)).open().acknowledge().assign(MEI.id)
+    life = Life(Clock(), draft_of(taking)).open().acknowledge().assign(MEI.id).accept()
     sleep(life, minutes=31)
     assert life.ticket.assignee is None
     life.assign(JUN.id).wait(minutes=5).reply(by=JUN)

@@ -351,7 +351,7 @@ def test_two_own_promises_at_the_same_instant_are_two_stories() -> None:
 def test_the_events_that_a_rung_caused_are_listed_with_it() -> None:
     ladders = plan_document()["ladders"]
     ladders["promise"][2] |= {"reassign": True, "incident": True}
-    life = Life(plan=other_plan(ladders=ladders)).open("complaint").acknowledge().assign()
+    life = Life(plan=other_plan(ladders=ladders)).open("complaint").acknowledge().assign().accept()
     life.sleep_through(START + timedelta(minutes=30))
     reaction = story(life, "reaction")
 

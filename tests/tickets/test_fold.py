@@ -627,7 +627,7 @@ def test_a_rung_can_raise_the_priority_but_not_lower_it() -> None:
 
 
 def test_a_rung_can_return_the_ticket_to_the_queue() -> None:
-    life = Life(Clock(), climbing(reassign=True)).open("complaint").assign().acknowledge()
+    life = Life(Clock(), climbing(reassign=True)).open("complaint").assign().accept().acknowledge()
     life.wait(minutes=30).wake()
     assert [event.type for event in life.last.events][-2:] == [
         EventType.RUNG_FIRED,

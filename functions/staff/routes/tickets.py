@@ -223,6 +223,16 @@ def reassign(given: Given) -> StaffStep:
 
 
 @_changing
+def accept(given: Given) -> StaffStep:
+    return by_staff.accept
+
+
+@_changing
+def decline(given: Given) -> StaffStep:
+    return partial(by_staff.decline, why=given["reason"])
+
+
+@_changing
 def reclassify(given: Given) -> StaffStep:
     wanted = Classification(
         given["kind"],
@@ -381,6 +391,8 @@ ROUTES = (
         OptionalText("team", NAME_LIMIT),
         REASON,
     ),
+    _change("POST", "accept", accept, "Accepting", VERSION),
+    _change("POST", "decline", decline, "Declining", VERSION, REASON),
     _change(
         "POST",
         "classification",

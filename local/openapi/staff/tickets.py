@@ -138,6 +138,8 @@ class Ticket(Answer, kw_only=True):
     mentioned: list[Agent]
     team: str
     assignee: AgentOrNull
+    unaccepted_since: Moment | None
+    declined_by: list[Agent]
     created_at: Instant
     acknowledged_at: Instant | None
     due_at: Moment | None

@@ -26,6 +26,8 @@ WITH_BODY = (
     "resolution",
     "callback",
     "assignment",
+    "accepting",
+    "declining",
     "classification",
     "tags",
     "fields",

@@ -31,6 +31,8 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
         [{"outcome": "no_answer"}, {"outcome": "dissatisfied", "text": "Still broken."}],
     ),
     "reassign": ("assignment", [{"agent": None, "reason": "too much"}]),
+    "accept": ("accepting", [{}]),
+    "decline": ("declining", [{"reason": "I know nothing about pumps"}]),
     "reclassify": (
         "classification",
         [

@@ -170,6 +170,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "resolution": {"text": "Done.", "outcome": "upheld"},
     "callback": {"outcome": "dissatisfied", "text": ""},
     "assignment": {"agent": "nobody", "reason": "r"},
+    "accepting": {"x": 1},
+    "declining": {"reason": " "},
     "classification": {"customer_type": "king", "reason": "r"},
     "tags": {"tags": [" "]},
     "fields": {"fields": {"nothing": "x"}},

@@ -159,6 +159,7 @@ TEXTS = {
     "resolution": ["text", "template", "remedy", "root_cause"],
     "callback": ["text"],
     "assignment": ["reason", "agent", "team"],
+    "declining": ["reason"],
     "classification": ["reason", "customer_type", "category"],
     "promise": ["text", "template"],
     "hold": ["text", "template"],

@@ -113,6 +113,13 @@ class NotAllowedNow(RedressError):
         self.state = state
 
 
+class LimitReached(NotAllowedNow):
+    """The plan allows this a number of times, and it was done as often. A leader decides now."""
+
+    def __init__(self, detail: str) -> None:
+        RedressError.__init__(self, detail)
+
+
 class NotReleasable(RedressError):
     """A mail in quarantine cannot be released. `reason` is a code that clients can compare."""
 

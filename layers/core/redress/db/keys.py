@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from redress.base.addresses import canonical
 from redress.base.texts import without_hidden
@@ -230,6 +230,11 @@ def reminder(sk: str) -> tuple[str, int]:
     """Return the number of the ticket and of the event in a `reminder_sk`. Raises ValueError."""
     _, _, number, event = sk.split("#")
     return number, int(event)
+
+
+def declines_sk(day: date) -> str:
+    """`DECLINES#2026-12-01`: how many tickets a member declined on this day, in `agent_pk`."""
+    return f"DECLINES#{day.isoformat()}"
 
 
 def change_sk(revision: int) -> str:

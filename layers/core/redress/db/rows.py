@@ -349,7 +349,8 @@ class AddressRow(Row):
 class CountRow(Row):
     """COUNT#{what}#{hour} / COUNT: how many mails were accepted in an hour.
 
-    `what` is their sender or their ticket.
+    `what` is their sender or their ticket. AGENT#{id} / DECLINES#{day}: how many tickets a member
+    declined on a day.
     """
 
     class Meta:

@@ -13,7 +13,7 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
-from redress.base.errors import AgentNotFree, NotFound, RedressError
+from redress.base.errors import AgentNotFree, LimitReached, NotFound, RedressError
 from redress.base.people import Member, Role
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
@@ -31,6 +31,9 @@ changes from one position (`FeedCase`)."""
 REMINDERS_KEPT = timedelta(days=400)
 """How long a reminder is in the list of its member: a year, and a month to look back on it. The
 event stays with its ticket."""
+DECLINES_KEPT = timedelta(days=2)
+"""How long it is known how many tickets an agent declined on a day. A day of the plan's zone and
+its end in any other zone lie within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,7 +504,7 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
     writes never concern one agent twice. Tickets about a member have an item each, and so have
     those on which notes mention them.
     """
-    writers = (_load_writes, _about_writes, _mention_writes, _reminder_writes)
+    writers = (_load_writes, _about_writes, _mention_writes, _reminder_writes, _declines_writes)
     return [
         write
         for change, now in changes
@@ -534,6 +537,29 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
         lost = AgentNotFree("the agent is away, has no room or is in another team")
         writes.append(Write(row, actions, condition, lost))
     return writes
+
+
+def _declines_writes(models: Models, change: Change, now: datetime) -> list[Write]:
+    """The count of the tickets that an agent declined today. It fails at the limit of the plan."""
+    declined = [e for e in change.events if e.type is EventType.QUEUED and e.data.get("declined")]
+    if not declined:
+        return []
+    # Imported late: most changes of tickets need no calendar day.
+    from zoneinfo import ZoneInfo
+
+    model, most = models.count, change.plan.handing_over.declines_a_day
+    day = now.astimezone(ZoneInfo(change.plan.time_zone)).date()
+    row = model(keys.agent_pk(declined[0].data["from"]), keys.declines_sk(day))
+    actions: list[UpdateAction] = [
+        model.n.add(1),
+        model.expires.set(math.ceil((now + DECLINES_KEPT).timestamp())),
+    ]
+    room = model.n < most
+    condition = model.n.does_not_exist() | room if most else room
+    lost = LimitReached(
+        f"an agent declines at most {most} tickets a day; a leader decides about this one"
+    )
+    return [Write(row, actions, condition, lost)]
 
 
 def _claim_key(change: Change) -> str | None:

@@ -65,6 +65,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.ACKNOWLEDGED: (),
     EventType.ASSIGNED: (),
     EventType.QUEUED: (assignment,),
+    EventType.ACCEPTED: (),
     EventType.RECLASSIFIED: (names,),
     EventType.TAGGED: (),
     EventType.PROGRESS_TOLD: (mails, words),

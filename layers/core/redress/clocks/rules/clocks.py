@@ -73,8 +73,10 @@ class Rung(Struct, frozen=True):
     """One step of a ladder, due after `at_s` seconds of the clock's calendar.
 
     `notify` lists the roles to notify. A rung may also raise the priority, return the ticket to the
-    queue (`reassign`), subscribe roles to all later rungs (`watch`) and propose an incident. A
-    `quiet` rung waits for the end of the plan's quiet hours.
+    queue (`reassign`), subscribe roles to all later rungs (`watch`) and propose an incident. It
+    may return a ticket to the queue whose agent has had it for a share of the target without
+    accepting it (`return_unaccepted`, 0: never). A `quiet` rung waits for the end of the plan's
+    quiet hours.
     """
 
     at_s: float
@@ -85,6 +87,7 @@ class Rung(Struct, frozen=True):
     reassign: bool = False
     watch: tuple[str, ...] = ()
     incident: bool = False
+    return_unaccepted: float = 0
 
 
 class Wait(Struct, frozen=True):

@@ -45,6 +45,7 @@ from redress.plans.rules.plan import (
     CustomersPlan,
     FilesPlan,
     Grade,
+    HandingOverPlan,
     HeldPlan,
     Level,
     MailPlan,
@@ -82,6 +83,7 @@ MOST_MACROS = 100
 MOST_ADDRESSES = 100
 MOST_MAILS = 10_000
 MOST_DOMAINS = 100
+MOST_HANDED_OVER = 1_000
 MOST_BYTES = 1_073_741_824
 """The highest limit for the size of a file: 1 GiB. A scanner reads a larger one for longer than a
 function may run."""
@@ -198,6 +200,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         home_region=_home_region(read, document),
         customers=_customers(read, document),
         files=_files(read, document),
+        handing_over=_handing_over(read, document),
         form_fields=_form_fields(read, document),
         categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
         fields=tuple(read.entries(document, "fields", "", MOST_FIELDS)),
@@ -367,6 +370,21 @@ def _files(read: DocumentReader, document: Mapping[str, Any]) -> FilesPlan:
     )
 
 
+def _handing_over(read: DocumentReader, document: Mapping[str, Any]) -> HandingOverPlan:
+    """How often agents may give tickets away, from the section `routing`."""
+    section = read.section(document, "routing", "", need=False)
+    usual = HandingOverPlan()
+
+    def bound(name: str, otherwise: int) -> int:
+        if name not in section:
+            return otherwise
+        return read.whole_number(section, name, "/routing", least=0, most=MOST_HANDED_OVER)
+
+    return HandingOverPlan(
+        bound("declines_a_day", usual.declines_a_day), bound("handovers", usual.most)
+    )
+
+
 def _form_fields(read: DocumentReader, document: Mapping[str, Any]) -> tuple[str, ...]:
     """The optional fields of the web form. If the section says nothing, the form has all."""
     section = read.section(document, "form", "", need=False)
@@ -527,7 +545,17 @@ def _check_complete(
 
 
 _Ladders = dict[str, tuple[tuple[float, Rung], ...]]
-_RUNG = ("at", "action", "notify", "quiet", "priority", "reassign", "watch", "incident")
+_RUNG = (
+    "at",
+    "action",
+    "notify",
+    "quiet",
+    "priority",
+    "reassign",
+    "watch",
+    "incident",
+    "return_unaccepted",
+)
 
 
 def _ladders(
@@ -603,7 +631,22 @@ def _rung(
         reassign=read.flag(entry, "reassign", at),
         watch=read.some_of(entry, "watch", ROLES, at),
         incident=read.flag(entry, "incident", at),
+        return_unaccepted=_return_unaccepted(read, entry, at),
     )
+
+
+def _return_unaccepted(read: DocumentReader, entry: Mapping[str, Any], at: str) -> float:
+    """The share of the target for which an agent may leave a ticket unaccepted; 0 without one."""
+    share = entry.get("return_unaccepted", 0)
+    if (
+        not isinstance(share, int | float)
+        or isinstance(share, bool)
+        or not ("return_unaccepted" not in entry or 0 < share <= 1)
+    ):
+        detail = "a share of the target above 0, at most 1"
+        read.fault(f"{at}/return_unaccepted", "share_expected", detail)
+        return 0
+    return float(share)
 
 
 def _home_region(read: DocumentReader, document: Mapping[str, Any]) -> str:

@@ -175,6 +175,8 @@ TICKET_ACTS = (
     "resolve",
     "record_callback",
     "reassign",
+    "accept",
+    "decline",
     "reclassify",
     "set_tags",
     "promise",
@@ -236,6 +238,18 @@ class FilesPlan(Struct, frozen=True):
     most_at_once: int = 5
 
 
+class HandingOverPlan(Struct, frozen=True):
+    """How often agents may give tickets away; after that leaders decide.
+
+    An agent declines at most `declines_a_day` tickets on a day of the plan's zone. Agents hand one
+    ticket over at most `most` times, to another agent or to another team. The defaults apply to
+    plans that say nothing about it.
+    """
+
+    declines_a_day: int = 10
+    most: int = 3
+
+
 FORM_FIELDS = ORDER, COMPANY = ("order", "company")
 """The fields of the web form that a plan can leave out. They are always optional."""
 
@@ -275,6 +289,7 @@ class Plan(Struct, frozen=True):
     fields: tuple[Mapping[str, Any], ...] = ()
     """The section of the document, which `plans.rules.fields` reads."""
     files: FilesPlan = FilesPlan()
+    handing_over: HandingOverPlan = HandingOverPlan()
     wording: Mapping[str, Mapping[str, Any]] = {}  # msgspec makes a new dict for each instance
     """The section of the document, which `plans.rules.wording` reads."""
     macros: tuple[Mapping[str, Any], ...] = ()
@@ -406,6 +421,7 @@ def _placed(rung: Rung, share: float, target_s: float) -> Rung:
         rung.reassign,
         rung.watch,
         rung.incident,
+        rung.return_unaccepted,
     )
 
 

@@ -20,7 +20,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import zip_longest
 
-from redress.base.errors import InvalidInput, NotAllowedNow
+from redress.base.errors import Forbidden, InvalidInput, NotAllowedNow
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, overdue
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
@@ -200,7 +200,7 @@ class _Life:
         assert self.ticket is not None
         try:
             change = step(self.ticket, plan, kept)
-        except (NotAllowedNow, InvalidInput):
+        except (NotAllowedNow, InvalidInput, Forbidden):
             return False
         return self._change(change)
 
@@ -346,7 +346,8 @@ def _assigned(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     """Assign the ticket to the agent who really got it.
 
     An automatic assignment from the queue is skipped if the ticket still has an agent under the
-    draft.
+    draft. An assignment that needed no acceptance needs none under the draft either: nobody knows
+    when the agent would have accepted it.
     """
     event, data = kept.event, kept.event.data
     if event.by.is_person:
@@ -355,13 +356,18 @@ def _assigned(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
         )
     if kept.real.assignee is None and ticket.assignee is not None:
         return None
-    return by_system.assign(ticket, plan, data["agent"], data["why"], event.at)
+    offered = data.get("accepted") is False
+    return by_system.assign(ticket, plan, data["agent"], data["why"], event.at, offered=offered)
 
 
 def _queued(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event = kept.event
     team = _chosen_team(kept)
     return by_staff.reassign(ticket, plan, event.by, None, team, event.data["why"], event.at)
+
+
+def _accepted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    return by_staff.accept(ticket, plan, kept.event.by, kept.event.at)
 
 
 def _reclassified(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
@@ -480,6 +486,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.ACKNOWLEDGED: _acknowledged,
     EventType.ASSIGNED: _assigned,
     EventType.QUEUED: _queued,
+    EventType.ACCEPTED: _accepted,
     EventType.RECLASSIFIED: _reclassified,
     EventType.TAGGED: None,
     EventType.PROGRESS_TOLD: _progress_told,

@@ -1,7 +1,7 @@
 """Routing: which agents may take a ticket, and in which order they are asked.
 
 Candidates are the agents of the ticket's team who are available, speak its language and have room,
-and whom the complaint is not about.
+whom the complaint is not about, and who have not declined the ticket.
 The agent whose last assignment is longest ago is asked first. There are
 two exceptions. If a resolved ticket was reopened, the agent who resolved it is asked first. If the
 ticket was taken from an agent because of a broken promise, that agent is asked last.
@@ -28,6 +28,7 @@ def candidates(ticket: Ticket, availabilities: Iterable[Availability]) -> list[A
         and ticket.language in availability.languages
         and availability.load < availability.capacity
         and availability.agent not in ticket.about
+        and availability.agent not in ticket.declined_by
     ]
     return sorted(
         fitting,

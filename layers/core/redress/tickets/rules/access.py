@@ -81,6 +81,8 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "resolve": (Step.RESOLVE,),
     "record_callback": (Step.CONFIRM, Step.DISPUTE, Step.RECORD_NO_ANSWER),
     "reassign": (Step.REASSIGN,),
+    "accept": (Step.ACCEPT,),
+    "decline": (Step.DECLINE,),
     "reclassify": (Step.RECLASSIFY,),
     "correct_match": (Step.MATCH,),
     "set_tags": (Step.TAG,),
@@ -102,6 +104,9 @@ the steps a change is depends on its content."""
 LEADERS_ONLY = ("correct", "move_to_plan", "set_mentions", "remind")
 """The changes that only supervisors and managers make."""
 
+ITS_AGENT_ONLY = ("accept", "decline")
+"""The changes that only the agent of the ticket makes."""
+
 
 def can(member: Member, ticket: Ticket) -> list[str]:
     """The changes (of ACTIONS) that a member of staff may make on a ticket in its present state.
@@ -117,6 +122,8 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         if any(ticket.state in STEPS[step] for step in steps)
         and may_make(member, ticket, name)
         and (member.role is not Role.AGENT or name not in LEADERS_ONLY)
+        and (name not in ITS_AGENT_ONLY or ticket.assignee == member.id)
+        and (name != "accept" or ticket.unaccepted_since is not None)
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
         and (name != "remind" or ticket.assignee not in (None, member.id))

@@ -72,7 +72,16 @@ def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
         changed_at=event.at,
         last_person_version=event.number if _agent_must_see(event) else ticket.last_person_version,
     )
-    return _paused_or_resumed(_APPLY[event.type](ticket, event, plan), event.at, plan)
+    changed = _APPLY[event.type](ticket, event, plan)
+    return _paused_or_resumed(_accepted_by_acting(ticket, changed, event), event.at, plan)
+
+
+def _accepted_by_acting(before: Ticket, after: Ticket, event: Event) -> Ticket:
+    """Return the ticket as accepted if its agent acted on it, or if it needs no agent any more."""
+    if after.unaccepted_since is None:
+        return after
+    acted = event.by.is_staff and event.by.id == before.assignee == after.assignee
+    return replace(after, unaccepted_since=None) if acted or not after.needs_agent else after
 
 
 def _paused_or_resumed(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
@@ -249,23 +258,55 @@ def _acknowledged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _assigned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    team = event.data.get("team", ticket.team)
     return replace(
         ticket,
         assignee=event.data["agent"],
-        team=event.data.get("team", ticket.team),
+        team=team,
         preferred=None,
         avoid=None,
+        unaccepted_since=None if event.data.get("accepted", True) else event.at,
+        declined_by=_declined_by(ticket, team),
+        handovers=ticket.handovers + _is_handover(ticket, event),
     )
 
 
 def _queued(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    team = event.data.get("team", ticket.team)
+    declined_by = _declined_by(ticket, team)
+    if event.data.get("declined"):
+        declined_by = tuple(dict.fromkeys((*declined_by, event.data["from"])))
     return replace(
         ticket,
         assignee=None,
-        team=event.data.get("team", ticket.team),
+        team=team,
         preferred=_unless_about(event.data.get("preferred"), ticket.about),
         avoid=event.data.get("avoid"),
+        unaccepted_since=None,
+        declined_by=declined_by,
+        handovers=ticket.handovers + _is_handover(ticket, event),
     )
+
+
+def _accepted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, unaccepted_since=None)
+
+
+def _declined_by(ticket: Ticket, team: str) -> tuple[str, ...]:
+    """Return the agents who declined the ticket, if it is in this team now."""
+    return ticket.declined_by if team == ticket.team else ()
+
+
+def _is_handover(ticket: Ticket, event: Event) -> bool:
+    """Whether the ticket's agent gave it to another agent, or to the queue of another team.
+
+    An agent who declines a ticket leaves it to the queue of the team, which is no hand-over.
+    """
+    if event.by.role is not Role.AGENT or event.by.id != ticket.assignee:
+        return False
+    if event.type is EventType.ASSIGNED:
+        return bool(event.data["agent"] != event.by.id)
+    return bool(event.data.get("team", ticket.team) != ticket.team)
 
 
 def corrects_only_category(event: Event, before: Ticket) -> bool:
@@ -613,6 +654,7 @@ def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         _with_raised_priority(ticket, plan.reopened_priority, plan),
         state=State.OPEN,
         round=ticket.round + 1,
+        declined_by=(),
         callback_attempts=0,
         clocks=stopped,
     )
@@ -692,6 +734,7 @@ _APPLY = {
     EventType.ACKNOWLEDGED: _acknowledged,
     EventType.ASSIGNED: _assigned,
     EventType.QUEUED: _queued,
+    EventType.ACCEPTED: _accepted,
     EventType.RECLASSIFIED: _reclassified,
     EventType.TAGGED: _tagged,
     EventType.PROGRESS_TOLD: _progress_told,

@@ -46,6 +46,7 @@ class EventType(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     ASSIGNED = "assigned"
     QUEUED = "queued"
+    ACCEPTED = "accepted"
     RECLASSIFIED = "reclassified"
     TAGGED = "tagged"
     PROGRESS_TOLD = "progress_told"
@@ -183,8 +184,16 @@ class Ticket(Struct, frozen=True):
     incident_proposed: bool = False
     assignee: str | None = None
     avoid: str | None = None
-    """The agent who is offered the queued ticket last, because it was taken from them when a
-    promise was broken."""
+    """The agent who is offered the queued ticket last, because it was taken from them: a promise
+    was broken, or they had not accepted it."""
+    unaccepted_since: datetime | None = None
+    """When the ticket was assigned to an agent who has not accepted it yet. None if they have, if
+    they took it themselves, if nobody has it, and for assignments by a version before."""
+    declined_by: tuple[str, ...] = ()
+    """The agents who declined the ticket. It is not offered to them again until it is disputed or
+    comes to another team."""
+    handovers: int = 0
+    """How often an agent handed the ticket over to another agent or to another team."""
     about: tuple[str, ...] = ()
     """The members of staff whom the complaint is about. None of them ever sees the ticket."""
     mentioned: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from redress.base.errors import (
     Fault,
     Forbidden,
     InvalidInput,
+    LimitReached,
     NotAllowedNow,
     Unchanged,
     pointer,
@@ -44,6 +45,7 @@ from redress.tickets.rules.steps.draft import (
     require_possible,
 )
 from redress.tickets.rules.steps.table import (
+    MOST_DECLINED,
     MOST_PARTICIPANTS,
     STRANGER,
     UNCONFIRMED,
@@ -57,18 +59,61 @@ def reassign(
 ) -> Change:
     """Hand the ticket to another agent, or back to the queue of a team if `to` is None.
 
-    Raises InvalidInput if the complaint is about that agent.
+    An agent who gives a ticket back to the queue of its team declines it: it is not offered to them
+    again. Raises InvalidInput if the complaint is about that agent, and LimitReached if agents
+    handed the ticket over, or declined it, as often as the plan allows.
     """
     if to in ticket.about:
         raise InvalidInput([Fault("/agent", "is_about", "the complaint is about this agent")])
     require_possible(Step.REASSIGN, ticket)
     data = {"from": ticket.assignee, "why": why.strip(), "team": team or ticket.team}
+    if by.role is Role.AGENT and by.id == ticket.assignee:
+        data |= _as_agent(ticket, plan, to, team or ticket.team)
     draft = Draft(ticket, plan, by, at)
     if to is None:
         draft.add(EventType.QUEUED, data)
     else:
-        draft.add(EventType.ASSIGNED, {**data, "agent": to})
+        accepted = {} if to == by.id else {"accepted": False}
+        draft.add(EventType.ASSIGNED, {**data, "agent": to} | accepted)
     return draft.change()
+
+
+def _as_agent(ticket: Ticket, plan: Plan, to: str | None, team: str) -> dict[str, Any]:
+    """Return what the event says if the ticket's agent gives it away. Raises LimitReached."""
+    if to == ticket.assignee:
+        return {}
+    if to is None and team == ticket.team:
+        if len(ticket.declined_by) >= MOST_DECLINED:
+            raise LimitReached(
+                f"{MOST_DECLINED} agents have declined this ticket; a leader decides who gets it"
+            )
+        return {"declined": True}
+    if ticket.handovers >= plan.handing_over.most:
+        raise LimitReached(
+            f"this ticket was handed over {ticket.handovers} times; a leader decides who gets it"
+        )
+    return {}
+
+
+def accept(ticket: Ticket, plan: Plan, by: Actor, at: datetime) -> Change:
+    """Record that the ticket's agent works on it. Any other act of the agent does so, too."""
+    require_possible(Step.ACCEPT, ticket)
+    if ticket.assignee != by.id:
+        raise Forbidden("only the agent of the ticket accepts it")
+    if ticket.unaccepted_since is None:
+        raise NotAllowedNow(Step.ACCEPT, ticket.state)
+    return Draft(ticket, plan, by, at).add(EventType.ACCEPTED).change()
+
+
+def decline(ticket: Ticket, plan: Plan, by: Actor, why: str, at: datetime) -> Change:
+    """Give the ticket back to the queue of its team. It is not offered to this agent again.
+
+    The agent may have accepted it before. Raises LimitReached if too many agents declined it.
+    """
+    require_possible(Step.DECLINE, ticket)
+    if ticket.assignee != by.id:
+        raise Forbidden("only the agent of the ticket declines it")
+    return reassign(ticket, plan, by, None, None, why, at)
 
 
 def claim(ticket: Ticket, plan: Plan, by: Actor, key: str, at: datetime) -> Change:

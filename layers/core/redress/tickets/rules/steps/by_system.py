@@ -30,10 +30,17 @@ def acknowledge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ACKNOWLEDGED, {"by": "mail"}).change()
 
 
-def assign(ticket: Ticket, plan: Plan, agent: str, why: str, at: datetime) -> Change:
-    """Assign the ticket to an agent. `why` says why this agent was chosen."""
+def assign(
+    ticket: Ticket, plan: Plan, agent: str, why: str, at: datetime, *, offered: bool = True
+) -> Change:
+    """Assign the ticket to an agent. `why` says why this agent was chosen.
+
+    The agent has not accepted it yet. With `offered` false, nobody asks whether they do.
+    """
     require_possible(Step.ASSIGN, ticket)
-    data = {"agent": agent, "from": ticket.assignee, "why": why, "team": ticket.team}
+    data: dict[str, Any] = {"agent": agent, "from": ticket.assignee, "why": why}
+    data |= {"team": ticket.team}
+    data |= {"accepted": False} if offered else {}
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ASSIGNED, data).change()
 
 

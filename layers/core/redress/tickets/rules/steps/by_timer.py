@@ -35,7 +35,7 @@ def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None
         if closed:
             break
         draft.add(EventType.RUNG_FIRED, _rung_data(rung, draft.after, ticket.assignee))
-        _add_consequences(draft, rung)
+        _add_consequences(draft, rung, plan, now)
         if rung.rung.action is Action.CLOSE:
             closure = UNCONFIRMED if rung.clock is ClockName.CALLBACK else CONFIRMED_BY_CUSTOMER
             draft.add(EventType.CLOSED, {"closure": closure})
@@ -71,16 +71,32 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
     return data
 
 
-def _add_consequences(draft: Draft, due: DueRung) -> None:
+def _add_consequences(draft: Draft, due: DueRung, plan: Plan, now: datetime) -> None:
     """Add the events for a rung's other effects: a proposed incident, a return to the queue."""
     ticket = draft.after
     if due.rung.incident and not ticket.incident_proposed:
         draft.add(EventType.INCIDENT_PROPOSED, {"clock": due.clock.value})
     if due.rung.reassign and ticket.assignee is not None and ticket.needs_agent:
-        data = {
-            "from": ticket.assignee,
-            "why": "a promise was broken",
-            "team": ticket.team,
-            "avoid": ticket.assignee,
-        }
-        draft.add(EventType.QUEUED, data)
+        _return_to_queue(draft, "a promise was broken")
+    elif _is_unaccepted_too_long(ticket, due, plan, now):
+        _return_to_queue(draft, "not accepted")
+
+
+def _return_to_queue(draft: Draft, why: str) -> None:
+    """Take the ticket from its agent, to whom it is offered again last."""
+    agent, team = draft.after.assignee, draft.after.team
+    draft.add(EventType.QUEUED, {"from": agent, "why": why, "team": team, "avoid": agent})
+
+
+def _is_unaccepted_too_long(ticket: Ticket, due: DueRung, plan: Plan, now: datetime) -> bool:
+    """Whether a rung returns the ticket to the queue because its agent has not accepted it.
+
+    The agent must have had it for the share of the target that the rung names, in the calendar of
+    the promise. So an agent who gets a ticket that waited for long does not lose it at once.
+    """
+    share, since = due.rung.return_unaccepted, ticket.unaccepted_since
+    if not share or since is None or not ticket.needs_agent:
+        return False
+    clock = ticket.clocks[due.clock]
+    had_s = plan.calendar(clock.calendar).elapsed(since, now)
+    return had_s >= share * clock.target_s

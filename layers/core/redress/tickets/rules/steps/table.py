@@ -12,6 +12,8 @@ class Step(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     ASSIGN = "assign"
     REASSIGN = "reassign"
+    ACCEPT = "accept"
+    DECLINE = "decline"
     RECLASSIFY = "reclassify"
     TAG = "tag"
     MATCH = "match"
@@ -56,6 +58,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.ACKNOWLEDGE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.ASSIGN: {_N: _N, _O: _O, _W: _W},
     Step.REASSIGN: {_N: _N, _O: _O, _W: _W},
+    Step.ACCEPT: {_N: _N, _O: _O, _W: _W},
+    Step.DECLINE: {_N: _N, _O: _O, _W: _W},
     Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
     Step.TAG: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.SET_FIELDS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
@@ -121,6 +125,11 @@ MOST_PARTICIPANTS = 10
 
 MOST_ABOUT = 20
 """The most members of staff whom one complaint is about. Each is an item of the transaction."""
+
+
+MOST_DECLINED = 20
+"""The most agents who decline one ticket. The snapshot contains them. After that a leader decides
+who gets it."""
 
 
 MOST_MENTIONS = 10
