@@ -1,13 +1,16 @@
 """What a complaint costs: its billed units, counted on the deployed local stack, times list prices.
 
 A life is a fixed script of requests (`bench/script.py`). Two happy paths are played, one through
-the pages and one through the JSON API. A third life is the full ladder: nobody answers until every
-rung of every promise of a complaint has fired; then a manager answers and resolves it, the customer
-disputes, and the agent answers and resolves it again. Transitions are counted from the executions'
-histories. The cloud's meter (`local/meter.py`) counts requests, invocations, read and write units
-by Amazon's rules (`bench/units.py`), mails, queue requests, log lines and outgoing bytes. Lambda's
-reads of the stream are free. Prices are those of `data/prices.json` in the product, without any
-free tier, with 5 % of traces recorded. Mail is shown separately.
+the pages and one through the JSON API. In a third life the agent answers after 20 minutes, when the
+first reminder has fired; its plan is SLOW_PACE times faster. A fourth life is the full ladder:
+nobody answers until every rung of every promise of a complaint has fired; then a manager answers
+and resolves it, the customer disputes, and the agent answers and resolves it again.
+
+Transitions are counted from the executions' histories. The cloud's meter (`local/meter.py`) counts
+requests, invocations, read and write units by Amazon's rules (`bench/units.py`), mails, queue
+requests, log lines and outgoing bytes. Lambda's reads of the stream are free. Prices are those of
+`data/prices.json` in the product, without any free tier, with 5 % of traces recorded. Mail is shown
+separately.
 
 Assumptions, and what they leave out:
 
@@ -32,7 +35,7 @@ import contextlib
 import copy
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +85,13 @@ TASKS = {"sweep": REPAIR, "reconcile": REPAIR, "review_plan": REVIEW}
 """Tasks that schedules start, and the function that runs each."""
 POLLS = 5 * 3 * 60 * HOURS
 """Requests with which Lambda polls an empty queue in a month: five pollers, 20 s each."""
+SLOW_PACE = 30
+"""How many times faster the plan passes whose agent answers late: a minute is two seconds."""
+SLOW_S = 20 * 60 / SLOW_PACE
+"""When that agent answers, in seconds since the submission. The first reminder comes after 15
+minutes, the second one after 24."""
+SLOW_TRANSITIONS = 8
+"""The goal for that life: three more than a happy path, for one reminder."""
 RUNG_S = 32
 """A day of the ladder's plan, in seconds. Rungs are never closer than a workflow can wait."""
 LADDER_PROMISES = {
@@ -139,11 +149,13 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         machine.note_load("after the happy paths")
         _, connected = [by_api(outputs) for _ in track(range(2), "by the API", console=console)]
         sent = unscheduled(files.send(outputs))
+        slow = slow_answer(outputs)
         ladder = full_ladder(outputs, console) if scale == 1 else None
     return [
         *happy_figures(rounds, known, cold_starts(directory)),
         Figure("1,000 by the JSON API, without mail", cents(connected.dollars(known)), "cents"),
         *files.figures(sent, bills.bill_of(sent, (), indexes(), untraced()), known),
+        *slow_figures(*slow, known),
         *(ladder_figures(ladder, known) if ladder else ()),
         *month_figures(typical(rounds, known), tasks, known, cold_starts(directory)),
     ]
@@ -162,6 +174,23 @@ def by_api(outputs: Outputs) -> Life:
     return played(outputs, lambda player: player.play(script.BY_API))
 
 
+def slow_answer(outputs: Outputs) -> tuple[Life, list[str]]:
+    """A happy path whose agent answers after 20 minutes, and the reminders that it had.
+
+    Publishes its plan first.
+    """
+    publish(outputs, lambda version: scaled(shipped_document(), SLOW_PACE, version))
+    player = Player(outputs)
+
+    def play(player: Player) -> None:
+        player.play(script.SUBMITTED)
+        time.sleep(max(0.0, player.opened_at + SLOW_S - time.monotonic()))
+        player.play(script.AFTER_SUBMISSION)
+
+    life = played(outputs, play, player)
+    return life, player.reminders()
+
+
 def full_ladder(outputs: Outputs, console: Console) -> Life:
     """One complaint that nobody answers in time. Publishes its plan first."""
     publish_ladder(outputs)
@@ -176,8 +205,8 @@ def full_ladder(outputs: Outputs, console: Console) -> Life:
     return played(outputs, play)
 
 
-def played(outputs: Outputs, play: Callable[[Player], None]) -> Life:
-    player = Player(outputs)
+def played(outputs: Outputs, play: Callable[[Player], None], player: Player | None = None) -> Life:
+    player = player or Player(outputs)
     player.wait_until_still()
     meter.switch(outputs.endpoint_url, on=True)
     play(player)
@@ -269,14 +298,23 @@ def history(machines: Any, execution: str) -> list[dict[str, Any]]:
 
 def publish_ladder(outputs: Outputs) -> None:
     """Publishes the shipped plan with a complaint's day of RUNG_S seconds, always open."""
+
+    def ladder(version: int) -> dict[str, Any]:
+        document = copy.deepcopy(scaled(shipped_document(), 1, version))
+        promises = document["levels"]["complaint"]["promises"]
+        for clock, within in LADDER_PROMISES.items():
+            promises[clock]["within"] = within
+        return document
+
+    publish(outputs, ladder)
+
+
+def publish(outputs: Outputs, plan: Callable[[int], dict[str, Any]]) -> None:
+    """Publishes a plan, which `plan` makes for the next version, and waits until all use it."""
     manager = next(email for email, who in outputs.staff.items() if "manager" in who["groups"])
     token = stack.sign_in(outputs, manager)
     version = stack.call_api(outputs, "GET", "/staff/plan", None, token)["version"] + 1
-    document = copy.deepcopy(scaled(shipped_document(), 1, version))
-    promises = document["levels"]["complaint"]["promises"]
-    for clock, within in LADDER_PROMISES.items():
-        promises[clock]["within"] = within
-    stack.call_api(outputs, "POST", "/staff/plans", document, token)
+    stack.call_api(outputs, "POST", "/staff/plans", plan(version), token)
     time.sleep(FRESH_FOR_S + 1)
 
 
@@ -475,6 +513,18 @@ def ladder_figures(life: Life, known: Prices) -> list[Figure]:
             for name, value in dollars.items()
             if name != "mail" and 100_000 * value >= 1
         ),
+    ]
+
+
+def slow_figures(life: Life, reminders: Sequence[str], known: Prices) -> list[Figure]:
+    cost = cents(life.dollars(known))
+    return [
+        exactly("answer after 20 minutes: reminders", len(reminders), "", 1),
+        at_most(
+            "answer after 20 minutes: transitions", life.bill.transitions, "", SLOW_TRANSITIONS
+        ),
+        Figure("answer after 20 minutes: mails", life.bill.mails),
+        Figure("1,000 of them, without mail", cost, "cents"),
     ]
 
 

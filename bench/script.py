@@ -96,8 +96,7 @@ LOOKED = (PAGE,)  # opened from a mail, hours later
 CONFIRMED = (Step(CUSTOMER, "POST", "/t/{token}/confirm"), PAGE)
 SURVEYED = (Step(CUSTOMER, "POST", "/t/{token}/survey", RATED), PAGE)
 
-HAPPY_PATH = (
-    *SUBMITTED,
+AFTER_SUBMISSION = (
     *ANSWERED,
     *LOOKED,
     *RESOLVED,
@@ -105,6 +104,7 @@ HAPPY_PATH = (
     *CONFIRMED,
     *SURVEYED,
 )
+HAPPY_PATH = (*SUBMITTED, *AFTER_SUBMISSION)
 """Acknowledged, answered, resolved, confirmed and surveyed on the page, all in time: no reminder
 is sent. The customer opens the page four times, the agent opens the work list twice."""
 
@@ -159,6 +159,8 @@ class Player:
         self._base_url, self._endpoint_url = outputs.base_url, outputs.endpoint_url
         self._staff = {role: _signed_in(outputs, role) for role in (AGENT, MANAGER)}
         self._known: dict[str, Any] = {}
+        self.opened_at = 0.0
+        """When the ticket was opened, on the clock of `time.monotonic`."""
 
     @property
     def number(self) -> str:
@@ -172,6 +174,15 @@ class Player:
             self._make(step)
             if step.method != "GET":
                 self.wait_until_still()
+
+    def reminders(self) -> list[str]:
+        """The clocks whose reminders fired, with what else fired, in order."""
+        timeline = self._staff[MANAGER].read(self.number)["timeline"]
+        return [
+            f"{event['data']['clock']}: {event['data']['action']}"
+            for event in timeline
+            if event["type"] == "rung_fired"
+        ]
 
     def wait_until_still(self) -> None:
         wait_until_still(lambda: meter.size(self._endpoint_url))
@@ -192,6 +203,7 @@ class Player:
     def _as_customer(self, step: Step, path: str) -> Answer:
         if step.path == "/form":
             sent = {**step.send, "nonce": self._known["nonce"]}
+            self.opened_at = time.monotonic()
             answer = call("POST", self._base_url + path, form=sent)
             found = re.search(rf"{re.escape(self._base_url)}/t/(([A-Z0-9-]+)\.[\w-]+)", answer.text)
             if found is None:

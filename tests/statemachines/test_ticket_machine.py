@@ -56,6 +56,22 @@ def test_happy_path_enters_five_states_and_runs_no_function(world: World) -> Non
     assert world.at_rest(number)
 
 
+def test_answer_after_twenty_minutes_enters_eight_states_with_one_reminder(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.pass_time(minutes=20)
+    world.reply(number)
+    world.pass_time(hours=5)
+    world.resolve(number)
+    world.confirm(number)
+    world.answer_survey(number)
+
+    assert world.states(number) == [*HAPPY[:2], *ACT, *HAPPY[1:]]
+    assert len(world.states(number)) == 8
+    assert [(clock, action) for clock, action, _ in world.rungs(number)] == [("reaction", "remind")]
+    assert world.at_rest(number)
+
+
 def test_ticket_without_mail_starts_at_the_first_response(world: World) -> None:
     number = world.open(contact=BY_PHONE)
 
