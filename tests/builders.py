@@ -110,8 +110,8 @@ OWN_FIELDS = [
 """Fields of each type: for every ticket, for a kind, for a category, and one for staff only."""
 
 
-def submission(kind: str = "complaint", **fields: Any) -> Submission:
-    return parse(body(kind, **fields), "api")
+def submission(kind: str = "complaint", channel: str = "api", **fields: Any) -> Submission:
+    return parse(body(kind, **fields), channel)
 
 
 def run_alone(program: str) -> None:

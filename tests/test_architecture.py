@@ -33,6 +33,7 @@ PACKAGES = (
     "customers",
     "search",
     "staff",
+    "inspections",
     "connectors",
     "mail",
     "scores",

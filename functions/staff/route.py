@@ -22,6 +22,7 @@ from redress.base.people import Member, Role, is_subject
 from redress.connectors.rules.connector import Scope
 from redress.edge.bodies import Body, Text, UnreadBody, Whole
 from redress.edge.http import Answer, header, source_of
+from redress.plans.rules.plan import CHANNELS
 from redress.plans.rules.reader import NAME
 from redress.plans.store.plans import LARGEST_DOCUMENT
 from redress.tickets.rules.numbers import normalised
@@ -91,6 +92,10 @@ def _macro(text: str) -> str | None:
     return text if NAME.fullmatch(text) else None
 
 
+def _channel(text: str) -> str | None:
+    return text if text in CHANNELS else None
+
+
 def hexadecimal(digits: int) -> Callable[[str], str | None]:
     """A parser of identities that are so many hexadecimal digits."""
     return lambda text: text if re.fullmatch(f"[0-9a-f]{{{digits}}}", text) else None
@@ -98,12 +103,14 @@ def hexadecimal(digits: int) -> Callable[[str], str | None]:
 
 PATH_PARTS = {
     "number": PathPart(normalised, "there is no such ticket"),
+    "ticket": PathPart(normalised, "there is no such ticket"),
     "event": PathPart(whole_number, "there is no such event"),
     "file": PathPart(hexadecimal(16), "there is no such file"),
     "macro": PathPart(_macro, "there is no such macro"),
     "version": PathPart(whole_number, "there is no such version of the plan"),
     "generation": PathPart(whole_number, "there is no such key"),
     "agent": PathPart(_subject, "there is no such member of staff"),
+    "channel": PathPart(_channel, "there is no such channel"),
     "date": PathPart(_day, "a day such as 2026-11-23 is expected"),
     # The use case checks it, because a text that is no month is a fault of the content (422).
     "period": PathPart(lambda text: text, ""),

@@ -22,6 +22,7 @@ WITH_BODY = (
     "reply",
     "note",
     "reminder",
+    "inspection-check",
     "progress",
     "resolution",
     "callback",

@@ -188,6 +188,27 @@ class ConnectorChanged(VersionConflict):
         self.current = current
 
 
+class InspectionChanged(VersionConflict):
+    """Another leader has looked into the ticket. `current` is the revision of their word."""
+
+    def __init__(self, current: int) -> None:
+        RedressError.__init__(
+            self, f"another leader has looked into it meanwhile; the revision is now {current}"
+        )
+        self.current = current
+
+
+class NotComplete(RedressError):
+    """A list cannot be signed, because nobody has looked into some of its tickets.
+
+    `faults` has an entry for each of them. `/R-7K3M9-QW0X2` points at the ticket.
+    """
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__(_in_words(faults))
+        self.faults = faults
+
+
 class NotAuthentic(RedressError):
     """A request of a machine is refused, because it does not prove who sent it."""
 

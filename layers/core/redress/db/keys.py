@@ -245,6 +245,31 @@ def change_sk(revision: int) -> str:
     return f"{CHANGE_PREFIX}{revision:06d}"
 
 
+def inspection_pk(team: str, day: date) -> str:
+    """`INSPECTION#complaints#2026-11-30`: the inspection list of a team's day."""
+    return f"INSPECTION#{team}#{day.isoformat()}"
+
+
+INSPECTION_LIST = "LIST"
+"""Sort key of the tickets that were drawn. It lies behind every `channel_sk`."""
+CHANNEL_PREFIX = "CHANNEL#"
+
+
+def channel_sk(channel: str) -> str:
+    """`CHANNEL#web`: what was found of the tickets of one channel, in `inspection_pk`."""
+    return f"{CHANNEL_PREFIX}{channel}"
+
+
+def channel_of(sk: str) -> str:
+    """Return the channel in a `channel_sk`."""
+    return sk.removeprefix(CHANNEL_PREFIX)
+
+
+def channel_change_sk(channel: str, revision: int) -> str:
+    """`CHANGE#web#000002`: the entry of the trail that made this revision of a channel's state."""
+    return f"{CHANGE_PREFIX}{channel}#{revision:06d}"
+
+
 def connector_pk(connector: str) -> str:
     """`CONNECTOR#crm`: the partition of what a connector did. In CONNECTORS, its own sort key."""
     return f"CONNECTOR#{connector}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from redress.customers.cases.resolving import ResolvingCase
     from redress.files.cases.reading import StaffFiles
     from redress.files.cases.referring import ReferringCase
+    from redress.inspections.cases import InspectionCases
     from redress.mail.incoming.cases.checking import CheckedMails
     from redress.mail.incoming.cases.quarantine import QuarantineCases
     from redress.mail.incoming.cases.watching import HeldWorkCase
@@ -211,6 +212,22 @@ def mentions() -> MentionCases:
     from redress.wiring import stores
 
     return MentionCases(stores.staff(), stores.tickets())
+
+
+@cache
+def inspections() -> InspectionCases:
+    from redress.inspections.cases import InspectionCases
+    from redress.inspections.store import InspectionStore
+    from redress.wiring import stores
+
+    return InspectionCases(
+        InspectionStore(stores.models()),
+        stores.staff(),
+        stores.tickets(),
+        stores.ranges(),
+        stores.plans(),
+        clients.now,
+    )
 
 
 @cache

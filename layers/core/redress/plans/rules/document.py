@@ -47,6 +47,7 @@ from redress.plans.rules.plan import (
     Grade,
     HandingOverPlan,
     HeldPlan,
+    InspectionPlan,
     Level,
     MailPlan,
     Override,
@@ -119,6 +120,7 @@ _SECTIONS = (
     "idempotency",
     "mail",
     "files",
+    "inspection",
     "reopened",
     "routing",
     "team_names",
@@ -201,6 +203,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         customers=_customers(read, document),
         files=_files(read, document),
         handing_over=_handing_over(read, document),
+        inspection=_inspection(read, document),
         form_fields=_form_fields(read, document),
         categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
         fields=tuple(read.entries(document, "fields", "", MOST_FIELDS)),
@@ -346,6 +349,20 @@ def _customers(read: DocumentReader, document: Mapping[str, Any]) -> CustomersPl
         if name in section
     }
     return CustomersPlan(**given)
+
+
+MOST_INSPECTED = 20
+"""The most tickets of one channel on a daily list. What is found of them is one item."""
+
+
+def _inspection(read: DocumentReader, document: Mapping[str, Any]) -> InspectionPlan:
+    """The section on daily inspection. If it is absent or empty, the default applies."""
+    section = read.section(document, "inspection", "", need=False)
+    read.known(section, ("each_channel",), "/inspection")
+    if "each_channel" not in section:
+        return InspectionPlan()
+    most = MOST_INSPECTED
+    return InspectionPlan(read.whole_number(section, "each_channel", "/inspection", most=most))
 
 
 def _files(read: DocumentReader, document: Mapping[str, Any]) -> FilesPlan:

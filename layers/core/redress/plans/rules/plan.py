@@ -224,6 +224,13 @@ FILE_KINDS = (
 nothing recognises for sure."""
 
 
+class InspectionPlan(Struct, frozen=True):
+    """How many tickets of each channel a leader looks into every day. The default applies to plans
+    without the section."""
+
+    each_channel: int = 5
+
+
 class FilesPlan(Struct, frozen=True):
     """Which files may be added to a ticket, and how many.
 
@@ -290,6 +297,7 @@ class Plan(Struct, frozen=True):
     """The section of the document, which `plans.rules.fields` reads."""
     files: FilesPlan = FilesPlan()
     handing_over: HandingOverPlan = HandingOverPlan()
+    inspection: InspectionPlan = InspectionPlan()
     wording: Mapping[str, Mapping[str, Any]] = {}  # msgspec makes a new dict for each instance
     """The section of the document, which `plans.rules.wording` reads."""
     macros: tuple[Mapping[str, Any], ...] = ()

@@ -130,6 +130,17 @@ def closed(team: str, month: str) -> Range:
     return Range(keys.OPEN_INDEX, partitions, newest_first=True, moves=False)
 
 
+def opened_between(begin: datetime, end: datetime) -> Range:
+    """All tickets that were opened at or after `begin` and before `end`, the first opened first.
+
+    They are at most a month apart. No entry equals the upper limit, because the limit is only an
+    instant.
+    """
+    pks = {keys.opened_pk(at, shard) for at in (begin, end) for shard in range(keys.SHARDS)}
+    low, high = keys.opened_sk(begin), keys.opened_sk(end)
+    return Range(keys.OPEN_INDEX, tuple(sorted(pks)), low, high, moves=False)
+
+
 def closed_by(agent: str, month: str | None, zone: str) -> Range:
     """The closed tickets of an agent, newest first: all, or those of a month of this zone."""
     low, high = _FIRST, _LAST
