@@ -64,6 +64,7 @@ from redress.scores.cases.runs import STORED, ScoringJobs
 from redress.scores.store.scores import ScoreStore
 from redress.staff.cases.assignment import AssignmentCase
 from redress.staff.cases.claiming import ClaimingCase
+from redress.staff.cases.classifying import Classifying
 from redress.staff.cases.names import StaffNames
 from redress.staff.cases.signing_in import SignInCase
 from redress.staff.rules.availability import Presence
@@ -330,7 +331,13 @@ class Shop:
         matching = MatchingCase(customers, changes)
         self._changes = changes
         assignment = AssignmentCase(
-            changes, self._lists, self._staff, matching, self._tickets, StaffNames(self._staff)
+            changes,
+            self._lists,
+            self._staff,
+            matching,
+            self._tickets,
+            StaffNames(self._staff),
+            Classifying(self._tickets, customers),
         )
         self._claiming = ClaimingCase(assignment, ranges, self._tickets, self._staff)
         self._timer_case = TimerCase(self._timers, changes, self._now)

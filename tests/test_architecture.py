@@ -121,6 +121,7 @@ PURE = (
     "redress.base.numbers",
     "redress.base.people",
     "redress.base.phones",
+    "redress.base.scripts",
     "redress.base.tags",
     "redress.base.texts",
 )

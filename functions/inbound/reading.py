@@ -17,7 +17,7 @@ from redress.mail.incoming.reader import autoreplies, clues, folding, machines, 
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.groups import is_relayed
 from redress.mail.incoming.reader.headers import ids_of
-from redress.mail.incoming.reader.languages import language_of
+from redress.base.scripts import language_of
 from redress.mail.incoming.reader.limits import VALUE, Defects
 from redress.mail.incoming.reader.machines import Machine, MachineKind
 from redress.mail.incoming.reader.mail import Address, ParsedMail, as_data

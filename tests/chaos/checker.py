@@ -158,6 +158,8 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.ASSIGNED: (Step.ASSIGN, Step.REASSIGN),
     EventType.QUEUED: (Step.REASSIGN, Step.DECLINE, Step.RECLASSIFY),
     EventType.ACCEPTED: (Step.ACCEPT,),
+    EventType.QUEUED: (Step.REASSIGN, Step.RECLASSIFY),
+    EventType.CLASSIFIED: (Step.CLASSIFY,),
     EventType.RECLASSIFIED: (Step.RECLASSIFY,),
     EventType.TAGGED: (Step.TAG,),
     EventType.PROGRESS_TOLD: (Step.TELL_PROGRESS,),

@@ -33,6 +33,7 @@ from redress.db.rows import Models
 from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
 from redress.staff.cases.assignment import AssignmentCase
+from redress.staff.cases.classifying import Classifying
 from redress.staff.cases.names import StaffNames
 from redress.staff.rules.availability import Presence
 from redress.tickets.cases.changes import TicketChanges
@@ -100,7 +101,13 @@ class Shop:
     def assigner(self) -> AssignmentCase:
         matching = MatchingCase(self.customers, self.changes)
         return AssignmentCase(
-            self.changes, self.lists, self.staff, matching, self.tickets, StaffNames(self.staff)
+            self.changes,
+            self.lists,
+            self.staff,
+            matching,
+            self.tickets,
+            StaffNames(self.staff),
+            Classifying(self.tickets, self.customers),
         )
 
     def timer_item(self, life: Life) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tests.examples import examples
 from tests.plans.test_document import (
     FAULTY,
     JSON,
+    LABEL,
     PATHS,
     WRONG_FORMS,
     Break,
@@ -145,7 +146,9 @@ UNUSUAL: dict[str, Break] = {
         document.pop(name) for name in set(document) - set(SCHEMA["required"]) - {"calendars"}
     ],
     "a category for one kind instead of a list": put("categories", 0, "kinds", value="complaint"),
-    "a category without sub-categories": drop("categories", 0, "sub"),
+    "a category without sub-categories": lambda document: document.update(
+        categories=[{"name": "product", "label": LABEL}], classification={}
+    ),
     "another home region": put("home_region", value="TW"),
     "other languages of mail": put("mail", value={"languages": ["zh-HK", "ja", "ko"]}),
     "complete addresses and domains": put(

@@ -7,6 +7,7 @@ from functools import cache
 from redress.base.settings import Settings
 from redress.customers.cases.matching import MatchingCase
 from redress.staff.cases.assignment import AssignmentCase
+from redress.staff.cases.classifying import Classifying
 from redress.staff.cases.names import StaffNames
 from redress.wiring import stores
 
@@ -23,4 +24,5 @@ def assignment() -> AssignmentCase:
         matching,
         stores.tickets(),
         StaffNames(stores.staff()),
+        Classifying(stores.tickets(), stores.customers()),
     )

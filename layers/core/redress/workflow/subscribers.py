@@ -66,6 +66,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.ASSIGNED: (),
     EventType.QUEUED: (assignment,),
     EventType.ACCEPTED: (),
+    EventType.CLASSIFIED: (),
     EventType.RECLASSIFIED: (names,),
     EventType.TAGGED: (),
     EventType.PROGRESS_TOLD: (mails, words),

@@ -80,7 +80,12 @@ class MatchingCase:
         """The match of a ticket whose customer is unknown, with a new profile."""
         made = matching.first_profile(new_id(), ticket, free, at)
         change = match(ticket, plan, made.id, matching.NEW, at)
-        return Match(change, CustomerMatched(lambda _: [Revised(None, made)]))
+
+        def changes(written: Change) -> list[Revised]:
+            # A rule of the plan may have corrected the language since.
+            return [Revised(None, replace(made, languages=(written.after.language,)))]
+
+        return Match(change, CustomerMatched(changes))
 
     def _further(self, ticket: Ticket, plan: Plan, known: Recognised, at: datetime) -> Match:
         """The match of a ticket whose customer is known. It reads profiles only to change them."""

@@ -130,6 +130,7 @@ _SECTIONS = (
     "questionnaire",
     "form",
     "categories",
+    "classification",
     "fields",
     "macros",
     "score",
@@ -212,14 +213,16 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         templates=read.section(document, "templates", "", need=False),
         scripts=read.section(document, "scripts", "", need=False),
         team_names=read.section(document, "team_names", "", need=False),
+        classification=read.section(document, "classification", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
-        from redress.plans.rules import macros
+        from redress.plans.rules import classification, macros
         from redress.plans.rules.publishing import check_promised, check_shapes
 
         check_shapes(read, document)
         macros.check(read, document, plan)
+        classification.check(read, document, plan)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)
@@ -854,6 +857,9 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
     for act in (act for macro in result.get("macros", []) for act in macro["acts"]):
         if "within" in act:
             act["within"] = shorter(act["within"])
+    for rule in result.get("classification", {}).get("rules", []):
+        if earlier := rule["when"].get("earlier"):
+            earlier["within"] = shorter(earlier["within"])
     if held := result.get("mail", {}).get("held"):
         held["look_within"] = shorter(held["look_within"])
     result["survey"]["invite_after"] = shorter(result["survey"]["invite_after"])

@@ -308,6 +308,8 @@ class Plan(Struct, frozen=True):
     """What staff say on the telephone, in the same form."""
     team_names: Mapping[str, Mapping[str, str]] = {}
     """What customers read instead of the id of a team, by team and language."""
+    classification: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.classification` reads."""
 
     @property
     def teams(self) -> frozenset[str]:

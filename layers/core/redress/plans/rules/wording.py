@@ -34,12 +34,12 @@ INSTEAD_LIMIT = 200
 Section = Mapping[str, Mapping[str, Any]]
 """The section `wording` of a document: the name of each list, and the list."""
 
-_UNSPACED = (
+UNSPACED = (
     "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
     "\U00020000-\U0003fffd"
 )
 """Characters of scripts that do not separate words by blanks, as a class of a pattern."""
-_OF_A_WORD = f"[^\\W_{_UNSPACED}]"
+_OF_A_WORD = f"[^\\W_{UNSPACED}]"
 
 
 class Found(Struct, frozen=True):

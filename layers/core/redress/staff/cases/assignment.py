@@ -1,9 +1,9 @@
 """Assign queued tickets to agents, without ever exceeding an agent's capacity.
 
 A ticket is opened without an assignee. It is assigned afterwards, so routing never delays intake.
-The same change matches the ticket with the profile of its customer, and searches the text of a
-complaint for names of members of staff, whom it is then about. If no agent can take the ticket,
-what was found is a change of its own, once.
+The same change matches the ticket with the profile of its customer, classifies it by the rules of
+its plan, and searches the text of a complaint for names of members of staff, whom it is then about.
+If no agent can take the ticket, what was found is a change of its own, once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from redress.base.errors import AgentNotFree, NotFound, Unreadable, VersionConfl
 from redress.base.people import Actor
 from redress.customers.cases.matching import Match, MatchingCase
 from redress.plans.rules.plan import Plan
+from redress.staff.cases.classifying import Classifying
 from redress.staff.cases.names import StaffNames
 from redress.staff.rules.availability import Availability
 from redress.staff.rules.routing import candidates
@@ -50,9 +51,11 @@ class AssignmentCase:
         matching: MatchingCase,
         tickets: TicketStore,
         names: StaffNames,
+        classifying: Classifying,
     ) -> None:
         self._changes, self._lists, self._staff = changes, lists, staff
         self._matching, self._tickets, self._names = matching, tickets, names
+        self._classifying = classifying
 
     def assign(self, number: str) -> str | None:
         """Assign a ticket if it waits for an agent. Return the agent, or None if nobody got it.
@@ -99,9 +102,13 @@ class AssignmentCase:
             found = self._matching.found(ticket, plan, at)
             matched[:] = [found] if found is not None else []
             change = found.change if found is not None else None
-            for further in (search_for_names, offer):
+            # The kind decides whether a text is searched for names, and the team who is asked.
+            for further in (classify, search_for_names, offer):
                 change = joined(change, further(change.after if change else ticket, plan, at))
             return change
+
+        def classify(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            return self._classifying.found(ticket, opened[0], plan, at) if opened else None
 
         def search_for_names(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if not opened or ticket.about_decided or ticket.kind != "complaint":

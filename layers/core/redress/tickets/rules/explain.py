@@ -201,7 +201,7 @@ def explain(
     )
 
 
-_REPLANNING = (EventType.RECLASSIFIED, EventType.PLAN_CHANGED)
+_REPLANNING = (EventType.CLASSIFIED, EventType.RECLASSIFIED, EventType.PLAN_CHANGED)
 
 
 def _begins(name: ClockName, old: Clock, new: Clock, event: Event) -> bool:

@@ -309,13 +309,26 @@ def _is_handover(ticket: Ticket, event: Event) -> bool:
     return bool(event.data.get("team", ticket.team) != ticket.team)
 
 
+MOVE_PROMISES = ("kind", "urgency", "impact", "customer_type")
+"""The values of a classification on which promises depend."""
+
+
+def _classified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Set what the rules of the plan have found. No promise becomes later by it."""
+    values = event.data["values"]
+    ticket = replace(ticket, **values, classified=True)
+    if set(values).isdisjoint(MOVE_PROMISES):
+        return ticket
+    priority = _priority(ticket.raised, plan, ticket.urgency, ticket.impact)
+    return _replanned(replace(ticket, priority=priority), event.at, plan, not_later=True)
+
+
 def corrects_only_category(event: Event, before: Ticket) -> bool:
     """Whether an event changes a ticket's category and nothing else, so that no promise moves."""
-    names = ("kind", "urgency", "impact", "customer_type")
     return (
         event.type is EventType.RECLASSIFIED
         and "category" in event.data
-        and all(event.data[name] == getattr(before, name) for name in names)
+        and all(event.data[name] == getattr(before, name) for name in MOVE_PROMISES)
     )
 
 
@@ -323,10 +336,12 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     data = event.data
     level = plan.level(data["kind"])
     urgency, impact = data.get("urgency", level.urgency), data.get("impact", level.impact)
+    classified = ticket.classified or event.by.is_person
     if corrects_only_category(event, ticket):
-        return replace(ticket, category=data["category"])
+        return replace(ticket, category=data["category"], classified=classified)
     ticket = replace(
         ticket,
+        classified=classified,
         kind=data["kind"],
         urgency=urgency,
         impact=impact,
@@ -334,7 +349,7 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         customer_type=data.get("customer_type", ticket.customer_type),
         category=data.get("category", ticket.category),
     )
-    return _replanned(ticket, event.at, plan)
+    return _replanned(ticket, event.at, plan, not_later=bool(data.get("not_later")))
 
 
 def _tagged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -361,13 +376,16 @@ def _with_raised_priority(ticket: Ticket, to: str, plan: Plan) -> Ticket:
     return replace(ticket, raised=raised, priority=plan.higher(ticket.priority, to))
 
 
-def _replanned(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
+def _replanned(ticket: Ticket, at: datetime, plan: Plan, *, not_later: bool = False) -> Ticket:
     """Recompute every open promise from its beginning, after its plan or classification changed.
 
     The time consumed so far is measured again. A promise that no longer applies is cancelled. A
     promise that did not apply before the change is added. A reaction then counts from the opening
     of the ticket, a next reply from the oldest unanswered message, and an update from `at`.
     A promise that was cancelled and applies again is computed as if it had never been cancelled.
+
+    `not_later` says that no person has decided the change. The customer may have been told a
+    promise. So an open one stays as it is if it would become later or would no longer apply.
     """
     promised = promises(ticket, plan)
     changed: dict[ClockName, Clock] = {}
@@ -377,12 +395,14 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
             promise = replace(plan.own_word, target_s=clock.target_s)
         if name is ClockName.CALLBACK and promise is not None:
             promise = within_call_hours(promise, ticket, clock.started_at, plan)
-        if clock.over:
+        if clock.over or (promise is None and not_later):
             changed[name] = clock
         elif promise is None:
             changed[name] = clocks.cancel(clock, at)
         else:
-            changed[name] = _replanned_clock(ticket, name, clock, promise, at, plan)
+            replanned = _replanned_clock(ticket, name, clock, promise, at, plan)
+            stays = not_later and replanned.due_at > clock.due_at
+            changed[name] = clock if stays else replanned
     starts: dict[ClockName, datetime] = {}
     if ticket.state is State.NEW and not ticket.reacted:
         starts[ClockName.REACTION] = ticket.created_at
@@ -735,6 +755,7 @@ _APPLY = {
     EventType.ASSIGNED: _assigned,
     EventType.QUEUED: _queued,
     EventType.ACCEPTED: _accepted,
+    EventType.CLASSIFIED: _classified,
     EventType.RECLASSIFIED: _reclassified,
     EventType.TAGGED: _tagged,
     EventType.PROGRESS_TOLD: _progress_told,

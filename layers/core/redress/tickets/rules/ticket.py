@@ -47,6 +47,7 @@ class EventType(StrEnum):
     ASSIGNED = "assigned"
     QUEUED = "queued"
     ACCEPTED = "accepted"
+    CLASSIFIED = "classified"
     RECLASSIFIED = "reclassified"
     TAGGED = "tagged"
     PROGRESS_TOLD = "progress_told"
@@ -153,6 +154,9 @@ class Ticket(Struct, frozen=True):
     category: str | None = None
     """What the ticket is about: `product`, or with a second level `product/defect`. It is a name of
     the plan under which it was set. A later plan may not have it; the ticket keeps it then."""
+    classified: bool = False
+    """Whether rules have classified the ticket, or a person has corrected its classification. After
+    that, rules never change it."""
     tags: tuple[str, ...] = ()
     """Words by which staff find the ticket, folded (`redress.base.tags`) and sorted."""
     order: str | None = None

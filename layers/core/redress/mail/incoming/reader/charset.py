@@ -21,6 +21,7 @@ import chardet
 
 from redress.base import texts
 from redress.base.languages import LANGUAGES
+from redress.base.scripts import leaning
 from redress.mail.incoming.reader.accents import Evidence, are_words, evidence
 from redress.mail.incoming.reader.labels import (
     ASCII_LABELS,
@@ -35,7 +36,6 @@ from redress.mail.incoming.reader.labels import (
     codecs_of,
     normalised,
 )
-from redress.mail.incoming.reader.languages import leaning
 from redress.mail.incoming.reader.likelihood import (
     EATEN,
     MARK,

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from redress.base.people import SYSTEM
-from redress.plans.rules.plan import Plan
+from redress.plans.rules import categories
+from redress.plans.rules.plan import GRADATIONS, Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.draft import (
     Draft,
@@ -42,6 +43,48 @@ def assign(
     data |= {"team": ticket.team}
     data |= {"accepted": False} if offered else {}
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ASSIGNED, data).change()
+
+
+def classify(
+    ticket: Ticket,
+    plan: Plan,
+    found: Mapping[str, str],
+    why: Mapping[str, Mapping[str, Any]],
+    at: datetime,
+) -> Change | None:
+    """Set the values that the rules of the plan have found. None if they change nothing.
+
+    `why` has the reason of each value. Urgency and impact are at least those of the kind. A
+    category that the plan does not offer for the kind is left out. If the plan assigns the ticket
+    to another team now, and nobody has it yet, it waits in the queue of that team.
+    """
+    require_possible(Step.CLASSIFY, ticket)
+    kind = found.get("kind", ticket.kind)
+    level = plan.level(kind)
+    usual = {"urgency": ticket.urgency, "impact": ticket.impact}
+    if kind != ticket.kind:
+        usual = {"urgency": level.urgency, "impact": level.impact}
+    wanted = dict(found) | {
+        name: max(value, found.get(name, value), key=GRADATIONS.index)
+        for name, value in usual.items()
+    }
+    if "category" in wanted and categories.fault_of(plan.categories, wanted["category"], kind):
+        del wanted["category"]
+    changed = {name: value for name, value in wanted.items() if value != getattr(ticket, name)}
+    priority = plan.priority(wanted["urgency"], wanted["impact"])
+    customer_type = wanted.get("customer_type", ticket.customer_type)
+    before = plan.team(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
+    team = plan.team(kind, ticket.channel, priority, customer_type)
+    if ticket.assignee is None and ticket.team == before != team:
+        changed["team"] = team
+    if not changed:
+        return None
+    data = {
+        "values": changed,
+        "from": {name: getattr(ticket, name) for name in changed},
+        "why": {name: dict(why[name]) for name in changed if name in why},
+    }
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.CLASSIFIED, data).change()
 
 
 def set_about(ticket: Ticket, plan: Plan, members: Sequence[str], why: str, at: datetime) -> Change:

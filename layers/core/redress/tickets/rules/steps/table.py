@@ -14,6 +14,7 @@ class Step(StrEnum):
     REASSIGN = "reassign"
     ACCEPT = "accept"
     DECLINE = "decline"
+    CLASSIFY = "classify"
     RECLASSIFY = "reclassify"
     TAG = "tag"
     MATCH = "match"
@@ -60,6 +61,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.REASSIGN: {_N: _N, _O: _O, _W: _W},
     Step.ACCEPT: {_N: _N, _O: _O, _W: _W},
     Step.DECLINE: {_N: _N, _O: _O, _W: _W},
+    # Rules classify a ticket before anybody has worked on it.
+    Step.CLASSIFY: {_N: _N},
     Step.RECLASSIFY: {_N: _N, _O: _O, _W: _W},
     Step.TAG: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.SET_FIELDS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},

@@ -1,0 +1,104 @@
+"""Classify a ticket by the rules of its plan, in the change that assigns it.
+
+A ticket is classified before anybody has worked on it: while it is new, nothing was told to the
+customer but the acknowledgement, and no rung has fired. So a ticket that waited through an outage
+keeps the promises that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import replace
+from datetime import datetime
+from typing import Any
+
+from redress.base.errors import Unreadable
+from redress.customers.store import CustomerStore
+from redress.plans.rules.classification import MOST_EARLIER
+from redress.plans.rules.plan import Plan
+from redress.staff.rules.classification import Earlier, Facts, Rules
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.ticket import Event, Ticket
+from redress.tickets.store.tickets import TicketStore
+
+MOST_PLANS = 4
+"""How many plans' rules a process keeps prepared. Few versions have new tickets at a time."""
+
+
+class Classifying:
+    def __init__(self, tickets: TicketStore, customers: CustomerStore) -> None:
+        self._tickets, self._customers = tickets, customers
+        self._rules: dict[int, Rules] = {}
+
+    def found(self, ticket: Ticket, opened: Event, plan: Plan, at: datetime) -> Change | None:
+        """Return the change that classifies a ticket. `opened` is its first event.
+
+        None if it was classified before, if somebody has worked on it, or if no rule changes it.
+        """
+        rules = self._rules_of(plan)
+        if not rules or not is_open(ticket):
+            return None
+        facts = replace(
+            facts_of(ticket, opened),
+            earlier=lambda: self._earlier(ticket, opened, at),
+        )
+        found = rules.found(facts)
+        return by_system.classify(ticket, plan, found.values, found.why, at)
+
+    def _rules_of(self, plan: Plan) -> Rules:
+        """The rules of a plan, prepared once: a version of a plan never changes."""
+        if plan.version not in self._rules:
+            if len(self._rules) == MOST_PLANS:
+                self._rules.clear()
+            self._rules[plan.version] = Rules(plan.classification)
+        return self._rules[plan.version]
+
+    def _earlier(self, ticket: Ticket, opened: Event, at: datetime) -> Sequence[Earlier] | None:
+        """Return the earlier tickets of the customer, the newest MOST_EARLIER; None if unknown.
+
+        Their kinds are those of now. A ticket that cannot be read is not counted.
+        """
+        if ticket.customer is None:
+            return None
+        try:
+            # None for a new customer: this very change writes the profile.
+            customers = self._customers.ids_of(ticket.customer)
+        except Unreadable:
+            return ()
+        page = self._customers.tickets_of(customers, MOST_EARLIER + 1, None)
+        numbers = [number for number in page.numbers if number != ticket.number][:MOST_EARLIER]
+        return tuple(
+            Earlier(one.kind, (at - one.created_at).total_seconds())
+            for one in self._tickets.get_readable(numbers)
+            if one.customer in customers and one.created_at < opened.at
+        )
+
+
+def is_open(ticket: Ticket) -> bool:
+    """Whether rules may still classify a ticket."""
+    return (
+        ticket.state in STEPS[Step.CLASSIFY]
+        and not ticket.classified
+        and not ticket.reacted
+        and not any(clock.fired for clock in ticket.clocks.values())
+    )
+
+
+def facts_of(ticket: Ticket, opened: Event) -> Facts:
+    """Return what the rules know of a ticket, without its customer's earlier tickets."""
+    data: Mapping[str, Any] = opened.data
+    texts = (data["subject"], data["description"], data.get("wished_remedy"))
+    senders = (ticket.contact.email, ticket.first_sender)
+    return Facts(
+        text="\n".join(text for text in texts if text),
+        kind=ticket.kind,
+        channel=ticket.channel,
+        language=ticket.language,
+        customer_type=ticket.customer_type,
+        category=ticket.category,
+        has_order=ticket.order is not None,
+        senders=tuple(dict.fromkeys(one.lower() for one in senders if one)),
+        kind_is_chosen=opened.by.is_staff,
+    )
