@@ -208,6 +208,11 @@ class Life:
             by_staff.reclassify(self.ticket, self.plan, by, what, "a reason", self.clock.now())
         )
 
+    def classify(self, **found: str) -> Life:
+        """Sets what a rule of the plan has found, such as `category`."""
+        why = dict.fromkeys(found, {"rule": "a_rule"})
+        return self.take(by_system.classify(self.ticket, self.plan, found, why, self.clock.now()))
+
     def tag(self, *tags: str, by: Actor = MEI) -> Life:
         return self.take(by_staff.set_tags(self.ticket, self.plan, by, tags, self.clock.now()))
 

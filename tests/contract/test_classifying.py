@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import replace
 from datetime import timedelta
 
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from redress.clocks.rules.clocks import ClockName
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.fold import fold
+from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.steps.opening import open_ticket
+from redress.tickets.rules.submission import parse
 from redress.tickets.rules.ticket import EventType
-from tests.builders import LIN, plan_1
+from tests.builders import LIN, body, plan_1, submission
 from tests.contract.conftest import Shop
 
 CHARGED = {"subject": "Order 4711", "description": "You charged me twice, please help."}
@@ -61,9 +65,11 @@ def test_ticket_to_which_no_rule_applies_costs_no_event(shop: Shop) -> None:
 
 
 def test_category_that_the_customer_chose_stays(shop: Shop) -> None:
-    number = shop.open("inquiry", category="order/status", **LATE).ticket.number
-    shop.assigner().assign(number)
-    assert shop.tickets.get(number).category == "order/status"
+    chosen = replace(submission("inquiry", **LATE), category="order/status")
+    change = open_ticket(chosen, new_number(), plan_1(), shop.clock.now())
+    shop.tickets.open(change, shop.clock.now())
+    shop.assigner().assign(change.after.number)
+    assert shop.tickets.get(change.after.number).category == "order/status"
 
 
 def test_what_a_person_corrected_is_never_changed_by_a_rule(shop: Shop) -> None:
@@ -89,9 +95,11 @@ def test_danger_makes_a_complaint_one_of_consequence_with_earlier_promises(shop:
 
 
 def test_language_of_a_channel_is_corrected_where_the_text_is_clear(shop: Shop) -> None:
-    number = shop.open("inquiry", language="zh-CN", **CHARGED).ticket.number
-    shop.assigner().assign(number)
-    ticket = shop.tickets.get(number)
+    said = parse(body("inquiry", language="zh-CN", **CHARGED), "chat")
+    opened = open_ticket(said, new_number(), plan_1(), shop.clock.now())
+    shop.tickets.open(opened, shop.clock.now())
+    shop.assigner().assign(opened.after.number)
+    ticket = shop.tickets.get(opened.after.number)
     assert (ticket.language, ticket.category) == ("en", "payment/double_charge")
     [profile] = shop.customers.get_readable([ticket.customer or ""])
     assert profile.languages == ("en",)

@@ -67,6 +67,7 @@ def test_a_new_customer_gets_a_profile_in_the_change_that_assigns(shop: Shop) ->
     assert [event.type for event in history] == [
         EventType.OPENED,
         EventType.MATCHED,
+        EventType.CLASSIFIED,
         EventType.ASSIGNED,
     ]
     assert history[1].data == {"customer": found.id, "by": "new"}
@@ -160,7 +161,7 @@ def test_without_a_free_agent_the_ticket_is_matched_once_in_a_change_of_its_own(
     assigner = shop.assigner()
     assert assigner.assign(life.ticket.number) is None
     matched = shop.tickets.get(life.ticket.number)
-    assert (matched.version, matched.assignee) == (2, None)
+    assert (matched.version, matched.assignee) == (3, None)
     assert matched.customer is not None
     assert assigner.assign(life.ticket.number) is None
     assert shop.tickets.get(life.ticket.number) == matched
@@ -179,7 +180,8 @@ def test_a_ticket_of_a_vip_is_promised_what_vips_are_promised(shop: Shop) -> Non
     name = ClockName.FIRST_RESPONSE
     assert ticket.clocks[name].target_s < life.ticket.clocks[name].target_s
     types = [event.type for event in shop.tickets.history(life.ticket.number)]
-    assert types[1:] == [EventType.MATCHED, EventType.RECLASSIFIED, EventType.ASSIGNED]
+    assert types[1:4] == [EventType.MATCHED, EventType.RECLASSIFIED, EventType.CLASSIFIED]
+    assert types[4:] == [EventType.ASSIGNED]
     assert shop.tickets.history(life.ticket.number)[2].data["why"] == (
         "the customer is of the type vip"
     )

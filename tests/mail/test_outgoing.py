@@ -40,7 +40,13 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "acknowledged": (Life.acknowledge, []),
     "assigned": (Life.assign, []),
     "queued": (lambda life: life.reassign(None), []),
+    "classified": (lambda life: life.classify(category="product/defect", impact="high"), []),
     "corrected": (lambda life: life.reclassify("urgent"), []),
+    "corrected, before any promise was told": (lambda life: life.reclassify("feedback"), []),
+    "corrected, so that promises are later": (
+        lambda life: life.acknowledge().reclassify("feedback"),
+        [("promise_moved", "customer")],
+    ),
     "progress": (Life.tell_progress, [("progress", "customer")]),
     "held": (lambda life: life.reply().hold(), [("progress", "customer")]),
     "released": (lambda life: life.reply().hold().release(), []),

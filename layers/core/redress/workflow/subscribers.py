@@ -67,7 +67,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.QUEUED: (assignment,),
     EventType.ACCEPTED: (),
     EventType.CLASSIFIED: (),
-    EventType.RECLASSIFIED: (names,),
+    EventType.RECLASSIFIED: (mails, names),
     EventType.TAGGED: (),
     EventType.PROGRESS_TOLD: (mails, words),
     EventType.REPLIED: (mails, words, files),

@@ -44,7 +44,8 @@ VALUES = ("kind", "category", "urgency", "impact", "customer_type")
 """What a rule can set. The language is not set by rules: the text shows it."""
 GIVEN, MISSING = ORDERS = ("given", "missing")
 DETECTED = ("email", "phone", "chat", "social", "api")
-"""The channels whose language can be presumed wrongly. On the web form the customer chose it."""
+"""The channels whose language can be presumed wrongly. On the web form the customer chose it. In
+plan 1 the same holds for the JSON interface, and for the phone, where an agent chose it."""
 
 _GAP = "…"
 """Stands in a phrase for a few words of the same sentence: `refund … not received`."""

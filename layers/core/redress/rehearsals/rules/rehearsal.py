@@ -487,6 +487,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.ASSIGNED: _assigned,
     EventType.QUEUED: _queued,
     EventType.ACCEPTED: _accepted,
+    EventType.CLASSIFIED: None,
     EventType.RECLASSIFIED: _reclassified,
     EventType.TAGGED: None,
     EventType.PROGRESS_TOLD: _progress_told,

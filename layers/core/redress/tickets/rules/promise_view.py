@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
@@ -66,6 +66,43 @@ def promises_of(ticket: Ticket, now: datetime) -> tuple[PromiseView, ...]:
     return tuple(
         sorted(shown, key=lambda promise: (promise.state not in _OPEN, promise.due_at or _LAST))
     )
+
+
+class Moved(Struct, frozen=True):
+    """A promise that a customer was told and that became later, or was taken back.
+
+    `before` and `after` are the due times. `after` is None if the promise no longer applies.
+    """
+
+    clock: str
+    before: datetime
+    after: datetime | None
+
+
+def lengthened(before: Ticket, after: Ticket) -> tuple[Moved, ...]:
+    """Return the promises that the customer was told and that a change has made later.
+
+    Before its acknowledgement, a customer was told no promise. A paused promise has no due time
+    that anybody could have been told.
+    """
+    if before.acknowledged_at is None:
+        return ()
+    found = []
+    for name in SHOWN:
+        old, new = before.clocks.get(name), after.clocks.get(name)
+        if old is None or new is None or old.state is not ClockState.RUNNING:
+            continue
+        if name is ClockName.CALLBACK and before.callback_by_mail:
+            continue  # the customer is asked; nothing is promised
+        if new.state is ClockState.CANCELLED:
+            found.append(Moved(name.value, old.due_at, None))
+        elif new.due_at - old.due_at >= _NOTICED:
+            found.append(Moved(name.value, old.due_at, new.due_at))
+    return tuple(found)
+
+
+_NOTICED = timedelta(seconds=1)
+"""Targets are whole seconds, so a shorter difference is a rounding error."""
 
 
 _LAST = datetime.max.replace(tzinfo=UTC)

@@ -46,6 +46,7 @@ from redress.mail.outgoing.rules.relevance import (
     clock_name,
     due_at,
     is_after_all,
+    moved_promises,
     promises_ahead,
     reason_to_skip,
     skipped_in_time,
@@ -57,6 +58,7 @@ from redress.mail.outgoing.rules.table import (
     ACKNOWLEDGEMENT,
     MENTIONED,
     PARTICIPANTS,
+    PROMISE_MOVED,
     STAFF_UNREACHED,
     MailToSend,
     mails_after,
@@ -281,6 +283,7 @@ class MailingCase:
 
     def _to_customer(self, about: Matter) -> dict[str, str]:
         ticket, language = about.ticket, about.ticket.language
+        own = phrases(language)
 
         def time(at: datetime) -> str:
             return moment(at, about.plan.time_zone, language)
@@ -291,12 +294,17 @@ class MailingCase:
             "text": about.event.data.get("text", "") + _files(about, _phrase_of(about), language),
             "status_url": f"{self._base}/t/{self._links.status_token(ticket.number)}",
             "promises": "\n".join(
-                phrases(language).promise.format(
-                    clock=phrases(language).clocks[clock], time=time(due_at)
-                )
+                own.promise.format(clock=own.clocks[clock], time=time(due_at))
                 for clock, due_at in promises_ahead(about)
             ),
         }
+        if about.job.template == PROMISE_MOVED:
+            values["moved"] = "\n".join(
+                (own.moved if due else own.taken_back).format(
+                    clock=own.clocks[clock], before=time(before), due=time(due or before)
+                )
+                for clock, before, due in moved_promises(about)
+            )
         if callback := ticket.clocks.get(ClockName.CALLBACK):
             by_mail = ticket.callback_by_mail
             ladder = about.plan.ladder(ClockName.CALLBACK, callback, by_mail=by_mail)

@@ -18,6 +18,7 @@ from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import (
     MENTIONED,
     PARTICIPANTS,
+    PROMISE_MOVED,
     REMINDED,
     mentioned_member,
     why_unacknowledged,
@@ -194,6 +195,23 @@ def promises_ahead(about: Matter) -> list[tuple[str, datetime]]:
     ]
 
 
+def moved_promises(about: Matter) -> list[tuple[str, datetime, datetime | None]]:
+    """Return the clock of each promise that a correction made later, and its due time before it.
+
+    The third value is the due time now, or None for a promise that was taken back. A promise that
+    was kept or moved to an earlier time since is left out: the mail would not be true any more.
+    """
+    found: list[tuple[str, datetime, datetime | None]] = []
+    for moved in about.event.data["lengthened"]:
+        clock = about.ticket.clocks[ClockName(moved["clock"])]
+        before = datetime.fromisoformat(moved["before"])
+        if moved["after"] is None and clock.state is ClockState.CANCELLED:
+            found.append((moved["clock"], before, None))
+        elif clock.state is ClockState.RUNNING and clock.due_at > before:
+            found.append((moved["clock"], before, clock.due_at))
+    return found
+
+
 def reason_to_skip(about: Matter) -> str | None:
     """Return why a mail is outdated and must not be sent; None if it is still valid."""
     job, ticket = about.job, about.ticket
@@ -231,6 +249,8 @@ def reason_to_skip(about: Matter) -> str | None:
             return "a later rung sends its own mail"
     if job.template == "remind" and job.audience == Role.SUPERVISOR and _follows_dispute(about):
         return "the mail about the dispute says the same"
+    if job.template == PROMISE_MOVED and not moved_promises(about):
+        return "no promise is later any more"
     if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.moment:
         return "the survey is over"
     return None

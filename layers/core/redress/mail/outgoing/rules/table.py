@@ -14,6 +14,7 @@ from redress.tickets.rules.ticket import Event, EventType
 PARTICIPANTS = "participants"
 ACKNOWLEDGEMENT = "acknowledgement"
 STAFF_UNREACHED = "staff_unreached"
+PROMISE_MOVED = "promise_moved"
 MENTIONED = "mentioned"
 """The template of the mail to a member of staff whom a note mentions."""
 
@@ -70,13 +71,13 @@ def mails_after(event: Event) -> list[MailToSend]:
     """Return the mails that follow one event.
 
     The customer gets the acknowledgement, replies, progress, the resolution with the callback
-    question, and the survey. Participants get a copy of what staff wrote to the customer. Staff get
-    reminders, breaches and escalations. The supervisor is notified of a dispute, which reopens the
-    ticket. The agent is notified of new messages from the customer, of mails that came to the
-    ticket from another address, and of mails that did not reach the customer or a participant. If a
-    notice did not reach a member of staff, the next role is notified (`next_role`). Each member
-    whom a note mentions gets a mail of their own, so none of them sees the others' addresses. An
-    agent gets the reminder of a leader.
+    question, and the survey. A correction that makes a promise later is told, too. Participants get
+    a copy of what staff wrote to the customer. Staff get reminders, breaches and escalations. The
+    supervisor is notified of a dispute, which reopens the ticket. The agent is notified of new
+    messages from the customer, of mails that came to the ticket from another address, and of mails
+    that did not reach the customer or a participant. If a notice did not reach a member of staff,
+    the next role is notified (`next_role`). Each member whom a note mentions gets a mail of their
+    own, so none of them sees the others' addresses. An agent gets the reminder of a leader.
     Supervisor and manager are notified of a proposed incident, because they can declare it.
     `MailingCase` checks later whether a recipient has an address.
     """
@@ -85,6 +86,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     if event.type in _TO_CUSTOMER:
         copies = [MailToSend("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
         return [MailToSend(_TO_CUSTOMER[event.type], "customer"), *copies]
+    if event.type is EventType.RECLASSIFIED:
+        return [MailToSend(PROMISE_MOVED, "customer")] if event.data.get("lengthened") else []
     if event.type is EventType.CUSTOMER_WROTE:
         return [MailToSend("customer_wrote", "agent")]
     if event.type is EventType.NOTED:

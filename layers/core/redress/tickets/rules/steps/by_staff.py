@@ -33,6 +33,7 @@ from redress.plans.rules.plan import LONGEST_S, Plan
 from redress.tickets.rules import fields, mentions
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.preference import Preference
+from redress.tickets.rules.promise_view import lengthened
 from redress.tickets.rules.steps.by_customer import confirm, dispute
 from redress.tickets.rules.steps.draft import (
     Draft,
@@ -146,6 +147,10 @@ def reclassify(
 ) -> Change:
     """Correct the classification. The open promises are recomputed from their beginning.
 
+    A promise that the customer was told may become later by it, or no longer apply. The event says
+    so, and a mail tells the customer. If the system corrects the classification, no promise becomes
+    later.
+
     If the plan assigns the new classification to another team, the ticket is queued there. The
     category decides neither promises nor team. Without a correction the ticket keeps it, even if
     the plan does not have it or does not offer it for the new kind.
@@ -164,18 +169,31 @@ def reclassify(
         named = [name for name in given.__struct_fields__ if getattr(given, name) is not None]
         here = pointer(*named) if len(named) == 1 else ""
         raise Unchanged([Fault(here, "same_kind", "the ticket is classified so already")])
-    draft = Draft(ticket, plan, by, at).add(
-        EventType.RECLASSIFIED,
-        {
-            "kind": kind,
-            "from": ticket.kind,
-            "urgency": urgency,
-            "impact": impact,
-            "customer_type": customer_type,
-            "why": why.strip(),
-        }
-        | ({"category": category} if category != ticket.category else {}),
-    )
+    data: dict[str, Any] = {
+        "kind": kind,
+        "from": ticket.kind,
+        "urgency": urgency,
+        "impact": impact,
+        "customer_type": customer_type,
+        "why": why.strip(),
+    }
+    if category != ticket.category:
+        data["category"] = category
+    if not by.is_person:
+        data["not_later"] = True
+    draft = Draft(ticket, plan, by, at).add(EventType.RECLASSIFIED, data)
+    if moved := lengthened(ticket, draft.after):
+        data["lengthened"] = [
+            {
+                "clock": one.clock,
+                "before": one.before.isoformat(),
+                "after": one.after and one.after.isoformat(),
+            }
+            for one in moved
+        ]
+        if ticket.contact.email is not None:
+            data["to"] = ticket.contact.email
+        draft = Draft(ticket, plan, by, at).add(EventType.RECLASSIFIED, data)
     before, after = _team(ticket, plan), _team(draft.after, plan)
     # If the plan's team does not change, the ticket stays in its team, because a person may have
     # moved it there.
