@@ -210,7 +210,7 @@ class Life:
 
     def classify(self, **found: str) -> Life:
         """Sets what a rule of the plan has found, such as `category`."""
-        why = dict.fromkeys(found, {"rule": "a_rule"})
+        why = {name: {"rule": "a_rule"} for name in found}
         return self.take(by_system.classify(self.ticket, self.plan, found, why, self.clock.now()))
 
     def tag(self, *tags: str, by: Actor = MEI) -> Life:

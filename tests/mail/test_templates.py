@@ -199,6 +199,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     }
     opened["copied_to"] = ["bo@example.net"]
     opened["mentions"] = ["a-tao"]
+    opened["lengthened"] = [{"clock": "resolution", "before": "", "after": None}]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
     events += [
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": ["manager"]})

@@ -158,6 +158,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "about_decided": False,
         "customer": None,
         "watchers": [],
+        "classified": False,
         "incident_proposed": False,
         "avoid": None,
         "unaccepted_since": None,
