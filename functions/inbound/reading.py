@@ -12,12 +12,12 @@ from typing import Any
 
 from redress.base.addresses import canonical, canonical_domain
 from redress.base.languages import LANGUAGES
+from redress.base.scripts import language_of
 from redress.base.texts import cleaned_line
 from redress.mail.incoming.reader import autoreplies, clues, folding, machines, parsing, verdicts
 from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.groups import is_relayed
 from redress.mail.incoming.reader.headers import ids_of
-from redress.base.scripts import language_of
 from redress.mail.incoming.reader.limits import VALUE, Defects
 from redress.mail.incoming.reader.machines import Machine, MachineKind
 from redress.mail.incoming.reader.mail import Address, ParsedMail, as_data

@@ -1,6 +1,7 @@
 """Keep workflows alive: replace failed executions, sweep awake tickets, reconcile once a day.
 
 The sweep also tells the supervisors of a team if its oldest held mail stays unseen for too long. It
+notices members of staff who are gone, and gives their urgent tickets to others. It
 asks again for the verdict about files that nobody can open yet. It looks whether a reader is
 switched off and whether dead letters lie in the queues, which no other function notices. After that
 it mends tickets of the version before, until all are mended.
@@ -84,7 +85,10 @@ def _repair() -> dict[str, Any]:
     # Afterwards, so that a fault in a mail's record stops no workflow from being repaired.
     held = wiring.held_mail().watch()
     logger.info("watched held mail", extra={"done": held})
-    return done | held
+    absences = wiring.absences().watch()
+    if absences:
+        logger.info("watched absences", extra={"done": absences})
+    return done | held | absences
 
 
 def _ask_for_verdicts() -> dict[str, int]:

@@ -159,7 +159,7 @@ def whoami(ctx: typer.Context, json: Json = False) -> None:
 
 def presence(
     ctx: typer.Context,
-    presence: Annotated[PresenceState, typer.Argument(help="available or away")],
+    presence: Annotated[PresenceState, typer.Argument(help="available, busy, away or offline")],
     json: Json = False,
 ) -> None:
     """Come to work or leave: only who is available gets tickets."""

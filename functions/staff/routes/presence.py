@@ -19,6 +19,17 @@ def set_presence(request: Request) -> Answer:
     return answer(200, availability_view(availability))
 
 
+def beat(request: Request) -> Answer:
+    found = wiring.presence().beat(request.member)
+    seen = found.availability
+    view = {
+        "presence": found.presence.value,
+        "since": iso(datetime.fromisoformat(seen.since)) if seen is not None else None,
+        "again_within_s": found.again_within_s,
+    }
+    return answer(200, view)
+
+
 # -------------------------------------------------------------------- views
 
 
@@ -46,4 +57,5 @@ ROUTES = (
         body=Body("Presence", (OneOf("presence", tuple(Presence)),)),
         answer="Duty",
     ),
+    Route("POST", "/staff/presence/beat", STAFF, beat, answer="Beat"),
 )

@@ -146,6 +146,7 @@ LEADERS = {"supervisor", "manager"}
 
 WHO_MAY = {
     "presence": ALL,
+    "beat": ALL,
     "departure": LEADERS,
     "me": ALL,
     "members": ALL,

@@ -142,6 +142,7 @@ SHOWS_ELSEWHERE = {
 
 SHOWS_NONE = (
     "presence",
+    "beat",
     "macros",
     "connectors",
     "connector-make",

@@ -27,6 +27,11 @@ PRESENT_INDEX = "present"
 TICKET = "TICKET"
 TIMER = "TIMER"
 AVAILABILITY = "DUTY"
+PRESENCE = "PRESENCE"
+"""In the owner index, the partition of members who are online, and of those who went and may have
+tickets, sorted by when they came, went or were last looked at."""
+BEAT = "BEAT"
+"""The sort key of the last beat of a member's client, in `agent_pk`."""
 KEY = "KEY"
 INCOMING_MAIL = "ARRIVAL"
 QUARANTINE = "QUARANTINE"
@@ -230,6 +235,11 @@ def reminder(sk: str) -> tuple[str, int]:
     """Return the number of the ticket and of the event in a `reminder_sk`. Raises ValueError."""
     _, _, number, event = sk.split("#")
     return number, int(event)
+
+
+def online_sk(day: date) -> str:
+    """`ONLINE#2026-12-01`: when a member was online on this day in UTC, in `agent_pk`."""
+    return f"ONLINE#{day.isoformat()}"
 
 
 def declines_sk(day: date) -> str:

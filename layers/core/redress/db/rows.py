@@ -401,6 +401,7 @@ class AvailabilityRow(Row):
     """AGENT#{id} / DUTY: presence and load of an agent.
 
     Presence calls, changes of the member, assignments and releases of tickets change it.
+    The owner index has members who are online, and those who went and may have tickets.
     `member_revision` is the revision of the member whose team and capacity it has. `skills` is a
     JSON object. Each text of `working` is an ISO interval, such as
     `2026-12-01T01:00:00.000+00:00/2026-12-01T05:00:00.000+00:00`.
@@ -425,7 +426,37 @@ class AvailabilityRow(Row):
     working = ListAttribute(of=UnicodeAttribute, null=True)
     duty_pk = UnicodeAttribute(null=True)
     duty_sk = UnicodeAttribute(null=True)
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
     present_index = PresentIndex()
+    owner_index = OwnerIndex()
+
+
+class BeatRow(Row):
+    """AGENT#{id} / BEAT: the client of a member was open `at`.
+
+    It is no part of DUTY, because a beat would hold up assignments and start the stream's readers.
+    """
+
+    class Meta:
+        table_name = ""
+
+    at = UnicodeAttribute()
+    expires = NumberAttribute()
+
+
+class OnlineRow(Row):
+    """AGENT#{id} / ONLINE#{day}: the periods of a day in UTC in which a member was online.
+
+    Each text is an ISO interval and a presence: `2026-12-01T01:00:00.000+00:00/.../available`. A
+    period over midnight is in both days. The last period is added when it ends.
+    """
+
+    class Meta:
+        table_name = ""
+
+    periods = ListAttribute(of=UnicodeAttribute)
+    expires = NumberAttribute()
 
 
 class AboutRow(Row):
@@ -668,6 +699,8 @@ class Models:
         self.member = bound(MemberRow)
         self.invitation = bound(InvitationRow)
         self.availability = bound(AvailabilityRow)
+        self.beat = bound(BeatRow)
+        self.online = bound(OnlineRow)
         self.about = bound(AboutRow)
         self.mention = bound(MentionRow)
         self.reminder = bound(ReminderRow)

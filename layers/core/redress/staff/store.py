@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
-from redress.base.errors import AgentNotFree, LimitReached, NotFound, RedressError
+from redress.base.errors import AgentNotFree, LimitReached, NotFound, RedressError, Unreadable
 from redress.base.people import Member, Role
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
 from redress.staff.rules.members import Invitation, MemberChange
+from redress.staff.rules.presence import ONLINE, Period, since, within
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.transaction import Cause, Dated, Write
@@ -34,6 +36,16 @@ event stays with its ticket."""
 DECLINES_KEPT = timedelta(days=2)
 """How long it is known how many tickets an agent declined on a day. A day of the plan's zone and
 its end in any other zone lie within it."""
+
+
+ONLINE_KEPT = timedelta(days=400)
+"""How long it is known when a member was online."""
+LONGEST_RECORDED = timedelta(days=2)
+"""A longer period online is recorded in the items of its last days only. Nobody works for longer. A
+member of the version before may have been available for months."""
+
+Working = Sequence[tuple[str, str]]
+"""ISO intervals, as in `Availability.working`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +84,144 @@ class StaffStore:
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def set_presence(self, member: Member, presence: Presence, now: datetime) -> Availability:
+    def set_presence(
+        self,
+        member: Member,
+        presence: Presence,
+        now: datetime,
+        working: Working | UnsetType | None = UNSET,
+    ) -> Availability:
         """Store the presence of a member, with their current team, languages and capacity.
 
-        The load stays as it is: only tickets change it. Raises MemberRaced if `member` was changed
-        after it was read.
+        The load stays as it is: only tickets change it. `working` are the intervals of their
+        shifts; None if they have no shifts. If they were online, the period that ends is recorded
+        in the same transaction. Raises MemberRaced if `member` or their presence was changed after
+        it was read.
         """
+        try:
+            seen = self.availability(member.id)
+        except (NotFound, Unreadable):
+            seen = None
         model = self._models.availability
-        actions: list[UpdateAction] = [
-            *self._as_member(member),
-            model.presence.set(presence.value),
-            model.since.set(_moment(now)),
-        ]
+        actions: list[UpdateAction] = [*self._as_member(member), *self._as_present(presence, now)]
         if presence is Presence.AVAILABLE and member.role is Role.AGENT:
             actions += self._offered(member.team)
         else:
             actions += self._not_offered()
+        if working is not UNSET:
+            actions.append(self._working(working))
         current = model.member_revision.does_not_exist() | (
             model.member_revision <= member.revision
         )
-        availability = model(keys.agent_pk(member.id), keys.AVAILABILITY)
-        try:
-            retry.call(lambda: availability.update(actions=actions, condition=current))
-        except retry.ConditionFailed as failed:
-            raise MemberRaced from failed
+        if seen is not None:
+            current &= self._is_as_seen(seen)
+        if not self._change_presence(member.id, actions, current, self._ended(seen, now)):
+            raise MemberRaced
         return self.availability(member.id)
+
+    def expire(self, seen: Availability, last_sign: datetime) -> bool:
+        """Make a member offline who was online until `last_sign`, because nobody hears of them.
+
+        Returns False if their presence was changed meanwhile.
+        """
+        actions = [*self._as_present(Presence.OFFLINE, last_sign), *self._not_offered()]
+        ended = self._ended(seen, last_sign)
+        return self._change_presence(seen.agent, actions, self._is_as_seen(seen), ended)
+
+    def online(
+        self, agents: Iterable[str], begin: datetime, end: datetime
+    ) -> dict[str, list[Period]]:
+        """When members of staff were online between two instants, by id, in one read for each 100.
+
+        The last period of somebody who is online now has no end. Who was not online at all has an
+        empty list. The periods of at most ONLINE_KEPT are known.
+        """
+        wanted = list(dict.fromkeys(agents))
+        if not wanted:
+            return {}
+        first, last = begin.astimezone(UTC).date(), end.astimezone(UTC).date()
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        items = [(keys.agent_pk(one), keys.online_sk(day)) for one in wanted for day in days]
+        rows = retry.call(lambda: list(self._models.online.batch_get(items)))
+        found: dict[str, list[Period]] = {one: [] for one in wanted}
+        for row in rows:
+            agent = row.pk.partition("#")[2]
+            for periods in encoding.readable([row], lambda row: [*map(_period_of, row.periods)]):
+                found[agent] += periods
+        for agent, seen in self.availabilities(wanted).items():
+            if seen.presence in ONLINE:
+                found[agent].append(Period(since(seen), None, seen.presence))
+        return {agent: within(periods, begin, end) for agent, periods in found.items()}
+
+    def _as_present(self, presence: Presence, at: datetime) -> list[UpdateAction]:
+        """The actions that set a presence, and let the sweep find who is online or may be gone."""
+        model = self._models.availability
+        return [
+            model.presence.set(presence.value),
+            model.since.set(_moment(at)),
+            model.owner_pk.set(keys.PRESENCE),
+            model.owner_sk.set(_moment(at)),
+        ]
+
+    def _working(self, working: Working | None) -> UpdateAction:
+        model = self._models.availability
+        if working is None:
+            return model.working.remove()
+        return model.working.set(list[Any](f"{begin}/{end}" for begin, end in working))
+
+    def _is_as_seen(self, seen: Availability) -> Any:
+        """The condition that the presence of a member is still the one that was read."""
+        model = self._models.availability
+        return (model.presence == seen.presence.value) & (model.since == seen.since)
+
+    def _ended(self, seen: Availability | None, at: datetime) -> list[tuple[Any, list[Any]]]:
+        """The updates that record a period online that ends, one for each day in UTC."""
+        if seen is None or seen.presence not in ONLINE or since(seen) >= at:
+            return []
+        model, begin = self._models.online, since(seen)
+        text = f"{_moment(begin)}/{_moment(at)}/{seen.presence.value}"
+        first = max(begin, at - LONGEST_RECORDED).date()
+        days = [first + timedelta(days=n) for n in range((at.date() - first).days + 1)]
+        expires = math.ceil((at + ONLINE_KEPT).timestamp())
+        return [
+            (
+                model(keys.agent_pk(seen.agent), keys.online_sk(day)),
+                [
+                    model.periods.set((model.periods | list[Any]()).append([text])),
+                    model.expires.set(expires),
+                ],
+            )
+            for day in days
+        ]
+
+    def _change_presence(
+        self,
+        agent: str,
+        actions: list[UpdateAction],
+        condition: Any,
+        ended: list[tuple[Any, list[Any]]],
+    ) -> bool:
+        """Update an availability, and record the periods that ended, in one transaction.
+
+        Returns False if the condition does not hold.
+        """
+        row = self._models.availability(keys.agent_pk(agent), keys.AVAILABILITY)
+        token = retry.request_token()
+
+        def send() -> None:
+            if not ended:
+                row.update(actions=actions, condition=condition)
+                return
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                transaction.update(row, actions=actions, condition=condition)
+                for day, added in ended:
+                    transaction.update(day, actions=added)
+
+        try:
+            retry.call(send, ["availability", *("online" for _ in ended)])
+        except retry.ConditionFailed:
+            return False
+        return True
 
     def write(
         self,
@@ -129,6 +254,7 @@ class StaffStore:
             doc=encoding.encode(entry),
         )
         follows = self._availability_after(after, entry.at) if leader is not None else None
+        ended = follows[3] if follows is not None else []
         invitation = None
         if accepted is not None:
             invitation = self._invitation_row(msgspec.structs.replace(accepted, agent=after.id))
@@ -146,14 +272,17 @@ class StaffStore:
                 if invitation is not None and accepted is not None:
                     transaction.save(invitation, condition=self._is_still(accepted))
                 if follows is not None:
-                    availability, actions, condition = follows
+                    availability, actions, condition, _ = follows
                     transaction.update(availability, actions=actions, condition=condition)
+                for day, added in ended:
+                    transaction.update(day, actions=added)
 
         names = [
             *(["leader"] if leader is not None else []),
             *("member", "trail"),
             *(["invitation"] if invitation is not None else []),
             *(["availability"] if follows is not None else []),
+            *("online" for _ in ended),
         ]
         try:
             retry.call(send, names)
@@ -241,10 +370,13 @@ class StaffStore:
             return model.pk.exists() & model.revision.does_not_exist()
         return model.revision == member.revision
 
-    def _availability_after(self, after: Member, now: datetime) -> tuple[Any, list[Any], Any]:
+    def _availability_after(
+        self, after: Member, now: datetime
+    ) -> tuple[Any, list[Any], Any, list[tuple[Any, list[Any]]]]:
         """The update of a member's availability after a change: row, actions and condition.
 
-        A member who is not active is away. Others stay as present as they were. The update also
+        The last value are the updates that record a period online, if the change ends one. A member
+        who is not active is away. Others stay as present as they were. The update also
         makes a missing item: otherwise a presence call that began before the change could make it
         with the old team.
         """
@@ -253,23 +385,20 @@ class StaffStore:
             seen = self.availability(after.id)
         except NotFound:
             seen = None
-        actions = self._as_member(after)
+        actions, ended = self._as_member(after), list[tuple[Any, list[Any]]]()
         if after.is_active:
             actions.append(model.presence.set(model.presence | Presence.AWAY.value))
             actions.append(model.since.set(model.since | _moment(now)))
         else:
-            actions.append(model.presence.set(Presence.AWAY.value))
-            actions.append(model.since.set(_moment(now)))
+            actions += self._as_present(Presence.AWAY, now)
+            ended = self._ended(seen, now)
         available = seen is not None and seen.presence is Presence.AVAILABLE
         if available and after.is_active and after.role is Role.AGENT:
             actions += self._offered(after.team)
         else:
             actions += self._not_offered()
-        if seen is None:
-            condition = model.pk.does_not_exist()
-        else:
-            condition = (model.presence == seen.presence.value) & (model.since == seen.since)
-        return model(keys.agent_pk(after.id), keys.AVAILABILITY), actions, condition
+        condition = model.pk.does_not_exist() if seen is None else self._is_as_seen(seen)
+        return model(keys.agent_pk(after.id), keys.AVAILABILITY), actions, condition, ended
 
     def _as_member(self, member: Member) -> list[UpdateAction]:
         """The actions that copy to the availability what routing needs of a member."""
@@ -607,6 +736,11 @@ def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write
     ]
     ended = [models.mention(keys.agent_pk(one), sk, expires=gone) for one in sorted(before - after)]
     return [Write(row) for row in (*new, *ended)]
+
+
+def _period_of(text: str) -> Period:
+    begin, end, presence = text.split("/")
+    return Period(datetime.fromisoformat(begin), datetime.fromisoformat(end), Presence(presence))
 
 
 def _intervals(texts: list[str] | None) -> list[list[str]] | None:

@@ -16,6 +16,7 @@ from redress.mail.outgoing.messages import HeldDigest, MailJob
 from redress.rehearsals.cases import RehearsalJobs
 from redress.scores.cases.repeats import EndedRun, ScoringRepeats
 from redress.scores.cases.watching import MonthWatch
+from redress.staff.cases.absence import AbsenceWatch
 from redress.wiring import clients, stores
 from redress.wiring.rehearsal import rehearsal_jobs
 from redress.wiring.relay import relay_case
@@ -34,6 +35,7 @@ __all__ = [
     "EndedRun",
     "RehearsalJobs",
     "RepairSettings",
+    "absences",
     "held_files",
     "held_mail",
     "month_watch",
@@ -99,6 +101,18 @@ def repair() -> RepairCase:
         follower.drain,
         _executions(),
         stores.staff(),
+        clients.now,
+    )
+
+
+@cache
+def absences() -> AbsenceWatch:
+    return AbsenceWatch(
+        stores.staff(),
+        stores.duty(),
+        stores.lists(),
+        stores.changes(),
+        stores.plans(),
         clients.now,
     )
 

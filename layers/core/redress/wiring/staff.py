@@ -203,7 +203,7 @@ def presence() -> PresenceCases:
     from redress.staff.cases.presence import PresenceCases
     from redress.wiring import stores
 
-    return PresenceCases(stores.staff(), clients.now)
+    return PresenceCases(stores.staff(), stores.duty(), stores.plans(), clients.now)
 
 
 @cache

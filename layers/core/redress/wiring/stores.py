@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from redress.mail.incoming.bucket import MailBucket
     from redress.rehearsals.store import RehearsalStore
     from redress.scores.store.scores import ScoreStore
+    from redress.staff.duty.store import DutyStore
     from redress.tickets.store.ranges import TicketRanges
     from redress.workflow.store import ReportStore
 
@@ -99,6 +100,13 @@ def changes() -> TicketChanges:
 @cache
 def staff() -> StaffStore:
     return StaffStore(models())
+
+
+@cache
+def duty() -> DutyStore:
+    from redress.staff.duty.store import DutyStore
+
+    return DutyStore(models(), staff())
 
 
 @cache

@@ -22,6 +22,9 @@ LATE = timedelta(hours=1)
 _SOON = (FIRST, 2 * FIRST, 4 * FIRST)
 SWEEP = timedelta(minutes=5)
 """How often the sweep runs (`SweepSchedule` in the template)."""
+LOOKS = 2 * SWEEP
+"""How often the sweep looks for files. Every second time is soon enough, because Lambda repeats a
+scan by itself, and a query in each sweep is a part of the price of an idle month."""
 MOST = 200
 """The most files that one sweep reads and asks for, those that wait longest first."""
 
@@ -43,10 +46,13 @@ class HeldFilesWatch:
     def watch(self) -> dict[str, int]:
         """Ask for each file that is due, and count the files that wait too long.
 
-        In the first sweep of each hour, also let the checker look for unreported uploads.
-        Returns how many were `asked` for, and how many are `late`, without zeros.
+        Does nothing in every second sweep. In the first one of each hour, also let the checker look
+        for unreported uploads. Returns how many were `asked` for, and how many are `late`, without
+        zeros.
         """
         now = self._now()
+        if now.minute % (LOOKS // timedelta(minutes=1)) >= SWEEP // timedelta(minutes=1):
+            return {}
         found = self._held(now - FIRST, MOST)
         due = [Held(number, file) for since, number, file in found if is_due(now - since)]
         for held in due:
@@ -64,5 +70,5 @@ def is_due(waits: timedelta) -> bool:
     day is not asked 300 times for each file.
     """
     if waits >= LATE:
-        return waits % LATE < SWEEP
-    return any(moment <= waits < moment + SWEEP for moment in _SOON)
+        return waits % LATE < LOOKS
+    return any(moment <= waits < moment + LOOKS for moment in _SOON)

@@ -52,6 +52,7 @@ from redress.plans.rules.plan import (
     MailPlan,
     Override,
     Plan,
+    PresencePlan,
     Promise,
     ScorePlan,
     When,
@@ -123,6 +124,7 @@ _SECTIONS = (
     "inspection",
     "reopened",
     "routing",
+    "presence",
     "team_names",
     "templates",
     "scripts",
@@ -205,6 +207,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         files=_files(read, document),
         handing_over=_handing_over(read, document),
         inspection=_inspection(read, document),
+        presence=_presence(read, document),
         form_fields=_form_fields(read, document),
         categories=tuple(read.entries(document, "categories", "", MOST_CATEGORIES)),
         fields=tuple(read.entries(document, "fields", "", MOST_FIELDS)),
@@ -403,6 +406,30 @@ def _handing_over(read: DocumentReader, document: Mapping[str, Any]) -> HandingO
     return HandingOverPlan(
         bound("declines_a_day", usual.declines_a_day), bound("handovers", usual.most)
     )
+
+
+LEAST_BEATS = 3
+"""A member is never gone after less than so many missed beats. Browsers let clients in the
+background beat only once a minute, and some of them late."""
+
+
+def _presence(read: DocumentReader, document: Mapping[str, Any]) -> PresencePlan:
+    """The section on presence. If it or a part of it is absent, the defaults apply."""
+    section = read.section(document, "presence", "", need=False)
+    names = ("beat", "gone_after", "unbeaten_after", "grace", "expected_back")
+    read.known(section, names, "/presence")
+    given: dict[str, int] = {}
+    for name in names:
+        if name in section:
+            before = len(read.faults)
+            read.duration(section, name, "/presence")
+            if len(read.faults) == before:
+                given[f"{name}_s"] = seconds_of(section[name])
+    found = PresencePlan(**given)
+    if found.gone_after_s < LEAST_BEATS * found.beat_s:
+        detail = f"at least {LEAST_BEATS} beats, because a client can miss some"
+        read.fault("/presence/gone_after", "too_soon", detail)
+    return found
 
 
 def _form_fields(read: DocumentReader, document: Mapping[str, Any]) -> tuple[str, ...]:

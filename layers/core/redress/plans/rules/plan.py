@@ -257,6 +257,23 @@ class HandingOverPlan(Struct, frozen=True):
     most: int = 3
 
 
+class PresencePlan(Struct, frozen=True):
+    """When a member of staff counts as gone, and what becomes of their work then. In seconds.
+
+    A client beats every `beat_s`. Whoever has beaten since they came is offline `gone_after_s`
+    after their last beat. Whoever has never beaten is offline `unbeaten_after_s` after they came.
+    `grace_s` after an agent has gone, their tickets return to the queue if a promise is due before
+    they are back. That is the begin of their next shift. Without shifts, an agent is expected back
+    `expected_back_s` after they have gone. The defaults apply to plans that say nothing about it.
+    """
+
+    beat_s: int = 60
+    gone_after_s: int = 300
+    unbeaten_after_s: int = 43_200
+    grace_s: int = 900
+    expected_back_s: int = 57_600
+
+
 FORM_FIELDS = ORDER, COMPANY = ("order", "company")
 """The fields of the web form that a plan can leave out. They are always optional."""
 
@@ -298,6 +315,7 @@ class Plan(Struct, frozen=True):
     files: FilesPlan = FilesPlan()
     handing_over: HandingOverPlan = HandingOverPlan()
     inspection: InspectionPlan = InspectionPlan()
+    presence: PresencePlan = PresencePlan()
     wording: Mapping[str, Mapping[str, Any]] = {}  # msgspec makes a new dict for each instance
     """The section of the document, which `plans.rules.wording` reads."""
     macros: tuple[Mapping[str, Any], ...] = ()

@@ -106,7 +106,7 @@ def _plan_actions(side: Side) -> list[tuple[object, ...]]:
             event.data.get("notify"),
         )
         for event in side.events
-        if event.type in _PLAN_EVENTS and not event.by.is_person
+        if event.type in _PLAN_EVENTS and not event.by.is_person and not event.data.get("gone")
     ]
 
 
@@ -294,12 +294,15 @@ _Step = Callable[[Ticket, Plan, _KeptEvent], Change | None]
 
 
 def _queued_by_plan(event: Event) -> bool:
-    """Whether the ticket returned to the queue without a person's decision.
+    """Whether the ticket returned to the queue by a decision of the plan.
 
     A rung, a dispute or a changed kind can cause this. The event is not replayed, because the draft
-    decides again whether the ticket returns to the queue.
+    decides again whether the ticket returns to the queue. That its agent was gone is a fact, so it
+    is replayed.
     """
-    return event.type is EventType.QUEUED and not event.by.is_person
+    if event.type is not EventType.QUEUED or event.data.get("gone"):
+        return False
+    return not event.by.is_person
 
 
 def _with_following(history: Iterable[Event]) -> Iterator[tuple[Event, Event | None]]:

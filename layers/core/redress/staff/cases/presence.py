@@ -1,20 +1,41 @@
-"""Presence of members of staff: they become available or go away."""
+"""Presence of members of staff: they come and go, and their clients say that they are open."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
-from redress.base.errors import Unavailable
+from redress.base.errors import NotFound, Unavailable
 from redress.base.people import Member
+from redress.plans.store.plans import Plans
 from redress.staff.cases.signing_in import ATTEMPTS, require_active
+from redress.staff.duty.store import DutyStore
 from redress.staff.rules.availability import Availability, Presence
+from redress.staff.rules.presence import ONLINE
 from redress.staff.store import MemberRaced, StaffStore
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The answer to a beat: the presence of the member, and when the next beat is expected.
+
+    `availability` is None if the member never set a presence.
+    """
+
+    availability: Availability | None
+    again_within_s: int
+
+    @property
+    def presence(self) -> Presence:
+        return self.availability.presence if self.availability else Presence.OFFLINE
+
+
 class PresenceCases:
-    def __init__(self, staff: StaffStore, now: Callable[[], datetime]) -> None:
-        self._staff, self._now = staff, now
+    def __init__(
+        self, staff: StaffStore, duty: DutyStore, plans: Plans, now: Callable[[], datetime]
+    ) -> None:
+        self._staff, self._duty, self._plans, self._now = staff, duty, plans, now
 
     def set_presence(self, member: Member, presence: Presence) -> Availability:
         """Record the presence of a member.
@@ -29,3 +50,18 @@ class PresenceCases:
                 member = self._staff.member(member.id, consistent=True)
                 require_active(member)
         raise Unavailable("your account is being changed by others")
+
+    def beat(self, member: Member) -> Heard:
+        """Record that the client of a member is open, if they are online.
+
+        A beat brings nobody back who is away or offline: a laptop that wakes up is not a person at
+        work. The answer tells the client.
+        """
+        again = self._plans.current().presence.beat_s
+        try:
+            found = self._staff.availability(member.id)
+        except NotFound:
+            return Heard(None, again)
+        if found.presence in ONLINE:
+            self._duty.beat(member.id, self._now())
+        return Heard(found, again)

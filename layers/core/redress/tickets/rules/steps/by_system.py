@@ -87,6 +87,16 @@ def classify(
     return Draft(ticket, plan, SYSTEM, at).add(EventType.CLASSIFIED, data).change()
 
 
+GONE = "the agent is gone"
+
+
+def take_back(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    """Return the ticket of an agent who is gone to the queue, because a promise cannot wait."""
+    require_possible(Step.REASSIGN, ticket)
+    data = {"from": ticket.assignee, "why": GONE, "team": ticket.team, "gone": True}
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.QUEUED, data).change()
+
+
 def set_about(ticket: Ticket, plan: Plan, members: Sequence[str], why: str, at: datetime) -> Change:
     """Set the members of staff whom the complaint is about, from its text."""
     require_possible(Step.SET_ABOUT, ticket)

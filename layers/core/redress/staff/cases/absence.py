@@ -1,0 +1,119 @@
+"""Notice who is gone, and give their urgent work to others. The sweep does it every few minutes.
+
+One query finds everybody who is online, and everybody who went and may have tickets. So nothing is
+read of members who are at home without work, and no execution runs for anybody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from redress.base.errors import NotFound, Unreadable, VersionConflict
+from redress.plans.rules.plan import Plan, PresencePlan
+from redress.plans.store.plans import Plans
+from redress.staff.duty.store import DutyStore, Standing
+from redress.staff.rules import presence as rules
+from redress.staff.rules.availability import Availability
+from redress.staff.store import StaffStore
+from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.lists import TicketLists
+
+PAGE = 100
+MOST_LOOKED_AT = 300
+"""The most tickets of members who are gone that one sweep reads. The next sweep reads the rest: it
+begins with those members whom nobody has looked at for longest."""
+
+
+class AbsenceWatch:
+    def __init__(
+        self,
+        staff: StaffStore,
+        duty: DutyStore,
+        lists: TicketLists,
+        changes: TicketChanges,
+        plans: Plans,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._staff, self._duty, self._lists = staff, duty, lists
+        self._changes, self._plans, self._now = changes, plans, now
+
+    def watch(self) -> dict[str, int]:
+        """Make those offline whose clients are silent, and queue urgent tickets of who is gone.
+
+        Returns how many members went `offline`, and how many tickets were `released`, without
+        zeros.
+        """
+        plan, now = self._plans.current().presence, self._now()
+        soonest = timedelta(seconds=min(plan.gone_after_s, plan.unbeaten_after_s, plan.grace_s))
+        done: Counter[str] = Counter()
+        read = 0
+        for standing in self._duty.standings(self._duty.watched(now - soonest)):
+            found = standing.availability
+            if found.presence in rules.ONLINE:
+                gone = self._expired(standing, plan, now)
+                done["offline"] += gone is not None
+                found = gone or found
+            if rules.is_gone(found, plan, now) and read < MOST_LOOKED_AT:
+                looked, released = self._release(found, plan, now)
+                read += looked
+                done["released"] += released
+        return {name: count for name, count in done.items() if count}
+
+    def _expired(
+        self, standing: Standing, plan: PresencePlan, now: datetime
+    ) -> Availability | None:
+        """The availability of a member after they were made offline; None if they were not."""
+        found, beat = standing.availability, standing.beat
+        if rules.gone_at(found, beat, plan) > now:
+            return None
+        if not self._staff.expire(found, rules.last_sign(found, beat, plan)):
+            return None  # they set another presence just now
+        return self._staff.availability(found.agent)
+
+    def _release(self, found: Availability, plan: PresencePlan, now: datetime) -> tuple[int, int]:
+        """Queue the tickets of a member who is gone that cannot wait until they are back.
+
+        Returns how many tickets were read, and how many were queued.
+        """
+        back = rules.back_at(found, None, plan, now)
+        looked = released = 0
+        for number in self._owned(found.agent):
+            looked += 1
+            released += self._is_released(number, found.agent, back)
+        if self._staff.availability(found.agent).load:
+            self._duty.looked_at(found, now)
+        else:
+            self._duty.forget(found)
+        return looked, released
+
+    def _is_released(self, number: str, agent: str, back: datetime | None) -> bool:
+        done = False
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            nonlocal done
+            done = rules.must_leave(ticket, agent, back) and self._is_still_gone(agent)
+            return by_system.take_back(ticket, plan, at) if done else None
+
+        try:
+            self._changes.change(number, decide)
+        except (NotFound, Unreadable, VersionConflict):
+            return False  # the next sweep looks again
+        return done
+
+    def _is_still_gone(self, agent: str) -> bool:
+        return self._staff.availability(agent).presence not in rules.ONLINE
+
+    def _owned(self, agent: str) -> Iterator[str]:
+        """The numbers of the tickets of an agent, next due first."""
+        cursor = None
+        while True:
+            page = self._lists.owned_by(agent, PAGE, cursor)
+            yield from page.numbers
+            cursor = page.cursor
+            if cursor is None:
+                return

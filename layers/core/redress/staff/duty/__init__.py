@@ -1,0 +1,1 @@
+"""Who is at work: presence over time, and shifts."""

@@ -1,0 +1,204 @@
+"""Who is at work: beats, the record of it, and the work of those who are gone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from redress.db import keys
+from redress.staff.cases.absence import AbsenceWatch
+from redress.staff.duty.store import DutyStore
+from redress.staff.rules.availability import Presence
+from redress.staff.rules.presence import Period, seconds_online
+from redress.tickets.rules.steps.by_system import GONE
+from redress.tickets.rules.ticket import EventType
+from tests.builders import JUN, MEI, START, Life
+from tests.contract.conftest import Shop
+
+
+@pytest.fixture
+def duty(shop: Shop) -> DutyStore:
+    return DutyStore(shop.models, shop.staff)
+
+
+@pytest.fixture
+def watch(shop: Shop, duty: DutyStore) -> AbsenceWatch:
+    return AbsenceWatch(shop.staff, duty, shop.lists, shop.changes, shop.plans, shop.clock.now)
+
+
+def assigned(shop: Shop, agent: str = MEI.id) -> Life:
+    life = shop.open()
+    shop.commit(life.assign(agent))
+    return life
+
+
+def test_tickets_of_an_agent_who_went_offline_return_to_the_queue_after_the_grace(
+    shop: Shop, watch: AbsenceWatch
+) -> None:
+    """Story 1: conversations stayed stuck with an agent who had gone offline."""
+    mei = shop.member(MEI.id)
+    life = assigned(shop)
+    shop.staff.record(mei, Presence.OFFLINE, shop.clock.now())
+    shop.clock.advance(minutes=14)
+    assert watch.watch() == {}
+    assert shop.tickets.get(life.ticket.number).assignee == MEI.id
+
+    shop.clock.advance(minutes=1)
+    assert watch.watch() == {"released": 1}
+    assert shop.tickets.get(life.ticket.number).assignee is None
+    last = shop.tickets.history(life.ticket.number)[-1]
+    assert (last.type, last.data["why"], last.data["from"]) == (EventType.QUEUED, GONE, MEI.id)
+    assert shop.staff.availability(MEI.id).load == 0
+    assert shop.lists.queued("complaints") == [life.ticket.number]
+    shop.clock.advance(minutes=30)
+    assert watch.watch() == {}
+
+
+def test_agent_who_comes_back_within_the_grace_keeps_their_tickets(
+    shop: Shop, watch: AbsenceWatch
+) -> None:
+    mei = shop.member(MEI.id)
+    life = assigned(shop)
+    shop.staff.record(mei, Presence.AWAY, shop.clock.now())
+    shop.clock.advance(minutes=14)
+    shop.staff.record(mei, Presence.AVAILABLE, shop.clock.now())
+    shop.clock.advance(minutes=30)
+    assert watch.watch() == {}
+    assert shop.tickets.get(life.ticket.number).assignee == MEI.id
+
+
+def test_paused_ticket_stays_and_one_that_can_wait_stays_until_its_agent_fails_to_come(
+    shop: Shop, watch: AbsenceWatch
+) -> None:
+    """The next reply is due after the next morning. She is expected then, and does not come."""
+    mei = shop.member(MEI.id)
+    life = assigned(shop)
+    shop.commit(life.reply(wait_for_customer=True))
+    shop.staff.record(mei, Presence.OFFLINE, shop.clock.now())
+    shop.clock.advance(hours=1)
+    assert watch.watch() == {}
+    shop.commit(life.write())
+    shop.clock.advance(hours=15)
+    assert watch.watch() == {}
+    shop.clock.advance(minutes=16)
+    assert watch.watch() == {"released": 1}
+
+
+def test_silent_client_makes_its_agent_offline_and_beats_keep_them_online(
+    shop: Shop, watch: AbsenceWatch, duty: DutyStore
+) -> None:
+    """Story 2: one late beat makes nobody offline, a silent client does."""
+    shop.member(MEI.id)
+    for _ in range(10):
+        shop.clock.advance(minutes=2)
+        duty.beat(MEI.id, shop.clock.now())
+        assert watch.watch() == {}
+    assert shop.staff.availability(MEI.id).presence is Presence.AVAILABLE
+    last = shop.clock.now()
+    shop.clock.advance(minutes=5)
+    assert watch.watch() == {"offline": 1}
+    found = shop.staff.availability(MEI.id)
+    assert (found.presence, found.since) == (
+        Presence.OFFLINE,
+        last.isoformat(timespec="milliseconds"),
+    )
+    assert shop.staff.present("complaints") == []
+
+
+def test_agent_whose_client_never_beats_is_offline_after_half_a_day(
+    shop: Shop, watch: AbsenceWatch
+) -> None:
+    shop.member(MEI.id)
+    shop.clock.advance(hours=11, minutes=59)
+    assert watch.watch() == {}
+    shop.clock.advance(minutes=1)
+    assert watch.watch() == {"offline": 1}
+
+
+def test_gone_agent_is_made_offline_and_loses_urgent_work_in_one_sweep(
+    shop: Shop, watch: AbsenceWatch, duty: DutyStore
+) -> None:
+    shop.member(MEI.id)
+    life = assigned(shop)
+    shop.clock.advance(minutes=1)
+    duty.beat(MEI.id, shop.clock.now())
+    shop.clock.advance(minutes=15)
+    assert watch.watch() == {"offline": 1, "released": 1}
+    assert shop.tickets.get(life.ticket.number).assignee is None
+
+
+def test_member_who_set_another_presence_meanwhile_is_not_made_offline(shop: Shop) -> None:
+    mei = shop.member(MEI.id)
+    seen = shop.staff.availability(MEI.id)
+    shop.clock.advance(minutes=10)
+    shop.staff.record(mei, Presence.BUSY, shop.clock.now())
+    assert not shop.staff.expire(seen, shop.clock.now())
+    assert shop.staff.availability(MEI.id).presence is Presence.BUSY
+
+
+def test_coming_online_drains_the_queue(shop: Shop) -> None:
+    """Story 5: all were offline over night, and nothing was assigned when they came back."""
+    mei = shop.member(MEI.id)
+    shop.staff.record(mei, Presence.OFFLINE, shop.clock.now())
+    life = shop.open()
+    assert shop.assigner().drain("complaints") == []
+    shop.clock.advance(hours=9)
+    shop.staff.record(mei, Presence.AVAILABLE, shop.clock.now())
+    assert shop.assigner().drain("complaints") == [life.ticket.number]
+
+
+def test_time_online_is_recorded_with_the_presence_that_ends_it(shop: Shop) -> None:
+    mei = shop.member(MEI.id)
+    shop.member(JUN.id)
+    for presence, ahead in (
+        (Presence.BUSY, 60),
+        (Presence.AWAY, 30),
+        (Presence.AVAILABLE, 15),
+    ):
+        shop.clock.advance(minutes=ahead)
+        shop.staff.record(mei, presence, shop.clock.now())
+    shop.clock.advance(minutes=5)
+    end = START + timedelta(days=1)
+    found = shop.staff.online([MEI.id, JUN.id, "a-nobody"], START - timedelta(hours=1), end)
+
+    def at(minute: int) -> datetime:
+        return START + timedelta(minutes=minute)
+
+    assert found[MEI.id] == [
+        Period(START, at(60), Presence.AVAILABLE),
+        Period(at(60), at(90), Presence.BUSY),
+        Period(at(105), None, Presence.AVAILABLE),
+    ]
+    assert seconds_online(found[MEI.id], shop.clock.now()) == (60 + 30 + 5) * 60
+    assert found[JUN.id] == [Period(START, None, Presence.AVAILABLE)]
+    assert found["a-nobody"] == []
+
+
+def test_period_over_midnight_is_in_both_days(shop: Shop) -> None:
+    mei = shop.member(MEI.id)
+    shop.clock.advance(hours=25)
+    shop.staff.record(mei, Presence.AWAY, shop.clock.now())
+    midnight = START.replace(hour=0) + timedelta(days=1)
+    [first] = shop.staff.online([MEI.id], midnight - timedelta(days=1), midnight)[MEI.id]
+    [second] = shop.staff.online([MEI.id], midnight, midnight + timedelta(days=1))[MEI.id]
+    assert (first.begin, first.end) == (START, midnight)
+    assert (second.begin, second.end) == (midnight, START + timedelta(hours=25))
+
+
+def test_later_beat_is_not_replaced_by_an_earlier_one(shop: Shop, duty: DutyStore) -> None:
+    shop.member(MEI.id)
+    duty.beat(MEI.id, START + timedelta(minutes=2))
+    duty.beat(MEI.id, START + timedelta(minutes=1))
+    [standing] = duty.standings([MEI.id])
+    assert standing.beat == START + timedelta(minutes=2)
+
+
+def test_beat_writes_nothing_that_a_reader_of_the_stream_follows(
+    shop: Shop, duty: DutyStore
+) -> None:
+    """The follower reads changes of DUTY. A beat each minute must not start it."""
+    shop.member(MEI.id)
+    before = shop.item(keys.agent_pk(MEI.id), keys.AVAILABILITY)
+    duty.beat(MEI.id, shop.clock.now())
+    assert shop.item(keys.agent_pk(MEI.id), keys.AVAILABILITY) == before
