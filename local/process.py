@@ -98,7 +98,8 @@ def find(directory: Path) -> Cloud | None:
         return None
     known = json.loads(record.read_text())
     # A cloud that was started by an earlier version accepts no mail.
-    cloud = Cloud(known["pid"], known["port"], directory, known.get("smtp_port", 0))
+    smtp_port = known.get("smtp_port", 0)
+    cloud = Cloud(known["pid"], known["port"], directory.resolve(), smtp_port)
     if _runs(cloud.pid):
         return cloud
     record.unlink()
