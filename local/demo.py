@@ -40,6 +40,8 @@ _COLOURS = {
     "in time": "green",
     "disputed": "magenta",
     "request": "cyan",
+    "handed over": "bright_cyan",
+    "returned": "bright_magenta",
     "suggestion": "blue",
     "withdrawn": "yellow",
 }

@@ -115,13 +115,35 @@ def start(world: World, title: str, submission: dict[str, Any], *, form: bool) -
 
 
 def agent_of(world: World, number: str) -> Staff:
-    """Waits until the ticket is assigned, and returns its agent."""
+    """Waits until the ticket is assigned. Its agent accepts it, and is returned."""
 
-    def assigned() -> str | None:
-        found: str | None = world.reader.read(number)["assignee"]
-        return found
+    def accepted() -> Staff | None:
+        found = world.manager.read(number)
+        if found["assignee"] is None:
+            return None
+        agent = world.by_id(found["assignee"])
+        if found["unaccepted_since"] is None:
+            return agent
+        body = {"version": found["version"]}
+        answer = agent.call("POST", f"/tickets/{number}/accept", body)
+        # It may have been returned to the queue meanwhile, because nobody accepted it in time.
+        return agent if answer.status == 200 else None
 
-    return world.by_id(wait_for(assigned, f"{number} is assigned to an agent", PATIENCE_S))
+    return wait_for(accepted, f"an agent accepts {number}", PATIENCE_S)
+
+
+def colleague_of(world: World, agent: Staff, language: str) -> Staff:
+    """Another agent of the same team who speaks this language."""
+    members = {one.id: world.manager.get(f"/members/{one.id}") for one in world.staff.values()}
+    team = members[agent.id]["team"]
+    return next(
+        one
+        for one in world.staff.values()
+        if one.role == "agent"
+        and one.id != agent.id
+        and members[one.id]["team"] == team
+        and language in members[one.id]["languages"]
+    )
 
 
 def work_list_has(agent: Staff, number: str) -> None:
@@ -336,6 +358,49 @@ def withdrawn(world: World, title: str, submission: dict[str, Any]) -> str:
     return receipt.number
 
 
+def handed_over(world: World, title: str, submission: dict[str, Any]) -> str:
+    """An agent answers, then gives the ticket to a colleague with a reason, who solves it."""
+    receipt = start(world, title, submission, form=True)
+    number = receipt.number
+    agent = agent_of(world, number)
+    agent.change(number, "replies", text="We are looking for somebody who knows your lock.")
+    colleague = colleague_of(world, agent, submission["language"])
+    reason = "She repaired this lock last month."
+    agent.change(number, "assignment", agent=colleague.id, reason=reason)
+    expect(agent_of(world, number) == colleague, f"{number}: the colleague accepts it")
+    colleague.change(number, "resolution", text="The lock was replaced.", **solved("complaint"))
+    confirm_and_rate(world, receipt, 5)
+    given = happened(world.manager.read(number), "assigned")[-1]["data"]
+    expect(given["why"] == reason, f"{number}: the reason is on record")
+    return number
+
+
+def returned(world: World, title: str, submission: dict[str, Any]) -> str:
+    """Nobody accepts the ticket until its first reminder: it returns and a colleague gets it."""
+    receipt = start(world, title, submission, form=True)
+    number = receipt.number
+    wait_for(
+        lambda: happened(world.reader.read(number), "queued"),
+        f"{number} returns to the queue",
+        PATIENCE_S,
+    )
+    second = agent_of(world, number)
+    second.change(number, "resolution", text="We pack such parcels in two boxes from now on.")
+    state_is(world, number, "closed")
+    ticket = world.manager.read(number)
+    why = happened(ticket, "queued")[0]["data"]["why"]
+    expect(why == "not accepted", f"{number}: the record says why it returned")
+    first, *_, last = happened(ticket, "assigned")
+    expect(first["data"]["agent"] != last["data"]["agent"], f"{number}: a colleague gets it")
+    expect("remind" in fired(ticket, "first_response"), f"{number}: the reminder goes out")
+    return number
+
+
+def happened(ticket: Any, kind: str) -> list[Any]:
+    """The events of one kind in the timeline of the API's ticket."""
+    return [event for event in ticket["timeline"] if event["type"] == kind]
+
+
 def _if[T](value: T, holds: Callable[[T], object]) -> T | None:
     return value if holds(value) else None
 
@@ -358,7 +423,7 @@ class Scene:
 
 
 def scenes() -> list[Scene]:
-    """Twelve tickets of all five kinds in three languages."""
+    """Fourteen tickets of all five kinds in three languages."""
 
     def scene(title: str, act: Callable[..., str], submission: dict[str, Any], *more: Any) -> Scene:
         return Scene(title, lambda world: act(world, title, submission, *more))
@@ -442,6 +507,30 @@ def scenes() -> list[Scene]:
                 "Change of company name",
                 "We have a new name since October. Please change it on our account.",
                 email="office@customer.example",
+            ),
+        ),
+        scene(
+            "handed over",
+            handed_over,
+            body(
+                "complaint",
+                "zh-CN",
+                "吴桐",
+                "门锁又松了",
+                "上个月修过的门锁又松了，请派熟悉的师傅来。",
+                email="wutong@customer.example",
+            ),
+        ),
+        scene(
+            "returned",
+            returned,
+            body(
+                "feedback",
+                "zh-CN",
+                "何静",
+                "包装可以更结实",
+                "玻璃杯最好用两层盒子包装，这样路上不会碎。",
+                email="hejing@customer.example",
             ),
         ),
         scene(
