@@ -87,6 +87,10 @@ LANES = 6
 DESKS = 3
 """Agents who work at the same time. Each visit of an agent is one list and some acts."""
 ACTS = 3
+FIRST_ACTS = {"resolution": 70, "replies": 20, "accept": 6, "decline": 2, "assignment": 2}
+"""What agents do first with a ticket, in per cent. An assignment is a hand-over to a colleague."""
+ANSWERED = 0.15
+"""The share of customers who answer a resolution."""
 BREAK = (0.45, 0.6)
 """When the break begins and ends, as shares of the tickets of the day."""
 
@@ -436,25 +440,46 @@ class Desks:
 
     def _act(self, agent: Staff, item: Mapping[str, Any]) -> None:
         with self._lock:
-            chosen, again = self._choose.random(), self._choose.random()
             choose = random.Random(self._choose.getrandbits(48))
-        mark = f"s{choose.getrandbits(40):010x}s"
-        number, body = item["number"], {"version": item["version"]}
-        path = "resolution"
-        if item["state"] == "new" and chosen < 0.25:
-            path = "replies"
-            body |= {"wait_for_customer": chosen < 0.03}
-        elif item["kind"] == "complaint":
-            body |= {"outcome": "upheld", "remedy": "refund", "root_cause": "packing"}
-        body |= {"text": f"Dear customer, a new one left today. {mark}"}
+        number, mark = item["number"], f"s{choose.getrandbits(40):010x}s"
+        path, more = self._chosen(choose, agent, item, mark)
+        body = {"version": item["version"], **more}
         answer = agent.call("POST", f"/tickets/{number}/{path}", body)
         self._office.ledger.answered(path, answer.status)
         ok, refused = answer.status in (200, 201), 400 <= answer.status < 500
-        self._office.ledger.said(Said(number, mark, f"the agent's {path}", ok, refused))
-        if ok and path == "resolution" and again < 0.15:
+        if path != "accept":  # it has no text
+            self._office.ledger.said(Said(number, mark, f"the agent's {path}", ok, refused))
+        if ok and path == "resolution" and choose.random() < ANSWERED:
             known = {one.number: one for one in self._office.ledger.tickets()[-400:]}
             if (opened := known.get(number)) and opened.token:
                 self._customers.answer_solution(opened, choose)
+
+    def _chosen(
+        self, choose: random.Random, agent: Staff, item: Mapping[str, Any], mark: str
+    ) -> tuple[str, dict[str, Any]]:
+        """What an agent does with a ticket: the last part of the path, and the body."""
+        text = f"Dear customer, a new one left today. {mark}"
+        solved: dict[str, Any] = {"text": text}
+        if item["kind"] == "complaint":
+            solved |= {"outcome": "upheld", "remedy": "refund", "root_cause": "packing"}
+        if item["state"] != "new":
+            return "resolution", solved
+        reason = f"Somebody else knows this better. {mark}"
+        bodies: dict[str, dict[str, Any]] = {
+            "accept": {},
+            "decline": {"reason": reason},
+            "assignment": {"reason": reason, "agent": self._colleague(choose, agent)},
+            "replies": {"text": text, "wait_for_customer": choose.random() < 0.1},
+            "resolution": solved,
+        }
+        (path,) = choose.choices(list(FIRST_ACTS), list(FIRST_ACTS.values()))
+        return path, bodies[path]
+
+    def _colleague(self, choose: random.Random, agent: Staff) -> str:
+        groups = self._office.groups
+        return choose.choice(
+            [one for one in groups if groups[one] == groups[agent.id] and one != agent.id]
+        )
 
 
 # ------------------------------------------------------------------------------ the day

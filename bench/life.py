@@ -1,10 +1,11 @@
 """What a complaint costs: its billed units, counted on the deployed local stack, times list prices.
 
 A life is a fixed script of requests (`bench/script.py`). Two happy paths are played, one through
-the pages and one through the JSON API. In a third life the agent answers after 20 minutes, when the
-first reminder has fired; its plan is SLOW_PACE times faster. A fourth life is the full ladder:
-nobody answers until every rung of every promise of a complaint has fired; then a manager answers
-and resolves it, the customer disputes, and the agent answers and resolves it again.
+the pages and one through the JSON API. In a third life the agent accepts the ticket and answers
+after 20 minutes, when the first reminder has fired; its plan is SLOW_PACE times faster. In a fourth
+life nobody accepts it before, so the reminder returns it to the queue. A fifth life is the full
+ladder: nobody answers until every rung of every promise of a complaint has fired; then a manager
+answers and resolves it, the customer disputes, and the agent answers and resolves it again.
 
 Transitions are counted from the executions' histories. The cloud's meter (`local/meter.py`) counts
 requests, invocations, read and write units by Amazon's rules (`bench/units.py`), mails, queue
@@ -48,7 +49,7 @@ from bench import bill as bills
 from bench import files, parts, script
 from bench.bill import HOURS, Bill, Prices
 from bench.report import Figure, Machine, at_most, exactly, percentile
-from bench.script import Player
+from bench.script import Player, Step
 from bench.sleepers import end_cloud
 from local import meter, stack
 from local.endpoints import wait_for
@@ -92,6 +93,12 @@ SLOW_S = 20 * 60 / SLOW_PACE
 minutes, the second one after 24."""
 SLOW_TRANSITIONS = 8
 """The goal for that life: three more than a happy path, for one reminder."""
+SLOW: Mapping[str, Sequence[Step]] = {
+    "answer after 20 minutes": script.ACCEPTED,
+    "the same, not accepted": script.SUBMITTED,
+}
+"""What is done at once in each of these lives. If the agent does not accept the ticket, the
+reminder returns it to the queue."""
 RUNG_S = 32
 """A day of the ladder's plan, in seconds. Rungs are never closer than a workflow can wait."""
 LADDER_PROMISES = {
@@ -149,13 +156,14 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         machine.note_load("after the happy paths")
         _, connected = [by_api(outputs) for _ in track(range(2), "by the API", console=console)]
         sent = unscheduled(files.send(outputs))
-        slow = slow_answer(outputs)
+        publish(outputs, lambda version: scaled(shipped_document(), SLOW_PACE, version))
+        slow = {what: slow_answer(outputs, script) for what, script in SLOW.items()}
         ladder = full_ladder(outputs, console) if scale == 1 else None
     return [
         *happy_figures(rounds, known, cold_starts(directory)),
         Figure("1,000 by the JSON API, without mail", cents(connected.dollars(known)), "cents"),
         *files.figures(sent, bills.bill_of(sent, (), indexes(), untraced()), known),
-        *slow_figures(*slow, known),
+        *(one for what, found in slow.items() for one in slow_figures(what, *found, known)),
         *(ladder_figures(ladder, known) if ladder else ()),
         *month_figures(typical(rounds, known), tasks, known, cold_starts(directory)),
     ]
@@ -174,21 +182,20 @@ def by_api(outputs: Outputs) -> Life:
     return played(outputs, lambda player: player.play(script.BY_API))
 
 
-def slow_answer(outputs: Outputs) -> tuple[Life, list[str]]:
-    """A happy path whose agent answers after 20 minutes, and the reminders that it had.
+def slow_answer(outputs: Outputs, before: Sequence[Step]) -> tuple[Life, list[str]]:
+    """A happy path whose agent answers after 20 minutes, and the rungs that fired.
 
-    Publishes its plan first.
+    `before` is what is done at once. It needs the plan that is SLOW_PACE times faster.
     """
-    publish(outputs, lambda version: scaled(shipped_document(), SLOW_PACE, version))
     player = Player(outputs)
 
     def play(player: Player) -> None:
-        player.play(script.SUBMITTED)
+        player.play(before)
         time.sleep(max(0.0, player.opened_at + SLOW_S - time.monotonic()))
         player.play(script.AFTER_SUBMISSION)
 
     life = played(outputs, play, player)
-    return life, player.reminders()
+    return life, player.rungs()
 
 
 def full_ladder(outputs: Outputs, console: Console) -> Life:
@@ -516,14 +523,12 @@ def ladder_figures(life: Life, known: Prices) -> list[Figure]:
     ]
 
 
-def slow_figures(life: Life, reminders: Sequence[str], known: Prices) -> list[Figure]:
+def slow_figures(what: str, life: Life, rungs: Sequence[str], known: Prices) -> list[Figure]:
     cost = cents(life.dollars(known))
     return [
-        exactly("answer after 20 minutes: reminders", len(reminders), "", 1),
-        at_most(
-            "answer after 20 minutes: transitions", life.bill.transitions, "", SLOW_TRANSITIONS
-        ),
-        Figure("answer after 20 minutes: mails", life.bill.mails),
+        exactly(f"{what}: reminders", len(rungs), "", 1),
+        at_most(f"{what}: transitions", life.bill.transitions, "", SLOW_TRANSITIONS),
+        Figure(f"{what}: mails", life.bill.mails),
         Figure("1,000 of them, without mail", cost, "cents"),
     ]
 

@@ -91,6 +91,7 @@ TAKEN_UP = (
     Step(AGENT, "GET", "/staff/tickets/{number}"),
 )
 ANSWERED = (*TAKEN_UP, Step(AGENT, "POST", "/staff/tickets/{number}/replies", REPLY))
+ACCEPTED = (*SUBMITTED, *TAKEN_UP, Step(AGENT, "POST", "/staff/tickets/{number}/accept"))
 RESOLVED = (*TAKEN_UP, Step(AGENT, "POST", "/staff/tickets/{number}/resolution", SOLVED))
 LOOKED = (PAGE,)  # opened from a mail, hours later
 CONFIRMED = (Step(CUSTOMER, "POST", "/t/{token}/confirm"), PAGE)
@@ -175,8 +176,8 @@ class Player:
             if step.method != "GET":
                 self.wait_until_still()
 
-    def reminders(self) -> list[str]:
-        """The clocks whose reminders fired, with what else fired, in order."""
+    def rungs(self) -> list[str]:
+        """The clock and the action of each rung that fired, in order."""
         timeline = self._staff[MANAGER].read(self.number)["timeline"]
         return [
             f"{event['data']['clock']}: {event['data']['action']}"
