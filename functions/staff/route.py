@@ -103,7 +103,7 @@ def hexadecimal(digits: int) -> Callable[[str], str | None]:
 
 PATH_PARTS = {
     "number": PathPart(normalised, "there is no such ticket"),
-    "ticket": PathPart(normalised, "there is no such ticket"),
+    "entry": PathPart(normalised, "there is no such ticket"),
     "event": PathPart(whole_number, "there is no such event"),
     "file": PathPart(hexadecimal(16), "there is no such file"),
     "macro": PathPart(_macro, "there is no such macro"),

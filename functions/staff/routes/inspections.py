@@ -30,7 +30,7 @@ def inspect(request: Request) -> Answer:
         _team(request),
         path["date"],
         path["channel"],
-        path["ticket"],
+        path["entry"],
         content,
         request.source,
     )
@@ -117,7 +117,7 @@ ROUTES = (
     ),
     Route(
         "PUT",
-        "/staff/inspections/{date}/{channel}/{ticket}",
+        "/staff/inspections/{date}/{channel}/{entry}",
         LEADERS,
         inspect,
         query=("team",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from route import AGENTS, IDEMPOTENCY_KEY, LEADERS, STAFF, Request, Route, iso
@@ -13,9 +14,10 @@ from redress.edge import cursors
 from redress.edge.cursors import to_cursor
 from redress.edge.http import Answer, answer
 from redress.mail.incoming.cases.watching import HeldWork
-from redress.staff.cases.board import Board
+from redress.staff.cases.board import Board, OnTeam
 from redress.staff.cases.claiming import IN_WORDS
 from redress.staff.cases.mentions import MentionPage
+from redress.staff.rules.availability import Presence
 from redress.tickets.cases.listing import Line, ListPage, Numbers, must_list
 from redress.tickets.cases.staff import PAGE_LIMIT, WorkItem, WorkPage
 from redress.tickets.rules import listing
@@ -154,6 +156,22 @@ def numbers_view(found: Numbers) -> dict[str, Any]:
     return {"team": found.team, "at": iso(found.at), "month": found.month, **numbers}
 
 
+def on_team_view(found: OnTeam) -> dict[str, Any]:
+    """`OnTeam`: one agent of the team, also one who is not present."""
+    member, seen = found.member, found.availability
+    since = datetime.fromisoformat(seen.since) if seen else None
+    return {
+        "agent": member.id,
+        "name": member.name,
+        "presence": (seen.presence if seen else Presence.AWAY).value,
+        "since": iso(since),
+        "capacity": member.capacity,
+        "load": seen.load if seen else 0,
+        "live": seen.live if seen else 0,
+        "unaccepted": found.unaccepted,
+    }
+
+
 def board_view(found: Board, held: HeldWork) -> dict[str, Any]:
     """`Board`: the present agents, the queue, the promises near their limit, and held mail."""
     return {
@@ -161,8 +179,23 @@ def board_view(found: Board, held: HeldWork) -> dict[str, Any]:
         "present": [
             {"name": member.name, **availability_view(on_duty)} for member, on_duty in found.present
         ],
+        "members": [on_team_view(one) for one in found.members],
+        "more_members": found.more_members,
         "queued": found.queued,
+        "queued_since": iso(found.queued_since),
         "open": found.open,
+        "unaccepted": [
+            {**work_item_view(item), "unaccepted_since": iso(since)}
+            for item, since in found.unaccepted
+        ],
+        "first_responses_today": {
+            "answered": found.today.answered,
+            "median_s": found.today.median_s,
+            "ninety_s": found.today.ninety_s,
+            "waiting": found.today.waiting,
+            "waiting_since": iso(found.today.waiting_since),
+            "complete": found.today.complete,
+        },
         "near_limit": [
             {
                 **work_item_view(line.item),

@@ -10,9 +10,11 @@ from local.openapi.schemas import named
 from local.openapi.staff.presence import Duty
 from local.openapi.staff.tickets import Ticket
 from local.openapi.values import (
+    Agent,
     AgentOrNull,
     Answer,
     ClockLabel,
+    Count,
     HoldReason,
     Instant,
     Kind,
@@ -21,12 +23,13 @@ from local.openapi.values import (
     Month,
     NextCursor,
     Ordinal,
+    PresenceState,
     StaffAction,
     TicketNumber,
     TicketState,
 )
 from redress.mail.incoming.cases.watching import MOST_COUNTED
-from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
+from redress.staff.cases.board import BOARD_LIMIT, MEMBER_LIMIT, QUEUE_LIMIT, TODAY_LIMIT
 from redress.staff.cases.claiming import NoTicket
 from redress.tickets.cases.listing import COUNT_LIMIT
 from redress.tickets.cases.staff import PAGE_LIMIT
@@ -129,10 +132,43 @@ class HeldWork(Answer):
     overdue: bool
 
 
+class OnTeam(Answer):
+    """One agent of the team, also one who is not present."""
+
+    agent: Agent
+    name: str
+    presence: PresenceState
+    since: Instant | None
+    capacity: Count
+    load: Count
+    live: Count
+    unaccepted: Count
+
+
+class Unaccepted(WorkItem):
+    """A ticket that its agent has not accepted."""
+
+    unaccepted_since: Moment
+
+
+class FirstResponses(Answer):
+    answered: Annotated[int, Meta(ge=0, le=TODAY_LIMIT)]
+    median_s: Count | None
+    ninety_s: Count | None
+    waiting: Annotated[int, Meta(ge=0, le=TODAY_LIMIT)]
+    waiting_since: Instant | None
+    complete: bool
+
+
 class Board(Answer):
     team: str
     present: list[MemberPresent]
+    members: Annotated[list[OnTeam], Meta(max_length=MEMBER_LIMIT)]
+    more_members: bool
     queued: Annotated[int, Meta(ge=0, le=QUEUE_LIMIT)]
+    queued_since: Instant | None
     open: Annotated[int, Meta(ge=0, le=BOARD_LIMIT)]
+    unaccepted: Annotated[list[Unaccepted], Meta(max_length=BOARD_LIMIT)]
+    first_responses_today: FirstResponses
     near_limit: list[NearLimit]
     held_mail: HeldWork

@@ -52,7 +52,7 @@ EXAMPLE_OF_MAIL = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 
 PARAMETERS = {
     "Number": Parameter("number", "path", Annotated[str, Meta(examples=[TICKET])]),
-    "TicketOnList": Parameter("ticket", "path", Annotated[str, Meta(examples=[TICKET])]),
+    "TicketOnList": Parameter("entry", "path", Annotated[str, Meta(examples=[TICKET])]),
     "OnChannel": Parameter("channel", "path", Channel),
     "Agent": Parameter("agent", "path", Agent),
     "Period": Parameter("period", "path", Month),

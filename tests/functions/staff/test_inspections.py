@@ -59,7 +59,7 @@ def check(
         by,
         date=DAY,
         channel=channel,
-        ticket=ticket,
+        entry=ticket,
         query={"team": "complaints"},
         body=body,
     )
@@ -332,7 +332,7 @@ def test_every_wrong_field_of_a_word_is_named(
     ticket = open_ticket().number
     after_the_day()
     shown(api)
-    path = {"date": DAY, "channel": "api", "ticket": ticket}
+    path = {"date": DAY, "channel": "api", "entry": ticket}
     found = api("inspection-check", "lin", query={"team": "complaints"}, body=body, **path)
     assert (found.status, found.codes) == (422, codes)
 

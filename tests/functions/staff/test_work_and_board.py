@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from redress.base.instants import written
-from tests.builders import Clock
+from redress.tickets.rules.steps import by_staff
+from tests.builders import MEI, Clock
+from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, hold_mail
-from tests.world import Opener
+from tests.world import Act, Opener
 
 
 def test_work_list_shows_the_next_due_ticket_first(
@@ -88,6 +91,100 @@ def test_board_shows_present_agents_and_promises_near_their_limit(
     clock.advance(minutes=15)
     found = api("board", "lin")
     assert [line["overdue"] for line in found.body["near_limit"]] == [True, False]
+
+
+def board(api: Api, by: str = "lin", team: str = "complaints") -> dict[str, Any]:
+    found = api("board", by, query={"team": team})
+    assert found.status == 200, found.body
+    shown: dict[str, Any] = found.body
+    return shown
+
+
+def test_board_shows_every_agent_of_the_team_with_presence_load_and_what_waits_for_them(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei")
+    api("presence", "jun", body={"presence": "offline"})
+    clock.advance(minutes=3)
+    shown = board(api)
+    assert [
+        (one["name"], one["presence"], one["load"], one["capacity"], one["unaccepted"])
+        for one in shown["members"]
+    ] == [("jun", "offline", 0, 2, 0), ("mei", "available", 1, 2, 1)]
+    assert [one["since"] for one in shown["members"]] == ["2026-11-23T01:00:00.000Z"] * 2
+    assert not shown["more_members"]
+    [waits] = shown["unaccepted"]
+    assert (waits["number"], waits["assignee"], waits["unaccepted_since"]) == (
+        ticket.number,
+        "a-mei",
+        "2026-11-23T01:00:00.000Z",
+    )
+    assert api("accepting", "mei", number=ticket.number, body={"version": 2}).status == 200
+    accepted = board(api)
+    assert accepted["unaccepted"] == []
+    assert [one["unaccepted"] for one in accepted["members"]] == [0, 0]
+
+
+def test_board_says_since_when_the_oldest_ticket_of_the_queue_waits(
+    api: Api, open_ticket: Opener, clock: Clock
+) -> None:
+    assert board(api)["queued_since"] is None
+    open_ticket("complaint")
+    clock.advance(minutes=10)
+    open_ticket("urgent")  # it is due first
+    assert board(api)["queued_since"] == "2026-11-23T01:00:00.000Z"
+
+
+def test_board_shows_how_fast_customers_of_today_got_an_answer(
+    api: Api, open_ticket: Opener, clock: Clock, act: Act
+) -> None:
+    clock.moment = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)  # 23:00 of the day before
+    yesterday = open_ticket("complaint", agent="a-mei")
+    clock.moment = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+    nothing = board(api)["first_responses_today"]
+    assert nothing == {
+        "answered": 0,
+        "median_s": None,
+        "ninety_s": None,
+        "waiting": 0,
+        "waiting_since": None,
+        "complete": True,
+    }
+    act(yesterday, by_staff.reply, MEI, "We are on it.", False)
+    for minutes in (1, 2, 3, 4, 40):
+        begun = clock.moment
+        ticket = open_ticket("complaint")
+        clock.advance(minutes=minutes)
+        act(ticket, by_staff.reply, MEI, "We are on it.", False)
+        clock.moment = begun
+    clock.advance(hours=1)
+    waiting = open_ticket("complaint")
+    open_ticket("inquiry")  # a ticket of the team service
+    clock.advance(hours=1)
+    assert board(api)["first_responses_today"] == {
+        "answered": 5,
+        "median_s": 180,
+        "ninety_s": 2400,
+        "waiting": 1,
+        "waiting_since": written(waiting.created_at),
+        "complete": True,
+    }
+
+
+def test_board_shows_nothing_of_a_ticket_that_is_about_its_reader(
+    api: Api, open_ticket: Opener, act: Act, clock: Clock
+) -> None:
+    """Story 8: no number, no time and no load of the board tells that there is such a ticket."""
+    open_ticket("complaint", agent="a-jun")
+    before = board(api), board(api, "wei")
+    assigned = open_ticket("complaint", agent="a-mei")
+    clock.moment = assigned.created_at
+    queued = open_ticket("complaint")
+    assert board(api) != before[0]
+    for ticket in (assigned, queued):
+        act(ticket, by_staff.set_about, MEMBERS["wei"].actor, ["s-lin"], "named")
+    assert board(api) == before[0]
+    assert board(api, "wei") != before[1]
 
 
 def near_limit(api: Api) -> list[tuple[str, bool]]:

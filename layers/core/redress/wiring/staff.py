@@ -303,7 +303,14 @@ def board() -> BoardCase:
     from redress.staff.cases.board import BoardCase
     from redress.wiring import stores
 
-    return BoardCase(stores.tickets(), stores.lists(), stores.staff(), stores.plans(), clients.now)
+    return BoardCase(
+        stores.tickets(),
+        stores.lists(),
+        stores.staff(),
+        stores.ranges(),
+        stores.plans(),
+        clients.now,
+    )
 
 
 @cache

@@ -1,10 +1,12 @@
-"""The board of a team: available agents, counts of tickets, and promises near their limits."""
+"""The board of a team: who is present and has what, the queue, and promises near their limits."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 from redress.base.errors import Fault, Forbidden, InvalidInput, Unreadable
 from redress.base.people import Member, Role, is_team
@@ -12,17 +14,24 @@ from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.staff.rules.availability import Availability, without_load_of
+from redress.staff.rules.today import Responses, responses
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import WorkItem, work_item
 from redress.tickets.rules.access import may_see
 from redress.tickets.rules.ticket import STAFF_CLOCKS, Ticket
+from redress.tickets.store import ranges
 from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.ranges import TicketRanges
 from redress.tickets.store.tickets import TicketStore
 
 BOARD_LIMIT = 25
 """The most open tickets that a board checks. It checks those that are due next."""
 QUEUE_LIMIT = 100
 """The most queued tickets that a board counts."""
+MEMBER_LIMIT = 100
+"""The most agents of a team that a board shows."""
+TODAY_LIMIT = 200
+"""The most tickets of the day that a board reads, over all teams, the last opened first."""
 NEAR_SHARE = 0.5
 """A promise is near its limit when it has consumed this share of its target. In plan 1 the first
 reminder of the ladder `promise` is at this share."""
@@ -39,19 +48,39 @@ class NearLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class OnTeam:
+    """One agent of the team. `availability` is None if they never set a presence.
+
+    `unaccepted` is how many of the open tickets that the board checks they have not accepted.
+    """
+
+    member: Member
+    availability: Availability | None
+    unaccepted: int
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """The board of one team.
 
-    `queued` and `open` are numbers of tickets. Even if there are more tickets, `queued` is at most
-    QUEUE_LIMIT and `open` is at most BOARD_LIMIT. Tickets about its reader, `hidden`, are in no
-    list and no number.
+    `present` are the available agents, `members` all agents of the team who may work, sorted by
+    name; if there are more than MEMBER_LIMIT, `more_members`. `queued` and `open` are numbers of
+    tickets. Even if there are more tickets, `queued` is at most QUEUE_LIMIT and `open` is at most
+    BOARD_LIMIT. `queued_since` is when the oldest of the queued tickets was opened. `unaccepted`
+    are the open tickets that their agents have not accepted. Tickets about its reader, `hidden`,
+    are in no list and no number.
     """
 
     team: str
     present: list[tuple[Member, Availability]]
+    members: list[OnTeam]
+    more_members: bool
     queued: int
+    queued_since: datetime | None
     open: int
     near: list[NearLimit]
+    unaccepted: list[tuple[WorkItem, datetime]]
+    today: Responses
     hidden: frozenset[str]
 
 
@@ -61,11 +90,12 @@ class BoardCase:
         tickets: TicketStore,
         lists: TicketLists,
         staff: StaffStore,
+        found: TicketRanges,
         plans: Plans,
         now: Callable[[], datetime],
     ) -> None:
         self._tickets, self._lists, self._staff = tickets, lists, staff
-        self._plans, self._now = plans, now
+        self._ranges, self._plans, self._now = found, plans, now
 
     def board(self, member: Member, team: str) -> Board:
         """The board of a team.
@@ -77,28 +107,86 @@ class BoardCase:
             raise Forbidden("this is the board of another team")
         if not is_team(team):
             raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
-        members = {known.id: known for known in self._staff.members()}
         now, hidden = self._now(), frozenset(self._staff.tickets_about(member.id))
         unseen = self._tickets.get_readable(sorted(hidden)) if hidden else []
-        present = [
-            (members[availability.agent], without_load_of(unseen, availability))
-            for availability in self._staff.present(team)
-            if availability.agent in members
-        ]
         # So many more are read that a limit is reached as if the hidden tickets did not exist.
         numbers = self._lists.open_in_team(team, BOARD_LIMIT + len(hidden))
         queue = self._lists.queued(team, QUEUE_LIMIT + len(hidden))
         shown = [one for one in numbers if one not in hidden][:BOARD_LIMIT]
         opened = [one for one in self._tickets.get_readable(shown) if may_see(member, one)]
         near = [found for ticket in opened if (found := self._near(ticket, member, now))]
+        waiting = [one for one in queue if one not in hidden][:QUEUE_LIMIT]
+        unaccepted = [
+            (work_item(ticket, member), ticket.unaccepted_since)
+            for ticket in opened
+            if ticket.unaccepted_since is not None
+        ]
+        owners = Counter(item.assignee for item, _ in unaccepted)
+        present, members, more = self._people(team, unseen, owners)
         return Board(
             team=team,
             present=present,
-            queued=len([one for one in queue if one not in hidden][:QUEUE_LIMIT]),
+            members=members,
+            more_members=more,
+            queued=len(waiting),
+            queued_since=self._oldest(member, waiting),
             open=len(opened),
             near=sorted(near, key=lambda line: line.due_at),
+            unaccepted=sorted(unaccepted, key=lambda line: line[1]),
+            today=self._today(member, team, hidden, now),
             hidden=hidden,
         )
+
+    def _people(
+        self, team: str, unseen: list[Ticket], owners: Counter[str | None]
+    ) -> tuple[list[tuple[Member, Availability]], list[OnTeam], bool]:
+        """The available agents of a team, all its agents, and whether there are more.
+
+        `owners` counts the tickets that each has not accepted. The load of the `unseen` tickets is
+        not in anybody's load.
+        """
+        available = [without_load_of(unseen, one) for one in self._staff.present(team)]
+        ids, further = self._staff.page(team, MEMBER_LIMIT, None)
+        known = self._staff.named([*ids, *(one.agent for one in available)])
+        seen = {
+            agent: without_load_of(unseen, one)
+            for agent, one in self._staff.availabilities(ids).items()
+        }
+        # By name: the order of assignments would tell of a ticket that the reader may not see.
+        present = sorted(
+            ((known[one.agent], one) for one in available if one.agent in known),
+            key=lambda line: (line[0].name, line[0].id),
+        )
+        seen |= {one.agent: one for one in available}
+        # Whom an earlier version stored is on the list of the team some minutes after an update.
+        listed = dict.fromkeys([*ids, *(one.agent for one in available)])
+        agents = sorted(
+            (known[id_] for id_ in listed if id_ in known),
+            key=lambda member: (member.name, member.id),
+        )
+        shown = [
+            OnTeam(one, seen.get(one.id), owners[one.id])
+            for one in agents
+            if one.is_active and one.role is Role.AGENT and one.team == team
+        ]
+        more = further is not None or len(shown) > MEMBER_LIMIT
+        return present, shown[:MEMBER_LIMIT], more
+
+    def _oldest(self, member: Member, waiting: list[str]) -> datetime | None:
+        """When the oldest of the queued tickets that the reader may see was opened."""
+        found = self._tickets.get_readable(waiting)
+        return min((one.created_at for one in found if may_see(member, one)), default=None)
+
+    def _today(self, member: Member, team: str, hidden: frozenset[str], now: datetime) -> Responses:
+        """The first responses to the team's tickets of the day, by the plan's time zone."""
+        zone = ZoneInfo(self._plans.current().time_zone)
+        begin = datetime.combine(now.astimezone(zone).date(), time(), zone)
+        of = ranges.opened_between(begin, now, newest_first=True)
+        entries, more = self._ranges.entries(of, None, TODAY_LIMIT + len(hidden))
+        read = [one for one in entries if one.number not in hidden]
+        found = [one.ticket() for one in self._ranges.snapshots(read[:TODAY_LIMIT])]
+        seen = [t for t in found if t is not None and t.team == team and may_see(member, t)]
+        return responses(seen, complete=not more and len(read) <= TODAY_LIMIT)
 
     def _near(self, ticket: Ticket, member: Member, now: datetime) -> NearLimit | None:
         """The promise of a ticket that is near its limit and due first. None if none is near, or if

@@ -130,7 +130,7 @@ def closed(team: str, month: str) -> Range:
     return Range(keys.OPEN_INDEX, partitions, newest_first=True, moves=False)
 
 
-def opened_between(begin: datetime, end: datetime) -> Range:
+def opened_between(begin: datetime, end: datetime, *, newest_first: bool = False) -> Range:
     """All tickets that were opened at or after `begin` and before `end`, the first opened first.
 
     They are at most a month apart. No entry equals the upper limit, because the limit is only an
@@ -138,7 +138,7 @@ def opened_between(begin: datetime, end: datetime) -> Range:
     """
     pks = {keys.opened_pk(at, shard) for at in (begin, end) for shard in range(keys.SHARDS)}
     low, high = keys.opened_sk(begin), keys.opened_sk(end)
-    return Range(keys.OPEN_INDEX, tuple(sorted(pks)), low, high, moves=False)
+    return Range(keys.OPEN_INDEX, tuple(sorted(pks)), low, high, newest_first, moves=False)
 
 
 def closed_by(agent: str, month: str | None, zone: str) -> Range:
