@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from bench.engine import STREAM_API, Engine
@@ -21,8 +22,11 @@ from local import stack
 from redress.base.people import Role
 from redress.db import keys
 from redress.db.rows import Models
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.plans.store.plans import shipped_document
 from redress.staff.rules.availability import Availability
-from redress.staff.rules.routing import candidates
+from redress.staff.rules.eligibility import need_of, reasons
 from redress.staff.store import availability_of
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store import items
@@ -278,6 +282,29 @@ def openings(entries: Iterable[Entry], histories: Mapping[str, History]) -> list
             )
         )
     return found
+
+
+@cache
+def _plan() -> Plan:
+    return parse(shipped_document())
+
+
+def candidates(ticket: Ticket, found: Iterable[Availability]) -> list[Availability]:
+    """The agents who may get a ticket under plan 1, in the order in which they are asked.
+
+    The team has no shifts, so the time does not matter.
+    """
+    need = need_of(ticket, _plan())
+    fitting = [one for one in found if not reasons(ticket, need, one, ticket.changed_at)]
+    return sorted(
+        fitting,
+        key=lambda one: (
+            one.agent == ticket.avoid,
+            one.agent != ticket.preferred,
+            one.last_assigned,
+            one.agent,
+        ),
+    )
 
 
 def has_room(ticket: Ticket, moment: Moment) -> bool:

@@ -339,7 +339,9 @@ class Shop:
             StaffNames(self._staff),
             Classifying(self._tickets, customers),
         )
-        self._claiming = ClaimingCase(assignment, ranges, self._tickets, self._staff)
+        self._claiming = ClaimingCase(
+            assignment, ranges, self._tickets, self._staff, known, self._now
+        )
         self._timer_case = TimerCase(self._timers, changes, self._now)
         self._scoring = ScoringJobs(ScoreStore(models), self._staff, known, self._now)
         claimed = Claimed(Role.AGENT, "complaints", ("zh-CN",), WORK + 1)

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.daybook import Assignment
+from bench.daybook import Assignment, candidates
 from local.process import ROOT
 from redress.staff.rules.availability import Availability
-from redress.staff.rules.routing import candidates
 from redress.tickets.store import items
 
 

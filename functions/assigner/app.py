@@ -38,8 +38,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 # A retry cannot succeed. After a repair, the sweep offers the ticket again.
                 logger.error("the ticket cannot be read")
                 return {"assigned": 0}
-        case DrainQueue(team):
+        case DrainQueue(team, agent):
             logger.append_keys(team=team)
+            if agent:
+                assignment.put_back(team, agent)
             assigned = len(assignment.drain(team))
     logger.info("offered", extra={"assigned": assigned})
     return {"assigned": assigned}

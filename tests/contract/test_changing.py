@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -20,6 +21,7 @@ from redress.plans.rules.macros import MOST_ACTS
 from redress.plans.store.plans import Plans
 from redress.scores.store.scores import ScoreStore
 from redress.staff.rules.availability import Presence
+from redress.staff.rules.routing import Page
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.macros import Act, whole
@@ -378,16 +380,124 @@ def test_an_assigner_with_a_slow_clock_does_not_write_history_backwards(shop: Sh
 def test_an_agent_whose_room_was_taken_meanwhile_is_skipped(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list of agents may be a moment old, but the transaction checks the current state."""
+    """Agents may have changed since they were read, but the transaction checks the current
+    state."""
     shop.member("a-jun")
     shop.member("a-mei")
-    present = shop.staff.present("complaints")
+    read = list(shop.staff.ring("complaints", "0" * 16))
     shop.member("a-jun", capacity=0)
-    monkeypatch.setattr(shop.staff, "present", lambda team: present)
+    monkeypatch.setattr(shop.staff, "ring", lambda team, start: iter(read))
     assigner = shop.assigner()
     assert assigner.assign(shop.open().ticket.number) == "a-mei"
     shop.member("a-mei", capacity=0)
     assert assigner.assign(shop.open().ticket.number) is None
+
+
+def test_agent_who_got_another_ticket_since_they_were_read_has_had_their_turn(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two assigners that read the same agents at once do not give both tickets to one of them."""
+    shop.member("a-jun")
+    shop.member("a-mei")
+    ring, others = shop.staff.ring, [shop.open()]
+
+    def overtaken(team: str, start: str) -> Iterator[Page]:
+        pages = list(ring(team, start))
+        if others:
+            shop.commit(others.pop().assign("a-jun"))
+        yield from pages
+
+    monkeypatch.setattr(shop.staff, "ring", overtaken)
+    shop.clock.advance(seconds=1)
+    assert shop.assigner().assign(shop.open().ticket.number) == "a-mei"
+
+
+def test_nobody_there_is_recorded_once_with_the_decision(shop: Shop) -> None:
+    shop.member("a-jun", capacity=0)
+    life, assigner = shop.open(), shop.assigner()
+    for _ in range(2):
+        assert assigner.assign(life.ticket.number) is None
+    *_, left = shop.tickets.history(life.ticket.number)
+    assert left.type is EventType.UNPLACED
+    assert left.data["decision"] == {"step": 0, "read": 1, "not": {"full": ["a-jun"]}}
+    shop.member("a-mei")
+    assert assigner.assign(life.ticket.number) == "a-mei"
+    *_, given = shop.tickets.history(life.ticket.number)
+    assert given.data["decision"] == {
+        "step": 0,
+        "read": 2,
+        "not": {"full": ["a-jun"]},
+        "last": keys.NEVER,
+    }
+    assert shop.tickets.get(life.ticket.number).placing is None
+
+
+def test_agents_behind_a_hundred_full_ones_are_found(shop: Shop) -> None:
+    """The full ones are withdrawn from the ring, so they hide nobody."""
+    row = shop.staff._models.availability
+    for place in range(101):
+        shop.member(f"a-{place}", capacity=1)
+        row(keys.agent_pk(f"a-{place}"), keys.AVAILABILITY).update(actions=[row.load.set(1)])
+    life = shop.open()
+    assigner = shop.assigner()
+    assert assigner.assign(life.ticket.number) is None
+    [last] = shop.staff.present("complaints")
+    shop.member(last.agent, capacity=2)
+    assert assigner.assign(life.ticket.number) == last.agent
+    other = next(f"a-{place}" for place in range(101) if f"a-{place}" != last.agent)
+    row(keys.agent_pk(other), keys.AVAILABILITY).update(actions=[row.load.set(0)])
+    assigner.put_back("complaints", other)
+    assert other in {one.agent for one in shop.staff.present("complaints")}
+
+
+def test_call_keeps_other_tickets_away_until_a_person_reacts(shop: Shop) -> None:
+    shop.member(MEI.id, capacity=5)
+    life = shop.open(channel="phone")
+    assert shop.assigner().assign(life.ticket.number) == MEI.id
+    assert shop.staff.availability(MEI.id).live == 100
+    mail = shop.open()
+    assert shop.assigner().assign(mail.ticket.number) is None
+    with pytest.raises(AgentNotFree):
+        shop.commit(shop.open().assign(MEI.id))
+    ticket = shop.tickets.get(life.ticket.number)
+    change = by_staff.tell_progress(ticket, life.plan, MEI, "One moment", shop.clock.now())
+    shop.tickets.commit(change, shop.clock.now())
+    assert (shop.staff.availability(MEI.id).live, load(shop, MEI.id)) == (0, 1)
+    assert shop.assigner().assign(mail.ticket.number) == MEI.id
+
+
+@pytest.mark.parametrize("end", ["queue", "withdraw", "move"])
+def test_live_conversation_that_leaves_the_agent_frees_their_attention(
+    shop: Shop, end: str
+) -> None:
+    shop.member(MEI.id, capacity=5)
+    shop.member("a-jun", capacity=5)
+    life = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    assert shop.staff.availability(MEI.id).live == 34
+    if end == "queue":
+        life.reassign(None)
+    elif end == "withdraw":
+        life.withdraw()
+    else:
+        life.reassign("a-jun")
+    shop.commit(life)
+    assert shop.staff.availability(MEI.id).live == 0
+    assert shop.staff.availability("a-jun").live == (34 if end == "move" else 0)
+
+
+def test_conversation_assigned_by_the_version_before_is_not_subtracted(shop: Shop) -> None:
+    """Its assignment counted no attention, and its snapshot says so."""
+    shop.member(MEI.id, capacity=5)
+    shop.commit(shop.open(channel="chat").assign(MEI.id))
+    life = shop.open(channel="chat")
+    change = life.assign(MEI.id).last
+    old = replace(change, after=replace(change.after, live=0))
+    shop.tickets.commit(old, shop.clock.now())
+    shop.tickets.commit(
+        by_staff.reply(old.after, life.plan, MEI, "Hello", False, shop.clock.now()),
+        shop.clock.now(),
+    )
+    assert shop.staff.availability(MEI.id).live == 34
 
 
 def test_simultaneous_assignments_never_exceed_an_agents_capacity(amazons: Shop) -> None:

@@ -159,12 +159,18 @@ def test_keys_that_dynamodb_left_out_are_asked_for_again(shop: Shop) -> None:
     assert [snapshot.ticket() for snapshot in found] == [life.ticket for life in lives]
 
 
+def claiming(shop: Shop) -> ClaimingCase:
+    return ClaimingCase(
+        shop.assigner(), reader(shop), shop.tickets, shop.staff, shop.plans, shop.clock.now
+    )
+
+
 def test_concurrent_callers_never_get_the_same_ticket(amazons: Shop) -> None:
     shop = amazons
     opened = sorted(shop.open().ticket.number for _ in range(6))
     members = [shop.member(f"a-{number}", capacity=2) for number in range(4)]
     shop.tickets.get(opened[0])  # msgspec crashes if two threads decode a type for the first time
-    case = ClaimingCase(shop.assigner(), reader(shop), shop.tickets, shop.staff)
+    case = claiming(shop)
     ready = threading.Barrier(len(members))
 
     def work(member: Member) -> list[Claimed]:
@@ -185,7 +191,7 @@ def test_same_key_at_the_same_time_claims_one_ticket(amazons: Shop) -> None:
     for _ in range(4):
         shop.tickets.get(shop.open().ticket.number)  # decodes once before there are threads
     member = shop.member(capacity=5)
-    case = ClaimingCase(shop.assigner(), reader(shop), shop.tickets, shop.staff)
+    case = claiming(shop)
     ready = threading.Barrier(3)
 
     def work(_: int) -> str | None:

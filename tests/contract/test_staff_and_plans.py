@@ -17,6 +17,7 @@ from redress.base.people import Member, Role
 from redress.db import keys
 from redress.plans.store.plans import FRESH_FOR_S, LARGEST_DOCUMENT, Plans, Published
 from redress.staff.rules.availability import Presence
+from redress.staff.rules.routing import place_of
 from tests.builders import MEI, plan_document
 from tests.contract.conftest import Faults, Shop
 
@@ -108,20 +109,73 @@ def test_supervisors_and_managers_are_stored_but_not_offered_tickets(
     assert shop.staff.member("s-lin").role is role
 
 
-def test_present_agents_are_listed_longest_without_a_ticket_first(shop: Shop) -> None:
-    for agent in ("a-one", "a-two", "a-three"):
-        shop.member(agent)
-    for agent in ("a-two", "a-one"):
-        life = shop.open()
-        shop.clock.advance(seconds=1)
-        shop.commit(life.assign(agent))
-    order = [availability.agent for availability in shop.staff.present("complaints")]
-    assert order == ["a-three", "a-two", "a-one"]
-    for agent in order:
-        availability = shop.item(keys.agent_pk(agent), keys.AVAILABILITY)
-        assert availability["duty_sk"] == availability["last_assigned"], (
-            "the index has the same order"
-        )
+def test_assignment_does_not_move_an_agent_in_the_ring(shop: Shop) -> None:
+    """The index is not written at each assignment, which saves two write units."""
+    shop.member(MEI.id)
+    place = shop.item(keys.agent_pk(MEI.id), keys.AVAILABILITY)["duty_sk"]["S"]
+    shop.clock.advance(seconds=1)
+    shop.commit(shop.open().assign(MEI.id))
+    after = shop.item(keys.agent_pk(MEI.id), keys.AVAILABILITY)
+    assert after["duty_sk"]["S"] == place == place_of(MEI.id)
+    assert after["last_assigned"]["S"] != keys.NEVER
+
+
+def ring(shop: Shop, start: str) -> list[list[str]]:
+    return [[one.agent for one in page.agents] for page in shop.staff.ring("complaints", start)]
+
+
+def test_ring_is_read_round_in_pages_and_never_more_than_a_hundred(shop: Shop) -> None:
+    for place in range(103):
+        shop.member(f"a-{place}")
+    order = sorted((f"a-{place}" for place in range(103)), key=place_of)
+    pages = ring(shop, place_of(order[90]))
+    assert [len(page) for page in pages] == [20] * 5
+    assert [one for page in pages for one in page] == [*order[90:], *order[:87]]
+    mores = [page.more for page in shop.staff.ring("complaints", place_of(order[90]))]
+    assert mores == [True] * 5
+
+
+def test_ring_of_a_small_team_is_one_page_wherever_it_begins(shop: Shop) -> None:
+    for place in range(7):
+        shop.member(f"a-{place}")
+    for start in ("0" * 16, "8" * 16, "f" * 16):
+        [page] = shop.staff.ring("complaints", start)
+        assert sorted(one.agent for one in page.agents) == [f"a-{place}" for place in range(7)]
+        assert not page.more
+    assert ring(shop, "0" * 16) == ring(shop, "f" * 16)
+
+
+@pytest.mark.parametrize("count", [20, 21, 40, 41, 100])
+def test_every_agent_of_a_team_up_to_a_hundred_is_read_once(shop: Shop, count: int) -> None:
+    for place in range(count):
+        shop.member(f"a-{place}")
+    pages = list(shop.staff.ring("complaints", "8" * 16))
+    found = [one.agent for page in pages for one in page.agents]
+    assert sorted(found) == sorted({f"a-{place}" for place in range(count)})
+    assert not pages[-1].more
+
+
+def test_full_agent_leaves_the_ring_and_comes_back_with_room(shop: Shop) -> None:
+    shop.member(MEI.id, capacity=1)
+    assert not shop.staff.withdraw(shop.staff.availability(MEI.id)), "they have room"
+    life = shop.commit(shop.open().assign(MEI.id))
+    assert shop.staff.withdraw(shop.staff.availability(MEI.id))
+    assert ring(shop, "0" * 16) in ([], [[]])
+    assert not shop.staff.put_back("complaints", MEI.id), "they are full"
+    shop.commit(life.reassign(None))
+    assert not shop.staff.put_back("service", MEI.id)
+    assert shop.staff.put_back("complaints", MEI.id)
+    assert not shop.staff.put_back("complaints", MEI.id), "they are back already"
+    assert ring(shop, "0" * 16) == [[MEI.id]]
+
+
+def test_agent_who_went_away_is_not_put_back(shop: Shop) -> None:
+    member = shop.member(MEI.id, capacity=1)
+    life = shop.commit(shop.open().assign(MEI.id))
+    shop.staff.withdraw(shop.staff.availability(MEI.id))
+    shop.staff.record(member, Presence.AWAY, shop.clock.now())
+    shop.commit(life.reassign(None))
+    assert not shop.staff.put_back("complaints", MEI.id)
 
 
 def test_an_unknown_member_is_not_found(shop: Shop) -> None:

@@ -1,16 +1,28 @@
-"""Tests of routing: who is asked, in which order, and whose capacity a ticket takes up."""
+"""Tests of routing: who may get a ticket, whose turn it is, and whose capacity it takes up."""
 
 from __future__ import annotations
 
 from copy import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
 from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
-from redress.staff.rules.routing import candidates
-from redress.tickets.rules.ticket import State
+from redress.staff.rules.eligibility import (
+    DECIDING,
+    HANDING_OVER,
+    WhyNot,
+    need_of,
+    reasons,
+)
+from redress.staff.rules.routing import PAGE, Decision, Page, decide
+from redress.tickets.rules.steps import by_system, by_timer
+from redress.tickets.rules.ticket import State, next_wake
 from tests import builders
 from tests.builders import JUN, MEI, Life
 
@@ -33,57 +45,257 @@ def availability(agent: str, last: str = NEVER, **fields: object) -> Availabilit
     return replace(good, **fields)  # type: ignore[arg-type]
 
 
-def asked(life: Life, *availabilities: Availability) -> list[str]:
-    return [found.agent for found in candidates(life.ticket, availabilities)]
+def decision(life: Life, *agents: Availability, plan: Plan | None = None) -> Decision:
+    """The decision about the ticket of a life, of whose team these agents are present."""
+    need = need_of(life.ticket, plan or life.plan)
+    preferred = next((one for one in agents if one.agent == life.ticket.preferred), None)
+    pages = [
+        Page(agents[first : first + PAGE], more=first + PAGE < len(agents))
+        for first in range(0, len(agents), PAGE)
+    ]
+    return decide(life.ticket, need, preferred, pages, life.clock.now())
 
 
-def test_the_agent_with_the_oldest_last_assignment_is_asked_first(life: Life) -> None:
+def why_not(life: Life, found: Availability, plan: Plan | None = None) -> tuple[WhyNot, ...]:
+    return reasons(life.ticket, need_of(life.ticket, plan or life.plan), found, life.clock.now())
+
+
+def test_the_agent_with_the_oldest_last_assignment_gets_it(life: Life) -> None:
     life.open()
     early, late = "2026-11-22T08:00:00.000+00:00", "2026-11-22T09:00:00.000+00:00"
-    assert asked(life, availability("a", late), availability("b", early), availability("c")) == [
-        "c",
-        "b",
-        "a",
-    ]
+    found = decision(life, availability("a", late), availability("b", early), availability("c"))
+    assert (found.agent, found.last) == ("c", NEVER)
+    assert dict(found.why_not) == {"a": WhyNot.TURN, "b": WhyNot.TURN}
 
 
 def test_ties_are_broken_by_the_agents_id(life: Life) -> None:
     life.open()
-    assert (
-        asked(life, availability("b"), availability("a"))
-        == asked(life, availability("a"), availability("b"))
-        == ["a", "b"]
-    )
+    one, other = availability("a"), availability("b")
+    assert decision(life, one, other).agent == decision(life, other, one).agent == "a"
 
 
-def test_agent_whom_the_complaint_is_about_is_never_asked(life: Life) -> None:
+def test_agent_whom_the_complaint_is_about_never_gets_it(life: Life) -> None:
+    """Story 8: neither the router nor a person who waives what they can gives it to them."""
     life.open().is_about("a", "c")
-    assert asked(life, availability("a"), availability("b"), availability("c")) == ["b"]
+    found = decision(life, availability("a"), availability("b"), availability("c"))
+    assert (found.agent, dict(found.why_not)) == ("b", {"a": WhyNot.ABOUT, "c": WhyNot.ABOUT})
+    need = need_of(life.ticket, life.plan)
+    for waived in (HANDING_OVER, DECIDING):
+        assert reasons(life.ticket, need, availability("a"), life.clock.now(), waived)
 
 
-@pytest.mark.parametrize(
-    "unfit",
-    [
-        availability("x", presence=Presence.AWAY),
-        availability("x", load=2),
-        availability("x", load=3),
-        availability("x", capacity=0),
-        availability("x", team="service"),
-        availability("x", languages=("en", "zh-TW")),
-    ],
-    ids=["away", "full", "overfull", "no capacity", "another team", "another language"],
-)
-def test_agents_who_are_away_full_or_unsuitable_are_not_asked(
-    life: Life, unfit: Availability
-) -> None:
-    assert asked(life.open(language="zh-CN"), unfit) == []
+def interval(begin: str, end: str) -> tuple[str, str]:
+    return f"2026-11-23T{begin}:00.000+00:00", f"2026-11-23T{end}:00.000+00:00"
 
 
-def test_the_agent_who_resolved_a_reopened_ticket_is_asked_first(life: Life) -> None:
+UNFIT: dict[str, tuple[dict[str, Any], WhyNot]] = {
+    "away": ({"presence": Presence.AWAY}, WhyNot.PRESENCE),
+    "busy": ({"presence": Presence.BUSY}, WhyNot.PRESENCE),
+    "offline": ({"presence": Presence.OFFLINE}, WhyNot.PRESENCE),
+    "full": ({"load": 2}, WhyNot.FULL),
+    "overfull": ({"load": 3}, WhyNot.FULL),
+    "no capacity": ({"capacity": 0}, WhyNot.FULL),
+    "in a call": ({"live": 100}, WhyNot.IN_A_CALL),
+    "another team": ({"team": "service"}, WhyNot.TEAM),
+    "another language": ({"languages": ("en", "zh-TW")}, WhyNot.LANGUAGE),
+    "not an agent": ({"is_agent": False}, WhyNot.NOT_AGENT),
+    "reserve": ({"reserve": True}, WhyNot.RESERVE),
+    "before the shift": ({"working": (interval("02:00", "09:00"),)}, WhyNot.OFF_SHIFT),
+    "no shift": ({"working": ()}, WhyNot.OFF_SHIFT),
+    "shift ends": ({"working": (interval("00:00", "01:15"),)}, WhyNot.SHIFT_END),
+    "in a break": (
+        {"working": (interval("00:00", "00:50"), interval("01:20", "09:00"))},
+        WhyNot.IN_A_BREAK,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_unsuitable_agent_gets_nothing_and_the_decision_says_why(life: Life, name: str) -> None:
+    """Stories 3, 6 and 7: one function refuses for every path. Who is unfit never gets it, also if
+    nobody else is there."""
+    fields, why = UNFIT[name]
+    unfit = availability("x", **fields)
+    life.open(language="zh-CN")
+    found = decision(life, unfit)
+    assert (found.agent, found.why_not) == (None, (("x", why),))
+    assert why_not(life, unfit) == (why,)
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_people_waive_only_what_they_may(life: Life, name: str) -> None:
+    fields, why = UNFIT[name]
+    life.open(language="zh-CN")
+    need, unfit = need_of(life.ticket, life.plan), availability("x", **fields)
+    never = {
+        WhyNot.NOT_AGENT,
+        WhyNot.TEAM,
+        WhyNot.PRESENCE,
+        WhyNot.FULL,
+        WhyNot.IN_A_CALL,
+    }
+    by_leader = reasons(life.ticket, need, unfit, life.clock.now(), DECIDING)
+    assert by_leader == ((why,) if why in never else ())
+    by_agent = reasons(life.ticket, need, unfit, life.clock.now(), HANDING_OVER)
+    assert by_agent == ((why,) if why in {*never, WhyNot.LANGUAGE, WhyNot.RESERVE} else ())
+
+
+def test_every_reason_is_named_at_once(life: Life) -> None:
+    life.open(language="zh-CN").is_about("x")
+    unfit = availability("x", team="service", load=2, presence=Presence.AWAY, languages=())
+    assert set(why_not(life, unfit)) == {
+        WhyNot.ABOUT,
+        WhyNot.TEAM,
+        WhyNot.PRESENCE,
+        WhyNot.FULL,
+        WhyNot.LANGUAGE,
+    }
+
+
+def test_the_agent_who_resolved_a_reopened_ticket_gets_it_first(life: Life) -> None:
     life.open().assign(JUN.id).resolve(JUN).dispute()
     busy = "2026-11-22T08:00:00.000+00:00"
-    assert asked(life, availability("a"), availability(JUN.id, busy)) == [JUN.id, "a"]
-    assert asked(life, availability("a"), availability(JUN.id, presence=Presence.AWAY)) == ["a"]
+    assert decision(life, availability("a"), availability(JUN.id, busy)).agent == JUN.id
+    away = availability(JUN.id, presence=Presence.AWAY)
+    assert decision(life, availability("a"), away).agent == "a"
+
+
+def test_the_agent_from_whom_it_was_taken_gets_it_last(life: Life) -> None:
+    life.open()
+    ticket = replace(life.ticket, avoid="a")
+    need = need_of(ticket, life.plan)
+    two = [Page([availability("a")], more=True), Page([availability("b")])]
+    assert decide(ticket, need, None, two, life.clock.now()).agent == "b"
+    alone = [Page([availability("a")])]
+    assert decide(ticket, need, None, alone, life.clock.now()).agent == "a"
+
+
+def test_decision_lists_at_most_twenty_and_says_that_others_were_not_read(life: Life) -> None:
+    life.open()
+    team = [availability(f"{place:03}", load=2 * (place < 30)) for place in range(60)]
+    data = decision(life, *team).data()
+    assert (data["read"], data["others"]) == (40, True)
+    assert data["not"] == {"full": [f"{place:03}" for place in range(20)]}
+
+
+def test_the_same_state_gives_the_same_decision(life: Life) -> None:
+    life.open()
+    team = [availability(f"{place:03}", load=place % 3) for place in range(40)]
+    assert decision(life, *team) == decision(life, *team)
+
+
+# ------------------------------------------------------------------------------ skills and steps
+
+
+def plan_with(**routing: Any) -> Plan:
+    """Plan 1 with another section `routing`, checked as when it is published."""
+    document = builders.plan_document() | {"routing": routing}
+    document.pop("review_by")
+    return parse(document, publishing_at=builders.START)
+
+
+KETTLES = {"name": "kettles", "when": {"kind": "complaint"}}
+STEPS = [
+    {"after": "2m", "level": 1},
+    {"after": "4m", "skill": "any"},
+    {"after": "6m", "reserve": True},
+    {"after": "8m", "language": "any"},
+]
+
+
+def unplaced(life: Life, plan: Plan) -> Life:
+    """Record that the first attempt found nobody."""
+    ladder = plan.placing({"kind": "complaint", "channel": "web"})
+    return life.take(by_system.leave_unplaced(life.ticket, plan, {}, ladder, life.clock.now()))
+
+
+def test_skill_and_level_are_asked_and_relaxed_in_time_and_then_reserve_staff() -> None:
+    plan = plan_with(rules=[KETTLES | {"skill": {"name": "kettles", "level": 3}}], steps=STEPS)
+    life = Life(plan=plan).open(language="zh-CN")
+    none, little = availability("a"), availability("b", skills={"kettles": 1})
+    expert = availability("c", skills={"kettles": 3})
+    reserve = availability("d", reserve=True)
+    foreign = availability("e", languages=("en",), skills={"kettles": 3})
+    assert decision(life, none, little, expert).agent == "c"
+    assert why_not(life, none) == (WhyNot.SKILL,)
+    assert why_not(life, little) == (WhyNot.LEVEL,)
+    unplaced(life, plan)
+    fit = []
+    for _ in range(5):
+        fit.append(
+            [one.agent for one in (none, little, reserve, foreign) if not why_not(life, one)]
+        )
+        life.clock.advance(minutes=2)
+        life.take(by_timer.act_on_due_rungs(life.ticket, plan, life.clock.now()))
+    assert fit == [[], ["b"], ["a", "b"], ["a", "b", "d"], ["a", "b", "d", "e"]]
+    assert need_of(life.ticket, plan).step == 4
+
+
+def test_step_that_changes_nothing_for_a_ticket_makes_no_rung() -> None:
+    plan = plan_with(rules=[], steps=STEPS[:2])
+    life = Life(plan=plan).open()
+    before = next_wake(life.ticket, plan)
+    assert next_wake(unplaced(life, plan).ticket, plan) == before
+
+
+def test_search_for_an_agent_ends_with_the_assignment_and_begins_anew_in_the_queue() -> None:
+    plan = plan_with(rules=[], steps=[{"after": "2m", "reserve": True}])
+    life = unplaced(Life(plan=plan).open(), plan)
+    assert next_wake(life.ticket, plan) == life.clock.now() + timedelta(minutes=2)
+    life.assign(MEI.id)
+    assert life.ticket.placing is None
+    unplaced(life.reassign(None), plan).resolve(JUN)
+    assert life.ticket.placing is None
+
+
+def test_rule_moves_a_ticket_to_its_team_unless_somebody_decided_the_team() -> None:
+    plan = plan_with(rules=[KETTLES | {"team": "kettles"}])
+    life = Life(plan=plan).open()
+    assert need_of(life.ticket, plan).team == "kettles"
+    at = life.clock.now()
+    life.take(by_system.assign(life.ticket, plan, MEI.id, "longest without", at, "kettles"))
+    life.reassign(None, "complaints")
+    assert need_of(life.ticket, plan).team == "complaints"
+
+
+def test_first_rule_that_matches_decides() -> None:
+    rules = [
+        {"name": "faults", "when": {"category": "product", "language": ["en"]}, "team": "x"},
+        {"name": "all", "when": {"kind": ["complaint", "urgent"]}, "team": "y"},
+    ]
+    plan = plan_with(rules=rules)
+    given = {"kind": "complaint", "category": "product/defect", "language": "en"}
+    assert plan.routing_rule(given).name == "faults"
+    assert plan.routing_rule(given | {"category": "products"}).name == "all"
+    assert plan.routing_rule(given | {"kind": "inquiry", "category": ""}).name == ""
+    assert {"x", "y"} <= plan.teams
+
+
+# ------------------------------------------------------------------------------ weights
+
+
+def test_call_fills_an_agent_and_mails_do_not(life: Life) -> None:
+    """Capacity is by the weight of the channel (`routing.weights`)."""
+    life.open(channel="chat")
+    free, chatting = availability("a"), availability("b", live=34)
+    two, calling = availability("c", live=68), availability("d", live=100)
+    assert [bool(why_not(life, one)) for one in (free, chatting, two, calling)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    mail = Life().open(channel="email")
+    assert [bool(why_not(mail, one)) for one in (two, calling)] == [False, True]
+    call = Life().open(channel="phone")
+    assert [bool(why_not(call, one)) for one in (free, chatting)] == [False, True]
+
+
+def test_conversation_takes_attention_until_a_person_reacts(life: Life) -> None:
+    assert life.open(channel="chat").assign(MEI.id).ticket.live_now == 34
+    assert replace(life.ticket, assignee=None).live_now == 0
+    assert life.reply(by=MEI).ticket.live_now == 0
+    assert Life().open(channel="web").assign(MEI.id).ticket.live_now == 0
 
 
 AVAILABILITIES = st.lists(
@@ -103,29 +315,22 @@ AVAILABILITIES = st.lists(
 
 
 @given(AVAILABILITIES, st.sampled_from(LANGUAGES))
-def test_all_suitable_agents_are_asked_and_no_others(
-    availabilities: list[Availability], language: str
+def test_who_waited_longest_of_all_suitable_agents_gets_it(
+    agents: list[Availability], language: str
 ) -> None:
-    now = Life().open("complaint", language=language).ticket
-    found = candidates(now, availabilities)
-    assert all(
-        availability.presence is Presence.AVAILABLE
-        and availability.team == now.team
-        and language in availability.languages
-        and availability.load < availability.capacity
-        for availability in found
-    )
-    fits = sum(
-        availability.presence is Presence.AVAILABLE
-        and availability.team == now.team
-        and language in availability.languages
-        and availability.load < availability.capacity
-        for availability in availabilities
-    )
-    assert len(found) == fits
-    assert [availability.last_assigned for availability in found] == sorted(
-        availability.last_assigned for availability in found
-    )
+    life = Life().open("complaint", language=language)
+    fitting = [
+        (one.last_assigned, one.agent)
+        for one in agents
+        if one.presence is Presence.AVAILABLE
+        and one.team == life.ticket.team
+        and language in one.languages
+        and one.load < one.capacity
+    ]
+    chosen = min(fitting)[1] if fitting else None
+    found = decision(life, *agents)
+    assert found.agent == chosen
+    assert {agent for agent, _ in found.why_not} == {one.agent for one in agents} - {chosen}
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,11 @@ def agent_pk(agent: str) -> str:
     return f"AGENT#{agent}"
 
 
+def agent_of(pk: str) -> str:
+    """The id of the member of staff in an `agent_pk`."""
+    return pk.partition("#")[2]
+
+
 def ticket_about_sk(number: str) -> str:
     """`ABOUT#R-7K3M9-QW0X2`: the ticket is about a member of staff, in the partition `agent_pk`.
 

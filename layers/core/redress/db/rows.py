@@ -72,8 +72,8 @@ class AwakeIndex(GlobalSecondaryIndex[Any]):
 
 
 class PresentIndex(GlobalSecondaryIndex[Any]):
-    """Available agents of a team. The one whose last assignment is longest ago is first. Also
-    tickets of a team that are on hold, by next due time."""
+    """Available agents of a team, as a ring in the order of a digest of their ids. Also tickets of
+    a team that are on hold, by next due time."""
 
     class Meta:
         index_name = keys.PRESENT_INDEX
@@ -403,7 +403,8 @@ class AvailabilityRow(Row):
     Presence calls, changes of the member, assignments and releases of tickets change it.
     The owner index has members who are online, and those who went and may have tickets.
     `member_revision` is the revision of the member whose team and capacity it has. `skills` is a
-    JSON object. Each text of `working` is an ISO interval, such as
+    JSON object. `withdrawn` is set to the team while the agent is available but not in the ring of
+    their team, because they were full. Each text of `working` is an ISO interval, such as
     `2026-12-01T01:00:00.000+00:00/2026-12-01T05:00:00.000+00:00`.
     """
 
@@ -424,6 +425,8 @@ class AvailabilityRow(Row):
     reserve = BooleanAttribute(null=True)
     skills = UnicodeAttribute(null=True)
     working = ListAttribute(of=UnicodeAttribute, null=True)
+    is_agent = BooleanAttribute(null=True)
+    withdrawn = UnicodeAttribute(null=True)
     duty_pk = UnicodeAttribute(null=True)
     duty_sk = UnicodeAttribute(null=True)
     owner_pk = UnicodeAttribute(null=True)

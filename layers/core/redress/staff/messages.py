@@ -14,10 +14,14 @@ class AssignTicket(msgspec.Struct, frozen=True, rename={"number": "ticket"}):
     number: str
 
 
-class DrainQueue(msgspec.Struct, frozen=True):
-    """Offer the queued tickets of this team to its agents: `{"team": "complaints"}`."""
+class DrainQueue(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Offer the queued tickets of this team to its agents: `{"team": "complaints"}`.
+
+    `agent` was withdrawn from the ring of the team, and has room again.
+    """
 
     team: str
+    agent: str = ""
 
 
 AssignmentRequest = AssignTicket | DrainQueue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,8 +19,10 @@ from redress.base.people import Member, Role
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
+from redress.staff.rules.eligibility import ALL_ATTENTION
 from redress.staff.rules.members import Invitation, MemberChange
 from redress.staff.rules.presence import ONLINE, Period, since, within
+from redress.staff.rules.routing import MOST_READ, PAGE, Page, place_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.transaction import Cause, Dated, Write
@@ -68,6 +70,7 @@ class Reminder:
 
 _MEMBER = msgspec.json.Decoder(Member)
 _INVITATION = msgspec.json.Decoder(Invitation)
+_YES = True
 _SKILLS = msgspec.json.Decoder(dict[str, int])
 _CHANGE = msgspec.json.Decoder(MemberChange)
 
@@ -105,7 +108,7 @@ class StaffStore:
         model = self._models.availability
         actions: list[UpdateAction] = [*self._as_member(member), *self._as_present(presence, now)]
         if presence is Presence.AVAILABLE and member.role is Role.AGENT:
-            actions += self._offered(member.team)
+            actions += self._offered(member.team, member.id)
         else:
             actions += self._not_offered()
         if working is not UNSET:
@@ -394,7 +397,7 @@ class StaffStore:
             ended = self._ended(seen, now)
         available = seen is not None and seen.presence is Presence.AVAILABLE
         if available and after.is_active and after.role is Role.AGENT:
-            actions += self._offered(after.team)
+            actions += self._offered(after.team, after.id)
         else:
             actions += self._not_offered()
         condition = model.pk.does_not_exist() if seen is None else self._is_as_seen(seen)
@@ -409,22 +412,24 @@ class StaffStore:
             model.capacity.set(member.capacity),
             model.skills.set(encoding.encode(member.skills)),
             model.reserve.set(member.reserve),
+            model.is_agent.set(member.role is Role.AGENT and member.is_active),
             model.member_revision.set(member.revision),
             model.load.set(model.load | 0),
             model.last_assigned.set(model.last_assigned | keys.NEVER),
         ]
 
-    def _offered(self, team: str) -> list[UpdateAction]:
+    def _offered(self, team: str, agent: str) -> list[UpdateAction]:
         """The actions that let routing find the agent."""
         model = self._models.availability
         return [
             model.duty_pk.set(keys.team_pk(team)),
-            model.duty_sk.set(model.last_assigned | keys.NEVER),
+            model.duty_sk.set(place_of(agent)),
+            model.withdrawn.remove(),
         ]
 
     def _not_offered(self) -> list[UpdateAction]:
         model = self._models.availability
-        return [model.duty_pk.remove(), model.duty_sk.remove()]
+        return [model.duty_pk.remove(), model.duty_sk.remove(), model.withdrawn.remove()]
 
     def member(self, agent: str, *, consistent: bool = False) -> Member:
         """A member by their id. Raises NotFound if there is none, and Unreadable.
@@ -607,18 +612,94 @@ class StaffStore:
         return encoding.decoded(row, availability_of)
 
     def present(self, team: str) -> list[Availability]:
-        """The available agents of a team. The first is the one whose last new ticket is oldest.
+        """The available agents of a team who are in its ring, in no order that means anything.
 
         One who cannot be read is reported and left out.
         """
         model = self._models.availability
         found = retry.call(lambda: list(model.present_index.query(keys.team_pk(team))))
-        wanted = [(row.pk, keys.AVAILABILITY) for row in found]
+        return self._read([row.pk for row in found])
+
+    def ring(self, team: str, start: str) -> Iterator[Page]:
+        """The available agents of a team in pages, from a place in its ring, at most MOST_READ.
+
+        Pages are read as far as they are asked for, with consistent reads. If the first page has
+        the whole team, the place does not matter. One who cannot be read is reported and left out.
+        """
+        found, more = self._places(team, None, None, PAGE)
+        if more is None:
+            yield Page(self._read(found))
+            return
+        model = self._models.availability
+        read, unread = 0, list[str]()
+        for part in (model.duty_sk >= start, model.duty_sk < start):
+            after = None
+            while read < MOST_READ:
+                found, after = self._places(team, part, after, PAGE)
+                unread += found
+                while len(unread) > PAGE and read < MOST_READ:
+                    yield Page(self._read(unread[:PAGE]), more=True)
+                    read, unread = read + PAGE, unread[PAGE:]
+                if after is None:
+                    break
+        if unread and read < MOST_READ:
+            yield Page(self._read(unread))
+
+    def _places(
+        self, team: str, part: Any, after: dict[str, Any] | None, limit: int
+    ) -> tuple[list[str], dict[str, Any] | None]:
+        """The partition keys of some agents in a part of a ring, and the key to go on after."""
+
+        def ask() -> tuple[list[str], dict[str, Any] | None]:
+            rows = self._models.availability.present_index.query(
+                keys.team_pk(team), part, limit=limit, last_evaluated_key=after
+            )
+            return [row.pk for row in rows], rows.last_evaluated_key
+
+        found: tuple[list[str], dict[str, Any] | None] = retry.call(ask)
+        return found
+
+    def _read(self, pks: Iterable[str]) -> list[Availability]:
+        model = self._models.availability
+        wanted = [(pk, keys.AVAILABILITY) for pk in pks]
+        if not wanted:
+            return []
         rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
-        return sorted(
-            encoding.readable(rows, availability_of),
-            key=lambda availability: availability.last_assigned,
-        )
+        found = {row.pk: row for row in rows}  # DynamoDB returns them in any order
+        ordered = [found[pk] for pk, _ in wanted if pk in found]
+        return list(encoding.readable(ordered, availability_of))
+
+    def withdraw(self, full: Availability) -> bool:
+        """Take an agent who is full out of the ring of their team. Return whether it was done.
+
+        They come back when they have room (`put_back`), or set their presence.
+        """
+        model = self._models.availability
+        actions: list[UpdateAction] = [
+            model.duty_pk.remove(),
+            model.duty_sk.remove(),
+            model.withdrawn.set(full.team),
+        ]
+        condition = (model.load >= model.capacity) & (model.duty_pk == keys.team_pk(full.team))
+        return self._changes_place(full.agent, actions, condition)
+
+    def put_back(self, team: str, agent: str) -> bool:
+        """Put an agent who was withdrawn back into the ring, if they have room.
+
+        Return whether they were.
+        """
+        model = self._models.availability
+        condition = (model.withdrawn == team) & (model.team == team)
+        condition &= (model.load < model.capacity) & (model.presence == Presence.AVAILABLE.value)
+        return self._changes_place(agent, self._offered(team, agent), condition)
+
+    def _changes_place(self, agent: str, actions: list[UpdateAction], condition: Any) -> bool:
+        row = self._models.availability(keys.agent_pk(agent), keys.AVAILABILITY)
+        try:
+            retry.call(lambda: row.update(actions=actions, condition=condition))
+        except retry.ConditionFailed:
+            return False
+        return True
 
 
 def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
@@ -644,21 +725,37 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
 
 def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     released, taken = agent_loaded_by(change.before), agent_loaded_by(change.after)
+    model = models.availability
+    before = change.before.live_now if change.before is not None else 0
+    after = change.after.live_now
     if released == taken:
-        return []
-    model, writes = models.availability, []
+        if taken is None or before == after:
+            return []
+        # A person has reacted, so the conversation takes the agent's attention no longer.
+        row = model(keys.agent_pk(taken), keys.AVAILABILITY)
+        return [Write(row, [model.live.add(after - before)], model.live >= before - after)]
+    writes = []
     if released is not None:
         row = model(keys.agent_pk(released), keys.AVAILABILITY)
-        writes.append(Write(row, [model.load.set(model.load - 1)], model.load > 0))
+        less: list[UpdateAction] = [model.load.set(model.load - 1)]
+        condition = model.load > 0
+        if before:
+            less.append(model.live.add(-before))
+            condition &= model.live >= before
+        writes.append(Write(row, less, condition))
     if taken is not None:
-        moment = now.isoformat(timespec="milliseconds")
         actions: list[UpdateAction] = [
             model.load.set(model.load + 1),
-            model.last_assigned.set(moment),
-            model.duty_sk.set(moment),
+            model.last_assigned.set(_moment(now)),
         ]
+        if after:
+            actions.append(model.live.add(after))
         condition = (model.presence == Presence.AVAILABLE.value) & (model.load < model.capacity)
         condition &= model.team == change.after.team  # a leader may have moved the agent meanwhile
+        condition &= model.is_agent.does_not_exist() | (model.is_agent == _YES)
+        condition &= model.live.does_not_exist() | (model.live <= ALL_ATTENTION - max(after, 1))
+        if last := _last_in_turn(change):
+            condition &= model.last_assigned == last
         if key := _claim_key(change):
             actions += [model.claim_key.set(key), model.claimed.set(change.after.number)]
             condition &= model.claim_key.does_not_exist() | (model.claim_key != key)
@@ -689,6 +786,12 @@ def _declines_writes(models: Models, change: Change, now: datetime) -> list[Writ
         f"an agent declines at most {most} tickets a day; a leader decides about this one"
     )
     return [Write(row, actions, condition, lost)]
+
+
+def _last_in_turn(change: Change) -> str | None:
+    """When the agent got their last ticket, if the ticket was given to them because of that."""
+    decided = (e.data.get("decision", {}) for e in change.events if e.type is EventType.ASSIGNED)
+    return next((one["last"] for one in decided if "last" in one), None)
 
 
 def _claim_key(change: Change) -> str | None:
@@ -743,6 +846,16 @@ def _period_of(text: str) -> Period:
     return Period(datetime.fromisoformat(begin), datetime.fromisoformat(end), Presence(presence))
 
 
+def _is_agent(row: Any) -> bool:
+    """Whether the member works on tickets. A version before did not store it.
+
+    It put into the index only agents, and only while they were available.
+    """
+    if row.is_agent is None:
+        return row.duty_pk is not None or row.presence != Presence.AVAILABLE
+    return bool(row.is_agent)
+
+
 def _intervals(texts: list[str] | None) -> list[list[str]] | None:
     return [text.split("/") for text in texts] if texts is not None else None
 
@@ -788,5 +901,6 @@ def availability_of(row: Any) -> Availability:
         "reserve": bool(row.reserve),
         "skills": _SKILLS.decode(row.skills) if row.skills is not None else {},
         "working": _intervals(row.working),
+        "is_agent": _is_agent(row),
     }
     return msgspec.convert(found, Availability)

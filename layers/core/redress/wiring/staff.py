@@ -168,7 +168,14 @@ def claiming() -> ClaimingCase:
     from redress.wiring import assigner, stores
 
     assignment = assigner.assignment()
-    return ClaimingCase(assignment, stores.ranges(), stores.tickets(), stores.staff())
+    return ClaimingCase(
+        assignment,
+        stores.ranges(),
+        stores.tickets(),
+        stores.staff(),
+        stores.plans(),
+        clients.now,
+    )
 
 
 @cache

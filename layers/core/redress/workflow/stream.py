@@ -43,9 +43,13 @@ class EventAdded:
 
 @dataclass(frozen=True, slots=True)
 class CapacityFreed:
-    """An agent of this team became available or got room, so the team's queue can be drained."""
+    """An agent of this team became available or got room, so the team's queue can be drained.
+
+    `agent` is set if the agent was withdrawn from the ring of the team and must be put back.
+    """
 
     team: str
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +115,31 @@ def _team(image: dict[str, Any]) -> str:
 
 
 def _capacity_freed(new: dict[str, Any], old: dict[str, Any] | None) -> CapacityFreed | None:
-    """CapacityFreed if the agent has more room than before. An agent who is away has no room."""
-    if "duty_pk" not in new:
+    """CapacityFreed if the agent has more room than before, or less of a live conversation.
+
+    An agent who is away has no room.
+    """
+    if not _is_present(new):
         return None
-    room = int(new["capacity"]["N"]) - int(new["load"]["N"])
-    before = int(old["capacity"]["N"]) - int(old["load"]["N"]) if old and "duty_pk" in old else 0
-    return CapacityFreed(new["team"]["S"]) if room > max(before, 0) else None
+    room, live = _room(new), _number(new, "live")
+    before, lived = (_room(old), _number(old, "live")) if old and _is_present(old) else (0, live)
+    if room <= 0 or (room <= max(before, 0) and live >= lived):
+        return None
+    agent = keys.agent_of(new["pk"]["S"]) if "withdrawn" in new else ""
+    return CapacityFreed(new["team"]["S"], agent)
+
+
+def _is_present(image: dict[str, Any]) -> bool:
+    """Whether routing finds the agent, or finds them again when they have room."""
+    return "duty_pk" in image or "withdrawn" in image
+
+
+def _room(image: dict[str, Any]) -> int:
+    return int(image["capacity"]["N"]) - int(image["load"]["N"])
+
+
+def _number(image: dict[str, Any], name: str) -> int:
+    return int(image[name]["N"]) if name in image else 0
 
 
 # ------------------------------------------------------------------------------ reading

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from redress.clocks.rules.clocks import ClockName
 from redress.files.messages import Mailed, Referred
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
@@ -42,6 +43,11 @@ def names(number: str, event: Event) -> list[Message]:
     return [AssignTicket(number)] if kind == "complaint" and kind != before else []
 
 
+def relaxing(number: str, event: Event) -> list[Message]:
+    """Return a message to the assigner if routing asks for less of an agent than before."""
+    return [AssignTicket(number)] if event.data["clock"] == ClockName.ASSIGNMENT else []
+
+
 def words(number: str, event: Event) -> list[Message]:
     """Return a message that asks the indexer to index the ticket, if the event has a text."""
     return [IndexTicket(number)]
@@ -64,6 +70,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.OPENED: (mails, assignment, words),
     EventType.ACKNOWLEDGED: (),
     EventType.ASSIGNED: (),
+    EventType.UNPLACED: (mails,),
     EventType.QUEUED: (assignment,),
     EventType.ACCEPTED: (),
     EventType.CLASSIFIED: (),
@@ -92,7 +99,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.DISPUTED: (mails, words),
     EventType.SURVEYED: (),
     EventType.WITHDRAWN: (words,),
-    EventType.RUNG_FIRED: (mails,),
+    EventType.RUNG_FIRED: (mails, relaxing),
     EventType.CLOSED: (),
 }
 """The subscribers of each event type. A test checks that every event type has an entry."""

@@ -27,7 +27,10 @@ from redress.clocks.rules.calendars import ALL_DAY, Calendar
 
 
 class ClockName(StrEnum):
-    """The promises that a ticket can have. `own_word` is a promise that an agent made."""
+    """The promises that a ticket can have. `own_word` is a promise that an agent made.
+
+    `assignment` is no promise: its rungs relax what routing asks for (`Ticket.placing`).
+    """
 
     ACKNOWLEDGEMENT = "acknowledgement"
     REACTION = "reaction"
@@ -38,6 +41,7 @@ class ClockName(StrEnum):
     RESOLUTION = "resolution"
     CALLBACK = "callback"
     SURVEY = "survey"
+    ASSIGNMENT = "assignment"
 
 
 class ClockState(StrEnum):
@@ -67,6 +71,10 @@ class Action(StrEnum):
     ASK_AGAIN = "ask_again"
     INVITE = "invite"
     CLOSE = "close"
+    RELAX = "relax"
+    """Ask for less of the agent who gets the ticket."""
+    TELL = "tell"
+    """Tell the customer if nobody at all is there."""
 
 
 class Rung(Struct, frozen=True):

@@ -99,7 +99,9 @@ _GROUP = re.compile(rf"(?:[a-z0-9][a-z0-9._=-]{{0,63}}@)?{_DOMAIN}")
 GROUP_LIMIT = 254
 
 _REQUIRED = (ClockName.ACKNOWLEDGEMENT, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
-_PROMISED = tuple(name for name in ClockName if name is not ClockName.OWN_WORD)
+_PROMISED = tuple(
+    name for name in ClockName if name not in (ClockName.OWN_WORD, ClockName.ASSIGNMENT)
+)
 _SECTIONS = (
     "version",
     "note",
@@ -217,15 +219,18 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         scripts=read.section(document, "scripts", "", need=False),
         team_names=read.section(document, "team_names", "", need=False),
         classification=read.section(document, "classification", "", need=False),
+        routing=read.section(document, "routing", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
         from redress.plans.rules import classification, macros
+        from redress.plans.rules import routing as section
         from redress.plans.rules.publishing import check_promised, check_shapes
 
         check_shapes(read, document)
         macros.check(read, document, plan)
         classification.check(read, document, plan)
+        section.check(read, document, plan)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)
@@ -889,5 +894,10 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
             earlier["within"] = shorter(earlier["within"])
     if held := result.get("mail", {}).get("held"):
         held["look_within"] = shorter(held["look_within"])
+    routing = result.get("routing", {})
+    for entry in (*routing.get("steps", []), *routing.get("nobody", [])):
+        entry["after"] = shorter(entry["after"])
+    if "before_end" in routing:
+        routing["before_end"] = shorter(routing["before_end"])
     result["survey"]["invite_after"] = shorter(result["survey"]["invite_after"])
     return result

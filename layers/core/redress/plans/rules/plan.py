@@ -278,6 +278,18 @@ FORM_FIELDS = ORDER, COMPANY = ("order", "company")
 """The fields of the web form that a plan can leave out. They are always optional."""
 
 
+class RoutingRule(Struct, frozen=True):
+    """What the first rule of routing that a ticket matches says: a team, and a skill with a level.
+
+    All are empty if no rule matches.
+    """
+
+    name: str = ""
+    team: str = ""
+    skill: str = ""
+    level: int = 1
+
+
 class Plan(Struct, frozen=True):
     """One immutable version of all the rules. A ticket keeps the version under which it began."""
 
@@ -328,11 +340,14 @@ class Plan(Struct, frozen=True):
     """What customers read instead of the id of a team, by team and language."""
     classification: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.classification` reads."""
+    routing: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.routing` checks."""
 
     @property
     def teams(self) -> frozenset[str]:
         """Every team to which this plan can assign a ticket."""
         given = {override.team for override in self.overrides if override.team}
+        given |= {rule["team"] for rule in self.routing.get("rules", ()) if "team" in rule}
         return frozenset(given | {level.team for level in self.levels.values()})
 
     def fields_for(self, kind: str | None, category: str | None) -> tuple[Mapping[str, Any], ...]:
@@ -403,6 +418,53 @@ class Plan(Struct, frozen=True):
                 found = override.team
         return found
 
+    def weight(self, channel: str) -> int:
+        """What a live conversation on a channel takes of an agent's attention, in per cent."""
+        weight: int = self.routing.get("weights", {}).get(channel, 0)
+        return weight
+
+    def routing_rule(self, of: Mapping[str, str]) -> RoutingRule:
+        """The first rule of routing for a ticket. `of` has its values by condition."""
+        for rule in self.routing.get("rules", ()):
+            if matches(rule["when"], of):
+                skill = rule.get("skill", {})
+                return RoutingRule(
+                    rule["name"], rule.get("team", ""), skill.get("name", ""), skill.get("level", 1)
+                )
+        return RoutingRule()
+
+    def placing(self, of: Mapping[str, str]) -> str:
+        """The name of the ladder on which routing asks for less and less of an agent.
+
+        It has the indexes of those steps of the plan that change something for a ticket with these
+        values, and of the text that its customer gets if nobody is there: `0,2/1`.
+        """
+        skilled = bool(self.routing_rule(of).skill)
+        steps = [
+            str(index)
+            for index, step in enumerate(self.routing.get("steps", ()))
+            if matches(step.get("when", {}), of)
+            and (skilled or "reserve" in step or "language" in step)
+        ]
+        told = [
+            str(index)
+            for index, entry in enumerate(self.routing.get("nobody", ()))
+            if matches(entry.get("when", {}), of)
+        ]
+        return f"{','.join(steps)}/{''.join(told[:1])}"
+
+    def placing_steps(self, ladder: str) -> list[Mapping[str, Any]]:
+        """The steps that a ladder of `placing` names, by when they are due."""
+        entries = self.routing.get("steps", ())
+        steps = [entries[int(index)] for index in ladder.partition("/")[0].split(",") if index]
+        return sorted(steps, key=lambda step: seconds_of(step["after"]))
+
+    def nobody(self, ladder: str) -> Mapping[str, Any] | None:
+        """What a customer is told if nobody is there, by a ladder of `placing`; None: nothing."""
+        index = ladder.partition("/")[2]
+        found: Mapping[str, Any] | None = self.routing["nobody"][int(index)] if index else None
+        return found
+
     def ladder(self, name: ClockName, clock: Clock, *, by_mail: bool) -> Ladder:
         """The ladder of one clock, with its calendar and the plan's notice hours.
 
@@ -420,6 +482,13 @@ class Plan(Struct, frozen=True):
         self, name: ClockName, ladder: str, target_s: float, *, by_mail: bool
     ) -> tuple[Rung, ...]:
         """The rungs of a clock with this name, ladder and target, in seconds of its calendar."""
+        if name is ClockName.ASSIGNMENT:
+            rungs = [
+                Rung(seconds_of(step["after"]), Action.RELAX) for step in self.placing_steps(ladder)
+            ]
+            if nobody := self.nobody(ladder):
+                rungs.append(Rung(seconds_of(nobody["after"]), Action.TELL))
+            return tuple(sorted(rungs, key=lambda rung: rung.at_s))
         if name is ClockName.SURVEY:
             return (
                 Rung(min(self.survey_invite_after_s, target_s), Action.INVITE, (CUSTOMER,)),
@@ -466,6 +535,20 @@ def promise_from(name: ClockName, entry: Mapping[str, Any], base: Promise | None
         ladder=entry.get("ladder", base.ladder),
         pauses=listed(entry["pauses"]) if "pauses" in entry else base.pauses,
     )
+
+
+def matches(when: Mapping[str, Any], of: Mapping[str, str]) -> bool:
+    """Whether a ticket with these values meets a condition of routing, which may name several.
+
+    A category of the first level includes those of its second level.
+    """
+    return all(
+        any(_is_in(of[name], one, name) for one in listed(wanted)) for name, wanted in when.items()
+    )
+
+
+def _is_in(value: str, wanted: str, name: str) -> bool:
+    return value == wanted or (name == "category" and value.startswith(f"{wanted}/"))
 
 
 def listed(value: str | list[str]) -> tuple[str, ...]:

@@ -151,10 +151,6 @@ def _matching(
 
 def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     """Check the form of the sections that `Plan` does not contain."""
-    routing = read.section(document, "routing", "", need=False)
-    read.known(routing, ("reserve_over", "declines_a_day", "handovers"), "/routing")
-    if "reserve_over" in routing:
-        read.whole_number(routing, "reserve_over", "/routing", most=100_000)
     lists = wording.check(read, document)
     for name in ("templates", "scripts"):
         templates.check(read, document, name, lists)

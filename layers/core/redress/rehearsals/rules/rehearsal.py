@@ -106,7 +106,10 @@ def _plan_actions(side: Side) -> list[tuple[object, ...]]:
             event.data.get("notify"),
         )
         for event in side.events
-        if event.type in _PLAN_EVENTS and not event.by.is_person and not event.data.get("gone")
+        if event.type in _PLAN_EVENTS
+        and not event.by.is_person
+        and event.data.get("clock") != ClockName.ASSIGNMENT  # who was there is not known
+        and not event.data.get("gone")
     ]
 
 
@@ -488,6 +491,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.OPENED: None,
     EventType.ACKNOWLEDGED: _acknowledged,
     EventType.ASSIGNED: _assigned,
+    EventType.UNPLACED: None,
     EventType.QUEUED: _queued,
     EventType.ACCEPTED: _accepted,
     EventType.CLASSIFIED: None,

@@ -3,11 +3,14 @@
 A ticket is opened without an assignee. It is assigned afterwards, so routing never delays intake.
 The same change matches the ticket with the profile of its customer, classifies it by the rules of
 its plan, and searches the text of a complaint for names of members of staff, whom it is then about.
-If no agent can take the ticket, what was found is a change of its own, once.
+If no agent can take the ticket, what was found is a change of its own, once. The same change
+then records that nobody could take it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,19 +21,26 @@ from redress.plans.rules.plan import Plan
 from redress.staff.cases.classifying import Classifying
 from redress.staff.cases.names import StaffNames
 from redress.staff.rules.availability import Availability
-from redress.staff.rules.routing import candidates
+from redress.staff.rules.eligibility import need_of, reasons
+from redress.staff.rules.routing import Decision, decide, start_of
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.steps import by_staff, by_system
 from redress.tickets.rules.steps.opening import NAMED
-from redress.tickets.rules.ticket import Event, Ticket
+from redress.tickets.rules.ticket import Event, Ticket, classification_of
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import Cause
 
 DRAIN_LIMIT = 100
 """The most tickets that one drain offers. The next drain offers the rest."""
+TURNS = 6
+"""How often a ticket is offered again because the agent whose turn it was has got another one.
+
+Each time, somebody else's ticket was assigned. After that, agents only need room."""
+ROUNDS = 5
+"""How often a ticket is offered again at once after full agents were withdrawn from the ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +72,16 @@ class AssignmentCase:
 
         Raises NotFound or Unreadable.
         """
-        given = self._offer(number, None)
-        return given.assignee if given is not None else None
+        for _ in range(ROUNDS):
+            full: list[Availability] = []
+            given = self._offer(number, None, full)
+            if given is not None:
+                return given.assignee
+            # The agents after those who were read may have room. Who is full makes room for them.
+            withdrawn = [one for one in full if self._staff.withdraw(one)]
+            if not withdrawn:
+                return None
+        return None
 
     def claim(self, number: str, claim: Claim) -> Ticket | None:
         """Assign a ticket to the agent who asks for one. Return it, or None if they did not get it.
@@ -72,20 +90,22 @@ class AssignmentCase:
         AgentNotFree if the agent is away, has no room, or has claimed with this key before, and
         NotFound or Unreadable.
         """
-        return self._offer(number, claim)
+        return self._offer(number, claim, [])
 
-    def _offer(self, number: str, claim: Claim | None) -> Ticket | None:
+    def _offer(self, number: str, claim: Claim | None, full: list[Availability]) -> Ticket | None:
         """Assign a ticket to one of the agents who may take it. Return it if somebody got it.
 
         Only the agent of a `claim` is asked, if there is one. The transaction that assigns the
-        ticket is written only if the agent is available and has room. So two simultaneous
-        assignments never exceed an agent's capacity. If the agent is no longer available or has no
-        more room, the ticket is offered to the next candidate.
+        ticket is written only if the agent is available and has room, and if it is still their
+        turn. So two simultaneous assignments never exceed an agent's capacity, and agents get
+        tickets in turn. If the agent has changed, all are read again. If nobody could have it, and
+        not all were read, `full` gets those of them who have no room for any ticket.
         """
         refused: set[str] = set()
         asked: list[str] = []
         matched: list[Match] = []
         opened: list[Event] = []
+        lost = 0
 
         def read(number: str) -> Ticket:
             opened.clear()
@@ -119,20 +139,21 @@ class AssignmentCase:
 
         def offer(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             asked.clear()
+            full.clear()
             if ticket.assignee is not None or not ticket.needs_agent:
                 return None
             if claim is not None:
-                if not candidates(ticket, [claim.availability]):
-                    return None
-                asked.append(claim.by.id)
-                return by_staff.claim(ticket, plan, claim.by, claim.key, at)
-            fitting = candidates(ticket, self._staff.present(ticket.team))
-            agent = next((one.agent for one in fitting if one.agent not in refused), None)
-            if agent is None:
-                return None
-            asked.append(agent)
-            why = "knew the ticket" if agent == ticket.preferred else "longest without"
-            return by_system.assign(ticket, plan, agent, why, at)
+                change = self._claimed(ticket, plan, claim, at)
+                asked.extend([claim.by.id] if change is not None else [])
+                return change
+            decision = self._decided(ticket, plan, at, refused)
+            if decision.agent is None:
+                full.extend(decision.full if decision.others else ())
+                return _left(ticket, plan, decision, at)
+            asked.append(decision.agent)
+            data = decision.data(in_turn=lost < TURNS)
+            team = decision.need.team
+            return by_system.assign(ticket, plan, decision.agent, decision.why, at, team, data)
 
         def cause(change: Change, at: datetime) -> Cause | None:
             return matched[0].cause if matched else None
@@ -143,12 +164,37 @@ class AssignmentCase:
             except AgentNotFree:
                 if claim is not None:
                     raise
-                refused.update(asked)
+                lost += 1
+                if lost > TURNS:
+                    refused.update(asked)
                 continue
             except VersionConflict:
                 # The ticket was changed during each attempt. The next drain offers it again.
                 return None
             return after if asked else None
+
+    def _decided(
+        self, ticket: Ticket, plan: Plan, at: datetime, refused: Collection[str]
+    ) -> Decision:
+        """Read agents of the team, and decide who gets the ticket."""
+        need, preferred = need_of(ticket, plan), None
+        if ticket.preferred is not None:
+            with suppress(NotFound, Unreadable):
+                preferred = self._staff.availability(ticket.preferred)
+        ring = self._staff.ring(need.team, start_of(ticket, at))
+        return decide(ticket, need, preferred, ring, at, refused)
+
+    def _claimed(self, ticket: Ticket, plan: Plan, claim: Claim, at: datetime) -> Change | None:
+        """The change that gives the ticket to who asks for it; None if they may not get it."""
+        need = need_of(ticket, plan)
+        if reasons(ticket, need, claim.availability, at):
+            return None
+        data = Decision(need, claim.by.id, read=1).data()
+        return by_staff.claim(ticket, plan, claim.by, claim.key, at, data)
+
+    def put_back(self, team: str, agent: str) -> None:
+        """Put an agent who was full back into the ring of their team, if they have room."""
+        self._staff.put_back(team, agent)
 
     def drain(self, team: str) -> list[str]:
         """Offer the queued tickets of a team, next due first. Return the numbers of those assigned.
@@ -164,3 +210,11 @@ class AssignmentCase:
             except (NotFound, Unreadable):
                 continue  # the index may be a moment older than the table
         return assigned
+
+
+def _left(ticket: Ticket, plan: Plan, decision: Decision, at: datetime) -> Change | None:
+    """The change that records that nobody could take the ticket; None if that is on record."""
+    if ticket.placing is not None:
+        return None
+    ladder = plan.placing(classification_of(ticket))
+    return by_system.leave_unplaced(ticket, plan, decision.data(), ladder, at, decision.need.team)

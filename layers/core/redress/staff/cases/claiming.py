@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from redress.base.errors import AgentNotFree, NotFound, Unreadable
 from redress.base.people import Member
 from redress.db import encoding
+from redress.plans.store.plans import Plans
 from redress.staff.cases.assignment import AssignmentCase, Claim
 from redress.staff.rules.availability import Presence
-from redress.staff.rules.routing import candidates
+from redress.staff.rules.eligibility import WhyNot, need_of, reasons
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import must_see
 from redress.tickets.rules import access
@@ -33,6 +35,7 @@ class NoTicket(StrEnum):
     NO_ROOM = "no_room"
     QUEUE_EMPTY = "queue_empty"
     NO_LANGUAGE = "no_language"
+    NO_FIT = "no_fit"
 
 
 IN_WORDS = {
@@ -40,6 +43,7 @@ IN_WORDS = {
     NoTicket.NO_ROOM: "you have as many tickets as you may have",
     NoTicket.QUEUE_EMPTY: "no ticket waits in the queue of your team",
     NoTicket.NO_LANGUAGE: "no ticket in the queue is in one of your languages",
+    NoTicket.NO_FIT: "no ticket in the queue fits your languages, skills, shift and conversations",
 }
 
 
@@ -58,15 +62,17 @@ class ClaimingCase:
         found: TicketRanges,
         tickets: TicketStore,
         staff: StaffStore,
+        plans: Plans,
+        now: Callable[[], datetime],
     ) -> None:
         self._assignment, self._ranges = assignment, found
-        self._tickets, self._staff = tickets, staff
+        self._tickets, self._staff, self._plans, self._now = tickets, staff, plans, now
 
     def next(self, member: Member, key: str) -> Claimed:
         """Assign the best fitting ticket of the team's queue to the member, an agent.
 
         That is the ticket that is due next of those that the agent may take
-        (`routing.candidates`). A ticket that was taken from this agent because of a broken promise
+        (`eligibility.reasons`). A ticket that was taken from this agent because of a broken promise
         comes last. Two agents never get the same ticket: the transaction of the second one fails,
         and they get the next one.
 
@@ -103,10 +109,13 @@ class ClaimingCase:
         Raises AgentNotFree.
         """
         last: list[str] = []
-        waiting = False
+        why_not: set[tuple[WhyNot, ...]] = set()
         for ticket in self._queued(member):
-            waiting = True
-            if ticket.number in tried or not candidates(ticket, [claim.availability]):
+            if ticket.number in tried:
+                continue
+            need = need_of(ticket, self._plans.get(ticket.plan_version))
+            if why := reasons(ticket, need, claim.availability, self._now()):
+                why_not.add(why)
                 continue
             if ticket.avoid == member.id:
                 last.append(ticket.number)
@@ -116,9 +125,10 @@ class ClaimingCase:
             if got := self._try(number, claim, tried):
                 return Claimed(got)
         others_were_faster = bool(tried)
-        if waiting and not others_were_faster:
-            return Claimed(None, NoTicket.NO_LANGUAGE)
-        return Claimed(None, NoTicket.QUEUE_EMPTY)
+        if not why_not or others_were_faster:
+            return Claimed(None, NoTicket.QUEUE_EMPTY)
+        only_language = why_not == {(WhyNot.LANGUAGE,)}
+        return Claimed(None, NoTicket.NO_LANGUAGE if only_language else NoTicket.NO_FIT)
 
     def _queued(self, member: Member) -> Iterator[Ticket]:
         """The tickets of the team's queue that the member may see, next due first.

@@ -20,8 +20,7 @@ from redress.plans.rules import templates
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.staff.cases.names import StaffNames
-from redress.staff.rules.availability import Availability, Presence
-from redress.staff.rules.routing import candidates
+from redress.staff.rules.eligibility import IN_WORDS, WhyNot, need_of, reasons
 from redress.staff.store import StaffStore
 from redress.tickets import templating
 from redress.tickets.cases.changes import Decided, RacedTooOften, TicketChanges
@@ -41,6 +40,24 @@ ME, TEAM = ASSIGN = ("me", "team")
 """Who gets the ticket: whoever opens it, or the queue of the team that handles its kind."""
 SCRIPT = "opened"
 """The call script that says what a caller is told whose ticket was opened."""
+
+
+YOURS = {
+    WhyNot.ABOUT: "the complaint is about you",
+    WhyNot.NOT_AGENT: "you are not an agent",
+    WhyNot.TEAM: "another team handles this kind: give it to the team",
+    WhyNot.PRESENCE: "you are away: set your presence to available first",
+    WhyNot.FULL: "you have as many tickets as you may have",
+    WhyNot.IN_A_CALL: "you are in another conversation that leaves no room for this one",
+    WhyNot.LANGUAGE: "the ticket is not in one of your languages",
+    WhyNot.SKILL: "you do not have the skill that it needs",
+    WhyNot.LEVEL: "your level of the skill that it needs is too low",
+    WhyNot.RESERVE: "you are reserve staff, and there is not too much work",
+    WhyNot.OFF_SHIFT: "you are not on shift",
+    WhyNot.SHIFT_END: "your shift or the time before your break ends soon",
+    WhyNot.IN_A_BREAK: "you are in a break",
+}
+"""Why the member who opens a ticket may not have it, as they are told. Nothing was opened."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -81,7 +98,8 @@ class OpeningCase:
         """Open a ticket for a decoded body, once per idempotency key of this member.
 
         Raises InvalidInput with every wrong field. Raises KeyReused if the member used the key with
-        another body, and AgentNotFree if they want the ticket and may not get it (`candidates`).
+        another body, and AgentNotFree if they want the ticket and may not get it
+        (`eligibility.reasons`).
         Raises Unavailable if the ticket could not be written. If any of them is raised, nothing is
         written.
         """
@@ -173,20 +191,20 @@ class OpeningCase:
 
         change = opened(taken=False)
         if takes:
-            self._require_eligible(member, change.after)
+            self._require_eligible(member, change.after, plan, at)
             change = opened(taken=True)
         told = Told(number, submission.language, *self._say(member, change.after, plan, at))
         cause = OpenedWithKey(key, print_, encoding.encode(told))
         return Decided(self._shown(member, told, change.after), change, at, cause)
 
-    def _require_eligible(self, member: Member, ticket: Ticket) -> None:
-        """Raise AgentNotFree, with the reason, if routing would not give the member the ticket."""
+    def _require_eligible(self, member: Member, ticket: Ticket, plan: Plan, at: datetime) -> None:
+        """Raise AgentNotFree, with every reason, if the member may not have the ticket."""
         try:
             availability = self._staff.availability(member.id)
         except NotFound:
-            raise AgentNotFree("you are away: set your presence to available first") from None
-        if not candidates(ticket, [availability]):
-            raise AgentNotFree(_why_not(availability, ticket))
+            raise AgentNotFree(YOURS[WhyNot.PRESENCE]) from None
+        if why := reasons(ticket, need_of(ticket, plan), availability, at):
+            raise AgentNotFree("; ".join(YOURS.get(one, IN_WORDS[one]) for one in why))
 
     def _say(self, member: Member, ticket: Ticket, plan: Plan, at: datetime) -> tuple[str, bool]:
         """The sentence to say, and whether an acknowledgement follows by mail."""
@@ -211,16 +229,3 @@ class OpeningCase:
 
     def _shown(self, member: Member, told: Told, ticket: Ticket) -> Opened:
         return Opened(told, ticket if access.may_see(member, ticket) else None, replayed=False)
-
-
-def _why_not(availability: Availability, ticket: Ticket) -> str:
-    """Why an agent may not take a ticket, for `assign: me`. Nothing was opened."""
-    if availability.agent in ticket.about:
-        return "the complaint is about you"
-    if availability.presence is not Presence.AVAILABLE:
-        return "you are away: set your presence to available first"
-    if availability.team != ticket.team:
-        return f"the team {ticket.team} handles this kind: give it to the team"
-    if ticket.language not in availability.languages:
-        return "the ticket is not in one of your languages"
-    return "you have as many tickets as you may have"

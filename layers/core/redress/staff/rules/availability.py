@@ -31,7 +31,8 @@ class Availability:
     digest of that key. `live` is what the agent's live conversations take of their attention, in
     per cent (`routing.weights` of the plan). `skills` are names with levels from 1 to 5. `working`
     are the ISO intervals of the agent's shifts without their breaks, as begin and end, sorted; None
-    if the agent has no shift plan, and may work always.
+    if the agent has no shift plan, and may work always. `is_agent` says whether the member works on
+    tickets; others have a presence, too.
     """
 
     agent: str
@@ -48,6 +49,7 @@ class Availability:
     reserve: bool = False
     skills: dict[str, int] = field(default_factory=dict)
     working: tuple[tuple[str, str], ...] | None = None
+    is_agent: bool = True
 
 
 def without_load_of(hidden: Iterable[Ticket], found: Availability) -> Availability:

@@ -1,41 +1,153 @@
-"""Routing: which agents may take a ticket, and in which order they are asked.
+"""Routing: which of the agents who were read gets a ticket.
 
-Candidates are the agents of the ticket's team who are available, speak its language and have room,
-whom the complaint is not about, and who have not declined the ticket.
-The agent whose last assignment is longest ago is asked first. There are
-two exceptions. If a resolved ticket was reopened, the agent who resolved it is asked first. If the
-ticket was taken from an agent because of a broken promise, that agent is asked last.
+Agents are read in pages, from a place in the ring of the team's present agents that depends on the
+ticket (`start_of`). The first page with an agent who may get the ticket (`eligibility.reasons`)
+decides: whose last new ticket is longest ago gets it. There are two exceptions. The agent who
+resolved a reopened ticket is asked first. The agent from whom the ticket was taken is asked last.
+The same ticket, the same agents and the same time always give the same decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from redress.staff.rules.availability import Availability, Presence
+from redress.staff.rules.availability import Availability
+from redress.staff.rules.eligibility import Need, WhyNot, reasons
 from redress.tickets.rules.ticket import Ticket
 
+PAGE = 20
+"""How many agents are read at a time, and of how many a decision says why not they."""
+MOST_READ = 100
+"""The most agents that one attempt reads. A team with no more is always read whole."""
+ATTEMPT_S = 300
+"""An attempt that finds nobody begins elsewhere in the ring after this time."""
 
-def candidates(ticket: Ticket, availabilities: Iterable[Availability]) -> list[Availability]:
-    """The agents who may take this ticket, in the order in which they are asked.
+KNEW = "knew the ticket"
+LONGEST = "longest without"
 
-    The agent's id breaks ties, so the order is always the same.
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some present agents, and whether there are more than those that were read so far."""
+
+    agents: Sequence[Availability]
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who gets a ticket and why, and why not others. `agent` is None if nobody can have it.
+
+    `read` is the number of agents that were read, and `others` says that there are more. `why_not`
+    has a reason for each of the first PAGE of them. `last` is when the chosen agent got their last
+    new ticket. `reserves` says that reserve staff could have got it. `full` are those who can get
+    no ticket at all.
     """
-    fitting = [
-        availability
-        for availability in availabilities
-        if availability.presence is Presence.AVAILABLE
-        and availability.team == ticket.team
-        and ticket.language in availability.languages
-        and availability.load < availability.capacity
-        and availability.agent not in ticket.about
-        and availability.agent not in ticket.declined_by
-    ]
-    return sorted(
-        fitting,
-        key=lambda availability: (
-            availability.agent == ticket.avoid,
-            availability.agent != ticket.preferred,
-            availability.last_assigned,
-            availability.agent,
-        ),
-    )
+
+    need: Need
+    agent: str | None
+    why: str = ""
+    read: int = 0
+    others: bool = False
+    why_not: tuple[tuple[str, WhyNot], ...] = ()
+    last: str = ""
+    reserves: bool = False
+    full: tuple[Availability, ...] = ()
+
+    def data(self, *, in_turn: bool = False) -> dict[str, Any]:
+        """The decision as the event has it. Agents are listed by the reason why not.
+
+        With `in_turn` it has `last`, on which the assignment then depends: if the agent has got
+        another ticket meanwhile, it was not their turn.
+        """
+        given: dict[str, Any] = {"step": self.need.step, "read": self.read}
+        if self.need.rule:
+            given["rule"] = self.need.rule
+        if self.others:
+            given["others"] = True
+        listed: dict[str, list[str]] = {}
+        for agent, why in self.why_not:
+            listed.setdefault(why.value, []).append(agent)
+        if listed:
+            given["not"] = listed
+        if in_turn and self.last:
+            given["last"] = self.last
+        return given
+
+
+def start_of(ticket: Ticket, at: datetime) -> str:
+    """The place in the ring at which agents are read for a ticket, as 16 hexadecimal digits."""
+    attempt = int(at.timestamp()) // ATTEMPT_S if ticket.placing is not None else 0
+    named = f"{ticket.number}#{ticket.version}#{attempt}"
+    return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+
+def place_of(agent: str) -> str:
+    """The place of an agent in the ring of their team, as 16 hexadecimal digits."""
+    return hashlib.sha256(agent.encode()).hexdigest()[:16]
+
+
+def decide(
+    ticket: Ticket,
+    need: Need,
+    preferred: Availability | None,
+    pages: Iterable[Page],
+    at: datetime,
+    but: Iterable[str] = (),
+) -> Decision:
+    """Decide who gets a ticket. `pages` are read only as far as needed.
+
+    `preferred` is the agent who knows the ticket. `but` are agents who could not take it although
+    they were read as if they could.
+    """
+    refused, seen = frozenset(but), dict[str, WhyNot | None]()
+    reserves, full, others = False, list[Availability](), False
+    avoided: Availability | None = None
+
+    def may(found: Availability) -> bool:
+        nonlocal reserves
+        why = reasons(ticket, need, found, at)
+        if not why and found.agent in refused:
+            why = (WhyNot.FULL,)
+        seen[found.agent] = why[0] if why else None
+        reserves = reserves or why == (WhyNot.RESERVE,)
+        if found.load >= found.capacity:
+            full.append(found)
+        return not why
+
+    def decided(chosen: Availability | None, why: str) -> Decision:
+        listed = [
+            (agent, reason or WhyNot.TURN)
+            for agent, reason in seen.items()
+            if chosen is None or agent != chosen.agent
+        ]
+        return Decision(
+            need,
+            chosen.agent if chosen is not None else None,
+            why,
+            len(seen),
+            others,
+            tuple(listed[:PAGE]),
+            chosen.last_assigned if chosen is not None else "",
+            reserves,
+            tuple(full),
+        )
+
+    if preferred is not None and may(preferred):
+        return decided(preferred, KNEW)
+    for page in pages:
+        others = page.more
+        fitting = [one for one in page.agents if one.agent not in seen and may(one)]
+        if turn := [one for one in fitting if one.agent != ticket.avoid]:
+            return decided(min(turn, key=_turn), LONGEST)
+        avoided = avoided or next(iter(fitting), None)
+    return decided(avoided, LONGEST if avoided is not None else "")
+
+
+def _turn(found: Availability) -> tuple[str, str]:
+    """The order of agents: the last new ticket longest ago, then the id."""
+    return found.last_assigned, found.agent

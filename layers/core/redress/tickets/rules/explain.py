@@ -449,6 +449,8 @@ def _collect_consequence(
     `acted` is the last rung that fired. It is None if any event that is not a consequence of that
     rung has followed.
     """
+    if event.type is EventType.RUNG_FIRED and event.data["clock"] == ClockName.ASSIGNMENT:
+        return None  # it is no promise
     if event.type is EventType.RUNG_FIRED:
         acted = _Acted(event)
         current[ClockName(event.data["clock"])].fired.append(acted)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import replace
 from datetime import datetime
+from typing import Any
 
 from redress.base.people import Role
 from redress.clocks.rules import clocks
@@ -20,6 +21,7 @@ from redress.tickets.rules.ticket import (
     Contact,
     Event,
     EventType,
+    Placing,
     Resolution,
     State,
     Ticket,
@@ -73,7 +75,8 @@ def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
         last_person_version=event.number if _agent_must_see(event) else ticket.last_person_version,
     )
     changed = _APPLY[event.type](ticket, event, plan)
-    return _paused_or_resumed(_accepted_by_acting(ticket, changed, event), event.at, plan)
+    changed = _placed(_accepted_by_acting(ticket, changed, event))
+    return _paused_or_resumed(changed, event.at, plan)
 
 
 def _accepted_by_acting(before: Ticket, after: Ticket, event: Event) -> Ticket:
@@ -82,6 +85,11 @@ def _accepted_by_acting(before: Ticket, after: Ticket, event: Event) -> Ticket:
         return after
     acted = event.by.is_staff and event.by.id == before.assignee == after.assignee
     return replace(after, unaccepted_since=None) if acted or not after.needs_agent else after
+
+
+def _placed(ticket: Ticket) -> Ticket:
+    """End the search for an agent if the ticket needs none any more."""
+    return ticket if ticket.needs_agent or ticket.placing is None else replace(ticket, placing=None)
 
 
 def _paused_or_resumed(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
@@ -262,13 +270,26 @@ def _assigned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(
         ticket,
         assignee=event.data["agent"],
-        team=team,
+        placing=None,
+        live=event.data.get("live", 0),
+        **_team_after(ticket, event),
         preferred=None,
         avoid=None,
         unaccepted_since=None if event.data.get("accepted", True) else event.at,
         declined_by=_declined_by(ticket, team),
         handovers=ticket.handovers + _is_handover(ticket, event),
     )
+
+
+def _team_after(ticket: Ticket, event: Event) -> dict[str, Any]:
+    """The fields of a ticket that say its team, after an event that may move it."""
+    team = event.data.get("team", ticket.team)
+    return {"team": team, "team_decided": ticket.team_decided or team != ticket.team}
+
+
+def _unplaced(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    placing = Placing(event.at, event.data.get("ladder", ""))
+    return replace(ticket, placing=placing, **_team_after(ticket, event))
 
 
 def _queued(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -279,7 +300,9 @@ def _queued(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(
         ticket,
         assignee=None,
-        team=team,
+        placing=None,
+        live=0,
+        **_team_after(ticket, event),
         preferred=_unless_about(event.data.get("preferred"), ticket.about),
         avoid=event.data.get("avoid"),
         unaccepted_since=None,
@@ -338,7 +361,7 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     urgency, impact = data.get("urgency", level.urgency), data.get("impact", level.impact)
     classified = ticket.classified or event.by.is_person
     if corrects_only_category(event, ticket):
-        return replace(ticket, category=data["category"], classified=classified)
+        return replace(ticket, category=data["category"], classified=classified, placing=None)
     ticket = replace(
         ticket,
         classified=classified,
@@ -348,6 +371,7 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         priority=_priority(ticket.raised, plan, urgency, impact),
         customer_type=data.get("customer_type", ticket.customer_type),
         category=data.get("category", ticket.category),
+        placing=None,
     )
     return _replanned(ticket, event.at, plan, not_later=bool(data.get("not_later")))
 
@@ -448,6 +472,7 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         ticket,
         plan_version=plan.version,
         clocks=ended,
+        placing=None,  # its steps are those of the plan that is left
         priority=_priority(ticket.raised, plan, ticket.urgency, ticket.impact),
     )
     return _replanned(ticket, event.at, plan)
@@ -713,6 +738,10 @@ breach of another promise, it stays `manager`.
 def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     data = event.data
     name, action = ClockName(data["clock"]), Action(data["action"])
+    if name is ClockName.ASSIGNMENT:
+        if (search := ticket.placing) is None:  # another rung of the same wake ended the search
+            return ticket
+        return replace(ticket, placing=replace(search, fired=(*search.fired, data["step"])))
     clock = ticket.clocks[name]
     fired = clocks.fire(clock, data["step"])
     if action is Action.BREACH and not clock.breached:
@@ -753,6 +782,7 @@ def _closed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 _APPLY = {
     EventType.ACKNOWLEDGED: _acknowledged,
     EventType.ASSIGNED: _assigned,
+    EventType.UNPLACED: _unplaced,
     EventType.QUEUED: _queued,
     EventType.ACCEPTED: _accepted,
     EventType.CLASSIFIED: _classified,

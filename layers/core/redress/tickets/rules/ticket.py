@@ -45,6 +45,7 @@ class EventType(StrEnum):
     OPENED = "opened"
     ACKNOWLEDGED = "acknowledged"
     ASSIGNED = "assigned"
+    UNPLACED = "unplaced"
     QUEUED = "queued"
     ACCEPTED = "accepted"
     CLASSIFIED = "classified"
@@ -124,6 +125,18 @@ class Resolution(Struct, frozen=True):
     replies: int
     round: int
     contacts_after: int = 0
+
+
+class Placing(Struct, frozen=True, omit_defaults=True):
+    """The search for an agent after the first attempt, at `since`, found nobody.
+
+    `ladder` says which steps of the plan relax it (`Plan.rungs`). `fired` are the names of those
+    that acted.
+    """
+
+    since: datetime
+    ladder: str = ""
+    fired: tuple[str, ...] = ()
 
 
 class Ticket(Struct, frozen=True):
@@ -209,6 +222,14 @@ class Ticket(Struct, frozen=True):
     about_decided: bool = False
     """Whether `about` was set, by staff or from the text of the complaint. The text is then not
     searched for names again, so a name that staff took out stays out."""
+    placing: Placing | None = None
+    """Set while the ticket waits in a queue and at least one attempt to assign it found nobody."""
+    team_decided: bool = False
+    """Whether somebody moved the ticket to another team, or a rule of routing did. No rule of
+    routing moves it after that."""
+    live: int = 0
+    """What the conversation took of its agent's attention when it was assigned, in per cent. It
+    takes it as long as the conversation is live (`live_now`)."""
     preferred: str | None = None
     """The agent who is offered the queued ticket first, because they handled it last."""
     reacted: bool = False
@@ -254,6 +275,25 @@ class Ticket(Struct, frozen=True):
         return self.state in (State.NEW, State.OPEN, State.WAITING)
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether no person has reacted yet. On a live channel the customer then waits for one."""
+        return self.state is State.NEW and not self.reacted
+
+    @property
+    def live_now(self) -> int:
+        """What the ticket takes of its agent's attention now, in per cent."""
+        return self.live if self.assignee is not None and self.is_unanswered else 0
+
+    @property
+    def timers(self) -> dict[ClockName, Clock]:
+        """The clocks whose rungs fire: the promises, and the search for an agent."""
+        if self.placing is None:
+            return self.clocks
+        search = clocks.start(1, self.placing.since, ladder=self.placing.ladder)
+        search = replace(search, fired=self.placing.fired)
+        return self.clocks | {ClockName.ASSIGNMENT: search}
+
+    @property
     def phase(self) -> Phase:
         """What the workflow waits for. It follows from the state and the acknowledgement.
 
@@ -276,7 +316,7 @@ def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, Ladder]:
     """The ladder of each running clock of a ticket."""
     return {
         name: replace(plan.ladder(name, clock, by_mail=ticket.callback_by_mail), waits=ticket.waits)
-        for name, clock in ticket.clocks.items()
+        for name, clock in ticket.timers.items()
         if clock.state is ClockState.RUNNING
     }
 
@@ -284,6 +324,23 @@ def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, Ladder]:
 def promises(ticket: Ticket, plan: Plan) -> dict[ClockName, Promise]:
     """What the plan promises for this ticket as it is classified now."""
     return plan.promises(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
+
+
+def default_team(ticket: Ticket, plan: Plan) -> str:
+    """The team that the plan's levels and overrides give the ticket as it is classified now."""
+    return plan.team(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
+
+
+def classification_of(ticket: Ticket) -> dict[str, str]:
+    """What the rules of routing know about a ticket, by the names of their conditions."""
+    return {
+        "kind": ticket.kind,
+        "channel": ticket.channel,
+        "priority": ticket.priority,
+        "customer_type": ticket.customer_type,
+        "category": ticket.category or "",
+        "language": ticket.language,
+    }
 
 
 def within_call_hours(promise: Promise, ticket: Ticket, start: datetime, plan: Plan) -> Promise:
@@ -316,7 +373,7 @@ def is_survey_due(ticket: Ticket, plan: Plan) -> bool:
 
 def next_wake(ticket: Ticket, plan: Plan) -> datetime | None:
     """When the ticket's workflow must wake next; None if no rung of a running clock is left."""
-    return clocks.next_wake(ticket.clocks, ladders(ticket, plan))
+    return clocks.next_wake(ticket.timers, ladders(ticket, plan))
 
 
 STAFF_CLOCKS = (

@@ -94,8 +94,8 @@ class FollowerCase:
         match change:
             case EventAdded(number, doc):
                 self._deliver(messages_after(number, items.event_of(doc)))
-            case CapacityFreed(team):
-                self._deliver([DrainQueue(team)])
+            case CapacityFreed(team, agent):
+                self._deliver([DrainQueue(team, agent)])
 
     def drain(self, teams: Iterable[str]) -> None:
         """Ask the assigner to offer the queued tickets of these teams to their agents.

@@ -38,6 +38,7 @@ from redress.tickets.rules.steps.by_customer import confirm, dispute
 from redress.tickets.rules.steps.draft import (
     Draft,
     add_about,
+    attention,
     checked_text,
     closure_now,
     files_data,
@@ -52,7 +53,13 @@ from redress.tickets.rules.steps.table import (
     UNCONFIRMED,
     Step,
 )
-from redress.tickets.rules.ticket import Event, EventType, Ticket
+from redress.tickets.rules.ticket import (
+    Event,
+    EventType,
+    Ticket,
+    classification_of,
+    default_team,
+)
 
 
 def reassign(
@@ -75,7 +82,7 @@ def reassign(
         draft.add(EventType.QUEUED, data)
     else:
         accepted = {} if to == by.id else {"accepted": False}
-        draft.add(EventType.ASSIGNED, {**data, "agent": to} | accepted)
+        draft.add(EventType.ASSIGNED, {**data, "agent": to} | accepted | attention(ticket, plan))
     return draft.change()
 
 
@@ -117,14 +124,26 @@ def decline(ticket: Ticket, plan: Plan, by: Actor, why: str, at: datetime) -> Ch
     return reassign(ticket, plan, by, None, None, why, at)
 
 
-def claim(ticket: Ticket, plan: Plan, by: Actor, key: str, at: datetime) -> Change:
+def claim(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    key: str,
+    at: datetime,
+    decision: Mapping[str, Any] | None = None,
+) -> Change:
     """Assign the ticket to the agent who asked for the next one.
 
-    `key` is a digest of the key of the agent's request, "" if it had none.
+    `key` is a digest of the key of the agent's request, "" if it had none. `decision` says what was
+    asked of the agent.
     """
     require_possible(Step.ASSIGN, ticket)
-    data = {"agent": by.id, "from": ticket.assignee, "why": "asked for the next ticket"}
-    data |= {"team": ticket.team} | ({"key": key} if key else {})
+    data: dict[str, Any] = {"agent": by.id, "from": ticket.assignee}
+    data |= {"why": "asked for the next ticket", "team": ticket.team} | attention(ticket, plan)
+    if key:
+        data["key"] = key
+    if decision:
+        data["decision"] = dict(decision)
     return Draft(ticket, plan, by, at).add(EventType.ASSIGNED, data).change()
 
 
@@ -204,7 +223,8 @@ def reclassify(
 
 
 def _team(ticket: Ticket, plan: Plan) -> str:
-    return plan.team(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
+    rule = plan.routing_rule(classification_of(ticket))
+    return rule.team or default_team(ticket, plan)
 
 
 def set_tags(ticket: Ticket, plan: Plan, by: Actor, given: Sequence[str], at: datetime) -> Change:

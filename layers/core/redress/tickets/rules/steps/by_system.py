@@ -13,6 +13,7 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.draft import (
     Draft,
     add_about,
+    attention,
     require_possible,
 )
 from redress.tickets.rules.steps.table import (
@@ -32,16 +33,28 @@ def acknowledge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
 
 
 def assign(
-    ticket: Ticket, plan: Plan, agent: str, why: str, at: datetime, *, offered: bool = True
+    ticket: Ticket,
+    plan: Plan,
+    agent: str,
+    why: str,
+    at: datetime,
+    team: str = "",
+    decision: Mapping[str, Any] | None = None,
+    *,
+    offered: bool = True,
 ) -> Change:
     """Assign the ticket to an agent. `why` says why this agent was chosen.
 
-    The agent has not accepted it yet. With `offered` false, nobody asks whether they do.
+    `team` is the agent's team if a rule of routing moves the ticket there. `decision` says who else
+    was read and why not they (`staff.rules.routing.Decision`). The agent has not
+    accepted the ticket yet. With `offered` false, nobody asks whether they do.
     """
     require_possible(Step.ASSIGN, ticket)
     data: dict[str, Any] = {"agent": agent, "from": ticket.assignee, "why": why}
-    data |= {"team": ticket.team}
+    data |= {"team": team or ticket.team} | attention(ticket, plan)
     data |= {"accepted": False} if offered else {}
+    if decision:
+        data["decision"] = dict(decision)
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ASSIGNED, data).change()
 
 
@@ -95,6 +108,28 @@ def take_back(ticket: Ticket, plan: Plan, at: datetime) -> Change:
     require_possible(Step.REASSIGN, ticket)
     data = {"from": ticket.assignee, "why": GONE, "team": ticket.team, "gone": True}
     return Draft(ticket, plan, SYSTEM, at).add(EventType.QUEUED, data).change()
+
+
+def leave_unplaced(
+    ticket: Ticket,
+    plan: Plan,
+    decision: Mapping[str, Any],
+    ladder: str,
+    at: datetime,
+    team: str = "",
+    called: int = 0,
+) -> Change:
+    """Record that nobody could take the ticket when it was offered for the first time.
+
+    The steps of the plan that `ladder` names then relax what routing asks for. If `called` is not
+    0, reserve staff and supervisors are called, because so many tickets wait.
+    """
+    require_possible(Step.ASSIGN, ticket)
+    data: dict[str, Any] = {"team": team or ticket.team, "ladder": ladder}
+    data["decision"] = dict(decision)
+    if called:
+        data["called"] = called
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.UNPLACED, data).change()
 
 
 def set_about(ticket: Ticket, plan: Plan, members: Sequence[str], why: str, at: datetime) -> Change:

@@ -26,7 +26,7 @@ def act_on_due_rungs(ticket: Ticket, plan: Plan, now: datetime) -> Change | None
     If a rung closes the ticket, the rungs after it do not fire, because a closed ticket has no open
     clock.
     """
-    due = clocks.due_rungs(ticket.clocks, ladders(ticket, plan), now)
+    due = clocks.due_rungs(ticket.timers, ladders(ticket, plan), now)
     if not due:
         return None
     draft = Draft(ticket, plan, SYSTEM, now)

@@ -72,6 +72,15 @@ def add_about(draft: Draft, members: Sequence[str], why: str) -> Draft:
     return draft
 
 
+def attention(ticket: Ticket, plan: Plan) -> dict[str, Any]:
+    """Return the event data with what the ticket takes of an agent's attention; {} if nothing.
+
+    Only a conversation on a live channel to which nobody has reacted yet takes any.
+    """
+    weight = plan.weight(ticket.channel) if ticket.is_unanswered else 0
+    return {"live": weight} if weight else {}
+
+
 def require_possible(step: Step, ticket: Ticket) -> None:
     """Raise NotAllowedNow if the table STEPS does not allow the step in the ticket's state."""
     if ticket.state not in STEPS[step]:

@@ -13,6 +13,7 @@ from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.draft import (
     Draft,
+    attention,
     mail_source,
 )
 from redress.tickets.rules.submission import Submission
@@ -76,7 +77,7 @@ def open_for_caller(
         draft.add(EventType.ABOUT_SET, {"about": list(about), "from": [], "why": NAMED}, SYSTEM)
     if takes:
         data = {"agent": by.id, "from": None, "why": "took the call", "team": draft.after.team}
-        draft.add(EventType.ASSIGNED, data)
+        draft.add(EventType.ASSIGNED, data | attention(draft.after, plan))
     clocks = draft.after.clocks
     response = clocks.get(ClockName.FIRST_RESPONSE)
     if answered is None:
