@@ -12,9 +12,11 @@ from route import iso
 from redress.base.people import Machine, Member
 from redress.clocks.rules.clocks import Clock, ClockName, standing
 from redress.customers.rules.profile import Profile
+from redress.plans.rules.classification import why_of
 from redress.plans.rules.plan import Plan
-from redress.tickets.rules import access, fields, viewers
+from redress.tickets.rules import access, classification, fields, viewers
 from redress.tickets.rules.preference import EMAIL, PHONE
+from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
 from redress.tickets.rules.ticket import Event, EventType, Phase, Resolution, Ticket, next_due
 from redress.tickets.rules.viewers import Viewer
 from redress.tickets.rules.wording import Discouraged
@@ -93,6 +95,23 @@ def warnings_view(warnings: Iterable[Discouraged]) -> list[dict[str, str]]:
     ]
 
 
+def lengthened_view(ticket: Ticket, events: Iterable[Event]) -> dict[str, Any]:
+    """`Ticket.lengthened`: the promises that a correction made later; {} if there are none."""
+    promises = [one for event in events for one in event.data.get("lengthened", ())]
+    if not promises:
+        return {}
+    shown = [
+        {
+            "clock": one["clock"],
+            "before": iso(datetime.fromisoformat(one["before"])),
+            "after": one["after"] and iso(datetime.fromisoformat(one["after"])),
+        }
+        for one in promises
+    ]
+    told_by = BY_MAIL if ticket.has_address else BY_STAFF
+    return {"lengthened": {"told_by": told_by, "promises": shown}}
+
+
 def people_of(found: TicketFile) -> set[str]:
     """The ids of all members of staff whom a ticket and its timeline name."""
     ids = {event.by.id for event in found.history if event.by.is_staff}
@@ -131,12 +150,35 @@ def ticket_file_view(
         }
         if customer
         else None,
+        "classification": [
+            classification_view(one, plan) for one in classification.decided(found.history, plan)
+        ],
         "timeline": [event_view(event) for event in found.history],
         "mails": [_mail(mail) for mail in found.mails],
         **({} if isinstance(member, Machine) else {"viewers": watching}),
         "people": {
             id_: {"name": one.name, "role": one.role.value} for id_, one in sorted(people.items())
         },
+    }
+
+
+def classification_view(one: classification.Decided, plan: Plan | None) -> dict[str, Any]:
+    """`DecidedValue`: a value of the classification, and why the ticket has it.
+
+    `why` is the text of the rule in the plan; None if the plan has no such rule any more.
+    """
+    section = plan.classification if plan is not None else {}
+    return {
+        "name": one.name,
+        "value": one.value,
+        "source": one.source.value,
+        "at": iso(one.at),
+        "rule": one.rule,
+        "why": why_of(section, one.rule) if one.rule else None,
+        "words": one.found.get("words", []),
+        "sender": one.found.get("sender"),
+        "earlier": one.found.get("earlier"),
+        "reason": one.reason,
     }
 
 

@@ -22,7 +22,14 @@ from route import (
     Request,
     Route,
 )
-from ticket_view import people_of, ticket_file_view, ticket_view, viewers_view, warnings_view
+from ticket_view import (
+    lengthened_view,
+    people_of,
+    ticket_file_view,
+    ticket_view,
+    viewers_view,
+    warnings_view,
+)
 
 from redress.base.people import SUBJECT_LIMIT, Actor, Member, Role
 from redress.base.tags import MOST_TAGS, TAG_LIMIT
@@ -232,8 +239,27 @@ def decline(given: Given) -> StaffStep:
     return partial(by_staff.decline, why=given["reason"])
 
 
-@_changing
-def reclassify(given: Given) -> StaffStep:
+def reclassify(request: Request) -> Answer:
+    made: list[Change] = []
+
+    def content() -> tuple[int, StaffStep]:
+        given: Given = request.content().body
+        step = _reclassification(given)
+
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change | None:
+            change = step(ticket, plan, by=by, at=at)
+            made[:] = [change] if change is not None else []
+            return change
+
+        return given["version"], decide
+
+    number = request.path["number"]
+    ticket = wiring.staff_cases().act(request.member, number, "reclassify", content)
+    events = [event for change in made for event in change.events]
+    return answer(200, _shown(request, ticket) | lengthened_view(ticket, events))
+
+
+def _reclassification(given: Given) -> StaffStep:
     wanted = Classification(
         given["kind"],
         given["urgency"],

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from local.openapi.schemas import named
 from local.openapi.staff.connectors import ConnectorId, ConnectorScope, KeyId
-from local.openapi.staff.tickets import Event, Mail, Person, Ticket, TicketCustomer
+from local.openapi.staff.tickets import DecidedValue, Event, Mail, Person, Ticket, TicketCustomer
 from local.openapi.values import (
     Answer,
     GivenMoment,
@@ -68,6 +68,7 @@ class MachineTicketFile(Ticket, kw_only=True):
     """A ticket for a machine, which is not told who views or writes it now."""
 
     profile: TicketCustomer | None
+    classification: list[DecidedValue]
     timeline: list[Event]
     mails: list[Mail]
     people: dict[str, Person]

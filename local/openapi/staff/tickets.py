@@ -38,6 +38,8 @@ from local.openapi.values import (
     TicketState,
 )
 from redress.plans.rules.fields import TYPES
+from redress.tickets.rules.classification import VALUES, Source
+from redress.tickets.rules.promise_view import TOLD_BY
 from redress.tickets.rules.viewers import Doing
 
 
@@ -111,6 +113,21 @@ class TicketField(Answer):
     offered: bool
 
 
+class LaterPromise(Answer):
+    """A promise that the customer was told, and that is due later now."""
+
+    clock: ClockLabel
+    before: Instant
+    after: Moment | None
+
+
+class Lengthened(Answer):
+    """The promises that a correction made later."""
+
+    told_by: Annotated[str, named("ToldBy", TOLD_BY)]
+    promises: list[LaterPromise]
+
+
 class Ticket(Answer, kw_only=True):
     number: TicketNumber
     version: Ordinal
@@ -154,6 +171,7 @@ class Ticket(Answer, kw_only=True):
     plan_version: Ordinal
     can: list[StaffAction]
     warnings: list[WordingWarning] | UnsetType = UNSET
+    lengthened: Lengthened | UnsetType = UNSET
 
 
 class Actor(Answer):
@@ -198,8 +216,24 @@ class Viewers(Answer):
     again_within_s: Ordinal
 
 
+class DecidedValue(Answer):
+    """A value of the classification of a ticket, and what set it."""
+
+    name: Annotated[str, named("ClassificationName", VALUES)]
+    value: str | None
+    source: Annotated[str, named("ClassificationSource", Source)]
+    at: Instant
+    rule: str | None
+    why: dict[str, str] | None
+    words: list[str]
+    sender: str | None
+    earlier: Count | None
+    reason: str | None
+
+
 class TicketFile(Ticket, kw_only=True):
     profile: TicketCustomer | None
+    classification: list[DecidedValue]
     timeline: list[Event]
     mails: list[Mail]
     viewers: list[Viewer]

@@ -68,6 +68,10 @@ def promises_of(ticket: Ticket, now: datetime) -> tuple[PromiseView, ...]:
     )
 
 
+BY_MAIL, BY_STAFF = TOLD_BY = ("mail", "staff")
+"""Who tells the customer of a promise that became later. Without an address, staff must do it."""
+
+
 class Moved(Struct, frozen=True):
     """A promise that a customer was told and that became later, or was taken back.
 
