@@ -23,6 +23,7 @@ from rich.markup import escape
 from bench import (
     arrivals,
     charsets,
+    classify,
     cold,
     day,
     growth,
@@ -67,6 +68,7 @@ BENCHMARKS = {
     "throughput": Benchmark(throughput.ABOUT, throughput.LIMIT_S, throughput.run),
     "mails": Benchmark(mails.ABOUT, mails.LIMIT_S, mails.run),
     "charsets": Benchmark(charsets.ABOUT, charsets.LIMIT_S, charsets.run),
+    "classify": Benchmark(classify.ABOUT, classify.LIMIT_S, classify.run),
     "arrivals": Benchmark(arrivals.ABOUT, arrivals.LIMIT_S, arrivals.run),
     "day": Benchmark(day.ABOUT, day.LIMIT_S, day.run, 0),
     "growth": Benchmark(growth.ABOUT, growth.LIMIT_S, growth.run),

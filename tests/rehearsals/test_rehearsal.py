@@ -34,6 +34,7 @@ def draft_of(*changes: Callable[[Document], object]) -> Plan:
     """Plan 1, as version 2, with these changes."""
     document = plan_document()
     document["version"] = 2
+    document["classification"] = {}
     for change in changes:
         change(document)
     return parse(document)
@@ -120,7 +121,7 @@ def test_rehearsing_the_plan_of_the_real_life_changes_nothing(
     kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int
 ) -> None:
     life = random_life(kind, steps, rest)
-    found = rehearse(life, replace(life.plan, version=2))
+    found = rehearse(life, replace(life.plan, version=2, classification={}))
     assert found.draft.events == found.real.events == life.events
     assert replace(found.draft.ticket, plan_version=1) == found.real.ticket == life.ticket
     assert found.draft.promises == found.real.promises
@@ -579,3 +580,72 @@ def test_files_of_the_customer_and_notes_about_files_are_repeated_like_messages(
     life.take(by_system.note_files(life.ticket, life.plan, "x", noted, life.clock.now()))
     found = rehearse(life.wait(hours=1).reply(), draft_of())
     assert verdicts(found, ClockName.NEXT_REPLY) == [(Verdict.KEPT, Verdict.KEPT)]
+
+
+# ---------------------------------------------------------------------------- classification
+
+
+def classifying(*rules: Document) -> Callable[[Document], None]:
+    """These rules instead of those of plan 1."""
+
+    def change(document: Document) -> None:
+        document["classification"] = {"rules": list(rules)}
+
+    return change
+
+
+def rule(when: Document, sets: dict[str, str], name: str = "a_rule") -> Document:
+    why = dict.fromkeys(("zh-CN", "zh-TW", "en"), "why")
+    return {"name": name, "when": when, "set": sets, "why": why}
+
+
+LEAKS = {"words": {"en": ["leaks"]}}
+
+
+def counted(found: Comparison) -> list[tuple[str, str | None, str | None, int]]:
+    counts = Counts()
+    counting.add_comparison(counts, found)
+    together = counting.report(counts)["together"]
+    return [
+        (one["value"], one["real"], one["draft"], one["tickets"])
+        for one in together["classified_otherwise"]
+    ]
+
+
+def test_rules_of_a_draft_are_rehearsed_with_their_promises(life: Life) -> None:
+    """C1: a rule is tried on past tickets before it decides about new ones."""
+    sleep(life.open("inquiry").assign(), hours=1).reply()
+    draft = draft_of(classifying(rule(LEAKS, {"kind": "urgent", "category": "product/defect"})))
+    found = rehearse(life, draft)
+    assert (found.real.ticket.kind, found.draft.ticket.kind) == ("inquiry", "urgent")
+    assert counted(found) == [
+        ("category", None, "product/defect", 1),
+        ("kind", "inquiry", "urgent", 1),
+        ("priority", "normal", "urgent", 1),
+        ("team", "service", "complaints", 1),
+    ]
+    # 5 minutes for the first response, of which an hour has passed
+    missed = {name for (name, _), one in found.draft.promises.items() if one.verdict == "missed"}
+    assert ClockName.FIRST_RESPONSE in missed
+    assert found.changed
+
+
+def test_classification_of_the_past_is_compared_with_that_of_the_draft(life: Life) -> None:
+    life.open("complaint").classify(category="product/defect").assign().reply()
+    same = draft_of(classifying(rule(LEAKS, {"category": "product/defect"})))
+    assert (counted(rehearse(life, same)), rehearse(life, same).changed) == ([], False)
+    other = draft_of(classifying(rule(LEAKS, {"category": "product/use"})))
+    assert counted(rehearse(life, other)) == [("category", "product/defect", "product/use", 1)]
+
+
+def test_rule_about_earlier_tickets_is_counted_as_undecided(life: Life) -> None:
+    again = {"earlier": {"at_least": 1, "within": "24h"}}
+    found = rehearse(
+        life.open().assign().reply(), draft_of(classifying(rule(again, {"impact": "high"})))
+    )
+    counts = Counts()
+    counting.add_comparison(counts, found)
+    together = counting.report(counts)["together"]
+    assert (together["undecided"], together["undecided_examples"]) == (1, [life.ticket.number])
+    assert found.undecided == ("a_rule",)
+    assert ("all", "all", "", "undecided", "", 1) in list(counting.rows(counting.report(counts)))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from local.openapi.schemas import any_of
+from local.openapi.schemas import any_of, named
 from local.openapi.values import (
     Answer,
     ClockLabel,
@@ -19,6 +19,7 @@ from local.openapi.values import (
     RungAction,
     TicketExamples,
 )
+from redress.rehearsals.rules.rehearsal import CLASSIFIED
 
 
 class RehearsalBegun(Answer):
@@ -80,6 +81,14 @@ class OtherTeam(Answer):
     examples: TicketExamples
 
 
+class ClassifiedOtherwise(Answer):
+    value: Annotated[str, named("RehearsedValue", CLASSIFIED)]
+    real: str | None
+    draft: str | None
+    tickets: Count
+    examples: TicketExamples
+
+
 class RehearsalFigures(Answer):
     """What really happened, and what would have happened under the draft."""
 
@@ -91,6 +100,9 @@ class RehearsalFigures(Answer):
     taken_from_their_agent: RealAndDraft
     incidents_proposed: RealAndDraft
     other_team: list[OtherTeam]
+    classified_otherwise: list[ClassifiedOtherwise]
+    undecided: Count
+    undecided_examples: TicketExamples
     skipped: dict[str, Count]
     promises: list[RehearsedPromise]
     rungs: list[RehearsedRung]

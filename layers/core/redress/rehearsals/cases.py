@@ -47,6 +47,7 @@ from redress.rehearsals.store import (
     RehearsalJob,
     RehearsalStore,
 )
+from redress.staff.rules.classification import Rules
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
@@ -372,7 +373,7 @@ class RehearsalJobs:
         self._rehearsals, self._tickets, self._staff = rehearsals, tickets, staff
         self._lists, self._changes = lists, changes
         self._plans, self._reports, self._now = plans, reports, now
-        self._draft: tuple[str, Plan] | None = None
+        self._draft: tuple[str, Plan, Rules] | None = None
 
     def list_parts(self, job_id: str) -> Listed:
         """List the parts into which a job is divided, and count its tickets.
@@ -405,18 +406,21 @@ class RehearsalJobs:
             job,
             name,
             lambda cursor: self._lists.opened_page(start, end, shard, PAGE, cursor),
-            lambda number, part: self._rehearse(job, draft, number, part.counts),
+            lambda number, part: self._rehearse(job, *draft, number, part.counts),
         )
 
-    def _draft_of(self, job_id: str) -> Plan:
-        """Return the plan of the draft. It is parsed once for all parts that this process works on.
+    def _draft_of(self, job_id: str) -> tuple[Plan, Rules]:
+        """Return the plan of the draft, and its rules that classify tickets.
+
+        It is parsed once for all parts that this process works on.
 
         The plan can be cached because a draft never changes. The cached plan also keeps the days
         that its calendars have computed.
         """
         if self._draft is None or self._draft[0] != job_id:
-            self._draft = (job_id, parse(self._rehearsals.draft(job_id)))
-        return self._draft[1]
+            plan = parse(self._rehearsals.draft(job_id))
+            self._draft = (job_id, plan, Rules(plan.classification))
+        return self._draft[1:]
 
     def move_part(self, job_id: str, name: str) -> Worked:
         """Continue a part of a move that is applied. Raises ValueError for any other job."""
@@ -491,11 +495,13 @@ class RehearsalJobs:
         team, shard = _team_of(name)
         return lambda cursor: self._lists.open_in_shard(team, shard, cursor, PAGE)
 
-    def _rehearse(self, job: RehearsalJob, draft: Plan, number: str, counts: Counts) -> None:
+    def _rehearse(
+        self, job: RehearsalJob, draft: Plan, rules: Rules, number: str, counts: Counts
+    ) -> None:
         try:
             file = self._tickets.file(number, behind=True)
             began = self._plans.get(_first_version(file.ticket, file.history))
-            found = rehearse(file.history, began, self._plans.get, draft, job.begun_at)
+            found = rehearse(file.history, began, self._plans.get, draft, job.begun_at, rules)
         except NotFound:
             return  # the index and this read are eventually consistent
         except (LookupError, ValueError, Unreadable):

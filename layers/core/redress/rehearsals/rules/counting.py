@@ -126,6 +126,12 @@ def add_comparison(counts: Counts, found: Comparison) -> None:
         teams = (real.ticket.team, draft.ticket.team)
     if teams[0] != teams[1]:
         group.exemplify(f"team.{teams[0]}.{teams[1]}", found.number)
+    for name, was in real.classified.items():
+        would = draft.classified.get(name)
+        if would != was:
+            group.exemplify(f"class.{name}.{was or ''}.{would or ''}", found.number)
+    if found.undecided:
+        group.exemplify("undecided", found.number)
     for what, count in found.skipped.items():
         group.count(f"skipped.{what}", by=count)
     for side, life in ((REAL, real), (DRAFT, draft)):
@@ -321,6 +327,20 @@ def _rehearsed(counts: _GroupCounts, examples: _Examples) -> dict[str, Any]:
             if measure.startswith("team.")
             for _, was, would in [measure.split(".")]
         ],
+        "classified_otherwise": [
+            {
+                "value": name,
+                "real": was or None,
+                "draft": would or None,
+                "tickets": count,
+                "examples": examples(measure),
+            }
+            for measure, count in sorted(tickets.items())
+            if measure.startswith("class.")
+            for _, name, was, would in [measure.split(".")]
+        ],
+        "undecided": tickets.get("undecided", 0),
+        "undecided_examples": examples("undecided"),
         "skipped": {
             measure.partition(".")[2]: count
             for measure, count in sorted(tickets.items())
@@ -477,6 +497,9 @@ def _lines(part: dict[str, Any], clock: str) -> Iterator[_Line]:
 
 def _entry_lines(name: str, entry: dict[str, Any], clock: str) -> Iterator[_Line]:
     match entry:
+        case {"value": str(value), "tickets": int(count)}:
+            was, would = entry["real"] or "", entry["draft"] or ""
+            yield clock, f"{name}.{value}.{was}.{would}", "", count
         case {"clock": str(own), "action": str(action), "real": int(real), "draft": int(draft)}:
             told = f".told_{entry['told']}" if entry["told"] else ""
             yield own, f"{action}{told}", real, draft

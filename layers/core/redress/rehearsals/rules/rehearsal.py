@@ -23,6 +23,7 @@ from itertools import zip_longest
 from redress.base.errors import Forbidden, InvalidInput, NotAllowedNow
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, overdue
 from redress.plans.rules.plan import Plan
+from redress.staff.rules.classification import Rules, facts_of, is_open
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply, corrects_only_category
 from redress.tickets.rules.preference import preference_in
@@ -66,6 +67,12 @@ class Side:
     """The first team of the ticket."""
     events: list[Event]
     promises: dict[PromiseKey, Outcome]
+    classified: Mapping[str, str | None]
+    """The classification with which the ticket was offered to agents, before people corrected it:
+    the values of CLASSIFIED."""
+
+
+CLASSIFIED = ("kind", "category", "priority", "customer_type", "language", "team")
 
 
 @dataclass(slots=True)
@@ -79,6 +86,8 @@ class Comparison:
     real: Side
     draft: Side
     skipped: Counter[str]
+    undecided: tuple[str, ...] = ()
+    """The rules of the draft that a rehearsal cannot decide: those that count earlier tickets."""
 
     @property
     def changed(self) -> bool:
@@ -89,6 +98,7 @@ class Comparison:
             or _plan_actions(self.real) != _plan_actions(self.draft)
             or self.real.opened_in != self.draft.opened_in
             or self.real.ticket.team != self.draft.ticket.team
+            or self.real.classified != self.draft.classified
             or self.real.ticket.closure != self.draft.ticket.closure
         )
 
@@ -119,13 +129,15 @@ def rehearse(
     plans: Callable[[int], Plan],
     draft: Plan,
     until: datetime,
+    rules: Rules | None = None,
 ) -> Comparison:
     """Compare the real life of a ticket up to `until` with its life under the draft.
 
     `plan` is the plan under which the ticket was opened. `plans` returns the plan of a version. It
     is needed for a ticket that was moved to another version. The draft applies from the opening of
-    the ticket on, even if the ticket was really moved. Raises ValueError if the history has no
-    event up to `until`.
+    the ticket on, even if the ticket was really moved. `rules` are those of the draft that classify
+    tickets, if they are prepared already. Raises ValueError if the history has no event up to
+    `until`.
 
     The history ends with its last event up to `until`. An earlier event may have a later time, if
     an earlier version of Redress wrote it on a machine whose clock was fast.
@@ -135,14 +147,19 @@ def rehearse(
     events = list(history)
     while events and events[-1].at > until:
         events.pop()
+    first = _Classifying(rules or Rules(draft.classification), draft)
     for event, following in _with_following(events):
         if event.type is EventType.PLAN_CHANGED:
             plan = plans(event.data["plan_version"])
+        if not _comes_before_classifying(event):
+            first.classify(real_life, draft_life)
         before = real_life.ticket
         real_life.take(event, plan)
         if before is None:
             draft_life.take(event, draft)
             continue
+        if event.type is EventType.CLASSIFIED:
+            real_life.classified = _values_of(real_life.ticket)
         step = _STEPS[event.type]
         if (
             step is None
@@ -154,9 +171,63 @@ def rehearse(
         draft_life.wake(draft, event.at)
         if not draft_life.repeat(step, _KeptEvent(event, before, plan), draft):
             skipped[event.type.value] += 1
+    first.classify(real_life, draft_life)
     draft_life.wake(draft, until)
-    real_side = real_life.side(until)
-    return Comparison(real_side.ticket.number, real_side, draft_life.side(until), skipped)
+    real_side, draft_side = real_life.side(until), draft_life.side(until)
+    return Comparison(real_side.ticket.number, real_side, draft_side, skipped, first.undecided)
+
+
+def _values_of(ticket: Ticket | None) -> dict[str, str | None]:
+    return {name: getattr(ticket, name) for name in CLASSIFIED} if ticket is not None else {}
+
+
+def _comes_before_classifying(event: Event) -> bool:
+    """Whether an event can come before the change that classifies a ticket and offers it to agents.
+
+    These are the opening, its acknowledgement, the match with the customer and what follows from
+    the customer's type.
+    """
+    return event.type in _FIRST or (event.type is EventType.RECLASSIFIED and not event.by.is_person)
+
+
+_FIRST = (
+    EventType.OPENED,
+    EventType.ACKNOWLEDGED,
+    EventType.MATCHED,
+    EventType.MAIL_NOTED,
+)
+
+
+@dataclass(slots=True)
+class _Classifying:
+    """Classifies the ticket of the draft once, when the real ticket was offered to agents first."""
+
+    rules: Rules
+    draft: Plan
+    undecided: tuple[str, ...] = ()
+    done: bool = False
+
+    def classify(self, real: _Life, drafted: _Life) -> None:
+        """Apply the draft's rules, and record the classification on both sides.
+
+        The real assigner acts seconds after the opening. So the time is that of the match, or that
+        of the opening if the ticket was not matched.
+        """
+        if self.done or drafted.ticket is None or real.ticket is None:
+            return
+        self.done = True
+        matched = (event.at for event in real.events if event.type is EventType.MATCHED)
+        opened = real.events[0]
+        at = max(next(matched, opened.at), drafted.events[-1].at)
+        drafted.wake(self.draft, at)
+        if self.rules and is_open(drafted.ticket):
+            found = self.rules.found(facts_of(drafted.ticket, opened))
+            self.undecided = found.unknown
+            drafted.change(
+                by_system.classify(drafted.ticket, self.draft, found.values, found.why, at)
+            )
+        real.classified = _values_of(real.ticket)
+        drafted.classified = _values_of(drafted.ticket)
 
 
 # -------------------------------------------------------------------------- replaying a life
@@ -192,6 +263,7 @@ class _Life:
     opened_in: str = ""
     events: list[Event] = field(default_factory=list)
     promises: dict[PromiseKey, _Promise] = field(default_factory=dict)
+    classified: Mapping[str, str | None] = field(default_factory=dict)
     _last: Mapping[ClockName, Clock] = field(default_factory=dict)
 
     def take(self, event: Event, plan: Plan) -> None:
@@ -205,7 +277,7 @@ class _Life:
             change = step(self.ticket, plan, kept)
         except (NotAllowedNow, InvalidInput, Forbidden):
             return False
-        return self._change(change)
+        return self.change(change)
 
     def wake(self, plan: Plan, until: datetime) -> None:
         """Wake the workflow exactly at every rung that is due up to `until`.
@@ -218,10 +290,11 @@ class _Life:
             if wake is None or wake > until:
                 return
             at = max(wake, min(self.events[-1].at, until))
-            if not self._change(by_timer.act_on_due_rungs(self.ticket, plan, at)):
+            if not self.change(by_timer.act_on_due_rungs(self.ticket, plan, at)):
                 return
 
-    def _change(self, change: Change | None) -> bool:
+    def change(self, change: Change | None) -> bool:
+        """Apply a change. Returns False for None."""
         if change is None:
             return False
         if len(change.events) == 1:
@@ -270,6 +343,7 @@ class _Life:
                 key: Outcome(held.clock.due_at, _verdict(key[0], held, until))
                 for key, held in self.promises.items()
             },
+            self.classified,
         )
 
 
@@ -494,7 +568,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.UNPLACED: None,
     EventType.QUEUED: _queued,
     EventType.ACCEPTED: _accepted,
-    EventType.CLASSIFIED: None,
+    EventType.CLASSIFIED: None,  # the rules of the draft decide instead (`_Classifying`)
     EventType.RECLASSIFIED: _reclassified,
     EventType.TAGGED: None,
     EventType.PROGRESS_TOLD: _progress_told,

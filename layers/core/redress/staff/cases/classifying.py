@@ -7,19 +7,17 @@ keeps the promises that it has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import replace
 from datetime import datetime
-from typing import Any
 
 from redress.base.errors import Unreadable
 from redress.customers.store import CustomerStore
 from redress.plans.rules.classification import MOST_EARLIER
 from redress.plans.rules.plan import Plan
-from redress.staff.rules.classification import Earlier, Facts, Rules
+from redress.staff.rules.classification import Earlier, Rules, facts_of, is_open
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_system
-from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Event, Ticket
 from redress.tickets.store.tickets import TicketStore
 
@@ -74,31 +72,3 @@ class Classifying:
             for one in self._tickets.get_readable(numbers)
             if one.customer in customers and one.created_at < opened.at
         )
-
-
-def is_open(ticket: Ticket) -> bool:
-    """Whether rules may still classify a ticket."""
-    return (
-        ticket.state in STEPS[Step.CLASSIFY]
-        and not ticket.classified
-        and not ticket.reacted
-        and not any(clock.fired for clock in ticket.clocks.values())
-    )
-
-
-def facts_of(ticket: Ticket, opened: Event) -> Facts:
-    """Return what the rules know of a ticket, without its customer's earlier tickets."""
-    data: Mapping[str, Any] = opened.data
-    texts = (data["subject"], data["description"], data.get("wished_remedy"))
-    senders = (ticket.contact.email, ticket.first_sender)
-    return Facts(
-        text="\n".join(text for text in texts if text),
-        kind=ticket.kind,
-        channel=ticket.channel,
-        language=ticket.language,
-        customer_type=ticket.customer_type,
-        category=ticket.category,
-        has_order=ticket.order is not None,
-        senders=tuple(dict.fromkeys(one.lower() for one in senders if one)),
-        kind_is_chosen=opened.by.is_staff,
-    )

@@ -29,7 +29,9 @@ from redress.plans.rules.classification import GIVEN, Section, detects, parts_of
 from redress.plans.rules.plan import GRADATIONS, listed, seconds_of
 from redress.plans.rules.wording import UNSPACED
 from redress.search.rules.words import folded as searchable
+from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.submission import DEFAULT_KIND
+from redress.tickets.rules.ticket import Event, Ticket
 
 STANDARD = "standard"
 """The customer type of a ticket whose customer has no other one."""
@@ -66,6 +68,34 @@ class Facts(Struct, frozen=True):
     senders: tuple[str, ...] = ()
     kind_is_chosen: bool = False
     earlier: Callable[[], Sequence[Earlier] | None] = lambda: None
+
+
+def is_open(ticket: Ticket) -> bool:
+    """Whether rules may still classify a ticket."""
+    return (
+        ticket.state in STEPS[Step.CLASSIFY]
+        and not ticket.classified
+        and not ticket.reacted
+        and not any(clock.fired for clock in ticket.clocks.values())
+    )
+
+
+def facts_of(ticket: Ticket, opened: Event) -> Facts:
+    """Return what the rules know of a ticket, without its customer's earlier tickets."""
+    data: Mapping[str, Any] = opened.data
+    texts = (data["subject"], data["description"], data.get("wished_remedy"))
+    senders = (ticket.contact.email, ticket.first_sender)
+    return Facts(
+        text="\n".join(text for text in texts if text),
+        kind=ticket.kind,
+        channel=ticket.channel,
+        language=ticket.language,
+        customer_type=ticket.customer_type,
+        category=ticket.category,
+        has_order=ticket.order is not None,
+        senders=tuple(dict.fromkeys(one.lower() for one in senders if one)),
+        kind_is_chosen=opened.by.is_staff,
+    )
 
 
 class Found(Struct, frozen=True):

@@ -1,0 +1,176 @@
+"""How the rules of a plan classify a ticket."""
+
+from __future__ import annotations
+
+from copy import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redress.staff.rules.classification import GAP, Earlier, Facts, Found, Rules
+from tests.examples import examples
+
+TICKET = Facts(text="The kettle leaks.", kind="inquiry", channel="web", language="en")
+WHY = {"zh-CN": "理由", "zh-TW": "理由", "en": "a reason"}
+
+
+def rule(name: str = "one", when: Any = None, **sets: str) -> dict[str, Any]:
+    return {"name": name, "when": when or {"channel": "web"}, "set": sets, "why": WHY}
+
+
+def words(*some: str, language: str = "en") -> dict[str, Any]:
+    return {"words": {language: list(some)}}
+
+
+def found(*rules: dict[str, Any], facts: Facts = TICKET, **more: Any) -> Found:
+    return Rules({"rules": list(rules)}).found(replace(facts, **more))
+
+
+def applies(when: dict[str, Any], **facts: Any) -> bool:
+    return bool(found(rule(when=when, category="product"), **facts).values)
+
+
+def test_first_rule_that_sets_a_category_decides_it() -> None:
+    special = rule("special", words("leaks"), category="product/defect")
+    general = rule("general", words("kettle"), category="product", urgency="high")
+    both = found(special, general)
+    assert both.values == {"category": "product/defect", "urgency": "high"}
+    assert both.why["category"] == {"rule": "special", "words": ["leaks"]}
+    assert both.why["urgency"]["rule"] == "general"
+    assert found(general, special).values["category"] == "product"
+
+
+def test_highest_urgency_of_all_rules_counts_in_any_order() -> None:
+    low, high = rule("low", urgency="low"), rule("high", urgency="high")
+    for some in ((low, high), (high, low)):
+        assert found(*some).values == {"urgency": "high"}
+        assert found(*some).why["urgency"]["rule"] == "high"
+
+
+def test_what_a_person_chose_stays() -> None:
+    every = rule(kind="urgent", category="product", customer_type="vip")
+    assert found(every).values == {"kind": "urgent", "category": "product", "customer_type": "vip"}
+    assert "kind" not in found(every, kind="complaint").values
+    assert "kind" not in found(every, kind_is_chosen=True).values
+    assert "category" not in found(every, category="order").values
+    assert "customer_type" not in found(every, customer_type="gold").values
+
+
+def test_condition_looks_at_what_the_rules_before_have_set() -> None:
+    sets = rule("sets", words("leaks"), category="product/defect", kind="complaint")
+    uses = rule("uses", {"kind": "complaint", "category": "product"}, impact="high")
+    assert found(sets, uses).values["impact"] == "high"
+    assert "impact" not in found(uses, sets).values
+
+
+@pytest.mark.parametrize(
+    ("when", "facts"),
+    [
+        ({"channel": ["web", "chat"]}, {}),
+        ({"language": "en"}, {}),
+        ({"order": "given"}, {"has_order": True}),
+        ({"order": "missing"}, {}),
+        ({"sender": ["shop.example"]}, {"senders": ("a@eu.shop.example",)}),
+        ({"sender": ["li@x.example"]}, {"senders": ("b@y.example", "li@x.example")}),
+        ({"customer_type": "vip"}, {"customer_type": "vip"}),
+        (words("LEAKS") | {"without": {"en": ["oil"]}}, {}),
+    ],
+)
+def test_rule_applies_if_its_conditions_hold(when: dict[str, Any], facts: dict[str, Any]) -> None:
+    assert applies(when, **facts)
+
+
+@pytest.mark.parametrize(
+    ("when", "facts"),
+    [
+        ({"channel": "chat"}, {}),
+        ({"order": "given"}, {}),
+        ({"sender": ["shop.example"]}, {"senders": ("a@myshop.example",)}),
+        ({"sender": ["li@x.example"]}, {"senders": ("evil-li@x.example",)}),
+        (words("leak"), {}),
+        (words("leaks") | {"without": {"en": ["kettle"]}}, {}),
+        (words("leaks") | {"channel": "chat"}, {}),
+    ],
+)
+def test_rule_applies_only_if_all_its_conditions_hold(
+    when: dict[str, Any], facts: dict[str, Any]
+) -> None:
+    assert not applies(when, **facts)
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("退款", "请尽快退款谢谢"),
+        ("退款…没收到", "退款说好三天，一直没收到"),
+        ("還沒收到", "包裹还没收到"),
+        ("还没收到", "包裹還沒收到"),
+        ("还没收到", "包裹还没\n收到"),
+        ("hasn't arrived", "It HASN’T  arrived yet"),
+        ("not received", "I have not\nreceived it"),
+        ("refund…not received", "The refund of 20 EUR was not received"),
+        ("ＶＩＰ", "I am a vip"),
+    ],
+)
+def test_words_are_found_in_any_case_width_and_script(word: str, text: str) -> None:
+    """Story 29: two characters of Chinese are a word."""
+    assert applies(words(word), text=text)
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("refund…not received", "I ask for a refund. My parcel was not received"),
+        ("refund…not received", f"refund {'x' * (GAP + 1)} not received"),
+        ("refund…not received", "not received, so I want a refund"),
+        ("rust", "I trust you, thrust, rusty"),
+        ("not received", "not\n\nreceived"),
+        ("12315", "order 412315"),
+    ],
+)
+def test_words_are_not_found_where_nobody_wrote_them(word: str, text: str) -> None:
+    assert not applies(words(word), text=text)
+
+
+def test_earlier_tickets_are_read_only_if_all_other_conditions_hold() -> None:
+    asked: list[str] = []
+
+    def earlier() -> tuple[Earlier, ...]:
+        asked.append("read")
+        return Earlier("complaint", 3600), Earlier("inquiry", 60), Earlier("complaint", 90_000)
+
+    when = {"earlier": {"kind": "complaint", "at_least": 1, "within": "24h"}}
+    assert not applies(when | words("fire"), earlier=earlier)
+    assert asked == []
+    one, two = rule("one", when, impact="high"), rule("two", when, urgency="high")
+    both = found(one, two, earlier=earlier)
+    assert both.why["impact"] == {"rule": "one", "earlier": 1}
+    assert asked == ["read"]
+    more = {"earlier": when["earlier"] | {"at_least": 2}}
+    assert not applies(more, earlier=earlier)
+
+
+def test_rule_about_unknown_earlier_tickets_is_named_and_does_not_apply() -> None:
+    when = {"earlier": {"at_least": 1, "within": "24h"}}
+    both = found(rule("again", when, impact="high"))
+    assert (both.values, both.unknown) == ({}, ("again",))
+
+
+def test_text_corrects_the_language_only_of_channels_that_presume_it() -> None:
+    rules = Rules({"language": {"detect": ["chat"]}, "rules": []})
+    text = "I would like to know where my parcel is."
+    presumed = replace(TICKET, text=text, language="zh-CN")
+    assert rules.found(replace(presumed, channel="chat")).values == {"language": "en"}
+    assert rules.found(presumed).values == {}
+
+
+@given(st.text(alphabet="a退款.没收到 \n…x'", max_size=60), st.text(alphabet="a退款.", max_size=5))
+@examples(200)
+def test_same_text_always_gets_the_same_classification(text: str, more: str) -> None:
+    """The rules read no clock and no table, so a rehearsal repeats what the assigner decided."""
+    rules = [rule("gap", words("退款…没收到"), category="a"), rule("a", words("a"), category="b")]
+    once = found(*rules, text=text + more)
+    assert once == found(*rules, text=text + more)
+    assert set(once.why) == set(once.values)
