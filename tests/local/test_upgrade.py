@@ -642,7 +642,12 @@ def scored(upgrade: Upgrade, month: str) -> Json:
 
 
 NEW_NAMES = {
-    "TICKET TICKET": {"doc.customer", "doc.satisfaction"},
+    "TICKET TICKET": {"doc.customer", "doc.satisfaction", "doc.category", "doc.classified"},
+    "event classified": {
+        *("pk", "sk", "type", "doc"),
+        *("doc.number", "doc.type", "doc.at", "doc.by", "doc.data"),
+        *("data.values", "data.from", "data.why"),
+    },
     "event replied": {"data.to"},
     "event resolved": {"data.to"},
     "event closed": {"open_pk", "open_sk", "owner_pk", "owner_sk"},

@@ -32,6 +32,8 @@ class Match:
 
     change: Change
     cause: CustomerMatched
+    is_first: bool = False
+    """Whether it is the customer's first ticket: their profile is made of it."""
 
 
 class MatchingCase:
@@ -85,7 +87,7 @@ class MatchingCase:
             # A rule of the plan may have corrected the language since.
             return [Revised(None, replace(made, languages=(written.after.language,)))]
 
-        return Match(change, CustomerMatched(changes))
+        return Match(change, CustomerMatched(changes), is_first=True)
 
     def _further(self, ticket: Ticket, plan: Plan, known: Recognised, at: datetime) -> Match:
         """The match of a ticket whose customer is known. It reads profiles only to change them."""

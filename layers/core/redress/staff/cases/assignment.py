@@ -128,7 +128,10 @@ class AssignmentCase:
             return change
 
         def classify(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            return self._classifying.found(ticket, opened[0], plan, at) if opened else None
+            if not opened:
+                return None
+            is_first = any(match.is_first for match in matched)
+            return self._classifying.found(ticket, opened[0], plan, at, is_first=is_first)
 
         def search_for_names(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if not opened or ticket.about_decided or ticket.kind != "complaint":

@@ -30,8 +30,12 @@ class Classifying:
         self._tickets, self._customers = tickets, customers
         self._rules: dict[int, Rules] = {}
 
-    def found(self, ticket: Ticket, opened: Event, plan: Plan, at: datetime) -> Change | None:
+    def found(
+        self, ticket: Ticket, opened: Event, plan: Plan, at: datetime, *, is_first: bool
+    ) -> Change | None:
         """Return the change that classifies a ticket. `opened` is its first event.
+
+        `is_first` says that it is the first ticket of its customer. Nothing is read then.
 
         None if it was classified before, if somebody has worked on it, or if no rule changes it.
         """
@@ -40,7 +44,7 @@ class Classifying:
             return None
         facts = replace(
             facts_of(ticket, opened),
-            earlier=lambda: self._earlier(ticket, opened, at),
+            earlier=lambda: () if is_first else self._earlier(ticket, opened, at),
         )
         found = rules.found(facts)
         return by_system.classify(ticket, plan, found.values, found.why, at)
@@ -61,7 +65,6 @@ class Classifying:
         if ticket.customer is None:
             return None
         try:
-            # None for a new customer: this very change writes the profile.
             customers = self._customers.ids_of(ticket.customer)
         except Unreadable:
             return ()
