@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from copy import replace
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -738,6 +738,41 @@ def test_progress_is_mailed_to_the_customer(
     assert mailer(mailer.job(ticket.number, "progress")) == []
     assert "目前进展如下：\n\n新密封圈已寄出。\n" in text_of(post.only)
     assert post.only["Auto-Submitted"] is None
+
+
+def test_customer_is_told_of_a_promise_that_a_correction_makes_later(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    """C1: no promise is lengthened in silence after the customer was told."""
+    ticket = open_ticket("complaint", agent="a-mei", language="en")
+    mailer.act(ticket.number, by_system.acknowledge)
+    later = Classification("feedback")
+    mailer.act(
+        ticket.number, lambda t, p, at: by_staff.reclassify(t, p, MEI, later, "only praise", at)
+    )
+    assert mailer(mailer.job(ticket.number, "promise_moved")) == []
+    text = text_of(post.only)
+    moved = "- solution: now by Friday 27 November 2026, 18:00 (UTC+8), before by Wednesday"
+    assert f"{moved} 25 November 2026, 09:00 (UTC+8)" in text
+    assert "- first word on progress: no longer promised, before by Monday 23" in text
+    assert post.only["Auto-Submitted"] == "auto-generated"
+
+
+def test_mail_about_a_later_promise_is_skipped_if_it_was_corrected_back(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei", language="en")
+    mailer.act(ticket.number, by_system.acknowledge)
+    for wanted in (Classification("feedback"), Classification("complaint")):
+
+        def step(
+            ticket: Ticket, plan: Plan, at: datetime, wanted: Classification = wanted
+        ) -> Change:
+            return by_staff.reclassify(ticket, plan, MEI, wanted, "right", at)
+
+        mailer.act(ticket.number, step)
+    assert mailer(mailer.job(ticket.number, "promise_moved")) == []
+    assert post.sent == []
 
 
 def test_a_resolution_says_what_was_done_and_asks_whether_it_is_solved(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from redress.base.instants import written
-from tests.builders import Clock
+from redress.tickets.rules.steps import by_system
+from tests.builders import BY_PHONE, Clock
 from tests.functions.staff.api import Api
-from tests.world import Opener
+from tests.world import Opener, Stores
 
 
 def test_correction_of_the_kind_recomputes_the_promises(
@@ -79,3 +80,54 @@ def test_urgency_and_impact_are_corrected_without_the_kind(api: Api, open_ticket
     nothing = {"version": found["version"], "reason": "none"}
     same = api("classification", "tao", number=ticket.number, body=nothing)
     assert same.codes == {"": "same_kind"}
+
+
+def test_answer_says_which_promises_a_correction_made_later_and_who_tells_the_customer(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    """C1: a promise that the customer was told is not lengthened in silence."""
+    number = open_ticket("complaint", agent="a-mei").number
+    ticket = stores.changes.change(number, by_system.acknowledge)
+    body = {"version": ticket.version, "kind": "feedback", "reason": "only praise"}
+    found = api("classification", "mei", body=body, number=ticket.number).body["lengthened"]
+    assert found["told_by"] == "mail"
+    later = {one["clock"]: one for one in found["promises"]}
+    assert later.keys() == {"reaction", "first_response", "resolution"}
+    assert later["reaction"]["after"] is None
+    assert later["resolution"]["before"] == written(ticket.created_at + timedelta(hours=48))
+    assert later["resolution"]["after"] > later["resolution"]["before"]
+
+
+def test_customer_without_address_is_told_by_staff(api: Api, open_ticket: Opener) -> None:
+    ticket = open_ticket("complaint", agent="a-mei", contact=BY_PHONE)
+    body = {"version": ticket.version, "kind": "feedback", "reason": "only praise"}
+    found = api("classification", "mei", body=body, number=ticket.number).body
+    assert found["lengthened"]["told_by"] == "staff"
+    sooner = {"version": found["version"], "kind": "urgent", "reason": "somebody was scalded"}
+    assert "lengthened" not in api("classification", "lin", body=sooner, number=ticket.number).body
+
+
+def test_ticket_shows_what_set_each_value_of_its_classification(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    """C1: the reason of each value is shown."""
+    ticket = open_ticket("complaint", agent="a-mei")
+    values = {"category": "delivery/late"}
+    why = {"category": {"rule": "late_delivery", "words": ["late parcel"]}}
+    stores.changes.change(ticket.number, lambda t, p, at: by_system.classify(t, p, values, why, at))
+    file = api("ticket", "mei", number=ticket.number).body
+    shown = {one["name"]: one for one in file["classification"]}
+    assert list(shown) == ["kind", "category", "language", "urgency", "impact", "customer_type"]
+    category = shown["category"]
+    assert (category["value"], category["source"]) == ("delivery/late", "rule")
+    assert (category["rule"], category["words"]) == ("late_delivery", ["late parcel"])
+    assert category["why"]["en"] == "The customer writes about a late delivery"
+    assert (shown["kind"]["source"], shown["urgency"]["source"]) == ("opening", "kind")
+    body = {"version": file["version"], "impact": "high", "reason": "a whole street waits"}
+    api("classification", "lin", body=body, number=ticket.number)
+    impact = next(
+        one
+        for one in api("ticket", "lin", number=ticket.number).body["classification"]
+        if one["name"] == "impact"
+    )
+    assert (impact["source"], impact["reason"]) == ("staff", "a whole street waits")

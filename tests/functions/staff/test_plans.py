@@ -236,7 +236,7 @@ def test_plan_may_be_long_but_must_fit_into_an_item(api: Api, stores: Stores) ->
     found = api("plan-publish", body=plan)
     assert (found.status, found.codes) == (422, {"": "too_large"})
     assert stores.plans.latest().version == 1
-    plan["sources"]["text"] = "x" * 350_000
+    plan["sources"]["text"] = "x" * 300_000
     assert api("plan-publish", body=plan).status == 201
     assert api("plan").body == plan
     body = json.dumps(plan) + " " * 2_500_000
