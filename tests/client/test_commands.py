@@ -82,6 +82,8 @@ def test_supervisor_sees_the_board_and_moves_a_ticket(terminal: Terminal, ticket
         assert terminal("whoami", by=name).code == 0
     board = terminal("board", by="lin")
     assert "complaints: 1 open, 0 queued" in board.out
+    [mei] = [line.split() for line in board.out.splitlines() if line.split()[:1] == ["mei"]]
+    assert mei[1:5] == ["available", "1", "of", "2"]
     assert terminal("board", "--json", by="lin").json["team"] == "complaints"
     assert "jun@example.com" in terminal("members", by="lin").out
 

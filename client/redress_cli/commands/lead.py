@@ -74,18 +74,37 @@ def board(
 def _show_board(found: Any) -> None:
     now = screen.now()
     words = f"{found.team}: {found.open_} open, {found.queued} queued, {len(found.present)} present"
+    if found.queued_since:
+        words += f", the oldest in the queue since {screen.at(found.queued_since)}"
     screen.say(f"{words}  ({screen.at(now)})", "bold")
     mail = found.held_mail
     if mail.unseen or mail.promised:
         style = "red" if mail.overdue else ""
         screen.say(f"Mail in quarantine: {mail.unseen} unseen, {mail.promised} promised", style)
     screen.say()
-    names = {one.agent: one.name for one in found.present}
+    names = {one.agent: one.name for one in (*found.present, *found.members)}
     rows = [
-        (one.name, f"{one.load} of {one.capacity}", screen.at(one.since)) for one in found.present
+        (
+            one.name,
+            one.presence.value,
+            f"{one.load} of {one.capacity}",
+            one.unaccepted or "",
+            screen.at(one.since) if one.since else "",
+            _hours(one.online_s),
+            _hours(one.shift_s) if one.shift_s is not None else "",
+        )
+        for one in found.members
     ]
-    screen.table(("present", "tickets", "since"), rows, "Nobody is present.")
+    columns = ("agent", "presence", "tickets", "unaccepted", "since", "online", "of shift")
+    screen.table(columns, rows, "Nobody is in the team.")
     screen.say()
+    today = found.first_responses_today
+    if today.answered or today.waiting:
+        answered = f"First answers today: {today.answered}"
+        if today.median_s is not None and today.ninety_s is not None:
+            answered += f", half within {today.median_s} s, nine of ten within {today.ninety_s} s"
+        screen.say(f"{answered}; {today.waiting} customers wait")
+        screen.say()
     near = [
         (
             one.number,
@@ -98,6 +117,11 @@ def _show_board(found: Any) -> None:
     ]
     columns = ("ticket", "promise", "due", "with", "subject")
     screen.table(columns, near, "No promise is near its limit.", widest=4)
+
+
+def _hours(seconds: int) -> str:
+    """A length of time such as 2:05 h."""
+    return f"{seconds // 3600}:{seconds // 60 % 60:02} h"
 
 
 def members(

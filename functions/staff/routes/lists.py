@@ -169,6 +169,8 @@ def on_team_view(found: OnTeam) -> dict[str, Any]:
         "load": seen.load if seen else 0,
         "live": seen.live if seen else 0,
         "unaccepted": found.unaccepted,
+        "online_s": found.online_s,
+        "shift_s": found.shift_s,
     }
 
 

@@ -143,6 +143,8 @@ class OnTeam(Answer):
     load: Count
     live: Count
     unaccepted: Count
+    online_s: Count
+    shift_s: Count | None
 
 
 class Unaccepted(WorkItem):

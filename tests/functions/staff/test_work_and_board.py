@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from redress.base.instants import written
+from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_staff
 from tests.builders import MEI, Clock
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, hold_mail
-from tests.world import Act, Opener
+from tests.world import Act, Opener, Stores
 
 
 def test_work_list_shows_the_next_due_ticket_first(
@@ -123,6 +124,25 @@ def test_board_shows_every_agent_of_the_team_with_presence_load_and_what_waits_f
     accepted = board(api)
     assert accepted["unaccepted"] == []
     assert [one["unaccepted"] for one in accepted["members"]] == [0, 0]
+
+
+def test_board_shows_the_time_online_today_beside_the_shift(
+    api: Api, stores: Stores, clock: Clock
+) -> None:
+    api("presence", "mei", body={"presence": "available"})
+    clock.advance(hours=2)
+    api("presence", "mei", body={"presence": "busy"})
+    clock.advance(hours=1)
+    api("presence", "mei", body={"presence": "away"})
+    clock.advance(hours=1)
+    shift = ("2026-11-23T00:30:00.000+00:00", "2026-11-23T09:00:00.000+00:00")
+    mei = stores.staff.member("a-mei")
+    stores.staff.set_presence(mei, Presence.AVAILABLE, clock.now(), working=(shift,))
+    clock.advance(minutes=30)
+    lines = {one["name"]: (one["online_s"], one["shift_s"]) for one in board(api)["members"]}
+    assert lines["mei"] == (3.5 * 3600, 5 * 3600)
+    clock.advance(hours=12)  # the next day in Shanghai
+    assert {one["name"]: one["online_s"] for one in board(api)["members"]}["mei"] == 1.5 * 3600
 
 
 def test_board_says_since_when_the_oldest_ticket_of_the_queue_waits(

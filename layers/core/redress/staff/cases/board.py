@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.staff.rules.availability import Availability, without_load_of
-from redress.staff.rules.today import Responses, responses
+from redress.staff.rules.presence import seconds_online
+from redress.staff.rules.today import Responses, responses, seconds_of_shift
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import WorkItem, work_item
 from redress.tickets.rules.access import may_see
@@ -52,11 +54,16 @@ class OnTeam:
     """One agent of the team. `availability` is None if they never set a presence.
 
     `unaccepted` is how many of the open tickets that the board checks they have not accepted.
+    `online_s` is how many seconds of today they were available or busy, and `shift_s` how many of
+    today's shifts have passed; None if they have no shift plan. Today began at midnight in the
+    plan's time zone.
     """
 
     member: Member
     availability: Availability | None
     unaccepted: int
+    online_s: int
+    shift_s: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,7 @@ class BoardCase:
         if not is_team(team):
             raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
         now, hidden = self._now(), frozenset(self._staff.tickets_about(member.id))
+        zone = ZoneInfo(self._plans.current().time_zone)
         unseen = self._tickets.get_readable(sorted(hidden)) if hidden else []
         # So many more are read that a limit is reached as if the hidden tickets did not exist.
         numbers = self._lists.open_in_team(team, BOARD_LIMIT + len(hidden))
@@ -122,7 +130,8 @@ class BoardCase:
             if ticket.unaccepted_since is not None
         ]
         owners = Counter(item.assignee for item, _ in unaccepted)
-        present, members, more = self._people(team, unseen, owners)
+        day = datetime.combine(now.astimezone(zone).date(), time(), zone)
+        present, members, more = self._people(team, unseen, owners, day, now)
         return Board(
             team=team,
             present=present,
@@ -133,17 +142,22 @@ class BoardCase:
             open=len(opened),
             near=sorted(near, key=lambda line: line.due_at),
             unaccepted=sorted(unaccepted, key=lambda line: line[1]),
-            today=self._today(member, team, hidden, now),
+            today=self._today(member, team, hidden, day, now),
             hidden=hidden,
         )
 
     def _people(
-        self, team: str, unseen: list[Ticket], owners: Counter[str | None]
+        self,
+        team: str,
+        unseen: list[Ticket],
+        owners: Counter[str | None],
+        day: datetime,
+        now: datetime,
     ) -> tuple[list[tuple[Member, Availability]], list[OnTeam], bool]:
         """The available agents of a team, all its agents, and whether there are more.
 
         `owners` counts the tickets that each has not accepted. The load of the `unseen` tickets is
-        not in anybody's load.
+        not in anybody's load. The day began at `day`.
         """
         available = [without_load_of(unseen, one) for one in self._staff.present(team)]
         ids, further = self._staff.page(team, MEMBER_LIMIT, None)
@@ -165,23 +179,33 @@ class BoardCase:
             key=lambda member: (member.name, member.id),
         )
         shown = [
-            OnTeam(one, seen.get(one.id), owners[one.id])
-            for one in agents
-            if one.is_active and one.role is Role.AGENT and one.team == team
+            one for one in agents if one.is_active and one.role is Role.AGENT and one.team == team
         ]
         more = further is not None or len(shown) > MEMBER_LIMIT
-        return present, shown[:MEMBER_LIMIT], more
+        shown = shown[:MEMBER_LIMIT]
+        online = self._staff.online((one.id for one in shown), day, now)
+        lines = [
+            OnTeam(
+                one,
+                seen.get(one.id),
+                owners[one.id],
+                math.floor(seconds_online(online[one.id], now)),
+                seconds_of_shift(seen[one.id].working, day, now) if one.id in seen else None,
+            )
+            for one in shown
+        ]
+        return present, lines, more
 
     def _oldest(self, member: Member, waiting: list[str]) -> datetime | None:
         """When the oldest of the queued tickets that the reader may see was opened."""
         found = self._tickets.get_readable(waiting)
         return min((one.created_at for one in found if may_see(member, one)), default=None)
 
-    def _today(self, member: Member, team: str, hidden: frozenset[str], now: datetime) -> Responses:
-        """The first responses to the team's tickets of the day, by the plan's time zone."""
-        zone = ZoneInfo(self._plans.current().time_zone)
-        begin = datetime.combine(now.astimezone(zone).date(), time(), zone)
-        of = ranges.opened_between(begin, now, newest_first=True)
+    def _today(
+        self, member: Member, team: str, hidden: frozenset[str], day: datetime, now: datetime
+    ) -> Responses:
+        """The first responses to the team's tickets of the day that began at `day`."""
+        of = ranges.opened_between(day, now, newest_first=True)
         entries, more = self._ranges.entries(of, None, TODAY_LIMIT + len(hidden))
         read = [one for one in entries if one.number not in hidden]
         found = [one.ticket() for one in self._ranges.snapshots(read[:TODAY_LIMIT])]

@@ -1,4 +1,5 @@
-"""What a board says of a day: how fast customers got their first answer, and who still waits."""
+"""What a board says of a day: how fast customers got their first answer, who still waits, and how
+long a shift has lasted."""
 
 from __future__ import annotations
 
@@ -51,6 +52,20 @@ def responses(found: Iterable[Ticket], *, complete: bool) -> Responses:
         waiting_since=min(waiting, default=None),
         complete=complete,
     )
+
+
+def seconds_of_shift(
+    working: Iterable[tuple[str, str]] | None, begin: datetime, end: datetime
+) -> int | None:
+    """The seconds of these intervals of work between two instants; None if there is no shift plan.
+
+    `working` is `Availability.working`.
+    """
+    if working is None:
+        return None
+    spans = ((datetime.fromisoformat(one), datetime.fromisoformat(other)) for one, other in working)
+    cut = ((max(one, begin), min(other, end)) for one, other in spans)
+    return math.floor(sum((other - one).total_seconds() for one, other in cut if one < other))
 
 
 def rank(ordered: Sequence[int], share: float) -> int | None:
