@@ -28,6 +28,7 @@ from redress.scores.rules.facts import Fact, facts_of
 from redress.scores.rules.scorecard import Rating
 from redress.scores.store.facts import facts_in, pack
 from redress.scores.store.scores import Card
+from redress.staff.rules.eligibility import ALL_ATTENTION
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
@@ -156,6 +157,7 @@ def _of(item: Item | None) -> Item:
 _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.ACKNOWLEDGED: (Step.ACKNOWLEDGE,),
     EventType.ASSIGNED: (Step.ASSIGN, Step.REASSIGN),
+    EventType.UNPLACED: (Step.ASSIGN,),
     EventType.QUEUED: (Step.REASSIGN, Step.DECLINE, Step.RECLASSIFY),
     EventType.ACCEPTED: (Step.ACCEPT,),
     EventType.QUEUED: (Step.REASSIGN, Step.RECLASSIFY),
@@ -261,7 +263,9 @@ def rungs(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
             if event.type is EventType.RUNG_FIRED:
                 data = event.data
                 clock, words = ClockName(data["clock"]), f"{data['clock']}: {data['step']}"
-                if data["step"] in before.clocks[clock].fired:
+                # A rung of the same wake may have ended the search for an agent.
+                running = before.timers.get(clock)
+                if running is not None and data["step"] in running.fired:
                     yield Violation(one.number, f"{words} fired again (event {event.number})")
                 elif event.at < datetime.fromisoformat(data["due_at"]):
                     yield Violation(one.number, f"{words} fired too early (event {event.number})")
@@ -291,7 +295,7 @@ def timers(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
             continue
         if armed is None or (armed["seq"], armed["phase"]) != (timer["seq"], timer["phase"]):
             yield Violation(one.number, "its workflow does not sleep for what the ticket waits for")
-        due = clocks.due_rungs(ticket.clocks, tickets.ladders(ticket, one.plan), evidence.ended)
+        due = clocks.due_rungs(ticket.timers, tickets.ladders(ticket, one.plan), evidence.ended)
         for rung in due:
             if evidence.ended - rung.due_at > LATE:
                 late = (evidence.ended - rung.due_at).total_seconds()
@@ -507,7 +511,10 @@ def _rating(evidence: Evidence, agent: str, period: str) -> Rating | None:
 
 
 def loads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
-    """An agent's load is the number of their tickets that need an agent, within their capacity."""
+    """An agent's load is the number of their tickets that need an agent, within their capacity.
+
+    What their live conversations take is the sum of those of their tickets, within their attention.
+    """
     held = Counter(
         one.ticket.assignee
         for one in known
@@ -520,6 +527,12 @@ def loads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
             yield Violation(agent, f"the load is {load}, and {held[agent]} tickets are assigned")
         if held[agent] > capacity:
             yield Violation(agent, f"{held[agent]} tickets are more than the capacity {capacity}")
+        live = sum(one.ticket.live_now for one in known if one.ticket.assignee == agent)
+        if int(duty.get("live", 0)) != live:
+            words = f"conversations take {duty.get('live', 0)} %, those of the tickets {live} %"
+            yield Violation(agent, words)
+        if live > ALL_ATTENTION:
+            yield Violation(agent, f"conversations take {live} % of the attention")
 
 
 # ------------------------------------------------------------------------------ clients

@@ -466,6 +466,18 @@ def test_finds_a_load_that_differs_from_the_tickets(
     assert said_of(evidence(life, stored)) == [f"{MEI.id}: {words}"]
 
 
+@pytest.mark.parametrize(("live", "found"), [(100, []), (0, ["0 %"]), (34, ["34 %"])])
+def test_finds_conversations_that_take_something_else_than_those_of_the_tickets(
+    live: int, found: list[str]
+) -> None:
+    life = Life().open(channel="phone").assign()
+    stored = changed(rows(life), "DUTY", live=Decimal(live))
+    told = [one for one in said_of(evidence(life, stored)) if "conversations" in one]
+    assert told == [
+        f"{MEI.id}: conversations take {one}, those of the tickets 100 %" for one in found
+    ]
+
+
 # ------------------------------------------------------------------------------ clients
 
 
