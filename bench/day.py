@@ -57,7 +57,7 @@ from local import endpoints, process, stack
 from local.endpoints import EndpointError, Form, Staff, call, sign_in
 from local.process import Cloud
 from local.stack import Member, Outputs
-from redress.plans.rules.document import scaled
+from redress.plans.rules.document import parse, scaled
 from redress.plans.store.plans import FRESH_FOR_S, shipped_document
 from redress.tickets.rules.ticket import EventType
 from tests.chaos import checker, reading
@@ -103,17 +103,20 @@ ASSIGNED_S = 2.0
 
 @dataclass(frozen=True)
 class Group:
-    """Agents who are equally eligible: same team, languages, and times of work."""
+    """Agents who are equally eligible: same team, languages, skill, and times of work."""
 
     team: str
     languages: str
     agents: int
+    level: int = 0
+    """The level of their skill in orders; 0 if they have none."""
     pauses: bool = False
     """Whether they have a break."""
 
     @property
     def name(self) -> str:
-        return f"{self.team}, {self.languages}"
+        skill = f", orders {self.level}" if self.level else ""
+        return f"{self.team}, {self.languages}{skill}"
 
 
 GROUPS = (
@@ -121,12 +124,19 @@ GROUPS = (
     Group("complaints", "zh-TW,zh-CN", 3, pauses=True),
     Group("service", "en,zh-CN", 4),
     Group("service", "zh-TW,zh-CN", 3),
-    Group("orders", "zh-CN,zh-TW,en", 4),
-    Group("orders", "en,zh-CN", 2, pauses=True),
+    Group("orders", "zh-CN,zh-TW,en", 4, level=3),
+    Group("orders", "zh-CN,zh-TW,en", 2, level=1, pauses=True),
 )
 TEAMS = tuple(dict.fromkeys(group.team for group in GROUPS))
-TEAM_OF = {"service_request": "orders"}
-"""The teams of kinds that have another one in plan 1."""
+RULE = {
+    "name": "orders",
+    "when": {"kind": ["service_request"]},
+    "team": "orders",
+    "skill": {"name": "orders", "level": 3},
+}
+"""The rule of routing that plan 1 has not: service requests go to a team of their own, to somebody
+who knows orders well. After the first step of the plan's ladder anybody may have them who knows
+orders at all."""
 
 
 def email_of(group: int, place: int) -> str:
@@ -214,10 +224,12 @@ def bursts(seed: int, tickets: Sequence[Coming]) -> Iterator[list[Coming]]:
 class Office:
     """The deployed stack, who works there, and what clients have sent.
 
-    `agents` are by identity; `away` are those who are not at work now.
+    `plan` is the document of the day's plan. `agents` are by identity; `away` are those who are not
+    at work now.
     """
 
     outputs: Outputs
+    plan: dict[str, Any]
     agents: dict[str, Staff]
     groups: dict[str, Group]
     manager: Staff
@@ -250,7 +262,7 @@ def opened_office(outputs: Outputs, cloud: Cloud) -> Office:
         return sign_in(users, pool, outputs.base_url, email, password, role)
 
     manager = signed_in("manager@example.com")
-    publish(manager)
+    plan = publish(manager)
     agents, groups = {}, {}
     for number, group in enumerate(GROUPS):
         for place in range(group.agents):
@@ -259,23 +271,24 @@ def opened_office(outputs: Outputs, cloud: Cloud) -> Office:
             profile = ("name", "role", "team", "languages", "position", "skills", "revision")
             body = {name: file[name] for name in profile}
             body |= {"capacity": CAPACITY, "reason": "the benchmark's day"}
+            body |= {"skills": {"orders": group.level} if group.level else {}}
             manager.send("PUT", f"/members/{one.id}", body)
             agents[one.id], groups[one.id] = one, group
-    book = Daybook(outputs.endpoint_url, outputs.stack["TableName"])
-    office = Office(outputs, agents, groups, manager, Ledger(), book)
+    book = Daybook(outputs.endpoint_url, outputs.stack["TableName"], parse(plan))
+    office = Office(outputs, plan, agents, groups, manager, Ledger(), book)
     office.go(list(agents.values()))
     time.sleep(FRESH_FOR_S + 1)
     return office
 
 
-def publish(manager: Staff) -> None:
-    """Publishes plan 1 with shorter promises and a third team."""
+def publish(manager: Staff) -> dict[str, Any]:
+    """Publishes plan 1 with shorter promises and a third team. Returns its document."""
     version = manager.get("/plan")["version"] + 1
     document = scaled(shipped_document(), PACE, version)
-    for kind, team in TEAM_OF.items():
-        document["levels"][kind]["team"] = team
+    document["routing"]["rules"] = [RULE, *document["routing"].get("rules", [])]
     document["team_names"]["orders"] = {"zh-CN": "订单组", "zh-TW": "訂單組", "en": "Orders"}
     manager.send("POST", "/plans", document)
+    return document
 
 
 # ------------------------------------------------------------------------------ customers
@@ -489,6 +502,7 @@ class Desks:
 class Day:
     """What was played: when each submission was sent, and what is known afterwards."""
 
+    plan: dict[str, Any]
     sent_at: list[float]
     asked: int
     seconds: float
@@ -549,6 +563,7 @@ def play(console: Console, office: Office, tickets: Sequence[Coming]) -> Day:
             desks.close()
     evidence, calm_s = until_right(console, office, began)
     return Day(
+        office.plan,
         customers.sent_at,
         len(tickets),
         seconds,
@@ -640,7 +655,7 @@ def checked(evidence: Evidence) -> dict[str, list[Violation]]:
 def figures(day: Day) -> list[Figure]:
     known, _ = checker.histories(day.evidence)
     histories = {one.number: History(one.events, one.states) for one in known}
-    opened = openings(day.entries, histories)
+    opened = openings(day.entries, histories, parse(day.plan))
     given = assignments(day.entries, histories)
     return [
         *opened_figures(day, opened),
@@ -649,7 +664,7 @@ def figures(day: Day) -> list[Figure]:
         *lateness_figures(known),
         *assigned_figures(opened),
         *even_figures(given, day.groups),
-        *replay_figures(given),
+        *replay_figures(day.plan, given),
         *(Figure(f"answers: {name}", count) for name, count in sorted(day.ledger.answers.items())),
         Figure("until all was right", day.calm_s, "s"),
     ]
@@ -727,14 +742,34 @@ def even_figures(given: Sequence[Assignment], groups: Mapping[str, Group]) -> li
     ]
 
 
-def replay_figures(given: Sequence[Assignment]) -> list[Figure]:
-    """Whether two processes decide the same, and how often it is what was decided on the day."""
+def replay_figures(plan: Mapping[str, Any], given: Sequence[Assignment]) -> list[Figure]:
+    """Whether two processes decide the same, and how often it is what was decided on the day.
+
+    While tickets are assigned at once, an agent may have changed between the router's read and its
+    write. Then the state just before the write is not the one that it has read.
+    """
     states = replay.states_of(given)
-    first, second = replay.replayed(states, 1), replay.replayed(states, 2)
+    first, second = (replay.replayed(plan, states, seed) for seed in (1, 2))
     other = sum(one != two for one, two in zip(first, second, strict=True))
-    same = sum(one.agent == agent for one, agent in zip(given, first, strict=True))
+    pairs = list(zip(given, first, strict=True))
+    agents = sum(one.agent == again.agent for one, again in pairs)
+    whole = sum(
+        one.agent == again.agent and _reasons(one.decision) == _reasons(again.decision)
+        for one, again in pairs
+    )
+
+    def share(count: int) -> float | None:
+        return 100 * count / len(states) if states else None
+
     return [
         Figure("decisions replayed", len(states)),
         exactly("  two processes decide differently", other, "", 0),
-        Figure("  as on the day", 100 * same / len(states) if states else None, "%"),
+        Figure("  the agent is that of the day", share(agents), "%"),
+        Figure("  and all reasons why not another", share(whole), "%"),
     ]
+
+
+def _reasons(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """A decision without `last`, which says what the assignment depended on."""
+    listed = {why: sorted(agents) for why, agents in decision.get("not", {}).items()}
+    return {**decision, "not": listed, "last": None}

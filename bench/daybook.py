@@ -13,8 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
+from datetime import UTC, datetime
 from typing import Any
 
 from bench.engine import STREAM_API, Engine
@@ -22,11 +21,9 @@ from local import stack
 from redress.base.people import Role
 from redress.db import keys
 from redress.db.rows import Models
-from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.plans.store.plans import shipped_document
 from redress.staff.rules.availability import Availability
-from redress.staff.rules.eligibility import need_of, reasons
+from redress.staff.rules.eligibility import ALL_ATTENTION, need_of, reasons
 from redress.staff.store import availability_of
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store import items
@@ -69,10 +66,19 @@ def entry_of(record: Mapping[str, Any]) -> Entry | None:
     return None
 
 
+def fitting(
+    ticket: Ticket, plan: Plan, agents: Iterable[Availability], at: datetime
+) -> list[Availability]:
+    """The agents who may get a ticket."""
+    need = need_of(ticket, plan)
+    return [one for one in agents if not reasons(ticket, need, one, at)]
+
+
 class Daybook:
     """Reads the stream of the table until it is closed. All methods may be called by any thread."""
 
-    def __init__(self, endpoint: str, table: str) -> None:
+    def __init__(self, endpoint: str, table: str, plan: Plan) -> None:
+        self._plan = plan
         self._engine = Engine(endpoint, stack.REGION, STREAM_API)
         stream = self._engine.call("ListStreams", TableName=table)["Streams"][0]["StreamArn"]
         described = self._engine.call("DescribeStream", StreamArn=stream)["StreamDescription"]
@@ -140,7 +146,8 @@ class Daybook:
         with self._lock:
             duties = list(self._duties.values())
             tickets = [one for one in self._tickets.values() if _waits(one)]
-        return sum(bool(candidates(ticket, duties)) for ticket in tickets)
+        now = datetime.now(UTC)
+        return sum(bool(fitting(ticket, self._plan, duties, now)) for ticket in tickets)
 
 
 def _waits(ticket: Ticket) -> bool:
@@ -173,6 +180,8 @@ class Assignment:
     availabilities: tuple[Availability, ...]
     agent: str
     at: datetime
+    decision: Mapping[str, Any]
+    """What the event says about the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +264,8 @@ def assignments(entries: Iterable[Entry], histories: Mapping[str, History]) -> l
                     for one, pair in sorted(duties.items())
                 )
                 ticket = history.states[place - 1]
-                found.append(Assignment(ticket, availabilities, agent, event.at))
+                decision = event.data.get("decision", {})
+                found.append(Assignment(ticket, availabilities, agent, event.at, decision))
     return found
 
 
@@ -265,7 +275,9 @@ def _before(pair: tuple[Availability, ...], event: Event) -> Availability:
     return pair[0] if pair[-1].last_assigned == written else pair[-1]
 
 
-def openings(entries: Iterable[Entry], histories: Mapping[str, History]) -> list[Opening]:
+def openings(
+    entries: Iterable[Entry], histories: Mapping[str, History], plan: Plan
+) -> list[Opening]:
     """All tickets that were opened, in the order in which they were written."""
     wanted = {number: {1} for number in histories}
     found = []
@@ -277,47 +289,28 @@ def openings(entries: Iterable[Entry], histories: Mapping[str, History]) -> list
             Opening(
                 opened,
                 history.events[0].at,
-                has_room(opened, moment),
+                has_room(opened, plan, moment, history.events[0].at),
                 history.events[given[0]].at if given else None,
             )
         )
     return found
 
 
-@cache
-def _plan() -> Plan:
-    return parse(shipped_document())
+def has_room(ticket: Ticket, plan: Plan, moment: Moment, at: datetime) -> bool:
+    """Whether its agents have more room than all tickets need that wait for them.
 
-
-def candidates(ticket: Ticket, found: Iterable[Availability]) -> list[Availability]:
-    """The agents who may get a ticket under plan 1, in the order in which they are asked.
-
-    The team has no shifts, so the time does not matter.
+    An agent has room for one more live conversation at most.
     """
-    need = need_of(ticket, _plan())
-    fitting = [one for one in found if not reasons(ticket, need, one, ticket.changed_at)]
-    return sorted(
-        fitting,
-        key=lambda one: (
-            one.agent == ticket.avoid,
-            one.agent != ticket.preferred,
-            one.last_assigned,
-            one.agent,
-        ),
-    )
-
-
-def has_room(ticket: Ticket, moment: Moment) -> bool:
-    """Whether its agents have more room than all tickets need that wait for them."""
-    fitting = candidates(ticket, [pair[-1] for pair in moment.duties.values()])
-    room = sum(one.capacity - one.load for one in fitting)
-    return room > sum(one.team == ticket.team for one in moment.waiting)
+    agents = [pair[-1] for pair in moment.duties.values()]
+    found, need = fitting(ticket, plan, agents, at), need_of(ticket, plan)
+    room = sum(1 if need.weight else one.capacity - one.load for one in found)
+    return room > sum(need_of(one, plan).team == need.team for one in moment.waiting)
 
 
 def over_capacity(entries: Iterable[Entry]) -> list[Availability]:
-    """Every written state of an agent with more work than their capacity."""
+    """Every written state of an agent with more work, or more live work, than they may have."""
     found = [entry.availability for entry in entries if isinstance(entry, Duty)]
-    return [one for one in found if one.load > one.capacity]
+    return [one for one in found if one.load > one.capacity or one.live > ALL_ATTENTION]
 
 
 def unevenness(counts: Mapping[str, int], groups: Mapping[str, str]) -> dict[str, float]:

@@ -22,9 +22,12 @@ from bench.daybook import (
     over_capacity,
     unevenness,
 )
+from bench.report import Figure
+from redress.plans.rules.document import parse
 from redress.staff.rules.availability import Availability, Presence
+from redress.staff.rules.eligibility import need_of
 from redress.tickets.store import items
-from tests.builders import JUN, LIN, MEI, Life
+from tests.builders import JUN, LIN, MEI, START, Life, plan_1, plan_document
 from tests.chaos import checker
 from tests.chaos.checker import Known
 from tests.chaos.evidence import Evidence, Stored
@@ -115,6 +118,8 @@ def test_too_much_work_is_found_at_any_moment_and_not_only_at_the_end() -> None:
     full = agent("a", load=2)
     entries = [Duty(agent("a")), Duty(full), Duty(replace(full, load=3)), Duty(full)]
     assert over_capacity(entries) == [replace(full, load=3)]
+    talking = agent("a", load=2, live=134)
+    assert over_capacity([Duty(replace(talking, live=100)), Duty(talking)]) == [talking]
 
 
 def test_record_of_an_agent_and_of_a_ticket_is_read_and_others_are_not() -> None:
@@ -128,6 +133,7 @@ def test_record_of_an_agent_and_of_a_ticket_is_read_and_others_are_not() -> None
         "load": {"N": "1"},
         "last_assigned": {"S": "0000"},
         "since": {"S": "2026-11-23T00:00:00.000+00:00"},
+        "is_agent": {"BOOL": True},
     }
     assert entry_of({"dynamodb": {"NewImage": duty}}) == Duty(agent("a", load=1))
     ticket = Life().open().ticket
@@ -173,7 +179,8 @@ def test_ticket_is_free_at_its_opening_if_there_is_more_room_than_others_wait_fo
     ]
     second.wait(seconds=7).assign(MEI.id)
     entries.append(Head(second.ticket))
-    found = openings(entries, {one.ticket.number: history(one) for one in (first, second, third)})
+    histories = {one.ticket.number: history(one) for one in (first, second, third)}
+    found = openings(entries, histories, plan_1())
     assert [one.free for one in found] == [True, True, False]
     assert [one.waited_s for one in found] == [None, 7.0, None]
 
@@ -182,7 +189,7 @@ def test_nobody_is_free_who_is_away_or_speaks_another_language() -> None:
     life = a_life("R-1")
     others = [agent("b", presence=Presence.AWAY), agent("c", languages=("en",))]
     entries: list[Entry] = [*(Duty(one) for one in others), Head(life.ticket)]
-    [found] = openings(entries, {"R-1": history(life)})
+    [found] = openings(entries, {"R-1": history(life)}, plan_1())
     assert not found.free
 
 
@@ -190,17 +197,52 @@ def test_replay_in_another_process_decides_what_the_router_decided() -> None:
     mei, jun = agent(MEI.id, last_assigned="2026-11-23T00:30:00.000+00:00"), agent(JUN.id)
     life = a_life("R-1")
     opened = life.ticket
+    decided = replay.decide(replay.State(items.snapshot_doc(opened), START, (mei, jun)), plan_1())
+    assert decided.agent == JUN.id
     life.assign(JUN.id)
     entries: list[Entry] = [Duty(mei), Duty(jun), Head(opened), Head(life.ticket)]
-    found = assignments(entries, {"R-1": history(life)})
-    figures = {one.name: one.value for one in day.replay_figures(found)}
-    assert figures == {
-        "decisions replayed": 1,
+    [found] = assignments(entries, {"R-1": history(life)})
+    found = replace(found, decision=decided.decision)
+    other = replace(found, decision={"step": 0, "read": 1})
+    wanted: dict[str, float] = {
+        "decisions replayed": 2,
         "  two processes decide differently": 0,
-        "  as on the day": 100.0,
+        "  the agent is that of the day": 100.0,
+        "  and all reasons why not another": 50.0,
     }
-    nobody = replay.State(items.snapshot_doc(opened), ())
-    assert replay.decide(nobody) is None
+    assert values(day.replay_figures(plan_document(), [found, other])) == wanted
+
+
+def values(figures: list[Figure]) -> dict[str, float | None]:
+    return {one.name: one.value for one in figures}
+
+
+def test_replay_finds_nobody_among_agents_who_may_not_have_the_ticket() -> None:
+    ticket = items.snapshot_doc(Life().open().ticket)
+    others = (agent("b", presence=Presence.AWAY), agent("c", team="service"))
+    assert replay.decide(replay.State(ticket, START, others), plan_1()).agent is None
+
+
+@pytest.mark.parametrize("count", [20, 70])
+def test_replay_reads_agents_in_the_order_of_the_ring(count: int) -> None:
+    ticket = Life().open().ticket
+    agents = tuple(agent(f"agent-{n}") for n in range(count))
+    one, again = (
+        replay.decide(replay.State(items.snapshot_doc(ticket), START, given), plan_1())
+        for given in (agents, agents[::-1])
+    )
+    assert one == again
+    assert one.decision["read"] == 20
+
+
+def test_service_requests_need_a_skill_that_some_agents_of_their_team_have() -> None:
+    document = plan_document()
+    document["routing"]["rules"] = [day.RULE]
+    ticket, plan = Life().open("service_request").ticket, parse(document)
+    need = need_of(ticket, plan)
+    assert (need.team, need.skill, need.level) == ("orders", "orders", 3)
+    able = [group for group in day.GROUPS if group.team == need.team and group.level >= 3]
+    assert {word for group in able for word in group.languages.split(",")} == set(day.LANGUAGES)
 
 
 def test_open_ticket_without_agent_must_be_listed_in_a_queue() -> None:
