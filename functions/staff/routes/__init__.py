@@ -28,12 +28,14 @@ from routes import (
     reminders,
     scores,
     search,
+    shifts,
     texts,
     tickets,
 )
 
 SUBJECTS = (
     presence,
+    shifts,
     members,
     connectors,
     lists,

@@ -42,14 +42,17 @@ class Plan(OpenAnswer, kw_only=True):
     score: Any
     calendars: Any | UnsetType = UNSET
     categories: Any | UnsetType = UNSET
+    classification: Any | UnsetType = UNSET
     customers: Any | UnsetType = UNSET
     files: Any | UnsetType = UNSET
     form: Any | UnsetType = UNSET
     home_region: str | UnsetType = UNSET
+    inspection: Any | UnsetType = UNSET
     macros: Any | UnsetType = UNSET
     fields: Any | UnsetType = UNSET
     mail: Any | UnsetType = UNSET
     overrides: Any | UnsetType = UNSET
+    presence: Any | UnsetType = UNSET
     questionnaire: Any | UnsetType = UNSET
     quiet_hours: Any | UnsetType = UNSET
     retention: Any | UnsetType = UNSET

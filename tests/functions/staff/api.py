@@ -147,6 +147,8 @@ LEADERS = {"supervisor", "manager"}
 WHO_MAY = {
     "presence": ALL,
     "beat": ALL,
+    "shift-plan": LEADERS,
+    "shifts": ALL,
     "departure": LEADERS,
     "me": ALL,
     "members": ALL,

@@ -19,6 +19,7 @@ from tests.world import Opener
 
 WITH_BODY = (
     "presence",
+    "shift-plan",
     "reply",
     "note",
     "reminder",

@@ -46,6 +46,7 @@ WITH_BODY = (
     "viewing",
     "address-clearance",
     "presence",
+    "shift-plan",
     "invitation",
     "member-change",
     "suspension",

@@ -174,6 +174,7 @@ ELSEWHERE = {
     "about": ["reason"],
     "ticket-customer": ["customer", "reason"],
     "invitation": ["name"],
+    "shift-plan": ["csv"],
     "member-change": ["name", "reason"],
     "suspension": ["reason"],
     "reinstatement": ["reason"],

@@ -143,6 +143,8 @@ SHOWS_ELSEWHERE = {
 SHOWS_NONE = (
     "presence",
     "beat",
+    "shift-plan",
+    "shifts",
     "macros",
     "connectors",
     "connector-make",

@@ -242,6 +242,11 @@ def reminder(sk: str) -> tuple[str, int]:
     return number, int(event)
 
 
+def shifts_sk(month: str) -> str:
+    """`SHIFTS#2026-12`: the shifts of a member in a month, in `agent_pk`."""
+    return f"SHIFTS#{month}"
+
+
 def online_sk(day: date) -> str:
     """`ONLINE#2026-12-01`: when a member was online on this day in UTC, in `agent_pk`."""
     return f"ONLINE#{day.isoformat()}"

@@ -112,7 +112,7 @@ class StaffStore:
         else:
             actions += self._not_offered()
         if working is not UNSET:
-            actions.append(self._working(working))
+            actions.append(self.working_action(working))
         current = model.member_revision.does_not_exist() | (
             model.member_revision <= member.revision
         )
@@ -166,7 +166,8 @@ class StaffStore:
             model.owner_sk.set(_moment(at)),
         ]
 
-    def _working(self, working: Working | None) -> UpdateAction:
+    def working_action(self, working: Working | None) -> UpdateAction:
+        """The action that copies the intervals of shifts to an availability."""
         model = self._models.availability
         if working is None:
             return model.working.remove()

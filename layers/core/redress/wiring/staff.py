@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
     from redress.staff.cases.reminders import ReminderCases
+    from redress.staff.cases.shifts import ShiftCases
     from redress.staff.cases.signing_in import SignInCase
     from redress.staff.rules.members import Invitation
     from redress.tickets.cases.feed import FeedCase
@@ -211,6 +212,14 @@ def presence() -> PresenceCases:
     from redress.wiring import stores
 
     return PresenceCases(stores.staff(), stores.duty(), stores.plans(), clients.now)
+
+
+@cache
+def shifts() -> ShiftCases:
+    from redress.staff.cases.shifts import ShiftCases
+    from redress.wiring import stores
+
+    return ShiftCases(stores.staff(), stores.duty(), clients.now)
 
 
 @cache

@@ -24,6 +24,9 @@ from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
 
 PAGE = 100
+COMING = timedelta(days=31)
+"""How far ahead the next shift of an agent who is gone is looked for."""
+RUNS_OUT = timedelta(hours=12)
 MOST_LOOKED_AT = 300
 """The most tickets of members who are gone that one sweep reads. The next sweep reads the rest: it
 begins with those members whom nobody has looked at for longest."""
@@ -58,6 +61,8 @@ class AbsenceWatch:
                 gone = self._expired(standing, plan, now)
                 done["offline"] += gone is not None
                 found = gone or found
+                if gone is None:
+                    self._refresh(found, now)
             if rules.is_gone(found, plan, now) and read < MOST_LOOKED_AT:
                 looked, released = self._release(found, plan, now)
                 read += looked
@@ -80,7 +85,9 @@ class AbsenceWatch:
 
         Returns how many tickets were read, and how many were queued.
         """
-        back = rules.back_at(found, None, plan, now)
+        coming = self._duty.working(found.agent, now - timedelta(days=1), now + COMING)
+        begins = None if coming is None else [begin for begin, _ in coming]
+        back = rules.back_at(found, begins, plan, now)
         looked = released = 0
         for number in self._owned(found.agent):
             looked += 1
@@ -90,6 +97,16 @@ class AbsenceWatch:
         else:
             self._duty.forget(found)
         return looked, released
+
+    def _refresh(self, found: Availability, now: datetime) -> None:
+        """Copy the coming shifts of a member who is online for so long that the copy runs out."""
+        if found.working is None:
+            return
+        last = max((end for _, end in found.working), default="")
+        if last < (now + RUNS_OUT).isoformat(timespec="milliseconds"):
+            coming = self._duty.near(found.agent, now)
+            if coming != list(found.working):
+                self._duty.set_near(found.agent, coming)
 
     def _is_released(self, number: str, agent: str, back: datetime | None) -> bool:
         done = False

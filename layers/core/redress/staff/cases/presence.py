@@ -44,8 +44,10 @@ class PresenceCases:
         Forbidden if they have left or were suspended meanwhile.
         """
         for _ in range(ATTEMPTS):
+            now = self._now()
             try:
-                return self._staff.set_presence(member, presence, self._now())
+                working = self._duty.near(member.id, now)
+                return self._staff.set_presence(member, presence, now, working)
             except MemberRaced:
                 member = self._staff.member(member.id, consistent=True)
                 require_active(member)

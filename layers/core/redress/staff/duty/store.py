@@ -1,22 +1,40 @@
-"""The store of who is at work: beats of clients, and the list that the sweep looks through."""
+"""The store of who is at work: beats of clients, the list that the sweep looks through, shifts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+import msgspec
 from pynamodb.expressions.update import Action as UpdateAction
+from pynamodb.transactions import TransactWrite
 
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import Availability
-from redress.staff.store import StaffStore
+from redress.staff.rules.shifts import Interval, Month, Shift, months_between, working
+from redress.staff.store import StaffStore, Working
 
 BEAT_KEPT = timedelta(days=7)
 AT_A_TIME = 100
 """The most items of one batch read."""
+
+
+BEHIND, AHEAD = timedelta(hours=12), timedelta(hours=36)
+"""The shifts that are copied to the availability lie within these times of the moment. They are
+few, because each assignment writes the item."""
+_MONTH = msgspec.json.Decoder(dict[str, tuple[Shift, ...]])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A planned month of a member, and how often it was changed."""
+
+    days: Month
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,78 @@ class DutyStore:
         model = self._models.availability
         self._list(seen, [model.owner_pk.remove(), model.owner_sk.remove()], model.load == 0)
 
+    def months(self, agents: Iterable[str], months: Iterable[str]) -> dict[tuple[str, str], Plan]:
+        """The planned months of members, by id and month. A month without a plan is left out."""
+        listed = list(months)
+        wanted = {
+            (keys.agent_pk(one), keys.shifts_sk(month)): (one, month)
+            for one in agents
+            for month in listed
+        }
+        if not wanted:
+            return {}
+        model = self._models.doc
+        rows = retry.call(lambda: list(model.batch_get(list(wanted), consistent_read=True)))
+        found = {}
+        for row in rows:
+            for plan in encoding.readable([row], _plan_of):
+                found[wanted[row.pk, row.sk]] = plan
+        return found
+
+    def write_months(
+        self, before: Mapping[tuple[str, str], Plan], new: Mapping[tuple[str, str], Month]
+    ) -> bool:
+        """Replace planned months in one transaction. Return False if one was changed meanwhile.
+
+        `before` are those that were read. There are at most MOST_MONTHS.
+        """
+        model, token = self._models.doc, retry.request_token()
+        rows = []
+        for (agent, month), days in new.items():
+            old = before.get((agent, month))
+            row = model(
+                keys.agent_pk(agent),
+                keys.shifts_sk(month),
+                doc=encoding.encode(days),
+                revision=old.revision + 1 if old is not None else 1,
+            )
+            same = model.revision == old.revision if old is not None else model.pk.does_not_exist()
+            rows.append((row, same))
+
+        def send() -> None:
+            with TransactWrite(token, connection=self._models.connection) as transaction:
+                for row, same in rows:
+                    transaction.save(row, condition=same)
+
+        try:
+            retry.call(send, [str(number) for number in range(len(rows))])
+        except retry.ConditionFailed:
+            return False
+        return True
+
+    def working(self, agent: str, begin: datetime, end: datetime) -> list[Interval] | None:
+        """When a member works between two instants; None if no shifts are planned for them then."""
+        months = self.months([agent], months_between(begin, end))
+        if not months:
+            return None
+        days = {day: shifts for plan in months.values() for day, shifts in plan.days.items()}
+        return working(days, begin, end)
+
+    def near(self, agent: str, at: datetime) -> Working | None:
+        """The intervals of a member's shifts around a time that routing needs."""
+        found = self.working(agent, at - BEHIND, at + AHEAD)
+        return None if found is None else [(_moment(one), _moment(end)) for one, end in found]
+
+    def set_near(self, agent: str, working: Working | None) -> None:
+        """Copy them to the availability of a member, if they ever set a presence."""
+        model = self._models.availability
+        row = model(keys.agent_pk(agent), keys.AVAILABILITY)
+        actions = [self._staff.working_action(working)]
+        try:
+            retry.call(lambda: row.update(actions=actions, condition=model.pk.exists()))
+        except retry.ConditionFailed:
+            return  # the first presence copies them
+
     def _list(self, seen: Availability, actions: list[UpdateAction], condition: object) -> None:
         model = self._models.availability
         same = (model.presence == seen.presence.value) & (model.since == seen.since) & condition
@@ -99,3 +189,7 @@ class DutyStore:
 
 def _moment(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
+
+
+def _plan_of(row: Any) -> Plan:
+    return Plan(_MONTH.decode(row.doc), row.revision or 0)

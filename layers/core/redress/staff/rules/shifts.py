@@ -1,0 +1,247 @@
+"""Shift plans: how a table of shifts is read, and when an agent works by it.
+
+A shift has a day, a begin and an end in a time zone, and breaks. If its end is not after its begin,
+it ends on the next day. The zone decides how long it is: in the night in which clocks go back,
+22:00-06:00 has nine hours.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from redress.base.errors import Fault, InvalidInput
+from redress.base.people import Member, Position
+
+COLUMNS = ("agent", "date", "begin", "end", "zone", "breaks", "position")
+NEEDED = COLUMNS[:5]
+MOST_MONTHS = 100
+"""The most months of agents that one import changes. All are written in one transaction, which has
+at most 100 items (DynamoDB quotas)."""
+MOST_BREAKS = 6
+LONGEST = timedelta(hours=16)
+EARLIEST, LATEST = timedelta(days=31), timedelta(days=400)
+"""How far from today the days of a table may lie."""
+_TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
+_MONTH = 7
+"""The characters of the month in an ISO date."""
+
+Interval = tuple[datetime, datetime]
+
+
+class Shift(Struct, frozen=True, omit_defaults=True):
+    """One shift of a day. Times are local times such as `09:00`; each break is begin and end."""
+
+    begin: str
+    end: str
+    zone: str
+    breaks: tuple[tuple[str, str], ...] = ()
+    position: str | None = None
+
+
+Month = dict[str, tuple[Shift, ...]]
+"""The shifts of an agent in a month by ISO date. A day that is planned without work has ()."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a table plans: for each agent, by id, the shifts of each day that it names."""
+
+    days: Mapping[str, Mapping[str, tuple[Shift, ...]]]
+
+    def months(self) -> dict[tuple[str, str], Month]:
+        """The same by agent and month (`2026-12`)."""
+        found: dict[tuple[str, str], Month] = {}
+        for agent, days in self.days.items():
+            for day, shifts in days.items():
+                found.setdefault((agent, day[:_MONTH]), {})[day] = shifts
+        return found
+
+
+def read(text: str, members: Iterable[Member], leader: Member, today: date) -> Table:
+    """Read a table of shifts in the form of RFC 4180. Raises InvalidInput with every fault.
+
+    The first line names the columns. `agent` is the id or the email address of one of `members`
+    whom the leader may plan: those of their team, for a manager everybody. A line without begin and
+    end plans a day without work. Several lines of one day are several shifts.
+    """
+    faults: list[Fault] = []
+
+    def fault(line: int, code: str, detail: str) -> None:
+        faults.append(Fault("/csv", code, f"line {line}: {detail}"))
+
+    lines = list(csv.reader(text.splitlines()))
+    head = [name.strip().lower() for name in lines[0]] if lines else []
+    for name in NEEDED:
+        if name not in head:
+            fault(1, "missing_column", f"the column {name} is missing")
+    for name in dict.fromkeys(head):
+        if name not in COLUMNS:
+            fault(1, "unknown_column", f"{name[:40]!r} is none of {', '.join(COLUMNS)}")
+        elif head.count(name) > 1:
+            fault(1, "twice", f"the column {name} is there twice")
+    rows = [(number, row) for number, row in enumerate(lines[1:], 2) if any(map(str.strip, row))]
+    if not rows:
+        fault(1, "empty", "there is no line with a shift")
+    if faults:
+        raise InvalidInput(faults)
+    known = _known(members)
+    days: dict[str, dict[str, list[Shift]]] = {}
+    for number, row in rows:
+        if len(row) != len(head):
+            fault(number, "columns", f"it has {len(row)} columns, the first line {len(head)}")
+            continue
+        cells = dict.fromkeys(COLUMNS, "") | dict(zip(head, map(str.strip, row), strict=True))
+        before = len(faults)
+        member = known.get(cells["agent"].lower())
+        if member is None or not member.is_active:
+            fault(number, "unknown_agent", f"there is no member {cells['agent'][:60]!r}")
+        elif not (leader.sees_every_team or member.team == leader.team):
+            fault(number, "other_team", f"{cells['agent'][:60]!r} is in another team")
+        day = _day(cells["date"])
+        if day is None:
+            fault(number, "date_expected", "a date such as 2026-12-01 is expected")
+        elif not today - EARLIEST <= day <= today + LATEST:
+            fault(number, "not_in_time", f"from {today - EARLIEST} to {today + LATEST}")
+        shift, wrong = _shift(cells)
+        for code, detail in wrong:
+            fault(number, code, detail)
+        if len(faults) > before or member is None or day is None:
+            continue
+        planned = days.setdefault(member.id, {}).setdefault(day.isoformat(), [])
+        if shift is not None:
+            planned.append(shift)
+            if _overlap(_around(days[member.id], day)):
+                fault(number, "overlap", "it overlaps another shift of this member")
+    table = Table({one: {d: tuple(s) for d, s in of.items()} for one, of in days.items()})
+    if not faults and len(table.months()) > MOST_MONTHS:
+        detail = f"{len(table.months())} months of members; at most {MOST_MONTHS} at once"
+        fault(1, "too_many", detail)
+    if faults:
+        raise InvalidInput(faults)
+    return table
+
+
+def _known(members: Iterable[Member]) -> dict[str, Member]:
+    found: dict[str, Member] = {}
+    for member in members:
+        found[member.email.lower()] = member
+        found[member.id.lower()] = member
+    return found
+
+
+def _day(text: str) -> date | None:
+    try:
+        return (
+            date.fromisoformat(text) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
+        )
+    except ValueError:
+        return None
+
+
+def _shift(cells: Mapping[str, str]) -> tuple[Shift | None, list[tuple[str, str]]]:
+    """The shift of a line, None for a day without work, and what is wrong with it."""
+    begin, end, zone = cells["begin"], cells["end"], cells["zone"]
+    if not begin and not end:
+        return None, []
+    wrong = [
+        ("time_expected", f"{name} is a time such as 09:00, not {value[:20]!r}")
+        for name, value in (("begin", begin), ("end", end))
+        if not _TIME.fullmatch(value)
+    ]
+    if not _is_zone(zone):
+        wrong.append(("unknown_zone", f"{zone[:40]!r} is no time zone of the IANA database"))
+    position = cells["position"] or None
+    if position is not None and position not in tuple(Position):
+        wrong.append(("unknown_position", f"position is one of {', '.join(Position)}"))
+    breaks = tuple((one, other) for one, _, other in (b.partition("-") for b in _split(cells)))
+    if len(breaks) > MOST_BREAKS:
+        wrong.append(("too_many", f"at most {MOST_BREAKS} breaks"))
+    if any(not (_TIME.fullmatch(one) and _TIME.fullmatch(other)) for one, other in breaks):
+        wrong.append(("time_expected", "breaks are written 12:00-13:00 15:00-15:15"))
+    if wrong:
+        return None, wrong
+    shift = Shift(begin, end, zone, breaks, position)
+    day = date(2026, 1, 15)  # any day on which no zone changes its clocks
+    first, last = _bounds(shift, day)
+    if last - first > LONGEST:
+        wrong.append(("too_long", f"a shift has at most {LONGEST // timedelta(hours=1)} hours"))
+    pauses = _pauses(shift, day)
+    inside = all(first < one < other < last for one, other in pauses)
+    if not inside or any(a[1] > b[0] for a, b in pairwise(pauses)):
+        wrong.append(("breaks", "breaks lie inside the shift, one after the other"))
+    return shift, wrong
+
+
+def _split(cells: Mapping[str, str]) -> list[str]:
+    return cells["breaks"].replace(";", " ").split()
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _bounds(shift: Shift, day: date) -> Interval:
+    first = _instant(day, shift.begin, shift.zone)
+    over_midnight = shift.end <= shift.begin
+    return first, _instant(day + timedelta(days=over_midnight), shift.end, shift.zone)
+
+
+def _pauses(shift: Shift, day: date) -> list[Interval]:
+    """The breaks of a shift as instants. A time before its begin is one of the next day."""
+    return [
+        (
+            _instant(day + timedelta(days=one < shift.begin), one, shift.zone),
+            _instant(day + timedelta(days=other <= shift.begin), other, shift.zone),
+        )
+        for one, other in shift.breaks
+    ]
+
+
+def _instant(day: date, local: str, zone: str) -> datetime:
+    return datetime.combine(day, time.fromisoformat(local), ZoneInfo(zone)).astimezone(UTC)
+
+
+def _around(days: Mapping[str, Iterable[Shift]], day: date) -> list[Interval]:
+    near = [day + timedelta(days=n) for n in (-1, 0, 1)]
+    return sorted(_bounds(one, d) for d in near for one in days.get(d.isoformat(), ()))
+
+
+def _overlap(spans: list[Interval]) -> bool:
+    return any(one[1] > other[0] for one, other in pairwise(spans))
+
+
+def working(days: Mapping[str, Iterable[Shift]], begin: datetime, end: datetime) -> list[Interval]:
+    """When an agent works between two instants, without breaks, sorted.
+
+    An interval that reaches over one of the two is whole.
+    """
+    found: list[Interval] = []
+    for day, shifts in days.items():
+        for shift in shifts:
+            at, last = _bounds(shift, date.fromisoformat(day))
+            for pause, after in _pauses(shift, date.fromisoformat(day)):
+                found.append((at, pause))
+                at = after
+            found.append((at, last))
+    return sorted(
+        (one, other) for one, other in found if one < other and other > begin and one < end
+    )
+
+
+def months_between(begin: datetime, end: datetime) -> list[str]:
+    """The months in which a shift that lies between two instants can begin, in any zone."""
+    first, last = (begin - timedelta(days=2)).date(), (end + timedelta(days=1)).date()
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return list(dict.fromkeys(day.isoformat()[:_MONTH] for day in days))

@@ -1,0 +1,111 @@
+"""Import and read shift plans."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from redress.db import keys
+from redress.staff.cases.absence import AbsenceWatch
+from redress.wiring import stores as wired_stores
+from tests.builders import START, Clock
+from tests.functions.staff.api import Api
+from tests.world import Opener, Stores
+
+HEAD = "agent,date,begin,end,zone,breaks,position"
+DAY = "2026-11-23"
+MEI = f"a-mei,{DAY},09:00,18:00,Asia/Shanghai,12:00-13:00,complaints"
+
+
+@pytest.fixture(autouse=True)
+def _listed(api: Api, stores: Stores) -> None:
+    """Lists the members by team, as the sweep does once after an update."""
+    stores.staff.listed()
+
+
+def table(*lines: str) -> dict[str, str]:
+    return {"csv": "\n".join((HEAD, *lines))}
+
+
+def test_imported_shifts_are_listed_and_copied_for_routing(api: Api, stores: Stores) -> None:
+    assert stores.staff.availability("a-mei").working is None
+    found = api("shift-plan", "lin", body=table(MEI, "a-mei,2026-11-24,,,,,"))
+    assert (found.status, found.body) == (200, {"agents": ["a-mei"], "days": 2})
+    assert stores.staff.availability("a-mei").working == (
+        ("2026-11-23T01:00:00.000+00:00", "2026-11-23T04:00:00.000+00:00"),
+        ("2026-11-23T05:00:00.000+00:00", "2026-11-23T10:00:00.000+00:00"),
+    )
+    assert stores.staff.availability("a-jun").working is None
+    [line] = api("shifts", "lin", date=DAY, query={}).body["items"]
+    assert line == {
+        "agent": "a-mei",
+        "date": DAY,
+        "begin": "09:00",
+        "end": "18:00",
+        "zone": "Asia/Shanghai",
+        "breaks": [{"begin": "12:00", "end": "13:00"}],
+        "position": "complaints",
+    }
+    assert api("shifts", "mei", date=DAY, query={}).body["items"] == [line]
+    assert api("shifts", "jun", date=DAY, query={}).body["items"] == []
+    assert api("shifts", "jun", date=DAY, query={"team": "service"}).status == 403
+
+
+def test_presence_takes_over_the_shifts(api: Api, stores: Stores) -> None:
+    api("shift-plan", "lin", body=table(MEI))
+    row = stores.staff._models.availability(keys.agent_pk("a-mei"), keys.AVAILABILITY)
+    row.update(actions=[stores.staff.working_action(None)])
+    api("presence", "mei", body={"presence": "available"})
+    assert len(stores.staff.availability("a-mei").working or ()) == 2
+
+
+def test_table_with_a_fault_changes_nothing(api: Api, stores: Stores) -> None:
+    found = api("shift-plan", "lin", body=table(MEI, f"a-nobody,{DAY},09:00,18:00,Moon,,"))
+    assert (found.status, found.pointers) == (422, {"/csv"})
+    details = [fault["detail"] for fault in found.body["errors"]]
+    assert [detail.partition(":")[0] for detail in details] == ["line 3", "line 3"]
+    assert stores.staff.availability("a-mei").working is None
+    assert api("shifts", "lin", date=DAY, query={}).body["items"] == []
+
+
+def test_import_replaces_only_the_days_that_it_names(api: Api) -> None:
+    api("shift-plan", "lin", body=table(MEI, MEI.replace(DAY, "2026-11-24")))
+    late = f"a-mei,{DAY},12:00,20:00,Asia/Shanghai,,"
+    for _ in range(2):  # a repeated import changes nothing
+        assert api("shift-plan", "lin", body=table(late)).status == 200
+    items = api("shifts", "lin", date=DAY, query={}).body["items"]
+    assert [(one["date"], one["begin"]) for one in items] == [
+        (DAY, "12:00"),
+        ("2026-11-24", "09:00"),
+    ]
+
+
+def test_work_that_can_wait_for_the_next_shift_stays_with_its_agent(
+    api: Api, stores: Stores, open_ticket: Opener, clock: Clock
+) -> None:
+    """Her next shift begins in twelve minutes, before the reaction is due. Then it moves."""
+    begin = START + timedelta(minutes=12)
+    assert begin.isoformat() == "2026-11-23T01:12:00+00:00"
+    ticket = open_ticket(agent="a-mei")
+    api("shift-plan", "lin", body=table(MEI.replace("09:00", "09:20")))
+    api("presence", "mei", body={"presence": "offline"})
+    clock.advance(minutes=16)
+    watch = AbsenceWatch(
+        stores.staff,
+        wired_stores.duty(),
+        stores.lists,
+        stores.changes,
+        stores.plans,
+        clock.now,
+    )
+    assert watch.watch() == {}
+    assert stores.tickets.get(ticket.number).assignee == "a-mei"
+    api("shift-plan", "lin", body=table(MEI.replace("09:00", "11:00")))
+    clock.advance(minutes=6)
+    assert watch.watch() == {"released": 1}
+
+
+def test_sample_event_is_a_table(api: Api) -> None:
+    assert json.loads(api.event("shift-plan")["body"])["csv"].startswith(HEAD)
