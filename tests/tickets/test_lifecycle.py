@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base import tags
-from redress.base.errors import InvalidInput, NotAllowedNow, Unchanged, VersionConflict
+from redress.base.errors import InvalidInput, NotAllowedNow, Unchanged
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.tags import TAG_LIMIT
 from redress.clocks.rules.clocks import ClockName
@@ -20,7 +20,7 @@ from redress.plans.rules.document import parse
 from redress.tickets.cases.customer import PUBLIC
 from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_staff, draft, opening, table
+from redress.tickets.rules.steps import by_customer, by_staff, opening, table
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import EventType, Phase, State
 from redress.tickets.store import items
@@ -235,47 +235,6 @@ def test_only_a_ticket_on_hold_can_be_released(life: Life) -> None:
 def test_a_move_to_the_plan_of_the_ticket_is_refused(life: Life) -> None:
     life.open()
     assert faults(lambda: life.move_to(life.plan).last) == {("/plan_version", "same_plan")}
-
-
-# -------------------------------------------------------------------------------- conflicts
-
-
-def test_a_reminder_after_the_agent_read_is_not_a_conflict(life: Life) -> None:
-    read = life.open().assign().ticket.version
-    life.wait(hours=30).wake()
-    assert life.ticket.version > read
-    draft.require_current(life.ticket, read)
-
-
-def test_a_change_by_a_person_after_the_agent_read_is_a_conflict(life: Life) -> None:
-    read = life.open().assign().ticket.version
-    life.write().wait(hours=30).wake()
-    with pytest.raises(VersionConflict) as conflict:
-        draft.require_current(life.ticket, read)
-    assert conflict.value.current == life.ticket.version
-
-
-def test_having_read_the_last_event_of_a_person_is_enough(life: Life) -> None:
-    life.open().assign().note(JUN)
-    draft.require_current(life.ticket, life.ticket.last_person_version)
-
-
-@given(st.integers(-5, 40))
-def test_accepts_only_existing_versions_that_include_the_last_event_of_a_person(
-    version: int,
-) -> None:
-    life = Life(Clock()).open().assign().note().wait(hours=20).wake()
-    current, last_person_version = life.ticket.version, life.ticket.last_person_version
-    assert last_person_version < current
-    if version > current:
-        with pytest.raises(InvalidInput) as invalid:
-            draft.require_current(life.ticket, version)
-        assert [fault.pointer for fault in invalid.value.faults] == ["/version"]
-    elif version < last_person_version:
-        with pytest.raises(VersionConflict):
-            draft.require_current(life.ticket, version)
-    else:
-        draft.require_current(life.ticket, version)
 
 
 # -------------------------------------------------------------------------------- texts

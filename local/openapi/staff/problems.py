@@ -6,7 +6,16 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from local.openapi.values import Answer, Ordinal, Possible, ProblemReason, in_format
+from local.openapi.staff.tickets import Actor
+from local.openapi.values import (
+    Answer,
+    EventKind,
+    Instant,
+    Ordinal,
+    Possible,
+    ProblemReason,
+    in_format,
+)
 
 NAMES = {
     400: "NotJson",
@@ -36,6 +45,13 @@ class ProblemFault(Answer):
     detail: str
 
 
+class ProblemConflict(Answer):
+    event: Ordinal
+    type: EventKind
+    at: Instant
+    by: Actor
+
+
 class Problem(Answer):
     """RFC 9457 problem details."""
 
@@ -47,6 +63,7 @@ class Problem(Answer):
     detail: str
     errors: list[ProblemFault] | UnsetType = UNSET
     current_version: Ordinal | UnsetType = UNSET
+    conflicts: list[ProblemConflict] | UnsetType = UNSET
     reason: ProblemReason | UnsetType = UNSET
     can: list[Possible] | UnsetType = UNSET
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from redress.base.instants import written
 from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -110,19 +111,82 @@ def test_reminder_after_the_named_version_causes_no_conflict(
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_change_of_an_old_version_gets_the_current_version_and_changes_nothing(
+def test_repeated_change_gets_the_current_version_and_changes_nothing(
     api: Api, noted: Callable[..., Ticket], stores: Stores, name: str
 ) -> None:
     ticket = noted()
-    first = {"version": ticket.version, "text": "We are on it."}
-    assert api("reply", "mei", number=ticket.number, body=first).status == 200
-    now = stores.tickets.get(ticket.number)
-    body = CHANGES[name] | {"version": ticket.version}
-    path = {"number": ticket.number, "event": str(ticket.version)}
+    number = ticket.number
+    if name == "callback":
+        done = CHANGES["resolution"] | {"version": ticket.version}
+        assert api("resolution", "mei", number=number, body=done).status == 200
+    if name in ("hold", "release"):  # a new ticket cannot be on hold
+        said = {"version": ticket.version, "text": "We are on it."}
+        assert api("reply", "mei", number=number, body=said).status == 200
+    if name == "release":
+        held = CHANGES["hold"] | {"version": stores.tickets.get(number).version}
+        assert api("hold", "mei", number=number, body=held).status == 200
+    if name == "mentions-end":
+        asked = {"text": "Do you know it?", "mentions": ["a-tao"]}
+        assert api("note", "mei", number=number, body=asked).status == 200
+    body = CHANGES[name] | {"version": stores.tickets.get(number).version}
+    if name == "plan-move":
+        assert api("plan-publish", "wei").status == 201
+        body |= {"plan_version": 2}
+    path = {"number": number, "event": str(ticket.version)}
+    once = api(name, "lin", body=body, **path)
+    assert once.status == 200, once.body
+    now = stores.tickets.get(number)
     found = api(name, "lin", body=body, **path)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:version-conflict")
     assert found.body["current_version"] == now.version
-    assert stores.tickets.get(ticket.number) == now
+    assert found.body["conflicts"]
+    assert stores.tickets.get(number) == now
+
+
+def test_reply_claim_and_tags_of_one_version_do_not_make_each_other_conflict(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    """Point 6 of routing: a claim, a reply and a correction of something else go together."""
+    api("presence", "jun", body={"presence": "away"})
+    ticket = open_ticket()
+    assert api("presence", "mei", body={"presence": "available"}).status == 200
+    assert api("next", "mei").body["ticket"]["number"] == ticket.number
+    tags = {"version": ticket.version, "tags": ["kettle"]}
+    assert api("tags", "lin", number=ticket.number, body=tags).status == 200
+    fields = {"version": ticket.version, "fields": {"serial_number": "KX-1"}}
+    assert api("fields", "mei", number=ticket.number, body=fields).status == 200
+    reply = {"version": ticket.version, "text": "We are on it."}
+    found = api("reply", "lin", number=ticket.number, body=reply)
+    assert found.status == 200, found.body
+    types = [event.type for event in stores.tickets.history(ticket.number)]
+    assert types[-4:] == [
+        EventType.ASSIGNED,
+        EventType.TAGGED,
+        EventType.FIELDS_SET,
+        EventType.REPLIED,
+    ]
+
+
+def test_conflict_names_the_events_that_the_caller_has_not_read(
+    api: Api, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    tags = {"version": ticket.version, "tags": ["kettle"]}
+    assert api("tags", "lin", number=ticket.number, body=tags).status == 200
+    now = stores.tickets.get(ticket.number)
+    wrote = by_customer.write(now, stores.plans.current(), "It got worse!", clock.now())
+    stores.tickets.commit(wrote, clock.now())
+    body = {"version": ticket.version, "text": "All is well."}
+    found = api("reply", "mei", number=ticket.number, body=body)
+    assert found.body["conflicts"] == [
+        {
+            "event": now.version + 1,
+            "type": "customer_wrote",
+            "at": written(clock.now()),
+            "by": {"role": "customer", "id": None},
+        }
+    ]
+    assert f"(customer_wrote, event {now.version + 1})" in found.body["detail"]
 
 
 def test_version_higher_than_the_current_one_is_refused(api: Api, open_ticket: Opener) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -152,12 +153,34 @@ class AlreadyDone(RedressError):
     """Somebody has done this before, and it can be done only once."""
 
 
-class VersionConflict(RedressError):
-    """Another writer changed the ticket after the caller read it. `current` is its new version."""
+class Conflict(Struct, frozen=True):
+    """An event of a ticket with which a change conflicts, because the caller has not read it.
 
-    def __init__(self, current: int) -> None:
-        super().__init__(f"the ticket was changed meanwhile; its version is now {current}")
-        self.current = current
+    `number` and `type` are those of the event, `role` and `id` are of the person who caused it.
+    """
+
+    number: int
+    type: str
+    at: datetime
+    role: str
+    id: str | None
+
+
+class VersionConflict(RedressError):
+    """Another writer changed the ticket after the caller read it. `current` is its new version.
+
+    `conflicts` are the events that conflict with the change. It is empty if others changed the
+    object during each attempt.
+    """
+
+    conflicts: Sequence[Conflict] = ()
+
+    def __init__(self, current: int, conflicts: Sequence[Conflict] = ()) -> None:
+        what = "; ".join(f"{one.type}, event {one.number}" for one in conflicts)
+        named = f" ({what})" if what else ""
+        detail = f"the ticket was changed meanwhile{named}; its version is now {current}"
+        super().__init__(_cut(detail, DETAIL_LIMIT))
+        self.current, self.conflicts = current, conflicts
 
 
 class MemberChanged(VersionConflict):

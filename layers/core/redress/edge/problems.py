@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from redress.base import errors
+from redress.base import errors, instants
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -16,6 +16,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     `faults` has an entry for every wrong field, for every act of a macro that was refused, or
     for every unchecked ticket of a list.
+    `conflicts` has an entry for every event with which a change of a ticket conflicts.
     `reason` says why a mail cannot be released, or a file cannot be opened. `can` says what the
     caller may do with the ticket instead.
     """
@@ -26,6 +27,7 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str
     faults: tuple[errors.Fault, ...] = ()
     current_version: int | None = None
+    conflicts: tuple[errors.Conflict, ...] = ()
     reason: str | None = None
     can: tuple[str, ...] | None = None
     headers: dict[str, str] = {}  # msgspec makes a new dict for each instance
@@ -94,6 +96,9 @@ def problem_for(error: Exception) -> Problem:
                 current_version=(
                     error.current if isinstance(error, errors.VersionConflict) else None
                 ),
+                conflicts=(
+                    tuple(error.conflicts) if isinstance(error, errors.VersionConflict) else ()
+                ),
                 reason=error.reason if isinstance(error, _WITH_REASON) else None,
                 can=None if error.can is None else tuple(error.can),
                 headers=headers,
@@ -124,6 +129,16 @@ def to_json(problem: Problem) -> dict[str, Any]:
         ]
     if problem.current_version is not None:
         body["current_version"] = problem.current_version
+    if problem.conflicts:
+        body["conflicts"] = [
+            {
+                "event": one.number,
+                "type": one.type,
+                "at": instants.written(one.at),
+                "by": {"role": one.role, "id": one.id},
+            }
+            for one in problem.conflicts
+        ]
     if problem.reason is not None:
         body["reason"] = problem.reason
     if problem.can is not None:

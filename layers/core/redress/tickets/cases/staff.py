@@ -31,12 +31,12 @@ from redress.plans.cases import not_effective_yet
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules import access, macros
+from redress.tickets.rules import access, conflicts, macros
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.explain import Story, explain
 from redress.tickets.rules.fold import first_plan
 from redress.tickets.rules.macros import Act
-from redress.tickets.rules.steps import by_staff, draft
+from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Event, EventType, Ticket, next_due
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketFile, TicketStore
@@ -191,7 +191,8 @@ class StaffCases:
         2. The member may act on the ticket: Forbidden.
         3. The content is valid, also for this ticket: the errors of `content`, and InvalidInput
            with the faults that the step finds. A version that does not exist is one of them.
-        4. No person changed the ticket after the version that the member read: VersionConflict.
+        4. Nothing that people did after the version that the member read conflicts with the act
+           (`conflicts.CONFLICTS`): VersionConflict.
         5. The step is possible in the ticket's present state: the other errors of the step. A step
            raises Forbidden if the member may do such a thing, but not this, as the ticket is now.
         6. The customer's identity is verified if the ticket's plan asks for it: IdentityNeeded.
@@ -211,20 +212,30 @@ class StaffCases:
             if not access.may_make(member, ticket, act):
                 raise Forbidden("this ticket is not yours")
             version, decide = asked()
+            require_current = partial(self._require_current, ticket, version, [act])
             try:
                 change = decide(ticket, plan, by=actor, at=at)
             except (NotAllowedNow, AlreadyDone, Unchanged, Forbidden):
-                draft.require_current(ticket, version)
+                require_current()
                 raise
             except InvalidInput as invalid:
-                raise InvalidInput(draft.version_faults(ticket, version) + invalid.faults) from None
-            draft.require_current(ticket, version)
+                faults = conflicts.version_faults(ticket, version) + invalid.faults
+                raise InvalidInput(faults) from None
+            require_current(change)
             if change is not None:
                 self._require_identity(ticket, plan, act, at)
             return change
 
         with telling_what_is_possible(member, read):
             return self._changes.change(number, checked, known=known, cause=cause)
+
+    def _require_current(
+        self, ticket: Ticket, version: int, acts: Iterable[str], change: Change | None = None
+    ) -> None:
+        """See `conflicts.require_current`."""
+        read = self._tickets.events_between
+        since = partial(read, ticket.number, version, ticket.version)
+        conflicts.require_current(ticket, version, acts, since, change)
 
     def act_whole(
         self,
@@ -257,7 +268,7 @@ class StaffCases:
             if not any(access.may_make(member, ticket, act.name) for act in wanted()):
                 raise Forbidden("this ticket is not yours")
             version, is_dry_run = asked()
-            draft.require_current(ticket, version)
+            self._require_current(ticket, version, [act.name for act in wanted()])
             change = macros.whole(ticket, plan, member, wanted(), at, self._require_identity)
             made[:] = [macros.marked(change, origin)]
             return None if is_dry_run else made[0]

@@ -99,6 +99,18 @@ class TicketStore:
         )
         return [items.event_in(row) for row in rows]
 
+    def events_between(self, number: str, version: int, current: int) -> list[Event]:
+        """The events of a ticket after `version` up to `current`, oldest first.
+
+        Raises Unreadable. `version` is less than `current`.
+        """
+        model = self._models.event
+        among = model.sk.between(keys.event_sk(version + 1), keys.event_sk(current))
+        rows = retry.call(
+            lambda: list(model.query(keys.ticket_pk(number), among, consistent_read=True))
+        )
+        return [items.event_in(row) for row in rows]
+
     def with_event(self, number: str, event_number: int) -> tuple[Ticket, Event]:
         """The current ticket and one of its events, in one call. Raises NotFound or Unreadable."""
         pk = keys.ticket_pk(number)

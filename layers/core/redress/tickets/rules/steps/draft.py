@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from redress.base import texts
-from redress.base.errors import Fault, InvalidInput, NotAllowedNow, VersionConflict
+from redress.base.errors import Fault, InvalidInput, NotAllowedNow
 from redress.base.people import SYSTEM, Actor
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import Plan
@@ -85,27 +85,6 @@ def require_possible(step: Step, ticket: Ticket) -> None:
     """Raise NotAllowedNow if the table STEPS does not allow the step in the ticket's state."""
     if ticket.state not in STEPS[step]:
         raise NotAllowedNow(step, ticket.state)
-
-
-def require_current(ticket: Ticket, version: int) -> None:
-    """Refuse a step if a person has changed the ticket since the agent read it.
-
-    `version` is the version that the agent read. Later events of the system (a reminder, an
-    acknowledgement) do not conflict, because the agent does not need to know about them. Raises
-    VersionConflict with the current version, and InvalidInput for a version that does not exist
-    yet.
-    """
-    if faults := version_faults(ticket, version):
-        raise InvalidInput(faults)
-    if version < ticket.last_person_version:
-        raise VersionConflict(ticket.version)
-
-
-def version_faults(ticket: Ticket, version: int) -> list[Fault]:
-    """Return the fault of a version that the ticket has not reached yet, or []."""
-    if version <= ticket.version:
-        return []
-    return [Fault("/version", "unknown_version", "there is no such version yet")]
 
 
 def checked_text(value: str, pointer: str, *, required: bool = True) -> str:

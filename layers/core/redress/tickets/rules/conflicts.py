@@ -1,0 +1,122 @@
+"""Which changes of a ticket conflict with what happened after the version that somebody read.
+
+A member of staff decides on what they have read. A later event conflicts with their change if it
+takes away what they decided on, or if their change would undo it unseen
+(docs/decisions/060-what-conflicts.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from redress.base.errors import Conflict, Fault, InvalidInput, VersionConflict
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.ticket import Event, EventType, Ticket
+
+_SAID = frozenset(
+    {
+        EventType.CUSTOMER_WROTE,
+        EventType.REPLIED,
+        EventType.PROGRESS_TOLD,
+        EventType.PROMISED,
+        EventType.HELD,
+        EventType.CORRECTED,
+        EventType.RESOLVED,
+        EventType.CALLBACK_ATTEMPTED,
+        EventType.CONFIRMED,
+        EventType.DISPUTED,
+        EventType.SURVEYED,
+        EventType.WITHDRAWN,
+    }
+)
+"""What the customer has said, or was told. Whoever speaks to the customer must have read it."""
+
+_PROMISED = frozenset({EventType.RECLASSIFIED, EventType.PLAN_CHANGED})
+"""What decides which promises the customer has."""
+
+_SPEAKING = _SAID | _PROMISED
+
+CONFLICTS: Mapping[str, frozenset[EventType]] = {
+    # These speak to the customer, so nothing may have been said since. A claim, an assignment,
+    # tags, fields and participants do not make the words wrong.
+    "reply": _SPEAKING,
+    "tell_progress": _SPEAKING,
+    "promise": _SPEAKING,
+    "hold": _SPEAKING,
+    "resolve": _SPEAKING,
+    "record_callback": _SAID,
+    # This says when the customer was answered, which decides which of their words are unanswered.
+    "correct": _SPEAKING,
+    # These replace a value, so nobody may have set it since.
+    "release": frozenset({EventType.HELD, EventType.RELEASED}),
+    "reassign": frozenset({EventType.ASSIGNED, EventType.QUEUED, EventType.RECLASSIFIED}),
+    "reclassify": _PROMISED,
+    "move_to_plan": _PROMISED,
+    "correct_match": frozenset({EventType.MATCHED}),
+    "set_tags": frozenset({EventType.TAGGED}),
+    "set_fields": frozenset({EventType.FIELDS_SET}),
+    "set_participants": frozenset({EventType.PARTICIPANTS_SET}),
+    "set_about": frozenset({EventType.ABOUT_SET}),
+    "set_mentions": frozenset({EventType.MENTIONS_SET}),
+    # This adds a participant, whom somebody may have taken off since.
+    "accept_mail": frozenset({EventType.PARTICIPANTS_SET}),
+}
+"""The act (of `access.ACTIONS`) -> the events of people that conflict with it.
+
+Each act conflicts with its own events, so a repeated request changes nothing. A note conflicts with
+nothing: its request has no version. An act that is missing here conflicts with each event.
+"""
+
+
+def require_current(
+    ticket: Ticket,
+    version: int,
+    acts: Iterable[str],
+    since: Callable[[], Iterable[Event]],
+    change: Change | None = None,
+) -> None:
+    """Refuse acts that conflict with what people did after the version that was read.
+
+    `version` is the version that the caller read. `since` returns the events after it. It is called
+    only if a person caused one of them, so the usual change reads nothing more. `change` is what
+    the acts would write, if that is known. Events of the system (a reminder, an acknowledgement)
+    and of machines never conflict. Raises VersionConflict with the events that
+    conflict, and InvalidInput for a version that does not exist yet.
+    """
+    if faults := version_faults(ticket, version):
+        raise InvalidInput(faults)
+    if version >= ticket.last_person_version:
+        return
+    wanted = list(acts)
+    found = [
+        Conflict(event.number, event.type.value, event.at, event.by.role.value, event.by.id or None)
+        for event in since()
+        if event.by.is_person and any(_is_conflict(act, event, change) for act in wanted)
+    ]
+    if found:
+        raise VersionConflict(ticket.version, found)
+
+
+def _is_conflict(act: str, event: Event, change: Change | None) -> bool:
+    conflicting = CONFLICTS.get(act)
+    if conflicting is None:
+        return event.type is not EventType.NOTED
+    if event.type not in conflicting:
+        return False
+    if event.type is EventType.FIELDS_SET and change is not None:
+        # Fields that a change does not name stay, so only the same field can be overwritten.
+        return not _fields_of(change).isdisjoint(event.data["fields"])
+    return True
+
+
+def _fields_of(change: Change) -> set[str]:
+    """The names of the fields that a change sets."""
+    setting = (one for one in change.events if one.type is EventType.FIELDS_SET)
+    return {name for one in setting for name in one.data["fields"]}
+
+
+def version_faults(ticket: Ticket, version: int) -> list[Fault]:
+    """Return the fault of a version that the ticket has not reached yet, or []."""
+    if version <= ticket.version:
+        return []
+    return [Fault("/version", "unknown_version", "there is no such version yet")]
