@@ -62,6 +62,7 @@ from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans, shipped_document
 from redress.scores.cases.runs import STORED, ScoringJobs
 from redress.scores.store.scores import ScoreStore
+from redress.staff.cases.about_search import AboutSearch
 from redress.staff.cases.assignment import AssignmentCase
 from redress.staff.cases.claiming import ClaimingCase
 from redress.staff.cases.classifying import Classifying
@@ -326,17 +327,20 @@ class Shop:
         ranges = TicketRanges(MeteredDynamoDB(self.meter, engine, region), TABLE)
         customers = CustomerStore(models)
         self._list_cases = ListCases(
-            ranges, known, self._staff.tickets_about, customers.ids_of, self._now
+            ranges, known, self._staff.kept_from, customers.ids_of, self._now
         )
         matching = MatchingCase(customers, changes)
         self._changes = changes
+        about = AboutSearch(
+            StaffNames(self._staff), self._staff, self._tickets, self._lists, customers.ids_of
+        )
         assignment = AssignmentCase(
             changes,
             self._lists,
             self._staff,
             matching,
             self._tickets,
-            StaffNames(self._staff),
+            about,
             Classifying(self._tickets, customers),
         )
         self._claiming = ClaimingCase(

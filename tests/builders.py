@@ -26,6 +26,7 @@ from redress.rehearsals.store import JobKind, RehearsalJob
 from redress.tickets.rules import fold as folding
 from redress.tickets.rules import ticket
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.interest import Doubt
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer, opening
 from redress.tickets.rules.steps.by_staff import Classification
@@ -111,7 +112,7 @@ OWN_FIELDS = [
 
 
 def submission(kind: str = "complaint", channel: str = "api", **fields: Any) -> Submission:
-    return parse(body(kind, **fields), channel)
+    return parse(body(kind, **fields), channel, lambda: plan_1().categories)
 
 
 def run_alone(program: str) -> None:
@@ -304,6 +305,11 @@ class Life:
         """Sets whom the complaint is about to exactly these members of staff."""
         change = by_staff.set_about(self.ticket, self.plan, by, members, "named", self.clock.now())
         return self if change is None else self.take(change)
+
+    def doubt_about(self) -> Life:
+        """Nobody knows whom the complaint is about."""
+        at, why = self.clock.now(), Doubt.NOBODY_NAMED_SO
+        return self.take(by_system.doubt_about(self.ticket, self.plan, [], why, at))
 
     def write(self) -> Life:
         return self.take(by_customer.write(self.ticket, self.plan, "Words", self.clock.now()))

@@ -114,7 +114,7 @@ def submit_form(request: WebRequest) -> Answer:
             "language": language,
             "consent": bool(fields.get("consent")),
         }
-        for name in ("kind", "category", "wished_remedy", "order"):
+        for name in ("kind", "category", "wished_remedy", "order", "about"):
             if fields.get(name):
                 body[name] = fields[name]
         own = {

@@ -231,6 +231,7 @@ FORM_FIELDS = (
     "description",
     "wished_remedy",
     "order",
+    "about",
     "name",
     "company",
     "email",

@@ -60,6 +60,8 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
         },
         "participants": list(found.participants),
         "about": list(found.about),
+        "about_unclear": None if found.about_unclear is None else list(found.about_unclear),
+        "kept_from": list(found.kept_from),
         "mentioned": list(found.mentioned),
         "team": found.team,
         "assignee": found.assignee,
@@ -118,7 +120,7 @@ def people_of(found: TicketFile) -> set[str]:
     for event in found.history:
         named = [event.data.get("agent"), event.data.get("from")]
         ids.update(one for one in named if isinstance(one, str))
-        for name in ("about", "mentions"):
+        for name in ("about", "mentions", "candidates"):
             several = event.data.get(name)
             ids.update(several if isinstance(several, list) else ())
     ids.add(found.ticket.assignee or "")

@@ -174,6 +174,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.MAIL_NOTED: (Step.NOTE_MAIL,),
     EventType.PARTICIPANTS_SET: (Step.SET_PARTICIPANTS,),
     EventType.ABOUT_SET: (Step.SET_ABOUT,),
+    EventType.ABOUT_DOUBTED: (Step.DOUBT_ABOUT,),
     EventType.PROMISED: (Step.PROMISE,),
     EventType.HELD: (Step.HOLD,),
     EventType.RELEASED: (Step.RELEASE,),

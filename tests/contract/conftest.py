@@ -32,6 +32,7 @@ from redress.db.aws_json import DynamoDB, Service
 from redress.db.rows import Models
 from redress.plans.store.plan_store import PlanStore
 from redress.plans.store.plans import Plans
+from redress.staff.cases.about_search import AboutSearch
 from redress.staff.cases.assignment import AssignmentCase
 from redress.staff.cases.classifying import Classifying
 from redress.staff.cases.names import StaffNames
@@ -100,13 +101,16 @@ class Shop:
 
     def assigner(self) -> AssignmentCase:
         matching = MatchingCase(self.customers, self.changes)
+        about = AboutSearch(
+            StaffNames(self.staff), self.staff, self.tickets, self.lists, self.customers.ids_of
+        )
         return AssignmentCase(
             self.changes,
             self.lists,
             self.staff,
             matching,
             self.tickets,
-            StaffNames(self.staff),
+            about,
             Classifying(self.tickets, self.customers),
         )
 

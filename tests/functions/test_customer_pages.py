@@ -1473,6 +1473,23 @@ def test_order_and_company_that_are_too_long_are_marked_at_their_fields(site: Si
     assert {"order-fault", "company-fault"} <= set(found.ids)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_complaint_form_asks_whom_it_is_about_and_keeps_it_after_a_fault(
+    site: Site, stores: Stores, language: str
+) -> None:
+    for query in ({}, {"kind": "complaint"}):
+        page = site("form", query={"lang": language} | query)["body"]
+        assert '<input id="about" name="about"' in page
+        assert catalogue.text(language, "form.about_hint") in page
+    assert 'name="about"' not in site("form", query={"lang": language, "kind": "urgent"})["body"]
+    again = site("form-submission", FORM | {"about": "李 娜", "subject": "", "language": language})
+    assert (again["statusCode"], 'value="李 娜"' in again["body"]) == (422, True)
+    wrong = site("form-submission", FORM | {"about": "x" * 101, "kind": "urgent"})
+    assert structure(wrong).jumps == ["main", "about"]
+    number, _ = submit(site, about="李 娜")
+    assert stores.tickets.history(number)[0].data["about"] == "李 娜"
+
+
 @pytest.mark.parametrize("fields", [[], ["order"], ["company"]])
 def test_form_has_only_the_optional_fields_of_the_plan_and_accepts_all(
     site: Site, stores: Stores, clock: Clock, fields: list[str]

@@ -36,9 +36,10 @@ from redress.mail.outgoing.rules.relevance import acknowledgement_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.mail.outgoing.smtp_relay import RELAY_S
 from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
-from redress.plans.rules.plan import KINDS, Plan
+from redress.plans.rules.plan import KINDS, ConflictPlan, Plan
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.interest import Doubt
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer, opening
@@ -1517,6 +1518,66 @@ def test_participant_whom_the_complaint_is_about_gets_no_copy(
     mailer.act(ticket.number, lambda t, p, at: by_staff.reply(t, p, MEI, "Soon.", False, at))
     assert mailer(mailer.job(ticket.number, "copy")) == []
     assert post.only["To"] == "bo@example.net"
+
+
+def _doubt(*candidates: str) -> Any:
+    found = [MEMBERS[name] for name in candidates]
+    return lambda t, p, at: by_system.doubt_about(t, p, found, Doubt.SEVERAL_NAMED_SO, at)
+
+
+def _strictly_about(*names: str) -> Any:
+    """Name members under a plan that keeps the ticket from their supervisors, too."""
+    lin, known = MEMBERS["lin"].actor, {MEMBERS[name].id: MEMBERS[name] for name in names}
+    conflict = ConflictPlan(without_their_supervisor=True)
+    return lambda t, p, at: by_staff.set_about(
+        t, replace(p, conflict=conflict), lin, list(known), "named", at, known
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidates", "told"), [([], "lin@example.com"), (["mei", "lin"], "hua@example.com")]
+)
+def test_leader_whom_it_is_not_about_is_asked_whom_an_unclear_complaint_is_about(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    candidates: list[str],
+    told: str,
+) -> None:
+    ticket = open_ticket()
+    mailer.act(ticket.number, _doubt(*candidates))
+    job = mailer.job(ticket.number, "about_doubted")
+    assert mailer(job) == []
+    assert post.only["To"] == told
+    said = f"{post.only['Subject']} {text_of(post.only)}"
+    assert ticket.number in said
+    assert not [word for word in PRIVATE if word in said]
+
+
+def test_nobody_is_asked_whom_a_complaint_is_about_after_it_was_decided(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket()
+    mailer.act(ticket.number, _doubt())
+    job = mailer.job(ticket.number, "about_doubted")
+    mailer.act(ticket.number, _is_about())
+    assert mailer(job) == []
+    assert post.sent == []
+
+
+def test_supervisor_of_the_accused_is_not_told_if_the_plan_keeps_it_from_them(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket()
+    mailer.act(ticket.number, _strictly_about("mei"))
+    mailer.act(ticket.number, _let_in("Lin@Example.com", "bo@example.net"))
+    mailer.fire(ticket.number, minutes=5)
+    assert mailer(mailer.job(ticket.number, "breach")) == []
+    assert post.only["To"] == "hua@example.com"
+    mailer.act(ticket.number, lambda t, p, at: by_staff.reply(t, p, MEI, "Soon.", False, at))
+    assert mailer(mailer.job(ticket.number, "copy")) == []
+    assert post.sent[-1]["To"] == "bo@example.net"
 
 
 def _mention(*names: str) -> Any:

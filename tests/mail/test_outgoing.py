@@ -120,6 +120,7 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "tagged": (lambda life: life.acknowledge().tag("kettle"), []),
     "matched with a customer": (lambda life: life.acknowledge().match(), []),
     "about a member of staff": (lambda life: life.acknowledge().is_about("a-jun"), []),
+    "unclear whom it is about": (Life.doubt_about, [("about_doubted", "supervisor")]),
     "an hour after confirming": (
         lambda life: life.acknowledge().resolve().confirm().wait(hours=1).wake(),
         [("survey", "customer")],

@@ -204,6 +204,28 @@ FAULTY: dict[str, tuple[Break, set[tuple[str, str]]]] = {
         {("/form/fields/1", "twice")},
     ),
     "a form that is a list": (put("form", value=["order"]), {("/form", "object_expected")}),
+    "a section on conflicts of interest with many faults": (
+        put(
+            "conflict",
+            value={
+                "without_their_supervisor": "yes",
+                "categories": ["service/attitude", "rudeness", 7],
+                "earlier_days": 0,
+                "colour": "red",
+            },
+        ),
+        {
+            ("/conflict/without_their_supervisor", "yes_or_no_expected"),
+            ("/conflict/categories/1", "unknown_category"),
+            ("/conflict/categories/2", "unknown_category"),
+            ("/conflict/earlier_days", "whole_number_expected"),
+            ("/conflict/colour", "unknown"),
+        },
+    ),
+    "categories of conflicts of interest that are no list": (
+        put("conflict", "categories", value="service"),
+        {("/conflict/categories", "list_expected")},
+    ),
     "a low survey score above the scale": (
         put("survey", "low", value=6),
         {("/survey/low", "whole_number_expected")},
@@ -1160,13 +1182,39 @@ def test_a_pace_below_one_is_refused(pace: int, document: Document) -> None:
         ({}, ("order", "company")),
         ({"fields": []}, ()),
         ({"fields": ["company"]}, ("company",)),
+        ({"fields": ["about"]}, ("about",)),
     ],
 )
 def test_plan_decides_which_optional_fields_the_form_has(
     document: Document, section: Any, fields: tuple[str, ...]
 ) -> None:
-    """A plan from before the section has all."""
+    """A plan from before the section has the fields that there were then."""
     del document["form"]
     if section is not None:
         document["form"] = section
     assert parse(document).form_fields == parse(document, publishing_at=START).form_fields == fields
+
+
+@pytest.mark.parametrize(
+    ("section", "without", "categories", "days"),
+    [
+        (None, False, (), 30),
+        ({}, False, (), 30),
+        (
+            {"without_their_supervisor": True, "categories": ["service"], "earlier_days": 7},
+            True,
+            ("service",),
+            7,
+        ),
+    ],
+)
+def test_plan_says_from_whom_complaints_about_staff_are_kept(
+    document: Document, section: Any, without: bool, categories: tuple[str, ...], days: int
+) -> None:
+    del document["conflict"]
+    if section is not None:
+        document["conflict"] = section
+    found = parse(document).conflict
+    assert found == parse(document, publishing_at=START).conflict
+    assert found.without_their_supervisor is without
+    assert (found.categories, found.earlier_days) == (categories, days)

@@ -38,6 +38,7 @@ def test_a_valid_submission_is_parsed() -> None:
             description="从第二天开始。\n\t把手那里。",
             wished_remedy="换一个新的",
             order=" SO-2026/118\u200b ",
+            about=" 李娜\u200b ",
             contact={
                 "name": "李娜",
                 "email": " li.na@example.com ",
@@ -57,6 +58,7 @@ def test_a_valid_submission_is_parsed() -> None:
         wished_remedy="换一个新的",
         contact=Contact("李娜", "li.na@example.com", "+86 10 5555-0100", None, "茶馆（北京）"),
         order="SO-2026/118",
+        about="李娜",
     )
 
 
@@ -85,6 +87,11 @@ def test_the_plan_is_not_read_for_a_submission_without_a_category(none: str | No
         raise AssertionError("the plan was read")
 
     assert submission.parse(body(category=none), "api", known).category is None
+
+
+@pytest.mark.parametrize(("about", "code"), [(7, "text_expected"), ("a\nb", "one_line")])
+def test_the_name_of_a_member_of_staff_is_a_text_of_one_line(about: Any, code: str) -> None:
+    assert faults(body(about=about)) == {("/about", code)}
 
 
 @pytest.mark.parametrize("order", [None, "", "  "])
@@ -335,7 +342,13 @@ def test_unpaired_surrogates_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "limit"),
-    [("subject", 200), ("description", 20_000), ("wished_remedy", 2_000), ("order", 64)],
+    [
+        ("subject", 200),
+        ("description", 20_000),
+        ("wished_remedy", 2_000),
+        ("order", 64),
+        ("about", 100),
+    ],
 )
 def test_texts_are_limited_in_length(field: str, limit: int) -> None:
     assert faults(body(**{field: "字" * limit})) == set()
@@ -356,7 +369,7 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
-    ["kind", "subject", "description", "wished_remedy", "order", "language", "consent"]
+    ["kind", "subject", "description", "wished_remedy", "order", "about", "language", "consent"]
 )
 CONTACTS = st.dictionaries(st.sampled_from(["name", "email", "phone", "fax"]) | TEXTS, VALUES)
 

@@ -73,6 +73,12 @@ def test_ticket_that_is_queued_again_is_offered_again(life: Life) -> None:
     assert (jobs(follower), assignments(follower)) == ([], [{"ticket": NUMBER}])
 
 
+def test_decision_whom_a_complaint_is_about_offers_it_to_agents(life: Life) -> None:
+    follower = Follower()
+    follower.case.follow(last_event(life.open().doubt_about().is_about()))
+    assert assignments(follower) == [{"ticket": NUMBER}]
+
+
 def test_note_sends_no_message(life: Life) -> None:
     follower = Follower()
     follower.case.follow(last_event(life.open().note()))

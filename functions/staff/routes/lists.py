@@ -140,6 +140,7 @@ def line_view(line: Line) -> dict[str, Any]:
         "closed_at": iso(found.closed_at),
         "customer": found.customer,
         "satisfaction": found.satisfaction,
+        "about_unclear": found.about_unclear is not None,
     }
 
 

@@ -13,6 +13,7 @@ from redress.base.people import Member
 from redress.edge.bodies import UnreadBody
 from redress.edge.http import Answer, answer
 from redress.scores.cases.cards import Run
+from redress.scores.rules.masked import MaskedTicket
 from redress.scores.rules.scorecard import Rating
 from redress.scores.store.scores import Card, LateFacts, Summary
 from redress.wiring import staff as wiring
@@ -53,7 +54,9 @@ def read_scorecard(request: Request) -> Answer:
     period, agent = request.path["period"], request.path["agent"]
     cases = wiring.scoring_cases()
     card = cases.card(request.member, period, agent)
-    return answer(200, scorecard_view(card, cases.late_facts(period, agent)))
+    shown = scorecard_view(card, cases.late_facts(period, agent))
+    masked = cases.masked(request.member, period) if request.member.id == agent else ()
+    return answer(200, {**shown, "masked": [masked_view(ticket) for ticket in masked]})
 
 
 # -------------------------------------------------------------------- views
@@ -91,6 +94,28 @@ def scorecard_view(card: Card, late: LateFacts | None) -> dict[str, Any]:
         "stale": late and {"since": late.since and iso(late.since), "facts": late.number},
         "earlier": [
             {**asdict(earlier), "scored_at": iso(earlier.scored_at)} for earlier in card.earlier
+        ],
+    }
+
+
+def masked_view(found: MaskedTicket) -> dict[str, Any]:
+    """`MaskedTicket`: a closed complaint about the reader, without number, customer and words."""
+    return {
+        "kind": found.kind,
+        "category": found.category,
+        "opened_on": found.opened_on.isoformat(),
+        "closed_on": found.closed_on.isoformat(),
+        "outcome": found.outcome,
+        "closure": found.closure,
+        "promises": [asdict(one) for one in found.promises],
+        "facts": [
+            {
+                "component": one.component,
+                "fact": one.evidence.fact,
+                "value": one.evidence.value,
+                "counted": one.evidence.counted,
+            }
+            for one in found.facts
         ],
     }
 

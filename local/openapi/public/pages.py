@@ -21,6 +21,7 @@ class SubmittedForm(OpenAnswer, kw_only=True):
     description: str
     wished_remedy: str | UnsetType = UNSET
     order: str | UnsetType = UNSET
+    about: str | UnsetType = UNSET
     name: str
     company: str | UnsetType = UNSET
     email: str | UnsetType = UNSET

@@ -31,6 +31,7 @@ from redress.tickets.rules.attached import FileState
 from redress.tickets.rules.promise_view import SHOWN
 from redress.tickets.rules.steps.table import SURVEY_TEXT_LIMIT, TEXT_LIMIT
 from redress.tickets.rules.submission import (
+    ABOUT_LIMIT,
     COMPANY_LIMIT,
     DESCRIPTION_LIMIT,
     EMAIL_LIMIT,
@@ -70,6 +71,7 @@ class Submission(Answer, kw_only=True):
     description: Annotated[str, text(DESCRIPTION_LIMIT, least=1)]
     wished_remedy: Annotated[str, text(REMEDY_LIMIT)] | UnsetType | None = UNSET
     order: Annotated[str, text(ORDER_LIMIT)] | UnsetType | None = UNSET
+    about: Annotated[str, text(ABOUT_LIMIT)] | UnsetType | None = UNSET
     fields: Annotated[dict[str, Any] | UnsetType | None, FIELDS] = UNSET
     contact: SubmissionContact
     language: Language

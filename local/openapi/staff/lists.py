@@ -77,6 +77,7 @@ class TicketLine(WorkItem):
     closed_at: Moment | None
     customer: Annotated[str | None, Meta(examples=["9f86d081884c7d659a2feaa0"])]
     satisfaction: Annotated[int, Meta(ge=1, le=5)] | None
+    about_unclear: bool
 
 
 class TicketPage(Answer):

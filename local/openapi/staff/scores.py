@@ -10,11 +10,17 @@ from msgspec import UNSET, Meta, UnsetType
 from local.openapi.values import (
     Agent,
     Answer,
+    ClockLabel,
+    ClockStanding,
+    Closure,
     ComponentName,
     Count,
+    Date,
     Instant,
+    Kind,
     Month,
     Ordinal,
+    Outcome,
     Percent,
     Score,
     Weighing,
@@ -136,8 +142,34 @@ class ScorecardLine(Answer):
     earlier: list[EarlierCard]
 
 
+class MaskedPromise(Answer):
+    clock: ClockLabel
+    state: ClockStanding
+
+
+class MaskedFact(Answer):
+    component: ComponentName
+    fact: str
+    value: dict[str, Any]
+    counted: Weighing
+
+
+class MaskedTicket(Answer):
+    """A closed complaint about you behind your score, without number, customer and words."""
+
+    kind: Kind
+    category: Annotated[str, Meta(examples=["service/attitude"])] | None
+    opened_on: Date
+    closed_on: Date
+    outcome: Outcome | None
+    closure: Closure | None
+    promises: list[MaskedPromise]
+    facts: list[MaskedFact]
+
+
 class Scorecard(ScorecardLine):
     components: Sequence[Component]
+    masked: list[MaskedTicket]
 
 
 class FailedCard(Answer):

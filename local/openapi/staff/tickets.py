@@ -152,6 +152,8 @@ class Ticket(Answer, kw_only=True):
     contact: Contact
     participants: list[Email]
     about: list[Agent]
+    about_unclear: list[Agent] | None
+    kept_from: list[str]
     mentioned: list[Agent]
     team: str
     assignee: AgentOrNull

@@ -14,18 +14,21 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import replace
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from redress.base.people import CUSTOMER
+from redress.base.people import CUSTOMER, Member, Role
 from redress.mail.incoming.store import IncomingRecord
+from redress.plans.rules.plan import ConflictPlan, Plan
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.attached import Attached, FileState
-from redress.tickets.rules.steps import by_customer, by_staff
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.interest import Doubt
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import stores as wired_stores
 from redress.workflow.store import ReconciliationReport
@@ -38,8 +41,12 @@ from tests.world import Act, Context, Opener, Stores
 SUBJECT = "The secret kettle"
 FILE = "9f86d081884c7d65"
 """The file in the sample events."""
-STANDINGS = ("free", "accused", "suspended")
-"""The ticket is not about its reader; it is; it is not, but the reader is suspended."""
+STANDINGS = ("free", "accused", "suspended", "unclear", "kept")
+"""The ticket is not about its reader; it is; it is not, but the reader is suspended; nobody has
+decided whom it is about; it is about another agent of the team of complaints, and the plan keeps it
+from the supervisors of that team."""
+STRICT = ConflictPlan(without_their_supervisor=True)
+ANN = Member("a-ann", "Ann", "ann@example.com", Role.AGENT, "complaints", ("en",), 5)
 
 NAMES_A_TICKET = (
     *CHANGES,
@@ -196,6 +203,35 @@ def about(stores: Stores, ticket: Ticket, *members: str) -> Ticket:
     )
 
 
+def kept(stores: Stores, ticket: Ticket) -> Ticket:
+    """Name another agent of complaints, under a plan that keeps it from their supervisors."""
+    chief = replace(MEMBERS["wei"], id="m-chief").actor
+
+    def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+        strict = replace(plan, conflict=STRICT)
+        return by_staff.set_about(ticket, strict, chief, [ANN.id], "named", at, {ANN.id: ANN})
+
+    return stores.changes.change(ticket.number, decide)
+
+
+def doubted(stores: Stores, ticket: Ticket) -> Ticket:
+    """Say that nobody knows whom the ticket is about."""
+    why = Doubt.NOBODY_NAMED_SO
+    return stores.changes.change(
+        ticket.number, lambda t, p, at: by_system.doubt_about(t, p, [], why, at)
+    )
+
+
+def may_see_with(standing: str, by: str) -> bool:
+    """Whether a standing lets a reader see a ticket of complaints that their role and team show."""
+    role = MEMBERS[by].role
+    return {
+        "free": True,
+        "unclear": role is not Role.AGENT,
+        "kept": role is not Role.SUPERVISOR,
+    }.get(standing, False)
+
+
 def suspend(stores: Stores, clock: Clock, *names: str) -> None:
     for name in names:
         suspended = replace(MEMBERS[name], suspended=True)
@@ -208,6 +244,8 @@ def put(stores: Stores, clock: Clock, standing: str, ticket: Ticket) -> Ticket:
         suspend(stores, clock, *MEMBERS)
     if standing == "accused":
         return about(stores, ticket, *(member.id for member in MEMBERS.values()))
+    if standing in ("unclear", "kept"):
+        return (doubted if standing == "unclear" else kept)(stores, ticket)
     return ticket
 
 
@@ -251,7 +289,7 @@ def test_route_of_a_ticket_answers_as_if_it_did_not_exist_unless_the_reader_sees
         may_call = member.role in WHO_MAY[name]
         if standing == "suspended" or not may_call:
             assert found.status == 403, (by, found)
-        elif standing == "accused" or (by != "wei" and member.team != now.team):
+        elif not may_see_with(standing, by) or (by != "wei" and member.team != now.team):
             missing = api(name, by, number="R-00000-00000", event=event, body=body)
             assert (found.status, missing.status) == (404, 404), (by, found)
             same = json.dumps(missing.body).replace("R-00000-00000", ticket.number)
@@ -263,6 +301,8 @@ def test_route_of_a_ticket_answers_as_if_it_did_not_exist_unless_the_reader_sees
             assert "can" not in found.body or found.status == 403
         else:
             now = stores.tickets.get(ticket.number)
+        if name == "about" and found.status == 200:
+            break  # the change has given the other readers another standing
     if standing != "free":
         assert stores.tickets.get(ticket.number) == now
 
@@ -289,8 +329,10 @@ def test_list_or_number_is_as_if_the_ticket_did_not_exist_unless_the_reader_sees
     clock.advance(hours=20)
     if standing == "accused":
         about(stores, ticket, MEMBERS[by].id)
+    if standing in ("unclear", "kept"):
+        put(stores, clock, standing, ticket)
     after = list(asked(api, row, name, by))
-    sees = standing == "free" and by in row.seen_by
+    sees = may_see_with(standing, by) and by in row.seen_by
     for query, old, new in zip(row.queries, before, after, strict=True):
         if sees:
             assert new != old, (query, new)
@@ -341,7 +383,7 @@ def brought(act: Act, ticket: Ticket, stage: str) -> Ticket:
     return ticket
 
 
-@pytest.mark.parametrize("standing", ["free", "accused"])
+@pytest.mark.parametrize("standing", ["free", "accused", "kept"])
 @pytest.mark.parametrize("by", MEMBERS)
 @pytest.mark.parametrize("stage", LATER)
 def test_ticket_that_is_further_on_is_in_no_list_and_no_number_of_others(
@@ -360,13 +402,15 @@ def test_ticket_that_is_further_on_is_in_no_list_and_no_number_of_others(
     ticket = brought(act, open_ticket("complaint", agent="a-mei", subject=SUBJECT), stage)
     if standing == "accused":
         about(stores, ticket, MEMBERS[by].id)
+    if standing == "kept":
+        kept(stores, ticket)
     after = answers()
     for (name, query, seen_by), old, new in zip(LATER[stage], before, after, strict=False):
-        if standing == "free" and by in seen_by:
+        if may_see_with(standing, by) and by in seen_by:
             assert new != old, (name, query)
         else:
             assert new == old, (name, query)
-    if standing == "accused" or by not in TEAM:
+    if not may_see_with(standing, by) or by not in TEAM:
         assert after == before
         assert ticket.number not in json.dumps(after)
 
@@ -541,6 +585,33 @@ def test_scorecard_does_not_name_a_ticket_about_its_reader(
     about(stores, stores.tickets.get(ticket.number), MEMBERS[by].id)
     masked = api("scorecard", by, period=THIS_MONTH).body
     assert json.loads(json.dumps(shown).replace(ticket.number, "")) == masked
+
+
+@pytest.mark.parametrize("by", ["mei", "lin", "wei"])
+def test_accused_agent_sees_a_closed_complaint_masked_where_their_own_score_rests_on_it(
+    api: Api, open_ticket: Opener, stores: Stores, act: Act, by: str
+) -> None:
+    ticket = open_ticket(agent="a-mei", subject=SUBJECT, category="service/attitude")
+    act(ticket, by_staff.resolve, MEI, "Said sorry.", "upheld", "an apology", "haste")
+    about(stores, stores.tickets.get(ticket.number), "a-mei")
+    score("a-mei")
+    open_ = api("scorecard", by, period=THIS_MONTH).body
+    assert open_["masked"] == [], "nothing of it is shown before it is closed"
+    act(stores.tickets.get(ticket.number), by_customer.withdraw, "Never mind")
+    shown = api("scorecard", by, period=THIS_MONTH).body
+    if by != "mei":
+        assert shown["masked"] == [], "others read the ticket itself"
+        return
+    [masked] = shown["masked"]
+    assert (masked["kind"], masked["category"]) == ("complaint", "service/attitude")
+    assert (masked["outcome"], masked["closure"]) == ("upheld", "withdrawn")
+    assert (masked["opened_on"], masked["closed_on"]) == ("2026-11-23", "2026-11-23")
+    states = {one["clock"]: one["state"] for one in masked["promises"]}
+    assert states["resolution"] == "kept"
+    assert "resolved.1" in {one["fact"] for one in masked["facts"]}
+    for secret in (ticket.number, SUBJECT, ticket.contact.name, "Said sorry.", "an apology"):
+        assert secret not in json.dumps(shown, ensure_ascii=False)
+    assert api("ticket", "mei", number=ticket.number).status == 404
 
 
 def test_departure_names_only_tickets_that_its_leader_sees(

@@ -110,7 +110,7 @@ def test_reminder_after_the_named_version_causes_no_conflict(
     assert (found.status, found.body["version"]) == (200, current + 1)
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", [name for name in CHANGES if name != "declining"])
 def test_repeated_change_gets_the_current_version_and_changes_nothing(
     api: Api, noted: Callable[..., Ticket], stores: Stores, name: str
 ) -> None:
@@ -133,10 +133,11 @@ def test_repeated_change_gets_the_current_version_and_changes_nothing(
         assert api("plan-publish", "wei").status == 201
         body |= {"plan_version": 2}
     path = {"number": number, "event": str(ticket.version)}
-    once = api(name, "lin", body=body, **path)
+    by = "mei" if name == "accepting" else "lin"
+    once = api(name, by, body=body, **path)
     assert once.status == 200, once.body
     now = stores.tickets.get(number)
-    found = api(name, "lin", body=body, **path)
+    found = api(name, by, body=body, **path)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:version-conflict")
     assert found.body["current_version"] == now.version
     assert found.body["conflicts"]

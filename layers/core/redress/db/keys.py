@@ -204,10 +204,16 @@ def agent_of(pk: str) -> str:
     return pk.partition("#")[2]
 
 
-def ticket_about_sk(number: str) -> str:
-    """`ABOUT#R-7K3M9-QW0X2`: the ticket is about a member of staff, in the partition `agent_pk`.
+def kept_from_pk(role: str, team: str) -> str:
+    """`KEPT#supervisor#complaints`: tickets that nobody of this role in this team may see."""
+    return f"KEPT#{role}#{team}"
 
-    Counts of tickets subtract these tickets, because the member may not see them.
+
+def ticket_about_sk(number: str) -> str:
+    """`ABOUT#R-7K3M9-QW0X2`: a ticket that a member of staff may not see, because it is, or may be,
+    about them. It is in the partition `agent_pk` of one member, or in `kept_from_pk` of several.
+
+    Counts of tickets subtract these tickets.
     """
     return f"{ABOUT_PREFIX}{number}"
 

@@ -463,9 +463,10 @@ class OnlineRow(Row):
 
 
 class AboutRow(Row):
-    """AGENT#{id} / ABOUT#{number}: the ticket is about this member of staff.
+    """AGENT#{id} / ABOUT#{number}: this member of staff may not see the ticket.
 
-    If staff took the member off the ticket, the item has `expires`, and TTL removes it. Until then
+    KEPT#{role}#{team} / ABOUT#{number}: nobody of this role in this team may see it. If they may
+    see it since, the item has `expires`, and TTL removes it. Until then
     it counts as removed.
     """
 

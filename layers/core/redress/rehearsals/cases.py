@@ -230,14 +230,14 @@ class RehearsalCases:
     def read(self, member: Member, job_id: str) -> RehearsalStatus:
         """Return a job, its progress, and its counts if it is done. Raises NotFound.
 
-        Tickets about `member` are counted, but they are no examples.
+        Tickets kept from `member` are counted, but they are no examples.
         """
         self._managers_only(member)
         job, progress = self._rehearsals.job(job_id)
         done = progress.state is JobState.DONE
         counts = self._rehearsals.result(job_id) if done else None
         if counts is not None:
-            counts.hide(self._staff.tickets_about(member.id))
+            counts.hide(self._staff.kept_from(member))
         return RehearsalStatus(job, progress, counts)
 
     @staticmethod

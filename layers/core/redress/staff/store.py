@@ -24,7 +24,7 @@ from redress.staff.rules.members import Invitation, MemberChange
 from redress.staff.rules.presence import ONLINE, Period, since, within
 from redress.staff.rules.routing import MOST_READ, PAGE, Page, place_of
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.ticket import EventType
+from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.transaction import Cause, Dated, Write
 
 ENDED_KEPT = timedelta(days=30)
@@ -536,23 +536,24 @@ class StaffStore:
         rows = retry.call(lambda: list(self._models.member.query(keys.STAFF)))
         return list(encoding.readable(rows, _member_of))
 
-    def tickets_about(self, member: str) -> list[str]:
-        """The numbers of the tickets that are about a member of staff, open or not.
+    def kept_from(self, member: Member) -> list[str]:
+        """The numbers of the tickets from which a conflict of interest keeps a member, open or not.
 
-        The member may not see them. So a count that reads no snapshots subtracts those of them that
-        it has counted. There are few of them: most members have none.
+        The member may not see them (`access.is_kept_from`). So a count that reads no snapshots
+        subtracts those of them that it has counted. There are few of them: most members have none.
         """
-        model = self._models.about
-        rows = retry.call(
-            lambda: list(
-                model.query(
-                    keys.agent_pk(member),
-                    model.sk.startswith(keys.ABOUT_PREFIX),
-                    consistent_read=True,
-                )
-            )
-        )
-        return [keys.ticket_about(row.sk) for row in rows if row.expires is None]
+        model, partitions = self._models.about, [keys.agent_pk(member.id)]
+        if member.role in (Role.AGENT, Role.SUPERVISOR):
+            partitions.append(keys.kept_from_pk(member.role.value, member.team))
+
+        def read(pk: str) -> list[Any]:
+            among = model.sk.startswith(keys.ABOUT_PREFIX)
+            rows: list[Any] = retry.call(lambda: list(model.query(pk, among, consistent_read=True)))
+            return rows
+
+        kept = [row for pk in partitions for row in read(pk)]
+        found = (keys.ticket_about(row.sk) for row in kept if row.expires is None)
+        return list(dict.fromkeys(found))
 
     def mentions_of(self, member: str) -> list[Mention]:
         """The open tickets on which a note mentions a member, the last mention first."""
@@ -802,17 +803,30 @@ def _claim_key(change: Change) -> str | None:
 
 
 def _about_writes(models: Models, change: Change, now: datetime) -> list[Write]:
-    """The items of members whom the complaint is about since the change, or is not about any more.
+    """The items of those from whom the ticket is kept since the change, or is kept no more.
 
     A removal writes `expires`, because no function has the right to delete items.
     """
-    before = set(change.before.about) if change.before is not None else set()
-    after, sk = set(change.after.about), keys.ticket_about_sk(change.after.number)
+    before = _kept_out(change.before) if change.before is not None else set[str]()
+    after, sk = _kept_out(change.after), keys.ticket_about_sk(change.after.number)
     gone = int(now.timestamp())
     return [
-        Write(models.about(keys.agent_pk(one), sk, expires=None if one in after else gone))
-        for one in sorted(before ^ after)
+        Write(models.about(pk, sk, expires=None if pk in after else gone))
+        for pk in sorted(before ^ after)
     ]
+
+
+def _kept_out(ticket: Ticket) -> set[str]:
+    """The partitions of those from whom a conflict of interest keeps a ticket.
+
+    `access.is_kept_from` says who they are.
+    """
+    unclear = ticket.about_unclear
+    found = {keys.agent_pk(one) for one in (*ticket.about, *(unclear or ()))}
+    found |= {keys.kept_from_pk(Role.SUPERVISOR.value, team) for team in ticket.kept_from}
+    if unclear is not None:
+        found.add(keys.kept_from_pk(Role.AGENT.value, ticket.team))
+    return found
 
 
 def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write]:

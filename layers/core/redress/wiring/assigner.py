@@ -6,6 +6,7 @@ from functools import cache
 
 from redress.base.settings import Settings
 from redress.customers.cases.matching import MatchingCase
+from redress.staff.cases.about_search import AboutSearch
 from redress.staff.cases.assignment import AssignmentCase
 from redress.staff.cases.classifying import Classifying
 from redress.staff.cases.names import StaffNames
@@ -23,6 +24,12 @@ def assignment() -> AssignmentCase:
         stores.staff(),
         matching,
         stores.tickets(),
-        StaffNames(stores.staff()),
+        AboutSearch(
+            StaffNames(stores.staff()),
+            stores.staff(),
+            stores.tickets(),
+            stores.lists(),
+            stores.customers().ids_of,
+        ),
         Classifying(stores.tickets(), stores.customers()),
     )

@@ -147,8 +147,8 @@ def list_cases() -> ListCases:
     from redress.tickets.cases.listing import ListCases
     from redress.wiring import stores
 
-    about, profiles = stores.staff().tickets_about, stores.customers().ids_of
-    return ListCases(stores.ranges(), stores.plans(), about, profiles, clients.now)
+    kept, profiles = stores.staff().kept_from, stores.customers().ids_of
+    return ListCases(stores.ranges(), stores.plans(), kept, profiles, clients.now)
 
 
 @cache
@@ -400,6 +400,7 @@ def scoring_cases() -> ScoringCases:
     return ScoringCases(
         stores.scores(),
         stores.staff(),
+        stores.tickets(),
         stores.plans(),
         lambda: clients.client("stepfunctions", retries=0),
         settings().scores_machine_arn,
@@ -439,7 +440,7 @@ def quarantine() -> QuarantineCases:
     return QuarantineCases(
         stores.incoming_mails(),
         staff_cases(),
-        stores.staff().tickets_about,
+        stores.staff().kept_from,
         stores.plans(),
         stores.mail_bucket(given.mail_bucket),
         clients.client("sqs", retries=0),

@@ -48,6 +48,14 @@ def relaxing(number: str, event: Event) -> list[Message]:
     return [AssignTicket(number)] if event.data["clock"] == ClockName.ASSIGNMENT else []
 
 
+def decision(number: str, event: Event) -> list[Message]:
+    """Return a message to the assigner if staff said whom the complaint is about.
+
+    It may have been unclear, and the ticket was offered to nobody.
+    """
+    return [AssignTicket(number)] if event.by.is_staff else []
+
+
 def words(number: str, event: Event) -> list[Message]:
     """Return a message that asks the indexer to index the ticket, if the event has a text."""
     return [IndexTicket(number)]
@@ -83,7 +91,8 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.MAIL_NOTED: (mails, words),
     EventType.PARTICIPANTS_SET: (),
     EventType.MATCHED: (),
-    EventType.ABOUT_SET: (),
+    EventType.ABOUT_SET: (decision,),
+    EventType.ABOUT_DOUBTED: (mails,),
     EventType.MENTIONS_SET: (),
     EventType.FIELDS_SET: (),
     EventType.REMINDED: (mails, words),

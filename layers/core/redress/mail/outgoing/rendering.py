@@ -58,6 +58,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "customer_wrote": frozenset({"number", "kind", "files"}),
     "customer_wrote_late": frozenset({"number", "kind", "files"}),
     "stranger_wrote": frozenset({"number", "kind"}),
+    "about_doubted": frozenset({"number", "kind", "due", "ticket_url"}),
     "mentioned": frozenset({"number", "kind", "by"}),
     "reminded": frozenset({"number", "kind", "by", "ticket_url"}),
     "mail_returned": frozenset({"number", "kind"}),

@@ -39,9 +39,11 @@ from redress.plans.rules.plan import (
     MOST_VERSIONS,
     ROLES,
     STRANGERS,
+    USUAL_FORM_FIELDS,
     USUAL_LOW_SCORE,
     VERIFIABLE_ACTS,
     CallbackPlan,
+    ConflictPlan,
     CustomersPlan,
     FilesPlan,
     Grade,
@@ -116,6 +118,7 @@ _SECTIONS = (
     "priorities",
     "customer_types",
     "customers",
+    "conflict",
     "ladders",
     "own_word",
     "callback",
@@ -206,6 +209,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         mail=_mail(read, document, tuple(calendars)),
         home_region=_home_region(read, document),
         customers=_customers(read, document),
+        conflict=_conflict(read, document),
         files=_files(read, document),
         handing_over=_handing_over(read, document),
         inspection=_inspection(read, document),
@@ -376,6 +380,21 @@ def _inspection(read: DocumentReader, document: Mapping[str, Any]) -> Inspection
     return InspectionPlan(read.whole_number(section, "each_channel", "/inspection", most=most))
 
 
+def _conflict(read: DocumentReader, document: Mapping[str, Any]) -> ConflictPlan:
+    """The section on conflicts of interest. If it or a part of it is absent, the defaults apply."""
+    section = read.section(document, "conflict", "", need=False)
+    read.known(section, ("without_their_supervisor", "categories", "earlier_days"), "/conflict")
+    days = ConflictPlan().earlier_days
+    if "earlier_days" in section:
+        days = read.whole_number(section, "earlier_days", "/conflict", most=MOST_DAYS)
+    names = read.entries(section, "categories", "/conflict", MOST_CATEGORIES)
+    return ConflictPlan(
+        without_their_supervisor=read.flag(section, "without_their_supervisor", "/conflict"),
+        categories=tuple(one for one in names if isinstance(one, str)),
+        earlier_days=days,
+    )
+
+
 def _files(read: DocumentReader, document: Mapping[str, Any]) -> FilesPlan:
     """The section on files. If it or a part of it is absent, the defaults apply."""
     section = read.section(document, "files", "", need=False)
@@ -438,11 +457,11 @@ def _presence(read: DocumentReader, document: Mapping[str, Any]) -> PresencePlan
 
 
 def _form_fields(read: DocumentReader, document: Mapping[str, Any]) -> tuple[str, ...]:
-    """The optional fields of the web form. If the section says nothing, the form has all."""
+    """The optional fields of the web form. Without a word about them, the usual ones."""
     section = read.section(document, "form", "", need=False)
     read.known(section, ("fields",), "/form")
     if "fields" not in section:
-        return FORM_FIELDS
+        return USUAL_FORM_FIELDS
     return _names_out_of(read, section, "fields", "/form", FORM_FIELDS)
 
 

@@ -209,6 +209,20 @@ class CustomersPlan(Struct, frozen=True):
     verified_for: tuple[str, ...] = ()
 
 
+class ConflictPlan(Struct, frozen=True):
+    """Conflicts of interest in complaints about members of staff.
+
+    If `without_their_supervisor` is true, a complaint about an agent is also kept from the
+    supervisors of the agent's team. A complaint in one of `categories` that names nobody may be
+    about the agent who served the customer last, in the `earlier_days` days before it: a person
+    decides. The defaults apply to plans that say nothing about it.
+    """
+
+    without_their_supervisor: bool = False
+    categories: tuple[str, ...] = ()
+    earlier_days: int = 30
+
+
 OTHER_FILES = "other"
 FILE_KINDS = (
     "image",
@@ -274,8 +288,10 @@ class PresencePlan(Struct, frozen=True):
     expected_back_s: int = 57_600
 
 
-FORM_FIELDS = ORDER, COMPANY = ("order", "company")
-"""The fields of the web form that a plan can leave out. They are always optional."""
+FORM_FIELDS = ORDER, COMPANY, ABOUT = ("order", "company", "about")
+"""The fields of the web form that a plan can leave out. They are always optional. ABOUT asks for
+the name of the member of staff whom a complaint is about."""
+USUAL_FORM_FIELDS = (ORDER, COMPANY)
 
 
 class RoutingRule(Struct, frozen=True):
@@ -316,10 +332,12 @@ class Plan(Struct, frozen=True):
     home_region: str = HOME_REGION
     """The region of phone numbers without a country code, as in ISO 3166-1: `CN`."""
     customers: CustomersPlan = CustomersPlan()
+    conflict: ConflictPlan = ConflictPlan()
     survey_low: int = USUAL_LOW_SCORE
     """The highest survey score that counts as low (`is_low`)."""
-    form_fields: tuple[str, ...] = FORM_FIELDS
-    """Those of FORM_FIELDS that the web form has. A plan that says nothing about it has all."""
+    form_fields: tuple[str, ...] = USUAL_FORM_FIELDS
+    """Those of FORM_FIELDS that the web form has. A plan that says nothing about it has
+    USUAL_FORM_FIELDS, which earlier versions had."""
     categories: tuple[Mapping[str, Any], ...] = ()
     """The section of the document, which `plans.rules.categories` reads."""
     fields: tuple[Mapping[str, Any], ...] = ()

@@ -157,6 +157,7 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     templates.check_team_names(read, document)
     _questionnaire(read, document)
     categories.check(read, document)
+    _conflict(read, document)
     fields.check(read, document)
     sampling = read.section(document, "sampling", "", need=False)
     read.known(sampling, ("tickets_per_agent_and_week",), "/sampling")
@@ -168,6 +169,17 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
         if name in ("tickets_days", "mails_days"):
             read.whole_number(retention, name, "/retention", least=30, most=MOST_DAYS)
     read.section(document, "sources", "", need=False)
+
+
+def _conflict(read: DocumentReader, document: Mapping[str, Any]) -> None:
+    """Check that the categories of the section are categories of the plan."""
+    section, known = document.get("conflict"), document.get("categories", [])
+    if not isinstance(section, dict) or any(f.pointer[:11] == "/categories" for f in read.faults):
+        return
+    listed = section.get("categories")
+    for index, one in enumerate(listed if isinstance(listed, list) else ()):
+        if fault := categories.fault_of(known, one, "complaint"):
+            read.fault(f"/conflict/categories/{index}", fault.code, fault.detail)
 
 
 def _questionnaire(read: DocumentReader, document: Mapping[str, Any]) -> None:

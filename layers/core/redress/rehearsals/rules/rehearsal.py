@@ -578,6 +578,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.PARTICIPANTS_SET: None,
     EventType.MATCHED: None,
     EventType.ABOUT_SET: None,
+    EventType.ABOUT_DOUBTED: None,
     EventType.MENTIONS_SET: None,
     EventType.FIELDS_SET: None,
     EventType.REMINDED: None,

@@ -19,10 +19,12 @@ from redress.plans.store.plans import Plans
 from redress.scores.cases.months import Months
 from redress.scores.cases.runs import ATTEMPTS
 from redress.scores.messages import RunScores, input_of
+from redress.scores.rules.masked import MaskedTicket, masked, numbers_in
 from redress.scores.rules.scorecard import HIGHEST, LOWEST, Rating
 from redress.scores.store.scores import Card, LateFacts, ScoreStore, Summary
 from redress.staff.rules.leading import may_lead
 from redress.staff.store import StaffStore
+from redress.tickets.store.tickets import TicketStore
 
 COMMENT_LIMIT = 5_000
 
@@ -81,12 +83,13 @@ class ScoringCases:
         self,
         scores: ScoreStore,
         staff: StaffStore,
+        tickets: TicketStore,
         plans: Plans,
         step_functions: Callable[[], Any],
         machine_arn: str,
         now: Callable[[], datetime],
     ) -> None:
-        self._scores, self._staff = scores, staff
+        self._scores, self._staff, self._tickets, self._plans = scores, staff, tickets, plans
         self._step_functions, self._machine_arn, self._now = step_functions, machine_arn, now
         self._months = Months(plans, now)
 
@@ -133,8 +136,8 @@ class ScoringCases:
     def card(self, member: Member, period: str, agent: str) -> Card:
         """Return a card with its evidence.
 
-        A fact of a ticket about `member` has no number, as a rating has none. It stays in the
-        list, so that the card still adds up.
+        A fact of a ticket that `member` may not see has no number, as a rating has none. It stays
+        in the list, so that the card still adds up.
 
         Raises NotFound if there is no such card, or if `member` may not see it.
         """
@@ -146,7 +149,21 @@ class ScoringCases:
         if held is None:
             raise nothing
         card = self._scores.with_evidence(held)
-        return _without_numbers(card, self._staff.tickets_about(member.id))
+        return _without_numbers(card, self._staff.kept_from(member))
+
+    def masked(self, member: Member, period: str) -> tuple[MaskedTicket, ...]:
+        """What a member may know of closed complaints about them on which their own score rests.
+
+        There is nothing if there is no card of theirs. Most members have no such complaint, and
+        then the card is not read.
+        """
+        hidden = frozenset(self._staff.kept_from(member))
+        held = self._scores.card(member.id, period) if hidden else None
+        if held is None:
+            return ()
+        card = self._scores.with_evidence(held).scorecard
+        found = self._tickets.get_readable(sorted(hidden & numbers_in(card)))
+        return masked(card, found, self._plans.current().time_zone, self._now())
 
     def late_facts(self, period: str, agent: str) -> LateFacts | None:
         """What came after the last run of an agent's month; it makes the card stale.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from redress.base.errors import Fault, InvalidInput, NotFound, pointer
-from redress.base.people import is_subject
+from redress.base.people import Member, is_subject
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules.steps import by_staff
@@ -21,20 +21,22 @@ class AboutCase:
 
         Raises InvalidInput with a fault for every id that is unknown or given twice.
         """
-        faults = []
+        faults, known = [], {}
         for index, member in enumerate(members):
             here = pointer("members", str(index))
             if member in members[:index]:
                 faults.append(Fault(here, "duplicate", "this member is named twice"))
-            elif not self._is_member(member):
+            elif found := self._member(member):
+                known[member] = found
+            else:
                 detail = "there is no such member of staff"
                 faults.append(Fault(here, "unknown_member", detail))
         if faults:
             raise InvalidInput(faults)
-        return partial(by_staff.set_about, members=members, why=reason)
+        return partial(by_staff.set_about, members=members, why=reason, known=known)
 
-    def _is_member(self, member: str) -> bool:
+    def _member(self, member: str) -> Member | None:
         try:
-            return is_subject(member) and bool(self._staff.member(member))
+            return self._staff.member(member) if is_subject(member) else None
         except NotFound:
-            return False
+            return None

@@ -2,9 +2,8 @@
 
 A ticket is opened without an assignee. It is assigned afterwards, so routing never delays intake.
 The same change matches the ticket with the profile of its customer, classifies it by the rules of
-its plan, and searches the text of a complaint for names of members of staff, whom it is then about.
-If no agent can take the ticket, what was found is a change of its own, once. The same change
-then records that nobody could take it.
+its plan, and finds out whom a complaint is about (`AboutSearch`). If no agent can take the ticket,
+what was found is a change of its own, once. The same change then records that nobody could take it.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from redress.base.errors import AgentNotFree, NotFound, Unreadable, VersionConfl
 from redress.base.people import Actor
 from redress.customers.cases.matching import Match, MatchingCase
 from redress.plans.rules.plan import Plan
+from redress.staff.cases.about_search import AboutSearch
 from redress.staff.cases.classifying import Classifying
-from redress.staff.cases.names import StaffNames
 from redress.staff.rules.availability import Availability
 from redress.staff.rules.eligibility import need_of, reasons
 from redress.staff.rules.routing import Decision, decide, start_of
@@ -27,7 +26,6 @@ from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.steps import by_staff, by_system
-from redress.tickets.rules.steps.opening import NAMED
 from redress.tickets.rules.ticket import Event, Ticket, classification_of
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
@@ -60,11 +58,11 @@ class AssignmentCase:
         staff: StaffStore,
         matching: MatchingCase,
         tickets: TicketStore,
-        names: StaffNames,
+        about: AboutSearch,
         classifying: Classifying,
     ) -> None:
         self._changes, self._lists, self._staff = changes, lists, staff
-        self._matching, self._tickets, self._names = matching, tickets, names
+        self._matching, self._tickets, self._about = matching, tickets, about
         self._classifying = classifying
 
     def assign(self, number: str) -> str | None:
@@ -122,8 +120,8 @@ class AssignmentCase:
             found = self._matching.found(ticket, plan, at)
             matched[:] = [found] if found is not None else []
             change = found.change if found is not None else None
-            # The kind decides whether a text is searched for names, and the team who is asked.
-            for further in (classify, search_for_names, offer):
+            # The kind decides whether it can be about somebody, and the team who is asked.
+            for further in (classify, search_for_accused, offer):
                 change = joined(change, further(change.after if change else ticket, plan, at))
             return change
 
@@ -133,18 +131,16 @@ class AssignmentCase:
             is_first = any(match.is_first for match in matched)
             return self._classifying.found(ticket, opened[0], plan, at, is_first=is_first)
 
-        def search_for_names(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            if not opened or ticket.about_decided or ticket.kind != "complaint":
-                return None
-            text = opened[0].data["description"]
-            named = self._names.named_in(ticket.subject, text)
-            return by_system.set_about(ticket, plan, named, NAMED, at) if named else None
+        def search_for_accused(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            return self._about.found(ticket, opened[0], plan, at) if opened else None
 
         def offer(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             asked.clear()
             full.clear()
             if ticket.assignee is not None or not ticket.needs_agent:
                 return None
+            if ticket.about_unclear is not None:
+                return None  # a person decides first whom the complaint is about
             if claim is not None:
                 change = self._claimed(ticket, plan, claim, at)
                 asked.extend([claim.by.id] if change is not None else [])

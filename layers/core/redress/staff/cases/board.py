@@ -114,7 +114,7 @@ class BoardCase:
             raise Forbidden("this is the board of another team")
         if not is_team(team):
             raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
-        now, hidden = self._now(), frozenset(self._staff.tickets_about(member.id))
+        now, hidden = self._now(), frozenset(self._staff.kept_from(member))
         zone = ZoneInfo(self._plans.current().time_zone)
         unseen = self._tickets.get_readable(sorted(hidden)) if hidden else []
         # So many more are read that a limit is reached as if the hidden tickets did not exist.

@@ -89,9 +89,9 @@ class Directory:
         return self._staff.named(agents)
 
     def _present(self, reader: Member, ids: list[str]) -> dict[str, Availability]:
-        """The availabilities of members, by id. Tickets about the reader are not in their loads."""
+        """The availabilities of members, by id. Tickets kept from the reader do not count."""
         found = self._staff.availabilities(ids)
-        numbers = self._staff.tickets_about(reader.id)
+        numbers = self._staff.kept_from(reader)
         if not numbers:
             return found
         hidden = self._tickets.get_readable(numbers)

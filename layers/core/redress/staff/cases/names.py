@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from redress.base.people import Member
 from redress.staff.rules.names import Names
 from redress.staff.store import StaffStore
 from redress.tickets.rules.steps.table import MOST_ABOUT
@@ -19,20 +20,21 @@ class StaffNames:
 
     def __init__(self, staff: StaffStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._staff, self._clock = staff, clock
-        self._read: tuple[float, Names] | None = None
+        self._read: tuple[float, Names, dict[str, Member]] | None = None
 
-    def named_in(self, *texts: str) -> tuple[str, ...]:
-        """The ids of the members whose full names are in one of the texts, sorted.
+    def named_in(self, *texts: str) -> tuple[Member, ...]:
+        """The members whose full names are in one of the texts, sorted by id.
 
         At most MOST_ABOUT of them, because each is an item of the transaction.
         """
-        names = self._names()
+        names, members = self._known()
         found = set[str]().union(*(names.found_in(text) for text in texts))
-        return tuple(sorted(found)[:MOST_ABOUT])
+        return tuple(members[one] for one in sorted(found)[:MOST_ABOUT])
 
-    def _names(self) -> Names:
+    def _known(self) -> tuple[Names, dict[str, Member]]:
         now = self._clock()
         if self._read is None or now - self._read[0] >= FRESH_FOR_S:
-            members = self._staff.members()
-            self._read = (now, Names((member.id, member.name) for member in members))
-        return self._read[1]
+            members = {member.id: member for member in self._staff.members()}
+            names = Names((member.id, member.name) for member in members.values())
+            self._read = (now, names, members)
+        return self._read[1:]

@@ -172,7 +172,7 @@ class OpeningCase:
         print_: str,
     ) -> Decided[Opened]:
         plan, at, number = self._plans.current(), self._now(), new_number()
-        about: tuple[str, ...] = ()
+        about: tuple[Member, ...] = ()
         if submission.kind == "complaint":
             # The agent must not get a complaint about themselves, also if they write it down.
             about = self._names.named_in(submission.subject, submission.description)

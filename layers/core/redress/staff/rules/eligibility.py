@@ -46,7 +46,7 @@ class WhyNot(StrEnum):
 
 
 IN_WORDS: Mapping[WhyNot, str] = {
-    WhyNot.ABOUT: "the complaint is about them",
+    WhyNot.ABOUT: "the complaint is, or may be, about them",
     WhyNot.NOT_AGENT: "they are not an agent, or may not work",
     WhyNot.TEAM: "they are in another team",
     WhyNot.PRESENCE: "they are not available",
@@ -134,7 +134,8 @@ def reasons(
     """Every reason why an agent may not get a ticket at `at`; () if they may."""
     level = found.skills.get(need.skill, 0) if need.skill else need.level
     given = {
-        WhyNot.ABOUT: found.agent in ticket.about,
+        # While it is unclear whom it is about, it may be anybody.
+        WhyNot.ABOUT: found.agent in ticket.about or ticket.about_unclear is not None,
         WhyNot.NOT_AGENT: not found.is_agent,
         WhyNot.TEAM: found.team != need.team,
         WhyNot.PRESENCE: found.presence is not Presence.AVAILABLE,

@@ -85,8 +85,9 @@ class FeedCase:
             )
         tickets = self._tickets.current(list(read.tickets))
         seen = [ticket for ticket in tickets if access.may_see(member, ticket)]
-        # What is about the reader is not even gone: nothing may say that there is such a ticket.
-        gone = {one.number for one in tickets if one not in seen and member.id not in one.about}
+        # What is kept from the reader is not even gone: nothing may say that there is a ticket.
+        hidden = {one.number for one in tickets if access.is_kept_from(one, member)}
+        gone = {one.number for one in tickets if one not in seen} - hidden
         lost = {number for number in gone if feed.was_in_sight(member, read.tickets[number])}
         if gone - lost:  # a ticket of another team: a mention may have shown it to the reader
             lost |= gone & self._ended_mentions_of(member.id)

@@ -82,17 +82,18 @@ class ListCases:
         self,
         found: TicketRanges,
         plans: Plans,
-        tickets_about: Callable[[str], list[str]],
+        kept_from: Callable[[Member], list[str]],
         profiles_of: Callable[[str], Sequence[str]],
         now: Callable[[], datetime],
     ) -> None:
-        """`tickets_about` gives the numbers of the tickets that are about a member of staff.
+        """`kept_from` gives the numbers of the tickets that a member of staff may not see because
+        of a conflict of interest.
 
         `profiles_of` gives the ids of all profiles of a customer, given one of them. Merged
         profiles are of one customer.
         """
         self._ranges, self._plans, self._now = found, plans, now
-        self._tickets_about, self._profiles_of = tickets_about, profiles_of
+        self._kept_from, self._profiles_of = kept_from, profiles_of
         self._beside = ThreadPoolExecutor(1)
 
     def page(self, member: Member, wanted: Wanted, limit: int, place: Place | None) -> ListPage:
@@ -175,8 +176,8 @@ class ListCases:
         return self._ranges.snapshots(entries), more
 
     def _hidden_from(self, member: Member) -> list[Ticket]:
-        """The tickets that are about the member, which the member may not see."""
-        entries = [Entry("", number) for number in self._tickets_about(member.id)]
+        """The tickets that the member may not see because of a conflict of interest."""
+        entries = [Entry("", number) for number in self._kept_from(member)]
         found = [snapshot.ticket() for snapshot in self._ranges.snapshots(entries)]
         return [t for t in found if t is not None and not access.may_see(member, t)]
 

@@ -16,11 +16,11 @@ def may_see(member: Member, ticket: Ticket) -> bool:
     """Whether a member of staff may see a ticket.
 
     A manager sees any ticket, others those of their team and those on which a note mentions them. A
-    member whom the complaint is about (`Ticket.about`) never sees it, whatever their role and
-    whoever mentions them. A machine sees those of the team of its connector, or any if the
+    member whom a conflict of interest keeps from it (`is_kept_from`) never sees it, whatever their
+    role and whoever mentions them. A machine sees those of the team of its connector, or any if the
     connector has none.
     """
-    if not (member.actor.is_staff or isinstance(member, Machine)) or is_about(ticket, member):
+    if not (member.actor.is_staff or isinstance(member, Machine)) or is_kept_from(ticket, member):
         return False
     is_mentioned = member.id in ticket.mentioned and not isinstance(member, Machine)
     return _leads_or_shares(member, ticket) or is_mentioned
@@ -40,13 +40,22 @@ def is_guest(member: Member, ticket: Ticket) -> bool:
     return may_see(member, ticket) and not _leads_or_shares(member, ticket)
 
 
-def is_about(ticket: Ticket, member: Member) -> bool:
-    """Whether the complaint is about this member of staff.
+def is_kept_from(ticket: Ticket, member: Member) -> bool:
+    """Whether a conflict of interest keeps this member of staff from the ticket.
+
+    The complaint is about them, or about an agent of a supervisor's team if the plan keeps it from
+    that supervisor. While it is unclear whom it is about, all agents and all members whom it may be
+    about are kept from it (docs/decisions/059-conflict-of-interest.md).
 
     Mails ask this and not `may_see`: they tell the supervisors of other teams if nobody of the
     ticket's own team can be told (`mail.outgoing.cases.posting.leaders`).
     """
-    return member.id in ticket.about
+    if member.id in ticket.about:
+        return True
+    if member.role is Role.SUPERVISOR and member.team in ticket.kept_from:
+        return True
+    unclear = ticket.about_unclear
+    return unclear is not None and (member.role is Role.AGENT or member.id in unclear)
 
 
 def may_act(member: Member, ticket: Ticket) -> bool:

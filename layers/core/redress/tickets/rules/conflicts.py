@@ -50,6 +50,9 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     # These replace a value, so nobody may have set it since.
     "release": frozenset({EventType.HELD, EventType.RELEASED}),
     "reassign": frozenset({EventType.ASSIGNED, EventType.QUEUED, EventType.RECLASSIFIED}),
+    # These answer an assignment, so it must still be the one that was read.
+    "accept": frozenset({EventType.ASSIGNED, EventType.QUEUED, EventType.ACCEPTED}),
+    "decline": frozenset({EventType.ASSIGNED, EventType.QUEUED}),
     "reclassify": _PROMISED,
     "move_to_plan": _PROMISED,
     "correct_match": frozenset({EventType.MATCHED}),
@@ -63,8 +66,9 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
 }
 """The act (of `access.ACTIONS`) -> the events of people that conflict with it.
 
-Each act conflicts with its own events, so a repeated request changes nothing. A note conflicts with
-nothing: its request has no version. An act that is missing here conflicts with each event.
+Each act conflicts with its own events, so a repeated request changes nothing. A note and a reminder
+conflict with nothing: their requests have no version. An act that is missing here conflicts with
+each event.
 """
 
 
@@ -100,7 +104,7 @@ def require_current(
 def _is_conflict(act: str, event: Event, change: Change | None) -> bool:
     conflicting = CONFLICTS.get(act)
     if conflicting is None:
-        return event.type is not EventType.NOTED
+        return event.type not in (EventType.NOTED, EventType.REMINDED)
     if event.type not in conflicting:
         return False
     if event.type is EventType.FIELDS_SET and change is not None:

@@ -616,7 +616,22 @@ def _about_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     preferred = _unless_about(ticket.preferred, about)
     mentioned = tuple(one for one in ticket.mentioned if one not in about)
     return replace(
-        ticket, about=about, about_decided=True, preferred=preferred, mentioned=mentioned
+        ticket,
+        about=about,
+        about_decided=True,
+        about_unclear=None,
+        kept_from=tuple(event.data.get("kept_from", ())),
+        preferred=preferred,
+        mentioned=mentioned,
+    )
+
+
+def _about_doubted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    teams = (*ticket.kept_from, *event.data.get("kept_from", ()))
+    return replace(
+        ticket,
+        about_unclear=tuple(event.data["candidates"]),
+        kept_from=tuple(sorted(set(teams))),
     )
 
 
@@ -796,6 +811,7 @@ _APPLY = {
     EventType.PARTICIPANTS_SET: _participants_set,
     EventType.MATCHED: _matched,
     EventType.ABOUT_SET: _about_set,
+    EventType.ABOUT_DOUBTED: _about_doubted,
     EventType.MENTIONS_SET: _mentions_set,
     EventType.FIELDS_SET: _fields_set,
     EventType.REMINDED: _reminded,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from redress.base.errors import Fault, pointer
 from redress.base.people import Actor, Member
+from redress.tickets.rules import access
 from redress.tickets.rules.steps.table import MOST_MENTIONED
 from redress.tickets.rules.ticket import Ticket
 
@@ -20,7 +21,7 @@ def faults_of(
     """Return a fault for every id in a note's `mentions` that cannot be mentioned.
 
     `members` are the members of staff with these ids, as far as they exist. A member who is
-    suspended, has left, or whom the complaint is about gets the same fault. So the answer tells
+    suspended, has left, or from whom the ticket is kept gets the same fault. So the answer tells
     nobody that a complaint is about somebody. `is_guest` says that the writer sees the ticket only
     because a note mentions them (`access.is_guest`). They can mention nobody.
     """
@@ -37,7 +38,7 @@ def faults_of(
             faults.append(Fault(here, "is_oneself", "you write this note yourself"))
         elif member is None:
             faults.append(Fault(here, "unknown_member", "there is no such member of staff"))
-        elif not member.is_active or one in ticket.about:
+        elif not member.is_active or access.is_kept_from(ticket, member):
             detail = "this member cannot be mentioned on this ticket"
             faults.append(Fault(here, "not_mentionable", detail))
     if len({*ticket.mentioned, *mentioned}) > MOST_MENTIONED:

@@ -14,6 +14,9 @@ _NUMBER = re.compile(rf"R-[{ALPHABET}]{{5}}-[{ALPHABET}]{{5}}")
 _MISREAD = str.maketrans("ILO", "110")
 
 
+_IN_TEXT = re.compile(r"(?<![0-9A-Za-z])[Rr]-[0-9A-Za-z]{5}-[0-9A-Za-z]{5}(?![0-9A-Za-z])")
+
+
 def new_number() -> str:
     """Return a random number such as `R-7K3M9-QW0X2` (50 bits).
 
@@ -32,3 +35,9 @@ def normalised(text: str) -> str | None:
     number = text.strip().upper()
     number = number[:2] + number[2:].translate(_MISREAD)
     return number if _NUMBER.fullmatch(number) else None
+
+
+def found_in(*texts: str) -> list[str]:
+    """Return the numbers that people wrote in these texts, in their order, each once."""
+    read = (normalised(found) for text in texts for found in _IN_TEXT.findall(text))
+    return list(dict.fromkeys(number for number in read if number is not None))

@@ -26,6 +26,7 @@ REMEDY_LIMIT = 2_000
 NAME_LIMIT = 100
 ORDER_LIMIT = 64
 COMPANY_LIMIT = 100
+ABOUT_LIMIT = 100
 MOST_FIELDS = 50
 FIELDS_LIMIT = 20_000
 """The most characters of all fields together. The fields of a form cannot have that many."""
@@ -39,6 +40,7 @@ _FIELDS = (
     "wished_remedy",
     "category",
     "order",
+    "about",
     "fields",
     "contact",
     "language",
@@ -49,7 +51,9 @@ _FIELDS = (
 class Submission(Struct, frozen=True):
     """A valid submission. `kind` is the customer's choice, or DEFAULT_KIND if they made none.
 
-    `order` and the company in `contact` help staff. They have no required form.
+    `order` and the company in `contact` help staff. They have no required form. `about` has none,
+    either: the name of the member of staff whom a complaint is about, or the number of a ticket
+    that they handled.
     """
 
     kind: str
@@ -63,6 +67,7 @@ class Submission(Struct, frozen=True):
     category: str | None = None
     fields: tuple[tuple[str, str], ...] = ()
     """The names of fields of the plan, with what the customer wrote. Nothing of it was checked."""
+    about: str | None = None
 
 
 def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tuple) -> Submission:
@@ -128,6 +133,9 @@ def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tup
     order = text(body, "order", "/order", ORDER_LIMIT, need=False, line=True)
     if _lines(order) > 1:
         faults.append(Fault("/order", "one_line", "an order number is one line"))
+    about = text(body, "about", "/about", ABOUT_LIMIT, need=False, line=True)
+    if _lines(about) > 1:
+        faults.append(Fault("/about", "one_line", "a name is one line"))
     fields = _fields(body.get("fields"), faults)
     if body.get("consent") is not True:
         faults.append(Fault("/consent", "required", "consent to handling the data is required"))
@@ -174,6 +182,7 @@ def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tup
         order=order or None,
         category=category,
         fields=fields,
+        about=about or None,
     )
 
 

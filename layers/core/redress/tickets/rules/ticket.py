@@ -62,6 +62,7 @@ class EventType(StrEnum):
     HELD = "held"
     RELEASED = "released"
     ABOUT_SET = "about_set"
+    ABOUT_DOUBTED = "about_doubted"
     MENTIONS_SET = "mentions_set"
     FIELDS_SET = "fields_set"
     REMINDED = "reminded"
@@ -213,6 +214,12 @@ class Ticket(Struct, frozen=True):
     """How often an agent handed the ticket over to another agent or to another team."""
     about: tuple[str, ...] = ()
     """The members of staff whom the complaint is about. None of them ever sees the ticket."""
+    about_unclear: tuple[str, ...] | None = None
+    """Set while nobody has decided whom the complaint is about: the members whom it may be about,
+    if any are known. No agent gets or sees the ticket meanwhile, and none of these members does."""
+    kept_from: tuple[str, ...] = ()
+    """The teams whose supervisors do not see the ticket, because the complaint is, or may be, about
+    an agent of theirs, and the plan keeps it from them."""
     mentioned: tuple[str, ...] = ()
     """The members of staff whom a note mentions. They may read the ticket and write notes until it
     is closed or a leader ends it (`access.may_see`). Nothing else follows from it."""
@@ -220,8 +227,8 @@ class Ticket(Struct, frozen=True):
     """The id of the profile with which the ticket was matched. If that profile was merged into
     another one since, the ticket keeps the id, so that the merge can be undone."""
     about_decided: bool = False
-    """Whether `about` was set, by staff or from the text of the complaint. The text is then not
-    searched for names again, so a name that staff took out stays out."""
+    """Whether `about` was set, by staff or from what the customer wrote. What the customer wrote is
+    then not searched again, so a member whom staff took off stays off."""
     placing: Placing | None = None
     """Set while the ticket waits in a queue and at least one attempt to assign it found nobody."""
     team_decided: bool = False

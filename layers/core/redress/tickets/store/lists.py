@@ -161,6 +161,22 @@ class TicketLists:
             table_sk=keys.event_sk(1),
         )
 
+    def of_customer(self, profiles: Iterable[str], most: int) -> list[str]:
+        """The tickets that were matched with one of these profiles, at most `most` of each.
+
+        Those of each profile come with the last opened first, open or not.
+        """
+        index = self._models.event.owner_index
+
+        def of(profile: str) -> list[Any]:
+            pk = keys.customer_pk(profile)
+            query = index.query(pk, scan_index_forward=False, limit=most)
+            rows: list[Any] = retry.call(lambda: list(query))
+            return rows
+
+        found = [row for profile in profiles for row in of(profile)]
+        return list(dict.fromkeys(keys.number_of(row.pk) for row in found))
+
     def closed_since(self, since: datetime, now: datetime) -> Iterator[list[str]]:
         """Yield the closed tickets that were changed at or after `since`, those of each query.
 

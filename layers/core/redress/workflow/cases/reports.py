@@ -21,7 +21,7 @@ MOST_REPORTS = 25
 
 
 class ReportCases:
-    """Reads reports. Tickets about the reader are counted, but they are no examples."""
+    """Reads reports. Tickets kept from the reader are counted, but they are no examples."""
 
     def __init__(self, reports: ReportStore, plans: Plans, staff: StaffStore) -> None:
         self._reports, self._plans, self._staff = reports, plans, staff
@@ -33,7 +33,7 @@ class ReportCases:
         `of_day`. Raises Forbidden.
         """
         _managers_only(member)
-        hidden = self._staff.tickets_about(member.id)
+        hidden = self._staff.kept_from(member)
         return [_without(hidden, report) for report in self._reports.latest(limit)]
 
     def of_day(self, member: Member, day: date) -> ReconciliationReport:
@@ -53,7 +53,7 @@ class ReportCases:
         found = self._reports.latest(1, keys.run_sk(end))
         if not found or found[0].began_at < begin:
             raise NotFound("there was no reconciliation on this day")
-        return _without(self._staff.tickets_about(member.id), found[0])
+        return _without(self._staff.kept_from(member), found[0])
 
 
 def _without(hidden: Collection[str], report: ReconciliationReport) -> ReconciliationReport:

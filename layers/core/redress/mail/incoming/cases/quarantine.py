@@ -117,7 +117,7 @@ class QuarantineCases:
         self,
         incoming: IncomingMailStore,
         staff: StaffCases,
-        tickets_about: Callable[[str], list[str]],
+        kept_from: Callable[[Member], list[str]],
         plans: Plans,
         bucket: MailBucket,
         sqs: Any,
@@ -125,13 +125,14 @@ class QuarantineCases:
         now: Callable[[], datetime],
         checked: CheckedMails | None = None,
     ) -> None:
-        """`tickets_about` returns the numbers of the tickets that are about a member of staff.
+        """`kept_from` returns the numbers of the tickets that a member of staff may not see because
+        of a conflict of interest.
 
         `checked` is None if the stack does not check files.
         """
         self._checked = checked
         self._incoming, self._staff, self._plans = incoming, staff, plans
-        self._tickets_about = tickets_about
+        self._kept_from = kept_from
         self._bucket, self._now = bucket, now
         self._sqs, self._queue_url = sqs, queue_url
 
@@ -149,7 +150,7 @@ class QuarantineCases:
                 raise Forbidden("this is the quarantine of another team")
         wanted = content()
         limit, cursor = wanted.limit, wanted.cursor
-        hidden = frozenset(self._tickets_about(member.id))
+        hidden = frozenset(self._kept_from(member))
         found, rounds = list[IncomingRecord](), max(1, MOST_READ // limit)
         for _ in range(rounds):
             page = self._page(team, wanted.standings, limit, cursor)
@@ -232,7 +233,7 @@ class QuarantineCases:
     def _require(self, member: Member, record: IncomingRecord) -> None:
         """Raise NotFound unless this mail is, or was, in quarantine and the member may see it."""
         mine = member.role is Role.MANAGER or self._with_team(record).team == member.team
-        hidden = record.number is not None and record.number in self._tickets_about(member.id)
+        hidden = record.number is not None and record.number in self._kept_from(member)
         if record.reason is None or not mine or hidden:
             raise NotFound("there is no such mail")
 

@@ -21,7 +21,7 @@ from redress.base.people import Actor, Member
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.autoreplies import NO_WORDING, Wording, is_auto_reply_to
 from redress.plans.rules.plan import MailPlan
-from redress.tickets.rules.access import is_about, may_see
+from redress.tickets.rules.access import is_kept_from, may_see
 from redress.tickets.rules.steps.table import STRANGER
 from redress.tickets.rules.submission import DEFAULT_KIND
 from redress.tickets.rules.ticket import State, Ticket
@@ -395,9 +395,9 @@ def _is_customer_or_participant(facts: MailFacts, ticket: Ticket) -> bool:
     """Whether the sender is the customer or a participant; false if the mail has no sender.
 
     An earlier version could store a participant without an address, so this must not match "". A
-    member of staff whom the complaint is about is never a party of it.
+    member of staff from whom the ticket is kept is never a party of it.
     """
-    if not facts.sender or (facts.staff is not None and is_about(ticket, facts.staff)):
+    if not facts.sender or (facts.staff is not None and is_kept_from(ticket, facts.staff)):
         return False
     return _is_customer(facts, ticket) or facts.sender in map(canonical, ticket.participants)
 

@@ -9,8 +9,7 @@ true.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -69,7 +68,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
-from redress.tickets.rules.access import is_about, may_see
+from redress.tickets.rules.access import is_kept_from, may_see
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -201,7 +200,7 @@ class MailingCase:
         """Return the recipients of the mail. Only people with a deliverable address count.
 
         A mail for the supervisor goes to the supervisors of the ticket's team (`leaders`). Members
-        of staff whom the complaint is about get none. If it is about the agent who has it, the
+        of staff from whom the ticket is kept get none. If it is about the agent who has it, the
         supervisors are told in their place.
         """
         ticket, audience = about.ticket, about.job.audience
@@ -210,7 +209,7 @@ class MailingCase:
         if audience == PARTICIPANTS:
             # Somebody who has stopped being a participant gets no more copies.
             copied = [a for a in about.event.data["copied_to"] if a in ticket.participants]
-            excluded = self._addresses_of(ticket.about)
+            excluded = self._addresses_kept_from(ticket)
             wanted = [
                 one
                 for one in copied
@@ -223,7 +222,7 @@ class MailingCase:
         if audience == Role.AGENT:
             try:
                 agent = self._staff.member(agent_for(about) or "")
-                excluded_agent = is_about(ticket, agent)
+                excluded_agent = is_kept_from(ticket, agent)
                 found = reached([agent]) if agent.is_active and not excluded_agent else []
             except NotFound:
                 found, excluded_agent = [], False
@@ -232,20 +231,19 @@ class MailingCase:
             if found or not (is_after_all(about) or excluded_agent):
                 return found
             audience = Role.SUPERVISOR
-        members = [one for one in self._staff.members() if not is_about(ticket, one)]
+        members = [one for one in self._staff.members() if not is_kept_from(ticket, one)]
         if about.job.template == STAFF_UNREACHED:
             # Whom the notice did not reach, this mail would not reach either.
             failed = {one["address"] for one in about.event.data["mail"].get("returned", ())}
             members = [one for one in members if canonical(one.email) not in failed]
         return leaders(members, Role(audience), ticket.team, self._settings.operator_address)
 
-    def _addresses_of(self, members: Iterable[str]) -> set[str]:
-        """The addresses of members of staff, in canonical form."""
-        found = set()
-        for member in members:
-            with contextlib.suppress(NotFound):
-                found.add(canonical(self._staff.member(member).email))
-        return found
+    def _addresses_kept_from(self, ticket: Ticket) -> set[str]:
+        """The addresses of the members of staff from whom the ticket is kept, in canonical form."""
+        if not (ticket.about or ticket.kept_from or ticket.about_unclear is not None):
+            return set()
+        members = self._staff.members()
+        return {canonical(one.email) for one in members if is_kept_from(ticket, one)}
 
     # ---------------------------------------------------------------- what it says
 

@@ -16,6 +16,7 @@ from redress.clocks.rules.clocks import Action, ClockName, ClockState
 from redress.mail.incoming.rules.answers import ABOUT_THE_ADDRESS, NoAnswer
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import (
+    ABOUT_DOUBTED,
     MENTIONED,
     PARTICIPANTS,
     PROMISE_MOVED,
@@ -227,6 +228,8 @@ def reason_to_skip(about: Matter) -> str | None:
         and agent_for(about) != ticket.assignee
     ):
         return "the complaint is about the agent, who does not have it any more"
+    if job.template == ABOUT_DOUBTED and ticket.about_unclear is None:
+        return "somebody has decided whom the complaint is about"
     if job.template == MENTIONED:
         is_over = mentioned_member(about.event, job.audience) not in ticket.mentioned
         return "the mention is over" if is_over else None

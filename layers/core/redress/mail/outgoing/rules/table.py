@@ -15,6 +15,7 @@ PARTICIPANTS = "participants"
 ACKNOWLEDGEMENT = "acknowledgement"
 STAFF_UNREACHED = "staff_unreached"
 PROMISE_MOVED = "promise_moved"
+ABOUT_DOUBTED = "about_doubted"
 MENTIONED = "mentioned"
 """The template of the mail to a member of staff whom a note mentions."""
 
@@ -77,7 +78,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     messages from the customer, of mails that came to the ticket from another address, and of mails
     that did not reach the customer or a participant. If a notice did not reach a member of staff,
     the next role is notified (`next_role`). Each member whom a note mentions gets a mail of their
-    own, so none of them sees the others' addresses. An agent gets the reminder of a leader.
+    own, so none of them sees the others' addresses. An agent gets the reminder of a leader. The
+    supervisor is asked to decide whom a complaint is about, if that is unclear.
     Supervisor and manager are notified of a proposed incident, because they can declare it.
     `MailingCase` checks later whether a recipient has an address.
     """
@@ -103,6 +105,8 @@ def mails_after(event: Event) -> list[MailToSend]:
         return [MailToSend(REMINDED, Role.AGENT)]
     if event.type is EventType.DISPUTED:
         return [MailToSend("disputed", "supervisor")]
+    if event.type is EventType.ABOUT_DOUBTED:
+        return [MailToSend(ABOUT_DOUBTED, "supervisor")]
     if event.type is EventType.INCIDENT_PROPOSED:
         return [MailToSend("incident", "supervisor"), MailToSend("incident", "manager")]
     if event.type is EventType.RUNG_FIRED:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct, to_builtins
@@ -32,6 +33,7 @@ from redress.plans.rules import categories
 from redress.plans.rules.plan import LONGEST_S, Plan
 from redress.tickets.rules import fields, mentions
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.interest import kept_from
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.promise_view import lengthened
 from redress.tickets.rules.steps.by_customer import confirm, dispute
@@ -68,11 +70,15 @@ def reassign(
     """Hand the ticket to another agent, or back to the queue of a team if `to` is None.
 
     An agent who gives a ticket back to the queue of its team declines it: it is not offered to them
-    again. Raises InvalidInput if the complaint is about that agent, and LimitReached if agents
-    handed the ticket over, or declined it, as often as the plan allows.
+    again. Raises InvalidInput if the complaint is about that agent, or if nobody has decided yet
+    whom it is about. Raises LimitReached if agents handed the ticket over, or declined it, as often
+    as the plan allows.
     """
     if to in ticket.about:
         raise InvalidInput([Fault("/agent", "is_about", "the complaint is about this agent")])
+    if to is not None and ticket.about_unclear is not None:
+        detail = "decide first whom the complaint is about"
+        raise InvalidInput([Fault("/agent", "about_unclear", detail)])
     require_possible(Step.REASSIGN, ticket)
     data = {"from": ticket.assignee, "why": why.strip(), "team": team or ticket.team}
     if by.role is Role.AGENT and by.id == ticket.assignee:
@@ -514,20 +520,29 @@ def set_participants(
 
 
 def set_about(
-    ticket: Ticket, plan: Plan, by: Actor, members: Sequence[str], why: str, at: datetime
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    members: Sequence[str],
+    why: str,
+    at: datetime,
+    known: Mapping[str, Member] = MappingProxyType({}),
 ) -> Change | None:
     """Set the members of staff whom the complaint is about: `members`, and nobody else.
 
-    None of them sees the ticket any more. Returns None if nothing changes. Everybody who may act on
-    the ticket may add members. Only a supervisor or a manager may take one off, because that gives
+    None of them sees the ticket any more. `known` are the members by id, who decide which
+    supervisors do not see it either. If it was unclear whom the complaint is about, this decides
+    it. Otherwise returns None if nothing changes. Everybody who may act on the ticket may add
+    members. Only a supervisor or a manager may take one off, because that gives
     somebody access again. Raises Forbidden if an agent takes one off.
     """
     require_possible(Step.SET_ABOUT, ticket)
-    if set(members) == set(ticket.about):
+    if set(members) == set(ticket.about) and ticket.about_unclear is None:
         return None
     if by.role is Role.AGENT and not set(ticket.about) <= set(members):
         raise Forbidden("only a supervisor or a manager takes a member of staff off this list")
-    return add_about(Draft(ticket, plan, by, at), members, why).change()
+    teams = kept_from(plan, (known[one] for one in members if one in known))
+    return add_about(Draft(ticket, plan, by, at), members, why, teams).change()
 
 
 def is_acceptable(event: Event) -> bool:

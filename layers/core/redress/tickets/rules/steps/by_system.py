@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from redress.base.people import SYSTEM
+from redress.base.people import SYSTEM, Member
 from redress.plans.rules import categories
 from redress.plans.rules.plan import GRADATIONS, Plan
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.interest import kept_from
 from redress.tickets.rules.steps.draft import (
     Draft,
     add_about,
@@ -132,10 +133,27 @@ def leave_unplaced(
     return Draft(ticket, plan, SYSTEM, at).add(EventType.UNPLACED, data).change()
 
 
-def set_about(ticket: Ticket, plan: Plan, members: Sequence[str], why: str, at: datetime) -> Change:
-    """Set the members of staff whom the complaint is about, from its text."""
+def set_about(
+    ticket: Ticket, plan: Plan, members: Sequence[Member], why: str, at: datetime
+) -> Change:
+    """Set the members of staff whom the complaint is about, from what the customer wrote."""
     require_possible(Step.SET_ABOUT, ticket)
-    return add_about(Draft(ticket, plan, SYSTEM, at), members, why).change()
+    teams, ids = kept_from(plan, members), [one.id for one in members]
+    return add_about(Draft(ticket, plan, SYSTEM, at), ids, why, teams).change()
+
+
+def doubt_about(
+    ticket: Ticket, plan: Plan, candidates: Sequence[Member], why: str, at: datetime
+) -> Change:
+    """Record that a person must decide whom the complaint is about, before anybody gets it.
+
+    `candidates` are the members of staff whom it may be about. `why` is a `Doubt`.
+    """
+    require_possible(Step.DOUBT_ABOUT, ticket)
+    data: dict[str, Any] = {"why": why, "candidates": [one.id for one in candidates]}
+    if teams := kept_from(plan, candidates):
+        data["kept_from"] = list(teams)
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.ABOUT_DOUBTED, data).change()
 
 
 def note_mail(

@@ -53,14 +53,20 @@ class Draft:
         return Change(self._before, tuple(self._events), self.after, self._plan)
 
 
-def add_about(draft: Draft, members: Sequence[str], why: str) -> Draft:
+def add_about(
+    draft: Draft, members: Sequence[str], why: str, kept_from: Sequence[str] = ()
+) -> Draft:
     """Set whom the complaint is about. If it is about its agent, it goes back to the queue.
+
+    `kept_from` are the teams whose supervisors do not see the ticket (`interest.kept_from`).
 
     A ticket that needs no agent any more keeps its agent, who does not see it any longer. A
     callback by phone is then a task for the team's supervisors.
     """
     before = draft.after
-    data = {"about": list(members), "from": list(before.about), "why": why.strip()}
+    data: dict[str, Any] = {"about": list(members), "from": list(before.about), "why": why.strip()}
+    if kept_from:
+        data["kept_from"] = list(kept_from)
     draft.add(EventType.ABOUT_SET, data)
     if before.assignee in members and before.needs_agent:
         queued = {

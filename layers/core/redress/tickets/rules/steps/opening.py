@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from redress.base import phones
-from redress.base.people import CUSTOMER, SYSTEM, Actor
+from redress.base.people import CUSTOMER, SYSTEM, Actor, Member
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.interest import kept_from
 from redress.tickets.rules.steps.draft import (
     Draft,
     attention,
@@ -49,6 +50,7 @@ LIVE_S = 120
 """A first response that is promised within these seconds can only be given in a conversation."""
 SPOKEN = "spoke with the customer"
 NAMED = "the complaint names them"
+EARLIER = "the complaint names an earlier ticket of theirs"
 
 
 def open_for_caller(
@@ -59,7 +61,7 @@ def open_for_caller(
     at: datetime,
     *,
     takes: bool = False,
-    about: Sequence[str] = (),
+    about: Sequence[Member] = (),
     answered: bool | None = None,
 ) -> Change:
     """Open a ticket for a customer with whom a member of staff speaks.
@@ -74,7 +76,10 @@ def open_for_caller(
     if submission.contact.email is None:
         draft.add(EventType.ACKNOWLEDGED, {"by": "agent"})
     if about:
-        draft.add(EventType.ABOUT_SET, {"about": list(about), "from": [], "why": NAMED}, SYSTEM)
+        data: dict[str, Any] = {"about": [one.id for one in about], "from": [], "why": NAMED}
+        if teams := kept_from(plan, about):
+            data["kept_from"] = list(teams)
+        draft.add(EventType.ABOUT_SET, data, SYSTEM)
     if takes:
         data = {"agent": by.id, "from": None, "why": "took the call", "team": draft.after.team}
         draft.add(EventType.ASSIGNED, data | attention(draft.after, plan))
@@ -124,6 +129,7 @@ def _opened(
             for name, value in (
                 ("category", submission.category),
                 ("order", submission.order),
+                ("about", submission.about),
                 ("fields", dict(submission.fields) or None),
                 ("source", dict(source) if source is not None else None),
             )

@@ -1,0 +1,32 @@
+"""Conflicts of interest: from whom a complaint about a member of staff is kept, besides them.
+
+What keeps a member from a ticket is `access.is_kept_from`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from redress.base.people import Member, Role
+from redress.plans.rules.plan import Plan
+
+
+class Doubt(StrEnum):
+    """Why it is unclear whom a complaint is about. The values are stored."""
+
+    NOBODY_NAMED_SO = "nobody has the name in the form"
+    SEVERAL_NAMED_SO = "several have the name in the form"
+    SERVED_LAST = "it is about service, and this agent served the customer last"
+
+
+def kept_from(plan: Plan, members: Iterable[Member]) -> tuple[str, ...]:
+    """The teams whose supervisors do not see a complaint about these members, sorted.
+
+    They are the teams of the agents among them, if the plan keeps such complaints from their
+    supervisors. A complaint about a supervisor or a manager is kept from nobody else, because
+    somebody must read it.
+    """
+    if not plan.conflict.without_their_supervisor:
+        return ()
+    return tuple(sorted({one.team for one in members if one.role is Role.AGENT}))

@@ -1,0 +1,189 @@
+"""Whom a complaint is about is found out before it is offered to agents, or a person decides."""
+
+from __future__ import annotations
+
+from copy import replace
+from typing import Any
+
+import pytest
+
+from redress.base.people import Member, Role
+from redress.plans.rules.plan import ConflictPlan
+from redress.staff.rules.availability import Presence
+from redress.tickets.rules import access
+from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.ticket import EventType, Ticket
+from tests.builders import LIN
+from tests.contract.conftest import Shop
+
+NA = Member("a-na", "李娜", "na@example.com", Role.AGENT, "complaints", ("zh-CN", "en"), 5)
+BO = Member("a-bo", "Bo Ek", "bo@example.com", Role.AGENT, "complaints", ("zh-CN", "en"), 5)
+BO_2 = Member("a-bo-2", "Bo Ek", "bo2@example.com", Role.AGENT, "service", ("en",), 5)
+LEADER = Member("s-lin", "Lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 5)
+RUDE: dict[str, Any] = {"subject": "投诉", "description": "态度很差"}
+
+
+@pytest.fixture(autouse=True)
+def staff(shop: Shop) -> None:
+    for member in (NA, BO, BO_2, LEADER):
+        shop.staff.record(member, Presence.AVAILABLE, shop.clock.now())
+
+
+def offered(shop: Shop, kind: str = "complaint", **fields: Any) -> Ticket:
+    """A new ticket after it was offered to agents."""
+    number = shop.open(kind, **{**RUDE, **fields}).ticket.number
+    shop.assigner().assign(number)
+    return shop.tickets.get(number)
+
+
+def doubt(shop: Shop, ticket: Ticket) -> str | None:
+    """Why it is unclear whom a ticket is about."""
+    history = shop.tickets.history(ticket.number)
+    found = [one.data["why"] for one in history if one.type is EventType.ABOUT_DOUBTED]
+    return found[0] if found else None
+
+
+def test_name_in_the_form_says_whom_the_complaint_is_about(shop: Shop) -> None:
+    ticket = offered(shop, about="李娜")
+    assert (ticket.about, ticket.about_unclear, ticket.assignee) == ((NA.id,), None, BO.id)
+
+
+def test_inquiry_with_a_name_in_the_form_is_about_nobody(shop: Shop) -> None:
+    ticket = offered(shop, "urgent", about="nobody we know")
+    assert (ticket.about, ticket.about_unclear) == ((), None)
+    assert ticket.assignee is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "why", "candidates"),
+    [
+        ("the tall man", "nobody has the name in the form", ()),
+        ("Bo Ek", "several have the name in the form", (BO.id, BO_2.id)),
+    ],
+)
+def test_unclear_name_in_the_form_is_decided_by_a_person_before_routing(
+    shop: Shop, field: str, why: str, candidates: tuple[str, ...]
+) -> None:
+    ticket = offered(shop, about=field)
+    assert (ticket.about_unclear, ticket.about, ticket.assignee) == (candidates, (), None)
+    assert doubt(shop, ticket) == why
+    assert shop.assigner().drain("complaints") == []
+    assert shop.tickets.get(ticket.number) == ticket, "it is doubted once"
+    assert not access.may_see(NA, ticket)
+    assert access.may_see(LEADER, ticket)
+    for one in (NA, BO):
+        assert shop.staff.kept_from(one) == [ticket.number]
+    assert shop.staff.kept_from(LEADER) == []
+    shop.changes.change(
+        ticket.number, lambda t, p, at: by_staff.set_about(t, p, LIN, [BO.id], "he called", at)
+    )
+    assert (shop.staff.kept_from(NA), shop.staff.kept_from(BO)) == ([], [ticket.number])
+    assert shop.staff.kept_from(BO_2) == []
+    assert shop.assigner().assign(ticket.number) == NA.id
+
+
+def test_unclear_ticket_that_goes_to_another_team_is_kept_from_that_teams_agents(
+    shop: Shop,
+) -> None:
+    ticket = offered(shop, about="the tall man")
+    shop.changes.change(
+        ticket.number,
+        lambda t, p, at: by_staff.reassign(t, p, LIN, None, "service", "theirs", at),
+    )
+    assert shop.staff.kept_from(NA) == []
+    assert shop.staff.kept_from(BO_2) == [ticket.number]
+
+
+def test_name_in_the_text_and_an_unclear_one_in_the_form_are_both_kept(shop: Shop) -> None:
+    ticket = offered(shop, description="李娜态度很差", about="her chief")
+    assert (ticket.about, ticket.about_unclear) == ((NA.id,), ())
+    types = [event.type for event in shop.tickets.history(ticket.number)]
+    assert types[-2:] == [EventType.ABOUT_SET, EventType.ABOUT_DOUBTED]
+
+
+# ------------------------------------------------------------------------------ earlier tickets
+
+
+def served(shop: Shop, by: Member = NA, **fields: Any) -> Ticket:
+    """An earlier ticket of the same customer, which this agent handled."""
+    number = shop.open("urgent", **fields).ticket.number
+    shop.assigner().assign(number)
+    shop.changes.change(
+        number,
+        lambda t, p, at: (
+            by_staff.reassign(t, p, LIN, by.id, None, "for the test", at)
+            if t.assignee != by.id
+            else None
+        ),
+    )
+    return shop.tickets.get(number)
+
+
+@pytest.mark.parametrize("where", ["subject", "description", "about"])
+def test_complaint_that_names_an_earlier_ticket_is_about_its_agent(shop: Shop, where: str) -> None:
+    earlier = served(shop)
+    ticket = offered(shop, **{where: f"还是 {earlier.number.lower()}"})
+    assert (ticket.about, ticket.about_unclear, ticket.assignee) == ((NA.id,), None, BO.id)
+    set_ = [e for e in shop.tickets.history(ticket.number) if e.type is EventType.ABOUT_SET]
+    assert set_[0].data["why"] == "the complaint names an earlier ticket of theirs"
+
+
+def test_number_of_a_ticket_of_somebody_else_keeps_nobody_from_anything(shop: Shop) -> None:
+    stranger = {"name": "Tom", "email": "tom@example.org"}
+    earlier = served(shop, contact=stranger)
+    ticket = offered(shop, description=f"See {earlier.number}")
+    assert ticket.about == ()
+
+
+def test_complaint_about_service_may_be_about_who_served_the_customer_last(shop: Shop) -> None:
+    served(shop, BO)
+    shop.clock.advance(hours=1)
+    served(shop, NA)
+    shop.clock.advance(days=2)
+    ticket = offered(shop, category="service/attitude")
+    assert (ticket.about_unclear, ticket.assignee) == ((NA.id,), None)
+    assert doubt(shop, ticket) == "it is about service, and this agent served the customer last"
+
+
+@pytest.mark.parametrize(
+    ("category", "days", "named"),
+    [("product/defect", 2, ""), ("service/attitude", 31, ""), ("service/attitude", 2, "李娜")],
+)
+def test_nothing_is_unclear_for_other_categories_long_after_or_if_somebody_is_named(
+    shop: Shop, category: str, days: int, named: str
+) -> None:
+    served(shop, NA)
+    shop.clock.advance(days=days)
+    ticket = offered(shop, category=category, description=f"不好 {named}")
+    assert ticket.about_unclear is None
+    assert ticket.assignee is not None
+
+
+def test_complaint_about_service_of_a_customer_whom_nobody_served_is_routed_at_once(
+    shop: Shop,
+) -> None:
+    ticket = offered(shop, category="service/attitude")
+    assert (ticket.about_unclear, ticket.assignee is None) == (None, False)
+
+
+def test_ticket_that_an_agent_has_is_not_doubted(shop: Shop) -> None:
+    number = shop.open(**RUDE, about="the tall man").ticket.number
+    shop.changes.change(
+        number, lambda t, p, at: by_staff.reassign(t, p, LIN, NA.id, None, "quick", at)
+    )
+    shop.assigner().assign(number)
+    ticket = shop.tickets.get(number)
+    assert (ticket.assignee, ticket.about_unclear) == (NA.id, None)
+
+
+def test_supervisor_of_the_candidate_is_kept_out_with_counts_if_the_plan_says_so(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = replace(shop.plans.current(), conflict=ConflictPlan(without_their_supervisor=True))
+    monkeypatch.setattr(shop.plans, "get", lambda version: strict)
+    ticket = offered(shop, about="李娜")
+    assert (ticket.about, ticket.kept_from) == ((NA.id,), ("complaints",))
+    assert not access.may_see(LEADER, ticket)
+    assert shop.staff.kept_from(LEADER) == [ticket.number]
+    elsewhere = Member("s-hua", "Hua", "h@example.com", Role.SUPERVISOR, "service", ("en",), 5)
+    assert shop.staff.kept_from(elsewhere) == []

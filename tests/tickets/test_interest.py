@@ -1,0 +1,152 @@
+"""From whom a conflict of interest keeps a complaint, and how doubts about it are decided."""
+
+from __future__ import annotations
+
+from copy import replace
+
+import pytest
+
+from redress.base.errors import InvalidInput, NotAllowedNow
+from redress.base.people import Member, Role
+from redress.plans.rules.plan import ConflictPlan, Plan
+from redress.tickets.rules import access, fold
+from redress.tickets.rules.interest import Doubt, kept_from
+from redress.tickets.rules.steps import by_staff, by_system
+from redress.tickets.rules.ticket import EventType, State
+from tests.builders import LIN, Life, life_at, plan_1
+
+
+def member(name: str, role: Role, team: str = "complaints") -> Member:
+    return Member(name, name, f"{name}@example.com", role, team, ("en",), 5)
+
+
+MEI = member("a-mei", Role.AGENT)
+JUN = member("a-jun", Role.AGENT)
+TAO = member("a-tao", Role.AGENT, "service")
+LEADER = member("s-lin", Role.SUPERVISOR)
+HUA = member("s-hua", Role.SUPERVISOR, "service")
+WEI = member("m-wei", Role.MANAGER)
+STAFF = {one.id: one for one in (MEI, JUN, TAO, LEADER, HUA, WEI)}
+
+STRICT = ConflictPlan(without_their_supervisor=True)
+
+
+def plan(*, strict: bool) -> Plan:
+    return replace(plan_1(), conflict=STRICT if strict else ConflictPlan())
+
+
+def about(life: Life, *members: str) -> Life:
+    at = life.clock.now()
+    return life.take(by_staff.set_about(life.ticket, life.plan, LIN, members, "named", at, STAFF))
+
+
+def doubt(life: Life, *candidates: Member, why: Doubt = Doubt.SEVERAL_NAMED_SO) -> Life:
+    at = life.clock.now()
+    return life.take(by_system.doubt_about(life.ticket, life.plan, candidates, why, at))
+
+
+def seeing(life: Life) -> set[str]:
+    return {one.id for one in STAFF.values() if access.may_see(one, life.ticket)}
+
+
+@pytest.mark.parametrize(
+    ("strict", "members", "teams"),
+    [
+        (False, [MEI, TAO], ()),
+        (True, [MEI, TAO, JUN], ("complaints", "service")),
+        (True, [LEADER, WEI], ()),
+        (True, [], ()),
+    ],
+)
+def test_complaint_is_kept_from_the_supervisors_of_accused_agents_if_the_plan_says_so(
+    strict: bool, members: list[Member], teams: tuple[str, ...]
+) -> None:
+    assert kept_from(plan(strict=strict), members) == teams
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_supervisor_of_the_accused_sees_the_complaint_unless_the_plan_keeps_it_from_them(
+    strict: bool,
+) -> None:
+    life = about(Life(plan=plan(strict=strict)).open(), MEI.id)
+    assert seeing(life) == {JUN.id, WEI.id} | ({LEADER.id} if not strict else set())
+    assert life.ticket.kept_from == (("complaints",) if strict else ())
+    assert life.folded == life.ticket
+
+
+def test_complaint_about_an_agent_of_another_team_is_kept_from_that_teams_supervisor() -> None:
+    life = about(Life(plan=plan(strict=True)).open(), TAO.id)
+    assert seeing(life) == {MEI.id, JUN.id, LEADER.id, WEI.id}
+    life.reassign(None, "service")
+    assert seeing(life) == {WEI.id}, "neither the agent nor their supervisor sees it now"
+
+
+def test_supervisor_sees_it_again_when_the_agent_is_taken_off() -> None:
+    life = about(about(Life(plan=plan(strict=True)).open(), MEI.id))
+    assert (life.ticket.about, life.ticket.kept_from) == ((), ())
+    assert seeing(life) == {MEI.id, JUN.id, LEADER.id, WEI.id}
+
+
+def test_mention_shows_nothing_that_a_conflict_of_interest_keeps_from_somebody() -> None:
+    life = about(Life(plan=plan(strict=True)).open(), TAO.id)
+    for one in (TAO, HUA):
+        with pytest.raises(InvalidInput) as refused:
+            life.note(LIN, one)
+        assert [fault.code for fault in refused.value.faults] == ["not_mentionable"]
+    life = Life(plan=plan(strict=True)).open().note(LIN, HUA)
+    assert HUA.id in seeing(life)
+    assert HUA.id not in seeing(about(life, TAO.id))
+
+
+def test_while_it_is_unclear_no_agent_and_no_candidate_sees_the_complaint() -> None:
+    life = doubt(Life().open(), MEI, LEADER)
+    assert life.ticket.about_unclear == (MEI.id, LEADER.id)
+    assert seeing(life) == {WEI.id}
+    assert life.folded == life.ticket
+    assert [access.can(one, life.ticket) for one in (MEI, JUN, LEADER)] == [[], [], []]
+    assert "set_about" in access.can(WEI, life.ticket)
+
+
+def test_candidates_supervisor_does_not_decide_if_the_plan_keeps_it_from_them() -> None:
+    life = doubt(Life(plan=plan(strict=True)).open(), MEI)
+    assert seeing(life) == {WEI.id}
+    life = doubt(Life(plan=plan(strict=True)).open(), TAO)
+    assert seeing(life) == {LEADER.id, WEI.id}
+
+
+@pytest.mark.parametrize("members", [[], [MEI.id]])
+def test_decision_ends_the_doubt_also_with_nobody(members: list[str]) -> None:
+    life = about(doubt(Life().open(), MEI, JUN), *members)
+    assert (life.ticket.about_unclear, life.ticket.about_decided) == (None, True)
+    assert life.ticket.about == tuple(members)
+    assert life.last.events[0].type is EventType.ABOUT_SET
+    assert (MEI.id in seeing(life), JUN.id in seeing(life)) == (not members, True)
+
+
+def test_decision_is_one_although_it_names_the_same_members_as_before() -> None:
+    life = doubt(about(Life().open(), TAO.id), MEI)
+    assert (life.ticket.about, life.ticket.about_unclear) == ((TAO.id,), (MEI.id,))
+    life = about(life, TAO.id)
+    assert (life.ticket.about, life.ticket.about_unclear) == ((TAO.id,), None)
+
+
+def test_unclear_complaint_is_assigned_to_nobody() -> None:
+    life = doubt(Life().open())
+    with pytest.raises(InvalidInput) as refused:
+        life.reassign(MEI.id)
+    assert [fault.code for fault in refused.value.faults] == ["about_unclear"]
+    life.reassign(None, "service")
+    assert life.ticket.team == "service"
+
+
+def test_closed_complaint_is_not_doubted() -> None:
+    with pytest.raises(NotAllowedNow):
+        doubt(life_at(State.CLOSED), MEI)
+
+
+def test_events_of_earlier_versions_keep_a_complaint_from_no_supervisor() -> None:
+    life = Life(plan=plan(strict=True)).open()
+    event = about(life, MEI.id).last.events[0]
+    old = {name: value for name, value in event.data.items() if name != "kept_from"}
+    ticket = fold.apply(life.changes[0].after, replace(event, data=old), life.plan)
+    assert (ticket.about, ticket.kept_from) == ((MEI.id,), ())
