@@ -115,8 +115,8 @@ def _show_board(found: Any) -> None:
         )
         for one in found.near_limit
     ]
-    columns = ("ticket", "promise", "due", "with", "subject")
-    screen.table(columns, near, "No promise is near its limit.", widest=4)
+    head = ("ticket", "promise", "due", "with", "subject")
+    screen.table(head, near, "No promise is near its limit.", widest=4)
 
 
 def _hours(seconds: int) -> str:

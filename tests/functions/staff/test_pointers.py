@@ -166,6 +166,7 @@ TEXTS = {
     "correction": ["reason"],
     "plan-move": ["reason"],
     "mentions-end": ["reason"],
+    "reminder": ["agent", "text"],
     "rating": ["comment"],
     "plan-moves": ["reason", "dry_run"],
 }
