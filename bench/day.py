@@ -66,8 +66,8 @@ from tests.chaos.evidence import Evidence, Said
 from tests.chaos.ledger import Ledger, Opened
 
 ABOUT = "a day of 20 agents in three teams: 2,000 tickets assigned, answered and checked"
-LIMIT_S = 20 * 60
-PLAY_S = 10 * 60
+LIMIT_S = 25 * 60
+PLAY_S = 14 * 60
 """How long tickets come in at most."""
 CALM_S = 4 * 60
 """How long something may stay wrong after the last one."""
@@ -77,7 +77,7 @@ NIGHT = 0.03
 """The share of tickets that come before anybody is at work."""
 BURST = 20
 """The most tickets in a burst, and the most of them in a second."""
-RATE = 4.0
+RATE = 3.0
 """Tickets a second, on average over bursts and pauses, on a machine that is quick enough."""
 WAIT_S = 10.0
 PACE = 10
