@@ -52,6 +52,8 @@ STAFF = (
     "mentioned",
     "reminded",
     "about_doubted",
+    "unattended",
+    "reserve_called",
 )
 
 
@@ -130,7 +132,14 @@ def test_a_template_has_the_same_placeholders_in_every_language(name: str, langu
 def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
     body = rendering.template(language, name)[1]
     links = sum(body.count(f"{{{url}}}") for url in PAGES)
-    without = {*STAFF, "copy"} - {"incident", "held_mail", "staff_unreached", "about_doubted"}
+    without = {*STAFF, "copy"} - {
+        "incident",
+        "held_mail",
+        "staff_unreached",
+        "reminded",
+        "unattended",
+        "about_doubted",
+    }
     assert links == (0 if name in without else 1)
 
 
@@ -200,6 +209,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     }
     opened["copied_to"] = ["bo@example.net"]
     opened["mentions"] = ["a-tao"]
+    opened["called"] = 21
     opened["lengthened"] = [{"clock": "resolution", "before": "", "after": None}]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
     events += [
@@ -224,7 +234,9 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_phrases_name_every_clock_kind_and_state(language: str) -> None:
     own = phrases(language)
-    assert own.clocks.keys() == {clock.value for clock in ClockName}
+    assert own.clocks.keys() == {
+        clock.value for clock in ClockName if clock != ClockName.ASSIGNMENT
+    }
     assert own.kinds.keys() == set(KINDS)
     assert own.standing.keys() == {state.value for state in ClockState}
     assert own.reasons.keys() == {reason.value for reason in Reason if reason not in UNPROMISED}

@@ -166,6 +166,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "handovers": 0,
         "placing": None,
         "team_decided": False,
+        "nobody_told": False,
         "live": 0,
         "preferred": None,
         "reacted": False,

@@ -199,6 +199,10 @@ def agent_pk(agent: str) -> str:
     return f"AGENT#{agent}"
 
 
+CALL = "CALL"
+"""`TEAM#complaints` / `CALL`: whether reserve staff of a team are called."""
+
+
 def agent_of(pk: str) -> str:
     """The id of the member of staff in an `agent_pk`."""
     return pk.partition("#")[2]

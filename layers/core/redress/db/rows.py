@@ -462,6 +462,20 @@ class OnlineRow(Row):
     expires = NumberAttribute()
 
 
+class CallRow(Row):
+    """TEAM#{team} / CALL: since when reserve staff of a team are called.
+
+    The call is over when at most `until` tickets wait. `over` says that it is.
+    """
+
+    class Meta:
+        table_name = ""
+
+    since = UnicodeAttribute()
+    until = NumberAttribute()
+    over = BooleanAttribute(null=True)
+
+
 class AboutRow(Row):
     """AGENT#{id} / ABOUT#{number}: this member of staff may not see the ticket.
 
@@ -705,6 +719,7 @@ class Models:
         self.availability = bound(AvailabilityRow)
         self.beat = bound(BeatRow)
         self.online = bound(OnlineRow)
+        self.call = bound(CallRow)
         self.about = bound(AboutRow)
         self.mention = bound(MentionRow)
         self.reminder = bound(ReminderRow)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,14 +20,20 @@ from redress.base.errors import AgentNotFree, LimitReached, NotFound, RedressErr
 from redress.base.people import Member, Role
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
-from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
+from redress.staff.rules.availability import (
+    CALLED_FOR,
+    Availability,
+    Call,
+    Presence,
+    agent_loaded_by,
+)
 from redress.staff.rules.eligibility import ALL_ATTENTION
 from redress.staff.rules.members import Invitation, MemberChange
 from redress.staff.rules.presence import ONLINE, Period, since, within
 from redress.staff.rules.routing import MOST_READ, PAGE, Page, place_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import EventType, Ticket
-from redress.tickets.store.transaction import Cause, Dated, Write
+from redress.tickets.store.transaction import Cause, Dated, Raced, Write
 
 ENDED_KEPT = timedelta(days=30)
 """How long it is known that a mention has ended. It is longer than anybody follows the feed of
@@ -671,6 +679,25 @@ class StaffStore:
         ordered = [found[pk] for pk, _ in wanted if pk in found]
         return list(encoding.readable(ordered, availability_of))
 
+    def call(self, team: str, now: datetime) -> Call | None:
+        """The call of the reserve staff of a team, if they are called now."""
+        try:
+            row = retry.call(
+                lambda: self._models.call.get(keys.team_pk(team), keys.CALL, consistent_read=True)
+            )
+        except DoesNotExist:
+            return None
+        found = encoding.decoded(row, partial(_call_of, team))
+        return found if not row.over and found.is_on(now) else None
+
+    def end_call(self, call: Call) -> None:
+        """Record that reserve staff are not needed any more."""
+        model = self._models.call
+        row = model(keys.team_pk(call.team), keys.CALL)
+        condition = model.since == _moment(call.since)
+        with suppress(retry.ConditionFailed):  # another call has begun
+            retry.call(lambda: row.update(actions=[model.over.set(_YES)], condition=condition))
+
     def withdraw(self, full: Availability) -> bool:
         """Take an agent who is full out of the ring of their team. Return whether it was done.
 
@@ -716,7 +743,14 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
     writes never concern one agent twice. Tickets about a member have an item each, and so have
     those on which notes mention them.
     """
-    writers = (_load_writes, _about_writes, _mention_writes, _reminder_writes, _declines_writes)
+    writers = (
+        _load_writes,
+        _call_writes,
+        _about_writes,
+        _mention_writes,
+        _reminder_writes,
+        _declines_writes,
+    )
     return [
         write
         for change, now in changes
@@ -790,6 +824,23 @@ def _declines_writes(models: Models, change: Change, now: datetime) -> list[Writ
     return [Write(row, actions, condition, lost)]
 
 
+def _call_writes(models: Models, change: Change, now: datetime) -> list[Write]:
+    """The call of reserve staff that the change begins. There is one at a time for each team."""
+    called = [e for e in change.events if e.type is EventType.UNPLACED and "called" in e.data]
+    if not called:
+        return []
+    model, team = models.call, called[0].data["team"]
+    row = model(keys.team_pk(team), keys.CALL)
+    actions: list[UpdateAction] = [
+        model.since.set(_moment(now)),
+        model.until.set(change.plan.reserve_over // 2),
+        model.over.remove(),
+    ]
+    condition = model.since.does_not_exist() | (model.over == _YES)
+    condition |= model.since <= _moment(now - CALLED_FOR)
+    return [Write(row, actions, condition, Raced(f"reserve staff of {team} are called already"))]
+
+
 def _last_in_turn(change: Change) -> str | None:
     """When the agent got their last ticket, if the ticket was given to them because of that."""
     decided = (e.data.get("decision", {}) for e in change.events if e.type is EventType.ASSIGNED)
@@ -859,6 +910,10 @@ def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write
 def _period_of(text: str) -> Period:
     begin, end, presence = text.split("/")
     return Period(datetime.fromisoformat(begin), datetime.fromisoformat(end), Presence(presence))
+
+
+def _call_of(team: str, row: Any) -> Call:
+    return Call(team, datetime.fromisoformat(row.since), int(row.until))
 
 
 def _is_agent(row: Any) -> bool:

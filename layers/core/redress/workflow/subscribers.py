@@ -79,6 +79,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.ACKNOWLEDGED: (),
     EventType.ASSIGNED: (),
     EventType.UNPLACED: (mails,),
+    EventType.NOBODY_THERE: (mails,),
     EventType.QUEUED: (assignment,),
     EventType.ACCEPTED: (),
     EventType.CLASSIFIED: (),

@@ -54,6 +54,11 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "escalate": _ON_PROMISE,
     "watch": _ON_PROMISE,
     "taken": _ON_PROMISE,
+    # It goes to an address that nobody has verified, as the acknowledgement does. Its text is the
+    # plan's.
+    "nobody_there": frozenset({"number", "text", "status_url"}),
+    "unattended": frozenset({"number", "kind", "team", "ticket_url"}),
+    "reserve_called": frozenset({"team", "waiting"}),
     "incident": _ON_PROMISE | {"ticket_url"},
     "customer_wrote": frozenset({"number", "kind", "files"}),
     "customer_wrote_late": frozenset({"number", "kind", "files"}),

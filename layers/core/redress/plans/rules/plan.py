@@ -441,6 +441,12 @@ class Plan(Struct, frozen=True):
         weight: int = self.routing.get("weights", {}).get(channel, 0)
         return weight
 
+    @property
+    def reserve_over(self) -> int:
+        """How many waiting tickets of a team call reserve staff; 0 if nothing does."""
+        most: int = self.routing.get("reserve_over", 0)
+        return most
+
     def routing_rule(self, of: Mapping[str, str]) -> RoutingRule:
         """The first rule of routing for a ticket. `of` has its values by condition."""
         for rule in self.routing.get("rules", ()):

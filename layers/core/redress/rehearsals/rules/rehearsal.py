@@ -566,6 +566,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.ACKNOWLEDGED: _acknowledged,
     EventType.ASSIGNED: _assigned,
     EventType.UNPLACED: None,
+    EventType.NOBODY_THERE: None,
     EventType.QUEUED: _queued,
     EventType.ACCEPTED: _accepted,
     EventType.CLASSIFIED: None,  # the rules of the draft decide instead (`_Classifying`)

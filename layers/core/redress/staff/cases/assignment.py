@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
+from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,11 +44,15 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An agent's request for a ticket. `key` is a digest of the request's key, "" without one."""
+    """An agent's request for a ticket. `key` is a digest of the request's key, "" without one.
+
+    `is_called` says that they are reserve staff, and are called.
+    """
 
     by: Actor
     availability: Availability
     key: str
+    is_called: bool = False
 
 
 class AssignmentCase:
@@ -148,7 +153,7 @@ class AssignmentCase:
             decision = self._decided(ticket, plan, at, refused)
             if decision.agent is None:
                 full.extend(decision.full if decision.others else ())
-                return _left(ticket, plan, decision, at)
+                return self._left(ticket, plan, decision, at)
             asked.append(decision.agent)
             data = decision.data(in_turn=lost < TURNS)
             team = decision.need.team
@@ -180,16 +185,59 @@ class AssignmentCase:
         if ticket.preferred is not None:
             with suppress(NotFound, Unreadable):
                 preferred = self._staff.availability(ticket.preferred)
-        ring = self._staff.ring(need.team, start_of(ticket, at))
-        return decide(ticket, need, preferred, ring, at, refused)
+        start = start_of(ticket, at)
+        ring = self._staff.ring(need.team, start)
+        decision = decide(ticket, need, preferred, ring, at, refused)
+        if decision.agent is None and decision.reserves and self._is_called(need.team, at):
+            need, ring = replace(need, reserve=True), self._staff.ring(need.team, start)
+            return decide(ticket, need, preferred, ring, at, refused)
+        return decision
+
+    def _is_called(self, team: str, at: datetime) -> bool:
+        """Whether reserve staff of a team are called. The call ends when few tickets wait."""
+        call = self._staff.call(team, at)
+        if call is None:
+            return False
+        if len(self._lists.queued(team, call.until + 1)) <= call.until:
+            self._staff.end_call(call)
+            return False
+        return True
+
+    def _left(self, ticket: Ticket, plan: Plan, decision: Decision, at: datetime) -> Change | None:
+        """The change that records that nobody could take the ticket, or tells the customer so.
+
+        None if both are on record, or if it is not time to tell the customer.
+        """
+        team = decision.need.team
+        if ticket.placing is not None:
+            if decision.read or decision.others:
+                return None  # somebody is there
+            return by_system.tell_nobody_is_there(ticket, plan, at)
+        ladder = plan.placing(classification_of(ticket))
+        called = self._to_call(team, plan, at)
+        return by_system.leave_unplaced(ticket, plan, decision.data(), ladder, at, team, called)
+
+    def _to_call(self, team: str, plan: Plan, at: datetime) -> int:
+        """How many tickets wait, if so many call reserve staff who are not called yet; else 0."""
+        if not plan.reserve_over:
+            return 0
+        waiting = len(self._lists.queued(team, plan.reserve_over + 1))
+        if waiting <= plan.reserve_over or self._staff.call(team, at) is not None:
+            return 0
+        return waiting
 
     def _claimed(self, ticket: Ticket, plan: Plan, claim: Claim, at: datetime) -> Change | None:
         """The change that gives the ticket to who asks for it; None if they may not get it."""
         need = need_of(ticket, plan)
+        need = replace(need, reserve=need.reserve or claim.is_called)
         if reasons(ticket, need, claim.availability, at):
             return None
         data = Decision(need, claim.by.id, read=1).data()
         return by_staff.claim(ticket, plan, claim.by, claim.key, at, data)
+
+    def is_called(self, found: Availability, at: datetime) -> bool:
+        """Whether an agent is reserve staff and called."""
+        return found.reserve and self._is_called(found.team, at)
 
     def put_back(self, team: str, agent: str) -> None:
         """Put an agent who was full back into the ring of their team, if they have room."""
@@ -202,18 +250,13 @@ class AssignmentCase:
         language, for which an agent is free. A ticket that cannot be read stays in the queue.
         """
         assigned = []
-        for number in self._lists.queued(team, DRAIN_LIMIT):
+        waiting = self._lists.queued(team, DRAIN_LIMIT)
+        for number in waiting:
             try:
                 if self.assign(number) is not None:
                     assigned.append(number)
             except (NotFound, Unreadable):
                 continue  # the index may be a moment older than the table
+        if len(waiting) < DRAIN_LIMIT:
+            self._is_called(team, self._changes.now())  # it ends a call that is not needed any more
         return assigned
-
-
-def _left(ticket: Ticket, plan: Plan, decision: Decision, at: datetime) -> Change | None:
-    """The change that records that nobody could take the ticket; None if that is on record."""
-    if ticket.placing is not None:
-        return None
-    ladder = plan.placing(classification_of(ticket))
-    return by_system.leave_unplaced(ticket, plan, decision.data(), ladder, at, decision.need.team)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -98,7 +99,9 @@ class ClaimingCase:
             if availability.load >= availability.capacity:
                 return Claimed(None, NoTicket.NO_ROOM)
             try:
-                return self._claim(Claim(member.actor, availability, digest), member, tried)
+                called = self._assignment.is_called(availability, self._now())
+                claim = Claim(member.actor, availability, digest, called)
+                return self._claim(claim, member, tried)
             except AgentNotFree:
                 continue  # the agent has got other tickets meanwhile, or went away
         raise AgentNotFree("the agent gets and loses tickets all the time")
@@ -114,6 +117,7 @@ class ClaimingCase:
             if ticket.number in tried:
                 continue
             need = need_of(ticket, self._plans.get(ticket.plan_version))
+            need = replace(need, reserve=need.reserve or claim.is_called)
             if why := reasons(ticket, need, claim.availability, self._now()):
                 why_not.add(why)
                 continue

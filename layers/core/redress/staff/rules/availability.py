@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import replace
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from redress.tickets.rules.ticket import Ticket
@@ -50,6 +51,22 @@ class Availability:
     skills: dict[str, int] = field(default_factory=dict)
     working: tuple[tuple[str, str], ...] | None = None
     is_agent: bool = True
+
+
+CALLED_FOR = timedelta(hours=12)
+"""A call of reserve staff is over after this time at the latest, also if nobody ended it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Reserve staff of a team are called, from `since` on, until at most `until` tickets wait."""
+
+    team: str
+    since: datetime
+    until: int
+
+    def is_on(self, now: datetime) -> bool:
+        return now < self.since + CALLED_FOR
 
 
 def without_load_of(hidden: Iterable[Ticket], found: Availability) -> Availability:

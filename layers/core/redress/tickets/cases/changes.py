@@ -127,6 +127,10 @@ class TicketChanges:
         wake = tickets.next_wake(ticket, self._plans.get(ticket.plan_version))
         return self._tickets.rebuild_timer(ticket, wake, self._now())
 
+    def now(self) -> datetime:
+        """The time now, for what depends on no ticket."""
+        return self._now()
+
     def moment(self, ticket: Ticket) -> datetime:
         """The time of the next change: now, or the time of the last event if that is a bit later.
 

@@ -29,6 +29,7 @@ PUBLIC = frozenset(
         EventType.OPENED,
         EventType.ACKNOWLEDGED,
         EventType.ASSIGNED,
+        EventType.NOBODY_THERE,
         EventType.RECLASSIFIED,
         EventType.PROGRESS_TOLD,
         EventType.PROMISED,

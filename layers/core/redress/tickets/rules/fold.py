@@ -292,6 +292,10 @@ def _unplaced(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, placing=placing, **_team_after(ticket, event))
 
 
+def _nobody_there(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, nobody_told=True)
+
+
 def _queued(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     team = event.data.get("team", ticket.team)
     declined_by = _declined_by(ticket, team)
@@ -798,6 +802,7 @@ _APPLY = {
     EventType.ACKNOWLEDGED: _acknowledged,
     EventType.ASSIGNED: _assigned,
     EventType.UNPLACED: _unplaced,
+    EventType.NOBODY_THERE: _nobody_there,
     EventType.QUEUED: _queued,
     EventType.ACCEPTED: _accepted,
     EventType.CLASSIFIED: _classified,

@@ -46,6 +46,7 @@ class EventType(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     ASSIGNED = "assigned"
     UNPLACED = "unplaced"
+    NOBODY_THERE = "nobody_there"
     QUEUED = "queued"
     ACCEPTED = "accepted"
     CLASSIFIED = "classified"
@@ -231,6 +232,8 @@ class Ticket(Struct, frozen=True):
     then not searched again, so a member whom staff took off stays off."""
     placing: Placing | None = None
     """Set while the ticket waits in a queue and at least one attempt to assign it found nobody."""
+    nobody_told: bool = False
+    """Whether the customer was told that nobody was there. They are told once."""
     team_decided: bool = False
     """Whether somebody moved the ticket to another team, or a rule of routing did. No rule of
     routing moves it after that."""

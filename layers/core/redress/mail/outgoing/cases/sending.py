@@ -58,6 +58,7 @@ from redress.mail.outgoing.rules.table import (
     MENTIONED,
     PARTICIPANTS,
     PROMISE_MOVED,
+    RESERVE,
     STAFF_UNREACHED,
     MailToSend,
     mails_after,
@@ -232,6 +233,9 @@ class MailingCase:
                 return found
             audience = Role.SUPERVISOR
         members = [one for one in self._staff.members() if not is_kept_from(ticket, one)]
+        if audience == RESERVE:
+            of_team = (one for one in members if one.team == ticket.team)
+            return reached(one for one in of_team if one.reserve and one.is_active)
         if about.job.template == STAFF_UNREACHED:
             # Whom the notice did not reach, this mail would not reach either.
             failed = {one["address"] for one in about.event.data["mail"].get("returned", ())}
@@ -337,6 +341,8 @@ class MailingCase:
                 "files": _files(about, "files_staff", language),
                 "agent": agent or own.nobody,
                 "by": writer or own.nobody,
+                "team": about.plan.team_names.get(ticket.team, {}).get(language, ticket.team),
+                "waiting": str(about.event.data.get("called", "")),
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
             }
 

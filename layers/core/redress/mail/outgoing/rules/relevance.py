@@ -47,7 +47,7 @@ class Matter:
     history: Sequence[Event] = ()
 
 
-NEED_HISTORY = (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED)
+NEED_HISTORY = (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED, EventType.NOBODY_THERE)
 """Events whose mails need the history of the ticket (`Matter.history`)."""
 
 _WATCHING = (Role.SUPERVISOR, Role.MANAGER)
@@ -236,6 +236,10 @@ def reason_to_skip(about: Matter) -> str | None:
     if job.template == REMINDED:
         is_theirs = about.event.data["agent"] == ticket.assignee
         return None if is_theirs and ticket.closed_at is None else "the reminder is outdated"
+    if about.event.type is EventType.NOBODY_THERE and (
+        ticket.assignee is not None or not ticket.is_unanswered
+    ):
+        return "somebody is there now"
     if job.template in _ONLY_WHILE_RUNNING and not is_taken(about):
         clock = ticket.clocks[clock_name(about)]
         # Supervisors and managers are reminded even if the promise is paused, because it must still

@@ -16,6 +16,9 @@ ACKNOWLEDGEMENT = "acknowledgement"
 STAFF_UNREACHED = "staff_unreached"
 PROMISE_MOVED = "promise_moved"
 ABOUT_DOUBTED = "about_doubted"
+RESERVE = "reserve"
+"""The audience of reserve staff of the ticket's team, who are called."""
+CALLED = "reserve_called"
 MENTIONED = "mentioned"
 """The template of the mail to a member of staff whom a note mentions."""
 
@@ -29,8 +32,8 @@ rung."""
 class MailToSend:
     """One mail to be sent: its template and its audience.
 
-    The audience is `customer`, PARTICIPANTS, a role of staff, or one member whom a note mentions:
-    `mentioned-2` is the second one in the note.
+    The audience is `customer`, PARTICIPANTS, RESERVE, a role of staff, or one member whom a note
+    mentions: `mentioned-2` is the second one in the note.
     """
 
     template: str
@@ -80,7 +83,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     the next role is notified (`next_role`). Each member whom a note mentions gets a mail of their
     own, so none of them sees the others' addresses. An agent gets the reminder of a leader. The
     supervisor is asked to decide whom a complaint is about, if that is unclear.
-    Supervisor and manager are notified of a proposed incident, because they can declare it.
+    Supervisor and manager are notified of a proposed incident, because they can declare it. If
+    nobody is there, the customer and the supervisor are told. If too many tickets wait, supervisor
+    and reserve staff are called.
     `MailingCase` checks later whether a recipient has an address.
     """
     if event.type is EventType.OPENED:
@@ -90,6 +95,11 @@ def mails_after(event: Event) -> list[MailToSend]:
         return [MailToSend(_TO_CUSTOMER[event.type], "customer"), *copies]
     if event.type is EventType.RECLASSIFIED:
         return [MailToSend(PROMISE_MOVED, "customer")] if event.data.get("lengthened") else []
+    if event.type is EventType.NOBODY_THERE:
+        return [MailToSend("nobody_there", "customer"), MailToSend("unattended", "supervisor")]
+    if event.type is EventType.UNPLACED:
+        called = (Role.SUPERVISOR.value, RESERVE) if "called" in event.data else ()
+        return [MailToSend(CALLED, audience) for audience in called]
     if event.type is EventType.CUSTOMER_WROTE:
         return [MailToSend("customer_wrote", "agent")]
     if event.type is EventType.NOTED:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from redress.base.people import SYSTEM, Member
+from redress.clocks.rules.clocks import Action
 from redress.plans.rules import categories
 from redress.plans.rules.plan import GRADATIONS, Plan
 from redress.tickets.rules.change import Change
@@ -15,6 +16,7 @@ from redress.tickets.rules.steps.draft import (
     Draft,
     add_about,
     attention,
+    recipients,
     require_possible,
 )
 from redress.tickets.rules.steps.table import (
@@ -131,6 +133,22 @@ def leave_unplaced(
     if called:
         data["called"] = called
     return Draft(ticket, plan, SYSTEM, at).add(EventType.UNPLACED, data).change()
+
+
+def tell_nobody_is_there(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+    """Tell the customer that nobody is there, once, in the words of the plan.
+
+    None if it is not time yet, if they were told before, or if a person has reacted.
+    """
+    search = ticket.placing
+    if search is None or ticket.nobody_told or not ticket.is_unanswered:
+        return None
+    told = plan.nobody(search.ladder)
+    if told is None or not any(step.startswith(Action.TELL) for step in search.fired):
+        return None
+    data = {"text": told["text"][ticket.language]} | recipients(ticket)
+    data.pop("copied_to", None)  # nobody but the customer waits
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.NOBODY_THERE, data).change()
 
 
 def set_about(
