@@ -7,10 +7,13 @@ get the earlier one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 
+from redress.inspections.rules import DrawnList
+from redress.inspections.store import InspectionStore
 from redress.tickets.rules.ticket import State, Ticket
 from redress.wiring import stores as wired_stores
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
@@ -39,6 +42,8 @@ CONNECTORS = (
 WITH_BODY = (
     *CHANGES,
     "note",
+    "reminder",
+    "inspection-check",
     "bulk",
     "upload",
     "draft",
@@ -73,12 +78,29 @@ WITH_BODY = (
 def call(api: Api, noted: Callable[..., Ticket]) -> Callable[..., Reply]:
     """Calls a route about a ticket of mei that has a stranger's mail as its last event.
 
-    There are two customers, one of them for routes about a customer, and the connector `crm`.
+    There are two customers, one of them for routes about a customer, the connector `crm`, and an
+    inspection list of the day before that has the ticket.
     """
     api("connector-make", "wei")
     ticket = noted()
     wired_stores.customers().write([new(profile(LI_NA, EMAIL)), new(profile(WANG_WEI, PHONE))])
-    usual = {"number": ticket.number, "event": str(ticket.version), "version": "1"}
+    drawn = DrawnList(
+        ticket.team,
+        date(2026, 11, 22),
+        ticket.created_at,
+        "m-wei",
+        1,
+        5,
+        complete=True,
+        entries={"web": (ticket.number,)},
+    )
+    InspectionStore(wired_stores.models()).put(drawn)
+    usual = {
+        "number": ticket.number,
+        "entry": ticket.number,
+        "event": str(ticket.version),
+        "version": "1",
+    }
 
     def send(name: str, by: str, **changes: Any) -> Reply:
         return api(name, by, **(usual | changes))
@@ -99,7 +121,9 @@ def test_role_is_refused_before_anything_else(call: Callable[..., Reply], name: 
         assert call(name, "mei", **nowhere, **broken).status == 403
 
 
-@pytest.mark.parametrize("name", [*CHANGES, "note", "upload", "draft", "address-clearance"])
+@pytest.mark.parametrize(
+    "name", [*CHANGES, "note", "reminder", "upload", "draft", "address-clearance"]
+)
 def test_ticket_that_is_not_there_or_not_visible_is_refused_before_the_content(
     api: Api, call: Callable[..., Reply], open_ticket: Opener, name: str
 ) -> None:
