@@ -209,15 +209,12 @@ FAULTY: dict[str, tuple[Break, set[tuple[str, str]]]] = {
             "conflict",
             value={
                 "without_their_supervisor": "yes",
-                "categories": ["service/attitude", "rudeness", 7],
                 "earlier_days": 0,
                 "colour": "red",
             },
         ),
         {
             ("/conflict/without_their_supervisor", "yes_or_no_expected"),
-            ("/conflict/categories/1", "unknown_category"),
-            ("/conflict/categories/2", "unknown_category"),
             ("/conflict/earlier_days", "whole_number_expected"),
             ("/conflict/colour", "unknown"),
         },
@@ -1193,6 +1190,14 @@ def test_plan_decides_which_optional_fields_the_form_has(
     if section is not None:
         document["form"] = section
     assert parse(document).form_fields == parse(document, publishing_at=START).form_fields == fields
+
+
+def test_categories_of_conflicts_of_interest_are_those_of_the_plan(document: Document) -> None:
+    document["conflict"] = {"categories": ["service/attitude", "rudeness", 7]}
+    assert faults(document, publishing=True) == {
+        ("/conflict/categories/1", "unknown_category"),
+        ("/conflict/categories/2", "unknown_category"),
+    }
 
 
 @pytest.mark.parametrize(
