@@ -165,7 +165,7 @@ def test_every_operation_is_unavailable_if_the_store_cannot_be_reached(
         lambda: shop.lists.queued("complaints"),
         lambda: shop.timers.next_generation(number, 1, shop.clock.now()),
         lambda: shop.staff.availability(MEI.id),
-        lambda: shop.staff.present("complaints"),
+        lambda: shop.staff.present("complaints", 100),
         lambda: shop.plans.current(),
     ]
     for ask in asks:
@@ -441,13 +441,13 @@ def test_agents_behind_a_hundred_full_ones_are_found(shop: Shop) -> None:
     life = shop.open()
     assigner = shop.assigner()
     assert assigner.assign(life.ticket.number) is None
-    [last] = shop.staff.present("complaints")
+    [last] = shop.staff.present("complaints", 100)
     shop.member(last.agent, capacity=2)
     assert assigner.assign(life.ticket.number) == last.agent
     other = next(f"a-{place}" for place in range(101) if f"a-{place}" != last.agent)
     row(keys.agent_pk(other), keys.AVAILABILITY).update(actions=[row.load.set(0)])
     assigner.put_back("complaints", other)
-    assert other in {one.agent for one in shop.staff.present("complaints")}
+    assert other in {one.agent for one in shop.staff.present("complaints", 100)}
 
 
 def test_call_keeps_other_tickets_away_until_a_person_reacts(shop: Shop) -> None:

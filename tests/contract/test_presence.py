@@ -103,7 +103,7 @@ def test_silent_client_makes_its_agent_offline_and_beats_keep_them_online(
         Presence.OFFLINE,
         last.isoformat(timespec="milliseconds"),
     )
-    assert shop.staff.present("complaints") == []
+    assert shop.staff.present("complaints", 100) == []
 
 
 def test_agent_whose_client_never_beats_is_offline_after_half_a_day(

@@ -37,8 +37,8 @@ def test_a_new_member_is_stored_as_available_without_load(shop: Shop) -> None:
         0,
     )
     assert availability.last_assigned == keys.NEVER
-    assert shop.staff.present("complaints") == [availability]
-    assert shop.staff.present("service") == []
+    assert shop.staff.present("complaints", 100) == [availability]
+    assert shop.staff.present("service", 100) == []
 
 
 def test_setting_presence_again_keeps_load_and_last_assignment(shop: Shop) -> None:
@@ -49,11 +49,11 @@ def test_setting_presence_again_keeps_load_and_last_assignment(shop: Shop) -> No
     before = shop.staff.availability(MEI.id)
     shop.clock.advance(hours=1)
     shop.staff.record(member, Presence.AWAY, shop.clock.now())
-    assert shop.staff.present("complaints") == []
+    assert shop.staff.present("complaints", 100) == []
     back = shop.staff.record(member, Presence.AVAILABLE, shop.clock.now())
     assert (back.load, back.last_assigned) == (1, before.last_assigned)
     assert back.since > before.since
-    assert shop.staff.present("complaints") == [back]
+    assert shop.staff.present("complaints", 100) == [back]
 
 
 def test_an_agents_capacity_languages_and_team_can_change(shop: Shop) -> None:
@@ -65,8 +65,8 @@ def test_an_agents_capacity_languages_and_team_can_change(shop: Shop) -> None:
         "service",
         ("zh-TW",),
     )
-    assert shop.staff.present("complaints") == []
-    assert shop.staff.present("service") == [availability]
+    assert shop.staff.present("complaints", 100) == []
+    assert shop.staff.present("service", 100) == [availability]
     assert [member.team for member in shop.staff.members()] == ["service"]
 
 
@@ -105,7 +105,7 @@ def test_supervisors_and_managers_are_stored_but_not_offered_tickets(
     shop: Shop, role: Role
 ) -> None:
     shop.member("s-lin", role=role)
-    assert shop.staff.present("complaints") == []
+    assert shop.staff.present("complaints", 100) == []
     assert shop.staff.member("s-lin").role is role
 
 

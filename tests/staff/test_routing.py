@@ -22,7 +22,7 @@ from redress.staff.rules.eligibility import (
 )
 from redress.staff.rules.routing import PAGE, Decision, Page, decide
 from redress.tickets.rules.steps import by_system, by_timer
-from redress.tickets.rules.ticket import State, next_wake
+from redress.tickets.rules.ticket import State, classification_of, next_wake
 from tests import builders
 from tests.builders import JUN, MEI, Life
 
@@ -205,7 +205,7 @@ STEPS = [
 
 def unplaced(life: Life, plan: Plan) -> Life:
     """Record that the first attempt found nobody."""
-    ladder = plan.placing({"kind": "complaint", "channel": "web"})
+    ladder = plan.placing(classification_of(life.ticket))
     return life.take(by_system.leave_unplaced(life.ticket, plan, {}, ladder, life.clock.now()))
 
 
@@ -246,6 +246,19 @@ def test_search_for_an_agent_ends_with_the_assignment_and_begins_anew_in_the_que
     assert life.ticket.placing is None
     unplaced(life.reassign(None), plan).resolve(JUN)
     assert life.ticket.placing is None
+
+
+def test_correction_that_leaves_the_steps_as_they_are_does_not_begin_the_search_anew() -> None:
+    """Otherwise each correction would put off reserve staff, and each later step."""
+    reserve = {"after": "2m", "reserve": True}
+    plan = plan_with(rules=[], steps=[reserve, reserve | {"when": {"customer_type": "vip"}}])
+    life = unplaced(Life(plan=plan).open(), plan)
+    life.clock.advance(minutes=2)
+    life.take(by_timer.act_on_due_rungs(life.ticket, plan, life.clock.now()))
+    assert need_of(life.ticket, plan).reserve
+    life.reclassify(category="product").reclassify(urgency="high").move_to(replace(plan, version=2))
+    assert need_of(life.ticket, plan).reserve
+    assert life.reclassify(customer_type="vip").ticket.placing is None
 
 
 def test_rule_moves_a_ticket_to_its_team_unless_somebody_decided_the_team() -> None:

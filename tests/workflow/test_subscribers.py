@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from copy import replace
 
 import pytest
 
-from redress.base.people import SYSTEM
 from redress.mail.outgoing import messages as mail_messages
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
@@ -15,9 +15,9 @@ from redress.search.messages import IndexMonth, IndexTicket
 from redress.search.rules.contents import FOUND
 from redress.staff import messages as assignment_messages
 from redress.staff.messages import AssignTicket, DrainQueue
-from redress.tickets.rules.ticket import Event, EventType
+from redress.tickets.rules.ticket import EventType
 from redress.workflow.subscribers import SUBSCRIBERS, assignment, messages_after, words
-from tests.builders import START, Life
+from tests.builders import MEI, Life
 from tests.mail.test_outgoing import FOLLOWS
 
 
@@ -37,23 +37,39 @@ def test_every_mail_of_the_table_of_mails_gets_a_mail_job(name: str, life: Life)
 
 def test_assigner_is_asked_for_an_agent_when_a_ticket_is_opened_or_queued() -> None:
     waits = {kind for kind, subscribers in SUBSCRIBERS.items() if assignment in subscribers}
-    assert waits == {EventType.OPENED, EventType.QUEUED}
+    assert waits == {EventType.OPENED, EventType.QUEUED, EventType.RECLASSIFIED}
 
 
-@pytest.mark.parametrize(
-    ("before", "kind", "asked"),
-    [
-        ("inquiry", "complaint", [AssignTicket("R-7K3M9-QW0X2")]),
-        ("complaint", "complaint", []),  # another urgency, or another category
-        ("complaint", "inquiry", []),
-    ],
-)
-def test_assigner_is_asked_to_search_a_ticket_that_became_a_complaint(
-    before: str, kind: str, asked: list[AssignTicket]
+def asked_after(life: Life) -> list[AssignTicket]:
+    """The requests to the assigner after the last change."""
+    after = (messages_after("R-7K3M9-QW0X2", event) for event in life.last.events)
+    return [one for messages in after for one in messages if isinstance(one, AssignTicket)]
+
+
+def test_assigner_is_asked_again_for_a_ticket_whose_classification_was_corrected(
+    life: Life,
 ) -> None:
-    data = {"kind": kind, "from": before, "why": "she is angry"}
-    event = Event(2, EventType.RECLASSIFIED, START, SYSTEM, data)
-    assert messages_after("R-7K3M9-QW0X2", event) == asked
+    """It may need another agent now. A complaint is also searched for names of staff."""
+    assert asked_after(life.open().reclassify(customer_type="vip")) == [
+        AssignTicket("R-7K3M9-QW0X2")
+    ]
+
+
+def test_assigner_is_asked_again_for_a_queued_ticket_that_came_to_another_plan(
+    life: Life,
+) -> None:
+    life.open().move_to(replace(life.plan, version=2))
+    assert asked_after(life) == [AssignTicket("R-7K3M9-QW0X2")]
+    life.assign(MEI.id).move_to(replace(life.plan, version=3))
+    assert asked_after(life) == []
+
+
+def test_assigner_is_asked_for_a_ticket_that_rules_moved_to_another_team(life: Life) -> None:
+    """The agent of the team before, whose claim classified it, does not get it."""
+    assert asked_after(life.open("inquiry").classify(kind="complaint")) == [
+        AssignTicket("R-7K3M9-QW0X2")
+    ]
+    assert asked_after(life.classify(category="delivery")) == []
 
 
 def test_indexer_is_asked_after_each_event_whose_text_can_be_found() -> None:

@@ -49,6 +49,22 @@ def test_agent_who_is_away_gets_no_ticket(api: Api, open_ticket: Opener) -> None
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:agent-not-free")
 
 
+@pytest.mark.parametrize(
+    ("version", "status", "kind"), [(1, 409, "version-conflict"), (99, 422, "invalid-input")]
+)
+def test_version_is_checked_before_it_is_said_that_an_agent_is_not_free(
+    api: Api, open_ticket: Opener, version: int, status: int, kind: str
+) -> None:
+    """What the caller decided on was another ticket, or there never was such a version."""
+    api("presence", "jun", body={"presence": "away"})
+    ticket = open_ticket(agent="a-mei")
+    body = {"version": ticket.version, "agent": None, "reason": "same batch"}
+    assert api("assignment", "mei", body=body, number=ticket.number).status == 200
+    body |= {"version": version, "agent": "a-jun"}
+    found = api("assignment", "lin", body=body, number=ticket.number)
+    assert (found.status, found.body["type"]) == (status, f"urn:redress:problem:{kind}")
+
+
 @pytest.mark.parametrize("agent", ["nobody", "s-lin", "m-wei"])
 def test_assignee_must_be_a_known_agent(api: Api, open_ticket: Opener, agent: str) -> None:
     ticket = open_ticket(agent="a-mei")

@@ -17,7 +17,7 @@ def test_only_an_available_agent_is_offered_tickets(
 ) -> None:
     found = api("presence", "mei", body={"presence": presence})
     assert (found.status, found.body["presence"]) == (200, presence)
-    assert [one.agent for one in stores.staff.present("complaints")] == ["a-jun"]
+    assert [one.agent for one in stores.staff.present("complaints", 100)] == ["a-jun"]
 
 
 def test_beat_says_when_the_next_one_is_expected_and_changes_no_presence(

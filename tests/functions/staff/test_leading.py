@@ -693,8 +693,8 @@ def test_change_of_team_returns_tickets_to_the_old_team_and_keeps_the_presence(
     assert (found.status, found.body["queued"]) == (200, [held.number])
     ticket = stores.tickets.get(held.number)
     assert (ticket.assignee, ticket.team) == (None, "complaints")
-    assert [one.agent for one in stores.staff.present("complaints")] == ["a-jun"]
-    assert "a-mei" in [one.agent for one in stores.staff.present("service")]
+    assert [one.agent for one in stores.staff.present("complaints", 100)] == ["a-jun"]
+    assert "a-mei" in [one.agent for one in stores.staff.present("service", 100)]
     assert api("ticket", "mei", number=held.number).status == 404
 
 
@@ -791,7 +791,7 @@ def test_suspension_counts_at_once_and_returns_tickets(
     assert found.body["member"]["can"] == ["change_member", "record_departure", "reinstate"]
     assert api("work", claims=claims_of(member)).status == 403
     assert account(pool)["enabled"] is False
-    assert agent not in [one.agent for one in stores.staff.present("complaints")]
+    assert agent not in [one.agent for one in stores.staff.present("complaints", 100)]
     assert api("suspension", "lin", agent=agent).body["queued"] == []
     assert [entry.kind for entry in trail(agent)] == ["suspended", "invited"][::-1]
 

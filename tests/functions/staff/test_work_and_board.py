@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from redress.base.instants import written
+from redress.staff.cases import board as board_case
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_staff
 from tests.builders import MEI, Clock
@@ -124,6 +125,26 @@ def test_board_shows_every_agent_of_the_team_with_presence_load_and_what_waits_f
     accepted = board(api)
     assert accepted["unaccepted"] == []
     assert [one["unaccepted"] for one in accepted["members"]] == [0, 0]
+
+
+def test_board_shows_an_agent_as_present_who_is_full_and_was_withdrawn_from_the_ring(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    """A peak is when the supervisor looks at the board, and when large teams have full agents."""
+    stores.staff.listed()
+    for _ in range(MEMBERS["mei"].capacity):
+        open_ticket("complaint", agent="a-mei")
+    assert stores.staff.withdraw(stores.staff.availability("a-mei"))
+    assert [one["name"] for one in board(api)["present"]] == ["jun", "mei"]
+
+
+def test_board_reads_no_more_agents_than_it_shows(
+    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores.staff.listed()
+    monkeypatch.setattr(board_case, "MEMBER_LIMIT", 1)
+    shown = board(api)
+    assert ([one["name"] for one in shown["present"]], shown["more_members"]) == (["jun"], True)
 
 
 def test_board_shows_the_time_online_today_beside_the_shift(

@@ -621,13 +621,14 @@ class StaffStore:
             raise NotFound("there is no such member of staff") from error
         return encoding.decoded(row, availability_of)
 
-    def present(self, team: str) -> list[Availability]:
-        """The available agents of a team who are in its ring, in no order that means anything.
+    def present(self, team: str, most: int) -> list[Availability]:
+        """At most `most` available agents of a team who are in its ring, in its order.
 
         One who cannot be read is reported and left out.
         """
         model = self._models.availability
-        found = retry.call(lambda: list(model.present_index.query(keys.team_pk(team))))
+        query = model.present_index.query
+        found = retry.call(lambda: list(query(keys.team_pk(team), limit=most)))
         return self._read([row.pk for row in found])
 
     def ring(self, team: str, start: str) -> Iterator[Page]:

@@ -29,18 +29,26 @@ def mails(number: str, event: Event) -> list[Message]:
 
 
 def assignment(number: str, event: Event) -> list[Message]:
-    """Return a message that asks the assigner to find an agent for the ticket."""
+    """Return a message that asks the assigner to find an agent for the ticket.
+
+    After a correction it may need another one. The assigner also searches the text of a ticket that
+    became a complaint for members of staff whom it names. It returns at once if nothing is to do.
+    """
     return [AssignTicket(number)]
 
 
-def names(number: str, event: Event) -> list[Message]:
-    """Return a message to the assigner if the ticket became a complaint.
+def moved(number: str, event: Event) -> list[Message]:
+    """Return a message to the assigner if rules moved the ticket to another team.
 
-    The assigner searches the text of a complaint for members of staff whom it names, also if the
-    ticket has an agent already.
+    An agent of the team before may have asked for it (`AssignmentCase.claim`), so nobody of the
+    other team was asked yet.
     """
-    kind, before = event.data["kind"], event.data["from"]
-    return [AssignTicket(number)] if kind == "complaint" and kind != before else []
+    return [AssignTicket(number)] if "team" in event.data["values"] else []
+
+
+def waiting(number: str, event: Event) -> list[Message]:
+    """Return a message to the assigner if a ticket that waits for an agent came to another plan."""
+    return [AssignTicket(number)] if event.data.get("queued") else []
 
 
 def relaxing(number: str, event: Event) -> list[Message]:
@@ -82,8 +90,8 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.NOBODY_THERE: (mails,),
     EventType.QUEUED: (assignment,),
     EventType.ACCEPTED: (),
-    EventType.CLASSIFIED: (),
-    EventType.RECLASSIFIED: (mails, names),
+    EventType.CLASSIFIED: (moved,),
+    EventType.RECLASSIFIED: (mails, assignment),
     EventType.TAGGED: (),
     EventType.PROGRESS_TOLD: (mails, words),
     EventType.REPLIED: (mails, words, files),
@@ -101,7 +109,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.HELD: (mails, words),
     EventType.RELEASED: (),
     EventType.CORRECTED: (),
-    EventType.PLAN_CHANGED: (),
+    EventType.PLAN_CHANGED: (waiting,),
     EventType.INCIDENT_PROPOSED: (mails,),
     EventType.RESOLVED: (mails, words, files),
     EventType.CALLBACK_ATTEMPTED: (words,),

@@ -14,7 +14,7 @@ from redress.base.people import Member, Role, is_team
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
-from redress.staff.rules.availability import Availability, without_load_of
+from redress.staff.rules.availability import Availability, Presence, without_load_of
 from redress.staff.rules.presence import seconds_online
 from redress.staff.rules.today import Responses, responses, seconds_of_shift
 from redress.staff.store import StaffStore
@@ -70,12 +70,12 @@ class OnTeam:
 class Board:
     """The board of one team.
 
-    `present` are the available agents, `members` all agents of the team who may work, sorted by
-    name; if there are more than MEMBER_LIMIT, `more_members`. `queued` and `open` are numbers of
-    tickets. Even if there are more tickets, `queued` is at most QUEUE_LIMIT and `open` is at most
-    BOARD_LIMIT. `queued_since` is when the oldest of the queued tickets was opened. `unaccepted`
-    are the open tickets that their agents have not accepted. Tickets about its reader, `hidden`,
-    are in no list and no number.
+    `members` are the agents of the team who may work, sorted by name, and `present` those of them
+    who are available; if there are more than MEMBER_LIMIT, `more_members`. `queued` and `open` are
+    numbers of tickets. Even if there are more tickets, `queued` is at most QUEUE_LIMIT and `open`
+    is at most BOARD_LIMIT. `queued_since` is when the oldest of the queued tickets was opened.
+    `unaccepted` are the open tickets that their agents have not accepted. Tickets about its reader,
+    `hidden`, are in no list and no number.
     """
 
     team: str
@@ -159,30 +159,25 @@ class BoardCase:
         `owners` counts the tickets that each has not accepted. The load of the `unseen` tickets is
         not in anybody's load. The day began at `day`.
         """
-        available = [without_load_of(unseen, one) for one in self._staff.present(team)]
-        ids, further = self._staff.page(team, MEMBER_LIMIT, None)
-        known = self._staff.named([*ids, *(one.agent for one in available)])
-        seen = {
-            agent: without_load_of(unseen, one)
-            for agent, one in self._staff.availabilities(ids).items()
-        }
-        # By name: the order of assignments would tell of a ticket that the reader may not see.
-        present = sorted(
-            ((known[one.agent], one) for one in available if one.agent in known),
-            key=lambda line: (line[0].name, line[0].id),
-        )
-        seen |= {one.agent: one for one in available}
         # Whom an earlier version stored is on the list of the team some minutes after an update.
-        listed = dict.fromkeys([*ids, *(one.agent for one in available)])
-        agents = sorted(
-            (known[id_] for id_ in listed if id_ in known),
-            key=lambda member: (member.name, member.id),
-        )
+        # Who is full may have been withdrawn from the ring. So both are read.
+        ring = self._staff.present(team, MEMBER_LIMIT)
+        ids, further = self._staff.page(team, MEMBER_LIMIT, None)
+        read = self._staff.availabilities(ids) | {one.agent: one for one in ring}
+        seen = {agent: without_load_of(unseen, one) for agent, one in read.items()}
+        known = self._staff.named([*ids, *seen])
+        # By name: the order of assignments would tell of a ticket that the reader may not see.
+        agents = sorted(known.values(), key=lambda member: (member.name, member.id))
         shown = [
             one for one in agents if one.is_active and one.role is Role.AGENT and one.team == team
         ]
         more = further is not None or len(shown) > MEMBER_LIMIT
         shown = shown[:MEMBER_LIMIT]
+        present = [
+            (one, seen[one.id])
+            for one in shown
+            if one.id in seen and seen[one.id].presence is Presence.AVAILABLE
+        ]
         online = self._staff.online((one.id for one in shown), day, now)
         lines = [
             OnTeam(

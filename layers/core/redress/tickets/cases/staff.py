@@ -16,6 +16,7 @@ from typing import Protocol
 
 from redress.base import texts
 from redress.base.errors import (
+    AgentNotFree,
     AlreadyDone,
     Fault,
     Forbidden,
@@ -215,7 +216,7 @@ class StaffCases:
             require_current = partial(self._require_current, ticket, version, [act])
             try:
                 change = decide(ticket, plan, by=actor, at=at)
-            except (NotAllowedNow, AlreadyDone, Unchanged, Forbidden):
+            except (NotAllowedNow, AlreadyDone, Unchanged, Forbidden, AgentNotFree):
                 require_current()
                 raise
             except InvalidInput as invalid:

@@ -25,6 +25,7 @@ from redress.tickets.rules.ticket import (
     Resolution,
     State,
     Ticket,
+    classification_of,
     is_survey_due,
     promises,
     waits_for,
@@ -365,7 +366,8 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     urgency, impact = data.get("urgency", level.urgency), data.get("impact", level.impact)
     classified = ticket.classified or event.by.is_person
     if corrects_only_category(event, ticket):
-        return replace(ticket, category=data["category"], classified=classified, placing=None)
+        ticket = replace(ticket, category=data["category"], classified=classified)
+        return _searched_again(ticket, plan)
     ticket = replace(
         ticket,
         classified=classified,
@@ -375,9 +377,20 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         priority=_priority(ticket.raised, plan, urgency, impact),
         customer_type=data.get("customer_type", ticket.customer_type),
         category=data.get("category", ticket.category),
-        placing=None,
     )
+    ticket = _searched_again(ticket, plan)
     return _replanned(ticket, event.at, plan, not_later=bool(data.get("not_later")))
+
+
+def _searched_again(ticket: Ticket, plan: Plan) -> Ticket:
+    """End the search for an agent if the plan has other steps for the ticket as it is now.
+
+    Otherwise the ticket keeps its steps and how far it has come in them.
+    """
+    search = ticket.placing
+    if search is None or search.ladder == plan.placing(classification_of(ticket)):
+        return ticket
+    return replace(ticket, placing=None)
 
 
 def _tagged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -476,10 +489,9 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         ticket,
         plan_version=plan.version,
         clocks=ended,
-        placing=None,  # its steps are those of the plan that is left
         priority=_priority(ticket.raised, plan, ticket.urgency, ticket.impact),
     )
-    return _replanned(ticket, event.at, plan)
+    return _replanned(_searched_again(ticket, plan), event.at, plan)
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

@@ -378,6 +378,8 @@ def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: 
         "from": ticket.plan_version,
         "why": why.strip(),
     }
+    if ticket.needs_agent and ticket.assignee is None:
+        data["queued"] = True  # the new plan may ask for another agent
     draft = Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
     if closure := closure_now(draft.after, new):
         draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
