@@ -128,6 +128,29 @@ def test_complaint_that_names_an_earlier_ticket_is_about_its_agent(shop: Shop, w
     assert set_[0].data["why"] == "the complaint names an earlier ticket of theirs"
 
 
+@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.MANAGER])
+def test_agent_of_the_earlier_ticket_does_not_see_the_complaint_after_they_became_a_leader(
+    shop: Shop, role: Role
+) -> None:
+    earlier = served(shop)
+    leads = replace(NA, role=role)
+    shop.staff.record(leads, Presence.AVAILABLE, shop.clock.now())
+    ticket = offered(shop, description=f"还是 {earlier.number}")
+    assert (ticket.about, ticket.assignee) == ((NA.id,), BO.id)
+    assert not access.may_see(leads, ticket)
+
+
+def test_supervisor_who_served_the_customer_last_is_asked_about_and_does_not_decide(
+    shop: Shop,
+) -> None:
+    """A supervisor who resolved the earlier ticket handled it as much as its agent."""
+    served(shop, NA)
+    shop.staff.record(replace(NA, role=Role.SUPERVISOR), Presence.AVAILABLE, shop.clock.now())
+    ticket = offered(shop, category="service/attitude")
+    assert ticket.about_unclear == (NA.id,)
+    assert not access.may_see(replace(NA, role=Role.SUPERVISOR), ticket)
+
+
 def test_number_of_a_ticket_of_somebody_else_keeps_nobody_from_anything(shop: Shop) -> None:
     stranger = {"name": "Tom", "email": "tom@example.org"}
     earlier = served(shop, contact=stranger)

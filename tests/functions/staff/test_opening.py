@@ -277,6 +277,29 @@ def test_complaint_that_names_the_agent_is_never_theirs(api: Api, stores: Stores
     assert stores.tickets.get(found.body["number"]).about == ("a-mei",)
 
 
+@pytest.mark.parametrize("namesake", [False, True])
+def test_complaint_whose_field_names_the_agent_is_never_theirs(
+    api: Api, stores: Stores, clock: Clock, namesake: bool
+) -> None:
+    """Story 8: what the caller says in the field counts as what the agent writes down.
+
+    If several have the name, it may be any of them.
+    """
+    mei = replace(MEMBERS["mei"], name="Mei Lin")
+    stores.staff.record(mei, Presence.AVAILABLE, clock.now())
+    if namesake:
+        other = replace(mei, id="a-mei-2", email="mei2@example.com")
+        stores.staff.record(other, Presence.AVAILABLE, clock.now())
+    body, claims = CALLER | {"about": "Mei Lin"}, {"name": "Mei Lin"}
+    key = {"Idempotency-Key": "call-1"}
+    found = api("opening", "mei", body=body, headers=key, claims=claims)
+    assert (found.status, found.body["detail"]) == (409, "the complaint is about you")
+    assert tickets() == []
+    found = api("opening", "mei", body=body | {"assign": "team"}, headers=key, claims=claims)
+    about = stores.tickets.get(found.body["number"]).about
+    assert about == (("a-mei", "a-mei-2") if namesake else ("a-mei",))
+
+
 def test_ticket_of_another_team_is_opened_and_not_shown(api: Api, stores: Stores) -> None:
     found = calls(api, kind="inquiry", assign=...)
     assert (found.status, found.body["ticket"]) == (201, None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from redress.base.people import Member, Role
+from redress.base.people import Member
 from redress.plans.rules.plan import Plan
 from redress.staff.cases.names import StaffNames
 from redress.staff.store import StaffStore
@@ -110,8 +110,12 @@ class AboutSearch:
         return self._members(_agents(served[-1:]))
 
     def _members(self, ids: Iterable[str]) -> tuple[Member, ...]:
+        """The members of staff among these ids, whatever their role is now.
+
+        Somebody who handled a ticket as an agent may lead the team by now.
+        """
         found = self._staff.named(ids)
-        return tuple(found[one] for one in sorted(found) if found[one].role is Role.AGENT)
+        return tuple(found[one] for one in sorted(found))
 
 
 def _agents(tickets: Iterable[Ticket]) -> list[str]:

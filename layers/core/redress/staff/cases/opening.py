@@ -175,7 +175,9 @@ class OpeningCase:
         about: tuple[Member, ...] = ()
         if submission.kind == "complaint":
             # The agent must not get a complaint about themselves, also if they write it down.
-            about = self._names.named_in(submission.subject, submission.description)
+            # If several have the name that the caller said, it may be any of them.
+            texts = (submission.subject, submission.description, submission.about or "")
+            about = self._names.named_in(*texts)
 
         def opened(*, taken: bool) -> Change:
             return open_for_caller(

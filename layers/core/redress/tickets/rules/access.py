@@ -47,8 +47,8 @@ def is_kept_from(ticket: Ticket, member: Member) -> bool:
     that supervisor. While it is unclear whom it is about, all agents and all members whom it may be
     about are kept from it (docs/decisions/059-conflict-of-interest.md).
 
-    Mails ask this and not `may_see`: they tell the supervisors of other teams if nobody of the
-    ticket's own team can be told (`mail.outgoing.cases.posting.leaders`).
+    Mails ask this and not `may_see`: those of a ticket without a conflict tell the supervisors of
+    other teams if nobody of its own team can be told (`mail.outgoing.cases.posting.leaders`).
     """
     if member.id in ticket.about:
         return True
@@ -56,6 +56,11 @@ def is_kept_from(ticket: Ticket, member: Member) -> bool:
         return True
     unclear = ticket.about_unclear
     return unclear is not None and (member.role is Role.AGENT or member.id in unclear)
+
+
+def has_conflict(ticket: Ticket) -> bool:
+    """Whether a conflict of interest keeps, or may keep, anybody from the ticket."""
+    return bool(ticket.about or ticket.kept_from) or ticket.about_unclear is not None
 
 
 def may_act(member: Member, ticket: Ticket) -> bool:

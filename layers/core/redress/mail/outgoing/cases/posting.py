@@ -205,12 +205,15 @@ def _not_sent_yet(error: NotTaken) -> NotSentYet:
     return NotSentYet(error.fault, needs_operator=isinstance(error, NeedsOperator))
 
 
-def leaders(members: Iterable[Member], role: Role, team: str, operator: str) -> list[Recipient]:
+def leaders(
+    members: Iterable[Member], role: Role, team: str, operator: str, *, others: bool = True
+) -> list[Recipient]:
     """Return who gets a mail for the supervisors of a team, or for the managers.
 
     If no supervisor of the team has a deliverable address, the mail goes to the supervisors of
     other teams, else to the managers, else to the operator. So somebody always learns of a broken
-    promise. Members who have left or are suspended get nothing.
+    promise. With `others` false, supervisors of other teams get none. Members who have left or are
+    suspended get nothing.
     """
     present = [member for member in members if member.is_active]
     managers = [member for member in present if member.role is Role.MANAGER]
@@ -218,7 +221,7 @@ def leaders(members: Iterable[Member], role: Role, team: str, operator: str) -> 
     if role is Role.SUPERVISOR:
         supervisors = [member for member in present if member.role is Role.SUPERVISOR]
         own = [member for member in supervisors if member.team == team]
-        circles = [own, supervisors, managers]
+        circles = [own, supervisors, managers] if others else [own, managers]
     for circle in circles:
         if found := reached(circle):
             return found

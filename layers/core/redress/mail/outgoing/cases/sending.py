@@ -19,6 +19,7 @@ from redress.base.people import Role
 from redress.base.phrases import moment, phrases, size
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import ClockName
+from redress.db import encoding
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.outgoing import rendering
 from redress.mail.outgoing.cases.posting import (
@@ -55,6 +56,7 @@ from redress.mail.outgoing.rules.relevance import (
 )
 from redress.mail.outgoing.rules.table import (
     ACKNOWLEDGEMENT,
+    CALLED,
     MENTIONED,
     PARTICIPANTS,
     PROMISE_MOVED,
@@ -69,7 +71,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
-from redress.tickets.rules.access import is_kept_from, may_see
+from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -202,7 +204,8 @@ class MailingCase:
 
         A mail for the supervisor goes to the supervisors of the ticket's team (`leaders`). Members
         of staff from whom the ticket is kept get none. If it is about the agent who has it, the
-        supervisors are told in their place.
+        supervisors are told in their place. If it is, or may be, about somebody, supervisors of
+        other teams get none, because they could neither read it nor decide anything.
         """
         ticket, audience = about.ticket, about.job.audience
         if audience == Role.CUSTOMER:
@@ -232,7 +235,9 @@ class MailingCase:
             if found or not (is_after_all(about) or excluded_agent):
                 return found
             audience = Role.SUPERVISOR
-        members = [one for one in self._staff.members() if not is_kept_from(ticket, one)]
+        # A call of reserve staff names no ticket, so nobody is kept from it.
+        kept = about.job.template != CALLED and has_conflict(ticket)
+        members = [one for one in self._staff.members() if not (kept and is_kept_from(ticket, one))]
         if audience == RESERVE:
             of_team = (one for one in members if one.team == ticket.team)
             return reached(one for one in of_team if one.reserve and one.is_active)
@@ -240,11 +245,12 @@ class MailingCase:
             # Whom the notice did not reach, this mail would not reach either.
             failed = {one["address"] for one in about.event.data["mail"].get("returned", ())}
             members = [one for one in members if canonical(one.email) not in failed]
-        return leaders(members, Role(audience), ticket.team, self._settings.operator_address)
+        operator = self._settings.operator_address
+        return leaders(members, Role(audience), ticket.team, operator, others=not kept)
 
     def _addresses_kept_from(self, ticket: Ticket) -> set[str]:
         """The addresses of the members of staff from whom the ticket is kept, in canonical form."""
-        if not (ticket.about or ticket.kept_from or ticket.about_unclear is not None):
+        if not has_conflict(ticket):
             return set()
         members = self._staff.members()
         return {canonical(one.email) for one in members if is_kept_from(ticket, one)}
@@ -263,6 +269,8 @@ class MailingCase:
                 rendering.render(name, lang, _needed(name, said(lang)))
                 for lang in languages_of(recipients)
             ]
+        if name == CALLED:
+            return self._of_no_ticket(about, recipients, texts)
         conversation = self._links.mail_token(number)
         domain = self._settings.mail_domain
         unsubscribe = None
@@ -280,6 +288,24 @@ class MailingCase:
             reply_to=f"{conversation}@{domain}" if domain else None,
             to_staff=to_staff,
             unsubscribe=unsubscribe,
+            house=self._settings.house,
+        )
+
+    def _of_no_ticket(
+        self, about: Matter, recipients: list[Recipient], texts: list[rendering.MailText]
+    ) -> bytes:
+        """A mail that is caused by a ticket and says nothing of it, also in its headers."""
+        cause = encoding.key_digest(f"{about.ticket.number}.{about.job.key}")
+        return rendering.message(
+            self._settings.sender_address,
+            [recipient.address for recipient in recipients],
+            None,
+            texts,
+            about.moment,
+            automatic=True,
+            conversation=None,
+            mail_id=f"{cause[:16]}.{about.job.template}.{about.job.audience}",
+            to_staff=True,
             house=self._settings.house,
         )
 
