@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from redress.base import observe
-from redress.base.observe import Alarm, discreet, report
+from redress.base.observe import Alarm, discreet, fault_of, report
 from redress.wiring import clients
 from redress.wiring import repair as wiring
 from redress.workflow.cases.catching_up import RUN_S
@@ -67,28 +67,45 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _sweep() -> dict[str, Any]:
-    try:
-        done = _repair()
-        # Afterwards, so that a fault in the list of files stops no workflow from being repaired.
-        return done | _ask_for_verdicts()
-    finally:
-        # Also if a repair failed: what is switched off may be the reason.
-        _look_around()
+    """Do each part of the sweep, also if one before it fails. Raises the first error at the end.
+
+    A fault that lasts, such as in the record of one mail, must not stop the others for ever. What
+    is switched off may be the reason of a fault, so it is looked for last.
+    """
+    done: dict[str, Any] = {}
+    failed: Exception | None = None
+    for part in (_repair, _watch_absences, _watch_held_mail, _ask_for_verdicts, _look_around):
+        try:
+            done |= part()
+        except Exception as error:
+            about = {"part": part.__name__.strip("_")}
+            logger.error("a part of the sweep failed", extra=about | fault_of(error))
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return done
 
 
-def _repair() -> dict[str, Any]:
+def _repair() -> dict[str, int]:
     done = wiring.repair().sweep()
     logger.info("swept", extra={"done": done})
     if repaired := sum(done.get(name, 0) for name in REPAIRS):
         message = "the sweep repaired workflows"
         report(Alarm.WORKFLOWS_REPAIRED, message, {"done": done}, value=repaired)
-    # Afterwards, so that a fault in a mail's record stops no workflow from being repaired.
-    held = wiring.held_mail().watch()
-    logger.info("watched held mail", extra={"done": held})
+    return done
+
+
+def _watch_absences() -> dict[str, int]:
     absences = wiring.absences().watch()
     if absences:
         logger.info("watched absences", extra={"done": absences})
-    return done | held | absences
+    return absences
+
+
+def _watch_held_mail() -> dict[str, int]:
+    held = wiring.held_mail().watch()
+    logger.info("watched held mail", extra={"done": held})
+    return held
 
 
 def _ask_for_verdicts() -> dict[str, int]:
@@ -102,13 +119,14 @@ def _ask_for_verdicts() -> dict[str, int]:
     return {f"files_{name}": count for name, count in done.items()}
 
 
-def _look_around() -> None:
+def _look_around() -> dict[str, int]:
     """Report readers that are switched off and, once an hour, dead letters."""
     if off := wiring.watch().readers_off():
         report(Alarm.WORKFLOWS_REPAIRED, "a reader is switched off", {"mappings": off})
     if counts_letters(clients.now()) and (letters := wiring.watch().dead_letters()):
         total = sum(letters.values())
         report(Alarm.DEAD_LETTERS, "dead letters lie in queues", {"queues": letters}, value=total)
+    return {}
 
 
 def _catch_up(context: Any) -> None:

@@ -29,6 +29,7 @@ from redress.tickets.rules.ticket import EventType, Phase
 from redress.tickets.store.items import event_of
 from redress.wiring import clients
 from redress.wiring import planreview as planreview_wiring
+from redress.wiring import repair as repair_wiring
 from redress.wiring import workflow as workflow_wiring
 from redress.workflow.cases.follower import ACKNOWLEDGE_AFTER_S
 from redress.workflow.cases.relay import MOVED
@@ -598,6 +599,29 @@ def test_sweep_fails_if_the_assigner_refuses_so_that_operations_learn_of_it(
     with pytest.raises(Failed, match="TooManyRequestsException"):
         call("repair", sample("repair-sweep"))
     assert services.of("started") == [f"{NUMBER}-1"], "workflows are repaired before"
+
+
+def test_sweep_does_every_other_part_if_one_fails(
+    call: Call,
+    services: Services,
+    opened: Life,
+    sample: Sample,
+    clock: Clock,
+    staff: dict[str, Member],
+    stores: Stores,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fault that lasts in one mail's record lets nobody stay available who is gone."""
+
+    def broken() -> Any:
+        raise ClientError({"Error": {"Code": "ValidationException"}}, "Query")
+
+    monkeypatch.setattr(repair_wiring, "held_mail", broken)
+    clock.advance(hours=13)
+    with pytest.raises(Failed, match="ValidationException"):
+        call("repair", sample("repair-sweep"))
+    assert services.of("started") == [f"{NUMBER}-1"]
+    assert stores.staff.availability(MEI.id).presence is Presence.OFFLINE
 
 
 def test_sweep_of_a_healthy_system_calls_no_service(
