@@ -34,8 +34,16 @@ def test_a_background_tab_that_beats_late_stays_online() -> None:
 
 def test_client_that_never_beats_is_gone_after_the_longer_time() -> None:
     assert presence.gone_at(standing(), None, PLAN) == minutes(12 * 60)
-    before_they_came = minutes(-1)
-    assert presence.gone_at(standing(), before_they_came, PLAN) == minutes(12 * 60)
+    the_day_before = minutes(-8 * 60)
+    assert presence.gone_at(standing(), the_day_before, PLAN) == minutes(12 * 60)
+
+
+def test_client_that_beat_until_a_presence_was_set_is_expected_to_go_on() -> None:
+    """It beats, its agent says that they are busy, and it breaks before it beats again."""
+    busy = standing(Presence.BUSY)
+    just_before = minutes(-1)
+    assert presence.gone_at(busy, just_before, PLAN) == minutes(5)
+    assert presence.last_sign(busy, just_before, PLAN) == START
 
 
 def test_who_is_gone_was_at_work_until_their_last_beat() -> None:

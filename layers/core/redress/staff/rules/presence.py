@@ -31,23 +31,33 @@ def since(found: Availability) -> datetime:
 def gone_at(found: Availability, beat: datetime | None, plan: PresencePlan) -> datetime:
     """From when an online member counts as gone, if nothing more is heard of them.
 
-    `beat` is the last beat of their client. Only a client that has beaten since the member came is
-    expected to go on beating: a version of a client before beats never.
+    `beat` is the last beat of their client. Only a client that beats is expected to go on: a
+    version of a client before beats never.
     """
-    came = since(found)
-    if beat is None or beat < came:
-        return came + timedelta(seconds=plan.unbeaten_after_s)
-    return beat + timedelta(seconds=plan.gone_after_s)
+    heard = _heard(found, beat, plan)
+    if heard is None:
+        return since(found) + timedelta(seconds=plan.unbeaten_after_s)
+    return heard + timedelta(seconds=plan.gone_after_s)
 
 
 def last_sign(found: Availability, beat: datetime | None, plan: PresencePlan) -> datetime:
-    """When a member who is gone was at work last: at their last beat.
+    """When a member who is gone was at work last: at their last beat, or when they set a presence.
 
     Nobody knows when somebody left whose client never beats. Then it is when they count as gone.
     """
-    if beat is None or beat < since(found):
-        return gone_at(found, beat, plan)
-    return beat
+    return _heard(found, beat, plan) or gone_at(found, beat, plan)
+
+
+def _heard(found: Availability, beat: datetime | None, plan: PresencePlan) -> datetime | None:
+    """When a member with a client that beats was at work last; None if their client does not beat.
+
+    A client beats if it did so since the presence was set, or was expected to beat when it was set:
+    a presence is a sign of life like a beat.
+    """
+    came = since(found)
+    if beat is None or beat + timedelta(seconds=plan.gone_after_s) < came:
+        return None
+    return max(beat, came)
 
 
 def is_gone(found: Availability, plan: PresencePlan, at: datetime) -> bool:
