@@ -86,6 +86,47 @@ def test_every_fault_is_named_with_its_line_and_nothing_is_planned() -> None:
     ]
 
 
+def test_a_line_is_counted_as_an_editor_counts_it() -> None:
+    two_lines = '"a-mei","2026-12-01",09:00,18:00,"Asia/Shanghai","12:00-13:00\n15:00-15:15",'
+    wrong = "a-jun,2026-12-01,9:00,18:00,Asia/Shanghai,,"
+    assert faults(two_lines, "", wrong) == [("line 5", "time_expected")]
+    text = "\r\n".join((HEAD, two_lines, wrong))
+    with pytest.raises(InvalidInput, match="line 4: begin"):
+        shifts.read(text, STAFF, LIN, TODAY)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_table_with_another_separator_has_one_fault(separator: str) -> None:
+    line = "a-mei,2026-12-01,09:00,18:00,Asia/Shanghai,,"
+    assert faults(line.replace(",", separator), head=HEAD.replace(",", separator)) == [
+        ("line 1", "separator")
+    ]
+
+
+def test_a_day_is_not_planned_with_and_without_work() -> None:
+    work, free = "a-mei,2026-12-01,09:00,18:00,Asia/Shanghai,,", "a-mei,2026-12-01,,,,,"
+    assert faults(work, free) == [("line 3", "contradiction")]
+    assert faults(free, work) == [("line 3", "contradiction")]
+    assert read(free, free) == {"a-mei": {"2026-12-01": ()}}
+
+
+def test_breaks_and_a_position_belong_to_a_shift() -> None:
+    assert faults("a-mei,2026-12-01,,,Asia/Shanghai,12:00-13:00,complaints") == [
+        ("line 2", "contradiction"),
+        ("line 2", "contradiction"),
+    ]
+
+
+def test_a_shift_that_clocks_skip_is_refused() -> None:
+    """In New York clocks go from 02:00 to 03:00 on 14 March 2027."""
+    line = "a-mei,2027-03-14,02:15,{},America/New_York,,"
+    assert faults(line.format("03:10")) == [("line 2", "no_such_time")]
+    assert read(line.format("05:10"))
+    assert faults("a-mei,2027-03-14,01:00,09:00,America/New_York,02:30-03:10,") == [
+        ("line 2", "breaks")
+    ]
+
+
 def test_a_manager_plans_every_team() -> None:
     assert read("a-tao,2026-12-01,09:00,18:00,Asia/Shanghai,,", leader=WEI).keys() == {"a-tao"}
 
@@ -106,6 +147,25 @@ def test_more_months_than_one_transaction_takes_are_refused() -> None:
 def spans(shift: Shift, day: str) -> list[tuple[datetime, datetime]]:
     at = datetime.fromisoformat(day).replace(tzinfo=UTC)
     return shifts.working({day: (shift,)}, at - timedelta(days=1), at + timedelta(days=2))
+
+
+def test_shifts_that_touch_are_one_interval() -> None:
+    """Nobody goes between two positions, or between a night and the morning after it."""
+    at = datetime(2026, 12, 1, tzinfo=UTC)
+    days = {
+        "2026-12-01": (
+            Shift("09:00", "13:00", "UTC", (), "chat"),
+            Shift("13:00", "17:00", "UTC", (("15:00", "15:30"),), "phone"),
+            Shift("22:00", "06:00", "UTC"),
+        ),
+        "2026-12-02": (Shift("06:00", "08:00", "UTC"),),
+    }
+    found = shifts.working(days, at, at + timedelta(days=1))
+    assert [(b.hour, b.minute, e.hour, e.minute) for b, e in found] == [
+        (9, 0, 15, 0),
+        (15, 30, 17, 0),
+        (22, 0, 8, 0),
+    ]
 
 
 def test_breaks_are_cut_out() -> None:

@@ -82,6 +82,33 @@ def test_import_replaces_only_the_days_that_it_names(api: Api) -> None:
     ]
 
 
+def test_import_that_overlaps_a_stored_shift_changes_nothing(api: Api) -> None:
+    night = f"a-mei,{DAY},22:00,08:00,Asia/Shanghai,,"
+    morning = "a-mei,2026-11-24,06:00,14:00,Asia/Shanghai,,"
+    assert api("shift-plan", "lin", body=table(night)).status == 200
+    found = api("shift-plan", "lin", body=table("a-jun,2026-11-24,,,,,", morning))
+    assert found.status == 422
+    [fault] = found.body["errors"]
+    assert fault["code"] == "overlap"
+    assert fault["detail"] == f"line 3: it overlaps the shift of this member that begins on {DAY}"
+    items = api("shifts", "lin", date=DAY, query={}).body["items"]
+    assert [one["date"] for one in items] == [DAY]
+    shorter = night.replace("08:00", "06:00")
+    assert api("shift-plan", "lin", body=table(shorter, morning)).status == 200
+
+
+def test_import_sees_a_stored_night_shift_of_the_month_before(api: Api, clock: Clock) -> None:
+    night = "a-mei,2026-11-30,22:00,08:00,Asia/Shanghai,,"
+    assert api("shift-plan", "lin", body=table(night)).status == 200
+    found = api("shift-plan", "lin", body=table("a-mei,2026-12-01,06:00,14:00,Asia/Shanghai,,"))
+    assert [one["code"] for one in found.body["errors"]] == ["overlap"]
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2028-01-01"])
+def test_weeks_for_which_nobody_plans_are_not_found(api: Api, day: str) -> None:
+    assert api("shifts", "lin", date=day, query={}).status == 404
+
+
 def test_work_that_can_wait_for_the_next_shift_stays_with_its_agent(
     api: Api, stores: Stores, open_ticket: Opener, clock: Clock
 ) -> None:

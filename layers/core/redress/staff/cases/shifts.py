@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from redress.base.errors import Forbidden, Unavailable
+from redress.base.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from redress.base.people import Member, Role
 from redress.staff.cases.signing_in import ATTEMPTS
 from redress.staff.duty.store import DutyStore
@@ -54,9 +54,11 @@ class ShiftCases:
         text = content()
         table = rules.read(text, self._staff.members(), leader, self._now().date())
         changed = table.months()
-        agents, months = sorted(table.days), sorted({month for _, month in changed})
+        agents = sorted(table.days)
         for _ in range(ATTEMPTS):
-            before = self._duty.months(agents, months)
+            before = self._duty.months(agents, table.months_around())
+            if faults := table.overlaps({key: plan.days for key, plan in before.items()}):
+                raise InvalidInput(faults)
             new: dict[tuple[str, str], Month] = {}
             for key, days in changed.items():
                 old = before[key].days if key in before else {}
@@ -79,11 +81,14 @@ class ShiftCases:
     ) -> PlannedPage:
         """The shifts of a team that begin in the seven days from `first`, of some members a page.
 
-        An agent reads their own. Raises Forbidden for another team, unless the reader is a manager.
+        An agent reads their own. Raises Forbidden for another team, unless the reader is a manager,
+        and NotFound for a week that is further from today than shifts can be planned.
         """
         team = team or reader.team
         if not reader.sees_every_team and team != reader.team:
             raise Forbidden("this is another team")
+        if abs(first - self._now().date()) > rules.LATEST:
+            raise NotFound("shifts are planned and kept for 400 days")
         limit, after = page()
         ids, following = [reader.id], None
         if reader.role is not Role.AGENT:

@@ -8,6 +8,7 @@ it ends on the next day. The zone decides how long it is: in the night in which 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -52,9 +53,13 @@ Month = dict[str, tuple[Shift, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a table plans: for each agent, by id, the shifts of each day that it names."""
+    """What a table plans: for each agent, by id, the shifts of each day that it names.
+
+    `lines` are the lines of these shifts, in their order.
+    """
 
     days: Mapping[str, Mapping[str, tuple[Shift, ...]]]
+    lines: Mapping[tuple[str, str], tuple[int, ...]]
 
     def months(self) -> dict[tuple[str, str], Month]:
         """The same by agent and month (`2026-12`)."""
@@ -64,21 +69,52 @@ class Table:
                 found.setdefault((agent, day[:_MONTH]), {})[day] = shifts
         return found
 
+    def months_around(self) -> list[str]:
+        """The months that have a shift which could overlap one of the table."""
+        days = {day for of in self.days.values() for day in of}
+        near = {one for day in days for one in _near(date.fromisoformat(day))}
+        return sorted({one.isoformat()[:_MONTH] for one in near})
+
+    def overlaps(self, stored: Mapping[tuple[str, str], Month]) -> list[Fault]:
+        """The faults of shifts that overlap stored shifts of days that the table does not name.
+
+        `stored` are the planned months by agent and month.
+        """
+        faults = []
+        for agent, days in self.days.items():
+            old = {
+                day: shifts
+                for (one, _), month in stored.items()
+                if one == agent
+                for day, shifts in month.items()
+                if day not in days
+            }
+            for day, shifts in days.items():
+                for shift, line in zip(shifts, self.lines.get((agent, day), ()), strict=True):
+                    if found := _overlapping(shift, date.fromisoformat(day), old):
+                        detail = f"it overlaps the shift of this member that begins on {found}"
+                        faults.append(Fault("/csv", "overlap", f"line {line}: {detail}"))
+        return faults
+
 
 def read(text: str, members: Iterable[Member], leader: Member, today: date) -> Table:
     """Read a table of shifts in the form of RFC 4180. Raises InvalidInput with every fault.
 
     The first line names the columns. `agent` is the id or the email address of one of `members`
     whom the leader may plan: those of their team, for a manager everybody. A line without begin and
-    end plans a day without work. Several lines of one day are several shifts.
+    end plans a day without work. Several lines of one day are several shifts. A line is counted as
+    an editor counts it: a text in quotes may have several.
     """
     faults: list[Fault] = []
 
     def fault(line: int, code: str, detail: str) -> None:
         faults.append(Fault("/csv", code, f"line {line}: {detail}"))
 
-    lines = list(csv.reader(text.splitlines()))
-    head = [name.strip().lower() for name in lines[0]] if lines else []
+    lines = _lines(text)
+    head = [name.strip().lower() for name in lines[0][1]] if lines else []
+    if len(head) == 1 and (other := next((one for one in ";\t" if one in head[0]), None)):
+        fault(1, "separator", f"columns are separated by commas, not by {other!r}")
+        raise InvalidInput(faults)
     for name in NEEDED:
         if name not in head:
             fault(1, "missing_column", f"the column {name} is missing")
@@ -87,13 +123,15 @@ def read(text: str, members: Iterable[Member], leader: Member, today: date) -> T
             fault(1, "unknown_column", f"{name[:40]!r} is none of {', '.join(COLUMNS)}")
         elif head.count(name) > 1:
             fault(1, "twice", f"the column {name} is there twice")
-    rows = [(number, row) for number, row in enumerate(lines[1:], 2) if any(map(str.strip, row))]
+    rows = [(number, row) for number, row in lines[1:] if any(map(str.strip, row))]
     if not rows:
         fault(1, "empty", "there is no line with a shift")
     if faults:
         raise InvalidInput(faults)
     known = _known(members)
     days: dict[str, dict[str, list[Shift]]] = {}
+    at: dict[tuple[str, str], list[int]] = {}
+    free: set[tuple[str, str]] = set()
     for number, row in rows:
         if len(row) != len(head):
             fault(number, "columns", f"it has {len(row)} columns, the first line {len(head)}")
@@ -110,23 +148,42 @@ def read(text: str, members: Iterable[Member], leader: Member, today: date) -> T
             fault(number, "date_expected", "a date such as 2026-12-01 is expected")
         elif not today - EARLIEST <= day <= today + LATEST:
             fault(number, "not_in_time", f"from {today - EARLIEST} to {today + LATEST}")
-        shift, wrong = _shift(cells)
+        shift, wrong = _shift(cells, day)
         for code, detail in wrong:
             fault(number, code, detail)
         if len(faults) > before or member is None or day is None:
             continue
+        key = (member.id, day.isoformat())
         planned = days.setdefault(member.id, {}).setdefault(day.isoformat(), [])
-        if shift is not None:
-            planned.append(shift)
-            if _overlap(_around(days[member.id], day)):
+        if (key in free) if shift is not None else planned:
+            fault(number, "contradiction", "another line says the opposite of this member's day")
+        elif shift is None:
+            free.add(key)
+        else:
+            if _overlapping(shift, day, days[member.id]):
                 fault(number, "overlap", "it overlaps another shift of this member")
-    table = Table({one: {d: tuple(s) for d, s in of.items()} for one, of in days.items()})
+            planned.append(shift)
+            at.setdefault(key, []).append(number)
+    table = Table(
+        {one: {d: tuple(s) for d, s in of.items()} for one, of in days.items()},
+        {key: tuple(numbers) for key, numbers in at.items()},
+    )
     if not faults and len(table.months()) > MOST_MONTHS:
         detail = f"{len(table.months())} months of members; at most {MOST_MONTHS} at once"
         fault(1, "too_many", detail)
     if faults:
         raise InvalidInput(faults)
     return table
+
+
+def _lines(text: str) -> list[tuple[int, list[str]]]:
+    """The rows of a table, each with the number of the line on which it begins."""
+    reader, found = csv.reader(io.StringIO(text, newline="")), []
+    begin = 1
+    for row in reader:
+        found.append((begin, row))
+        begin = reader.line_num + 1
+    return found
 
 
 def _known(members: Iterable[Member]) -> dict[str, Member]:
@@ -146,11 +203,20 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _shift(cells: Mapping[str, str]) -> tuple[Shift | None, list[tuple[str, str]]]:
-    """The shift of a line, None for a day without work, and what is wrong with it."""
+def _shift(
+    cells: Mapping[str, str], day: date | None
+) -> tuple[Shift | None, list[tuple[str, str]]]:
+    """The shift of a line, None for a day without work, and what is wrong with it.
+
+    `day` is its day; None if that cannot be read.
+    """
     begin, end, zone = cells["begin"], cells["end"], cells["zone"]
     if not begin and not end:
-        return None, []
+        return None, [
+            ("contradiction", f"{name} is given, but no begin and no end")
+            for name in ("breaks", "position")
+            if cells[name]
+        ]
     wrong = [
         ("time_expected", f"{name} is a time such as 09:00, not {value[:20]!r}")
         for name, value in (("begin", begin), ("end", end))
@@ -169,8 +235,10 @@ def _shift(cells: Mapping[str, str]) -> tuple[Shift | None, list[tuple[str, str]
     if wrong:
         return None, wrong
     shift = Shift(begin, end, zone, breaks, position)
-    day = date(2026, 1, 15)  # any day on which no zone changes its clocks
+    day = day or date(2026, 1, 15)  # any day on which no zone changes its clocks
     first, last = _bounds(shift, day)
+    if first >= last:
+        return None, [("no_such_time", "clocks go forward, and leave nothing of this shift")]
     if last - first > LONGEST:
         wrong.append(("too_long", f"a shift has at most {LONGEST // timedelta(hours=1)} hours"))
     pauses = _pauses(shift, day)
@@ -213,19 +281,27 @@ def _instant(day: date, local: str, zone: str) -> datetime:
     return datetime.combine(day, time.fromisoformat(local), ZoneInfo(zone)).astimezone(UTC)
 
 
-def _around(days: Mapping[str, Iterable[Shift]], day: date) -> list[Interval]:
-    near = [day + timedelta(days=n) for n in (-1, 0, 1)]
-    return sorted(_bounds(one, d) for d in near for one in days.get(d.isoformat(), ()))
+def _near(day: date) -> list[date]:
+    """The days on which a shift can begin that overlaps one of this day, in any two zones."""
+    return [day + timedelta(days=n) for n in range(-2, 3)]
 
 
-def _overlap(spans: list[Interval]) -> bool:
-    return any(one[1] > other[0] for one, other in pairwise(spans))
+def _overlapping(shift: Shift, day: date, days: Mapping[str, Iterable[Shift]]) -> date | None:
+    """The day of a shift among `days` that this one overlaps; None if it overlaps none."""
+    begin, end = _bounds(shift, day)
+    for near in _near(day):
+        for one in days.get(near.isoformat(), ()):
+            first, last = _bounds(one, near)
+            if first < end and last > begin:
+                return near
+    return None
 
 
 def working(days: Mapping[str, Iterable[Shift]], begin: datetime, end: datetime) -> list[Interval]:
     """When an agent works between two instants, without breaks, sorted.
 
-    An interval that reaches over one of the two is whole.
+    An interval that reaches over one of the two is whole. Shifts that touch are one interval:
+    between them nobody goes.
     """
     found: list[Interval] = []
     for day, shifts in days.items():
@@ -235,9 +311,18 @@ def working(days: Mapping[str, Iterable[Shift]], begin: datetime, end: datetime)
                 found.append((at, pause))
                 at = after
             found.append((at, last))
-    return sorted(
-        (one, other) for one, other in found if one < other and other > begin and one < end
-    )
+    return [(one, other) for one, other in joined(found) if other > begin and one < end]
+
+
+def joined(spans: Iterable[Interval]) -> list[Interval]:
+    """These intervals, sorted, where those that touch or overlap are one."""
+    found: list[Interval] = []
+    for begin, end in sorted(span for span in spans if span[0] < span[1]):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return found
 
 
 def months_between(begin: datetime, end: datetime) -> list[str]:
