@@ -8,7 +8,7 @@ what was found is a change of its own, once. The same change then records that n
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from copy import replace
 from dataclasses import dataclass
@@ -55,6 +55,18 @@ class Claim:
     is_called: bool = False
 
 
+@dataclass(slots=True)
+class Missed:
+    """Why a ticket that nobody got may find somebody if it is offered again at once.
+
+    `full` are those who have no room for any ticket, if not all agents were read. `has_called` says
+    that reserve staff were called because of this ticket.
+    """
+
+    full: Sequence[Availability] = ()
+    has_called: bool = False
+
+
 class AssignmentCase:
     def __init__(
         self,
@@ -76,13 +88,13 @@ class AssignmentCase:
         Raises NotFound or Unreadable.
         """
         for _ in range(ROUNDS):
-            full: list[Availability] = []
-            given = self._offer(number, None, full)
+            missed = Missed()
+            given = self._offer(number, None, missed)
             if given is not None:
                 return given.assignee
             # The agents after those who were read may have room. Who is full makes room for them.
-            withdrawn = [one for one in full if self._staff.withdraw(one)]
-            if not withdrawn:
+            withdrawn = [one for one in missed.full if self._staff.withdraw(one)]
+            if not withdrawn and not missed.has_called:
                 return None
         return None
 
@@ -93,16 +105,16 @@ class AssignmentCase:
         AgentNotFree if the agent is away, has no room, or has claimed with this key before, and
         NotFound or Unreadable.
         """
-        return self._offer(number, claim, [])
+        return self._offer(number, claim, Missed())
 
-    def _offer(self, number: str, claim: Claim | None, full: list[Availability]) -> Ticket | None:
+    def _offer(self, number: str, claim: Claim | None, missed: Missed) -> Ticket | None:
         """Assign a ticket to one of the agents who may take it. Return it if somebody got it.
 
         Only the agent of a `claim` is asked, if there is one. The transaction that assigns the
         ticket is written only if the agent is available and has room, and if it is still their
         turn. So two simultaneous assignments never exceed an agent's capacity, and agents get
-        tickets in turn. If the agent has changed, all are read again. If nobody could have it, and
-        not all were read, `full` gets those of them who have no room for any ticket.
+        tickets in turn. If the agent has changed, all are read again. `missed` gets
+        what another offer may change.
         """
         refused: set[str] = set()
         asked: list[str] = []
@@ -141,7 +153,7 @@ class AssignmentCase:
 
         def offer(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             asked.clear()
-            full.clear()
+            missed.full, missed.has_called = (), False
             if ticket.assignee is not None or not ticket.needs_agent:
                 return None
             if ticket.about_unclear is not None:
@@ -152,8 +164,10 @@ class AssignmentCase:
                 return change
             decision = self._decided(ticket, plan, at, refused)
             if decision.agent is None:
-                full.extend(decision.full if decision.others else ())
-                return self._left(ticket, plan, decision, at)
+                left = self._left(ticket, plan, decision, at)
+                missed.full = decision.full if decision.others else ()
+                missed.has_called = left is not None and "called" in left.events[-1].data
+                return left
             asked.append(decision.agent)
             data = decision.data(in_turn=lost < TURNS)
             team = decision.need.team

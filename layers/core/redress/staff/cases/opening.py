@@ -45,7 +45,7 @@ SCRIPT = "opened"
 YOURS = {
     WhyNot.ABOUT: "the complaint is about you",
     WhyNot.NOT_AGENT: "you are not an agent",
-    WhyNot.TEAM: "another team handles this kind: give it to the team",
+    WhyNot.TEAM: "the team {team} handles this kind: give it to the team",
     WhyNot.PRESENCE: "you are away: set your presence to available first",
     WhyNot.FULL: "you have as many tickets as you may have",
     WhyNot.IN_A_CALL: "you are in another conversation that leaves no room for this one",
@@ -205,8 +205,10 @@ class OpeningCase:
             availability = self._staff.availability(member.id)
         except NotFound:
             raise AgentNotFree(YOURS[WhyNot.PRESENCE]) from None
-        if why := reasons(ticket, need_of(ticket, plan), availability, at):
-            raise AgentNotFree("; ".join(YOURS.get(one, IN_WORDS[one]) for one in why))
+        need = need_of(ticket, plan)
+        if why := reasons(ticket, need, availability, at):
+            said = "; ".join(YOURS.get(one, IN_WORDS[one]) for one in why)
+            raise AgentNotFree(said.format(team=need.team))
 
     def _say(self, member: Member, ticket: Ticket, plan: Plan, at: datetime) -> tuple[str, bool]:
         """The sentence to say, and whether an acknowledgement follows by mail."""
