@@ -12,6 +12,7 @@ from redress.plans.rules.plan import ConflictPlan
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules import access
 from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import EventType, Ticket
 from tests.builders import LIN
 from tests.contract.conftest import Shop
@@ -80,6 +81,20 @@ def test_unclear_name_in_the_form_is_decided_by_a_person_before_routing(
     assert (shop.staff.kept_from(NA), shop.staff.kept_from(BO)) == ([], [ticket.number])
     assert shop.staff.kept_from(BO_2) == []
     assert shop.assigner().assign(ticket.number) == NA.id
+
+
+def test_unclear_complaint_that_is_no_complaint_after_all_is_offered_to_agents(
+    shop: Shop,
+) -> None:
+    """Story 8: a leader corrects the kind, and says nothing about whom it is about."""
+    ticket = offered(shop, about="the tall man", language="en")
+    assert (ticket.about_unclear, ticket.assignee) == ((), None)
+    kind = Classification("service_request")
+    corrected = shop.changes.change(
+        ticket.number, lambda t, p, at: by_staff.reclassify(t, p, LIN, kind, "no complaint", at)
+    )
+    assert all(shop.staff.kept_from(one) == [] for one in (NA, BO, BO_2))
+    assert shop.assigner().drain(corrected.team) == [ticket.number]
 
 
 def test_unclear_ticket_that_goes_to_another_team_is_kept_from_that_teams_agents(

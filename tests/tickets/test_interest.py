@@ -7,7 +7,7 @@ from copy import replace
 import pytest
 
 from redress.base.errors import InvalidInput, NotAllowedNow
-from redress.base.people import Member, Role
+from redress.base.people import SYSTEM, Member, Role
 from redress.plans.rules.plan import ConflictPlan, Plan
 from redress.tickets.rules import access, fold
 from redress.tickets.rules.interest import Doubt, kept_from
@@ -128,6 +128,22 @@ def test_decision_is_one_although_it_names_the_same_members_as_before() -> None:
     assert (life.ticket.about, life.ticket.about_unclear) == ((TAO.id,), (MEI.id,))
     life = about(life, TAO.id)
     assert (life.ticket.about, life.ticket.about_unclear) == ((TAO.id,), None)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_doubt_ends_if_the_ticket_is_no_complaint_after_all(strict: bool) -> None:
+    """Story 8: an inquiry that was taken for a complaint is about nobody, and agents get it."""
+    life = doubt(Life(plan=plan(strict=strict)).open(), MEI)
+    life.reclassify("inquiry", by=LIN)
+    assert (life.ticket.about_unclear, life.ticket.kept_from) == (None, ())
+    assert not life.ticket.about_decided, "it is asked again if it becomes a complaint again"
+    assert not any(access.is_kept_from(life.ticket, one) for one in STAFF.values())
+    assert life.folded == life.ticket
+
+
+def test_doubt_stays_while_the_ticket_is_a_complaint() -> None:
+    life = doubt(Life().open(), MEI).reclassify(category="service", by=LIN)
+    assert life.reclassify(customer_type="vip", by=SYSTEM).ticket.about_unclear == (MEI.id,)
 
 
 def test_unclear_complaint_is_assigned_to_nobody() -> None:

@@ -344,7 +344,7 @@ MOVE_PROMISES = ("kind", "urgency", "impact", "customer_type")
 def _classified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """Set what the rules of the plan have found. No promise becomes later by it."""
     values = event.data["values"]
-    ticket = replace(ticket, **values, classified=True)
+    ticket = _without_doubt(replace(ticket, **values, classified=True))
     if set(values).isdisjoint(MOVE_PROMISES):
         return ticket
     priority = _priority(ticket.raised, plan, ticket.urgency, ticket.impact)
@@ -378,7 +378,7 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         customer_type=data.get("customer_type", ticket.customer_type),
         category=data.get("category", ticket.category),
     )
-    ticket = _searched_again(ticket, plan)
+    ticket = _searched_again(_without_doubt(ticket), plan)
     return _replanned(ticket, event.at, plan, not_later=bool(data.get("not_later")))
 
 
@@ -391,6 +391,16 @@ def _searched_again(ticket: Ticket, plan: Plan) -> Ticket:
     if search is None or search.ladder == plan.placing(classification_of(ticket)):
         return ticket
     return replace(ticket, placing=None)
+
+
+def _without_doubt(ticket: Ticket) -> Ticket:
+    """End the doubt whom a complaint is about, if the ticket is no complaint any more.
+
+    Nobody has decided, so the search begins anew if it becomes a complaint again.
+    """
+    if ticket.about_unclear is None or ticket.kind == "complaint":
+        return ticket
+    return replace(ticket, about_unclear=None, kept_from=ticket.kept_from if ticket.about else ())
 
 
 def _tagged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
