@@ -820,6 +820,25 @@ def test_an_override_may_add_a_survey_only_with_a_callback(
     assert faults(document, publishing=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("section", "value", "pointer"),
+    [
+        ("routing", [], "/routing"),
+        ("routing", {"rules": {}}, "/routing/rules"),
+        ("routing", {"steps": 1}, "/routing/steps"),
+        ("classification", "none", "/classification"),
+        ("classification", {"rules": {}}, "/classification/rules"),
+    ],
+)
+def test_a_section_of_the_wrong_type_is_named_once(
+    document: Document, section: str, value: Any, pointer: str
+) -> None:
+    document[section] = value
+    with pytest.raises(InvalidInput) as refused:
+        parse(document, publishing_at=START)
+    assert [fault.pointer for fault in refused.value.faults] == [pointer]
+
+
 def test_a_fault_in_a_callback_is_not_reported_twice(document: Document) -> None:
     document["overrides"] = [{"when": FEEDBACK, "promises": SURVEY | {"callback": {}}}]
     assert faults(document, publishing=True) == {

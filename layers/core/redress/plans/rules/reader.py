@@ -29,9 +29,14 @@ class DocumentReader:
         """`publishing`: characters of texts are checked, too. Versions in the store stay valid."""
         self._publishing = publishing
         self.faults: list[Fault] = []
+        self._recorded: set[Fault] = set()
 
     def fault(self, at: str, code: str, detail: str) -> None:
-        self.faults.append(Fault(at, code, detail))
+        """Record a fault. If several checks read the same value, its fault is recorded once."""
+        found = Fault(at, code, detail)
+        if found not in self._recorded:
+            self._recorded.add(found)
+            self.faults.append(found)
 
     def section(self, parent: Any, key: str, at: str, *, need: bool = True) -> dict[str, Any]:
         """An object. If `need` is false, an absent object counts as empty."""
