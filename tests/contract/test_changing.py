@@ -45,6 +45,19 @@ def test_a_change_is_written_completely(shop: Shop) -> None:
     assert shop.tickets.event(life.ticket.number, 2) == life.events[1]
 
 
+def test_events_since_a_version_leave_out_one_that_cannot_be_read(shop: Shop) -> None:
+    """A reply with an older version is then refused, not broken (`conflicts.require_current`)."""
+    life = shop.open()
+    for _ in range(3):
+        shop.commit(life.wait(minutes=1).note())
+    assert shop.tickets.events_after(life.ticket, 1) == life.events[1:]
+    pk, sk = keys.ticket_pk(life.ticket.number), keys.event_sk(3)
+    row = shop.models.doc.get(pk, sk)
+    row.doc = "damaged"
+    row.save()
+    assert [event.number for event in shop.tickets.events_after(life.ticket, 1)] == [2, 4]
+
+
 def test_a_ticket_that_was_not_opened_cannot_be_changed(shop: Shop) -> None:
     with pytest.raises(ValueError, match="opened"):
         shop.tickets.commit(Life(shop.clock).open().last, shop.clock.now())

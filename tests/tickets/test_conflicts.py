@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base.errors import InvalidInput, VersionConflict
-from redress.base.people import Actor, Member, Role
+from redress.base.people import SYSTEM, Actor, Member, Role
 from redress.tickets.rules import access
 from redress.tickets.rules.conflicts import CONFLICTS, require_current
 from redress.tickets.rules.ticket import Event, EventType, State
@@ -74,7 +74,7 @@ REPLACING = {
     "set_tags": {EventType.TAGGED},
     "set_fields": {EventType.FIELDS_SET},
     "set_participants": {EventType.PARTICIPANTS_SET},
-    "set_about": {EventType.ABOUT_SET},
+    "set_about": {EventType.ABOUT_SET, EventType.ABOUT_DOUBTED},
     "set_mentions": {EventType.MENTIONS_SET},
     "release": {EventType.HELD, EventType.RELEASED},
     "reassign": {EventType.ASSIGNED, EventType.QUEUED, EventType.RECLASSIFIED},
@@ -148,12 +148,37 @@ def test_fields_conflict_only_if_the_same_field_was_set_since() -> None:
         require(life, read, "set_fields", change=True)
 
 
-def test_what_machines_and_the_system_do_never_conflicts() -> None:
+def test_what_machines_and_the_system_do_conflicts_only_with_acts_that_would_undo_it() -> None:
     life = life_at(State.OPEN)
     read = life.ticket.version
     life.tag("recall", by=CHAT).reassign(None, by=LIN).assign(JUN.id)
-    require(life, read, "set_tags")
+    assert conflicting(life, read, "set_tags") == ["tagged"]
     assert conflicting(life, read, "reassign") == ["queued"]
+    require(life, read, "reply", "set_fields")
+
+
+@pytest.mark.parametrize("found", [Life.doubt_about, lambda life: life.is_about(TAO.id, by=SYSTEM)])
+def test_whom_the_system_found_is_not_put_back_in_sight_by_who_has_not_read_it(
+    found: Callable[[Life], Life],
+) -> None:
+    """Story 8: the search names the accused seconds after a leader has opened the ticket."""
+    life = Life().open()
+    read = life.ticket.version
+    found(life)
+    assert conflicting(life, read, "set_about") == [life.last.events[0].type.value]
+    require(life, life.ticket.version, "set_about")
+    require(life, read, "tell_progress")
+
+
+def test_event_that_cannot_be_read_conflicts_because_nobody_knows_what_it_says() -> None:
+    life = life_at(State.OPEN)
+    read = life.ticket.version
+    life.note().tag("kettle")
+    left = [event for event in life.events if event.number == life.ticket.version]
+    with pytest.raises(VersionConflict) as refused:
+        require_current(life.ticket, read, ["reply"], lambda: left)
+    assert refused.value.conflicts == []
+    require(life, read, "reply")
 
 
 def test_several_acts_conflict_with_what_one_of_them_conflicts_with() -> None:

@@ -234,8 +234,8 @@ class StaffCases:
         self, ticket: Ticket, version: int, acts: Iterable[str], change: Change | None = None
     ) -> None:
         """See `conflicts.require_current`."""
-        read = self._tickets.events_between
-        since = partial(read, ticket.number, version, ticket.version)
+        oldest = max(version, ticket.version - conflicts.MOST_SINCE)
+        since = partial(self._tickets.events_after, ticket, oldest)
         conflicts.require_current(ticket, version, acts, since, change)
 
     def act_whole(

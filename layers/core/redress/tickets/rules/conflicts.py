@@ -59,17 +59,35 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     "set_tags": frozenset({EventType.TAGGED}),
     "set_fields": frozenset({EventType.FIELDS_SET}),
     "set_participants": frozenset({EventType.PARTICIPANTS_SET}),
-    "set_about": frozenset({EventType.ABOUT_SET}),
+    "set_about": frozenset({EventType.ABOUT_SET, EventType.ABOUT_DOUBTED}),
     "set_mentions": frozenset({EventType.MENTIONS_SET}),
     # This adds a participant, whom somebody may have taken off since.
     "accept_mail": frozenset({EventType.PARTICIPANTS_SET}),
 }
-"""The act (of `access.ACTIONS`) -> the events of people that conflict with it.
+"""The act (of `access.ACTIONS`) -> the events that conflict with it: those of people, and for
+REPLACING those of anybody.
 
 Each act conflicts with its own events, so a repeated request changes nothing. A note and a reminder
 conflict with nothing: their requests have no version. An act that is missing here conflicts with
 each event.
 """
+
+REPLACING = frozenset(
+    {
+        "set_tags",
+        "set_fields",
+        "set_participants",
+        "set_about",
+        "set_mentions",
+        "accept_mail",
+        "correct_match",
+    }
+)
+"""The acts that replace a value which the system or a connector may have set, too. They would undo
+it unseen, whoever set it: the system finds whom a complaint is about, a connector sets tags."""
+
+MOST_SINCE = 100
+"""The most events that one change reads. A version with more events after it is too old."""
 
 
 def require_current(
@@ -79,29 +97,37 @@ def require_current(
     since: Callable[[], Iterable[Event]],
     change: Change | None = None,
 ) -> None:
-    """Refuse acts that conflict with what people did after the version that was read.
+    """Refuse acts that conflict with what happened after the version that was read.
 
-    `version` is the version that the caller read. `since` returns the events after it. It is called
-    only if a person caused one of them, so the usual change reads nothing more. `change` is what
-    the acts would write, if that is known. Events of the system (a reminder, an acknowledgement)
-    and of machines never conflict. Raises VersionConflict with the events that
-    conflict, and InvalidInput for a version that does not exist yet.
+    `version` is the version that the caller read. `since` returns the events after it, or the last
+    MOST_SINCE of them. It is called only if a person caused one of them, or if an act is one of
+    REPLACING, so the usual change reads nothing more. `change` is what the acts would write, if
+    that is known. Events of the system (a reminder, an acknowledgement) and of machines conflict
+    only with acts of REPLACING.
+
+    Raises VersionConflict with the events that conflict, also if one of the events is missing or
+    cannot be read: nobody can say then that none conflicts. The caller reads the ticket again.
+    Raises InvalidInput for a version that does not exist yet.
     """
     if faults := version_faults(ticket, version):
         raise InvalidInput(faults)
-    if version >= ticket.last_person_version:
-        return
     wanted = list(acts)
+    needed = ticket.last_person_version if REPLACING.isdisjoint(wanted) else ticket.version
+    if version >= needed:
+        return
+    read = list(since())
     found = [
         Conflict(event.number, event.type.value, event.at, event.by.role.value, event.by.id or None)
-        for event in since()
-        if event.by.is_person and any(_is_conflict(act, event, change) for act in wanted)
+        for event in read
+        if any(_is_conflict(act, event, change) for act in wanted)
     ]
-    if found:
+    if found or len(read) < ticket.version - version:
         raise VersionConflict(ticket.version, found)
 
 
 def _is_conflict(act: str, event: Event, change: Change | None) -> bool:
+    if not event.by.is_person and act not in REPLACING:
+        return False
     conflicting = CONFLICTS.get(act)
     if conflicting is None:
         return event.type not in (EventType.NOTED, EventType.REMINDED)

@@ -99,17 +99,17 @@ class TicketStore:
         )
         return [items.event_in(row) for row in rows]
 
-    def events_between(self, number: str, version: int, current: int) -> list[Event]:
-        """The events of a ticket after `version` up to `current`, oldest first.
+    def events_after(self, ticket: Ticket, version: int) -> list[Event]:
+        """The events of a ticket after `version` up to its present one, oldest first.
 
-        Raises Unreadable. `version` is less than `current`.
+        An event that cannot be read is reported and left out. `version` is less than the present.
         """
         model = self._models.event
-        among = model.sk.between(keys.event_sk(version + 1), keys.event_sk(current))
+        among = model.sk.between(keys.event_sk(version + 1), keys.event_sk(ticket.version))
         rows = retry.call(
-            lambda: list(model.query(keys.ticket_pk(number), among, consistent_read=True))
+            lambda: list(model.query(keys.ticket_pk(ticket.number), among, consistent_read=True))
         )
-        return [items.event_in(row) for row in rows]
+        return list(encoding.readable(rows, lambda one: items.event_of(one.doc)))
 
     def with_event(self, number: str, event_number: int) -> tuple[Ticket, Event]:
         """The current ticket and one of its events, in one call. Raises NotFound or Unreadable."""
