@@ -25,6 +25,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from functools import cache
 from http import HTTPStatus
 from itertools import count
@@ -36,6 +37,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from redress.base import people
 from redress.connectors.rules.connector import Scope, Wanted
 from redress.connectors.rules.secrets import Purpose, derive, webhook_secret
+from redress.inspections.rules import DrawnList
+from redress.inspections.store import InspectionStore
 from redress.tickets.rules.attached import Attached, FileState
 from redress.wiring import customer as customer_wiring
 from redress.wiring import staff as staff_wiring
@@ -204,6 +207,9 @@ SIGNED_IN = {"token_use": "id"}
 HELD = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
 """The mail in quarantine in the examples."""
 
+DAY = date(2026, 11, 22)
+"""The day of the examples, which has an inspection list."""
+
 FILE = "9f86d081884c7d65"
 """The file in the examples."""
 
@@ -287,7 +293,9 @@ class Caller:
             "event": "1",
             "macro": "ask_for_photo",
             "version": "1",
-            "date": "2026-11-22",
+            "date": DAY.isoformat(),
+            "channel": "web",
+            "entry": NUMBER,
             "id": next((id_ for part, id_ in IDS.items() if part in path), ""),
             "action": "write",
             "name": "style.css",
@@ -343,7 +351,8 @@ class Caller:
 def furnish(stores: Stores, clock: Clock) -> None:
     """Create what the examples in the OpenAPI documents refer to.
 
-    These are a ticket with a file, a held mail, two customers, the state machines and the queues.
+    These are a ticket with a file, a held mail, two customers, an inspection list, the state
+    machines and the queues.
     """
     for name in ("redress-scores", "redress-rehearsal", "redress-ticket"):
         create_idle_machine(name)
@@ -360,6 +369,10 @@ def furnish(stores: Stores, clock: Clock) -> None:
     sender, state = people.CUSTOMER, FileState.CLEAN
     file = Attached(FILE, "cup.jpg", "image/jpeg", 1_200, sender, clock.now(), state, event=1)
     wired_stores.attached().put_new(NUMBER, file)
+    entries: dict[str, tuple[str, ...]] = {"web": (NUMBER,)}
+    InspectionStore(wired_stores.models()).put(
+        DrawnList("complaints", DAY, clock.now(), "m-wei", 1, 5, complete=True, entries=entries)
+    )
     wei = wired_stores.staff().member("m-wei")
     wanted = Wanted("The CRM", tuple(Scope), None)
     staff_wiring.connectors().make(wei, CONNECTOR, wanted, "for a test", "")
