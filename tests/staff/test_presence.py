@@ -10,6 +10,7 @@ from redress.plans.rules.plan import PresencePlan
 from redress.staff.rules import presence
 from redress.staff.rules.availability import Availability, Presence
 from redress.staff.rules.presence import Period
+from redress.staff.rules.shifts import Work
 from tests.builders import JUN, MEI, START, Life
 
 PLAN = PresencePlan()
@@ -62,12 +63,23 @@ def test_busy_is_at_work() -> None:
 
 
 def test_agent_with_shifts_is_back_when_the_next_one_begins() -> None:
-    begins = [minutes(-60), minutes(60), minutes(300)]
-    assert presence.back_at(standing(), begins, PLAN, START) == minutes(60)
-    late = presence.back_at(standing(), begins, PLAN, minutes(70))
+    shifts = [(minutes(begin), minutes(begin + 30)) for begin in (-60, 60, 300)]
+    work = Work(shifts, [])
+    assert presence.back_at(standing(), work, PLAN, START) == minutes(60)
+    late = presence.back_at(standing(), work, PLAN, minutes(70))
     assert late == minutes(60), "who is late is expected during the grace"
-    assert presence.back_at(standing(), begins, PLAN, minutes(76)) == minutes(300)
-    assert presence.back_at(standing(), [], PLAN, START) is None
+    assert presence.back_at(standing(), work, PLAN, minutes(76)) == minutes(300)
+    assert presence.back_at(standing(), Work([], []), PLAN, START) is None
+
+
+def test_agent_is_expected_in_a_month_without_plan_as_without_shifts() -> None:
+    """They went in the evening before it, in the middle of it, and long before it."""
+    for begin, back in ((8 * 60, 16 * 60), (-600, 16 * 60), (48 * 60, 48 * 60)):
+        work = Work([], [(minutes(begin), minutes(begin + 44_640))])
+        assert presence.back_at(standing(), work, PLAN, minutes(20)) == minutes(back)
+    soon = (minutes(60), minutes(90))
+    work = Work([soon], [(minutes(90), minutes(44_640))])
+    assert presence.back_at(standing(), work, PLAN, minutes(20)) == minutes(60)
 
 
 def test_agent_without_shifts_is_expected_the_next_morning_and_then_no_longer() -> None:

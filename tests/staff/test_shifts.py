@@ -189,6 +189,40 @@ def test_a_night_in_which_clocks_change_is_as_long_as_it_is(day: str, hours: int
     assert end - begin == timedelta(hours=hours)
 
 
+NOVEMBER: shifts.Month = {"2026-11-30": (Shift("22:00", "06:00", "Asia/Shanghai"),)}
+DECEMBER: shifts.Month = {"2026-12-02": (Shift("09:00", "18:00", "Asia/Shanghai"),)}
+LAST_DAY = datetime(2026, 11, 30, 4, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 11, 30, 16, tzinfo=UTC)
+"""The end of November in Shanghai."""
+
+
+def allowed(plans: dict[str, shifts.Month]) -> list[shifts.Interval]:
+    end = LAST_DAY + timedelta(hours=36)
+    found = shifts.work_of(plans, LAST_DAY - timedelta(hours=12), end, "UTC")
+    assert found is not None
+    return found.allowed()
+
+
+def test_the_plan_of_the_next_month_says_nothing_about_this_one() -> None:
+    [(begin, end)] = allowed({"2026-12": DECEMBER})
+    assert begin < LAST_DAY
+    assert end == MIDNIGHT, "the month ends in the zone of its neighbour's shifts"
+
+
+def test_a_month_without_plan_begins_free_after_the_last_shift_of_the_month_before() -> None:
+    [(begin, end)] = allowed({"2026-11": NOVEMBER})
+    assert begin == MIDNIGHT - timedelta(hours=2)
+    assert end == datetime(2026, 12, 31, 16, tzinfo=UTC)
+
+
+def test_days_without_a_shift_of_a_planned_month_are_free_of_work() -> None:
+    assert allowed({"2026-11": {}, "2026-12": DECEMBER}) == []
+    assert allowed({"2026-11": NOVEMBER, "2026-12": {}}) == [
+        (MIDNIGHT - timedelta(hours=2), MIDNIGHT + timedelta(hours=6))
+    ]
+    assert shifts.work_of({}, LAST_DAY, LAST_DAY, "UTC") is None
+
+
 def test_months_of_a_time_begin_early_enough_for_a_shift_of_the_night_before() -> None:
     first = datetime(2026, 12, 1, 0, 30, tzinfo=UTC)
     assert shifts.months_between(first, first) == ["2026-11", "2026-12"]

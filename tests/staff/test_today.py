@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from redress.staff.rules.shifts import Work
 from redress.staff.rules.today import rank, seconds_of_shift
 
 
@@ -20,24 +21,29 @@ def test_rank_is_a_value_that_was_measured(
 
 
 BEGIN, NOW = datetime(2026, 11, 22, 16, tzinfo=UTC), datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
-MORNING = ("2026-11-23T01:00:00.000+00:00", "2026-11-23T04:00:00.000+00:00")
-AFTERNOON = ("2026-11-23T05:00:00.000+00:00", "2026-11-23T09:00:00.000+00:00")
-NIGHT = ("2026-11-22T14:00:00.000+00:00", "2026-11-22T18:00:00.000+00:00")
+
+
+def hour(number: float) -> datetime:
+    return datetime(2026, 11, 23, tzinfo=UTC) + timedelta(hours=number)
+
+
+MORNING, AFTERNOON, NIGHT = (hour(1), hour(4)), (hour(5), hour(9)), (hour(-10), hour(-6))
+NOVEMBER = (hour(-22 * 24 - 8), hour(8 * 24 - 8))
 
 
 @pytest.mark.parametrize(
-    ("working", "hours"),
+    ("work", "hours"),
     [
         (None, None),
-        ((), 0),
-        ((MORNING,), 3),
-        ((MORNING, AFTERNOON), 3.5),
-        ((NIGHT, MORNING), 5),
-        ((("2026-11-23T06:00:00.000+00:00", "2026-11-23T07:00:00.000+00:00"),), 0),
+        (Work([], []), 0),
+        (Work([MORNING], []), 3),
+        (Work([MORNING, AFTERNOON], []), 3.5),
+        (Work([NIGHT, MORNING], []), 5),
+        (Work([(hour(6), hour(7))], []), 0),
+        (Work([], [NOVEMBER]), None),
+        (Work([NIGHT], [(hour(-8), hour(700))]), 2),
     ],
 )
-def test_shift_counts_what_has_passed_of_today(
-    working: tuple[tuple[str, str], ...] | None, hours: float | None
-) -> None:
-    found = seconds_of_shift(working, BEGIN, NOW)
+def test_shift_counts_what_has_passed_of_today(work: Work | None, hours: float | None) -> None:
+    found = seconds_of_shift(work, BEGIN, NOW)
     assert found == (None if hours is None else hours * 3600)

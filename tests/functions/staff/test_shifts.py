@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from redress.db import keys
 from redress.staff.cases.absence import AbsenceWatch
+from redress.staff.duty.store import DutyStore
+from redress.wiring import assigner as assigner_wiring
+from redress.wiring import repair as repair_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import START, Clock
 from tests.functions.staff.api import Api
@@ -107,6 +112,66 @@ def test_import_sees_a_stored_night_shift_of_the_month_before(api: Api, clock: C
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2028-01-01"])
 def test_weeks_for_which_nobody_plans_are_not_found(api: Api, day: str) -> None:
     assert api("shifts", "lin", date=day, query={}).status == 404
+
+
+def test_import_of_the_next_month_leaves_the_last_days_of_this_one_to_work(
+    api: Api, stores: Stores, open_ticket: Opener, clock: Clock
+) -> None:
+    """Story 5: nobody got work for three days, because the next month was planned."""
+    clock.moment = datetime(2026, 11, 29, 1, 0, tzinfo=UTC)
+    for name in ("mei", "jun"):
+        api("presence", name, body={"presence": "available"})
+    lines = (f"a-{name},2026-12-01,09:00,18:00,Asia/Shanghai,," for name in ("mei", "jun"))
+    assert api("shift-plan", "lin", body=table(*lines)).status == 200
+    number = open_ticket("complaint").number
+    assigner_wiring.assignment().assign(number)
+    assert stores.tickets.get(number).assignee in {"a-mei", "a-jun"}
+
+
+def test_first_days_of_a_month_that_nobody_planned_are_left_to_work(
+    api: Api, stores: Stores, open_ticket: Opener, clock: Clock
+) -> None:
+    clock.moment = datetime(2026, 11, 30, 1, 0, tzinfo=UTC)
+    lines = (f"a-{name},2026-11-30,09:00,18:00,Asia/Shanghai,," for name in ("mei", "jun"))
+    assert api("shift-plan", "lin", body=table(*lines)).status == 200
+    clock.advance(days=1)
+    for name in ("mei", "jun"):
+        api("presence", name, body={"presence": "available"})
+    number = open_ticket("complaint").number
+    assigner_wiring.assignment().assign(number)
+    assert stores.tickets.get(number).assignee in {"a-mei", "a-jun"}
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_copy_of_shifts_that_lost_a_race_with_an_import_is_mended_by_the_sweep(
+    api: Api, stores: Stores, clock: Clock, monkeypatch: pytest.MonkeyPatch, planned: bool
+) -> None:
+    """An import commits between the read and the write of a presence."""
+    if planned:
+        api("shift-plan", "lin", body=table(MEI.replace("09:00", "08:00")))
+    read = DutyStore.near
+
+    def late(self: DutyStore, agents: Iterable[str], at: datetime, zone: str) -> Any:
+        found = read(self, agents, at, zone)
+        monkeypatch.setattr(DutyStore, "near", read)
+        assert api("shift-plan", "lin", body=table(MEI)).status == 200
+        return found
+
+    monkeypatch.setattr(DutyStore, "near", late)
+    api("presence", "mei", body={"presence": "available"})
+    before = stores.staff.availability("a-mei").working
+    clock.advance(minutes=6)
+    repair_wiring.absences().watch()
+    after = stores.staff.availability("a-mei").working
+    assert before != after
+    assert after == tuple((b, e) for b, e in read_near(clock))
+    clock.advance(hours=2)
+    monkeypatch.setattr(DutyStore, "set_near", None)
+    assert repair_wiring.absences().watch() == {}, "what is right is not written again"
+
+
+def read_near(clock: Clock) -> Any:
+    return wired_stores.duty().near(["a-mei"], clock.now(), "Asia/Shanghai")["a-mei"]
 
 
 def test_work_that_can_wait_for_the_next_shift_stays_with_its_agent(

@@ -9,7 +9,6 @@ import pytest
 
 from redress.base.instants import written
 from redress.staff.cases import board as board_case
-from redress.staff.rules.availability import Presence
 from redress.tickets.rules.steps import by_staff
 from tests.builders import MEI, Clock
 from tests.functions.conftest import MEMBERS
@@ -147,18 +146,40 @@ def test_board_reads_no_more_agents_than_it_shows(
     assert ([one["name"] for one in shown["present"]], shown["more_members"]) == (["jun"], True)
 
 
-def test_board_shows_the_time_online_today_beside_the_shift(
-    api: Api, stores: Stores, clock: Clock
-) -> None:
+def plans_shifts(api: Api, *lines: str) -> None:
+    table = "\n".join(("agent,date,begin,end,zone,breaks,position", *lines))
+    assert api("shift-plan", "lin", body={"csv": table}).status == 200
+
+
+def test_board_shows_the_shift_of_an_agent_who_does_not_come(api: Api, clock: Clock) -> None:
+    """What routing knows of shifts ends a day and a half after the last presence or import."""
+    days = ("2026-11-23", "2026-11-26")
+    plans_shifts(api, *(f"a-mei,{day},09:00,18:00,Asia/Shanghai,," for day in days))
+    api("presence", "mei", body={"presence": "offline"})
+    clock.advance(days=3, hours=3)
+    shown = {one["name"]: (one["online_s"], one["shift_s"]) for one in board(api)["members"]}
+    assert shown["mei"] == (0, 3 * 3600)
+    assert shown["jun"][1] is None, "no shifts are planned"
+
+
+def test_board_counts_every_part_of_a_split_shift(api: Api, clock: Clock) -> None:
+    shifts = ("05:00,07:00", "18:00,22:00")
+    plans_shifts(api, *(f"a-mei,2026-11-23,{one},Asia/Shanghai,," for one in shifts))
+    clock.moment = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # 20:00
+    api("presence", "mei", body={"presence": "available"})
+    [shift] = [one["shift_s"] for one in board(api)["members"] if one["name"] == "mei"]
+    assert shift == 4 * 3600
+
+
+def test_board_shows_the_time_online_today_beside_the_shift(api: Api, clock: Clock) -> None:
     api("presence", "mei", body={"presence": "available"})
     clock.advance(hours=2)
     api("presence", "mei", body={"presence": "busy"})
     clock.advance(hours=1)
     api("presence", "mei", body={"presence": "away"})
     clock.advance(hours=1)
-    shift = ("2026-11-23T00:30:00.000+00:00", "2026-11-23T09:00:00.000+00:00")
-    mei = stores.staff.member("a-mei")
-    stores.staff.set_presence(mei, Presence.AVAILABLE, clock.now(), working=(shift,))
+    plans_shifts(api, "a-mei,2026-11-23,08:30,17:00,Asia/Shanghai,,")
+    api("presence", "mei", body={"presence": "available"})
     clock.advance(minutes=30)
     lines = {one["name"]: (one["online_s"], one["shift_s"]) for one in board(api)["members"]}
     assert lines["mei"] == (3.5 * 3600, 5 * 3600)

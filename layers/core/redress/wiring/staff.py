@@ -219,7 +219,7 @@ def shifts() -> ShiftCases:
     from redress.staff.cases.shifts import ShiftCases
     from redress.wiring import stores
 
-    return ShiftCases(stores.staff(), stores.duty(), clients.now)
+    return ShiftCases(stores.staff(), stores.duty(), stores.plans(), clients.now)
 
 
 @cache
@@ -323,6 +323,7 @@ def board() -> BoardCase:
         stores.tickets(),
         stores.lists(),
         stores.staff(),
+        stores.duty(),
         stores.ranges(),
         stores.plans(),
         clients.now,

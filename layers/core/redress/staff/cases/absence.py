@@ -7,7 +7,7 @@ read of members who are at home without work, and no execution runs for anybody.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from redress.base.errors import NotFound, Unreadable, VersionConflict
@@ -16,6 +16,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.duty.store import DutyStore, Standing
 from redress.staff.rules import presence as rules
 from redress.staff.rules.availability import Availability
+from redress.staff.rules.shifts import Interval, within
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
@@ -26,10 +27,20 @@ from redress.tickets.store.lists import TicketLists
 PAGE = 100
 COMING = timedelta(days=31)
 """How far ahead the next shift of an agent who is gone is looked for."""
-RUNS_OUT = timedelta(hours=12)
+COMPARED = timedelta(hours=12)
+"""How far back and ahead a copy of shifts is compared with the plan. A copy reaches further, so it
+is written anew once or twice a day."""
 MOST_LOOKED_AT = 300
 """The most tickets of members who are gone that one sweep reads. The next sweep reads the rest: it
 begins with those members whom nobody has looked at for longest."""
+
+
+def near(working: Iterable[tuple[str, str]] | None, now: datetime) -> list[Interval] | None:
+    """The parts of a copy that lie near a time; None if it says that a member may work always."""
+    if working is None:
+        return None
+    spans = [(datetime.fromisoformat(one), datetime.fromisoformat(end)) for one, end in working]
+    return within(spans, now - COMPARED, now + COMPARED)
 
 
 class AbsenceWatch:
@@ -51,9 +62,11 @@ class AbsenceWatch:
         Returns how many members went `offline`, and how many tickets were `released`, without
         zeros.
         """
-        plan, now = self._plans.current().presence, self._now()
+        current, now = self._plans.current(), self._now()
+        plan, zone = current.presence, current.time_zone
         soonest = timedelta(seconds=min(plan.gone_after_s, plan.unbeaten_after_s, plan.grace_s))
         done: Counter[str] = Counter()
+        online = list[Availability]()
         read = 0
         for standing in self._duty.standings(self._duty.watched(now - soonest)):
             found = standing.availability
@@ -62,11 +75,12 @@ class AbsenceWatch:
                 done["offline"] += gone is not None
                 found = gone or found
                 if gone is None:
-                    self._refresh(found, now)
+                    online.append(found)
             if rules.is_gone(found, plan, now) and read < MOST_LOOKED_AT:
-                looked, released = self._release(found, plan, now)
+                looked, released = self._release(found, plan, zone, now)
                 read += looked
                 done["released"] += released
+        self._refresh(online, zone, now)
         return {name: count for name, count in done.items() if count}
 
     def _expired(
@@ -80,14 +94,16 @@ class AbsenceWatch:
             return None  # they set another presence just now
         return self._staff.availability(found.agent)
 
-    def _release(self, found: Availability, plan: PresencePlan, now: datetime) -> tuple[int, int]:
+    def _release(
+        self, found: Availability, plan: PresencePlan, zone: str, now: datetime
+    ) -> tuple[int, int]:
         """Queue the tickets of a member who is gone that cannot wait until they are back.
 
         Returns how many tickets were read, and how many were queued.
         """
-        coming = self._duty.working(found.agent, now - timedelta(days=1), now + COMING)
-        begins = None if coming is None else [begin for begin, _ in coming]
-        back = rules.back_at(found, begins, plan, now)
+        agent = found.agent
+        coming = self._duty.work([agent], now - timedelta(days=1), now + COMING, zone)[agent]
+        back = rules.back_at(found, coming, plan, now)
         looked = released = 0
         for number in self._owned(found.agent):
             looked += 1
@@ -98,15 +114,16 @@ class AbsenceWatch:
             self._duty.forget(found)
         return looked, released
 
-    def _refresh(self, found: Availability, now: datetime) -> None:
-        """Copy the coming shifts of a member who is online for so long that the copy runs out."""
-        if found.working is None:
-            return
-        last = max((end for _, end in found.working), default="")
-        if last < (now + RUNS_OUT).isoformat(timespec="milliseconds"):
-            coming = self._duty.near(found.agent, now)
-            if coming != list(found.working):
-                self._duty.set_near(found.agent, coming)
+    def _refresh(self, online: Iterable[Availability], zone: str, now: datetime) -> None:
+        """Copy the shifts of members who are online again, where the copy says something else.
+
+        The copy of somebody who is online for long runs out. If an import came between the read and
+        the write of a presence, or of another import, the copy is one of before.
+        """
+        copies = {one.agent: one.working for one in online}
+        for agent, working in self._duty.near(copies, now, zone).items():
+            if near(copies[agent], now) != near(working, now):
+                self._duty.set_near(agent, working)
 
     def _is_released(self, number: str, agent: str, back: datetime | None) -> bool:
         done = False

@@ -14,6 +14,7 @@ from redress.base.people import Member, Role, is_team
 from redress.clocks.rules.clocks import ClockName, ClockState, elapsed
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
+from redress.staff.duty.store import DutyStore
 from redress.staff.rules.availability import Availability, Presence, without_load_of
 from redress.staff.rules.presence import seconds_online
 from redress.staff.rules.today import Responses, responses, seconds_of_shift
@@ -97,11 +98,12 @@ class BoardCase:
         tickets: TicketStore,
         lists: TicketLists,
         staff: StaffStore,
+        duty: DutyStore,
         found: TicketRanges,
         plans: Plans,
         now: Callable[[], datetime],
     ) -> None:
-        self._tickets, self._lists, self._staff = tickets, lists, staff
+        self._tickets, self._lists, self._staff, self._duty = tickets, lists, staff, duty
         self._ranges, self._plans, self._now = found, plans, now
 
     def board(self, member: Member, team: str) -> Board:
@@ -157,7 +159,7 @@ class BoardCase:
         """The available agents of a team, all its agents, and whether there are more.
 
         `owners` counts the tickets that each has not accepted. The load of the `unseen` tickets is
-        not in anybody's load. The day began at `day`.
+        not in anybody's load. The day began at `day`, in the plan's zone.
         """
         # Whom an earlier version stored is on the list of the team some minutes after an update.
         # Who is full may have been withdrawn from the ring. So both are read.
@@ -179,13 +181,17 @@ class BoardCase:
             if one.id in seen and seen[one.id].presence is Presence.AVAILABLE
         ]
         online = self._staff.online((one.id for one in shown), day, now)
+        # Not the copies that routing reads: they begin and end with the last change of a presence,
+        # and so have nothing of the shift of who does not come.
+        zone = str(day.tzinfo)
+        shifts = self._duty.work((one.id for one in shown), day, now, zone, consistent=False)
         lines = [
             OnTeam(
                 one,
                 seen.get(one.id),
                 owners[one.id],
                 math.floor(seconds_online(online[one.id], now)),
-                seconds_of_shift(seen[one.id].working, day, now) if one.id in seen else None,
+                seconds_of_shift(shifts[one.id], day, now),
             )
             for one in shown
         ]

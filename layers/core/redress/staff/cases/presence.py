@@ -46,7 +46,8 @@ class PresenceCases:
         for _ in range(ATTEMPTS):
             now = self._now()
             try:
-                working = self._duty.near(member.id, now)
+                zone = self._plans.current().time_zone
+                working = self._duty.near([member.id], now, zone)[member.id]
                 return self._staff.set_presence(member, presence, now, working)
             except MemberRaced:
                 member = self._staff.member(member.id, consistent=True)

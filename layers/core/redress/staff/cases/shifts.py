@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from redress.base.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from redress.base.people import Member, Role
+from redress.plans.store.plans import Plans
 from redress.staff.cases.signing_in import ATTEMPTS
 from redress.staff.duty.store import DutyStore
 from redress.staff.rules import shifts as rules
@@ -41,8 +42,10 @@ class PlannedPage:
 
 
 class ShiftCases:
-    def __init__(self, staff: StaffStore, duty: DutyStore, now: Callable[[], datetime]) -> None:
-        self._staff, self._duty, self._now = staff, duty, now
+    def __init__(
+        self, staff: StaffStore, duty: DutyStore, plans: Plans, now: Callable[[], datetime]
+    ) -> None:
+        self._staff, self._duty, self._plans, self._now = staff, duty, plans, now
 
     def plan(self, leader: Member, content: Callable[[], str]) -> Imported:
         """Import a table of shifts, whole or not at all. Repeating it changes nothing.
@@ -68,8 +71,9 @@ class ShiftCases:
         else:
             raise Unavailable("these shifts are being changed by others")
         now = self._now()
-        for agent in agents:
-            self._duty.set_near(agent, self._duty.near(agent, now))
+        near = self._duty.near(agents, now, self._plans.current().time_zone)
+        for agent, working in near.items():
+            self._duty.set_near(agent, working)
         return Imported(agents, sum(map(len, table.days.values())))
 
     def of_week(

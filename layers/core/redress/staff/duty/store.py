@@ -15,7 +15,7 @@ from pynamodb.transactions import TransactWrite
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import Availability
-from redress.staff.rules.shifts import Interval, Month, Shift, months_between, working
+from redress.staff.rules.shifts import Month, Shift, Work, months_between, work_of
 from redress.staff.store import StaffStore, Working
 
 BEAT_KEPT = timedelta(days=7)
@@ -105,7 +105,9 @@ class DutyStore:
         model = self._models.availability
         self._list(seen, [model.owner_pk.remove(), model.owner_sk.remove()], model.load == 0)
 
-    def months(self, agents: Iterable[str], months: Iterable[str]) -> dict[tuple[str, str], Plan]:
+    def months(
+        self, agents: Iterable[str], months: Iterable[str], *, consistent: bool = True
+    ) -> dict[tuple[str, str], Plan]:
         """The planned months of members, by id and month. A month without a plan is left out."""
         listed = list(months)
         wanted = {
@@ -116,7 +118,7 @@ class DutyStore:
         if not wanted:
             return {}
         model = self._models.doc
-        rows = retry.call(lambda: list(model.batch_get(list(wanted), consistent_read=True)))
+        rows = retry.call(lambda: list(model.batch_get(list(wanted), consistent_read=consistent)))
         found = {}
         for row in rows:
             for plan in encoding.readable([row], _plan_of):
@@ -154,18 +156,42 @@ class DutyStore:
             return False
         return True
 
-    def working(self, agent: str, begin: datetime, end: datetime) -> list[Interval] | None:
-        """When a member works between two instants; None if no shifts are planned for them then."""
-        months = self.months([agent], months_between(begin, end))
-        if not months:
-            return None
-        days = {day: shifts for plan in months.values() for day, shifts in plan.days.items()}
-        return working(days, begin, end)
+    def work(
+        self,
+        agents: Iterable[str],
+        begin: datetime,
+        end: datetime,
+        zone: str,
+        *,
+        consistent: bool = True,
+    ) -> dict[str, Work | None]:
+        """When members work between two instants, by id; None for who may work always.
 
-    def near(self, agent: str, at: datetime) -> Working | None:
-        """The intervals of a member's shifts around a time that routing needs."""
-        found = self.working(agent, at - BEHIND, at + AHEAD)
-        return None if found is None else [(_moment(one), _moment(end)) for one, end in found]
+        They are read together, with one request for each 100 months of them. Months without a plan
+        are in `zone` if no shift near them has one.
+        """
+        wanted, months = list(agents), months_between(begin, end)
+        found = self.months(wanted, months, consistent=consistent)
+        return {
+            agent: work_of(
+                {month: found[agent, month].days for month in months if (agent, month) in found},
+                begin,
+                end,
+                zone,
+            )
+            for agent in wanted
+        }
+
+    def near(self, agents: Iterable[str], at: datetime, zone: str) -> dict[str, Working | None]:
+        """The intervals around a time in which members may get work, as routing needs them.
+
+        None for who may work always.
+        """
+        found = self.work(agents, at - BEHIND, at + AHEAD, zone)
+        return {
+            agent: None if one is None else [(_moment(b), _moment(e)) for b, e in one.allowed()]
+            for agent, one in found.items()
+        }
 
     def set_near(self, agent: str, working: Working | None) -> None:
         """Copy them to the availability of a member, if they ever set a presence."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from redress.plans.rules.plan import PresencePlan
 from redress.staff.rules.availability import Availability, Presence
 from redress.tickets.rules.ticket import Ticket, next_due
+
+if TYPE_CHECKING:
+    # The store of members imports this module, and most functions need no tables of shifts.
+    from redress.staff.rules.shifts import Work
 
 ONLINE = (Presence.AVAILABLE, Presence.BUSY)
 """The presences of somebody who is at work."""
@@ -66,20 +71,20 @@ def is_gone(found: Availability, plan: PresencePlan, at: datetime) -> bool:
 
 
 def back_at(
-    found: Availability,
-    begins: Iterable[datetime] | None,
-    plan: PresencePlan,
-    at: datetime,
+    found: Availability, coming: Work | None, plan: PresencePlan, at: datetime
 ) -> datetime | None:
     """When an agent who is gone is expected back; None if nobody can say.
 
-    `begins` are the beginnings of their coming work, after shifts and breaks; None if they have no
-    shift plan. Who is late for a shift is expected for the length of the grace.
+    That is when their coming work begins, after shifts and breaks. `coming` is None if they have no
+    shift plan. Then, and in a month without a plan, they are expected some time after they went, or
+    when the month begins. Who is late is expected for the length of the grace.
     """
     late = at - timedelta(seconds=plan.grace_s)
-    if begins is None:
-        expected = since(found) + timedelta(seconds=plan.expected_back_s)
+    expected = since(found) + timedelta(seconds=plan.expected_back_s)
+    if coming is None:
         return expected if expected > late else None
+    begins = [begin for begin, _ in coming.shifts]
+    begins += [max(begin, expected) for begin, end in coming.free if expected < end]
     return min((begin for begin in begins if begin > late), default=None)
 
 

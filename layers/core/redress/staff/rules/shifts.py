@@ -314,6 +314,57 @@ def working(days: Mapping[str, Iterable[Shift]], begin: datetime, end: datetime)
     return [(one, other) for one, other in joined(found) if other > begin and one < end]
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """When a member works in a time for which at least one month is planned.
+
+    `shifts` are the intervals of their shifts without breaks. `free` are the months without a plan,
+    in which they may work always. Both are sorted.
+    """
+
+    shifts: list[Interval]
+    free: list[Interval]
+
+    def allowed(self) -> list[Interval]:
+        """When they may get work."""
+        return joined([*self.shifts, *self.free])
+
+
+def work_of(plans: Mapping[str, Month], begin: datetime, end: datetime, zone: str) -> Work | None:
+    """When a member works between two instants; None if no month of that time is planned.
+
+    `plans` are their planned months of `months_between`. A month without a plan begins and ends in
+    the zone of the nearest shift, or in `zone` if there is none.
+    """
+    if not plans:
+        return None
+    days = {day: shifts for month in plans.values() for day, shifts in month.items()}
+    free = []
+    for month in months_between(begin, end):
+        if month not in plans:
+            first = date.fromisoformat(f"{month}-01")
+            following = (first + timedelta(days=31)).replace(day=1)
+            local = _zone_near(days, month) or zone
+            span = _instant(first, "00:00", local), _instant(following, "00:00", local)
+            if span[1] > begin and span[0] < end:
+                free.append(span)
+    return Work(working(days, begin, end), free)
+
+
+def _zone_near(days: Mapping[str, Iterable[Shift]], month: str) -> str | None:
+    """The zone of the last shift before a month, or of the first one after it."""
+    shifts = [(day, shift.zone) for day in sorted(days) for shift in days[day]]
+    before = [zone for day, zone in shifts if day < month]
+    after = [zone for day, zone in shifts if day > month]
+    return before[-1] if before else next(iter(after), None)
+
+
+def within(spans: Iterable[Interval], begin: datetime, end: datetime) -> list[Interval]:
+    """The parts of intervals that lie between two instants."""
+    cut = ((max(one, begin), min(other, end)) for one, other in spans)
+    return [(one, other) for one, other in cut if one < other]
+
+
 def joined(spans: Iterable[Interval]) -> list[Interval]:
     """These intervals, sorted, where those that touch or overlap are one."""
     found: list[Interval] = []

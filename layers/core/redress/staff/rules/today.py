@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from redress.clocks.rules.clocks import ClockName
+from redress.staff.rules.shifts import Work, within
 from redress.tickets.rules.ticket import Ticket
 
 
@@ -54,18 +55,15 @@ def responses(found: Iterable[Ticket], *, complete: bool) -> Responses:
     )
 
 
-def seconds_of_shift(
-    working: Iterable[tuple[str, str]] | None, begin: datetime, end: datetime
-) -> int | None:
-    """The seconds of these intervals of work between two instants; None if there is no shift plan.
+def seconds_of_shift(work: Work | None, begin: datetime, end: datetime) -> int | None:
+    """The seconds of a member's shifts between two instants; None if they have no shift plan then.
 
-    `working` is `Availability.working`.
+    In a month without a plan they have one only as long as a shift of another month reaches.
     """
-    if working is None:
+    if work is None or (not work.shifts and any(one <= end < other for one, other in work.free)):
         return None
-    spans = ((datetime.fromisoformat(one), datetime.fromisoformat(other)) for one, other in working)
-    cut = ((max(one, begin), min(other, end)) for one, other in spans)
-    return math.floor(sum((other - one).total_seconds() for one, other in cut if one < other))
+    passed = within(work.shifts, begin, end)
+    return math.floor(sum((other - one).total_seconds() for one, other in passed))
 
 
 def rank(ordered: Sequence[int], share: float) -> int | None:
