@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import to_builtins
 from route import iso
 
-from redress.base.people import Machine, Member
+from redress.base.people import Machine, Member, Role
 from redress.clocks.rules.clocks import Clock, ClockName, standing
 from redress.customers.rules.profile import Profile
 from redress.plans.rules.classification import why_of
@@ -155,7 +155,7 @@ def ticket_file_view(
         "classification": [
             classification_view(one, plan) for one in classification.decided(found.history, plan)
         ],
-        "timeline": [event_view(event) for event in found.history],
+        "timeline": [event_view(event, member) for event in found.history],
         "mails": [_mail(mail) for mail in found.mails],
         **({} if isinstance(member, Machine) else {"viewers": watching}),
         "people": {
@@ -224,13 +224,18 @@ def _resolution(found: Resolution) -> dict[str, Any]:
     }
 
 
-def event_view(event: Event) -> dict[str, Any]:
+def event_view(event: Event, reader: Member) -> dict[str, Any]:
+    """`Event`, as this member of staff may read it."""
+    return {**cause_view(event), "data": _data(event, reader)}
+
+
+def cause_view(event: Event) -> dict[str, Any]:
+    """The event without its data. The ticket's timeline shows the data."""
     return {
         "number": event.number,
         "type": event.type.value,
         "at": iso(event.at),
         "by": {"role": event.by.role.value, "id": event.by.id or None},
-        "data": _data(event),
     }
 
 
@@ -238,16 +243,33 @@ _TIMES = ("due_at", "stopped_at", "unanswered_since")
 """The fields of events' data that are instants, apart from `by` of a promise."""
 
 
-def _data(event: Event) -> dict[str, Any]:
+def _data(event: Event, reader: Member) -> dict[str, Any]:
     """The data of an event, with its instants in the format of answers.
 
     They are stored in another format of ISO 8601.
     """
+    data = event.data
+    if "decision" in data:
+        data = data | {"decision": _decision(data["decision"], reader)}
     names = ("by",) if event.type is EventType.PROMISED else _TIMES
     times = {
         name: iso(datetime.fromisoformat(event.data[name])) for name in names if name in event.data
     }
-    return event.data | times
+    return data | times
+
+
+def _decision(stored: Mapping[str, Any], reader: Member) -> dict[str, Any]:
+    """The decision of the router, as a member of staff may read it.
+
+    When the chosen agent got their last ticket is shown to nobody: it tells of a ticket that the
+    reader may not see. Load and shifts of colleagues are for leaders. Others, and machines, read
+    how many agents there were for each reason.
+    """
+    shown = {name: value for name, value in stored.items() if name != "last"}
+    is_leader = reader.role in (Role.SUPERVISOR, Role.MANAGER) and not isinstance(reader, Machine)
+    if "not" in shown and not is_leader:
+        shown["not"] = {why: len(agents) for why, agents in shown["not"].items()}
+    return shown
 
 
 def _mail(mail: MailRecord) -> dict[str, Any]:

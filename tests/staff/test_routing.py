@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.staff.rules.availability import Availability, Presence, agent_loaded_by
+from redress.staff.rules.availability import (
+    Availability,
+    Presence,
+    agent_loaded_by,
+    without_load_of,
+)
 from redress.staff.rules.eligibility import (
     DECIDING,
     HANDING_OVER,
@@ -364,3 +369,14 @@ def test_only_open_tickets_take_up_capacity(state: State, takes_up: bool) -> Non
 def test_a_queued_ticket_takes_up_no_capacity(life: Life) -> None:
     assert agent_loaded_by(life.open().ticket) is None
     assert agent_loaded_by(None) is None
+
+
+def test_conversation_that_a_reader_may_not_see_is_in_no_number_of_its_agent(life: Life) -> None:
+    """Story 8: a supervisor from whom a chat complaint is kept does not count it."""
+    seen = replace(availability("a"), load=2, live=68)
+    hidden = replace(life.open(channel="chat").assign("a").ticket, live=34)
+    assert hidden.live_now == 34
+    found = without_load_of([hidden, replace(hidden, assignee="b")], seen)
+    assert (found.load, found.live) == (1, 34)
+    old = without_load_of([hidden], replace(seen, load=0, live=0))
+    assert (old.load, old.live) == (0, 0)

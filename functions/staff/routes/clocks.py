@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from route import STAFF, Request, Route, iso
-from ticket_view import event_view
+from ticket_view import cause_view
 
 from redress.clocks.rules.calendars import Interval
 from redress.edge.http import Answer, answer
@@ -13,7 +13,6 @@ from redress.plans.rules.plan import DAYS
 from redress.tickets import explaining
 from redress.tickets.cases.staff import ClockStories
 from redress.tickets.rules.explain import ComingRung, Entry, FiredRung, Hours, MovedCall, Story
-from redress.tickets.rules.ticket import Event
 from redress.wiring import staff as wiring
 
 
@@ -100,7 +99,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     clock = entry.clock
     return {
         "what": entry.what.value,
-        "event": _cause(entry.event),
+        "event": cause_view(entry.event),
         "elapsed_s": round(entry.elapsed_s, 3),
         "due_at": iso(clock.due_at),
         "target_s": round(clock.target_s),
@@ -110,11 +109,6 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "stopped_at": iso(clock.stopped_at),
         "why": entry.event.data.get("why"),
     }
-
-
-def _cause(event: Event) -> dict[str, Any]:
-    """The event without its data. The ticket's timeline shows the data."""
-    return {name: value for name, value in event_view(event).items() if name != "data"}
 
 
 def _fired(rung: FiredRung) -> dict[str, Any]:
@@ -128,7 +122,7 @@ def _fired(rung: FiredRung) -> dict[str, Any]:
         "notify": data["notify"],
         "priority": data.get("priority"),
         "watch": data.get("watch", []),
-        "then": [_cause(event) for event in rung.then],
+        "then": [cause_view(event) for event in rung.then],
     }
 
 

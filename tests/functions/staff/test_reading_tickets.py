@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Role
 from redress.mail.incoming.rules.answers import NoAnswer
-from redress.tickets.rules.steps import by_customer, by_staff
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.workflow.cases.timers import TimerCase
 from tests.builders import Clock, plan_document
 from tests.functions.staff.api import Api
@@ -212,3 +213,28 @@ def test_explanation_of_a_moved_ticket_shows_both_plans(
         ("begun", "office", 28_800, None),
         ("replanned", "always", 7_200, "a new contract"),
     ]
+
+
+def test_decision_of_the_router_tells_agents_no_names_and_nobody_of_another_ticket(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    """When the chosen agent got their last ticket tells of one that the reader may not see."""
+    number = open_ticket().number
+    last = stores.staff.availability("a-mei").last_assigned
+    decision = {"step": 0, "read": 2, "not": {"full": ["a-jun"]}, "last": last}
+    stores.changes.change(
+        number,
+        lambda t, p, at: by_system.assign(t, p, "a-mei", "longest", at, decision=decision),
+    )
+
+    def shown(reader: str) -> dict[str, Any]:
+        timeline = api("ticket", reader, number=number).body["timeline"]
+        [event] = [one for one in timeline if one["type"] == "assigned"]
+        found: dict[str, Any] = event["data"]["decision"]
+        return found
+
+    assert shown("mei") == {"step": 0, "read": 2, "not": {"full": 1}}
+    for leader in ("lin", "wei"):
+        assert shown(leader) == {"step": 0, "read": 2, "not": {"full": ["a-jun"]}}
+    stored = stores.tickets.history(number)[-1].data["decision"]
+    assert stored == decision, "the record has all of it"

@@ -70,9 +70,10 @@ class Call:
 
 
 def without_load_of(hidden: Iterable[Ticket], found: Availability) -> Availability:
-    """What a reader may know who may not see the `hidden` tickets: they are not in the load."""
-    loads = sum(agent_loaded_by(ticket) == found.agent for ticket in hidden)
-    return replace(found, load=max(0, found.load - loads))
+    """What a reader may know who may not see the `hidden` tickets: they are in no number."""
+    theirs = [ticket for ticket in hidden if agent_loaded_by(ticket) == found.agent]
+    live = sum(ticket.live_now for ticket in theirs)
+    return replace(found, load=max(0, found.load - len(theirs)), live=max(0, found.live - live))
 
 
 def agent_loaded_by(ticket: Ticket | None) -> str | None:
