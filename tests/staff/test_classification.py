@@ -53,7 +53,7 @@ def test_what_a_person_chose_stays() -> None:
     every = rule(kind="urgent", category="product", customer_type="vip")
     assert found(every).values == {"kind": "urgent", "category": "product", "customer_type": "vip"}
     assert "kind" not in found(every, kind="complaint").values
-    assert "kind" not in found(every, kind_is_chosen=True).values
+    assert "kind" not in found(every, is_by_staff=True).values
     assert "category" not in found(every, category="order").values
     assert "customer_type" not in found(every, customer_type="gold").values
 
@@ -164,6 +164,15 @@ def test_text_corrects_the_language_only_of_channels_that_presume_it() -> None:
     presumed = replace(TICKET, text=text, language="zh-CN")
     assert rules.found(replace(presumed, channel="chat")).values == {"language": "en"}
     assert rules.found(presumed).values == {}
+
+
+def test_language_that_staff_chose_stays_whatever_language_they_describe_the_ticket_in() -> None:
+    """C1: an agent opens a ticket for a caller, and describes it in their own language."""
+    rules = Rules({"language": {"detect": ["chat"]}, "rules": []})
+    text = "The customer says that she has not received the parcel and would like it again."
+    chosen = replace(TICKET, text=text, language="zh-TW", channel="chat")
+    assert rules.found(replace(chosen, is_by_staff=True)).values == {}
+    assert rules.found(chosen).values == {"language": "en"}
 
 
 @given(st.text(alphabet="a退款.没收到 \n…x'", max_size=60), st.text(alphabet="a退款.", max_size=5))

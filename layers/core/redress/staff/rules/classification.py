@@ -52,10 +52,10 @@ class Earlier(Struct, frozen=True):
 class Facts(Struct, frozen=True):
     """What the rules know of a ticket.
 
-    `senders` are the addresses of the customer, in lower case. `kind_is_chosen` says that a member
-    of staff chose the kind. `earlier` returns the earlier tickets of the customer. It is called at
-    most once, and only if all other conditions of a rule hold, because it may read the table. It
-    returns None if they are not known.
+    `senders` are the addresses of the customer, in lower case. `is_by_staff` says that a member of
+    staff opened the ticket: they chose kind and language, and the words are theirs. `earlier`
+    returns the earlier tickets of the customer. It is called at most once, and only if all other
+    conditions of a rule hold, because it may read the table. It returns None if they are not known.
     """
 
     text: str
@@ -66,7 +66,7 @@ class Facts(Struct, frozen=True):
     category: str | None = None
     has_order: bool = False
     senders: tuple[str, ...] = ()
-    kind_is_chosen: bool = False
+    is_by_staff: bool = False
     earlier: Callable[[], Sequence[Earlier] | None] = lambda: None
 
 
@@ -94,7 +94,7 @@ def facts_of(ticket: Ticket, opened: Event) -> Facts:
         category=ticket.category,
         has_order=ticket.order is not None,
         senders=tuple(dict.fromkeys(one.lower() for one in senders if one)),
-        kind_is_chosen=opened.by.is_staff,
+        is_by_staff=opened.by.is_staff,
     )
 
 
@@ -124,7 +124,7 @@ class Rules:
         """Return what the rules set on a ticket with these facts."""
         values: dict[str, str] = {}
         why: dict[str, Mapping[str, Any]] = {}
-        if detects(self._section, facts.channel):
+        if detects(self._section, facts.channel) and not facts.is_by_staff:
             language = shown_language(facts.text, facts.language)
             if language != facts.language:
                 values["language"], why["language"] = language, {"text": language}
@@ -169,7 +169,7 @@ class _State:
         facts = self.facts
         match name:
             case "kind":
-                return facts.kind == DEFAULT_KIND and not facts.kind_is_chosen
+                return facts.kind == DEFAULT_KIND and not facts.is_by_staff
             case "category":
                 return facts.category is None
             case "customer_type":
