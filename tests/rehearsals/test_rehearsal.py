@@ -296,6 +296,26 @@ def test_another_team_gets_the_ticket_unless_a_person_chose_the_team() -> None:
     assert chosen.draft.ticket.team == "service", "a person chose it"
 
 
+def test_a_rule_of_routing_moves_the_ticket_under_the_draft_as_it_does_in_real_life() -> None:
+    def to_service(document: Document) -> None:
+        rule = {"name": "complaints", "when": {"kind": "complaint"}, "team": "service"}
+        document["routing"] = {"rules": [rule]}
+
+    def without(document: Document) -> None:
+        document["routing"] = {}
+
+    ruled = draft_of(to_service)
+    life = Life(plan=ruled).open().acknowledge()
+    at = life.clock.now()
+    life.take(by_system.assign(life.ticket, ruled, MEI.id, "longest without", at, "service"))
+    same = rehearse(life, ruled)
+    assert (same.draft.ticket.team, same.changed) == ("service", False)
+    other = rehearse(life, draft_of(without))
+    assert (other.real.ticket.team, other.draft.ticket.team) == ("service", "complaints")
+    assert other.changed
+    assert rehearse(Life().open().assign(), ruled).draft.ticket.team == "service"
+
+
 def test_a_corrected_kind_takes_team_and_impact_from_the_draft_unless_a_person_set_them() -> None:
     def care(document: Document) -> None:
         document["levels"]["complaint"] |= {"team": "care", "impact": "high"}

@@ -24,6 +24,7 @@ from redress.base.errors import Forbidden, InvalidInput, NotAllowedNow
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, overdue
 from redress.plans.rules.plan import Plan
 from redress.staff.rules.classification import Rules, facts_of, is_open
+from redress.staff.rules.eligibility import need_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply, corrects_only_category
 from redress.tickets.rules.preference import preference_in
@@ -437,7 +438,10 @@ def _assigned(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     if kept.real.assignee is None and ticket.assignee is not None:
         return None
     offered = data.get("accepted") is False
-    return by_system.assign(ticket, plan, data["agent"], data["why"], event.at, offered=offered)
+    # A rule of routing in the draft decides the team, as it does when a ticket is really offered.
+    team = need_of(ticket, plan).team
+    agent, why = data["agent"], data["why"]
+    return by_system.assign(ticket, plan, agent, why, event.at, team, offered=offered)
 
 
 def _queued(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
