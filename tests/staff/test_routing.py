@@ -261,7 +261,7 @@ def test_correction_that_leaves_the_steps_as_they_are_does_not_begin_the_search_
     life.clock.advance(minutes=2)
     life.take(by_timer.act_on_due_rungs(life.ticket, plan, life.clock.now()))
     assert need_of(life.ticket, plan).reserve
-    life.reclassify(category="product").reclassify(urgency="high").move_to(replace(plan, version=2))
+    life.reclassify(category="product").reclassify(urgency="low").move_to(replace(plan, version=2))
     assert need_of(life.ticket, plan).reserve
     assert life.reclassify(customer_type="vip").ticket.placing is None
 
