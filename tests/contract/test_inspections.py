@@ -50,12 +50,20 @@ def test_state_of_a_channel_is_written_on_condition_of_its_revision_and_with_its
     )
     store.write(drawn(shop, "s-lin"), empty, first, word)
     with pytest.raises(InspectionRaced):
-        store.write(drawn(shop, "s-lin"), empty, empty.signed("m-wei", at), word)
-    signed = first.signed("m-wei", at)
-    signature = InspectionChange("web", 2, at, "m-wei", "203.0.113.8")
+        store.write(drawn(shop, "s-lin"), empty, empty.signed("m-wei", at, ()), word)
+    signed = first.signed("m-wei", at, ["R-00000-00001"])
+    covers = ("R-00000-00001",)
+    signature = InspectionChange("web", 2, at, "m-wei", "203.0.113.8", covers=covers)
     store.write(drawn(shop, "s-lin"), first, signed, signature)
     assert store.get("complaints", DAY) == (drawn(shop, "s-lin"), {"web": signed})
     assert store.changes("complaints", DAY) == [signature, word]
+
+
+def test_signature_of_an_earlier_version_covers_all_tickets_of_its_channel(shop: Shop) -> None:
+    state = ChannelState(1, {}, "s-lin", shop.clock.now())
+    found = state.signature_of("R-00000-00001")
+    assert found is not None
+    assert found.by == "s-lin"
 
 
 def test_reminders_of_a_member_are_listed_from_the_last_one_on(shop: Shop) -> None:

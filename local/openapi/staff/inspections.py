@@ -38,7 +38,7 @@ class InspectedTicket(WorkItem):
 
 class InspectedChannel(Answer):
     channel: Channel
-    tickets: Annotated[list[InspectedTicket], Meta(max_length=MOST_INSPECTED)]
+    tickets: Annotated[list[InspectedTicket], Meta(max_length=2 * MOST_INSPECTED)]
     signed_by: AgentOrNull
     signed_at: Instant | None
 

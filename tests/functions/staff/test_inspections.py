@@ -167,15 +167,48 @@ def test_nobody_inspects_work_of_their_own(
     assert [one["verdict"] for one in shown(api).body["channels"][0]["tickets"]] == [None]
 
 
-def test_ticket_that_is_kept_from_a_supervisor_is_on_no_list_of_the_team(
+def test_ticket_that_is_kept_from_a_supervisor_is_inspected_without_them(
     api: Api, open_ticket: Opener, act: Act, after_the_day: Any
 ) -> None:
-    """Story 8: a list obeys the same right as the ticket."""
+    """Story 8: a list obeys the same right as the ticket, and a manager looks into it."""
     hidden = act(open_ticket(), by_staff.set_about, WEI, ["s-lin"], "named")
-    shown_one = open_ticket()
+    others = [open_ticket().number for _ in range(6)]
     after_the_day()
-    assert listed(shown(api)) == {"api": [shown_one.number]}
-    assert hidden.number not in str(shown(api, "wei").body)
+    seen = listed(shown(api))["api"]
+    assert len(seen) == 5, "no missing ticket tells her that there is another one"
+    assert set(seen) <= set(others)
+    assert set(listed(shown(api, "wei"))["api"]) == {*seen, hidden.number}
+    assert check(api, hidden.number).status == 404
+    assert check(api, hidden.number, "wei").status == 200
+    assert hidden.number not in str(shown(api).body)
+
+
+def test_signature_covers_what_its_leader_could_see_and_another_leader_signs_the_rest(
+    api: Api, open_ticket: Opener, act: Act, after_the_day: Any, stores: Stores, clock: Clock
+) -> None:
+    """Story 8: a ticket that is kept from the supervisor is still looked into and signed."""
+    first, second = open_ticket(), open_ticket()
+    after_the_day()
+    shown(api)
+    act(stores.tickets.get(second.number), by_staff.set_about, WEI, ["s-lin"], "named")
+    assert check(api, first.number).status == 200
+    assert sign(api).status == 200
+    [channel] = shown(api, "wei").body["channels"]
+    assert channel["signed_by"] is None, "a ticket is left"
+    assert [e["pointer"] for e in sign(api, "wei").body["errors"]] == [f"/{second.number}"]
+    assert check(api, first.number, "wei", revision=1, note="again").status == 409
+    assert check(api, second.number, "wei", verdict="deficient", note="late").status == 200
+    before = shown(api).body
+    clock.advance(minutes=5)
+    [signed] = sign(api, "wei").body["channels"]
+    assert signed["signed_by"] == "m-wei"
+    assert sign(api, "wei").status == 200
+    assert check(api, second.number, "wei", revision=1, note="more").status == 409
+    assert shown(api).body == before, "the supervisor sees nothing of it"
+    assert before["channels"][0]["signed_by"] == "s-lin"
+    trail = [(one["by"], one["number"]) for one in shown(api, "wei").body["changes"]]
+    assert trail[0] == ("m-wei", None)
+    assert len(trail) == 4
 
 
 def test_ticket_that_becomes_about_a_leader_leaves_their_list_and_their_signature(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -27,6 +27,7 @@ from redress.inspections.rules import (
     Check,
     DrawnList,
     InspectionChange,
+    Part,
     Verdict,
 )
 from redress.inspections.store import InspectionRaced, InspectionStore
@@ -141,7 +142,7 @@ class InspectionCases:
             )
             if same:
                 raise _Unneeded
-            if state.signed_at is not None:
+            if state.signature_of(number) is not None:
                 raise AlreadyDone("this channel was signed off")
             current = last.revision if last else 0
             if revision > current:
@@ -163,10 +164,11 @@ class InspectionCases:
     ) -> Inspection:
         """Sign what was found of the tickets of a channel. After that it stays as it is.
 
-        Tickets that the leader may not see do not count: they are another leader's. A repeated
-        request of the same leader changes nothing. Raises Forbidden for another team, NotFound if
-        the list has no ticket of the channel that the leader may see, NotComplete with every ticket
-        that nobody has looked into, and AlreadyDone if another leader has signed.
+        The signature covers the tickets that the leader may see. The others are another leader's,
+        who signs them later. A repeated request of the same leader changes nothing. Raises
+        Forbidden for another team, NotFound if the list has no ticket of the channel that the
+        leader may see, NotComplete with every ticket that nobody has looked into, and AlreadyDone
+        if others have signed all of them.
         """
         self._must_lead(leader, team)
 
@@ -174,16 +176,20 @@ class InspectionCases:
             seen = [t.number for t in self._seen(leader, drawn.entries.get(channel, ()))]
             if not seen:
                 raise NotFound("the list has no ticket of this channel")
-            if state.signed_by == leader.id:
+            open_ = [number for number in seen if state.signature_of(number) is None]
+            signed_by = {one.by for number in seen if (one := state.signature_of(number))}
+            if not open_ and leader.id in signed_by:
                 raise _Unneeded
-            if state.signed_at is not None:
+            if not open_:
                 raise AlreadyDone("another leader has signed this channel")
-            if left := rules.unchecked(seen, state.checks):
+            if left := rules.unchecked(open_, state.checks):
                 detail = "nobody has looked into this ticket"
                 raise NotComplete([Fault(f"/{number}", "unchecked", detail) for number in left])
             at = self._now()
-            after = state.signed(leader.id, at)
-            return after, InspectionChange(channel, after.revision, at, leader.id, source)
+            after = state.signed(leader.id, at, open_)
+            return after, InspectionChange(
+                channel, after.revision, at, leader.id, source, covers=tuple(open_)
+            )
 
         return self._change(leader, team, day, channel, decide)
 
@@ -242,15 +248,19 @@ class InspectionCases:
             after = entries[-1].key if entries else None
         leaders = [one for one in self._staff.members() if one.is_active]
         ordered = rules.order(team, day, (entry.number for entry in entries))
-        chosen: dict[str, list[str]] = defaultdict(list)
+        chosen: dict[Part, dict[str, list[str]]] = {part: defaultdict(list) for part in Part}
         for some in batched(ordered[:MOST_READ], BATCH, strict=False):
             for snapshot in self._ranges.snapshots([Entry("", number) for number in some]):
                 ticket = snapshot.ticket()
-                if ticket is None or not rules.may_be_drawn(ticket, team, leaders):
+                part = rules.part_of(ticket, team, leaders) if ticket is not None else None
+                if ticket is None or part is None:
                     continue
-                if len(chosen[ticket.channel]) < each:
-                    chosen[ticket.channel].append(ticket.number)
-        kept = {name: tuple(numbers) for name, numbers in sorted(chosen.items()) if numbers}
+                # Each part has its own places. Otherwise a missing ticket would tell a supervisor
+                # that there is one which they may not see.
+                if len(chosen[part][ticket.channel]) < each:
+                    chosen[part][ticket.channel].append(ticket.number)
+        names = sorted({name for found in chosen.values() for name in found})
+        kept = {name: tuple(n for part in Part for n in chosen[part][name]) for name in names}
         complete = not more and len(ordered) <= MOST_READ
         return DrawnList(team, day, now, leader.id, plan.version, each, complete, kept)
 
@@ -280,14 +290,30 @@ class InspectionCases:
                 if number in seen
             ]
             if lines:
-                channels.append(Channel(name, lines, state.signed_by, state.signed_at))
+                channels.append(Channel(name, lines, *_signed(state, lines)))
         shown = {channel.name for channel in channels}
         changes = [
             one
             for one in self._inspections.changes(drawn.team, drawn.day)
-            if one.channel in shown and (one.number is None or one.number in seen)
+            if one.channel in shown and _is_seen(one, seen)
         ]
         return Inspection(drawn, channels, sorted(changes, key=lambda one: one.at, reverse=True))
+
+
+def _signed(state: ChannelState, lines: list[Line]) -> tuple[str | None, datetime | None]:
+    """Who signed last of those who signed these lines, and when; None while a line is left."""
+    found = [state.signature_of(line.item.number) for line in lines]
+    signatures = [one for one in found if one is not None]
+    if len(signatures) < len(found):
+        return None, None
+    last = max(signatures, key=lambda one: one.at)
+    return last.by, last.at
+
+
+def _is_seen(change: InspectionChange, seen: Container[str]) -> bool:
+    """Whether an entry of the trail is about a ticket that its reader sees."""
+    about = change.covers if change.number is None else (change.number,)
+    return not about or any(number in seen for number in about)
 
 
 class _Unneeded(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -50,30 +50,55 @@ class DrawnList(Struct, frozen=True):
     entries: dict[str, tuple[str, ...]]
 
 
+class Signature(Struct, frozen=True):
+    """Who signed what was found, and of which tickets: those that the leader could see."""
+
+    by: str
+    at: datetime
+    covers: tuple[str, ...]
+
+
 class ChannelState(Struct, frozen=True):
     """What was found of the tickets of one channel, and who signed it.
 
-    `revision` counts the changes of this state.
+    `revision` counts the changes of this state. `signed_by` and `signed_at` are the first
+    signature. If there are no `signatures`, it covers all tickets: an earlier version wrote it.
     """
 
     revision: int = 0
     checks: dict[str, Check] = {}  # msgspec makes a new dict for each instance
     signed_by: str | None = None
     signed_at: datetime | None = None
+    signatures: tuple[Signature, ...] = ()
+
+    def signature_of(self, number: str) -> Signature | None:
+        """The signature that covers a ticket; None if nobody has signed what was found of it."""
+        if self.signed_by is not None and self.signed_at is not None and not self.signatures:
+            return Signature(self.signed_by, self.signed_at, (number,))
+        return next((one for one in self.signatures if number in one.covers), None)
 
     def checked(self, number: str, check: Check) -> ChannelState:
         """The state with one more word about a ticket."""
         checks = self.checks | {number: check}
         return replace(self, revision=self.revision + 1, checks=checks)
 
-    def signed(self, by: str, at: datetime) -> ChannelState:
-        return replace(self, revision=self.revision + 1, signed_by=by, signed_at=at)
+    def signed(self, by: str, at: datetime, covers: Sequence[str]) -> ChannelState:
+        """The state with a signature for these tickets, which no other one covers."""
+        first = (self.signed_by or by, self.signed_at or at)
+        return replace(
+            self,
+            revision=self.revision + 1,
+            signed_by=first[0],
+            signed_at=first[1],
+            signatures=(*self.signatures, Signature(by, at, tuple(covers))),
+        )
 
 
 class InspectionChange(Struct, frozen=True, omit_defaults=True):
     """One entry of the trail of a channel: who, when, what, from where.
 
-    `number` and `verdict` are None if the channel was signed.
+    `number` and `verdict` are None if the channel was signed. `covers` are then the tickets of the
+    signature; () if an earlier version wrote the entry.
     """
 
     channel: str
@@ -84,6 +109,7 @@ class InspectionChange(Struct, frozen=True, omit_defaults=True):
     number: str | None = None
     verdict: Verdict | None = None
     note: str = ""
+    covers: tuple[str, ...] = ()
 
 
 def order(team: str, day: date, numbers: Iterable[str]) -> list[str]:
@@ -99,17 +125,29 @@ def order(team: str, day: date, numbers: Iterable[str]) -> list[str]:
     return sorted(set(numbers), key=place)
 
 
-def may_be_drawn(ticket: Ticket, team: str, leaders: Collection[Member]) -> bool:
-    """Whether a ticket can be on a list that the supervisors of a team work through.
+class Part(StrEnum):
+    """A part of a list: which leaders look into its tickets."""
 
-    Each of them must be allowed to see it. None of them may have worked on it, because nobody
-    inspects their own work, and a team may have one supervisor only. `leaders` are those who are
+    ALL = "all"
+    OTHERS = "others"
+
+
+def part_of(ticket: Ticket, team: str, leaders: Collection[Member]) -> Part | None:
+    """The part of a team's list on which a ticket can be; None if it can be on neither.
+
+    All leaders look into tickets that each supervisor of the team may see, and on which none of
+    them has worked: nobody inspects their own work, and a team may have one supervisor only. A
+    ticket that is kept from one of them is for the other leaders. `leaders` are those who are
     active.
     """
     hands = {ticket.assignee, *(clock.held_by for clock in ticket.clocks.values())}
     hands.add(ticket.resolution.by if ticket.resolution else None)
     own = [one for one in leaders if one.role is Role.SUPERVISOR and one.team == team]
-    return ticket.team == team and all(one.id not in hands and may_see(one, ticket) for one in own)
+    if ticket.team != team:
+        return None
+    if not all(may_see(one, ticket) for one in own):
+        return Part.OTHERS
+    return Part.ALL if all(one.id not in hands for one in own) else None
 
 
 _WORK = frozenset(
