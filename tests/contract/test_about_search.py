@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from redress.base.people import Member, Role
+from redress.base.people import Actor, Member, Role
+from redress.db import keys
 from redress.plans.rules.plan import ConflictPlan
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules import access
+from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import EventType, Ticket
-from tests.builders import LIN
+from tests.builders import LIN, Life
 from tests.contract.conftest import Shop
 
 NA = Member("a-na", "李娜", "na@example.com", Role.AGENT, "complaints", ("zh-CN", "en"), 5)
@@ -35,6 +37,10 @@ def offered(shop: Shop, kind: str = "complaint", **fields: Any) -> Ticket:
     number = shop.open(kind, **{**RUDE, **fields}).ticket.number
     shop.assigner().assign(number)
     return shop.tickets.get(number)
+
+
+def act(shop: Shop, number: str, step: Any, *args: Any) -> None:
+    shop.changes.change(number, lambda t, p, at: step(t, p, *args, at))
 
 
 def doubt(shop: Shop, ticket: Ticket) -> str | None:
@@ -205,13 +211,90 @@ def test_complaint_about_service_of_a_customer_whom_nobody_served_is_routed_at_o
 
 
 def test_ticket_that_an_agent_has_is_not_doubted(shop: Shop) -> None:
-    number = shop.open(**RUDE, about="the tall man").ticket.number
+    served(shop, BO)
+    number = shop.open(**RUDE, category="service/attitude").ticket.number
     shop.changes.change(
         number, lambda t, p, at: by_staff.reassign(t, p, LIN, NA.id, None, "quick", at)
     )
     shop.assigner().assign(number)
     ticket = shop.tickets.get(number)
     assert (ticket.assignee, ticket.about_unclear) == (NA.id, None)
+
+
+@pytest.mark.parametrize("replies", [False, True])
+def test_ticket_that_an_agent_has_had_is_not_doubted_when_it_is_offered_again(
+    shop: Shop, replies: bool
+) -> None:
+    """An earlier ticket of the customer gets its agent after people have worked on this one."""
+    ticket = offered(shop, category="service/attitude")
+    assert ticket.assignee is not None
+    if replies:
+        agent = Actor(Role.AGENT, ticket.assignee)
+        act(shop, ticket.number, by_staff.reply, agent, "We look into it.", False)
+    served(shop, BO)
+    act(shop, ticket.number, by_staff.reassign, LIN, None, None, "back to the queue")
+    shop.assigner().assign(ticket.number)
+    again = shop.tickets.get(ticket.number)
+    assert (again.about_unclear, again.assignee is None) == (None, False)
+
+
+def test_ticket_that_agents_have_seen_in_their_queue_is_not_doubted_by_what_came_after(
+    shop: Shop,
+) -> None:
+    for one in (NA, BO):
+        shop.staff.set_presence(one, Presence.AWAY, shop.clock.now())
+    ticket = offered(shop, category="service/attitude")
+    assert ticket.placing is not None
+    shop.staff.set_presence(BO, Presence.AVAILABLE, shop.clock.now())
+    served(shop, BO)
+    assert shop.assigner().assign(ticket.number) == BO.id
+
+
+# ------------------------------------------------------------------------------ before the search
+
+
+def test_complaint_whose_field_names_somebody_is_kept_from_agents_until_somebody_has_looked(
+    shop: Shop,
+) -> None:
+    """Story 8: also while the assigner is down."""
+    ticket = shop.open(**RUDE, about="李娜").ticket
+    stored = shop.tickets.get(ticket.number)
+    assert (stored.about, stored.about_unclear, stored.about_unsearched) == ((), (), True)
+    assert [access.may_see(one, stored) for one in (NA, BO, LEADER)] == [False, False, True]
+    assert [shop.staff.kept_from(one) for one in (NA, LEADER)] == [[ticket.number], []]
+    assert shop.assigner().assign(ticket.number) == BO.id
+    found = shop.tickets.get(ticket.number)
+    assert (found.about, found.about_unclear, found.about_unsearched) == ((NA.id,), None, False)
+    assert [shop.staff.kept_from(one) for one in (NA, BO)] == [[ticket.number], []]
+
+
+def test_submission_whose_field_names_somebody_is_kept_from_agents_in_counts_at_once(
+    shop: Shop,
+) -> None:
+    """The intake writes the item in the transaction that opens the ticket."""
+    life = Life(shop.clock).open(number=new_number(), about="李娜")
+    shop.intake_store.open(life.last, "key", "print", "{}")
+    assert shop.staff.kept_from(NA) == [life.ticket.number]
+    plain = Life(shop.clock).open(number=new_number())
+    shop.intake_store.open(plain.last, "key-2", "print", "{}")
+    assert shop.staff.kept_from(NA) == [life.ticket.number]
+
+
+def test_leader_may_decide_before_anybody_has_looked(shop: Shop) -> None:
+    number = shop.open(**RUDE, about="李娜").ticket.number
+    act(shop, number, by_staff.set_about, LIN, [], "another Li Na")
+    assert access.may_see(NA, shop.tickets.get(number))
+    assert shop.assigner().assign(number) in (NA.id, BO.id)
+
+
+def test_person_decides_if_what_the_customer_wrote_cannot_be_read(shop: Shop) -> None:
+    number = shop.open(**RUDE, about="李娜").ticket.number
+    shop.models.doc(keys.ticket_pk(number), keys.event_sk(1), doc="damaged").save()
+    assert shop.assigner().assign(number) is None
+    ticket = shop.tickets.get(number)
+    assert (ticket.about_unclear, ticket.about_unsearched) == ((), False)
+    assert shop.assigner().assign(number) is None
+    assert shop.tickets.get(number) == ticket
 
 
 def test_supervisor_of_the_candidate_is_kept_out_with_counts_if_the_plan_says_so(

@@ -114,6 +114,40 @@ def test_candidates_supervisor_does_not_decide_if_the_plan_keeps_it_from_them() 
     assert seeing(life) == {LEADER.id, WEI.id}
 
 
+def test_manager_decides_if_nobody_knows_who_it_may_be_and_the_plan_is_strict() -> None:
+    """Story 8: it is most likely an agent of the supervisor who would decide."""
+    life = doubt(Life(plan=plan(strict=True)).open(), why=Doubt.NOBODY_NAMED_SO)
+    assert (life.ticket.about_unclear, life.ticket.kept_from) == ((), ("complaints",))
+    assert seeing(life) == {WEI.id}
+    life.reassign(None, "service")
+    assert seeing(life) == {WEI.id}, "it may be about an agent of the next team"
+    assert life.folded == life.ticket
+    assert seeing(about(life, MEI.id)) == {TAO.id, HUA.id, WEI.id}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_complaint_whose_field_names_somebody_is_kept_from_agents_before_anybody_has_looked(
+    strict: bool,
+) -> None:
+    """Story 8: a plan that keeps it from the supervisors of the accused keeps it from them now."""
+    life = Life(plan=plan(strict=strict)).open(about="Tao")
+    assert seeing(life) == {WEI.id} | ({LEADER.id} if not strict else set())
+    assert seeing(doubt(life, TAO)) == {LEADER.id, WEI.id}, "what is found counts, not the guess"
+
+
+def test_complaint_that_rules_make_an_inquiry_before_the_search_is_kept_from_nobody() -> None:
+    life = Life(plan=plan(strict=True)).open(about="Tao")
+    found = by_system.classify(life.ticket, life.plan, {"kind": "inquiry"}, {}, life.clock.now())
+    assert found is not None
+    ticket = life.take(found).ticket
+    assert (ticket.about_unclear, ticket.about_unsearched, ticket.kept_from) == (None, False, ())
+
+
+def test_inquiry_with_a_name_and_a_complaint_without_one_are_kept_from_nobody() -> None:
+    for life in (Life().open("inquiry", about="Tao"), Life().open("complaint")):
+        assert (life.ticket.about_unclear, life.ticket.about_unsearched) == (None, False)
+
+
 @pytest.mark.parametrize("members", [[], [MEI.id]])
 def test_decision_ends_the_doubt_also_with_nobody(members: list[str]) -> None:
     life = about(doubt(Life().open(), MEI, JUN), *members)

@@ -32,7 +32,8 @@ from redress.staff.rules.members import Invitation, MemberChange
 from redress.staff.rules.presence import ONLINE, Period, since, within
 from redress.staff.rules.routing import MOST_READ, PAGE, Page, place_of
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.ticket import EventType, Ticket
+from redress.tickets.rules.ticket import EventType
+from redress.tickets.store.items import kept_out
 from redress.tickets.store.transaction import Cause, Dated, Raced, Write
 
 ENDED_KEPT = timedelta(days=30)
@@ -859,26 +860,13 @@ def _about_writes(models: Models, change: Change, now: datetime) -> list[Write]:
 
     A removal writes `expires`, because no function has the right to delete items.
     """
-    before = _kept_out(change.before) if change.before is not None else set[str]()
-    after, sk = _kept_out(change.after), keys.ticket_about_sk(change.after.number)
+    before = kept_out(change.before) if change.before is not None else set[str]()
+    after, sk = kept_out(change.after), keys.ticket_about_sk(change.after.number)
     gone = int(now.timestamp())
     return [
         Write(models.about(pk, sk, expires=None if pk in after else gone))
         for pk in sorted(before ^ after)
     ]
-
-
-def _kept_out(ticket: Ticket) -> set[str]:
-    """The partitions of those from whom a conflict of interest keeps a ticket.
-
-    `access.is_kept_from` says who they are.
-    """
-    unclear = ticket.about_unclear
-    found = {keys.agent_pk(one) for one in (*ticket.about, *(unclear or ()))}
-    found |= {keys.kept_from_pk(Role.SUPERVISOR.value, team) for team in ticket.kept_from}
-    if unclear is not None:
-        found.add(keys.kept_from_pk(Role.AGENT.value, ticket.team))
-    return found
 
 
 def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write]:

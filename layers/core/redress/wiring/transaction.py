@@ -22,5 +22,6 @@ ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
 """The complete list. A subject that writes in this transaction adds its function here.
 
 For a submission these functions write nothing, because the intake stores it without PynamoDB
-(`SubmissionStore`). A test checks that.
+(`SubmissionStore`). A test checks that. If the field of a complaint names somebody, the intake
+writes the items of `items.kept_out` itself.
 """

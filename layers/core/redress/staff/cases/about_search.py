@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from redress.base.errors import Unreadable
 from redress.base.people import Member
 from redress.plans.rules.plan import Plan
 from redress.staff.cases.names import StaffNames
@@ -20,7 +21,7 @@ from redress.tickets.rules.interest import Doubt
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.steps.opening import EARLIER, NAMED
 from redress.tickets.rules.steps.table import MOST_ABOUT
-from redress.tickets.rules.ticket import Event, Ticket
+from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
 
@@ -43,15 +44,22 @@ class AboutSearch:
         self._names, self._staff = names, staff
         self._tickets, self._lists, self._profiles_of = tickets, lists, profiles_of
 
-    def found(self, ticket: Ticket, opened: Event, plan: Plan, at: datetime) -> Change | None:
+    def found(
+        self, ticket: Ticket, opened: Event | None, plan: Plan, at: datetime
+    ) -> Change | None:
         """What is found about a complaint, as a change; None if nothing is.
 
-        `opened` is its first event. Nothing is searched again after somebody has decided. Only a
-        ticket that waits for an agent is doubted: an agent who has it has read it.
+        `opened` is its first event, None if it cannot be read. Nothing is searched again after
+        somebody has decided. Only a ticket that waits for an agent, and that no agent has had, is
+        doubted: an agent who has it, or had it, has read it.
         """
-        undecided = not ticket.about_decided and ticket.about_unclear is None
-        if ticket.kind != "complaint" or not undecided:
+        unclear = ticket.about_unclear is not None and not ticket.about_unsearched
+        if ticket.kind != "complaint" or ticket.about_decided or unclear:
             return None
+        if opened is None:
+            if not ticket.about_unsearched:
+                return None
+            return by_system.doubt_about(ticket, plan, (), Doubt.NOT_READ, at)
         field = opened.data.get("about") or ""
         text = (ticket.subject, opened.data["description"], field)
         named = self._names.named_in(*text[:2])
@@ -71,7 +79,7 @@ class AboutSearch:
         elif not sure and _is_about_service(ticket, plan):
             candidates = self._served_last(ticket, plan)
             doubt = Doubt.SERVED_LAST if candidates else None
-        if doubt is None:
+        if doubt is None or (not ticket.about_unsearched and self._is_late(ticket, doubt)):
             return change
         after = change.after if change else ticket
         return joined(change, by_system.doubt_about(after, plan, candidates, doubt, at))
@@ -108,6 +116,22 @@ class AboutSearch:
             key=lambda one: one.changed_at,
         )
         return self._members(_agents(served[-1:]))
+
+    def _is_late(self, ticket: Ticket, doubt: Doubt) -> bool:
+        """Whether it is too late for a doubt: people have worked on the ticket.
+
+        A doubt that is only inferred comes with the first offer or never. Otherwise a ticket that
+        agents see in their queue would disappear when an earlier ticket of the customer gets an
+        agent. The history is read only if there is a doubt.
+        """
+        if ticket.replies:
+            return True
+        try:
+            types = {event.type for event in self._tickets.history(ticket.number)}
+        except Unreadable:
+            return True
+        offered = doubt is Doubt.SERVED_LAST and EventType.UNPLACED in types
+        return offered or EventType.ASSIGNED in types
 
     def _members(self, ids: Iterable[str]) -> tuple[Member, ...]:
         """The members of staff among these ids, whatever their role is now.

@@ -149,7 +149,7 @@ class AssignmentCase:
             return self._classifying.found(ticket, opened[0], plan, at, is_first=is_first)
 
         def search_for_accused(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            return self._about.found(ticket, opened[0], plan, at) if opened else None
+            return self._about.found(ticket, opened[0] if opened else None, plan, at)
 
         def offer(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             asked.clear()

@@ -16,6 +16,7 @@ from redress.base.people import Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
 from redress.plans.rules.plan import Plan, Promise
+from redress.tickets.rules.interest import kept_from_in_doubt
 from redress.tickets.rules.preference import preference_in
 from redress.tickets.rules.ticket import (
     Contact,
@@ -158,6 +159,11 @@ def _opened(event: Event, plan: Plan) -> Ticket:
     priority = plan.priority(level.urgency, level.impact)
     classification = (data["kind"], data["channel"], priority, customer_type)
     promised = plan.promises(*classification)
+    team = plan.team(*classification)
+    # The intake does not read the list of staff. Until somebody has looked, it may be any agent.
+    is_unsearched = (
+        event.by.role is Role.CUSTOMER and data["kind"] == "complaint" and bool(data.get("about"))
+    )
     mail = data.get("mail", {})
     if "unacknowledged" in mail:
         promised.pop(ClockName.ACKNOWLEDGEMENT, None)
@@ -177,7 +183,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
             data["contact"].get("phone_e164"),
             data["contact"].get("company"),
         ),
-        team=plan.team(*classification),
+        team=team,
         priority=priority,
         urgency=level.urgency,
         impact=level.impact,
@@ -187,6 +193,9 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         fields=tuple(sorted((name, _shortened(one)) for name, one in data["fields"].items()))
         if "fields" in data
         else (),
+        about_unclear=() if is_unsearched else None,
+        about_unsearched=is_unsearched,
+        kept_from=kept_from_in_doubt(plan, (), team) if is_unsearched else (),
         plan_version=plan.version,
         first_sender=mail.get("sender"),
         created_at=event.at,
@@ -283,9 +292,17 @@ def _assigned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _team_after(ticket: Ticket, event: Event) -> dict[str, Any]:
-    """The fields of a ticket that say its team, after an event that may move it."""
+    """The fields of a ticket that say its team, after an event that may move it.
+
+    If a complaint about nobody knows whom is kept from the supervisors of its team, it is kept from
+    those of the next team, too: it may be about one of their agents.
+    """
     team = event.data.get("team", ticket.team)
-    return {"team": team, "team_decided": ticket.team_decided or team != ticket.team}
+    kept = ticket.kept_from
+    if ticket.about_unclear == () and kept:
+        kept = tuple(sorted({*kept, team}))
+    decided = ticket.team_decided or team != ticket.team
+    return {"team": team, "team_decided": decided, "kept_from": kept}
 
 
 def _unplaced(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -400,7 +417,8 @@ def _without_doubt(ticket: Ticket) -> Ticket:
     """
     if ticket.about_unclear is None or ticket.kind == "complaint":
         return ticket
-    return replace(ticket, about_unclear=None, kept_from=ticket.kept_from if ticket.about else ())
+    kept = ticket.kept_from if ticket.about else ()
+    return replace(ticket, about_unclear=None, about_unsearched=False, kept_from=kept)
 
 
 def _tagged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -646,6 +664,7 @@ def _about_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         about=about,
         about_decided=True,
         about_unclear=None,
+        about_unsearched=False,
         kept_from=tuple(event.data.get("kept_from", ())),
         preferred=preferred,
         mentioned=mentioned,
@@ -653,10 +672,12 @@ def _about_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _about_doubted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    teams = (*ticket.kept_from, *event.data.get("kept_from", ()))
+    before = () if ticket.about_unsearched else ticket.kept_from
+    teams = (*before, *event.data.get("kept_from", ()))
     return replace(
         ticket,
         about_unclear=tuple(event.data["candidates"]),
+        about_unsearched=False,
         kept_from=tuple(sorted(set(teams))),
     )
 

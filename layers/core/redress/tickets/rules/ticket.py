@@ -218,6 +218,9 @@ class Ticket(Struct, frozen=True):
     about_unclear: tuple[str, ...] | None = None
     """Set while nobody has decided whom the complaint is about: the members whom it may be about,
     if any are known. No agent gets or sees the ticket meanwhile, and none of these members does."""
+    about_unsearched: bool = False
+    """Whether the customer said whom the complaint is about, and nobody has looked yet who that is.
+    `about_unclear` is then (), because it may be anybody."""
     kept_from: tuple[str, ...] = ()
     """The teams whose supervisors do not see the ticket, because the complaint is, or may be, about
     an agent of theirs, and the plan keeps it from them."""

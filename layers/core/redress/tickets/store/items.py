@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from redress.base.people import Role
 from redress.clocks.rules.periods import period_of
 from redress.db import encoding, keys
 from redress.plans.rules.plan import Plan
@@ -200,9 +201,27 @@ def opening_items(
 
     The idempotency record comes first, the snapshot second and the TIMER third.
     `OPENING_CONDITIONS` has the same order. If the transaction is cancelled, it gives the name of
-    the condition that failed.
+    the condition that failed. Nearly always nobody is kept from a new ticket.
     """
-    return [idempotency_item(key, body_fingerprint, answer, change), *ticket_items(change)]
+    kept = [
+        {"pk": pk, "sk": keys.ticket_about_sk(change.after.number)}
+        for pk in sorted(kept_out(change.after))
+    ]
+    record = idempotency_item(key, body_fingerprint, answer, change)
+    return [record, *ticket_items(change), *kept]
+
+
+def kept_out(ticket: Ticket) -> set[str]:
+    """The partitions of those from whom a conflict of interest keeps a ticket.
+
+    `access.is_kept_from` says who they are.
+    """
+    unclear = ticket.about_unclear
+    found = {keys.agent_pk(one) for one in (*ticket.about, *(unclear or ()))}
+    found |= {keys.kept_from_pk(Role.SUPERVISOR.value, team) for team in ticket.kept_from}
+    if unclear is not None:
+        found.add(keys.kept_from_pk(Role.AGENT.value, ticket.team))
+    return found
 
 
 def ticket_items(change: Change) -> list[encoding.Item]:

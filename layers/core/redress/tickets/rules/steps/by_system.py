@@ -11,7 +11,7 @@ from redress.clocks.rules.clocks import Action
 from redress.plans.rules import categories
 from redress.plans.rules.plan import GRADATIONS, Plan
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.interest import kept_from
+from redress.tickets.rules.interest import kept_from, kept_from_in_doubt
 from redress.tickets.rules.steps.draft import (
     Draft,
     add_about,
@@ -169,7 +169,7 @@ def doubt_about(
     """
     require_possible(Step.DOUBT_ABOUT, ticket)
     data: dict[str, Any] = {"why": why, "candidates": [one.id for one in candidates]}
-    if teams := kept_from(plan, candidates):
+    if teams := kept_from_in_doubt(plan, candidates, ticket.team):
         data["kept_from"] = list(teams)
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ABOUT_DOUBTED, data).change()
 

@@ -90,7 +90,7 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.SET_PARTICIPANTS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     # It can become known at any time that a complaint is about a member of staff.
     Step.SET_ABOUT: {s: s for s in (_N, _O, _W, _R, _C, _X)},
-    # Only before routing: an agent who has the ticket has read it.
+    # Only before routing (`staff.cases.about_search`): an agent who has the ticket has read it.
     Step.DOUBT_ABOUT: {_N: _N, _O: _O, _W: _W},
     Step.RESOLVE: {_N: _R, _O: _R, _W: _R},
     Step.RECORD_NO_ANSWER: {_R: _R},
