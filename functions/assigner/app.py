@@ -40,8 +40,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 return {"assigned": 0}
         case DrainQueue(team, agent):
             logger.append_keys(team=team)
-            if agent:
-                assignment.put_back(team, agent)
-            assigned = len(assignment.drain(team))
+            assigned = len(assignment.drain(team, agent))
     logger.info("offered", extra={"assigned": assigned})
     return {"assigned": assigned}

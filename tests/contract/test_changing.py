@@ -460,7 +460,7 @@ def test_agents_behind_a_hundred_full_ones_are_found(shop: Shop) -> None:
     assert assigner.assign(life.ticket.number) == last.agent
     other = next(f"a-{place}" for place in range(101) if f"a-{place}" != last.agent)
     row(keys.agent_pk(other), keys.AVAILABILITY).update(actions=[row.load.set(0)])
-    assigner.put_back("complaints", other)
+    assert assigner.drain("complaints", other) == []
     assert other in {one.agent for one in shop.staff.present("complaints", 100)}
 
 

@@ -9,7 +9,7 @@ import pytest
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.staff.rules.availability import CALLED_FOR, Presence
-from redress.tickets.rules.steps import by_timer
+from redress.tickets.rules.steps import by_staff, by_timer
 from redress.tickets.rules.ticket import Event, EventType
 from tests.builders import MEI, plan_document
 from tests.contract.conftest import Shop
@@ -69,6 +69,28 @@ def test_too_long_a_queue_calls_reserve_staff_once_and_they_take_work(small: Sho
     assert [event.data["called"] for event in calls(small, *more)] == [5], "the next peak"
 
 
+def test_call_goes_on_while_the_queue_stays_long(small: Shop) -> None:
+    """Also if no new ticket comes that could call reserve staff again."""
+    waiting(small, 6)
+    small.clock.advance(seconds=CALLED_FOR.total_seconds() - 60)
+    assert small.assigner().drain("complaints") == [], "nobody is there"
+    small.clock.advance(hours=1)
+    small.member("a-reserve", reserve=True, capacity=10)
+    assert len(small.assigner().drain("complaints", "a-reserve")) == 4
+
+
+def test_reserve_staff_get_tickets_of_a_short_queue_if_nobody_else_is_there(shop: Shop) -> None:
+    """In plan 1 after ten minutes, on every channel."""
+    shop.member("a-reserve", reserve=True)
+    [number] = waiting(shop, 1)
+    shop.clock.advance(minutes=9)
+    shop.changes.change(number, by_timer.act_on_due_rungs)
+    assert shop.assigner().drain("complaints") == []
+    shop.clock.advance(minutes=1)
+    shop.changes.change(number, by_timer.act_on_due_rungs)
+    assert shop.assigner().assign(number) == "a-reserve"
+
+
 def test_call_that_nobody_ends_is_over_after_half_a_day(small: Shop) -> None:
     waiting(small, 5)
     assert small.staff.call("complaints", small.clock.now()) is not None
@@ -121,6 +143,41 @@ def test_customer_is_not_told_that_nobody_is_there_if_all_are_full(shop: Shop) -
     shop.member(MEI.id, team="service", capacity=0)
     number = unanswered(shop, 2)
     assert EventType.NOBODY_THERE not in [event.type for event in history(shop, number)]
+
+
+def told(shop: Shop, number: str) -> bool:
+    return EventType.NOBODY_THERE in [event.type for event in history(shop, number)]
+
+
+def test_customer_is_not_told_that_nobody_is_there_while_somebody_is_busy(shop: Shop) -> None:
+    member = shop.member(MEI.id, team="service", languages=("zh-CN", "en"))
+    shop.staff.record(member, Presence.BUSY, shop.clock.now())
+    shop.staff.listed()
+    assert not told(shop, unanswered(shop, 2))
+
+
+def test_customer_is_not_told_that_nobody_is_there_if_the_full_ones_were_withdrawn(
+    shop: Shop,
+) -> None:
+    shop.member(MEI.id, team="service", capacity=0)
+    assert shop.staff.withdraw(shop.staff.availability(MEI.id))
+    shop.staff.listed()
+    assert not told(shop, unanswered(shop, 2))
+
+
+def test_customer_is_told_if_those_who_are_there_can_never_take_the_ticket(shop: Shop) -> None:
+    """One declined it, and the other does not speak the language, which plan 1 always asks."""
+    shop.member(MEI.id, team="service")
+    life = shop.commit(shop.open("inquiry", channel="chat").assign(MEI.id))
+    number = life.ticket.number
+    life.take(by_staff.decline(life.ticket, life.plan, MEI, "I know them", shop.clock.now()))
+    shop.commit(life)
+    shop.member("a-jun", team="service", languages=("zh-TW",))
+    assert shop.assigner().assign(number) is None
+    shop.clock.advance(minutes=2)
+    shop.changes.change(number, by_timer.act_on_due_rungs)
+    assert shop.assigner().drain("service") == []
+    assert told(shop, number)
 
 
 def test_customer_who_can_wait_is_not_told(shop: Shop) -> None:

@@ -145,8 +145,8 @@ def test_message_that_the_queue_rejects_makes_the_record_fail(life: Life) -> Non
 
 def test_agent_with_room_lets_the_queue_of_the_team_drain() -> None:
     follower = Follower()
-    follower.case.follow(CapacityFreed("complaints"))
-    assert assignments(follower) == [{"team": "complaints"}]
+    follower.case.follow(CapacityFreed("complaints", MEI.id))
+    assert assignments(follower) == [{"team": "complaints", "agent": MEI.id}]
 
 
 REFUSED = ClientError({"Error": {"Code": "ServiceException"}}, "Invoke")
@@ -184,7 +184,7 @@ def test_assigner_that_refused_is_not_asked_again_in_the_same_batch(life: Life) 
         with pytest.raises(LeftToSweep):
             follower.case.follow(last_event(life.open()))
     with pytest.raises(LeftToSweep):
-        follower.case.follow(CapacityFreed("complaints"))
+        follower.case.follow(CapacityFreed("complaints", MEI.id))
     assert (len(jobs(follower)), len(assignments(follower))) == (3, 1)
 
 

@@ -24,7 +24,7 @@ from redress.workflow.stream import (
     TimerChanged,
     stream_change_of,
 )
-from tests.builders import NUMBER, START, Life
+from tests.builders import MEI, NUMBER, START, Life
 from tests.workflow.services import Service
 
 
@@ -116,7 +116,7 @@ def test_queue_drains_when_an_agent_becomes_available_or_gets_room(
     before: encoding.Item | None, after: encoding.Item, freed: bool
 ) -> None:
     change = stream_change_of(record("MODIFY" if before else "INSERT", after, before))
-    assert change == (CapacityFreed("complaints") if freed else None)
+    assert change == (CapacityFreed("complaints", MEI.id) if freed else None)
 
 
 def test_records_of_other_items_and_removals_report_nothing(life: Life) -> None:

@@ -17,7 +17,7 @@ class AssignTicket(msgspec.Struct, frozen=True, rename={"number": "ticket"}):
 class DrainQueue(msgspec.Struct, frozen=True, omit_defaults=True):
     """Offer the queued tickets of this team to its agents: `{"team": "complaints"}`.
 
-    `agent` was withdrawn from the ring of the team, and has room again.
+    `agent` came or got room, and is read first. The sweep and the version before name nobody.
     """
 
     team: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from copy import replace
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -632,6 +633,13 @@ class StaffStore:
         found = retry.call(lambda: list(query(keys.team_pk(team), limit=most)))
         return self._read([row.pk for row in found])
 
+    def current(self, agents: Iterable[str]) -> list[Availability]:
+        """The presence and load of these agents now, at most 100, in their order.
+
+        Who never set a presence is left out, and one who cannot be read, who is reported.
+        """
+        return self._read(map(keys.agent_pk, agents))
+
     def ring(self, team: str, start: str) -> Iterator[Page]:
         """The available agents of a team in pages, from a place in its ring, at most MOST_READ.
 
@@ -699,6 +707,15 @@ class StaffStore:
         condition = model.since == _moment(call.since)
         with suppress(retry.ConditionFailed):  # another call has begun
             retry.call(lambda: row.update(actions=[model.over.set(_YES)], condition=condition))
+
+    def renew_call(self, call: Call, now: datetime) -> Call:
+        """Let a call go on that would be over some time. Return it as it is now."""
+        model = self._models.call
+        row = model(keys.team_pk(call.team), keys.CALL)
+        condition = model.since == _moment(call.since)
+        with suppress(retry.ConditionFailed):  # another drain has renewed it
+            retry.call(lambda: row.update([model.since.set(_moment(now))], condition=condition))
+        return replace(call, since=now)
 
     def withdraw(self, full: Availability) -> bool:
         """Take an agent who is full out of the ring of their team. Return whether it was done.
@@ -961,5 +978,6 @@ def availability_of(row: Any) -> Availability:
         "skills": _SKILLS.decode(row.skills) if row.skills is not None else {},
         "working": _intervals(row.working),
         "is_agent": _is_agent(row),
+        "withdrawn": row.withdrawn is not None,
     }
     return msgspec.convert(found, Availability)

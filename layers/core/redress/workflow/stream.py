@@ -43,13 +43,10 @@ class EventAdded:
 
 @dataclass(frozen=True, slots=True)
 class CapacityFreed:
-    """An agent of this team became available or got room, so the team's queue can be drained.
-
-    `agent` is set if the agent was withdrawn from the ring of the team and must be put back.
-    """
+    """An agent of this team became available or got room, so the team's queue can be drained."""
 
     team: str
-    agent: str = ""
+    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +122,7 @@ def _capacity_freed(new: dict[str, Any], old: dict[str, Any] | None) -> Capacity
     before, lived = (_room(old), _number(old, "live")) if old and _is_present(old) else (0, live)
     if room <= 0 or (room <= max(before, 0) and live >= lived):
         return None
-    agent = keys.agent_of(new["pk"]["S"]) if "withdrawn" in new else ""
-    return CapacityFreed(new["team"]["S"], agent)
+    return CapacityFreed(new["team"]["S"], keys.agent_of(new["pk"]["S"]))
 
 
 def _is_present(image: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ what was found is a change of its own, once. The same change then records that n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from copy import replace
 from dataclasses import dataclass
@@ -20,9 +20,11 @@ from redress.customers.cases.matching import Match, MatchingCase
 from redress.plans.rules.plan import Plan
 from redress.staff.cases.about_search import AboutSearch
 from redress.staff.cases.classifying import Classifying
+from redress.staff.cases.draining import ROUNDS, Calls, Draining
 from redress.staff.rules.availability import Availability
-from redress.staff.rules.eligibility import need_of, reasons
-from redress.staff.rules.routing import Decision, decide, start_of
+from redress.staff.rules.eligibility import Need, may_yet, need_of, reasons
+from redress.staff.rules.presence import ONLINE
+from redress.staff.rules.routing import Decision, Page, decide, start_of
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change, joined
@@ -32,14 +34,12 @@ from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import Cause
 
-DRAIN_LIMIT = 100
-"""The most tickets that one drain offers. The next drain offers the rest."""
 TURNS = 6
 """How often a ticket is offered again because the agent whose turn it was has got another one.
 
 Each time, somebody else's ticket was assigned. After that, agents only need room."""
-ROUNDS = 5
-"""How often a ticket is offered again at once after full agents were withdrawn from the ring."""
+MEMBERS_READ = 100
+"""How many members of a team are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +81,28 @@ class AssignmentCase:
         self._changes, self._lists, self._staff = changes, lists, staff
         self._matching, self._tickets, self._about = matching, tickets, about
         self._classifying = classifying
+        self._calls = Calls(lists, staff)
+        self._draining = Draining(lists, staff, tickets, changes, self.assign)
 
-    def assign(self, number: str) -> str | None:
+    def assign(
+        self, number: str, known: Sequence[str] = (), called: bool | None = None
+    ) -> str | None:
         """Assign a ticket if it waits for an agent. Return the agent, or None if nobody got it.
 
-        Raises NotFound or Unreadable.
+        `known` are agents who may take it. They are read with the first page of the ring. `called`
+        says whether reserve staff are called, if the caller has looked. Raises NotFound or
+        Unreadable.
         """
         for _ in range(ROUNDS):
             missed = Missed()
-            given = self._offer(number, None, missed)
+            given = self._offer(number, None, missed, known, called)
             if given is not None:
                 return given.assignee
             # The agents after those who were read may have room. Who is full makes room for them.
             withdrawn = [one for one in missed.full if self._staff.withdraw(one)]
             if not withdrawn and not missed.has_called:
                 return None
+            called = None if missed.has_called else called
         return None
 
     def claim(self, number: str, claim: Claim) -> Ticket | None:
@@ -107,7 +114,14 @@ class AssignmentCase:
         """
         return self._offer(number, claim, Missed())
 
-    def _offer(self, number: str, claim: Claim | None, missed: Missed) -> Ticket | None:
+    def _offer(
+        self,
+        number: str,
+        claim: Claim | None,
+        missed: Missed,
+        known: Sequence[str] = (),
+        called: bool | None = None,
+    ) -> Ticket | None:
         """Assign a ticket to one of the agents who may take it. Return it if somebody got it.
 
         Only the agent of a `claim` is asked, if there is one. The transaction that assigns the
@@ -162,7 +176,7 @@ class AssignmentCase:
                 change = self._claimed(ticket, plan, claim, at)
                 asked.extend([claim.by.id] if change is not None else [])
                 return change
-            decision = self._decided(ticket, plan, at, refused)
+            decision = self._decided(ticket, plan, at, refused, known, called)
             if decision.agent is None:
                 left = self._left(ticket, plan, decision, at)
                 missed.full = decision.full if decision.others else ()
@@ -192,30 +206,40 @@ class AssignmentCase:
             return after if asked else None
 
     def _decided(
-        self, ticket: Ticket, plan: Plan, at: datetime, refused: Collection[str]
+        self,
+        ticket: Ticket,
+        plan: Plan,
+        at: datetime,
+        refused: Collection[str],
+        known: Sequence[str],
+        called: bool | None,
     ) -> Decision:
         """Read agents of the team, and decide who gets the ticket."""
         need, preferred = need_of(ticket, plan), None
         if ticket.preferred is not None:
             with suppress(NotFound, Unreadable):
                 preferred = self._staff.availability(ticket.preferred)
-        start = start_of(ticket, at)
-        ring = self._staff.ring(need.team, start)
-        decision = decide(ticket, need, preferred, ring, at, refused)
-        if decision.agent is None and decision.reserves and self._is_called(need.team, at):
-            need, ring = replace(need, reserve=True), self._staff.ring(need.team, start)
-            return decide(ticket, need, preferred, ring, at, refused)
+
+        def decided(need: Need) -> Decision:
+            pages = self._pages(need.team, start_of(ticket, at), known)
+            return decide(ticket, need, preferred, pages, at, refused)
+
+        if called:
+            need = replace(need, reserve=True)
+        decision = decided(need)
+        asks = decision.agent is None and decision.reserves and called is None
+        if asks and self._calls.is_on(need.team, at):
+            return decided(replace(need, reserve=True))
         return decision
 
-    def _is_called(self, team: str, at: datetime) -> bool:
-        """Whether reserve staff of a team are called. The call ends when few tickets wait."""
-        call = self._staff.call(team, at)
-        if call is None:
-            return False
-        if len(self._lists.queued(team, call.until + 1)) <= call.until:
-            self._staff.end_call(call)
-            return False
-        return True
+    def _pages(self, team: str, start: str, known: Sequence[str]) -> Iterator[Page]:
+        """The pages of the ring. The first one also has the agents who are `known`."""
+        pages = self._staff.ring(team, start)
+        first = next(pages, Page(()))
+        seen = {one.agent for one in first.agents}
+        missing = self._staff.current([one for one in known if one not in seen])
+        yield replace(first, agents=[*missing, *first.agents])
+        yield from pages
 
     def _left(self, ticket: Ticket, plan: Plan, decision: Decision, at: datetime) -> Change | None:
         """The change that records that nobody could take the ticket, or tells the customer so.
@@ -224,18 +248,41 @@ class AssignmentCase:
         """
         team = decision.need.team
         if ticket.placing is not None:
-            if decision.read or decision.others:
-                return None  # somebody is there
-            return by_system.tell_nobody_is_there(ticket, plan, at)
+            told = by_system.tell_nobody_is_there(ticket, plan, at)
+            if told is None or self._is_there(decision, ticket, plan, at):
+                return None
+            return told
         ladder = plan.placing(classification_of(ticket))
         called = self._to_call(team, plan, at)
         return by_system.leave_unplaced(ticket, plan, decision.data(), ladder, at, team, called)
+
+    def _is_there(self, decision: Decision, ticket: Ticket, plan: Plan, at: datetime) -> bool:
+        """Whether somebody of a team is at work who may get the ticket now or later.
+
+        Agents who are full or busy are at work. It is asked only if the customer would be told, so
+        all members are read, also of a large team. Whom an earlier version stored is on the list of
+        the team some minutes after an update, but in its ring.
+        """
+
+        def are_there(ids: list[str]) -> bool:
+            found = self._staff.availabilities(ids).values()
+            return any(one.presence in ONLINE and may_yet(ticket, plan, one, at) for one in found)
+
+        if are_there([agent for agent, _ in decision.why_not]):
+            return True
+        after: str | None = None
+        while True:
+            ids, after = self._staff.page(decision.need.team, MEMBERS_READ, after)
+            if are_there(ids):
+                return True
+            if after is None:
+                return False
 
     def _to_call(self, team: str, plan: Plan, at: datetime) -> int:
         """How many tickets wait, if so many call reserve staff who are not called yet; else 0."""
         if not plan.reserve_over:
             return 0
-        waiting = len(self._lists.queued(team, plan.reserve_over + 1))
+        waiting = self._lists.count_queued(team, plan.reserve_over + 1)
         if waiting <= plan.reserve_over or self._staff.call(team, at) is not None:
             return 0
         return waiting
@@ -251,26 +298,8 @@ class AssignmentCase:
 
     def is_called(self, found: Availability, at: datetime) -> bool:
         """Whether an agent is reserve staff and called."""
-        return found.reserve and self._is_called(found.team, at)
+        return found.reserve and self._calls.is_on(found.team, at)
 
-    def put_back(self, team: str, agent: str) -> None:
-        """Put an agent who was full back into the ring of their team, if they have room."""
-        self._staff.put_back(team, agent)
-
-    def drain(self, team: str) -> list[str]:
-        """Offer the queued tickets of a team, next due first. Return the numbers of those assigned.
-
-        If nobody can take a ticket, the tickets behind it are still offered. They may be in another
-        language, for which an agent is free. A ticket that cannot be read stays in the queue.
-        """
-        assigned = []
-        waiting = self._lists.queued(team, DRAIN_LIMIT)
-        for number in waiting:
-            try:
-                if self.assign(number) is not None:
-                    assigned.append(number)
-            except (NotFound, Unreadable):
-                continue  # the index may be a moment older than the table
-        if len(waiting) < DRAIN_LIMIT:
-            self._is_called(team, self._changes.now())  # it ends a call that is not needed any more
-        return assigned
+    def drain(self, team: str, freed: str = "") -> list[str]:
+        """Offer the queued tickets of a team (`Draining.drain`)."""
+        return self._draining.drain(team, freed)

@@ -33,7 +33,8 @@ class Availability:
     per cent (`routing.weights` of the plan). `skills` are names with levels from 1 to 5. `working`
     are the ISO intervals of the agent's shifts without their breaks, as begin and end, sorted; None
     if the agent has no shift plan, and may work always. `is_agent` says whether the member works on
-    tickets; others have a presence, too.
+    tickets; others have a presence, too. `withdrawn` says that they are not in the ring of their
+    team, because they were full.
     """
 
     agent: str
@@ -51,6 +52,7 @@ class Availability:
     skills: dict[str, int] = field(default_factory=dict)
     working: tuple[tuple[str, str], ...] | None = None
     is_agent: bool = True
+    withdrawn: bool = False
 
 
 CALLED_FOR = timedelta(hours=12)
@@ -59,7 +61,10 @@ CALLED_FOR = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Reserve staff of a team are called, from `since` on, until at most `until` tickets wait."""
+    """Reserve staff of a team are called until at most `until` tickets wait.
+
+    `since` is when they were called, or when the call was renewed.
+    """
 
     team: str
     since: datetime

@@ -96,8 +96,36 @@ class Need(Struct, frozen=True):
     rule: str = ""
 
 
-def need_of(ticket: Ticket, plan: Plan) -> Need:
-    """What a ticket asks of its agent now, after the steps of the plan that have acted."""
+PASSING = frozenset(
+    {
+        WhyNot.PRESENCE,
+        WhyNot.FULL,
+        WhyNot.IN_A_CALL,
+        WhyNot.RESERVE,
+        WhyNot.SHIFT_END,
+        WhyNot.IN_A_BREAK,
+    }
+)
+"""Reasons that pass while an agent is at work."""
+
+
+def has_room(found: Availability) -> bool:
+    """Whether an agent can get any ticket at all now."""
+    room = found.load < found.capacity and found.live < ALL_ATTENTION
+    return room and found.is_agent and found.presence is Presence.AVAILABLE
+
+
+def may_yet(ticket: Ticket, plan: Plan, found: Availability, at: datetime) -> bool:
+    """Whether an agent who is at work may get a ticket now, or when all steps have acted."""
+    need = need_of(ticket, plan, in_the_end=True)
+    return not reasons(ticket, need, found, at, PASSING)
+
+
+def need_of(ticket: Ticket, plan: Plan, *, in_the_end: bool = False) -> Need:
+    """What a ticket asks of its agent now, after the steps of the plan that have acted.
+
+    With `in_the_end`, all steps have acted.
+    """
     rule = plan.routing_rule(classification_of(ticket))
     team, language, skill, level = ticket.team, ticket.language, rule.skill, rule.level
     if rule.team and not ticket.team_decided and team == default_team(ticket, plan):
@@ -106,7 +134,8 @@ def need_of(ticket: Ticket, plan: Plan) -> Need:
     if ticket.placing is not None:
         acted = [one for one in ticket.placing.fired if one.startswith("relax.")]
         step = len(acted)
-        for relaxed in plan.placing_steps(ticket.placing.ladder)[:step]:
+        steps = plan.placing_steps(ticket.placing.ladder)
+        for relaxed in steps if in_the_end else steps[:step]:
             level = min(level, relaxed.get("level", level))
             skill = "" if "skill" in relaxed else skill
             language = "" if "language" in relaxed else language

@@ -131,6 +131,10 @@ class TicketChanges:
         """The time now, for what depends on no ticket."""
         return self._now()
 
+    def plan_of(self, ticket: Ticket) -> Plan:
+        """The plan of a ticket. Raises NotFound or Unreadable."""
+        return self._plans.get(ticket.plan_version)
+
     def moment(self, ticket: Ticket) -> datetime:
         """The time of the next change: now, or the time of the last event if that is a bit later.
 

@@ -8,6 +8,7 @@ table before they act on it.
 from __future__ import annotations
 
 import functools
+import heapq
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -41,9 +42,43 @@ class TicketLists:
         """The unassigned tickets of a team from all shards, next due first."""
         model = self._models.snapshot
         return self._merged(
-            (model.owner_index, keys.queue_pk(team, shard), "owner_sk")
-            for shard in range(keys.SHARDS)
+            (
+                (model.owner_index, keys.queue_pk(team, shard), "owner_sk")
+                for shard in range(keys.SHARDS)
+            ),
+            limit,
         )[:limit]
+
+    def queue_pages(self, team: str) -> Iterator[list[str]]:
+        """All unassigned tickets of a team, next due first, in pages of 100.
+
+        They are read as far as they are asked for.
+        """
+        partitions = (keys.queue_pk(team, shard) for shard in range(keys.SHARDS))
+        entries = heapq.merge(*map(self._queue_entries, partitions))
+        for page in itertools.batched(entries, 100, strict=False):
+            yield [number for _, number in page]
+
+    def _queue_entries(self, pk: str) -> Iterator[tuple[str, str]]:
+        """The places in a shard of a queue, and the numbers of their tickets."""
+        index, after = self._models.snapshot.owner_index, None
+        while True:
+
+            def read(after: Any = after) -> tuple[list[Any], Any]:
+                result = index.query(pk, limit=100, page_size=100, last_evaluated_key=after)
+                return list(result), result.last_evaluated_key
+
+            rows, after = retry.call(read)
+            yield from encoding.readable(rows, functools.partial(_entry, "owner_sk"))
+            if after is None:
+                return
+
+    def count_queued(self, team: str, most: int) -> int:
+        """The number of unassigned tickets of a team, at most `most`."""
+        found = 0
+        for shard in range(keys.SHARDS):
+            found += self.count_queued_up_to(most - found, team, shard)
+        return found
 
     def open_in_team(self, team: str, limit: int = 25) -> list[str]:
         """Tickets of a team that are not closed, from all shards, next due first."""
