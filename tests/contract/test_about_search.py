@@ -280,6 +280,17 @@ def test_submission_whose_field_names_somebody_is_kept_from_agents_in_counts_at_
     assert shop.staff.kept_from(NA) == [life.ticket.number]
 
 
+def test_drain_searches_a_complaint_whose_first_offer_was_lost(shop: Shop) -> None:
+    """Story 8: the assigner was down, and its message is lost."""
+    number = shop.open(**RUDE, about="李娜").ticket.number
+    assert shop.assigner().drain("complaints") == [number]
+    found = shop.tickets.get(number)
+    assert (found.about, found.assignee) == ((NA.id,), BO.id)
+    lost = shop.open(**RUDE, about="the tall man").ticket.number
+    assert shop.assigner().drain("complaints") == []
+    assert not shop.tickets.get(lost).about_unsearched
+
+
 def test_leader_may_decide_before_anybody_has_looked(shop: Shop) -> None:
     number = shop.open(**RUDE, about="李娜").ticket.number
     act(shop, number, by_staff.set_about, LIN, [], "another Li Na")

@@ -145,11 +145,16 @@ class Draining:
         return found
 
     def _queued(self, team: str) -> Iterator[Ticket]:
-        """The tickets of a team that wait for an agent, next due first, at most MOST_READ."""
+        """The tickets of a team that wait for an agent, next due first, at most MOST_READ.
+
+        A complaint of which a person must decide whom it is about waits for that person. One that
+        nobody has searched for that yet waits for the search, which its first offer makes.
+        """
         read = 0
         for numbers in self._lists.queue_pages(team):
             for ticket in self._tickets.get_readable(numbers):
-                if ticket.assignee is None and ticket.needs_agent and ticket.about_unclear is None:
+                is_decided = ticket.about_unclear is None or ticket.about_unsearched
+                if ticket.assignee is None and ticket.needs_agent and is_decided:
                     yield ticket
             read += len(numbers)
             if read >= MOST_READ:
