@@ -43,6 +43,7 @@ class Plan(OpenAnswer, kw_only=True):
     calendars: Any | UnsetType = UNSET
     categories: Any | UnsetType = UNSET
     classification: Any | UnsetType = UNSET
+    conflict: Any | UnsetType = UNSET
     customers: Any | UnsetType = UNSET
     files: Any | UnsetType = UNSET
     form: Any | UnsetType = UNSET
