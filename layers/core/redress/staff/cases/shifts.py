@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from redress.base.errors import Forbidden, InvalidInput, NotFound, Unavailable
-from redress.base.people import Member, Role
+from redress.base.errors import Fault, Forbidden, InvalidInput, NotFound, Unavailable
+from redress.base.people import Member, Role, is_team
 from redress.plans.store.plans import Plans
 from redress.staff.cases.signing_in import ATTEMPTS
 from redress.staff.duty.store import DutyStore
@@ -85,12 +85,15 @@ class ShiftCases:
     ) -> PlannedPage:
         """The shifts of a team that begin in the seven days from `first`, of some members a page.
 
-        An agent reads their own. Raises Forbidden for another team, unless the reader is a manager,
-        and NotFound for a week that is further from today than shifts can be planned.
+        An agent reads their own. Raises Forbidden for another team, unless the reader is a manager.
+        Raises InvalidInput for what is no name of a team, and NotFound for a week that is further
+        from today than shifts can be planned.
         """
         team = team or reader.team
         if not reader.sees_every_team and team != reader.team:
             raise Forbidden("this is another team")
+        if not is_team(team):
+            raise InvalidInput([Fault("/team", "unknown_team", "there is no such team")])
         if abs(first - self._now().date()) > rules.LATEST:
             raise NotFound("shifts are planned and kept for 400 days")
         limit, after = page()
