@@ -13,7 +13,8 @@ from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.tickets.rules.ticket import EventType
+from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.ticket import EventType, classification_of
 from tests.builders import BY_PHONE, MEI, ROOT, START, Clock, Life, plan_1, plan_document
 
 Story = Callable[[Life], Life]
@@ -35,11 +36,38 @@ def proposing() -> Plan:
     return parse(document)
 
 
+def unplaced(life: Life, called: int = 0) -> Life:
+    """Record that nobody could take the ticket; if `called` is not 0, so many tickets wait."""
+    ladder = life.plan.placing(classification_of(life.ticket))
+    at = life.clock.now()
+    return life.take(
+        by_system.leave_unplaced(life.ticket, life.plan, {}, ladder, at, called=called)
+    )
+
+
+def unattended(life: Life) -> Life:
+    """Tell the customer of an urgent ticket that nobody is there."""
+    unplaced(life.acknowledge().reclassify("urgent")).wait(minutes=10).wake()
+    told = by_system.tell_nobody_is_there(life.ticket, life.plan, life.clock.now())
+    assert told is not None
+    return life.take(told)
+
+
 FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "opened": (lambda life: life, [("acknowledgement", "customer")]),
     "acknowledged": (Life.acknowledge, []),
     "assigned": (Life.assign, []),
+    "accepted": (lambda life: life.assign().accept(), []),
     "queued": (lambda life: life.reassign(None), []),
+    "nobody could take it": (unplaced, []),
+    "too many tickets wait": (
+        lambda life: unplaced(life, called=21),
+        [("reserve_called", "supervisor"), ("reserve_called", "reserve")],
+    ),
+    "nobody is there": (
+        unattended,
+        [("nobody_there", "customer"), ("unattended", "supervisor")],
+    ),
     "classified": (lambda life: life.classify(category="product/defect", impact="high"), []),
     "corrected": (lambda life: life.reclassify("urgent"), []),
     "corrected, before any promise was told": (lambda life: life.reclassify("feedback"), []),
