@@ -46,7 +46,8 @@ def declared_bodies() -> Iterator[Body]:
 
 @pytest.mark.parametrize("body", [*declared_bodies()], ids=lambda body: body.name)
 def test_texts_of_a_staff_body_fit_into_the_limit_of_bodies(body: Body) -> None:
-    assert sum(map(characters, body.fields)) <= MOST_CHARACTERS
+    if body.limit == BODY_LIMIT:  # a body with a limit of its own may have longer texts
+        assert sum(map(characters, body.fields)) <= MOST_CHARACTERS
     texts = {one.name: EMOJI * characters(one) for one in body.fields if characters(one)}
     assert len(json.dumps(texts)) <= body.limit
 
