@@ -23,6 +23,10 @@ TESTS_OF = {
     f"{PRODUCT}/data": ("tests/plans", "tests/template/test_api.py"),
     f"{PRODUCT}/data/catalogue": ("tests/base", "tests/tickets/test_explain.py"),
     f"{PRODUCT}/data/mail": ("tests/mail/test_templates.py",),
+    f"{PRODUCT}/inspections": (
+        "tests/contract/test_inspections.py",
+        "tests/functions/staff/test_inspections.py",
+    ),
     f"{PRODUCT}/wiring": ("tests/test_wiring.py", "tests/template/test_functions.py"),
     "functions/assigner": ("tests/functions/test_relay_repair.py",),
     "functions/checker": ("tests/functions/test_checker.py",),
