@@ -8,7 +8,6 @@ it ends on the next day. The zone decides how long it is: in the night in which 
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,8 @@ MOST_MONTHS = 100
 """The most months of agents that one import changes. All are written in one transaction, which has
 at most 100 items (DynamoDB quotas)."""
 MOST_BREAKS = 6
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+"""A line with its end. Only these ends count, and not the other separators of `str.splitlines`."""
 LONGEST = timedelta(hours=16)
 EARLIEST, LATEST = timedelta(days=31), timedelta(days=400)
 """How far from today the days of a table may lie."""
@@ -178,7 +179,7 @@ def read(text: str, members: Iterable[Member], leader: Member, today: date) -> T
 
 def _lines(text: str) -> list[tuple[int, list[str]]]:
     """The rows of a table, each with the number of the line on which it begins."""
-    reader, found = csv.reader(io.StringIO(text, newline="")), []
+    reader, found = csv.reader(_LINE.findall(text)), []
     begin = 1
     for row in reader:
         found.append((begin, row))
