@@ -202,11 +202,13 @@ class Opener:
         kind: str = "complaint",
         agent: str | None = None,
         mail: dict[str, Any] | None = None,
+        *,
+        offered: bool = False,
         **fields: Any,
     ) -> Ticket:
         """Open a ticket of this kind. `fields` change the submission (contact, language, ...).
 
-        `mail` describes the mail with which it came.
+        `mail` describes the mail with which it came. With `offered`, the agent has not accepted it.
         """
         plan = self.stores.plans.current()
         change = opening.open_ticket(
@@ -215,7 +217,9 @@ class Opener:
         self.stores.tickets.open(change, change.after.created_at)
         ticket = change.after
         if agent is not None:
-            given = by_system.assign(ticket, plan, agent, "for a test", self.clock.now())
+            given = by_system.assign(
+                ticket, plan, agent, "for a test", self.clock.now(), offered=offered
+            )
             self.stores.tickets.commit(given, self.clock.now())
             ticket = given.after
         self.opened.append(ticket.number)

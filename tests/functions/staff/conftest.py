@@ -54,7 +54,7 @@ def noted(stores: Stores, open_ticket: Opener, clock: Clock) -> Callable[..., Ti
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
             return by_system.note_mail(ticket, plan, why, sender, "还是没有", at, mail)
 
-        number = (ticket or open_ticket(agent="a-mei")).number
+        number = (ticket or open_ticket(agent="a-mei", offered=True)).number
         return stores.changes.change(number, decide)
 
     return note

@@ -13,7 +13,7 @@ from tests.world import Opener, Stores
 def test_reading_a_ticket_does_not_accept_it_and_accepting_does(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
-    ticket = open_ticket(agent="a-mei")
+    ticket = open_ticket(agent="a-mei", offered=True)
     read = api("ticket", "mei", number=ticket.number)
     assert read.body["unaccepted_since"] == "2026-11-23T01:00:00.000Z"
     assert "accept" in read.body["can"]
@@ -32,7 +32,7 @@ def test_reading_a_ticket_does_not_accept_it_and_accepting_does(
 def test_only_the_agent_of_a_ticket_accepts_or_declines_it(
     api: Api, open_ticket: Opener, name: str
 ) -> None:
-    ticket = open_ticket(agent="a-mei")
+    ticket = open_ticket(agent="a-mei", offered=True)
     body = {"version": ticket.version, "reason": "x"} if name == "declining" else None
     found = api(name, "lin", body=body or {"version": ticket.version}, number=ticket.number)
     assert found.status == 403
@@ -41,7 +41,7 @@ def test_only_the_agent_of_a_ticket_accepts_or_declines_it(
 def test_declined_ticket_frees_its_agent_and_is_not_offered_to_them_again(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
-    ticket = open_ticket(agent="a-mei")
+    ticket = open_ticket(agent="a-mei", offered=True)
     body = {"version": ticket.version, "reason": "I know nothing about pumps"}
     found = api("declining", "mei", body=body, number=ticket.number)
     assert (found.status, found.body["assignee"]) == (200, None)
@@ -56,10 +56,10 @@ def test_agent_declines_as_many_tickets_a_day_as_the_plan_allows(
     """The count is a part of the ticket's transaction, so two calls at once cannot exceed it."""
     most = stores.plans.current().handing_over.declines_a_day
     for _ in range(most):
-        ticket = open_ticket(agent="a-mei")
+        ticket = open_ticket(agent="a-mei", offered=True)
         body = {"version": ticket.version, "reason": "not now"}
         assert api("declining", "mei", body=body, number=ticket.number).status == 200
-    last = open_ticket(agent="a-mei")
+    last = open_ticket(agent="a-mei", offered=True)
     body = {"version": last.version, "reason": "not now"}
     found = api("declining", "mei", body=body, number=last.number)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")

@@ -472,7 +472,7 @@ def busy(open_ticket: Opener, act: Act, clock: Clock) -> None:
     close(act, open_ticket())
     clock.moment = datetime(2026, 11, 30, 15, 30, tzinfo=UTC)
     close(act, open_ticket())
-    overdue = act(open_ticket(agent="a-mei"), by_staff.accept, MEI)
+    overdue = open_ticket(agent="a-mei")
     open_ticket()
     clock.moment = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
     close(act, open_ticket())

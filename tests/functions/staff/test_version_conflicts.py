@@ -32,14 +32,6 @@ def test_second_of_two_replies_to_one_version_gets_a_conflict(
     assert [event.data["text"] for event in replies] == ["First."]
 
 
-def accepted(api: Api, open_ticket: Opener, stores: Stores) -> Ticket:
-    """A ticket that its agent has accepted, so that no reminder returns it to the queue."""
-    ticket = open_ticket(agent="a-mei")
-    found = api("accepting", "mei", number=ticket.number, body={"version": ticket.version})
-    assert found.status == 200, found.body
-    return stores.tickets.get(ticket.number)
-
-
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
     """Runs a function once, between the next read of a ticket and its write."""
@@ -76,7 +68,7 @@ def test_reminder_that_fires_between_read_and_write_causes_no_conflict(
     clock: Clock,
     meanwhile: Callable[[Callable[[], Any]], None],
 ) -> None:
-    ticket = accepted(api, open_ticket, stores)
+    ticket = open_ticket(agent="a-mei")
     clock.advance(minutes=16)
     timers = TimerCase(stores.timers, stores.changes, clock.now)
     meanwhile(lambda: timers.act_on_due_clocks(ticket.number, 1))
@@ -108,7 +100,7 @@ def test_customer_message_after_the_named_version_causes_a_conflict(
 def test_reminder_after_the_named_version_causes_no_conflict(
     api: Api, open_ticket: Opener, stores: Stores, clock: Clock
 ) -> None:
-    ticket = accepted(api, open_ticket, stores)
+    ticket = open_ticket(agent="a-mei")
     clock.advance(minutes=16)
     TimerCase(stores.timers, stores.changes, clock.now).act_on_due_clocks(ticket.number, 1)
     current = stores.tickets.get(ticket.number).version

@@ -104,7 +104,7 @@ def board(api: Api, by: str = "lin", team: str = "complaints") -> dict[str, Any]
 def test_board_shows_every_agent_of_the_team_with_presence_load_and_what_waits_for_them(
     api: Api, open_ticket: Opener, clock: Clock
 ) -> None:
-    ticket = open_ticket("complaint", agent="a-mei")
+    ticket = open_ticket("complaint", agent="a-mei", offered=True)
     api("presence", "jun", body={"presence": "offline"})
     clock.advance(minutes=3)
     shown = board(api)
