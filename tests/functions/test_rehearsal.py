@@ -612,7 +612,8 @@ def test_applied_move_is_recorded_in_the_history_of_every_ticket(
         last = stores.tickets.event(ticket.number, now.version)
         assert last.type is EventType.PLAN_CHANGED
         assert last.by.id == MEMBERS["wei"].id
-        assert last.data == {"plan_version": 2, "from": 1, "why": reason}
+        queued = {} if now.assignee else {"queued": True}
+        assert last.data == {"plan_version": 2, "from": 1, "why": reason} | queued
     complaint = stores.tickets.get(open_tickets[0].number)
     assert complaint.clocks[ClockName.FIRST_RESPONSE].due_at == START + timedelta(hours=12)
     shown = manager.read(begun.body["id"]).body

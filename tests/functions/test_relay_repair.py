@@ -364,7 +364,7 @@ def test_agent_who_becomes_available_starts_the_drain_of_the_teams_queue(
     call: Call, services: Services, sample: Sample
 ) -> None:
     assert call("follower", sample("follower-agent-came")) == NO_FAILURES
-    assert services.asked == [("offered", {"team": "complaints"})]
+    assert services.asked == [("offered", {"team": "complaints", "agent": "a-mei"})]
 
 
 def test_poison_record_goes_to_the_dead_letters_without_content_and_others_are_processed(
