@@ -122,7 +122,7 @@ def agent_of(world: World, number: str) -> Staff:
         if found["assignee"] is None:
             return None
         agent = world.by_id(found["assignee"])
-        if found["unaccepted_since"] is None:
+        if found.get("unaccepted_since") is None:
             return agent
         body = {"version": found["version"]}
         answer = agent.call("POST", f"/tickets/{number}/accept", body)
