@@ -80,7 +80,7 @@ def test_ties_are_broken_by_the_agents_id(life: Life) -> None:
 
 
 def test_agent_whom_the_complaint_is_about_never_gets_it(life: Life) -> None:
-    """Story 8: neither the router nor a person who waives what they can gives it to them."""
+    """Story 8: the router does not give it to them, and no person can."""
     life.open().is_about("a", "c")
     found = decision(life, availability("a"), availability("b"), availability("c"))
     assert (found.agent, dict(found.why_not)) == ("b", {"a": WhyNot.ABOUT, "c": WhyNot.ABOUT})
@@ -372,7 +372,7 @@ def test_a_queued_ticket_takes_up_no_capacity(life: Life) -> None:
 
 
 def test_conversation_that_a_reader_may_not_see_is_in_no_number_of_its_agent(life: Life) -> None:
-    """Story 8: a supervisor from whom a chat complaint is kept does not count it."""
+    """Story 8: a supervisor who may not see a chat does not see its weight in the agent's load."""
     seen = replace(availability("a"), load=2, live=68)
     hidden = replace(life.open(channel="chat").assign("a").ticket, live=34)
     assert hidden.live_now == 34

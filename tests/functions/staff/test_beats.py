@@ -34,7 +34,7 @@ def test_beat_says_when_the_next_one_is_expected_and_changes_no_presence(
 
 
 def test_beat_brings_nobody_back_and_tells_the_client(api: Api, stores: Stores) -> None:
-    """A laptop that wakes up is not a person at work."""
+    """A client also beats when a laptop wakes up and nobody is there: its member stays offline."""
     api("presence", "mei", body={"presence": "offline"})
     assert api("beat", "mei").body["presence"] == "offline"
     assert stores.staff.availability("a-mei").presence is Presence.OFFLINE

@@ -47,19 +47,19 @@ def moved(number: str, event: Event) -> list[Message]:
 
 
 def waiting(number: str, event: Event) -> list[Message]:
-    """Return a message to the assigner if a ticket that waits for an agent came to another plan."""
+    """Return a message to the assigner if a ticket without an agent was moved to another plan."""
     return [AssignTicket(number)] if event.data.get("queued") else []
 
 
 def relaxing(number: str, event: Event) -> list[Message]:
-    """Return a message to the assigner if routing asks for less of an agent than before."""
+    """Return a message to the assigner if a step of the plan lowered what an agent must meet."""
     return [AssignTicket(number)] if event.data["clock"] == ClockName.ASSIGNMENT else []
 
 
 def decision(number: str, event: Event) -> list[Message]:
     """Return a message to the assigner if staff said whom the complaint is about.
 
-    It may have been unclear, and the ticket was offered to nobody.
+    A complaint is offered to no agent as long as this is unclear.
     """
     return [AssignTicket(number)] if event.by.is_staff else []
 

@@ -85,9 +85,10 @@ class AboutSearch:
         return joined(change, by_system.doubt_about(after, plan, candidates, doubt, at))
 
     def _agents_of(self, named: Sequence[str], ticket: Ticket) -> tuple[Member, ...]:
-        """The agents of these earlier tickets, as far as they are tickets of the same customer.
+        """The agents of those of these earlier tickets that the same customer opened.
 
-        Whoever knows the number of a stranger's ticket must not keep its agent from anything.
+        Tickets of other customers do not count. Otherwise anybody who knows a number could keep a
+        ticket from an agent.
         """
         wanted = [one for one in named if one != ticket.number][:MOST_NUMBERS]
         if not wanted:
@@ -98,7 +99,7 @@ class AboutSearch:
         return self._members(_agents(own))
 
     def _served_last(self, ticket: Ticket, plan: Plan) -> tuple[Member, ...]:
-        """The agent who served the customer last before this ticket, if the plan looks so far."""
+        """The agent who served the customer last, within the days that the plan looks back."""
         if ticket.customer is None:
             return ()
         profiles = self._profiles_of(ticket.customer)
@@ -120,9 +121,9 @@ class AboutSearch:
     def _is_late(self, ticket: Ticket, doubt: Doubt) -> bool:
         """Whether it is too late for a doubt: people have worked on the ticket.
 
-        A doubt that is only inferred comes with the first offer or never. Otherwise a ticket that
-        agents see in their queue would disappear when an earlier ticket of the customer gets an
-        agent. The history is read only if there is a doubt.
+        A doubt that follows only from an earlier ticket is recorded at the first offer or never.
+        Otherwise a ticket would disappear from the queue of agents who have seen it there. The
+        history is read only if there is a doubt.
         """
         if ticket.replies:
             return True
@@ -158,7 +159,7 @@ def _is_of_same_customer(one: Ticket, other: Ticket) -> bool:
 
 
 def _is_about_service(ticket: Ticket, plan: Plan) -> bool:
-    """Whether the ticket's category is one in which complaints are often about a person."""
+    """Whether the plan lists the ticket's category under `conflict.categories`."""
     first = (ticket.category or "").partition("/")[0]
     return bool(first) and not {ticket.category, first}.isdisjoint(plan.conflict.categories)
 

@@ -81,7 +81,7 @@ def is_open(ticket: Ticket) -> bool:
 
 
 def facts_of(ticket: Ticket, opened: Event) -> Facts:
-    """Return what the rules know of a ticket, without its customer's earlier tickets."""
+    """Return the facts that rules compare, except for the customer's earlier tickets."""
     data: Mapping[str, Any] = opened.data
     texts = (data["subject"], data["description"], data.get("wished_remedy"))
     senders = (ticket.contact.email, ticket.first_sender)
@@ -99,9 +99,10 @@ def facts_of(ticket: Ticket, opened: Event) -> Facts:
 
 
 class Found(Struct, frozen=True):
-    """The values that rules set, and why: for each value its rule, and the words that it found.
+    """The values that rules set on a ticket.
 
-    `unknown` has the rules that nobody can decide, because the earlier tickets are not known.
+    `why` has, for each value, the rule that set it and the words of the text that the rule matched.
+    `unknown` names the rules that need the customer's earlier tickets, if these are not known.
     """
 
     values: Mapping[str, str]

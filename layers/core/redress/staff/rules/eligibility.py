@@ -65,24 +65,25 @@ IN_WORDS: Mapping[WhyNot, str] = {
 
 _TIMES = frozenset({WhyNot.OFF_SHIFT, WhyNot.SHIFT_END, WhyNot.IN_A_BREAK})
 HANDING_OVER = _TIMES | {WhyNot.SKILL, WhyNot.LEVEL}
-"""What an agent who hands a ticket to a colleague waives: the two have talked about it."""
+"""The reasons that do not stop an agent from handing a ticket to a colleague: they talked first."""
 DECIDING = HANDING_OVER | {WhyNot.LANGUAGE, WhyNot.RESERVE, WhyNot.DECLINED}
-"""What a leader who assigns a ticket waives. Nobody waives the conflict of interest, the right to
-reply, the team, the presence and the room."""
+"""The reasons that do not stop a leader from assigning a ticket. All other reasons stop everybody:
+conflict of interest, no right to reply, another team, absence, no room."""
 
 
 def waived_by(role: Role) -> frozenset[WhyNot]:
-    """What a member of staff waives who gives a ticket to somebody."""
+    """The reasons that do not stop a member with this role from giving a ticket to an agent."""
     return HANDING_OVER if role is Role.AGENT else DECIDING
 
 
 class Need(Struct, frozen=True):
-    """What a ticket asks of its agent now.
+    """The requirements of a ticket: an agent who gets it must meet them.
 
-    `step` is the number of steps of the plan that have relaxed it, and `rule` the name of the rule
-    of routing that it matches. An empty `language` or `skill` is not asked. `weight` is what the
-    conversation takes of the agent's attention, in per cent. `reserve` says whether reserve staff
-    may get it.
+    If `language` or `skill` is empty, there is no such requirement. `weight` is the share of the
+    agent's attention that the conversation takes, in per cent. `reserve` says whether reserve staff
+    may get the ticket. `before_end` is how long the agent's shift must still last. `rule` is the
+    name of the rule of routing that the ticket matches, and `step` the number of steps of the plan
+    that have lowered the requirements.
     """
 
     team: str
@@ -106,7 +107,7 @@ PASSING = frozenset(
         WhyNot.IN_A_BREAK,
     }
 )
-"""Reasons that pass while an agent is at work."""
+"""Reasons that end by themselves while the agent is at work."""
 
 
 def has_room(found: Availability) -> bool:
@@ -116,15 +117,15 @@ def has_room(found: Availability) -> bool:
 
 
 def may_yet(ticket: Ticket, plan: Plan, found: Availability, at: datetime) -> bool:
-    """Whether an agent who is at work may get a ticket now, or when all steps have acted."""
+    """Whether an agent may get a ticket once all steps of the plan lower its requirements."""
     need = need_of(ticket, plan, in_the_end=True)
     return not reasons(ticket, need, found, at, PASSING)
 
 
 def need_of(ticket: Ticket, plan: Plan, *, in_the_end: bool = False) -> Need:
-    """What a ticket asks of its agent now, after the steps of the plan that have acted.
+    """The requirements of a ticket, lowered by the steps of the plan whose time has come.
 
-    With `in_the_end`, all steps have acted.
+    With `in_the_end`, all steps lower them.
     """
     rule = plan.routing_rule(classification_of(ticket))
     team, language, skill, level = ticket.team, ticket.language, rule.skill, rule.level

@@ -1,9 +1,10 @@
 """Routing: which of the agents who were read gets a ticket.
 
-Agents are read in pages, from a place in the ring of the team's present agents that depends on the
-ticket (`start_of`). The first page with an agent who may get the ticket (`eligibility.reasons`)
-decides: whose last new ticket is longest ago gets it. There are two exceptions. The agent who
-resolved a reopened ticket is asked first. The agent from whom the ticket was taken is asked last.
+The present agents of a team form a ring, and are read in pages. The ticket decides at which place
+of the ring the first page begins (`start_of`). The first page that has an agent who may get the
+ticket (`eligibility.reasons`) decides. Of these agents, the one whose last new ticket is longest
+ago gets it. There are two exceptions. The agent who resolved a reopened ticket is asked first. The
+agent from whom the ticket was taken is asked last.
 The same ticket, the same agents and the same time always give the same decision.
 """
 
@@ -99,10 +100,11 @@ def decide(
     at: datetime,
     but: Iterable[str] = (),
 ) -> Decision:
-    """Decide who gets a ticket. `pages` are read only as far as needed.
+    """Decide which agent gets a ticket.
 
-    `preferred` is the agent who knows the ticket. `but` are agents who could not take it although
-    they were read as if they could.
+    `pages` is an iterator that reads agents from the table. No page is read after the one that
+    decides. `preferred` is the agent who resolved the ticket before it was reopened. `but` has the
+    ids of agents who were chosen before, and whose transaction failed.
     """
     refused, seen = frozenset(but), dict[str, WhyNot | None]()
     reserves, full, others = False, list[Availability](), False

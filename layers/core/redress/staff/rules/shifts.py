@@ -121,7 +121,8 @@ def read(text: str, members: Iterable[Member], leader: Member, today: date) -> T
             fault(1, "missing_column", f"the column {name} is missing")
     for name in dict.fromkeys(head):
         if name not in COLUMNS:
-            fault(1, "unknown_column", f"{name[:40]!r} is none of {', '.join(COLUMNS)}")
+            columns = ", ".join(COLUMNS)
+            fault(1, "unknown_column", f"{name[:40]!r} is unknown; the columns are {columns}")
         elif head.count(name) > 1:
             fault(1, "twice", f"the column {name} is there twice")
     rows = [(number, row) for number, row in lines[1:] if any(map(str.strip, row))]
