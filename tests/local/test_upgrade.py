@@ -454,7 +454,7 @@ def before_its_match(now: Json, before: Json) -> Json:
     length = len(before["timeline"])
     since = {event["type"]: event["data"] for event in now["timeline"][length:]}
     assert since.keys() <= {"matched", "classified"}
-    earlier = since.get("classified", {}).get("from", {})
+    earlier: Json = since.get("classified", {}).get("from", {})
     return now | earlier | {"version": before["version"], "timeline": now["timeline"][:length]}
 
 
