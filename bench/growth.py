@@ -1,4 +1,5 @@
-"""Growth: what an operation costs with 1,000, 10,000 and 100,000 open tickets.
+"""Growth: what an operation costs with 1,000, 10,000 and 100,000 open tickets, and what the router
+costs with 10, 316 and 10,000 present agents in the team.
 
 Three tables in Amazon's own DynamoDB engine on this machine, defined as in the template, hold these
 numbers of open tickets. For each ticket a table also holds one item of score facts, of other agents
@@ -16,8 +17,13 @@ reached. Score facts are copies, under other keys, of the item that a ticket's l
 store. The service plan is read in advance, because a function reads it at most once in some
 seconds.
 
-The slope is that of the logarithm of the cost over the logarithm of the number of open tickets: 0
-means that the cost is constant, 1 that it grows in proportion.
+The agents of the router have tables of their own, with few tickets. They are copies of one member,
+under other ids. All are equally eligible and have room. The names of all members, in which the
+router looks for whom a complaint is about, are read before: a process reads them once a minute, not
+for each ticket (`staff/cases/names.py`).
+
+The slope is that of the logarithm of the cost over the logarithm of the number of open tickets, or
+of agents: 0 means that the cost is constant, 1 that it grows in proportion.
 """
 
 from __future__ import annotations
@@ -64,12 +70,15 @@ from redress.scores.cases.runs import STORED, ScoringJobs
 from redress.scores.store.scores import ScoreStore
 from redress.staff.cases.about_search import AboutSearch
 from redress.staff.cases.assignment import AssignmentCase
+from redress.staff.cases.board import BoardCase
 from redress.staff.cases.claiming import ClaimingCase
 from redress.staff.cases.classifying import Classifying
 from redress.staff.cases.names import StaffNames
 from redress.staff.cases.signing_in import SignInCase
+from redress.staff.duty.store import DutyStore
 from redress.staff.rules.availability import Presence
 from redress.staff.rules.members import Claimed, SignedIn
+from redress.staff.rules.routing import place_of
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.intake import IntakeCase
@@ -92,7 +101,7 @@ from redress.tickets.store.timers import TimerStore
 from redress.wiring.transaction import ALSO_WRITTEN
 from redress.workflow.cases.timers import TimerCase
 
-ABOUT = "what an operation costs with 1,000, 10,000 and 100,000 open tickets"
+ABOUT = "what an operation costs with up to 100,000 open tickets and 10,000 agents"
 LIMIT_S = 300
 FILL_S = 170
 """Time limit for filling the tables; the rest of the time is for the rounds."""
@@ -109,9 +118,13 @@ DESK_MS = 50
 """The goal of the 95th percentile of each list and search of staff, at the largest size."""
 UNITS_SLOPE = 0.001
 """Allows only for rounding: random ticket numbers may be a digit longer or shorter."""
-UNITS_SLOPES = {"numbers of a team": 0.1}
+UNITS_SLOPES = {"numbers of a team": 0.1, "router": 0.1}
 """Operations with another goal. A number is counted up to a limit, which it may reach only in a
-larger table."""
+larger table. The router reads ten agents of a team of ten, and a page of 20 of a larger team."""
+CALLS_SLOPES = {"router": 0.1}
+"""The router begins to read a team of more than 20 at a place that depends on the ticket, and may
+have to go on at the beginning of the ring. So it makes one or two more calls, however large the
+team is."""
 FACT_BYTES = 200
 """The goal for a ticket's score facts, in bytes, with keys and attribute names."""
 
@@ -138,7 +151,10 @@ BATCH = 25
 """The limit of BatchWriteItem."""
 HEAP_MB = 1024
 TABLE = "redress-bench"
+FEWEST_AGENTS = 10
+MOST_AGENTS = 10_000
 REGIONS = ("us-east-1", "us-east-2", "us-west-2")
+REGIONS_OF_AGENTS = ("eu-west-1", "eu-west-2", "eu-west-3")
 """One for each size. The engine keeps regions apart; writing to a second table of the same region
 takes ten times as long."""
 READS = ("GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems")
@@ -222,9 +238,11 @@ class MeteredDynamoDB(DynamoDB):
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
-    """Measures. `directory` is unused: nothing is deployed. `scale` changes the largest size."""
+    """Measures. `directory` is unused: nothing is deployed. `scale` changes the largest sizes."""
     largest = max(2 * SMALLEST, round(LARGEST * scale))
     sizes = (SMALLEST, math.isqrt(SMALLEST * largest), largest)
+    most_agents = max(2 * FEWEST_AGENTS, round(MOST_AGENTS * scale))
+    teams = (FEWEST_AGENTS, math.isqrt(FEWEST_AGENTS * most_agents), most_agents)
     deadline = time.monotonic() + FILL_S
     with dynamodb_local.running(HEAP_MB) as engine:
         shops: dict[int, Shop] = {}
@@ -233,6 +251,10 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
             filled = fill(console, shop, size, deadline)
             assert filled > max(shops, default=0), f"only {filled} of {size} tickets in time"
             shops[filled] = shop
+        crowds: dict[int, Shop] = {}
+        for size, region in zip(teams, REGIONS_OF_AGENTS, strict=True):
+            crowds[size] = Shop(engine, region)
+            crowds[size].add_agents(size - 1)
         machine.note_load("when the tables were filled")
         taken: dict[tuple[str, int], list[Cost]] = {}
         for number in track(range(WARM_UP + ROUNDS), "rounds", console=console):
@@ -241,6 +263,10 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
                     cost = perform(shops[size])
                     if number >= WARM_UP:
                         taken.setdefault((name, size), []).append(cost)
+            for size, crowd in crowds.items():
+                cost = crowd.routed()
+                if number >= WARM_UP:
+                    taken.setdefault((ROUTER, size), []).append(cost)
         smallest, middle, most = shops
         met = [name for costs in taken.values() for cost in costs for name in cost.operations]
         scans = met.count("Scan")
@@ -250,6 +276,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
                 operation_figures(name, {size: taken[name, size] for size in shops})
                 for name in OPERATIONS
             ),
+            *operation_figures(ROUTER, {size: taken[ROUTER, size] for size in crowds}),
             *(desk_figure(name, most, taken[name, most]) for name in OF_THE_DESK),
             *listing_figures(*shops[middle].walk(), bill.prices().prices["read_unit"].price),
             exactly("scans", scans, "", 0),
@@ -331,9 +358,8 @@ class Shop:
         )
         matching = MatchingCase(customers, changes)
         self._changes = changes
-        about = AboutSearch(
-            StaffNames(self._staff), self._staff, self._tickets, self._lists, customers.ids_of
-        )
+        self._names = StaffNames(self._staff)
+        about = AboutSearch(self._names, self._staff, self._tickets, self._lists, customers.ids_of)
         assignment = AssignmentCase(
             changes,
             self._lists,
@@ -342,6 +368,16 @@ class Shop:
             self._tickets,
             about,
             Classifying(self._tickets, customers),
+        )
+        self._assignment = assignment
+        self._board = BoardCase(
+            self._tickets,
+            self._lists,
+            self._staff,
+            DutyStore(models, self._staff),
+            ranges,
+            known,
+            self._now,
         )
         self._claiming = ClaimingCase(
             assignment, ranges, self._tickets, self._staff, known, self._now
@@ -498,14 +534,69 @@ class Shop:
             got.append(found)
 
         cost = self.meter.cost(claimed)
+        self._put_back(got[0].number)
+        return cost
+
+    def assigned_by_router(self) -> Cost:
+        """A new ticket finds the one agent of its team, who has room for one. It goes back."""
+        cost, ticket = self._routed()
+        self._put_back(ticket.number)
+        return cost
+
+    def routed(self) -> Cost:
+        """A new ticket finds one of the agents of its team."""
+        cost, _ = self._routed()
+        return cost
+
+    def _routed(self) -> tuple[Cost, Ticket]:
+        self._moment = datetime.now(UTC)
+        ticket = self._open(self._moment)
+        got: list[str | None] = []
+        cost = self.meter.cost(lambda: got.append(self._assignment.assign(ticket.number)))
+        assert got != [None], "nobody got the ticket"
+        return cost, ticket
+
+    def _put_back(self, number: str) -> None:
         supervisor = Actor(Role.SUPERVISOR, "a supervisor")
         self._changes.change(
-            got[0].number,
+            number,
             lambda ticket, plan, at: by_staff.reassign(
                 ticket, plan, supervisor, None, None, "for the next round", at
             ),
         )
-        return cost
+
+    def board(self) -> Cost:
+        self._moment = datetime.now(UTC)
+        leader = replace(self._member, id="a supervisor", role=Role.SUPERVISOR)
+        return self.meter.cost(lambda: self._board.board(leader, "complaints"))
+
+    def add_agents(self, count: int) -> None:
+        """Add copies of the agent to the team, each with an id of their own and no ticket."""
+        duty, member = (
+            self.client.get_item(TableName=TABLE, Key={"pk": {"S": pk}, "sk": {"S": sk}})["Item"]
+            for pk, sk in (
+                (keys.agent_pk(AGENT), keys.AVAILABILITY),
+                (keys.STAFF, keys.agent_pk(AGENT)),
+            )
+        )
+
+        def copies(number: int) -> Iterator[Item]:
+            agent = str(uuid.UUID(int=number + 1))
+            yield {
+                **duty,
+                "pk": {"S": keys.agent_pk(agent)},
+                "duty_sk": {"S": place_of(agent)},
+                "load": {"N": "0"},
+            }
+            yield {
+                **member,
+                "sk": {"S": keys.agent_pk(agent)},
+                "owner_sk": {"S": agent},
+                "doc": {"S": member["doc"]["S"].replace(AGENT, agent)},
+            }
+
+        self.write(itertools.chain.from_iterable(map(copies, range(count))))
+        self._names.named_in("")
 
     def walk(self) -> tuple[int, Cost]:
         """Lists and reads all open tickets, as a complete run of the reconciliation does."""
@@ -538,9 +629,13 @@ OPERATIONS: dict[str, Callable[[Shop], Cost]] = {
     "list, closed tickets of a month": Shop.closed_tickets,
     "numbers of a team": Shop.numbers,
     "claim of the next ticket": Shop.claim,
+    "board of a team": Shop.board,
+    "assignment of a new ticket": Shop.assigned_by_router,
 }
-OF_THE_DESK = tuple(OPERATIONS)[5:]
-"""The operations for which an agent waits, with the goal DESK_MS."""
+ROUTER = "router"
+OF_THE_DESK = tuple(OPERATIONS)[5:-2]
+"""The lists and claims for which an agent waits, with the goal DESK_MS. A board has no such goal:
+it reads up to 325 tickets and 100 members, and refreshes itself. Nobody waits for the router."""
 
 
 def fill(console: Console, shop: Shop, size: int, deadline: float) -> int:
@@ -621,7 +716,12 @@ def operation_figures(name: str, taken: Mapping[int, Sequence[Cost]]) -> list[Fi
     return [
         compared(f"{name}: median at {largest:,}", took[largest], "ms", reference),
         at_most(f"{name}: slope of time", slope(took), "", TIME_SLOPE),
-        replace(exactly(f"{name}: slope of calls", slope(calls), "", 0), note=listed(calls)),
+        replace(
+            at_most(f"{name}: slope of calls", slope(calls), "", CALLS_SLOPES[name])
+            if name in CALLS_SLOPES
+            else exactly(f"{name}: slope of calls", slope(calls), "", 0),
+            note=listed(calls),
+        ),
         replace(
             at_most(
                 f"{name}: slope of units", slope(units), "", UNITS_SLOPES.get(name, UNITS_SLOPE)
