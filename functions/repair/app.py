@@ -4,7 +4,7 @@ The sweep also tells the supervisors of a team if its oldest held mail stays uns
 notices members of staff who are gone, and gives their urgent tickets to others. It
 asks again for the verdict about files that nobody can open yet. It looks whether a reader is
 switched off and whether dead letters lie in the queues, which no other function notices. After that
-it mends tickets of the version before, until all are mended.
+it mends tickets and members of the version before, until all are mended.
 
 This function also marks a rehearsal as failed if its execution could not do so itself, and starts a
 scoring run again that ended badly.
@@ -130,16 +130,29 @@ def _look_around() -> dict[str, int]:
 
 
 def _catch_up(context: Any) -> None:
-    """Continue to mend what the version before wrote, for RUN_S seconds at most."""
+    """Continue to mend what the version before wrote, for RUN_S seconds at most.
+
+    A fault in one job does not stop the other. Raises the first error at the end.
+    """
     began_with = context.get_remaining_time_in_millis() / 1000
 
     def seconds_left() -> float:
         used: float = began_with - context.get_remaining_time_in_millis() / 1000
         return RUN_S - used
 
-    progress = wiring.catch_up().run(seconds_left)
-    if progress is not None:
-        logger.info("caught up", extra={"progress": msgspec.to_builtins(progress)})
+    failed: Exception | None = None
+    for job in (wiring.members_catch_up(), wiring.catch_up()):
+        try:
+            progress = job.run(seconds_left)
+        except Exception as error:
+            logger.error("a catch-up failed", extra={"job": type(job).__name__} | fault_of(error))
+            failed = failed or error
+            continue
+        if progress is not None:
+            done = {"job": type(job).__name__, "progress": msgspec.to_builtins(progress)}
+            logger.info("caught up", extra=done)
+    if failed is not None:
+        raise failed
 
 
 def _follow_scoring_run(detail: dict[str, Any]) -> dict[str, Any]:

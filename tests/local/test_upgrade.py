@@ -34,6 +34,7 @@ from local.filters import READERS
 from local.process import Cloud
 from local.stack import MAIL_DOMAIN, Outputs
 from local.story import World
+from redress.staff.rules.routing import place_of
 from tests.local import previous
 from tests.local.living import asleep, complaint, opened, rungs, running, timer, world_of
 
@@ -697,6 +698,43 @@ def names_in(stored: list[Json]) -> dict[str, set[str]]:
             found[kind] |= {f"data.{name}" for name in doc["data"]}
         found[kind] |= item.keys() | {f"doc.{name}" for name in doc}
     return found
+
+
+def test_sweep_watches_agents_who_set_no_presence_since_the_upgrade(upgrade: Upgrade) -> None:
+    def available(found: list[Json]) -> dict[str, Json]:
+        duties = (item for item in found if item["sk"] == "DUTY")
+        return {item["pk"]: item for item in duties if item["presence"] == "available"}
+
+    before = available(upgrade.before.items)
+    assert before
+    assert not any("owner_pk" in item for item in before.values())
+    begin_catch_up_of_members(upgrade)
+    upgrade.client("lambda").invoke(
+        FunctionName=f"{stack.NAME}-repair:live", Payload=b'{"task": "sweep"}'
+    )
+
+    def mended() -> dict[str, Json] | None:
+        now = available(items(upgrade))
+        return now if all("owner_pk" in now.get(pk, {}) for pk in before) else None
+
+    now = wait_for(mended, "the sweep watches every agent of the version before", 60)
+    for pk in before:
+        assert now[pk]["owner_pk"] == "PRESENCE"
+        assert (now[pk]["duty_sk"], "skills" in now[pk]) == (place_of(pk.partition("#")[2]), True)
+
+
+def begin_catch_up_of_members(upgrade: Upgrade) -> None:
+    """Let the job that mends members begin now, not an hour after the first sweep."""
+    progress = {"begin": datetime.now(UTC).isoformat(), "revision": 1}
+    upgrade.client("dynamodb").put_item(
+        TableName=upgrade.outputs.stack["TableName"],
+        Item={
+            "pk": {"S": "CATCH_UP"},
+            "sk": {"S": "MEMBERS"},
+            "doc": {"S": json.dumps(progress)},
+            "revision": {"N": "1"},
+        },
+    )
 
 
 def test_no_dead_letter_is_left_and_loads_match_the_open_work(upgrade: Upgrade) -> None:

@@ -132,6 +132,19 @@ class StaffStore:
             raise MemberRaced
         return self.availability(member.id)
 
+    def copy_member(self, member: Member, seen: Availability) -> bool:
+        """Copy to an availability of a version before what routing needs of a member now.
+
+        Returns False if a presence or a change of the member did so meanwhile.
+        """
+        model, actions = self._models.availability, self._as_member(member)
+        if seen.presence is Presence.AVAILABLE and member.is_active and member.role is Role.AGENT:
+            actions += self._offered(member.team, member.id)
+        else:
+            actions += self._not_offered()
+        missing = model.skills.does_not_exist() & self._is_as_seen(seen)
+        return self._change_availability(member.id, actions, missing)
+
     def expire(self, seen: Availability, last_sign: datetime) -> bool:
         """Make a member offline who was online until `last_sign`, because nobody hears of them.
 
@@ -729,7 +742,7 @@ class StaffStore:
             model.withdrawn.set(full.team),
         ]
         condition = (model.load >= model.capacity) & (model.duty_pk == keys.team_pk(full.team))
-        return self._changes_place(full.agent, actions, condition)
+        return self._change_availability(full.agent, actions, condition)
 
     def put_back(self, team: str, agent: str) -> bool:
         """Put an agent who was withdrawn back into the ring, if they have room.
@@ -739,9 +752,9 @@ class StaffStore:
         model = self._models.availability
         condition = (model.withdrawn == team) & (model.team == team)
         condition &= (model.load < model.capacity) & (model.presence == Presence.AVAILABLE.value)
-        return self._changes_place(agent, self._offered(team, agent), condition)
+        return self._change_availability(agent, self._offered(team, agent), condition)
 
-    def _changes_place(self, agent: str, actions: list[UpdateAction], condition: Any) -> bool:
+    def _change_availability(self, agent: str, actions: list[UpdateAction], condition: Any) -> bool:
         row = self._models.availability(keys.agent_pk(agent), keys.AVAILABILITY)
         try:
             retry.call(lambda: row.update(actions=actions, condition=condition))

@@ -21,7 +21,7 @@ from redress.wiring import clients, stores
 from redress.wiring.rehearsal import rehearsal_jobs
 from redress.wiring.relay import relay_case
 from redress.wiring.scoring import scoring_jobs
-from redress.workflow.cases.catching_up import CatchUpCase
+from redress.workflow.cases.catching_up import CatchUpCase, MembersCatchUpCase
 from redress.workflow.cases.follower import FollowerCase
 from redress.workflow.cases.mails import CompareMails
 from redress.workflow.cases.reconciliation import ReconcileCase
@@ -29,7 +29,7 @@ from redress.workflow.cases.relay import RelayCase
 from redress.workflow.cases.repair import RepairCase
 from redress.workflow.cases.watching import StackWatch
 from redress.workflow.executions import Executions
-from redress.workflow.store import CatchUpStore
+from redress.workflow.store import CatchUpStore, MembersCatchUpStore
 
 __all__ = [
     "EndedRun",
@@ -203,6 +203,13 @@ def catch_up() -> CatchUpCase:
         stores.plans(),
         MatchingCase(stores.customers(), stores.changes()),
         clients.now,
+    )
+
+
+@cache
+def members_catch_up() -> MembersCatchUpCase:
+    return MembersCatchUpCase(
+        MembersCatchUpStore(stores.models()), stores.staff(), stores.duty(), clients.now
     )
 
 

@@ -1,4 +1,4 @@
-"""The stored reports of the reconciliation, one for each run, and the progress of the catch-up."""
+"""The stored reports of the reconciliation, one for each run, and the progress of the catch-ups."""
 
 from __future__ import annotations
 
@@ -136,24 +136,42 @@ class CatchUp:
     revision: int = 0
 
 
-_CATCH_UP = msgspec.json.Decoder(CatchUp)
+@dataclass(frozen=True, slots=True)
+class MembersCatchUp:
+    """How far the catch-up of members of the version before has come (`cases/catching_up.py`).
+
+    It begins at `begin`. `after` is the id of the last member of the page before. Of `members` that
+    were read, `mended` were written.
+    """
+
+    begin: datetime
+    after: str | None = None
+    members: int = 0
+    mended: int = 0
+    ended_at: datetime | None = None
+    revision: int = 0
 
 
-class CatchUpStore:
-    def __init__(self, models: Models) -> None:
-        self._models = models
+class _ProgressStore[Progress: (CatchUp, MembersCatchUp)]:
+    """The progress of a job in the partition CATCH_UP."""
 
-    def progress(self) -> CatchUp | None:
+    def __init__(self, models: Models, sort_key: str, kind: type[Progress]) -> None:
+        self._models, self._sort_key = models, sort_key
+        self._decoder: msgspec.json.Decoder[Progress] = msgspec.json.Decoder(kind)
+
+    def progress(self) -> Progress | None:
         """The stored progress; None before the first sweep. Raises Unreadable."""
         model = self._models.doc
         rows = retry.call(
             lambda: list(
-                model.query(keys.CATCH_UP, model.sk == keys.CATCH_UP, consistent_read=True)
+                model.query(keys.CATCH_UP, model.sk == self._sort_key, consistent_read=True)
             )
         )
-        return encoding.decoded(rows[0], lambda row: _CATCH_UP.decode(row.doc)) if rows else None
+        return (
+            encoding.decoded(rows[0], lambda row: self._decoder.decode(row.doc)) if rows else None
+        )
 
-    def save(self, progress: CatchUp) -> CatchUp | None:
+    def save(self, progress: Progress) -> Progress | None:
         """Store the progress after that with its revision. Return it with the next revision.
 
         Returns None, and stores nothing, if another run has stored its progress meanwhile.
@@ -162,7 +180,7 @@ class CatchUpStore:
         following = replace(progress, revision=progress.revision + 1)
         row = model(
             keys.CATCH_UP,
-            keys.CATCH_UP,
+            self._sort_key,
             doc=encoding.encode(following),
             revision=following.revision,
         )
@@ -174,3 +192,13 @@ class CatchUpStore:
         except retry.ConditionFailed:
             return None
         return following
+
+
+class CatchUpStore(_ProgressStore[CatchUp]):
+    def __init__(self, models: Models) -> None:
+        super().__init__(models, keys.CATCH_UP, CatchUp)
+
+
+class MembersCatchUpStore(_ProgressStore[MembersCatchUp]):
+    def __init__(self, models: Models) -> None:
+        super().__init__(models, keys.MEMBERS_CATCH_UP, MembersCatchUp)

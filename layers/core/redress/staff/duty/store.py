@@ -12,11 +12,13 @@ import msgspec
 from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
+from redress.base.people import Member
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import Availability
+from redress.staff.rules.presence import ONLINE
 from redress.staff.rules.shifts import Month, Shift, Work, months_between, work_of
-from redress.staff.store import StaffStore, Working
+from redress.staff.store import StaffStore, Working, availability_of
 
 BEAT_KEPT = timedelta(days=7)
 AT_A_TIME = 100
@@ -104,6 +106,42 @@ class DutyStore:
         """Take a member who is gone and has no tickets off the list of the sweep."""
         model = self._models.availability
         self._list(seen, [model.owner_pk.remove(), model.owner_sk.remove()], model.load == 0)
+
+    def catch_up(self, members: Iterable[Member], at: datetime) -> int:
+        """Give the availabilities of members what a version before did not write. Return how many.
+
+        There are at most AT_A_TIME members. They get what routing needs of a member, their place in
+        the ring of their team, and an entry in the list of the sweep if they are online or have
+        tickets. That version recorded no sign of life. So who is online counts as come at `at`:
+        the sweep must not take the tickets of somebody who is at work with an earlier client, and
+        makes others offline after the usual time. Repeats change nothing.
+        """
+        known = {keys.agent_pk(one.id): one for one in members}
+        model = self._models.availability
+        items = [(pk, keys.AVAILABILITY) for pk in known]
+        rows = retry.call(lambda: list(model.batch_get(items, consistent_read=True)))
+        mended = 0
+        for row in rows:
+            for seen in encoding.readable([row], availability_of):
+                copied = row.skills is None and self._staff.copy_member(known[row.pk], seen)
+                mended += (row.owner_pk is None and self._watch(seen, at)) or copied
+        return mended
+
+    def _watch(self, seen: Availability, at: datetime) -> bool:
+        """Put a member of the version before into the list of the sweep, if it must watch them.
+
+        Returns False if not, or if they changed their presence meanwhile, which does the same.
+        """
+        online = seen.presence in ONLINE
+        if not online and not seen.load:
+            return False
+        model, since = self._models.availability, _moment(at) if online else seen.since
+        actions: list[UpdateAction] = [
+            model.owner_pk.set(keys.PRESENCE),
+            model.owner_sk.set(since),
+            model.since.set(since),
+        ]
+        return self._list(seen, actions, model.owner_pk.does_not_exist())
 
     def months(
         self, agents: Iterable[str], months: Iterable[str], *, consistent: bool = True
@@ -203,14 +241,16 @@ class DutyStore:
         except retry.ConditionFailed:
             return  # the first presence copies them
 
-    def _list(self, seen: Availability, actions: list[UpdateAction], condition: object) -> None:
+    def _list(self, seen: Availability, actions: list[UpdateAction], condition: object) -> bool:
+        """Change the list of the sweep. Returns False if the member was changed meanwhile."""
         model = self._models.availability
         same = (model.presence == seen.presence.value) & (model.since == seen.since) & condition
         row = model(keys.agent_pk(seen.agent), keys.AVAILABILITY)
         try:
             retry.call(lambda: row.update(actions=actions, condition=same))
         except retry.ConditionFailed:
-            return  # they came back, or got a ticket
+            return False  # they came back, or got a ticket
+        return True
 
 
 def _moment(at: datetime) -> str:

@@ -1,10 +1,13 @@
-"""Catch up what the version before has left out in tickets that it wrote.
+"""Catch up what the version before has left out in tickets and members of staff that it wrote.
 
 The version before did not list closed tickets by month and agent, and did not match tickets with
 profiles of customers. A job walks the partitions `OPENED#<month>#<shard>` once, from the month of
 the first version on, and mends each ticket. It stores its progress after each page, so it resumes
 where a killed run stopped. Everything it does may be repeated. When it is done, a process reads one
 item to learn that, and nothing after that.
+
+Another job does the same for members of staff, once. The version before did not put who is online
+into the list of the sweep (`staff/cases/absence.py`), and did not copy skills to the availability.
 """
 
 from __future__ import annotations
@@ -18,16 +21,18 @@ from redress.clocks.rules.periods import period_bounds, period_of
 from redress.customers.cases.matching import MatchingCase
 from redress.db.keys import SHARDS
 from redress.plans.store.plans import Plans
+from redress.staff.duty.store import DutyStore
+from redress.staff.store import StaffStore
 from redress.tickets.rules.ticket import State, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
-from redress.workflow.store import CatchUp, CatchUpStore
+from redress.workflow.store import CatchUp, CatchUpStore, MembersCatchUp, MembersCatchUpStore
 
 FIRST_MONTH = "2026-11"
 """The month of the first version. No ticket is older."""
 
 PAGE = 100
-"""How many tickets are read before the progress is stored."""
+"""How many tickets or members are read before the progress is stored."""
 
 RUN_S = 60.0
 """The seconds of a sweep that the job may take. The sweep comes every five minutes."""
@@ -105,3 +110,50 @@ class CatchUpCase:
         _, end = period_bounds(progress.month, "UTC")
         following = f"{end.astimezone(UTC):%Y-%m}"
         return replace(progress, month=following, shard=0, cursor=None)
+
+
+class MembersCatchUpCase:
+    """The job for members of staff whom the version before stored."""
+
+    def __init__(
+        self,
+        store: MembersCatchUpStore,
+        staff: StaffStore,
+        duty: DutyStore,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store, self._staff, self._duty, self._now = store, staff, duty, now
+        self._is_done = False
+
+    def run(self, seconds_left: Callable[[], float]) -> MembersCatchUp | None:
+        """Continue the job while seconds are left. Return its progress; None if it was done before.
+
+        If another run continues it at the same time, this one stops. Raises the error of a service.
+        """
+        if self._is_done:
+            return None
+        progress = self._store.progress()
+        if progress is None:
+            return self._store.save(MembersCatchUp(begin=self._now() + SETTLED_AFTER))
+        if progress.ended_at is not None:
+            self._is_done = True
+            return None
+        while self._now() >= progress.begin and progress.ended_at is None and seconds_left() > 0:
+            saved = self._store.save(self._page(progress))
+            if saved is None:
+                break
+            progress = saved
+        return progress
+
+    def _page(self, progress: MembersCatchUp) -> MembersCatchUp:
+        """Mend one page of members. Return the progress after it."""
+        now = self._now()
+        found, after = self._staff.page(None, PAGE, progress.after)
+        mended = self._duty.catch_up(self._staff.named(found).values(), now)
+        return replace(
+            progress,
+            after=after,
+            members=progress.members + len(found),
+            mended=progress.mended + mended,
+            ended_at=now if after is None else None,
+        )
