@@ -65,6 +65,8 @@ def values(name: str, language: str) -> dict[str, str]:
         **SAMPLES[language],
         "number": NUMBER,
         "promises": "\n".join(lines),
+        "cause": own.reclassified,
+        "moved": own.moved.format(clock=own.clocks["resolution"], before=when, due=when),
         "call": own.call_in_hours.format(begin="18:00", end="20:00", due=when),
         "kind": own.kinds["complaint"],
         "clock": own.clocks["first_response"],

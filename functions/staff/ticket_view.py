@@ -98,7 +98,10 @@ def warnings_view(warnings: Iterable[Discouraged]) -> list[dict[str, str]]:
 
 
 def lengthened_view(ticket: Ticket, events: Iterable[Event]) -> dict[str, Any]:
-    """`Ticket.lengthened`: the promises that a correction made later; {} if there are none."""
+    """`lengthened`: the promises that these events made later than the customer was told.
+
+    Returns {} if there are none.
+    """
     promises = [one for event in events for one in event.data.get("lengthened", ())]
     if not promises:
         return {}

@@ -36,6 +36,7 @@ from redress.mail.outgoing.rules.relevance import acknowledgement_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.mail.outgoing.smtp_relay import RELAY_S
 from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
+from redress.plans.rules.document import parse
 from redress.plans.rules.plan import KINDS, ConflictPlan, Plan
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.access import may_act
@@ -54,7 +55,7 @@ from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests import builders, world
-from tests.builders import MEI, Clock, plan_document
+from tests.builders import LIN, MEI, Clock, plan_document
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
 from tests.mail import relay
 from tests.template.documents import functions
@@ -758,6 +759,25 @@ def test_customer_is_told_of_a_promise_that_a_correction_makes_later(
     assert f"{moved} 25 November 2026, 09:00 (UTC+8)" in text
     assert "- first word on progress: no longer promised, before by Monday 23" in text
     assert post.only["Auto-Submitted"] == "auto-generated"
+
+
+def test_customer_is_told_of_a_promise_that_another_plan_makes_later(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    document = plan_document() | {"version": 2}
+    document["levels"]["complaint"]["promises"]["resolution"]["within"] = "72h"
+    ticket = open_ticket("complaint", agent="a-mei", language="en")
+    stores.plan_store.publish(document, 2, 1)
+    mailer.act(ticket.number, by_system.acknowledge)
+    mailer.act(
+        ticket.number, lambda t, p, at: by_staff.move_to_plan(t, p, parse(document), LIN, "so", at)
+    )
+    assert mailer(mailer.job(ticket.number, "promise_moved")) == []
+    text = text_of(post.only)
+    assert "We have changed the times within which we deal with requests" in text
+    assert f"a promise about your request (number {ticket.number}) later" in text
+    assert "- solution: now by Thursday 26 November 2026" in text
+    assert "classified" not in text
 
 
 def test_mail_about_a_later_promise_is_skipped_if_it_was_corrected_back(

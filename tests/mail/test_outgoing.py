@@ -36,6 +36,13 @@ def proposing() -> Plan:
     return parse(document)
 
 
+def slower() -> Plan:
+    """Return plan 1 as version 2, in which complaints are solved a day later."""
+    document = plan_document() | {"version": 2}
+    document["levels"]["complaint"]["promises"]["resolution"]["within"] = "72h"
+    return parse(document)
+
+
 def unplaced(life: Life, called: int = 0) -> Life:
     """Record that nobody could take the ticket; if `called` is not 0, so many tickets wait."""
     ladder = life.plan.placing(classification_of(life.ticket))
@@ -84,6 +91,11 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         [],
     ),
     "under another plan": (lambda life: life.move_to(replace(plan_1(), version=2)), []),
+    "under a slower plan, before any promise was told": (lambda life: life.move_to(slower()), []),
+    "under a slower plan": (
+        lambda life: life.acknowledge().move_to(slower()),
+        [("promise_moved", "customer")],
+    ),
     "an incident proposed": (
         lambda life: life.move_to(proposing()).acknowledge().wait(minutes=30).wake(),
         [("remind", "agent")] * 2

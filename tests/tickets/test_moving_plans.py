@@ -14,7 +14,7 @@ from redress.plans.rules.plan import Plan
 from redress.rehearsals.rules import counting
 from redress.rehearsals.rules.counting import Counts
 from redress.tickets.rules import ticket
-from tests.builders import BY_PHONE, START, Life, plan_document
+from tests.builders import BY_PHONE, START, Clock, Life, plan_document
 
 
 def plan_2(change: Callable[[dict[str, Any]], None]) -> Plan:
@@ -175,3 +175,64 @@ def test_a_callback_by_mail_is_never_overdue(life: Life, fields: dict[str, Any])
 
     life.open(**fields).acknowledge().resolve().wait(hours=2)
     assert moved(life, plan_2(shorter))["overdue_at_once"] == len(fields)
+
+
+# ----------------------------------------------------- promises that the customer was told
+
+
+def slower(document: dict[str, Any]) -> None:
+    document["levels"]["complaint"]["promises"]["resolution"]["within"] = "72h"
+
+
+def later(life: Life) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = life.last.events[0].data.get("lengthened", [])
+    return found
+
+
+def test_a_move_names_promises_that_become_later_than_the_customer_was_told(life: Life) -> None:
+    life.open("complaint").acknowledge().wait(hours=1)
+    before = life.ticket.clocks[ClockName.RESOLUTION].due_at
+    life.move_to(plan_2(slower))
+    after = life.ticket.clocks[ClockName.RESOLUTION].due_at
+    assert after - before == timedelta(hours=24)
+    assert later(life) == [
+        {"clock": "resolution", "before": before.isoformat(), "after": after.isoformat()}
+    ]
+    assert life.last.events[0].data["to"] == "li.na@example.com"
+    assert life.folded == life.ticket
+
+
+def test_a_move_before_the_acknowledgement_names_none(life: Life) -> None:
+    assert later(life.open("complaint").move_to(plan_2(slower))) == []
+
+
+def test_a_move_that_makes_promises_earlier_names_none(life: Life) -> None:
+    def sooner(document: dict[str, Any]) -> None:
+        document["levels"]["complaint"]["promises"]["resolution"]["within"] = "24h"
+
+    assert later(life.open("complaint").acknowledge().move_to(plan_2(sooner))) == []
+
+
+def test_a_move_that_cancels_a_promised_call_says_so_although_it_closes_the_ticket(
+    life: Life,
+) -> None:
+    def no_callback(document: dict[str, Any]) -> None:
+        for name in ("callback", "survey"):
+            del document["levels"]["complaint"]["promises"][name]
+
+    life.open("complaint", contact=BY_PHONE).assign().resolve().move_to(plan_2(no_callback))
+    assert [(one["clock"], one["after"]) for one in later(life)] == [("callback", None)]
+    assert "to" not in life.last.events[0].data
+
+
+def test_the_report_counts_customers_whom_a_mail_or_staff_tell_of_a_later_promise() -> None:
+    counts = Counts()
+    by_mail = Life(Clock()).open("complaint").acknowledge()
+    by_phone = Life(Clock()).open("complaint", number="R-2B8N4-T6VY0", contact=BY_PHONE)
+    for life in (by_mail, by_phone):
+        before = life.ticket
+        life.move_to(plan_2(slower))
+        counting.add_move(counts, before, life.ticket, life.clock.now())
+    together = counting.move_report(counts)["together"]
+    assert (together["later_told_by_mail"], together["later_told_by_staff"]) == (1, 1)
+    assert together["later_told_by_staff_examples"] == [by_phone.ticket.number]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from route import IDEMPOTENCY_KEY, STAFF, Request, Route
+from ticket_view import lengthened_view
 
 from redress.base import observe
 from redress.edge.bodies import Body, Faults, OptionalOneOf, OptionalText, Unread
@@ -72,6 +73,7 @@ def outcome_view(outcome: Outcome) -> dict[str, Any]:
         "result": outcome.result.value,
         "version": outcome.version,
         "problem": problem,
+        **(lengthened_view(outcome.ticket, outcome.events) if outcome.ticket else {}),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from route import STAFF, VERSION, Request, Route
-from ticket_view import event_view, ticket_view
+from ticket_view import event_view, lengthened_view, ticket_view
 
 from redress.edge.bodies import Body, Flag
 from redress.edge.http import Answer, answer
@@ -33,7 +33,8 @@ def apply_macro(request: Request) -> Answer:
         "dry_run": dry_run,
         "ticket": ticket_view(
             done.ticket, request.member, wiring.plan_of(done.ticket), wiring.now()
-        ),
+        )
+        | lengthened_view(done.ticket, done.events),
         "events": [event_view(event, request.member) for event in done.events],
     }
     return answer(200, shown)

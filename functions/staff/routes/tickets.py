@@ -140,22 +140,29 @@ def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answ
     """The route that makes the step that `step_of` returns for a body. It has the name of the act.
 
     `step_of` may raise InvalidInput for faults that it can find without the ticket. It is called
-    when the step is decided, so that its faults are reported with that of a wrong version.
+    when the step is decided, so that its faults are reported with that of a wrong version. The
+    answer has `lengthened` if the step makes promises later than the customer was told.
     """
 
     @wraps(step_of)
     def run(request: Request) -> Answer:
+        made: list[Change] = []
+
         def content() -> tuple[int, StaffStep]:
             given: Given = request.content().body
             step = cache(lambda: step_of(given))
 
             def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change | None:
-                return step()(ticket, plan, by=by, at=at)
+                change = step()(ticket, plan, by=by, at=at)
+                made[:] = [change] if change is not None else []
+                return change
 
             return given["version"], decide
 
         number, act = request.path["number"], step_of.__name__
-        return _changed(request, wiring.staff_cases().act(request.member, number, act, content))
+        ticket = wiring.staff_cases().act(request.member, number, act, content)
+        events = [event for change in made for event in change.events]
+        return answer(200, _shown(request, ticket) | lengthened_view(ticket, events))
 
     return run
 
@@ -239,27 +246,8 @@ def decline(given: Given) -> StaffStep:
     return partial(by_staff.decline, why=given["reason"])
 
 
-def reclassify(request: Request) -> Answer:
-    made: list[Change] = []
-
-    def content() -> tuple[int, StaffStep]:
-        given: Given = request.content().body
-        step = _reclassification(given)
-
-        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change | None:
-            change = step(ticket, plan, by=by, at=at)
-            made[:] = [change] if change is not None else []
-            return change
-
-        return given["version"], decide
-
-    number = request.path["number"]
-    ticket = wiring.staff_cases().act(request.member, number, "reclassify", content)
-    events = [event for change in made for event in change.events]
-    return answer(200, _shown(request, ticket) | lengthened_view(ticket, events))
-
-
-def _reclassification(given: Given) -> StaffStep:
+@_changing
+def reclassify(given: Given) -> StaffStep:
     wanted = Classification(
         given["kind"],
         given["urgency"],

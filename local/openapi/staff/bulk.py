@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from local.openapi.schemas import NAMED, REFERENCE, named
 from local.openapi.staff.problems import Problem
+from local.openapi.staff.tickets import Lengthened
 from local.openapi.values import (
     TICKET,
     Agent,
@@ -94,6 +95,7 @@ class BulkTicket(Answer):
     result: Annotated[str, named("BulkOutcome", [one.value for one in Result])]
     version: Ordinal | None
     problem: Problem | None
+    lengthened: Lengthened | UnsetType = UNSET
 
 
 class BulkResult(Answer):

@@ -144,6 +144,9 @@ class MoveFigures(Answer):
     deadlines_changed: Count
     overdue_at_once: Count
     closed_by_it: Count
+    later_told_by_mail: Count
+    later_told_by_staff: Count
+    later_told_by_staff_examples: TicketExamples
     already_there: Count
     closed_meanwhile: Count
     promises: list[MovedPromise]

@@ -14,13 +14,13 @@ from redress.base.languages import LANGUAGES
 from redress.db import keys
 from redress.staff.cases.bulk import MOST_TICKETS, PATIENCE_S
 from redress.staff.rules.availability import Presence
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.ranges import BATCH
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import staff as wiring
 from redress.wiring import stores as wired_stores
-from tests.builders import MEI, Clock, plan_document
+from tests.builders import BY_PHONE, MEI, Clock, plan_document
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, Reply
 from tests.wired import TABLE
@@ -504,3 +504,20 @@ def test_bulk_needs_an_idempotency_key(api: Api, open_ticket: Opener, stores: St
     found = send(api, TAG, ticket, key="")
     assert (found.status, found.codes) == (422, {"#Idempotency-Key": "key_expected"})
     assert stores.tickets.get(ticket.number) == ticket
+
+
+def test_bulk_says_for_each_ticket_which_promises_are_later_and_who_tells_the_customer(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    """A promise that the customer was told is not lengthened in silence, also in a bulk."""
+    by_phone, untold = open_ticket(contact=BY_PHONE), open_ticket()
+    told = stores.changes.change(open_ticket().number, by_system.acknowledge)
+    lower = {"act": "reclassify", "content": {"kind": "feedback", "reason": "only praise"}}
+    first = send(api, lower, by_phone, untold, told, by="wei")
+    assert results(first) == ["done"] * 3
+    for found in (first, send(api, lower, by_phone, untold, told, by="wei")):
+        phone, silent, mail = found.body["tickets"]
+        assert (phone["lengthened"]["told_by"], mail["lengthened"]["told_by"]) == ("staff", "mail")
+        assert "lengthened" not in silent
+        clocks = {one["clock"] for one in mail["lengthened"]["promises"]}
+        assert clocks == {"reaction", "first_response", "resolution"}

@@ -14,7 +14,7 @@ from redress.tickets.rules.ticket import EventType, State
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import stores as wired_stores
 from redress.workflow.subscribers import messages_after
-from tests.builders import MEI, plan_document
+from tests.builders import BY_PHONE, MEI, plan_document
 from tests.functions.staff.api import Api, Reply
 from tests.world import Act, Opener, Stores
 
@@ -253,3 +253,16 @@ def test_timer_after_a_macro_is_that_of_the_ticket_after_its_last_act(
     after, timer = stores.tickets.get(ticket.number), stores.timers.get(ticket.number)
     assert (timer.phase, timer.seq) == (after.phase, before.seq + 1)
     assert timer.awake_since is not None
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_macro_says_which_promises_are_later_and_who_tells_the_customer(
+    api: Api, open_ticket: Opener, publish: Callable[..., None], dry_run: bool
+) -> None:
+    publish(praise=[{"act": "reclassify", "kind": "feedback"}])
+    ticket = open_ticket(agent="a-mei", contact=BY_PHONE)
+    found = apply(api, "praise", ticket.number, version=ticket.version, dry_run=dry_run)
+    assert found.status == 200
+    later = found.body["ticket"]["lengthened"]
+    assert later["told_by"] == "staff"
+    assert "resolution" in {one["clock"] for one in later["promises"]}

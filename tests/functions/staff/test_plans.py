@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from redress.base.instants import written
 from redress.plans.store.plans import Plans
+from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType
-from tests.builders import Clock, plan_document
+from tests.builders import BY_PHONE, Clock, plan_document
 from tests.functions.staff.api import CHANGES, Api
 from tests.world import Opener, Stores
 
@@ -96,6 +97,27 @@ def test_ticket_moved_to_a_published_plan_gets_its_deadlines(
     assert api("plan-move", "lin", number=ticket.number, body=same).codes == {
         "/plan_version": "same_plan"
     }
+
+
+def test_answer_to_a_move_says_which_promises_are_later_and_who_tells_the_customer(
+    api: Api, open_ticket: Opener, stores: Stores
+) -> None:
+    """No promise is lengthened in silence after the customer was told."""
+    plan = plan_document() | {"version": 2}
+    plan["levels"]["complaint"]["promises"]["resolution"]["within"] = "72h"
+    by_phone, by_mail = open_ticket(contact=BY_PHONE), open_ticket()
+    by_mail = stores.changes.change(by_mail.number, by_system.acknowledge)
+    assert api("plan-publish", body=plan).status == 201
+    for ticket, told_by in ((by_mail, "mail"), (by_phone, "staff")):
+        body = CHANGES["plan-move"] | {"version": ticket.version, "plan_version": 2}
+        found = api("plan-move", "lin", number=ticket.number, body=body).body["lengthened"]
+        assert found["told_by"] == told_by
+        [one] = found["promises"]
+        assert (one["clock"], one["before"], one["after"]) == (
+            "resolution",
+            written(ticket.created_at + timedelta(hours=48)),
+            written(ticket.created_at + timedelta(hours=72)),
+        )
 
 
 def test_ticket_is_not_moved_to_a_plan_before_its_effective_time(

@@ -109,7 +109,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.HELD: (mails, words),
     EventType.RELEASED: (),
     EventType.CORRECTED: (),
-    EventType.PLAN_CHANGED: (waiting,),
+    EventType.PLAN_CHANGED: (mails, waiting),
     EventType.INCIDENT_PROPOSED: (mails,),
     EventType.RESOLVED: (mails, words, files),
     EventType.CALLBACK_ATTEMPTED: (words,),

@@ -39,7 +39,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "reply": _ON_TICKET,
     "reply_waiting": _ON_TICKET,
     "progress": _ON_TICKET,
-    "promise_moved": frozenset({"number", "subject", "moved", "status_url"}),
+    "promise_moved": frozenset({"number", "subject", "cause", "moved", "status_url"}),
     "resolution": _ON_TICKET | {"closes_at"},
     # Where the customer prefers a call. It names no number: one of their profile may not be the
     # reader's.

@@ -19,6 +19,7 @@ from typing import Any, TypeGuard
 
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState
 from redress.rehearsals.rules.rehearsal import Comparison, Outcome, Side, Verdict
+from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF, lengthened
 from redress.tickets.rules.ticket import EventType, State, Ticket
 
 EXAMPLES = 3
@@ -185,7 +186,8 @@ def add_move(counts: Counts, before: Ticket, after: Ticket, at: datetime) -> Non
     no due time until it resumes. With a clock, the measure `overdue` counts the promises that the
     move makes overdue. Without a clock, it counts the tickets that have such a promise. The measure
     `closes` counts the resolved tickets that the move closes. The new plan has no callback or
-    survey for these tickets.
+    survey for these tickets. A ticket of which a promise becomes later than the customer was told
+    counts as `told_by`: a mail tells the customer, or staff must do it.
     """
     group = counts.group(before.kind, before.team)
     group.count("tickets")
@@ -203,6 +205,8 @@ def add_move(counts: Counts, before: Ticket, after: Ticket, at: datetime) -> Non
             overdue = True
             group.exemplify("overdue", before.number, name.value)
     group.count("touched", by=int(changed))
+    if lengthened(before, after):
+        group.exemplify(f"told_by.{BY_MAIL if before.has_address else BY_STAFF}", before.number)
     group.count("closes", by=int(after.state is State.CLOSED))
     group.count("overdue", by=int(overdue))
 
@@ -405,6 +409,9 @@ def _moves(counts: _GroupCounts, examples: _Examples) -> dict[str, Any]:
         "deadlines_changed": tickets.get("touched", 0),
         "overdue_at_once": tickets.get("overdue", 0),
         "closed_by_it": tickets.get("closes", 0),
+        "later_told_by_mail": tickets.get(f"told_by.{BY_MAIL}", 0),
+        "later_told_by_staff": tickets.get(f"told_by.{BY_STAFF}", 0),
+        "later_told_by_staff_examples": examples(f"told_by.{BY_STAFF}"),
         "already_there": tickets.get("already", 0),
         "closed_meanwhile": tickets.get("closed", 0),
         "promises": [

@@ -30,7 +30,7 @@ from redress.tickets.cases.staff import StaffCases, StaffStep
 from redress.tickets.rules import macros
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import normalised
-from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.ticket import Event, Ticket
 from redress.tickets.store.ranges import BATCH, TicketRanges
 from redress.tickets.store.tickets import TicketStore
 
@@ -74,19 +74,32 @@ class Bulk:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one ticket. `version` is set if it was done, and `error` if it was refused."""
+    """What became of one ticket.
+
+    `ticket` and the `events` of the bulk are set if it was done, now or by an earlier request.
+    `error` is set if it was refused.
+    """
 
     number: str
     result: Result
-    version: int | None = None
+    ticket: Ticket | None = None
+    events: tuple[Event, ...] = ()
     error: Exception | None = None
+
+    @property
+    def version(self) -> int | None:
+        return self.ticket.version if self.ticket is not None else None
 
 
 class _DoneBefore(Exception):
     """An earlier request with the same key has done this to the ticket."""
 
-    def __init__(self, version: int) -> None:
-        self.version = version
+    def __init__(self, ticket: Ticket, events: tuple[Event, ...]) -> None:
+        self.ticket, self.events = ticket, events
+
+
+_Done = tuple[Ticket, tuple[Event, ...]]
+"""A ticket after the act, and the events that the act added."""
 
 
 class BulkCases:
@@ -137,12 +150,12 @@ class BulkCases:
         return {ticket.number: ticket for ticket in found}
 
     def _outcome(
-        self, wish: Wish, do: Callable[[Wish, Ticket | None], Ticket], known: Ticket | None
+        self, wish: Wish, do: Callable[[Wish, Ticket | None], _Done], known: Ticket | None
     ) -> Outcome:
         try:
-            return Outcome(wish.number, Result.DONE, do(wish, known).version)
+            return Outcome(wish.number, Result.DONE, *do(wish, known))
         except _DoneBefore as before:
-            return Outcome(wish.number, Result.REPEATED, before.version)
+            return Outcome(wish.number, Result.REPEATED, before.ticket, before.events)
         except Exception as error:
             # Whatever it is, the other tickets are not concerned. The route reports it as if this
             # ticket had been changed alone.
@@ -150,7 +163,7 @@ class BulkCases:
 
     def _doing(
         self, member: Member, given: Bulk, mark: str
-    ) -> Callable[[Wish, Ticket | None], Ticket]:
+    ) -> Callable[[Wish, Ticket | None], _Done]:
         """The function that does the act, or the macro, on one ticket."""
         origin = {BULK: mark}
 
@@ -162,8 +175,8 @@ class BulkCases:
             name = given.macro
             wanted = self._macros.acts(member, name)
 
-            def apply(wish: Wish, known: Ticket | None) -> Ticket:
-                ticket, _ = self._staff.act_whole(
+            def apply(wish: Wish, known: Ticket | None) -> _Done:
+                return self._staff.act_whole(
                     member,
                     wish.number,
                     lambda: wanted,
@@ -172,20 +185,33 @@ class BulkCases:
                     known,
                     {MACRO: name, **origin},
                 )
-                return ticket
 
             return apply
 
         act = given.act
         try:
-            step = _marked(self._acting.step(act, given.fields, WHY, member.name), origin)
+            step = self._acting.step(act, given.fields, WHY, member.name)
         except InvalidInput as invalid:
             faults = [Fault(f"/content{f.pointer}", f.code, f.detail) for f in invalid.faults]
             raise InvalidInput(faults) from None
 
-        def make(wish: Wish, known: Ticket | None) -> Ticket:
-            asked: tuple[int, StaffStep] = (wish.version, step)
-            return self._staff.act(member, wish.number, act, lambda: asked, not_before, known=known)
+        def make(wish: Wish, known: Ticket | None) -> _Done:
+            made: list[Event] = []
+
+            def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change | None:
+                made.clear()
+                change = step(ticket, plan, by=by, at=at)
+                if change is None:
+                    return None
+                change = macros.marked(change, origin)
+                made.extend(change.events)
+                return change
+
+            asked: tuple[int, StaffStep] = (wish.version, decide)
+            ticket = self._staff.act(
+                member, wish.number, act, lambda: asked, not_before, known=known
+            )
+            return ticket, tuple(made)
 
         return make
 
@@ -196,13 +222,12 @@ class BulkCases:
         whatever version the caller names: a caller who got no answer may read the tickets again
         before they repeat the request.
         """
-        for event in self._tickets.history(ticket.number):
-            if BULK not in event.data:
-                continue
-            if event.data[BULK] == mark:
-                raise _DoneBefore(ticket.version)
-            if event.data[BULK].partition("-")[0] == mark.partition("-")[0]:
-                raise KeyReused("this Idempotency-Key was used for another act")
+        of_bulks = [e for e in self._tickets.history(ticket.number) if BULK in e.data]
+        if done := tuple(event for event in of_bulks if event.data[BULK] == mark):
+            raise _DoneBefore(ticket, done)
+        key = mark.partition("-")[0]
+        if any(event.data[BULK].partition("-")[0] == key for event in of_bulks):
+            raise KeyReused("this Idempotency-Key was used for another act")
 
 
 def _mark(member: Member, given: Bulk, key: str) -> str:
@@ -210,14 +235,6 @@ def _mark(member: Member, given: Bulk, key: str) -> str:
     act = {"act": given.act, "macro": given.macro, "fields": dict(given.fields)}
     of_key = encoding.key_digest(f"{member.id}\n{key}")
     return f"{of_key[:24]}-{encoding.fingerprint(act)[:16]}"
-
-
-def _marked(step: StaffStep, origin: Mapping[str, str]) -> StaffStep:
-    def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change | None:
-        change = step(ticket, plan, by=by, at=at)
-        return None if change is None else macros.marked(change, origin)
-
-    return decide
 
 
 # -------------------------------------------------------------------- reading the request

@@ -73,7 +73,7 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.steps import by_system
-from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.tickets import TicketStore
 
 ADDRESS_RETURNED = "the address returned mail"
@@ -327,6 +327,8 @@ class MailingCase:
             ),
         }
         if about.job.template == PROMISE_MOVED:
+            is_move = about.event.type is EventType.PLAN_CHANGED
+            values["cause"] = own.plan_changed if is_move else own.reclassified
             values["moved"] = "\n".join(
                 (own.moved if due else own.taken_back).format(
                     clock=own.clocks[clock], before=time(before), due=time(due or before)

@@ -197,7 +197,7 @@ def promises_ahead(about: Matter) -> list[tuple[str, datetime]]:
 
 
 def moved_promises(about: Matter) -> list[tuple[str, datetime, datetime | None]]:
-    """Return the clock of each promise that a correction made later, and its due time before it.
+    """Return the clock of each promise that its event made later, and its due time before it.
 
     The third value is the due time now, or None for a promise that was taken back. A promise that
     was kept or moved to an earlier time since is left out: the mail would not be true any more.

@@ -93,7 +93,7 @@ def mails_after(event: Event) -> list[MailToSend]:
     if event.type in _TO_CUSTOMER:
         copies = [MailToSend("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
         return [MailToSend(_TO_CUSTOMER[event.type], "customer"), *copies]
-    if event.type is EventType.RECLASSIFIED:
+    if event.type in (EventType.RECLASSIFIED, EventType.PLAN_CHANGED):
         return [MailToSend(PROMISE_MOVED, "customer")] if event.data.get("lengthened") else []
     if event.type is EventType.NOBODY_THERE:
         return [MailToSend("nobody_there", "customer"), MailToSend("unattended", "supervisor")]

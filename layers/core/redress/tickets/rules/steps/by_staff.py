@@ -207,17 +207,8 @@ def reclassify(
     if not by.is_person:
         data["not_later"] = True
     draft = Draft(ticket, plan, by, at).add(EventType.RECLASSIFIED, data)
-    if moved := lengthened(ticket, draft.after):
-        data["lengthened"] = [
-            {
-                "clock": one.clock,
-                "before": one.before.isoformat(),
-                "after": one.after and one.after.isoformat(),
-            }
-            for one in moved
-        ]
-        if ticket.contact.email is not None:
-            data["to"] = ticket.contact.email
+    if later := _later_promises(ticket, draft.after):
+        data |= later
         draft = Draft(ticket, plan, by, at).add(EventType.RECLASSIFIED, data)
     before, after = _team(ticket, plan), _team(draft.after, plan)
     # If the plan's team does not change, the ticket stays in its team, because a person may have
@@ -364,11 +355,36 @@ def written_at(history: Iterable[Event]) -> list[datetime]:
 _WRITTEN = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
 
 
+def _later_promises(ticket: Ticket, after: Ticket) -> dict[str, Any]:
+    """The data of an event that makes promises later than the customer was told; {} if none is.
+
+    `to` is the address to which a mail about it goes.
+    """
+    moved = lengthened(ticket, after)
+    if not moved:
+        return {}
+    data: dict[str, Any] = {
+        "lengthened": [
+            {
+                "clock": one.clock,
+                "before": one.before.isoformat(),
+                "after": one.after and one.after.isoformat(),
+            }
+            for one in moved
+        ]
+    }
+    if ticket.contact.email is not None:
+        data["to"] = ticket.contact.email
+    return data
+
+
 def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: datetime) -> Change:
     """Move the ticket to another version of the plan.
 
     Every open promise is recomputed, and the time consumed so far is measured again. If the
-    ticket waits for a callback or a survey that the new plan does not promise, it is closed.
+    ticket waits for a callback or a survey that the new plan does not promise, it is closed. If
+    promises that the customer was told become later or no longer apply, the event says so, and a
+    mail tells the customer.
     """
     require_possible(Step.CHANGE_PLAN, ticket)
     if new.version == ticket.plan_version:
@@ -381,6 +397,9 @@ def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: 
     if ticket.needs_agent and ticket.assignee is None:
         data["queued"] = True  # the new plan may ask for another agent
     draft = Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
+    if later := _later_promises(ticket, draft.after):
+        data |= later
+        draft = Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
     if closure := closure_now(draft.after, new):
         draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
     return replace(draft.change(), plan_before=old)
