@@ -308,9 +308,28 @@ def has_room(ticket: Ticket, plan: Plan, moment: Moment, at: datetime) -> bool:
 
 
 def over_capacity(entries: Iterable[Entry]) -> list[Availability]:
-    """Every written state of an agent with more work, or more live work, than they may have."""
-    found = [entry.availability for entry in entries if isinstance(entry, Duty)]
-    return [one for one in found if one.load > one.capacity or one.live > ALL_ATTENTION]
+    """Every written state of an agent with more work, or more live work, than they may have.
+
+    Live work is what was stored, and what the tickets of the counted conversations say.
+    """
+    duties: dict[str, Availability] = {}
+    tickets: dict[str, Ticket] = {}
+    found = []
+    for entry in entries:
+        match entry:
+            case Duty(one):
+                duties[one.agent] = one
+                over = one.load > one.capacity or one.live > ALL_ATTENTION
+            case Head(ticket):
+                tickets[ticket.number] = ticket
+                if ticket.assignee not in duties:
+                    continue
+                one, over = duties[ticket.assignee], False
+        theirs = [tickets[number] for number in one.conversations if number in tickets]
+        live = sum(ticket.live_now for ticket in theirs if ticket.assignee == one.agent)
+        if over or live > ALL_ATTENTION:
+            found.append(one)
+    return found
 
 
 def unevenness(counts: Mapping[str, int], groups: Mapping[str, str]) -> dict[str, float]:

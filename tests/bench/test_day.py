@@ -122,6 +122,18 @@ def test_too_much_work_is_found_at_any_moment_and_not_only_at_the_end() -> None:
     assert over_capacity([Duty(replace(talking, live=100)), Duty(talking)]) == [talking]
 
 
+def test_two_calls_of_one_agent_are_found_in_the_tickets_whatever_was_counted() -> None:
+    calls = [
+        Life().open(number=number, channel="phone").assign("a").tell_progress()
+        for number in ("R-AAAAA-AAAAA", "R-BBBBB-BBBBB")
+    ]
+    first, second = (Head(life.ticket) for life in calls)
+    one = agent("a", load=1, live=100, conversations=frozenset({calls[0].ticket.number}))
+    both = replace(one, conversations=frozenset(life.ticket.number for life in calls))
+    assert over_capacity([Duty(one), first, second]) == [], "the agent has said that one is over"
+    assert over_capacity([Duty(one), first, Duty(both), second]) == [both]
+
+
 def test_record_of_an_agent_and_of_a_ticket_is_read_and_others_are_not() -> None:
     duty = {
         "pk": {"S": "AGENT#a"},

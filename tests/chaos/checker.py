@@ -28,6 +28,7 @@ from redress.scores.rules.facts import Fact, facts_of
 from redress.scores.rules.scorecard import Rating
 from redress.scores.store.facts import facts_in, pack
 from redress.scores.store.scores import Card
+from redress.staff.rules.availability import goes_on
 from redress.staff.rules.eligibility import ALL_ATTENTION
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.change import Change
@@ -514,7 +515,8 @@ def _rating(evidence: Evidence, agent: str, period: str) -> Rating | None:
 def loads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
     """An agent's load is the number of their tickets that need an agent, within their capacity.
 
-    What their live conversations take is the sum of those of their tickets, within their attention.
+    What their live conversations take is the sum of those of their tickets that are counted, within
+    their attention. Each that goes on is counted, unless the agent has set a presence since.
     """
     held = Counter(
         one.ticket.assignee
@@ -528,12 +530,29 @@ def loads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
             yield Violation(agent, f"the load is {load}, and {held[agent]} tickets are assigned")
         if held[agent] > capacity:
             yield Violation(agent, f"{held[agent]} tickets are more than the capacity {capacity}")
-        live = sum(one.ticket.live_now for one in known if one.ticket.assignee == agent)
-        if int(duty.get("live", 0)) != live:
-            words = f"conversations take {duty.get('live', 0)} %, those of the tickets {live} %"
-            yield Violation(agent, words)
-        if live > ALL_ATTENTION:
-            yield Violation(agent, f"conversations take {live} % of the attention")
+        yield from _conversations(evidence, known, agent)
+
+
+def _conversations(evidence: Evidence, known: list[Known], agent: str) -> Iterator[Violation]:
+    duty: Item = evidence.duties.get(agent, {})
+    counted: set[str] = set(duty.get("conversations", ()))
+    going_on = {
+        one.number: one for one in known if one.ticket.assignee == agent and one.ticket.live_now
+    }
+    for number in sorted(counted - going_on.keys()):
+        yield Violation(agent, f"the conversation of {number} is counted, and it is over")
+    for number in sorted(going_on.keys() - counted):
+        one = going_on[number]
+        given = max(event.at for event in one.events if event.type is EventType.ASSIGNED)
+        ended = "since" in duty and datetime.fromisoformat(duty["since"]) >= given
+        if goes_on(one.ticket, agent, evidence.ended) and not ended:
+            yield Violation(agent, f"the conversation of {number} is not counted")
+    live = sum(going_on[number].ticket.live_now for number in counted & going_on.keys())
+    if int(duty.get("live", 0)) != live:
+        words = f"conversations take {duty.get('live', 0)} %, those of the tickets {live} %"
+        yield Violation(agent, words)
+    if live > ALL_ATTENTION:
+        yield Violation(agent, f"conversations take {live} % of the attention")
 
 
 # ------------------------------------------------------------------------------ clients

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from copy import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +24,7 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
 from redress.tickets.rules.ticket import Event, EventType, State
 from redress.tickets.store import items
-from tests.builders import MEI, NUMBER, Life, life_at
+from tests.builders import MEI, NUMBER, START, Life, life_at
 from tests.chaos import checker
 from tests.chaos.checker import violations
 from tests.chaos.evidence import Evidence, Lost, Mailed, Said, Submission, tables
@@ -471,10 +471,36 @@ def test_finds_conversations_that_take_something_else_than_those_of_the_tickets(
     live: int, found: list[str]
 ) -> None:
     life = Life().open(channel="phone").assign()
-    stored = changed(rows(life), "DUTY", live=Decimal(live))
+    stored = changed(rows(life), "DUTY", live=Decimal(live), conversations={NUMBER})
     told = [one for one in said_of(evidence(life, stored)) if "conversations" in one]
     assert told == [
         f"{MEI.id}: conversations take {one}, those of the tickets 100 %" for one in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("since", "told"),
+    [
+        (START - timedelta(minutes=1), [f"the conversation of {NUMBER} is not counted"]),
+        (START + timedelta(minutes=1), []),
+    ],
+)
+def test_finds_a_conversation_that_is_not_counted_though_its_agent_never_ended_it(
+    since: datetime, told: list[str]
+) -> None:
+    life = Life().open(channel="phone").assign()
+    stored = changed(rows(life), "DUTY", since=since.isoformat(timespec="milliseconds"))
+    found = [one for one in said_of(evidence(life, stored)) if "conversation" in one]
+    assert found == [f"{MEI.id}: {one}" for one in told]
+
+
+def test_finds_a_conversation_that_is_counted_though_it_is_over() -> None:
+    life = Life().open(channel="phone").assign().reply()
+    stored = changed(rows(life), "DUTY", live=Decimal(100), conversations={NUMBER})
+    found = [one for one in said_of(evidence(life, stored)) if "conversation" in one]
+    assert found == [
+        f"{MEI.id}: the conversation of {NUMBER} is counted, and it is over",
+        f"{MEI.id}: conversations take 100 %, those of the tickets 0 %",
     ]
 
 

@@ -464,20 +464,137 @@ def test_agents_behind_a_hundred_full_ones_are_found(shop: Shop) -> None:
     assert other in {one.agent for one in shop.staff.present("complaints", 100)}
 
 
-def test_call_keeps_other_tickets_away_until_a_person_reacts(shop: Shop) -> None:
+def counted(shop: Shop, agent: str = MEI.id) -> tuple[int, set[str]]:
+    """What the conversations of an agent take, and the numbers of their tickets."""
+    found = shop.staff.availability(agent)
+    return found.live, set(found.conversations)
+
+
+def as_stored(shop: Shop, life: Life) -> Life:
+    """The life with the ticket as the table has it now."""
+    return life.take(Change(life.ticket, (), shop.tickets.get(life.ticket.number), life.plan))
+
+
+def test_agent_on_a_call_gets_no_other_ticket_until_its_outcome_is_written(shop: Shop) -> None:
     shop.member(MEI.id, capacity=5)
     life = shop.open(channel="phone")
-    assert shop.assigner().assign(life.ticket.number) == MEI.id
-    assert shop.staff.availability(MEI.id).live == 100
-    mail = shop.open()
-    assert shop.assigner().assign(mail.ticket.number) is None
+    number = life.ticket.number
+    assert shop.assigner().assign(number) == MEI.id
+    assert counted(shop) == (100, {number})
+    second, mail = shop.open(channel="phone"), shop.open()
+    as_stored(shop, life)
+    for say in (life.accept, life.tell_progress):  # the phone is picked up
+        shop.commit(say())
+        assert counted(shop) == (100, {number})
+        for other in (second, mail):
+            assert shop.assigner().assign(other.ticket.number) is None
     with pytest.raises(AgentNotFree):
         shop.commit(shop.open().assign(MEI.id))
-    ticket = shop.tickets.get(life.ticket.number)
-    change = by_staff.tell_progress(ticket, life.plan, MEI, "One moment", shop.clock.now())
-    shop.tickets.commit(change, shop.clock.now())
-    assert (shop.staff.availability(MEI.id).live, load(shop, MEI.id)) == (0, 1)
+    shop.commit(life.reply())
+    assert (counted(shop), load(shop, MEI.id)) == ((0, set()), 1)
     assert shop.assigner().assign(mail.ticket.number) == MEI.id
+    assert shop.assigner().assign(second.ticket.number) == MEI.id
+
+
+def test_mail_comes_during_a_chat_and_a_call_does_not(shop: Shop) -> None:
+    """Plan 1: a chat takes a third of the attention, a call all of it, a mail nothing."""
+    shop.member(MEI.id, capacity=5)
+    shop.commit(shop.open(channel="chat").assign(MEI.id))
+    assert shop.assigner().assign(shop.open(channel="email").ticket.number) == MEI.id
+    assert shop.assigner().assign(shop.open(channel="chat").ticket.number) == MEI.id
+    assert shop.assigner().assign(shop.open(channel="chat").ticket.number) is None
+    assert shop.assigner().assign(shop.open(channel="phone").ticket.number) is None
+
+
+def test_repeated_assignment_counts_a_call_once(shop: Shop) -> None:
+    """The message that asks for an assignment may come twice, or late."""
+    shop.member(MEI.id, capacity=5)
+    life = shop.open(channel="phone")
+    for _ in range(2):
+        shop.assigner().assign(life.ticket.number)
+        assert counted(shop) == (100, {life.ticket.number})
+    again = as_stored(shop, life).reassign(MEI.id)
+    with pytest.raises(AgentNotFree):
+        shop.commit(shop.open(channel="phone").assign(MEI.id))
+    shop.commit(again)
+    assert counted(shop) == (100, {life.ticket.number})
+
+
+def test_available_agent_is_in_no_conversation_and_its_end_is_subtracted_once(
+    shop: Shop,
+) -> None:
+    mei = shop.member(MEI.id, capacity=5)
+    call = shop.commit(shop.open(channel="phone").assign(MEI.id))
+    shop.staff.record(mei, Presence.BUSY, shop.clock.now())
+    assert counted(shop) == (100, {call.ticket.number})
+    shop.staff.record(mei, Presence.AVAILABLE, shop.clock.now())
+    assert counted(shop) == (0, set())
+    second = shop.commit(shop.open(channel="phone").assign(MEI.id))
+    shop.commit(call.reply())
+    assert counted(shop) == (100, {second.ticket.number})
+    shop.commit(call.resolve())
+    assert (counted(shop), load(shop, MEI.id)) == ((100, {second.ticket.number}), 1)
+
+
+def test_call_that_is_queued_after_its_agent_said_it_was_over_frees_their_room(shop: Shop) -> None:
+    mei = shop.member(MEI.id, capacity=5)
+    call = shop.commit(shop.open(channel="phone").assign(MEI.id))
+    shop.staff.record(mei, Presence.AVAILABLE, shop.clock.now())
+    shop.commit(call.reassign(None))
+    assert (counted(shop), load(shop, MEI.id)) == ((0, set()), 0)
+
+
+def test_number_that_the_version_before_stored_counts_until_its_conversation_ends(
+    shop: Shop,
+) -> None:
+    """It stored `live`, but not of which tickets."""
+    shop.member(MEI.id, capacity=5)
+    call = shop.commit(shop.open(channel="phone").assign(MEI.id))
+    row = shop.staff._models.availability
+    row(keys.agent_pk(MEI.id), keys.AVAILABILITY).update(actions=[row.conversations.remove()])
+    assert counted(shop) == (100, set())
+    assert shop.assigner().assign(shop.open(channel="phone").ticket.number) is None
+    shop.commit(call.reply())
+    assert counted(shop) == (0, set())
+
+
+def test_ticket_that_stays_with_its_agent_is_counted_with_the_weight_that_it_has_now(
+    shop: Shop,
+) -> None:
+    """An agent got it in a version before, which counted no attention. A leader gives it again."""
+    shop.member(MEI.id, capacity=5)
+    life = shop.open(channel="chat")
+    change = life.assign(MEI.id).last
+    old = replace(change, after=replace(change.after, live=0))
+    shop.tickets.commit(old, shop.clock.now())
+    assert counted(shop) == (0, set())
+    at = shop.clock.now()
+    again = by_staff.reassign(old.after, life.plan, LIN, MEI.id, None, "take it", at)
+    shop.tickets.commit(again, at)
+    assert (counted(shop), load(shop, MEI.id)) == ((34, {life.ticket.number}), 1)
+
+
+def test_two_calls_at_once_do_not_both_reach_one_agent(amazons: Shop) -> None:
+    amazons.member(MEI.id, capacity=5)
+    lives = [amazons.open(channel="phone").assign(MEI.id) for _ in range(2)]
+    results: list[str] = []
+    ready = threading.Barrier(len(lives))
+
+    def assign(life: Life) -> None:
+        ready.wait()
+        try:
+            amazons.commit(life)
+            results.append("assigned")
+        except AgentNotFree:
+            results.append("refused")
+
+    threads = [threading.Thread(target=assign, args=(life,)) for life in lives]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["assigned", "refused"]
+    assert (counted(amazons)[0], load(amazons, MEI.id)) == (100, 1)
 
 
 @pytest.mark.parametrize("end", ["queue", "withdraw", "move"])
@@ -495,8 +612,9 @@ def test_live_conversation_that_leaves_the_agent_frees_their_attention(
     else:
         life.reassign("a-jun")
     shop.commit(life)
-    assert shop.staff.availability(MEI.id).live == 0
-    assert shop.staff.availability("a-jun").live == (34 if end == "move" else 0)
+    assert counted(shop) == (0, set())
+    moved = (34, {life.ticket.number}) if end == "move" else (0, set())
+    assert counted(shop, "a-jun") == moved
 
 
 def test_conversation_assigned_by_the_version_before_is_not_subtracted(shop: Shop) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from copy import replace
 from datetime import datetime, timedelta
 
 import pytest
+from pynamodb.expressions.update import Action as UpdateAction
 
 from redress.db import keys
 from redress.staff.cases.absence import AbsenceWatch
@@ -24,7 +26,8 @@ def duty(shop: Shop) -> DutyStore:
 
 @pytest.fixture
 def watch(shop: Shop, duty: DutyStore) -> AbsenceWatch:
-    return AbsenceWatch(shop.staff, duty, shop.lists, shop.changes, shop.plans, shop.clock.now)
+    stores = (shop.staff, duty, shop.lists, shop.changes, shop.plans, shop.tickets)
+    return AbsenceWatch(*stores, shop.clock.now)
 
 
 def assigned(shop: Shop, agent: str = MEI.id) -> Life:
@@ -202,3 +205,85 @@ def test_beat_writes_nothing_that_a_reader_of_the_stream_follows(
     before = shop.item(keys.agent_pk(MEI.id), keys.AVAILABILITY)
     duty.beat(MEI.id, shop.clock.now())
     assert shop.item(keys.agent_pk(MEI.id), keys.AVAILABILITY) == before
+
+
+# ------------------------------------------------------------------------------ conversations
+
+
+def conversations(shop: Shop) -> tuple[int, set[str]]:
+    found = shop.staff.availability(MEI.id)
+    return found.live, set(found.conversations)
+
+
+def calling(shop: Shop) -> Life:
+    """An agent is on the phone, and has written nothing yet but that they picked up."""
+    life = shop.commit(shop.open(channel="phone").assign(MEI.id))
+    return shop.commit(life.tell_progress())
+
+
+def test_call_that_nobody_documents_is_over_after_two_hours(
+    shop: Shop, watch: AbsenceWatch
+) -> None:
+    shop.member(MEI.id)
+    life = calling(shop)
+    shop.clock.advance(minutes=119)
+    assert watch.watch() == {}
+    assert conversations(shop) == (100, {life.ticket.number})
+    shop.clock.advance(minutes=1)
+    assert watch.watch() == {"ended": 1}
+    assert conversations(shop) == (0, set())
+    assert watch.watch() == {}
+    shop.commit(life.reply())
+    assert conversations(shop) == (0, set())
+
+
+def test_quiet_chat_is_over_and_another_goes_on(shop: Shop, watch: AbsenceWatch) -> None:
+    shop.member(MEI.id)
+    quiet = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    shop.commit(quiet.reply())
+    shop.clock.advance(minutes=8)
+    other = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    shop.commit(other.reply())
+    assert conversations(shop)[0] == 68
+    shop.clock.advance(minutes=2)
+    assert watch.watch() == {"ended": 1}
+    assert conversations(shop) == (34, {other.ticket.number})
+
+
+def test_conversation_that_the_version_before_did_not_end_keeps_no_work_from_its_agent(
+    shop: Shop, watch: AbsenceWatch
+) -> None:
+    """After a rollback it wrote the reply, and did not subtract what the call took."""
+    shop.member(MEI.id)
+    life = calling(shop)
+    change = life.reply().last
+    before = replace(life.changes[-2].after, live=0)
+    shop.tickets.commit(replace(change, before=before), shop.clock.now())
+    assert conversations(shop) == (100, {life.ticket.number})
+    shop.clock.advance(minutes=5)
+    assert watch.watch() == {"ended": 1}
+    assert conversations(shop) == (0, set())
+    assert shop.assigner().assign(shop.open(channel="phone").ticket.number) == MEI.id
+
+
+def test_number_of_the_version_before_is_repaired_from_the_tickets_of_the_agent(
+    shop: Shop, watch: AbsenceWatch
+) -> None:
+    """It stored `live` alone. One of its two conversations is over, the other one goes on."""
+    shop.member(MEI.id, capacity=5)
+    waiting = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    row = shop.staff._models.availability
+    actions: list[UpdateAction] = [row.live.set(68), row.conversations.remove()]
+    row(keys.agent_pk(MEI.id), keys.AVAILABILITY).update(actions=actions)
+    shop.clock.advance(minutes=5)
+    assert watch.watch() == {"ended": 1}
+    assert conversations(shop) == (34, {waiting.ticket.number})
+    assert watch.watch() == {}
+
+
+def test_sweep_takes_no_conversation_away_that_began_after_it_had_read(shop: Shop) -> None:
+    shop.member(MEI.id)
+    seen = shop.staff.availability(MEI.id)
+    life = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    assert not shop.staff.end_conversations(replace(seen, live=34), {}, 0)
+    assert conversations(shop) == (34, {life.ticket.number})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from redress.staff.rules.availability import (
     Availability,
     Presence,
     agent_loaded_by,
+    goes_on,
     without_load_of,
 )
 from redress.staff.rules.eligibility import (
@@ -29,7 +32,7 @@ from redress.staff.rules.routing import PAGE, Decision, Page, decide
 from redress.tickets.rules.steps import by_system, by_timer
 from redress.tickets.rules.ticket import State, classification_of, next_wake
 from tests import builders
-from tests.builders import JUN, MEI, Life
+from tests.builders import JUN, MEI, NUMBER, Life
 
 NEVER = "0000"
 TEAMS = ("complaints", "service")
@@ -309,11 +312,78 @@ def test_call_fills_an_agent_and_mails_do_not(life: Life) -> None:
     assert [bool(why_not(call, one)) for one in (free, chatting)] == [False, True]
 
 
-def test_conversation_takes_attention_until_a_person_reacts(life: Life) -> None:
-    assert life.open(channel="chat").assign(MEI.id).ticket.live_now == 34
-    assert replace(life.ticket, assignee=None).live_now == 0
-    assert life.reply(by=MEI).ticket.live_now == 0
+def on_the_phone(life: Life) -> Life:
+    """A call reached the agent, and they have picked up."""
+    return life.open(channel="phone").assign(MEI.id).tell_progress()
+
+
+def test_call_takes_attention_until_its_outcome_is_written(life: Life) -> None:
+    """The first word says that somebody picked up. Then they speak, and document it afterwards."""
+    life.open(channel="phone").assign(MEI.id)
+    assert life.ticket.live_now == 100
+    for say in (life.accept, life.tell_progress, life.note, life.write):
+        assert say().ticket.live_now == 100, say.__name__
+    assert life.reply().ticket.live_now == 0
     assert Life().open(channel="web").assign(MEI.id).ticket.live_now == 0
+
+
+def test_call_that_was_answered_before_it_was_written_down_goes_on(life: Life) -> None:
+    life.open(channel="phone").assign(MEI.id)
+    life.correct("first_response", life.clock.now(), by=MEI)
+    assert (life.ticket.is_unanswered, life.ticket.live_now) == (False, 100)
+    assert life.tell_progress().ticket.live_now == 0
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Life.tell_progress,
+        Life.reply,
+        lambda life: life.correct("first_response", life.clock.now(), by=MEI).hold(),
+        Life.resolve,
+        Life.withdraw,
+        lambda life: life.promise(hours=2),
+        lambda life: life.reassign(None),
+        lambda life: life.is_about(MEI.id),
+    ],
+)
+def test_call_is_over_with_its_outcome_and_when_the_ticket_leaves_its_agent(
+    life: Life, end: Callable[[Life], Life]
+) -> None:
+    assert on_the_phone(life).ticket.live_now == 100
+    assert end(life).ticket.live_now == 0
+    assert not life.ticket.in_conversation
+
+
+def test_chat_goes_on_with_each_reply_and_ends_with_a_resolution(life: Life) -> None:
+    life.open(channel="chat").assign(MEI.id)
+    for say in (life.reply, life.write, life.tell_progress, partial(life.reply, True), life.write):
+        assert say().ticket.live_now == 34
+    assert life.resolve().ticket.live_now == 0
+
+
+def test_call_that_is_handed_to_a_colleague_takes_their_attention(life: Life) -> None:
+    on_the_phone(life)
+    assert bool(why_not(life, availability("a", live=34)))
+    assert life.reassign("a-jun").ticket.live_now == 100
+    assert life.reply().reassign(MEI.id).ticket.live_now == 0
+
+
+def test_conversation_to_which_the_version_before_reacted_is_over(life: Life) -> None:
+    """It stored no more than what the conversation took when it was assigned."""
+    old = replace(on_the_phone(life).ticket, in_conversation=False)
+    assert (old.live, old.live_now) == (100, 0)
+
+
+def test_conversation_without_a_word_for_long_is_over(life: Life) -> None:
+    call, chat = on_the_phone(life).ticket, Life().open(channel="chat").assign(MEI.id)
+    at = call.changed_at
+    assert goes_on(call, MEI.id, at + timedelta(minutes=119))
+    assert not goes_on(call, MEI.id, at + timedelta(hours=2))
+    assert not goes_on(call, "a-jun", at)
+    late = at + timedelta(minutes=10)
+    assert goes_on(chat.ticket, MEI.id, late), "the customer waits for the first word"
+    assert not goes_on(chat.reply().ticket, MEI.id, late)
 
 
 AVAILABILITIES = st.lists(
@@ -373,10 +443,16 @@ def test_a_queued_ticket_takes_up_no_capacity(life: Life) -> None:
 
 def test_conversation_that_a_reader_may_not_see_is_in_no_number_of_its_agent(life: Life) -> None:
     """Story 8: a supervisor who may not see a chat does not see its weight in the agent's load."""
-    seen = replace(availability("a"), load=2, live=68)
+    numbers = frozenset({NUMBER, "R-AAAAA-AAAAA"})
+    seen = replace(availability("a"), load=3, live=68, conversations=numbers)
     hidden = replace(life.open(channel="chat").assign("a").ticket, live=34)
     assert hidden.live_now == 34
     found = without_load_of([hidden, replace(hidden, assignee="b")], seen)
-    assert (found.load, found.live) == (1, 34)
-    old = without_load_of([hidden], replace(seen, load=0, live=0))
+    assert (found.load, found.live) == (2, 34)
+    assert found.conversations == {"R-AAAAA-AAAAA"}
+    over = replace(seen, live=34, conversations=frozenset({"R-AAAAA-AAAAA"}))
+    assert without_load_of([hidden], over).live == 34
+    before = replace(seen, live=68, conversations=frozenset())
+    assert without_load_of([hidden], before).live == 34, "a version before stored no numbers"
+    old = without_load_of([hidden], replace(before, load=0, live=0))
     assert (old.load, old.live) == (0, 0)

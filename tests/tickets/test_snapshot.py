@@ -171,6 +171,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "team_decided": False,
         "nobody_told": False,
         "live": 0,
+        "in_conversation": False,
         "preferred": None,
         "reacted": False,
         "replies": 0,

@@ -18,7 +18,7 @@ from redress.wiring import assigner as assigner_wiring
 from tests.answers import DOCUMENTS, resolved
 from tests.builders import Clock, plan_document
 from tests.functions.conftest import MEMBERS
-from tests.functions.staff.api import Api, Reply, states_of
+from tests.functions.staff.api import CHANGES, Api, Reply, states_of
 from tests.wired import TABLE
 from tests.world import Opener, Stores, aws
 
@@ -89,6 +89,23 @@ def test_agent_who_takes_the_call_has_the_ticket_in_the_same_change(
     assert load(stores) == 1
     states = states_of(replace(found, body=found.body["ticket"]))
     assert (states["reaction"], states["first_response"]) == ("kept", "running")
+
+
+def test_agent_takes_no_second_call_until_the_first_one_is_over(api: Api, stores: Stores) -> None:
+    """What the caller was told at once is part of the call, so it does not end it."""
+    number = calls(api, answered=True).body["number"]
+    found = stores.staff.availability("a-mei")
+    assert (found.live, set(found.conversations)) == (100, {number})
+    refused = calls(api, key="call-2")
+    assert refused.status == 409
+    assert "write down its outcome or set your presence to available" in refused.body["detail"]
+    version = stores.tickets.get(number).version
+    body = CHANGES["resolution"] | {"version": version}
+    assert api("resolution", "mei", number=number, body=body).status == 200
+    second = calls(api, key="call-2")
+    assert second.status == 201
+    api("presence", "mei", body={"presence": "available"})
+    assert calls(api, key="call-3").status == 201
 
 
 @pytest.mark.parametrize(
@@ -311,6 +328,7 @@ def test_caller_is_found_by_number_as_every_customer(api: Api, stores: Stores) -
     assignment = assigner_wiring.assignment()
     customers = []
     for key, phone in (("call-1", "138 0013 8000"), ("call-2", "+86-138-0013-8000")):
+        api("presence", "mei", body={"presence": "available"})
         number = calls(api, key=key, contact={"name": "李娜", "phone": phone}).body["number"]
         assignment.assign(number)
         ticket = stores.tickets.get(number)

@@ -190,6 +190,7 @@ def test_work_that_can_wait_for_the_next_shift_stays_with_its_agent(
         stores.lists,
         stores.changes,
         stores.plans,
+        stores.tickets,
         clock.now,
     )
     assert watch.watch() == {}

@@ -17,6 +17,7 @@ from pynamodb.attributes import (
     MapAttribute,
     NumberAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
 )
 from pynamodb.constants import ALL_OLD, UPDATE_ITEM
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
@@ -404,7 +405,8 @@ class AvailabilityRow(Row):
     The owner index has members who are online, and those who went and may have tickets.
     `member_revision` is the revision of the member whose team and capacity it has. `skills` is a
     JSON object. `withdrawn` is set to the team while the agent is available but not in the ring of
-    their team, because they were full. Each text of `working` is an ISO interval, such as
+    their team, because they were full. `conversations` are the numbers of the tickets whose live
+    conversations `live` counts. Each text of `working` is an ISO interval, such as
     `2026-12-01T01:00:00.000+00:00/2026-12-01T05:00:00.000+00:00`.
     """
 
@@ -422,6 +424,7 @@ class AvailabilityRow(Row):
     claimed = UnicodeAttribute(null=True)
     member_revision = NumberAttribute(null=True)
     live = NumberAttribute(null=True)
+    conversations = UnicodeSetAttribute(null=True)
     reserve = BooleanAttribute(null=True)
     skills = UnicodeAttribute(null=True)
     working = ListAttribute(of=UnicodeAttribute, null=True)

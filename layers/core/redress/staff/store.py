@@ -106,7 +106,8 @@ class StaffStore:
     ) -> Availability:
         """Store the presence of a member, with their current team, languages and capacity.
 
-        The load stays as it is: only tickets change it. `working` are the intervals of their
+        The load stays as it is: only tickets change it. Who becomes available is in no conversation
+        any more, whatever was counted. `working` are the intervals of their
         shifts; None if they have no shifts. If they were online, the period that ends is recorded
         in the same transaction. Raises MemberRaced if `member` or their presence was changed after
         it was read.
@@ -117,6 +118,8 @@ class StaffStore:
             seen = None
         model = self._models.availability
         actions: list[UpdateAction] = [*self._as_member(member), *self._as_present(presence, now)]
+        if presence is Presence.AVAILABLE:
+            actions += [model.live.remove(), model.conversations.remove()]
         if presence is Presence.AVAILABLE and member.role is Role.AGENT:
             actions += self._offered(member.team, member.id)
         else:
@@ -144,6 +147,19 @@ class StaffStore:
             actions += self._not_offered()
         missing = model.skills.does_not_exist() & self._is_as_seen(seen)
         return self._change_availability(member.id, actions, missing)
+
+    def end_conversations(self, seen: Availability, going_on: Iterable[str], live: int) -> bool:
+        """Let only the conversations `going_on` take attention of an agent, together `live`.
+
+        Returns False if others were counted meanwhile.
+        """
+        model, kept = self._models.availability, set(going_on)
+        actions: list[UpdateAction] = [
+            model.live.set(live),
+            model.conversations.set(kept) if kept else model.conversations.remove(),
+        ]
+        same = (model.live == seen.live) & (model.last_assigned == seen.last_assigned)
+        return self._change_availability(seen.agent, actions, same)
 
     def expire(self, seen: Availability, last_sign: datetime) -> bool:
         """Make a member offline who was online until `last_sign`, because nobody hears of them.
@@ -796,28 +812,35 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     model = models.availability
     before = change.before.live_now if change.before is not None else 0
     after = change.after.live_now
+    number = change.after.number
     if released == taken:
         if taken is None or before == after:
             return []
-        # A person has reacted, so the conversation takes the agent's attention no longer.
         row = model(keys.agent_pk(taken), keys.AVAILABILITY)
-        return [Write(row, [model.live.add(after - before)], model.live >= before - after)]
+        if not before:
+            return [Write(row, _more(model, number, after), ~_has(model, number))]
+        if not after:
+            return [Write(row, _less(model, number, before), _counts(model, number, before))]
+        return [Write(row, [model.live.add(after - before)], _has(model, number))]
     writes = []
     if released is not None:
         row = model(keys.agent_pk(released), keys.AVAILABILITY)
         less: list[UpdateAction] = [model.load.set(model.load - 1)]
-        condition = model.load > 0
+        loaded = model.load > 0
+        freed = Write(row, less, loaded)
         if before:
-            less.append(model.live.add(-before))
-            condition &= model.live >= before
-        writes.append(Write(row, less, condition))
+            # If the conversation was known to be over, the agent still has one ticket less.
+            also = _less(model, number, before)
+            is_counted = _counts(model, number, before)
+            freed = Write(row, [*less, *also], loaded & is_counted, instead=freed)
+        writes.append(freed)
     if taken is not None:
         actions: list[UpdateAction] = [
             model.load.set(model.load + 1),
             model.last_assigned.set(_moment(now)),
         ]
         if after:
-            actions.append(model.live.add(after))
+            actions += _more(model, number, after)
         condition = (model.presence == Presence.AVAILABLE.value) & (model.load < model.capacity)
         condition &= model.team == change.after.team  # a leader may have moved the agent meanwhile
         condition &= model.is_agent.does_not_exist() | (model.is_agent == _YES)
@@ -825,12 +848,37 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
         if last := _last_in_turn(change):
             condition &= model.last_assigned == last
         if key := _claim_key(change):
-            actions += [model.claim_key.set(key), model.claimed.set(change.after.number)]
+            actions += [model.claim_key.set(key), model.claimed.set(number)]
             condition &= model.claim_key.does_not_exist() | (model.claim_key != key)
         row = model(keys.agent_pk(taken), keys.AVAILABILITY)
         lost = AgentNotFree("the agent is away, has no room or is in another team")
         writes.append(Write(row, actions, condition, lost))
     return writes
+
+
+def _more(model: Any, number: str, weight: int) -> list[UpdateAction]:
+    """The actions that count a live conversation."""
+    return [model.live.add(weight), model.conversations.add({number})]
+
+
+def _less(model: Any, number: str, weight: int) -> list[UpdateAction]:
+    """The actions that count a live conversation no longer, on the condition `_counts`."""
+    return [model.live.add(-weight), model.conversations.delete({number})]
+
+
+def _has(model: Any, number: str) -> Any:
+    """The condition that a live conversation is counted by its number."""
+    return model.conversations.contains(number)
+
+
+def _counts(model: Any, number: str, weight: int) -> Any:
+    """The condition that a live conversation is counted: by its number, or by a version before.
+
+    It is not if the agent, or the sweep, has said that it is over. The version before counted
+    without numbers, so a number without others is one of its conversations.
+    """
+    is_before = model.conversations.does_not_exist()
+    return (_has(model, number) | is_before) & (model.live >= weight)
 
 
 def _declines_writes(models: Models, change: Change, now: datetime) -> list[Write]:
@@ -987,6 +1035,7 @@ def availability_of(row: Any) -> Availability:
         "claim_key": row.claim_key,
         "claimed": row.claimed,
         "live": row.live or 0,
+        "conversations": row.conversations or (),
         "reserve": bool(row.reserve),
         "skills": _SKILLS.decode(row.skills) if row.skills is not None else {},
         "working": _intervals(row.working),

@@ -113,6 +113,7 @@ def absences() -> AbsenceWatch:
         stores.lists(),
         stores.changes(),
         stores.plans(),
+        stores.tickets(),
         clients.now,
     )
 

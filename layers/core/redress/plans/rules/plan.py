@@ -437,7 +437,10 @@ class Plan(Struct, frozen=True):
         return found
 
     def weight(self, channel: str) -> int:
-        """What a live conversation on a channel takes of an agent's attention, in per cent."""
+        """What a live conversation on a channel takes of an agent's attention, in per cent.
+
+        It takes it until it is over (`tickets.rules.fold`).
+        """
         weight: int = self.routing.get("weights", {}).get(channel, 0)
         return weight
 

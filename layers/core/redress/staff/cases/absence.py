@@ -1,5 +1,7 @@
 """Notice who is gone, and give their urgent work to others. The sweep does it every few minutes.
 
+It also notices conversations that are over, so that they keep no work from their agents.
+
 One query finds everybody who is online, and everybody who went and may have tickets. So nothing is
 read of members who are at home without work, and no execution runs for anybody.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from redress.base.errors import NotFound, Unreadable, VersionConflict
@@ -15,7 +18,7 @@ from redress.plans.rules.plan import Plan, PresencePlan
 from redress.plans.store.plans import Plans
 from redress.staff.duty.store import DutyStore, Standing
 from redress.staff.rules import presence as rules
-from redress.staff.rules.availability import Availability
+from redress.staff.rules.availability import Availability, goes_on
 from redress.staff.rules.shifts import Interval, within
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
@@ -23,6 +26,7 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.tickets import TicketStore
 
 PAGE = 100
 COMING = timedelta(days=31)
@@ -51,16 +55,17 @@ class AbsenceWatch:
         lists: TicketLists,
         changes: TicketChanges,
         plans: Plans,
+        tickets: TicketStore,
         now: Callable[[], datetime],
     ) -> None:
-        self._staff, self._duty, self._lists = staff, duty, lists
+        self._staff, self._duty, self._lists, self._tickets = staff, duty, lists, tickets
         self._changes, self._plans, self._now = changes, plans, now
 
     def watch(self) -> dict[str, int]:
         """Make those offline whose clients are silent, and queue urgent tickets of who is gone.
 
-        Returns how many members went `offline`, and how many tickets were `released`, without
-        zeros.
+        Returns how many members went `offline`, how many tickets were `released`, and of how many
+        agents conversations `ended`, without zeros.
         """
         current, now = self._plans.current(), self._now()
         plan, zone = current.presence, current.time_zone
@@ -76,6 +81,7 @@ class AbsenceWatch:
                 found = gone or found
                 if gone is None:
                     online.append(found)
+                    done["ended"] += self._end_conversations(found, now)
             if rules.is_gone(found, plan, now) and read < MOST_LOOKED_AT:
                 looked, released = self._release(found, plan, zone, now)
                 read += looked
@@ -113,6 +119,26 @@ class AbsenceWatch:
         else:
             self._duty.forget(found)
         return looked, released
+
+    def _end_conversations(self, found: Availability, now: datetime) -> bool:
+        """Let conversations that are over take attention of an agent no longer.
+
+        After a rollback an agent may have some that are long over, because a version before does
+        not end them. If a version before counted them, it did not store which they are. So all
+        tickets of the agent are read then.
+        """
+        if not (found.live or found.conversations):
+            return False
+        going_on = {}
+        for number in found.conversations or self._owned(found.agent):
+            with suppress(NotFound, Unreadable):
+                ticket = self._tickets.get(number)
+                if goes_on(ticket, found.agent, now):
+                    going_on[number] = ticket.live_now
+        live = sum(going_on.values())
+        if live == found.live and going_on.keys() == found.conversations:
+            return False
+        return self._staff.end_conversations(found, going_on, live)
 
     def _refresh(self, online: Iterable[Availability], zone: str, now: datetime) -> None:
         """Copy the shifts of members who are online again, where the copy says something else.

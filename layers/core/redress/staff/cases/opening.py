@@ -48,7 +48,8 @@ YOURS = {
     WhyNot.TEAM: "the team {team} handles this kind: give it to the team",
     WhyNot.PRESENCE: "you are away: set your presence to available first",
     WhyNot.FULL: "you have as many tickets as you may have",
-    WhyNot.IN_A_CALL: "you are in another conversation that leaves no room for this one",
+    WhyNot.IN_A_CALL: "you are in another conversation that leaves no room for this one: if it is "
+    "over, write down its outcome or set your presence to available",
     WhyNot.LANGUAGE: "the ticket is not in one of your languages",
     WhyNot.SKILL: "you do not have the skill that it needs",
     WhyNot.LEVEL: "your level of the skill that it needs is too low",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from redress.tickets.rules.preference import PHONE
 from redress.tickets.rules.ticket import Ticket
 
 
@@ -30,7 +31,8 @@ class Availability:
     set) are ISO timestamps in UTC. `last_assigned` is `0000` if the agent never got a ticket.
     `claimed` is the ticket that the agent claimed last with an Idempotency-Key, and `claim_key` a
     digest of that key. `live` is what the agent's live conversations take of their attention, in
-    per cent (`routing.weights` of the plan). `skills` are names with levels from 1 to 5. `working`
+    per cent (`routing.weights` of the plan), and `conversations` has the numbers of their tickets.
+    A version before stored only `live`. `skills` are names with levels from 1 to 5. `working`
     are the ISO intervals of the agent's shifts without their breaks, as begin and end, sorted; None
     if the agent has no shift plan, and may work always. `is_agent` says whether the member works on
     tickets; others have a presence, too. `withdrawn` says that they are not in the ring of their
@@ -53,6 +55,23 @@ class Availability:
     working: tuple[tuple[str, str], ...] | None = None
     is_agent: bool = True
     withdrawn: bool = False
+    conversations: frozenset[str] = frozenset()
+
+
+CHAT_IS_QUIET = timedelta(minutes=10)
+"""A chat is over if nothing has happened to its ticket for this long since a person reacted."""
+CALL_IS_QUIET = timedelta(hours=2)
+"""Any conversation is over if nothing has happened to its ticket for this long. A call may last
+an hour without a word in the ticket. Without a limit, a call that nobody documents would keep work
+from its agent until they set their presence."""
+
+
+def goes_on(ticket: Ticket, agent: str, at: datetime) -> bool:
+    """Whether a live conversation still takes attention of an agent."""
+    if ticket.assignee != agent or not ticket.live_now:
+        return False
+    is_chat = ticket.in_conversation and ticket.channel != PHONE
+    return at - ticket.changed_at < (CHAT_IS_QUIET if is_chat else CALL_IS_QUIET)
 
 
 CALLED_FOR = timedelta(hours=12)
@@ -77,8 +96,18 @@ class Call:
 def without_load_of(hidden: Iterable[Ticket], found: Availability) -> Availability:
     """What a reader may know who may not see the `hidden` tickets: they are in no number."""
     theirs = [ticket for ticket in hidden if agent_loaded_by(ticket) == found.agent]
-    live = sum(ticket.live_now for ticket in theirs)
-    return replace(found, load=max(0, found.load - len(theirs)), live=max(0, found.live - live))
+    # What a version before counted is not in `conversations`.
+    live = sum(
+        ticket.live_now
+        for ticket in theirs
+        if ticket.number in found.conversations or not found.conversations
+    )
+    return replace(
+        found,
+        load=max(0, found.load - len(theirs)),
+        live=max(0, found.live - live),
+        conversations=found.conversations - {ticket.number for ticket in theirs},
+    )
 
 
 def agent_loaded_by(ticket: Ticket | None) -> str | None:

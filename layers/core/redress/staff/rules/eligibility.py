@@ -147,7 +147,7 @@ def need_of(ticket: Ticket, plan: Plan, *, in_the_end: bool = False) -> Need:
         skill,
         level,
         reserve,
-        plan.weight(ticket.channel) if ticket.is_unanswered else 0,
+        plan.weight(ticket.channel) if ticket.is_live else 0,
         timedelta(seconds=before_end_s(plan)),
         step,
         rule.name,

@@ -17,7 +17,7 @@ from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
 from redress.plans.rules.plan import Plan, Promise
 from redress.tickets.rules.interest import kept_from_in_doubt
-from redress.tickets.rules.preference import preference_in
+from redress.tickets.rules.preference import PHONE, preference_in
 from redress.tickets.rules.ticket import (
     Contact,
     Event,
@@ -78,6 +78,7 @@ def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
     )
     changed = _APPLY[event.type](ticket, event, plan)
     changed = _placed(_accepted_by_acting(ticket, changed, event))
+    changed = _in_conversation(ticket, changed, event)
     return _paused_or_resumed(changed, event.at, plan)
 
 
@@ -87,6 +88,41 @@ def _accepted_by_acting(before: Ticket, after: Ticket, event: Event) -> Ticket:
         return after
     acted = event.by.is_staff and event.by.id == before.assignee == after.assignee
     return replace(after, unaccepted_since=None) if acted or not after.needs_agent else after
+
+
+_TOLD = frozenset({EventType.PROGRESS_TOLD, EventType.REPLIED})
+"""What staff say to the customer while they speak with them, or afterwards."""
+_TOLD_AFTERWARDS = frozenset({EventType.PROMISED, EventType.HELD, EventType.RESOLVED})
+"""What staff tell the customer only at the end of a conversation."""
+
+
+def _in_conversation(before: Ticket, after: Ticket, event: Event) -> Ticket:
+    """Return the ticket with what is known about its live conversation after an event.
+
+    It begins with the reaction of a person, also if a correction reports it, and goes on until it
+    is known to be over (`_is_over`). Then the ticket takes nothing of its agent's attention.
+    """
+    if not (after.live or after.in_conversation):
+        return after
+    if not after.live or _is_over(before, after, event):
+        return replace(after, live=0, in_conversation=False)
+    begun = before.is_unanswered and not after.is_unanswered
+    return replace(after, in_conversation=True) if begun else after
+
+
+def _is_over(before: Ticket, after: Ticket, event: Event) -> bool:
+    """Whether a live conversation is over after an event.
+
+    It is over if the ticket leaves its agent, or waits for nobody, and with a promise, a hold or a
+    resolution. A call is also over with a reply, which documents it: nobody writes while they
+    speak. So it is with progress, unless that is the first word. The first word says that somebody
+    has picked up. In a chat, replies and progress are the conversation.
+    """
+    if after.assignee is None or not after.needs_agent or event.type in _TOLD_AFTERWARDS:
+        return True
+    if event.type not in _TOLD or after.channel != PHONE:
+        return False
+    return event.type is EventType.REPLIED or not before.is_unanswered
 
 
 def _placed(ticket: Ticket) -> Ticket:

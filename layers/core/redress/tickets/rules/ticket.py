@@ -242,7 +242,10 @@ class Ticket(Struct, frozen=True):
     routing moves it after that."""
     live: int = 0
     """What the conversation took of its agent's attention when it was assigned, in per cent. It
-    takes it as long as the conversation is live (`live_now`)."""
+    takes it until the conversation is over (`live_now`)."""
+    in_conversation: bool = False
+    """Whether a person has reacted to the customer of a live conversation that is not over yet.
+    A version before did not store it. Its conversations were over with the first reaction."""
     preferred: str | None = None
     """The agent who is offered the queued ticket first, because they handled it last."""
     reacted: bool = False
@@ -293,9 +296,17 @@ class Ticket(Struct, frozen=True):
         return self.state is State.NEW and not self.reacted
 
     @property
+    def is_live(self) -> bool:
+        """Whether the customer waits for a person's first word, or the conversation goes on.
+
+        It counts only on a channel to which the plan gives a weight.
+        """
+        return self.is_unanswered or self.in_conversation
+
+    @property
     def live_now(self) -> int:
         """What the ticket takes of its agent's attention now, in per cent."""
-        return self.live if self.assignee is not None and self.is_unanswered else 0
+        return self.live if self.assignee is not None and self.is_live else 0
 
     @property
     def timers(self) -> dict[ClockName, Clock]:

@@ -36,13 +36,14 @@ class Write:
     row        the item: it is put if `actions` is None, otherwise updated by `actions`
     condition  if this condition does not hold, the transaction fails
     lost       the error to raise in that case; if it is None, the transaction is sent again without
-               this item
+               this item, or with `instead` in its place
     """
 
     row: Any
     actions: Sequence[Action] | None = None
     condition: Any = None
     lost: Exception | None = None
+    instead: Write | None = None
 
 
 class Cause:
@@ -89,7 +90,8 @@ def write(models: Models, writes: Sequence[Write]) -> None:
         errors = [one.lost for one in refused if one.lost is not None]
         if errors:
             raise min(errors, key=_rank) from failed
-        write(models, [one for one in ordered if one not in refused])
+        kept = [one.instead if one in refused else one for one in ordered]
+        write(models, [one for one in kept if one is not None])
 
 
 def _rank(error: Exception) -> int:

@@ -81,9 +81,10 @@ def add_about(
 def attention(ticket: Ticket, plan: Plan) -> dict[str, Any]:
     """Return the event data with what the ticket takes of an agent's attention; {} if nothing.
 
-    Only a conversation on a live channel to which nobody has reacted yet takes any.
+    Only a conversation on a live channel takes any, until it is over. If its agent hands it to
+    another agent before, it takes the other agent's.
     """
-    weight = plan.weight(ticket.channel) if ticket.is_unanswered else 0
+    weight = plan.weight(ticket.channel) if ticket.is_live else 0
     return {"live": weight} if weight else {}
 
 
