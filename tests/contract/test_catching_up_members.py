@@ -64,9 +64,8 @@ class OldTeam:
 
     def watch(self) -> dict[str, int]:
         shop = self.shop
-        return AbsenceWatch(
-            shop.staff, self.duty, shop.lists, shop.changes, shop.plans, shop.clock.now
-        ).watch()
+        stores = (shop.staff, self.duty, shop.lists, shop.changes, shop.plans, shop.tickets)
+        return AbsenceWatch(*stores, shop.clock.now).watch()
 
     def job(self, now: Callable[[], datetime] | None = None) -> MembersCatchUpCase:
         """The job in a new process."""
