@@ -95,8 +95,9 @@ def test_same_seed_gives_the_same_day_of_tickets_of_all_kinds() -> None:
 def test_bursts_have_at_most_twenty_tickets_and_all_of_them_in_order() -> None:
     tickets = day.coming(1, 500)
     found = list(day.bursts(1, tickets))
-    assert [one for burst in found for one in burst] == tickets
-    assert max(map(len, found)) <= 20 < len(found)
+    assert [one for burst in found for one in burst.tickets] == tickets
+    assert max(len(burst.tickets) for burst in found) <= 20 < len(found)
+    assert all(day.SLOWEST <= burst.rate <= day.BURST for burst in found)
 
 
 # ------------------------------------------------------------------------------ the figures
