@@ -35,8 +35,8 @@ LIMIT_S = 120
 LABELS = Path(__file__).parent / "labels"
 COMPLAINTS = ROOT.parent / "shared" / "data" / "complaints" / "cfpb.jsonl"
 SLOWEST_MS = 50.0
-"""The most milliseconds that the rules may take for one text, at the 99th percentile. The assigner
-applies them before it asks agents."""
+"""The most milliseconds of CPU that the rules may take for one text, at the 99th percentile. The
+assigner applies them before it asks agents."""
 
 BANKS = {
     "Mortgage": ("mortgage", "escrow", "foreclosure"),
@@ -78,7 +78,7 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         texts = list(_labelled(LABELS / f"{language}.jsonl"))
         found = [_found(rules, one, times) for one in texts]
         figures += _of_language(language, texts, found, usual)
-    figures.append(at_most("time of the rules for one text, p99", _p99(times), "ms", SLOWEST_MS))
+    figures.append(at_most("CPU of the rules for one text, p99", _p99(times), "ms", SLOWEST_MS))
     return figures + _of_complaints(console)
 
 
@@ -90,9 +90,9 @@ def _labelled(path: Path) -> Iterable[Text]:
 
 def _found(rules: Rules, one: Text, times: list[float]) -> Found:
     facts = Facts(one.text, "inquiry", "chat", one.language)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     found = rules.found(facts)
-    times.append((time.perf_counter() - begun) * 1000)
+    times.append((time.thread_time() - begun) * 1000)
     return found
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from redress.clocks.rules.clocks import ClockName
+from redress.customers.cases.matching import MatchingCase
 from redress.staff.rules.availability import Presence
 from redress.tickets.rules.fold import fold
 from redress.tickets.rules.numbers import new_number
@@ -18,6 +19,7 @@ from redress.tickets.rules.submission import parse
 from redress.tickets.rules.ticket import EventType
 from tests.builders import LIN, body, plan_1, submission
 from tests.contract.conftest import Shop
+from tests.customers.builders import EMAIL, LI_NA, new, profile
 
 CHARGED = {"subject": "Order 4711", "description": "You charged me twice, please help."}
 LATE = {"subject": "包裹", "description": "等了三周，我的包裹还没有收到。", "language": "zh-CN"}
@@ -103,6 +105,25 @@ def test_language_of_a_channel_is_corrected_where_the_text_is_clear(shop: Shop) 
     assert (ticket.language, ticket.category) == ("en", "payment/double_charge")
     [profile] = shop.customers.get_readable([ticket.customer or ""])
     assert profile.languages == ("en",)
+
+
+@pytest.mark.parametrize("is_matched_before", [False, True])
+def test_language_that_the_customer_chose_is_not_overwritten_by_the_text(
+    shop: Shop, is_matched_before: bool
+) -> None:
+    chosen = profile(LI_NA, EMAIL, languages=("zh-TW",), languages_chosen=True)
+    shop.customers.write([new(chosen)])
+    said = parse(body("inquiry", language="zh-TW", **CHARGED), "chat")
+    opened = open_ticket(said, new_number(), plan_1(), shop.clock.now())
+    shop.tickets.open(opened, shop.clock.now())
+    number = opened.after.number
+    if is_matched_before:
+        assert MatchingCase(shop.customers, shop.changes).match(number)
+    shop.assigner().assign(number)
+    ticket = shop.tickets.get(number)
+    assert (ticket.customer, ticket.language) == (LI_NA, "zh-TW")
+    assert ticket.category == "payment/double_charge"
+    assert shop.customers.get(LI_NA).languages == ("zh-TW",)
 
 
 def test_ticket_on_which_somebody_has_worked_is_not_classified(shop: Shop) -> None:

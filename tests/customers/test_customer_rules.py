@@ -7,8 +7,15 @@ from copy import replace
 import pytest
 
 from redress.customers.rules import editing, matching
-from redress.customers.rules.profile import MOST_CONTACTS, MOST_DOUBTS, Doubt, card_of, folded
-from tests.builders import NUMBER, START, Life
+from redress.customers.rules.profile import (
+    MOST_CONTACTS,
+    MOST_DOUBTS,
+    Doubt,
+    Profile,
+    card_of,
+    folded,
+)
+from tests.builders import NUMBER, START, Life, plan_1
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, profile
 
 LI, WANG = card_of(profile(LI_NA)), card_of(profile(WANG_WEI))
@@ -107,3 +114,27 @@ def test_profile_gets_the_company_of_a_ticket_if_it_has_none_and_can_be_listed_b
     assert matching.completed(before, ticket, [], START).company == found
     if had is None:
         assert matching.first_profile(LI_NA, ticket, [], START).company == found
+
+
+def edit(before: Profile, *languages: str) -> Profile:
+    given = {"name": "Li Na", "languages": languages, "needs": ()}
+    empty = dict.fromkeys(("salutation", "channel", "hours", "company", "type"))
+    return editing.edited(before, empty | given, plan_1())
+
+
+def test_languages_that_staff_enter_are_chosen_until_they_remove_them() -> None:
+    before = profile(LI_NA, EMAIL)
+    assert not edit(before, "zh-CN").languages_chosen, "the same as those of the tickets"
+    chosen = edit(before, "zh-TW", "zh-CN")
+    assert chosen.languages_chosen
+    assert card_of(chosen).languages_chosen
+    assert edit(chosen, "zh-TW", "zh-CN").languages_chosen
+    assert not edit(chosen).languages_chosen
+
+
+def test_ticket_adds_its_language_only_if_the_customer_has_chosen_none() -> None:
+    ticket = Life().open(language="en").ticket
+    before = profile(LI_NA, EMAIL)
+    assert matching.completed(before, ticket, [], START).languages == ("zh-CN", "en")
+    chosen = replace(before, languages_chosen=True)
+    assert matching.completed(chosen, ticket, [], START).languages == ("zh-CN",)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from copy import replace
 from datetime import timedelta
 
+import msgspec
+
 from redress.customers.rules import editing, merging
 from redress.customers.rules.merging import merged, unmerged
 from redress.customers.rules.profile import (
@@ -12,6 +14,7 @@ from redress.customers.rules.profile import (
     MOST_NEEDS,
     MOST_NOTES,
     Consent,
+    Entry,
     Note,
     Profile,
     revised,
@@ -31,7 +34,8 @@ def undo(target: Profile, other: Profile, now: Profile, gone: Profile) -> tuple[
     """Undo the merge of `other` into `target`. `now` and `gone` are what they became since."""
     entry = merged(target, other, MEI, "one person", START)[0].entry
     assert entry is not None
-    first, second = unmerged(now, gone, entry, MEI, "two people", LATER)
+    stored = msgspec.json.decode(msgspec.json.encode(entry), type=Entry)
+    first, second = unmerged(now, gone, stored, MEI, "two people", LATER)
     return first.after, second.after
 
 
@@ -80,3 +84,16 @@ def test_a_profile_that_was_merged_before_is_never_too_large() -> None:
     assert [one.code for one in merging.merge_faults(target, other)] == ["too_many_contacts"]
     gone = merge(profile("c" * 24), other)[1]
     assert merging.merge_faults(target, gone) == []
+
+
+def test_merge_keeps_chosen_languages_and_its_undo_takes_them_back() -> None:
+    target, other = profile(LI_NA, EMAIL), profile(WANG_WEI, PHONE, languages=("en",))
+    assert merge(target, other)[0].languages == ("zh-CN", "en")
+    chosen = replace(other, languages_chosen=True)
+    now, gone = merge(target, chosen)
+    assert (now.languages, now.languages_chosen) == (("en",), True)
+    mine = replace(target, languages_chosen=True)
+    assert merge(mine, other)[0].languages == ("zh-CN",)
+    assert merge(mine, chosen)[0].languages == ("zh-CN", "en")
+    back, _ = undo(target, chosen, now, gone)
+    assert (back.languages, back.languages_chosen) == (("zh-CN",), False)

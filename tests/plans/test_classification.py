@@ -50,6 +50,7 @@ def test_rules_of_plan_1_are_published_as_they_are() -> None:
         ({"when": {"words": {}}}, {("/when/words", "required")}),
         ({"when": {"words": {"fr": ["feu"]}}}, {("/when/words/fr", "unknown")}),
         ({"when": {"words": {"en": ["a", "A"]}}}, {("/when/words/en/1", "twice")}),
+        ({"when": {"also": {"en": []}}}, {("/when/also", "required")}),
         ({"when": {"words": {"en": [" a"]}}}, {("/when/words/en/0", "text_expected")}),
         ({"when": {"words": {"en": ["a…b…c"]}}}, {("/when/words/en/0", "gap_expected")}),
         ({"when": {"words": {"en": ["…a"]}}}, {("/when/words/en/0", "gap_expected")}),

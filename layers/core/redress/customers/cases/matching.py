@@ -34,6 +34,8 @@ class Match:
     cause: CustomerMatched
     is_first: bool = False
     """Whether it is the customer's first ticket: their profile is made of it."""
+    languages: tuple[str, ...] = ()
+    """The languages that the customer has chosen, the preferred one first."""
 
 
 class MatchingCase:
@@ -95,7 +97,8 @@ class MatchingCase:
         profiles: list[Profile] = []
         # The card does not have the company, so a ticket that names one reads the profile.
         company = matching.company_of(ticket.contact)
-        if known.free or known.others or company or ticket.language not in card.languages:
+        knows_language = card.languages_chosen or ticket.language in card.languages
+        if known.free or known.others or company or not knows_language:
             profiles = [self._read(one) for one in (card.customer, *known.others)]
         unsettled = (o.id for o in profiles[1:] if not matching.are_told_apart(profiles[0], o))
         change = match(
@@ -111,7 +114,8 @@ class MatchingCase:
         def changes(written: Change) -> list[Revised]:
             return _completed_and_doubted(profiles, written.after, known.free, at)
 
-        return Match(change, CustomerMatched(changes))
+        chosen = card.languages if card.languages_chosen else ()
+        return Match(change, CustomerMatched(changes), languages=chosen)
 
     def _read(self, customer: str) -> Profile:
         """The profile to which a contact point leads.

@@ -49,7 +49,7 @@ def edited(profile: Profile, given: Mapping[str, Any], plan: Plan) -> Profile:
     """Replace name, salutation, languages, channel, hours, company and needs by those in `given`.
 
     A value that is None or "" is removed; a name cannot be. The type is replaced only if `given`
-    has one.
+    has one. Languages that differ from those before count as chosen by the customer.
     """
     faults: list[Fault] = []
     name = texts.cleaned_line(given["name"])
@@ -80,6 +80,9 @@ def edited(profile: Profile, given: Mapping[str, Any], plan: Plan) -> Profile:
         name=name,
         salutation=_line(given["salutation"]),
         languages=languages,
+        languages_chosen=(
+            profile.languages_chosen if languages == profile.languages else bool(languages)
+        ),
         channel=channel,
         hours=hours,
         type=kind,

@@ -96,15 +96,18 @@ def first_profile(customer: str, ticket: Ticket, points: Sequence[Point], at: da
 def completed(profile: Profile, ticket: Ticket, free: Sequence[Point], at: datetime) -> Profile:
     """Add what a further ticket of the customer says that the profile does not have yet.
 
-    These are the language of the ticket, the company, and contact points that belong to nobody, as
-    far as there is room. Nothing that the profile has is replaced.
+    These are the company, the language of the ticket unless the customer has chosen languages, and
+    contact points that belong to nobody, as far as there is room. Nothing that the profile has is
+    replaced.
     """
-    languages = dict.fromkeys((*profile.languages, ticket.language))
+    languages = profile.languages
+    if not profile.languages_chosen:
+        languages = tuple(dict.fromkeys((*languages, ticket.language)))
     room = MOST_CONTACTS - len(profile.contacts)
     added = (ContactPoint(kind, value, at, ticket.number) for kind, value in free[: max(room, 0)])
     return replace(
         profile,
-        languages=tuple(languages),
+        languages=languages,
         company=profile.company or company_of(ticket.contact),
         contacts=(*profile.contacts, *added),
     )

@@ -69,7 +69,8 @@ def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -
     after = replace(
         target,
         salutation=target.salutation or other.salutation,
-        languages=tuple(dict.fromkeys((*target.languages, *other.languages))),
+        languages=_languages(target, other),
+        languages_chosen=target.languages_chosen or other.languages_chosen,
         channel=target.channel or other.channel,
         hours=target.hours or other.hours,
         company=target.company or other.company,
@@ -84,6 +85,13 @@ def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -
     change = revised(target, after, "merged", at, by, why)
     gone = replace(other, merged_into=MergedInto(target.id, change.after.revision, at))
     return [change, revised(other, gone, "merged", at, by, why)]
+
+
+def _languages(target: Profile, other: Profile) -> tuple[str, ...]:
+    """The languages of two profiles together. Chosen ones win over those of tickets."""
+    if target.languages_chosen != other.languages_chosen:
+        return target.languages if target.languages_chosen else other.languages
+    return tuple(dict.fromkeys((*target.languages, *other.languages)))
 
 
 def unmerged(

@@ -107,12 +107,13 @@ class MergedInto(Struct, frozen=True):
 class Profile(Struct, frozen=True, omit_defaults=True):
     """What is known about one customer.
 
-    `languages` are in the order of preference. `channel` is one of `preference.WAYS`. `hours` are
-    those of a day in which the customer wants to be called, in the plan's time zone
-    (`preference.CallHours`): `18:00-20:00`. `absorbed` has the ids of the profiles that were merged
-    into this one, directly or through another one. `distinct_from` has the ids of profiles that are
-    known to be those of other people. A field that is added later needs a default, because stored
-    profiles do not have it.
+    `languages` are in the order of preference. `languages_chosen` says that staff entered them, as
+    the customer asked. Otherwise they are those of the customer's tickets. `channel` is one of
+    `preference.WAYS`. `hours` are those of a day in which the customer wants to be called, in the
+    plan's time zone (`preference.CallHours`): `18:00-20:00`. `absorbed` has the ids of the profiles
+    that were merged into this one, directly or through another one. `distinct_from` has the ids of
+    profiles that are known to be those of other people. A field that is added later needs a
+    default, because stored profiles do not have it.
     """
 
     id: str
@@ -134,6 +135,7 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     distinct_from: tuple[str, ...] = ()
     absorbed: tuple[str, ...] = ()
     merged_into: MergedInto | None = None
+    languages_chosen: bool = False
 
     @property
     def owned(self) -> tuple[ContactPoint, ...]:
@@ -158,6 +160,7 @@ class Card(Struct, frozen=True, omit_defaults=True):
     salutation: str | None = None
     type: str = STANDARD
     needs: tuple[str, ...] = ()
+    languages_chosen: bool = False
 
 
 def card_of(profile: Profile) -> Card:
@@ -168,6 +171,7 @@ def card_of(profile: Profile) -> Card:
         profile.salutation,
         profile.type,
         profile.needs,
+        profile.languages_chosen,
     )
 
 

@@ -30,6 +30,7 @@ MOST_EARLIER = 20
 
 CONDITIONS = (
     "words",
+    "also",
     "without",
     "sender",
     "channel",
@@ -102,7 +103,7 @@ def _check_when(
     read.known(when, CONDITIONS, at)
     if not when:
         read.fault(at, "required", "at least one condition")
-    for name in ("words", "without"):
+    for name in ("words", "also", "without"):
         if name in when:
             _check_words(read, read.section(when, name, at), f"{at}/{name}")
     if "sender" in when:
@@ -172,6 +173,11 @@ def _fault_of(word: Any) -> tuple[str, str] | None:
 def parts_of(phrase: str) -> list[str]:
     """Return what stands before and after the gap of a phrase; one part if it has no gap."""
     return [part.strip() for part in phrase.split(_GAP)]
+
+
+def beginning_of(part: str) -> str:
+    """Return a part without the `*` that says that the word in the text may be longer."""
+    return part[:-1] if part.endswith("*") and part[-2:-1].isalnum() else part
 
 
 def _check_senders(read: DocumentReader, when: Mapping[str, Any], at: str) -> None:

@@ -222,7 +222,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         templates=read.section(document, "templates", "", need=False),
         scripts=read.section(document, "scripts", "", need=False),
         team_names=read.section(document, "team_names", "", need=False),
-        classification=read.section(document, "classification", "", need=False),
+        classification=read.words(document, "classification"),
         routing=read.section(document, "routing", "", need=False),
     )
     if publishing_at is not None:

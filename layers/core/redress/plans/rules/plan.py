@@ -357,7 +357,8 @@ class Plan(Struct, frozen=True):
     team_names: Mapping[str, Mapping[str, str]] = {}
     """What customers read instead of the id of a team, by team and language."""
     classification: Mapping[str, Any] = {}
-    """The section of the document, which `plans.rules.classification` reads."""
+    """The section of the document, which `plans.rules.classification` reads. Of a stored plan it is
+    decoded at the first use (`plans.rules.reader.Undecoded`)."""
     routing: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.routing` checks."""
 

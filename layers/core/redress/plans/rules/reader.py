@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from redress.base import texts
 from redress.base.errors import Fault, pointer
@@ -15,6 +18,35 @@ TEXT_LIMIT = 500
 NAME_LIMIT = 40
 MOST_DAYS = 3660
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class Undecoded(Mapping[str, Any]):
+    """A section of a stored plan as JSON. It is decoded when somebody reads it for the first time.
+
+    The words of a section need more time to decode than all other sections together, and most
+    functions never read them.
+    """
+
+    def __init__(self, raw: msgspec.Raw) -> None:
+        self._raw = raw
+
+    @property
+    def is_object(self) -> bool:
+        """Whether the section is an object, as every other reader expects."""
+        return bytes(self._raw).startswith(b"{")
+
+    @cached_property
+    def _section(self) -> dict[str, Any]:
+        return msgspec.json.decode(self._raw, type=dict[str, Any])
+
+    def __getitem__(self, key: str) -> Any:
+        return self._section[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._section)
+
+    def __len__(self) -> int:
+        return len(self._section)
 
 
 class DocumentReader:
@@ -47,6 +79,13 @@ class DocumentReader:
             self.fault(at + pointer(key), "object_expected", "an object is expected here")
             return {}
         return value
+
+    def words(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        """An optional section of the document that may be `Undecoded`."""
+        value = document.get(key)
+        if isinstance(value, Undecoded) and value.is_object:
+            return value
+        return self.section(document, key, "", need=False)
 
     def entries(self, parent: Mapping[str, Any], key: str, at: str, most: int) -> list[Any]:
         """A list of at most `most` entries. An absent list counts as empty."""

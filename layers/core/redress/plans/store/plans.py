@@ -16,6 +16,7 @@ from redress.base.errors import Unreadable
 from redress.db import encoding, keys
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
+from redress.plans.rules.reader import Undecoded
 
 FRESH_FOR_S = 5.0
 """How long a function uses the latest plan before it reads it again. A newly published plan is used
@@ -56,6 +57,23 @@ def shipped_document() -> dict[str, Any]:
     return document
 
 
+_WORDS = "classification"
+"""The section that only classifying reads. In plan 1 it is most of the document."""
+_SECTIONS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def for_parsing(stored: str | bytes) -> dict[str, Any]:
+    """Return a stored document with its words undecoded, as `parse` reads it.
+
+    So a cold start of the intake decodes no words. Raises msgspec.DecodeError if the document is
+    not JSON or not an object. That includes the JSON of the words.
+    """
+    return {
+        name: Undecoded(raw.copy()) if name == _WORDS else msgspec.json.decode(raw)
+        for name, raw in _SECTIONS.decode(stored).items()
+    }
+
+
 class Plans:
     """A cache of plans. Each version is read once. The latest is read again after FRESH_FOR_S."""
 
@@ -76,13 +94,13 @@ class Plans:
         """
         if version not in self._versions:
             with encoding.reading(keys.PLAN, keys.plan_sk(version)):
-                self._versions[version] = parse(self.document(version))
+                self._versions[version] = parse(for_parsing(self._stored(version)))
         return self._versions[version]
 
     def published(self, version: int) -> Plan:
         """The plan of a version that somebody names. Raises LookupError or Unreadable."""
         if version not in self._versions:
-            self.document(version)
+            self._stored(version)
         return self.get(version)
 
     def document(self, version: int) -> dict[str, Any]:
@@ -90,13 +108,23 @@ class Plans:
 
         Raises Unreadable if it cannot be read.
         """
-        stored = self._source.plan_document(keys.plan_sk(version))
-        if stored is None and version == 1:
+        stored = self._stored(version)
+        if isinstance(stored, bytes):
             return shipped_document()
-        if stored is None:
-            raise LookupError(f"service plan {version} was never published")
         with encoding.reading(keys.PLAN, keys.plan_sk(version)):
             return msgspec.json.decode(stored, type=dict[str, Any])
+
+    def _stored(self, version: int) -> str | bytes:
+        """The JSON of a version: a text from the table, or the bytes of the shipped plan 1.
+
+        Raises LookupError if the version was never published.
+        """
+        stored = self._source.plan_document(keys.plan_sk(version))
+        if stored is None and version == 1:
+            return shipped.read("plan-1.json")
+        if stored is None:
+            raise LookupError(f"service plan {version} was never published")
+        return stored
 
     def refresh(self) -> None:
         """Make the next call of `latest` read the latest plan, even before FRESH_FOR_S is over."""
@@ -124,7 +152,7 @@ class Plans:
         if self._latest is not None and self._latest[1] == stored:
             return stored, self._latest[2]
         with encoding.reading(keys.PLAN, keys.CURRENT):
-            return stored, parse(msgspec.json.decode(stored) if stored else shipped_document())
+            return stored, parse(for_parsing(stored or shipped.read("plan-1.json")))
 
     def _newest(self) -> Plan:
         """The version with the highest number. Versions are numbered without gaps."""

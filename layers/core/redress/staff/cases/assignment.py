@@ -159,8 +159,8 @@ class AssignmentCase:
         def classify(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if not opened:
                 return None
-            is_first = any(match.is_first for match in matched)
-            return self._classifying.found(ticket, opened[0], plan, at, is_first=is_first)
+            match = matched[0] if matched else None
+            return self._classifying.found(ticket, opened[0], plan, at, match)
 
         def search_for_accused(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             return self._about.found(ticket, opened[0] if opened else None, plan, at)

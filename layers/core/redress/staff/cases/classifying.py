@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from copy import replace
 from datetime import datetime
 
-from redress.base.errors import Unreadable
+from redress.base.errors import NotFound, Unreadable
+from redress.customers.cases.matching import Match
 from redress.customers.store import CustomerStore
 from redress.plans.rules.classification import MOST_EARLIER
 from redress.plans.rules.plan import Plan
@@ -31,11 +32,12 @@ class Classifying:
         self._rules: dict[int, Rules] = {}
 
     def found(
-        self, ticket: Ticket, opened: Event, plan: Plan, at: datetime, *, is_first: bool
+        self, ticket: Ticket, opened: Event, plan: Plan, at: datetime, match: Match | None
     ) -> Change | None:
         """Return the change that classifies a ticket. `opened` is its first event.
 
-        `is_first` says that it is the first ticket of its customer. Nothing is read then.
+        `match` is the match with the customer in the same change, if there is one. It says what is
+        read otherwise: whether there are earlier tickets, and which languages they have chosen.
 
         None if it was classified before, if somebody has worked on it, or if no rule changes it.
         """
@@ -44,7 +46,8 @@ class Classifying:
             return None
         facts = replace(
             facts_of(ticket, opened),
-            earlier=lambda: () if is_first else self._earlier(ticket, opened, at),
+            earlier=lambda: () if match and match.is_first else self._earlier(ticket, opened, at),
+            chosen=lambda: match.languages if match else self._chosen(ticket),
         )
         found = rules.found(facts)
         return by_system.classify(ticket, plan, found.values, found.why, at)
@@ -56,6 +59,16 @@ class Classifying:
                 self._rules.clear()
             self._rules[plan.version] = Rules(plan.classification)
         return self._rules[plan.version]
+
+    def _chosen(self, ticket: Ticket) -> Sequence[str]:
+        """Return the languages that the customer has chosen; none if they are not known."""
+        if ticket.customer is None:
+            return ()
+        try:
+            profile = self._customers.current(ticket.customer)
+        except (NotFound, Unreadable):
+            return ()
+        return profile.languages if profile.languages_chosen else ()
 
     def _earlier(self, ticket: Ticket, opened: Event, at: datetime) -> Sequence[Earlier] | None:
         """Return the earlier tickets of the customer, the newest MOST_EARLIER; None if unknown.

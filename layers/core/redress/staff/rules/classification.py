@@ -11,7 +11,8 @@ The rules apply in the order of the plan. A rule applies if all its conditions h
 
 Words are compared as search compares them: case, width, accents and the two scripts of Chinese make
 no difference, whatever the language of the ticket. An end of a word that is a letter must be the
-end of a word in the text. A gap (`…`) stands for at most GAP characters of the same sentence.
+end of a word in the text, unless the plan ends the word with `*`: `refund*` is in `refunded`, too.
+A gap (`…`) stands for at most GAP characters of the same sentence.
 """
 
 from __future__ import annotations
@@ -20,12 +21,18 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from redress.base.scripts import shown_language
-from redress.plans.rules.classification import GIVEN, Section, detects, parts_of
+from redress.plans.rules.classification import (
+    GIVEN,
+    Section,
+    beginning_of,
+    detects,
+    parts_of,
+)
 from redress.plans.rules.plan import GRADATIONS, listed, seconds_of
 from redress.plans.rules.wording import UNSPACED
 from redress.search.rules.words import folded as searchable
@@ -38,7 +45,9 @@ STANDARD = "standard"
 GAP = 40
 """The most characters that the gap of a phrase stands for."""
 MOST_SHOWN = 3
-"""The most words that the reason of a value names."""
+"""The most words that the reason of a value names: of each list of its rule at least one."""
+START = 3
+"""How many characters of a word or a phrase are looked up before it is searched."""
 _HIGHEST = ("urgency", "impact")
 
 
@@ -56,6 +65,8 @@ class Facts(Struct, frozen=True):
     staff opened the ticket: they chose kind and language, and the words are theirs. `earlier`
     returns the earlier tickets of the customer. It is called at most once, and only if all other
     conditions of a rule hold, because it may read the table. It returns None if they are not known.
+    `chosen` returns the languages that the customer has chosen in their profile, the preferred one
+    first. It is called only if the text is in another language than the ticket.
     """
 
     text: str
@@ -68,6 +79,7 @@ class Facts(Struct, frozen=True):
     senders: tuple[str, ...] = ()
     is_by_staff: bool = False
     earlier: Callable[[], Sequence[Earlier] | None] = lambda: None
+    chosen: Callable[[], Sequence[str]] = lambda: ()
 
 
 def is_open(ticket: Ticket) -> bool:
@@ -126,10 +138,10 @@ class Rules:
         values: dict[str, str] = {}
         why: dict[str, Mapping[str, Any]] = {}
         if detects(self._section, facts.channel) and not facts.is_by_staff:
-            language = shown_language(facts.text, facts.language)
+            language, reason_of_language = _language_of(facts)
             if language != facts.language:
-                values["language"], why["language"] = language, {"text": language}
-        state = _State(facts, comparable(facts.text), values)
+                values["language"], why["language"] = language, reason_of_language
+        state = _State(facts, _Text(facts.text), values)
         unknown = []
         for rule in self._rules:
             reason = rule.reason(state)
@@ -144,6 +156,21 @@ class Rules:
         return Found(values, why, tuple(unknown))
 
 
+def _language_of(facts: Facts) -> tuple[str, Mapping[str, Any]]:
+    """Return the language in which to answer a ticket whose channel presumed one, and why.
+
+    It is that of the text, if the text shows it clearly. If the customer has chosen languages in
+    their profile, it is one of these: that of the text, that of the ticket, or the preferred one.
+    """
+    shown = shown_language(facts.text, facts.language)
+    if shown == facts.language:
+        return facts.language, {}
+    chosen = facts.chosen()
+    if not chosen or shown in chosen:
+        return shown, {"text": shown}
+    return (facts.language if facts.language in chosen else chosen[0]), {"profile": chosen[0]}
+
+
 _UNKNOWN: Mapping[str, Any] = {"rule": ""}
 """Stands for the reason of a rule that nobody can decide."""
 
@@ -151,7 +178,7 @@ _UNKNOWN: Mapping[str, Any] = {"rule": ""}
 class _State:
     """The facts of a ticket, and what the rules have set so far."""
 
-    def __init__(self, facts: Facts, text: str, values: Mapping[str, str]) -> None:
+    def __init__(self, facts: Facts, text: _Text, values: Mapping[str, str]) -> None:
         self.facts, self.text, self._values = facts, text, values
 
     @cached_property
@@ -184,7 +211,7 @@ class _Rule:
         when = rule["when"]
         self.name: str = rule["name"]
         self.sets: Mapping[str, str] = rule["set"]
-        self._words = _Words(when["words"]) if "words" in when else None
+        self._wanted = [_Words(when[name]) for name in ("words", "also") if name in when]
         self._without = _Words(when["without"]) if "without" in when else None
         self._among = {
             name: frozenset(listed(when[name]))
@@ -211,10 +238,14 @@ class _Rule:
             if sender is None:
                 return None
             reason["sender"] = sender
-        if self._words is not None:
-            if not (words := self._words.in_text(state.text)):
+        found: list[list[str]] = []
+        for wanted in self._wanted:
+            found.append(wanted.in_text(state.text))
+            if not found[-1]:
                 return None
-            reason["words"] = words
+        if found:
+            words = itertools.chain.from_iterable(itertools.zip_longest(*found))
+            reason["words"] = [word for word in words if word is not None][:MOST_SHOWN]
         if self._without is not None and self._without.in_text(state.text):
             return None
         if self._earlier is not None:
@@ -245,62 +276,123 @@ def _count(known: Iterable[Earlier], wanted: Mapping[str, Any]) -> int:
     return sum(one.ago_s <= within and (not kinds or one.kind in kinds) for one in known)
 
 
+class _Text:
+    """A text in which words are looked up.
+
+    `starts` has all runs of at most START characters, so that most words need no search.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = comparable(text)
+        self.starts = {
+            self.text[at : at + length]
+            for length in range(1, START + 1)
+            for at in range(len(self.text) - length + 1)
+        }
+
+
 class _Words:
     """Words and phrases in all languages, as they are compared."""
 
     def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
-        self._phrases: dict[tuple[str, ...], str] = {}
-        for some in words.values():
-            for word in some:
-                self._phrases.setdefault(tuple(map(comparable, parts_of(word))), word)
+        written = [word for some in words.values() for word in some]
+        phrases: dict[tuple[_Part, ...], str] = {}
+        for word, parts in zip(written, _compared(written), strict=True):
+            if all(part.text for part in parts):
+                phrases.setdefault(parts, word)
+        self._phrases = list(phrases.items())
+        self._by_start: dict[str, list[int]] = {}
+        for index, (parts, _) in enumerate(self._phrases):
+            self._by_start.setdefault(parts[0].text[:START], []).append(index)
 
-    def in_text(self, text: str) -> list[str]:
-        """Return the first words that a comparable text has, as the plan writes them.
+    def in_text(self, text: _Text) -> list[str]:
+        """Return the first words that a text has, as the plan writes them.
 
         At most MOST_SHOWN of them.
         """
-        found = (word for parts, word in self._phrases.items() if _has(text, parts))
+        starts = self._by_start.keys() & text.starts
+        possible = sorted(index for start in starts for index in self._by_start[start])
+        phrases = (self._phrases[index] for index in possible)
+        found = (word for parts, word in phrases if _has(text.text, parts))
         return list(itertools.islice(found, MOST_SHOWN))
+
+
+class _Part(NamedTuple):
+    """What stands before or after the gap of a phrase, as it is compared.
+
+    `opens` and `closes` say that it begins or ends where a word of the text does.
+    """
+
+    text: str
+    opens: bool
+    closes: bool
+
+
+def _compared(phrases: Iterable[str]) -> Iterator[tuple[_Part, ...]]:
+    """Yield the parts of each phrase, as they are compared."""
+    written = [parts_of(phrase) for phrase in phrases]
+    stems = [beginning_of(part) for parts in written for part in parts]
+    # One text is folded faster than thousands. Each stem is a paragraph of it.
+    forms = comparable("\n\n".join(stems)).split("\n")
+    if len(forms) != len(stems):  # a stem has no character that is compared
+        forms = [comparable(stem) for stem in stems]
+    compared = zip(forms, stems, strict=True)
+    for parts in written:
+        yield tuple(
+            _Part(form, _is_letter(form[:1]), stem == part and _is_letter(form[-1:]))
+            for part, (form, stem) in zip(parts, compared, strict=False)
+        )
 
 
 def comparable(text: str) -> str:
     """Return a text as words are looked up in it.
 
     A line break in a paragraph counts as a blank, because mail programs break lines. There are no
-    blanks between Chinese characters. Paragraphs end with a line break.
+    blanks between Chinese characters. Paragraphs end with a line break. `isn't` counts as `isnt`,
+    because many people leave the apostrophe out.
     """
-    plain = searchable(text).replace("\u2019", "'")
-    paragraphs = re.split(r"[^\S\n]*\n\s*\n\s*", plain.strip())
-    return "\n".join(
-        re.sub(f"(?<=[{UNSPACED}]) (?=[{UNSPACED}])", "", " ".join(one.split()))
-        for one in paragraphs
-    )
+    plain = searchable(text).replace("\u2019", "'").replace("n't", "nt").strip()
+    if "\n" in plain:
+        return "\n".join(map(_line, _PARAGRAPHS.split(plain)))
+    return _line(plain)
 
 
-def _has(text: str, parts: Sequence[str]) -> bool:
+def _line(paragraph: str) -> str:
+    line = " ".join(paragraph.split())
+    return line if " " not in line or line.isascii() else _BLANKS.sub("", line)
+
+
+_PARAGRAPHS = re.compile(r"[^\S\n]*\n\s*\n\s*")
+_BLANKS = re.compile(f"(?<=[{UNSPACED}]) (?=[{UNSPACED}])")
+
+
+def _has(text: str, parts: Sequence[_Part]) -> bool:
     """Whether a comparable text has a phrase: its parts in one sentence, at most GAP apart."""
     first, *others = parts
+    if first.text not in text:
+        return False
     if not others:
         return next(_places(text, first, 0, len(text)), None) is not None
     [second] = others
-    if second not in text:
+    if second.text not in text:
         return False
     for place in _places(text, first, 0, len(text)):
-        begin = place + len(first)
-        for other in _places(text, second, begin, begin + GAP + len(second)):
+        begin = place + len(first.text)
+        for other in _places(text, second, begin, begin + GAP + len(second.text)):
             if not _ENDS_SENTENCE.search(text, begin, other):
                 return True
     return False
 
 
-def _places(text: str, word: str, begin: int, end: int) -> Iterator[int]:
-    """Yield where a word is in a text between two places, not as a part of a longer word."""
+def _places(text: str, part: _Part, begin: int, end: int) -> Iterator[int]:
+    """Yield where a part is in a text between two places, not inside a longer word."""
+    word = part.text
     place = text.find(word, begin, end)
     while place >= 0:
         after = place + len(word)
         if not (
-            (place and _is_letter(text[place - 1]) and _is_letter(word[0]))
-            or (after < len(text) and _is_letter(text[after]) and _is_letter(word[-1]))
+            (place and part.opens and _is_letter(text[place - 1]))
+            or (after < len(text) and part.closes and _is_letter(text[after]))
         ):
             yield place
         place = text.find(word, place + 1, end)

@@ -78,7 +78,8 @@ def _decided_by(event: Event) -> Iterable[Decided]:
             for name in (one for one in VALUES if one in data["values"]):
                 why = data["why"].get(name, {})
                 rule: str | None = why.get("rule")
-                source = Source.RULE if rule else Source.TEXT if why else Source.KIND
+                of_text = Source.PROFILE if "profile" in why else Source.TEXT
+                source = Source.RULE if rule else of_text if why else Source.KIND
                 facts = {key: why[key] for key in ("words", "sender", "earlier") if key in why}
                 yield Decided(name, data["values"][name], source, at, rule, facts)
         case EventType.RECLASSIFIED:
