@@ -269,6 +269,62 @@ def test_correction_that_leaves_the_steps_as_they_are_does_not_begin_the_search_
     assert life.reclassify(customer_type="vip").ticket.placing is None
 
 
+RESERVE = {"after": "2m", "reserve": True}
+LANGUAGE = {"after": "2m", "language": "any"}
+VIP = {"after": "1m", "reserve": True, "when": {"customer_type": "vip"}}
+
+
+def searched(plan: Plan) -> Life:
+    """A ticket whose search has gone one step."""
+    life = unplaced(Life(plan=plan).open(), plan)
+    life.clock.advance(minutes=2)
+    return life.take(by_timer.act_on_due_rungs(life.ticket, plan, life.clock.now()))
+
+
+def test_search_goes_on_in_a_plan_that_has_its_steps_at_another_place() -> None:
+    life = searched(plan_with(rules=[], steps=[RESERVE]))
+    moved = replace(plan_with(rules=[], steps=[VIP, RESERVE]), version=2)
+    assert need_of(life.move_to(moved).ticket, moved).reserve
+
+
+def test_step_that_acted_means_no_other_step_of_a_later_plan() -> None:
+    """Story: the step at the same place of the next plan had acted before its time."""
+    life = searched(plan_with(rules=[], steps=[RESERVE]))
+    assert need_of(life.ticket, life.plan).reserve
+    moved = replace(plan_with(rules=[], steps=[LANGUAGE]), version=2)
+    need = need_of(life.move_to(moved).ticket, moved)
+    assert (need.reserve, need.language, need.step) == (False, "zh-CN", 0)
+    assert life.ticket.placing is None, "the search begins anew"
+
+
+def test_search_that_a_version_before_stored_by_indexes_goes_on_in_its_plan() -> None:
+    plan = plan_with(rules=[], steps=[VIP, RESERVE])
+    life = Life(plan=plan).open()
+    at, of = life.clock.now(), classification_of(life.ticket)
+    assert (plan.indexed_placing(of), plan.placing(of)) == ("1/", "2m reserve/")
+    life.take(by_system.leave_unplaced(life.ticket, plan, {}, "1/", at))
+    assert next_wake(life.ticket, plan) == at + timedelta(minutes=2)
+    life.clock.advance(minutes=2)
+    life.take(by_timer.act_on_due_rungs(life.ticket, plan, life.clock.now()))
+    assert need_of(life.reclassify(urgency="low").ticket, plan).reserve
+    assert life.move_to(replace(plan, version=2)).ticket.placing is None
+
+
+def test_steps_that_a_search_names_are_those_of_the_plan() -> None:
+    steps = [
+        {"after": "2m", "level": 2, "skill": "any"},
+        {"after": "90s", "language": "any", "reserve": True},
+    ]
+    plan = plan_with(rules=[KETTLES | {"skill": {"name": "kettles"}}], steps=steps)
+    ladder = plan.placing({"kind": "complaint"})
+    assert ladder == "2m level=2 skill=any,90s language=any reserve/"
+    assert plan.placing_steps(ladder) == steps[::-1]
+    shipped, of = builders.plan_1(), classification_of(Life().open(channel="phone").ticket)
+    named = shipped.placing(of)
+    assert shipped.nobody(named) == shipped.nobody(shipped.indexed_placing(of)) is not None
+    assert shipped.placing_steps(named) == [{"after": "2m", "reserve": True}]
+
+
 def test_rule_moves_a_ticket_to_its_team_unless_somebody_decided_the_team() -> None:
     plan = plan_with(rules=[KETTLES | {"team": "kettles"}])
     life = Life(plan=plan).open()

@@ -53,6 +53,10 @@ _DEFAULT_PAUSES: Mapping[ClockName, tuple[str, ...]] = {
 }
 
 
+type _Indexed = tuple[int, Mapping[str, Any]]
+"""An entry of a list of the plan, with its index."""
+
+
 class Promise(Struct, frozen=True):
     """One promise of a plan: a target in seconds of a calendar, and its ladder.
 
@@ -464,32 +468,51 @@ class Plan(Struct, frozen=True):
     def placing(self, of: Mapping[str, str]) -> str:
         """The name of the ladder on which routing asks for less and less of an agent.
 
-        It has the indexes of those steps of the plan that change something for a ticket with these
-        values, and of the text that its customer gets if nobody is there: `0,2/1`.
+        It says which steps change something for a ticket with these values, and when. It also has
+        the index of the text that its customer gets if nobody is there: `2m level=1,5m skill=any/1
+        2m`. So a search keeps its steps if the ticket moves to a plan that has the same ones.
         """
+        steps, told = self._placing(of)
+        said = [_step_in_words(step) for _, step in steps]
+        return f"{','.join(said)}/{' '.join(f'{n} {one["after"]}' for n, one in told)}"
+
+    def indexed_placing(self, of: Mapping[str, str]) -> str:
+        """The same in the form of a version before, which stored indexes of steps: `0,2/1`."""
+        steps, told = self._placing(of)
+        return f"{','.join(str(n) for n, _ in steps)}/{''.join(str(n) for n, _ in told)}"
+
+    def _placing(self, of: Mapping[str, str]) -> tuple[list[_Indexed], list[_Indexed]]:
+        """The steps for a ticket, and at most one text for its customer, with their indexes."""
         skilled = bool(self.routing_rule(of).skill)
         steps = [
-            str(index)
+            (index, step)
             for index, step in enumerate(self.routing.get("steps", ()))
             if matches(step.get("when", {}), of)
             and (skilled or "reserve" in step or "language" in step)
         ]
         told = [
-            str(index)
+            (index, entry)
             for index, entry in enumerate(self.routing.get("nobody", ()))
             if matches(entry.get("when", {}), of)
         ]
-        return f"{','.join(steps)}/{''.join(told[:1])}"
+        return steps, told[:1]
 
     def placing_steps(self, ladder: str) -> list[Mapping[str, Any]]:
-        """The steps that a ladder of `placing` names, by when they are due."""
+        """The steps that a ladder of `placing` names, by when they are due.
+
+        A version before stored their indexes in this plan.
+        """
         entries = self.routing.get("steps", ())
-        steps = [entries[int(index)] for index in ladder.partition("/")[0].split(",") if index]
+        steps = [
+            entries[int(one)] if one.isdecimal() else _step_of_words(one)
+            for one in ladder.partition("/")[0].split(",")
+            if one
+        ]
         return sorted(steps, key=lambda step: seconds_of(step["after"]))
 
     def nobody(self, ladder: str) -> Mapping[str, Any] | None:
         """What a customer is told if nobody is there, by a ladder of `placing`; None: nothing."""
-        index = ladder.partition("/")[2]
+        index = ladder.partition("/")[2].partition(" ")[0]
         found: Mapping[str, Any] | None = self.routing["nobody"][int(index)] if index else None
         return found
 
@@ -529,6 +552,22 @@ class Plan(Struct, frozen=True):
             )
             return (*asks, Rung(target_s * self.callback.attempts, Action.CLOSE))
         return tuple(_placed(rung, at, target_s) for at, rung in self.ladders[ladder])
+
+
+def _step_in_words(step: Mapping[str, Any]) -> str:
+    """A step of a search for an agent as a ladder names it: `2m level=1`."""
+    what = (f"{name}={step[name]}" for name in ("level", "skill", "language") if name in step)
+    return " ".join([step["after"], *what, *(["reserve"] if "reserve" in step else [])])
+
+
+def _step_of_words(words: str) -> Mapping[str, Any]:
+    """The step that a ladder names, as a plan has it."""
+    after, *what = words.split(" ")
+    step: dict[str, Any] = {"after": after}
+    for one in what:
+        name, _, value = one.partition("=")
+        step[name] = int(value) if name == "level" else value or True
+    return step
 
 
 def _placed(rung: Rung, share: float, target_s: float) -> Rung:

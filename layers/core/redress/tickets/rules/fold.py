@@ -435,13 +435,17 @@ def _reclassified(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return _replanned(ticket, event.at, plan, not_later=bool(data.get("not_later")))
 
 
-def _searched_again(ticket: Ticket, plan: Plan) -> Ticket:
+def _searched_again(ticket: Ticket, plan: Plan, *, moved: bool = False) -> Ticket:
     """End the search for an agent if the plan has other steps for the ticket as it is now.
 
-    Otherwise the ticket keeps its steps and how far it has come in them.
+    Otherwise the ticket keeps its steps and how far it has come in them. A version before stored
+    indexes of steps. They mean something only in the plan in which the search began, so if the
+    ticket `moved` to another one, the search ends.
     """
-    search = ticket.placing
-    if search is None or search.ladder == plan.placing(classification_of(ticket)):
+    search, of = ticket.placing, classification_of(ticket)
+    if search is None or search.ladder == plan.placing(of):
+        return ticket
+    if not moved and search.ladder == plan.indexed_placing(of):
         return ticket
     return replace(ticket, placing=None)
 
@@ -555,7 +559,7 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         clocks=ended,
         priority=_priority(ticket.raised, plan, ticket.urgency, ticket.impact),
     )
-    return _replanned(_searched_again(ticket, plan), event.at, plan)
+    return _replanned(_searched_again(ticket, plan, moved=True), event.at, plan)
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

@@ -132,7 +132,7 @@ class Resolution(Struct, frozen=True):
 class Placing(Struct, frozen=True, omit_defaults=True):
     """The search for an agent after the first attempt, at `since`, found nobody.
 
-    `ladder` says which steps of the plan relax it (`Plan.rungs`). `fired` are the names of those
+    `ladder` says which steps relax it (`Plan.placing`). `fired` are the names of those
     that acted.
     """
 
