@@ -66,6 +66,22 @@ def test_ticket_to_which_no_rule_applies_costs_no_event(shop: Shop) -> None:
     assert EventType.CLASSIFIED not in types(shop, number)
 
 
+def test_history_says_that_the_rules_found_nothing(shop: Shop) -> None:
+    """A leader tells such a ticket from one at which no rule has looked."""
+    text = {"subject": "你好", "description": "想问一下你们的营业时间。"}
+    number = shop.open("inquiry", **text).ticket.number
+    shop.assigner().assign(number)
+    unplaced = shop.tickets.history(number)[-1]
+    assert (unplaced.type, unplaced.data["decision"]["unclassified"]) == ("unplaced", True)
+    shop.member(team="service")
+    shop.assigner().assign(number)
+    assigned = shop.tickets.history(number)[-1]
+    assert (assigned.type, assigned.data["decision"]["unclassified"]) == ("assigned", True)
+    classified = shop.open("inquiry", **LATE).ticket.number
+    shop.assigner().assign(classified)
+    assert "unclassified" not in shop.tickets.history(classified)[-1].data["decision"]
+
+
 def test_category_that_the_customer_chose_stays(shop: Shop) -> None:
     chosen = replace(submission("inquiry", **LATE), category="order/status")
     change = open_ticket(chosen, new_number(), plan_1(), shop.clock.now())

@@ -13,6 +13,7 @@ from contextlib import suppress
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from redress.base.errors import AgentNotFree, NotFound, Unreadable, VersionConflict
 from redress.base.people import Actor
@@ -134,6 +135,7 @@ class AssignmentCase:
         asked: list[str] = []
         matched: list[Match] = []
         opened: list[Event] = []
+        notes: dict[str, Any] = {}
         lost = 0
 
         def read(number: str) -> Ticket:
@@ -148,6 +150,7 @@ class AssignmentCase:
             return ticket
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            notes.clear()
             found = self._matching.found(ticket, plan, at)
             matched[:] = [found] if found is not None else []
             change = found.change if found is not None else None
@@ -160,7 +163,11 @@ class AssignmentCase:
             if not opened:
                 return None
             match = matched[0] if matched else None
-            return self._classifying.found(ticket, opened[0], plan, at, match)
+            change = self._classifying.found(ticket, opened[0], plan, at, match)
+            # The event of the assignment says so, because an event of its own would cost more.
+            if change is None and self._classifying.looks_at(ticket, plan):
+                notes["unclassified"] = True
+            return change
 
         def search_for_accused(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             return self._about.found(ticket, opened[0] if opened else None, plan, at)
@@ -173,17 +180,17 @@ class AssignmentCase:
             if ticket.about_unclear is not None:
                 return None  # a person decides first whom the complaint is about
             if claim is not None:
-                change = self._claimed(ticket, plan, claim, at)
+                change = self._claimed(ticket, plan, claim, at, notes)
                 asked.extend([claim.by.id] if change is not None else [])
                 return change
             decision = self._decided(ticket, plan, at, refused, known, called)
             if decision.agent is None:
-                left = self._left(ticket, plan, decision, at)
+                left = self._left(ticket, plan, decision, at, notes)
                 missed.full = decision.full if decision.others else ()
                 missed.has_called = left is not None and "called" in left.events[-1].data
                 return left
             asked.append(decision.agent)
-            data = decision.data(in_turn=lost < TURNS)
+            data = decision.data(in_turn=lost < TURNS) | notes
             team = decision.need.team
             return by_system.assign(ticket, plan, decision.agent, decision.why, at, team, data)
 
@@ -241,7 +248,14 @@ class AssignmentCase:
         yield replace(first, agents=[*missing, *first.agents])
         yield from pages
 
-    def _left(self, ticket: Ticket, plan: Plan, decision: Decision, at: datetime) -> Change | None:
+    def _left(
+        self,
+        ticket: Ticket,
+        plan: Plan,
+        decision: Decision,
+        at: datetime,
+        notes: dict[str, Any],
+    ) -> Change | None:
         """The change that records that nobody could take the ticket, or tells the customer so.
 
         None if both are on record, or if it is not time to tell the customer.
@@ -254,7 +268,8 @@ class AssignmentCase:
             return told
         ladder = plan.placing(classification_of(ticket))
         called = self._to_call(team, plan, at)
-        return by_system.leave_unplaced(ticket, plan, decision.data(), ladder, at, team, called)
+        data = decision.data() | notes
+        return by_system.leave_unplaced(ticket, plan, data, ladder, at, team, called)
 
     def _is_there(self, decision: Decision, ticket: Ticket, plan: Plan, at: datetime) -> bool:
         """Whether somebody of a team is at work who may get the ticket now or later.
@@ -287,13 +302,15 @@ class AssignmentCase:
             return 0
         return waiting
 
-    def _claimed(self, ticket: Ticket, plan: Plan, claim: Claim, at: datetime) -> Change | None:
+    def _claimed(
+        self, ticket: Ticket, plan: Plan, claim: Claim, at: datetime, notes: dict[str, Any]
+    ) -> Change | None:
         """The change that gives the ticket to who asks for it; None if they may not get it."""
         need = need_of(ticket, plan)
         need = replace(need, reserve=need.reserve or claim.is_called)
         if reasons(ticket, need, claim.availability, at):
             return None
-        data = Decision(need, claim.by.id, read=1).data()
+        data = Decision(need, claim.by.id, read=1).data() | notes
         return by_staff.claim(ticket, plan, claim.by, claim.key, at, data)
 
     def is_called(self, found: Availability, at: datetime) -> bool:

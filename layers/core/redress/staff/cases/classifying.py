@@ -52,6 +52,10 @@ class Classifying:
         found = rules.found(facts)
         return by_system.classify(ticket, plan, found.values, found.why, at)
 
+    def looks_at(self, ticket: Ticket, plan: Plan) -> bool:
+        """Whether the rules of the plan look at the ticket at all."""
+        return bool(self._rules_of(plan)) and is_open(ticket)
+
     def _rules_of(self, plan: Plan) -> Rules:
         """The rules of a plan, prepared once: a version of a plan never changes."""
         if plan.version not in self._rules:
