@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from copy import replace
+from datetime import timedelta
 
 import pytest
 
 from redress.base.errors import InvalidInput, NotAllowedNow
-from redress.base.people import SYSTEM, Member, Role
+from redress.base.people import SYSTEM, Member, Post, Role
 from redress.plans.rules.plan import ConflictPlan, Plan
 from redress.tickets.rules import access, fold
 from redress.tickets.rules.interest import Doubt, kept_from
 from redress.tickets.rules.steps import by_staff, by_system
 from redress.tickets.rules.ticket import EventType, State
-from tests.builders import LIN, Life, life_at, plan_1
+from tests.builders import LIN, START, Life, life_at, plan_1
 
 
 def member(name: str, role: Role, team: str = "complaints") -> Member:
@@ -61,7 +62,7 @@ def seeing(life: Life) -> set[str]:
 def test_complaint_is_kept_from_the_supervisors_of_accused_agents_if_the_plan_says_so(
     strict: bool, members: list[Member], teams: tuple[str, ...]
 ) -> None:
-    assert kept_from(plan(strict=strict), members) == teams
+    assert kept_from(plan(strict=strict), members, START) == teams
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -200,3 +201,98 @@ def test_events_of_earlier_versions_keep_a_complaint_from_no_supervisor() -> Non
     old = {name: value for name, value in event.data.items() if name != "kept_from"}
     ticket = fold.apply(life.changes[0].after, replace(event, data=old), life.plan)
     assert (ticket.about, ticket.kept_from) == ((MEI.id,), ())
+
+
+# ---------------------------------------------------------------------- members who change team
+
+
+def was(member: Member, role: Role, team: str, hours: float = 1) -> Member:
+    """The member, who had another role or team until some hours after START."""
+    return replace(member, former=(Post(role, team, START + timedelta(hours=hours)),))
+
+
+def test_supervisor_of_the_accused_who_changes_team_is_kept_from_the_complaint() -> None:
+    life = about(Life(plan=plan(strict=True)).open(), MEI.id).reassign(None, "service")
+    moved = replace(LEADER, team="service")
+    assert access.may_see(moved, life.ticket), "nobody knows that they led the accused"
+    assert not access.may_see(was(moved, Role.SUPERVISOR, "complaints"), life.ticket)
+    assert access.may_see(was(moved, Role.AGENT, "complaints"), life.ticket)
+
+
+def test_supervisor_who_led_the_team_only_before_the_complaint_sees_it() -> None:
+    life = about(Life(plan=plan(strict=True)).open(), MEI.id).reassign(None, "service")
+    assert access.may_see(was(HUA, Role.SUPERVISOR, "complaints", hours=-1), life.ticket)
+    assert not access.may_see(was(HUA, Role.SUPERVISOR, "complaints", hours=0), life.ticket)
+
+
+@pytest.mark.parametrize("now", [WEI, JUN])
+def test_supervisor_who_became_a_manager_or_an_agent_reads_the_complaint_because_somebody_must(
+    now: Member,
+) -> None:
+    life = about(Life(plan=plan(strict=True)).open(), MEI.id)
+    assert access.may_see(was(now, Role.SUPERVISOR, "complaints"), life.ticket)
+
+
+@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.MANAGER, Role.AGENT])
+@pytest.mark.parametrize("strict", [False, True])
+def test_accused_agent_who_leads_the_team_of_the_complaint_now_never_sees_it(
+    strict: bool, role: Role
+) -> None:
+    life = about(Life(plan=plan(strict=strict)).open(), MEI.id)
+    for team in ("complaints", "service"):
+        promoted = was(replace(MEI, role=role, team=team), Role.AGENT, "complaints")
+        assert not access.may_see(promoted, life.ticket)
+
+
+@pytest.mark.parametrize("now", [Role.AGENT, Role.SUPERVISOR])
+def test_complaint_is_kept_from_those_who_led_the_accused_when_it_was_opened(now: Role) -> None:
+    accused = was(replace(TAO, role=now), Role.AGENT, "complaints")
+    teams = ("complaints", "service") if now is Role.AGENT else ("complaints",)
+    assert kept_from(plan(strict=True), [accused], START) == teams
+    assert kept_from(plan(strict=True), [accused], START + timedelta(hours=2)) == teams[1:]
+
+
+def follow(life: Life, member: Member) -> Life:
+    found = by_system.follow_accused(life.ticket, life.plan, member, life.clock.now())
+    assert found is not None
+    return life.take(found)
+
+
+def test_complaint_follows_its_accused_agent_to_the_supervisors_of_another_team() -> None:
+    life = about(Life(plan=plan(strict=True)).open(), MEI.id).reassign(None, "service")
+    assert HUA.id in seeing(life)
+    moved = was(replace(MEI, team="service"), Role.AGENT, "complaints")
+    follow(life, moved)
+    assert life.ticket.kept_from == ("complaints", "service")
+    assert seeing(life) == {TAO.id, WEI.id}
+    assert life.ticket.about == (MEI.id,)
+    assert life.folded == life.ticket
+    assert by_system.follow_accused(life.ticket, life.plan, moved, life.clock.now()) is None
+
+
+def test_doubt_goes_on_when_a_candidate_changes_team() -> None:
+    life = doubt(Life(plan=plan(strict=True)).open(), MEI)
+    follow(life, replace(MEI, team="service"))
+    assert (life.ticket.about_unclear, life.ticket.about_decided) == ((MEI.id,), False)
+    assert life.ticket.kept_from == ("complaints", "service")
+    assert life.folded == life.ticket
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_complaint_about_somebody_else_does_not_follow_a_member(strict: bool) -> None:
+    life = about(Life(plan=plan(strict=strict)).open(), JUN.id if strict else MEI.id)
+    moved = replace(MEI, team="service")
+    assert by_system.follow_accused(life.ticket, life.plan, moved, life.clock.now()) is None
+
+
+def test_further_accused_let_no_supervisor_in_again() -> None:
+    life = about(Life(plan=plan(strict=True)).open(), MEI.id)
+    life = follow(life, replace(MEI, team="service"))
+    assert about(life, MEI.id, JUN.id).ticket.kept_from == ("complaints", "service")
+    at, moved = life.clock.now(), {MEI.id: replace(MEI, team="returns")}
+    again = by_staff.set_about(life.ticket, life.plan, LIN, [MEI.id, JUN.id], "so", at, moved)
+    assert again is not None
+    assert again.after.kept_from == ("complaints", "returns", "service"), "the same members again"
+    life.take(again)
+    same = by_staff.set_about(life.ticket, life.plan, LIN, [MEI.id, JUN.id], "so", at, moved)
+    assert same is None

@@ -19,12 +19,13 @@ from typing import Any
 
 import pytest
 
-from redress.base.people import CUSTOMER, Member, Role
+from redress.base.people import CUSTOMER, Member, Post, Role
 from redress.mail.incoming.store import IncomingRecord
 from redress.plans.rules.plan import ConflictPlan, Plan
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind
 from redress.staff.rules.availability import Presence
+from redress.staff.store import StaffStore
 from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import Doubt
@@ -32,7 +33,7 @@ from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import stores as wired_stores
 from redress.workflow.store import ReconciliationReport
-from tests.builders import MEI, Clock, rehearsal_job
+from tests.builders import MEI, Clock, plan_document, rehearsal_job
 from tests.functions.conftest import MEMBERS
 from tests.functions.filing import create_bucket
 from tests.functions.staff.api import CHANGES, KEEP, THIS_MONTH, WHO_MAY, Api, hold_mail, score
@@ -41,12 +42,14 @@ from tests.world import Act, Context, Opener, Stores
 SUBJECT = "The secret kettle"
 FILE = "9f86d081884c7d65"
 """The file in the sample events."""
-STANDINGS = ("free", "accused", "suspended", "unclear", "kept")
+STANDINGS = ("free", "accused", "suspended", "unclear", "kept", "led")
 """The ticket is not about its reader; it is; it is not, but the reader is suspended; nobody has
 decided whom it is about; it is about another agent of the team of complaints, and the plan keeps it
-from the supervisors of that team."""
+from the supervisors of that team; it is about an agent of another team, which its reader led when
+it was opened, and the plan keeps it from the supervisors of that team."""
 STRICT = ConflictPlan(without_their_supervisor=True)
 ANN = Member("a-ann", "Ann", "ann@example.com", Role.AGENT, "complaints", ("en",), 5)
+BEA = replace(ANN, id="a-bea", name="Bea", team="returns")
 
 NAMES_A_TICKET = (
     *CHANGES,
@@ -203,13 +206,14 @@ def about(stores: Stores, ticket: Ticket, *members: str) -> Ticket:
     )
 
 
-def kept(stores: Stores, ticket: Ticket) -> Ticket:
-    """Name another agent of complaints, under a plan that keeps it from their supervisors."""
+def kept(stores: Stores, ticket: Ticket, accused: Member = ANN) -> Ticket:
+    """Name another agent, under a plan that keeps it from the supervisors of their team."""
     chief = replace(MEMBERS["wei"], id="m-chief").actor
 
     def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
         strict = replace(plan, conflict=STRICT)
-        return by_staff.set_about(ticket, strict, chief, [ANN.id], "named", at, {ANN.id: ANN})
+        known = {accused.id: accused}
+        return by_staff.set_about(ticket, strict, chief, [accused.id], "named", at, known)
 
     return stores.changes.change(ticket.number, decide)
 
@@ -229,6 +233,7 @@ def may_see_with(standing: str, by: str) -> bool:
         "free": True,
         "unclear": role is not Role.AGENT,
         "kept": role is not Role.SUPERVISOR,
+        "led": role is not Role.SUPERVISOR,
     }.get(standing, False)
 
 
@@ -236,6 +241,13 @@ def suspend(stores: Stores, clock: Clock, *names: str) -> None:
     for name in names:
         suspended = replace(MEMBERS[name], suspended=True)
         stores.staff.record(suspended, Presence.AWAY, clock.now())
+
+
+def led(stores: Stores, clock: Clock, *names: str) -> None:
+    """Record that these members have led the team of BEA, and still will for some hours."""
+    post = Post(Role.SUPERVISOR, BEA.team, clock.now() + timedelta(hours=40))
+    for name in names:
+        stores.staff.record(replace(MEMBERS[name], former=(post,)), Presence.AVAILABLE, clock.now())
 
 
 def put(stores: Stores, clock: Clock, standing: str, ticket: Ticket) -> Ticket:
@@ -246,6 +258,9 @@ def put(stores: Stores, clock: Clock, standing: str, ticket: Ticket) -> Ticket:
         return about(stores, ticket, *(member.id for member in MEMBERS.values()))
     if standing in ("unclear", "kept"):
         return (doubted if standing == "unclear" else kept)(stores, ticket)
+    if standing == "led":
+        led(stores, clock, *MEMBERS)
+        return kept(stores, ticket, BEA)
     return ticket
 
 
@@ -321,6 +336,8 @@ def test_list_or_number_is_as_if_the_ticket_did_not_exist_unless_the_reader_sees
     hold_mail(2, clock)
     if standing == "suspended":
         suspend(stores, clock, by)
+    if standing == "led":
+        led(stores, clock, by)
     clock.advance(hours=20)
     before = list(asked(api, row, name, by))
     clock.advance(hours=-20)
@@ -331,6 +348,8 @@ def test_list_or_number_is_as_if_the_ticket_did_not_exist_unless_the_reader_sees
         about(stores, ticket, MEMBERS[by].id)
     if standing in ("unclear", "kept"):
         put(stores, clock, standing, ticket)
+    if standing == "led":
+        kept(stores, ticket, BEA)
     after = list(asked(api, row, name, by))
     sees = may_see_with(standing, by) and by in row.seen_by
     for query, old, new in zip(row.queries, before, after, strict=True):
@@ -383,11 +402,18 @@ def brought(act: Act, ticket: Ticket, stage: str) -> Ticket:
     return ticket
 
 
-@pytest.mark.parametrize("standing", ["free", "accused", "kept"])
+@pytest.mark.parametrize("standing", ["free", "accused", "kept", "led"])
 @pytest.mark.parametrize("by", MEMBERS)
 @pytest.mark.parametrize("stage", LATER)
 def test_ticket_that_is_further_on_is_in_no_list_and_no_number_of_others(
-    api: Api, open_ticket: Opener, act: Act, stores: Stores, stage: str, by: str, standing: str
+    api: Api,
+    open_ticket: Opener,
+    act: Act,
+    stores: Stores,
+    clock: Clock,
+    stage: str,
+    by: str,
+    standing: str,
 ) -> None:
     """Each list is also read with a limit that it reaches without the ticket."""
 
@@ -397,6 +423,8 @@ def test_ticket_that_is_further_on_is_in_no_list_and_no_number_of_others(
         found = [api(name, by, query=query) for name, query in asked]
         return [(one.status, one.body) for one in found]
 
+    if standing == "led":
+        led(stores, clock, by)
     brought(act, open_ticket("complaint", agent="a-mei"), stage)
     before = answers()
     ticket = brought(act, open_ticket("complaint", agent="a-mei", subject=SUBJECT), stage)
@@ -404,6 +432,8 @@ def test_ticket_that_is_further_on_is_in_no_list_and_no_number_of_others(
         about(stores, ticket, MEMBERS[by].id)
     if standing == "kept":
         kept(stores, ticket)
+    if standing == "led":
+        kept(stores, ticket, BEA)
     after = answers()
     for (name, query, seen_by), old, new in zip(LATER[stage], before, after, strict=False):
         if may_see_with(standing, by) and by in seen_by:
@@ -655,6 +685,99 @@ def test_rehearsal_counts_a_ticket_about_its_reader_and_does_not_name_it(
     store.conclude(job.id, counts, clock.now())
     about(stores, ticket, "m-wei")
     assert ticket.number not in said(api("rehearsal", "wei", id=job.id))
+
+
+# ---------------------------------------------------------------------- members who change team
+
+
+def move(api: Api, agent: str, **fields: str) -> None:
+    """A manager changes the role or the team of a member."""
+    known = api("member", "wei", agent=agent).body
+    kept = ("revision", "name", "role", "team", "languages", "capacity")
+    body = {name: known[name] for name in kept} | {"reason": "help there"} | fields
+    assert api("member-change", "wei", agent=agent, body=body).status == 200
+
+
+def ways(api: Api, by: str, number: str) -> list[tuple[str, Any]]:
+    """Each way in which a reader could see a ticket of the team of service, with its answer."""
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("ticket", {"number": number}),
+        ("clocks", {"number": number}),
+        ("tickets", {"query": {"team": "service"}}),
+        ("tickets", {"query": {"team": "service", "view": "queue"}}),
+        ("counts", {"query": {"team": "service"}}),
+        ("board", {"query": {"team": "service"}}),
+        ("search", {"query": {"q": number}}),
+    ]
+    return [(name, api(name, by, **more).body) for name, more in asked]
+
+
+@pytest.fixture
+def strict(stores: Stores) -> None:
+    """The plan keeps complaints from the supervisors of the accused."""
+    document = plan_document() | {"version": 2}
+    document["conflict"] = {"without_their_supervisor": True}
+    stores.plan_store.publish(document, 2, 1)
+    wired_stores.plans().refresh()
+
+
+@pytest.mark.parametrize("story", ["the supervisor moves", "the agent moves", "is promoted"])
+def test_change_of_team_lets_nobody_see_a_complaint_that_was_kept_from_them(
+    api: Api, open_ticket: Opener, stores: Stores, strict: None, story: str
+) -> None:
+    """A complaint about Mei of complaints is with the team of service."""
+    ticket = about_mei(stores, open_ticket("complaint", subject=SUBJECT))
+    reader = "hua" if story == "the agent moves" else "lin" if "super" in story else "mei"
+    if reader == "hua":
+        assert api("ticket", "hua", number=ticket.number).status == 200
+        move(api, "a-mei", team="service")
+    elif reader == "lin":
+        move(api, "s-lin", team="service")
+    else:
+        move(api, "a-mei", team="service", role="supervisor")
+    found = ways(api, reader, ticket.number)
+    assert SUBJECT not in json.dumps(found)
+    assert api("ticket", reader, number=ticket.number).status == 404
+    assert (dict(found)["counts"]["queue"]["count"], dict(found)["board"]["queued"]) == (0, 0)
+    assert api("ticket", "wei", number=ticket.number).status == 200
+    assert stores.staff.kept_from(stores.staff.member(MEMBERS[reader].id)) == [ticket.number]
+
+
+def about_mei(stores: Stores, ticket: Ticket) -> Ticket:
+    """The ticket, about Mei and in the queue of service."""
+    chief = MEMBERS["wei"].actor
+    known = {MEMBERS["mei"].id: MEMBERS["mei"]}
+    stores.changes.change(
+        ticket.number,
+        lambda t, p, at: by_staff.set_about(t, p, chief, ["a-mei"], "named", at, known),
+    )
+    return stores.changes.change(
+        ticket.number,
+        lambda t, p, at: by_staff.reassign(t, p, chief, None, "service", "not they", at),
+    )
+
+
+def test_complaint_that_names_an_agent_while_they_change_team_is_kept_from_both_supervisors(
+    api: Api,
+    open_ticket: Opener,
+    stores: Stores,
+    strict: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It names them after the change has begun, with the team that they had before."""
+    ticket, write = open_ticket("complaint", subject=SUBJECT), StaffStore.write
+
+    def named_meanwhile(
+        self: StaffStore, before: Any, after: Member, *given: Any, **more: Any
+    ) -> None:
+        if (after.id, after.team) == ("a-mei", "service"):
+            about_mei(stores, ticket)
+        write(self, before, after, *given, **more)
+
+    monkeypatch.setattr(StaffStore, "write", named_meanwhile)
+    move(api, "a-mei", team="service")
+    assert stores.tickets.get(ticket.number).kept_from == ("complaints", "service")
+    assert api("ticket", "hua", number=ticket.number).status == 404
 
 
 # ---------------------------------------------------------------------- the story

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
@@ -81,6 +82,14 @@ SYSTEM = Actor(Role.SYSTEM)
 CUSTOMER = Actor(Role.CUSTOMER)
 
 
+class Post(Struct, frozen=True):
+    """A role in a team that a member of staff had until a time."""
+
+    role: Role
+    team: str
+    until: datetime
+
+
 class Member(Struct, frozen=True, omit_defaults=True):
     """A member of staff. `id` is their `sub` at the issuer of their tokens.
 
@@ -110,6 +119,9 @@ class Member(Struct, frozen=True, omit_defaults=True):
     """The names of their skills, with levels from 1 to 5."""
     reserve: bool = False
     """Whether they are reserve staff: they get work only while there is too much of it."""
+    former: tuple[Post, ...] = ()
+    """What they were before as an agent or a supervisor, each role and team once, the last one
+    last. A change of team ends no conflict of interest (`tickets.rules.interest`)."""
 
     @property
     def state(self) -> str:

@@ -482,14 +482,15 @@ class CallRow(Row):
 class AboutRow(Row):
     """AGENT#{id} / ABOUT#{number}: this member of staff may not see the ticket.
 
-    KEPT#{role}#{team} / ABOUT#{number}: nobody of this role in this team may see it. If they may
-    see it since, the item has `expires`, and TTL removes it. Until then
-    it counts as removed.
+    KEPT#{role}#{team} / ABOUT#{number}: nobody of this role in this team may see it, and no
+    supervisor who led the team when the ticket was `opened` or later. If they may see it since, the
+    item has `expires`, and TTL removes it. Until then it counts as removed.
     """
 
     class Meta:
         table_name = ""
 
+    opened = UnicodeAttribute(null=True)
     expires = NumberAttribute(null=True)
 
 

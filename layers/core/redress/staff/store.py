@@ -33,6 +33,7 @@ from redress.staff.rules.members import Invitation, MemberChange
 from redress.staff.rules.presence import ONLINE, Period, since, within
 from redress.staff.rules.routing import MOST_READ, PAGE, Page, place_of
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.interest import led_before
 from redress.tickets.rules.ticket import EventType
 from redress.tickets.store.items import kept_out
 from redress.tickets.store.transaction import Cause, Dated, Raced, Write
@@ -581,18 +582,23 @@ class StaffStore:
         The member may not see them (`access.is_kept_from`). So a count that reads no snapshots
         subtracts those of them that it has counted. There are few of them: most members have none.
         """
-        model, partitions = self._models.about, [keys.agent_pk(member.id)]
+        kept = self._about_rows(keys.agent_pk(member.id))
         if member.role in (Role.AGENT, Role.SUPERVISOR):
-            partitions.append(keys.kept_from_pk(member.role.value, member.team))
+            kept += self._about_rows(keys.kept_from_pk(member.role.value, member.team))
+        for post in led_before(member):
+            rows = self._about_rows(keys.kept_from_pk(post.role.value, post.team))
+            kept += [row for row in rows if _was_opened_by(row, post.until)]
+        return list(dict.fromkeys(keys.ticket_about(row.sk) for row in kept))
 
-        def read(pk: str) -> list[Any]:
-            among = model.sk.startswith(keys.ABOUT_PREFIX)
-            rows: list[Any] = retry.call(lambda: list(model.query(pk, among, consistent_read=True)))
-            return rows
+    def about(self, agent: str) -> list[str]:
+        """The numbers of the tickets that are, or may be, about a member, open or not."""
+        return [keys.ticket_about(row.sk) for row in self._about_rows(keys.agent_pk(agent))]
 
-        kept = [row for pk in partitions for row in read(pk)]
-        found = (keys.ticket_about(row.sk) for row in kept if row.expires is None)
-        return list(dict.fromkeys(found))
+    def _about_rows(self, pk: str) -> list[Any]:
+        model = self._models.about
+        among = model.sk.startswith(keys.ABOUT_PREFIX)
+        rows = retry.call(lambda: list(model.query(pk, among, consistent_read=True)))
+        return [row for row in rows if row.expires is None]
 
     def mentions_of(self, member: str) -> list[Mention]:
         """The open tickets on which a note mentions a member, the last mention first."""
@@ -940,9 +946,9 @@ def _about_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     """
     before = kept_out(change.before) if change.before is not None else set[str]()
     after, sk = kept_out(change.after), keys.ticket_about_sk(change.after.number)
-    gone = int(now.timestamp())
+    gone, opened = int(now.timestamp()), change.after.created_at.isoformat()
     return [
-        Write(models.about(pk, sk, expires=None if pk in after else gone))
+        Write(models.about(pk, sk, expires=None if pk in after else gone, opened=opened))
         for pk in sorted(before ^ after)
     ]
 
@@ -972,6 +978,11 @@ def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write
     ]
     ended = [models.mention(keys.agent_pk(one), sk, expires=gone) for one in sorted(before - after)]
     return [Write(row) for row in (*new, *ended)]
+
+
+def _was_opened_by(row: Any, at: datetime) -> bool:
+    """Whether the ticket of an item ABOUT# was opened by a time. Also true if nobody knows."""
+    return row.opened is None or datetime.fromisoformat(row.opened) <= at
 
 
 def _period_of(text: str) -> Period:

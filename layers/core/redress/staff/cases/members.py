@@ -35,7 +35,7 @@ from redress.staff.store import LeaderRaced, MemberRaced, StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.access import may_see
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_staff, by_system
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
 
@@ -292,7 +292,7 @@ class MemberCases:
             if revision > before.revision:
                 fault = Fault("/revision", "unknown_revision", "there is no such revision")
                 raise InvalidInput([fault])
-            after = members.with_profile(before, profile)
+            after = members.with_profile(before, profile, self._now())
             if not may_change(leader, before, after):
                 raise Forbidden(
                     "a supervisor changes agents of their own team and keeps them there, "
@@ -372,6 +372,8 @@ class MemberCases:
         item is as it should be: so a repeated request completes it.
         """
         member = self._change(leader, agent, decide, kind, why, source)
+        if kind is ChangeKind.CHANGED:
+            self._keep_from_leaders(member)
         queued = self._hand_back(leader, member, _BECAUSE[kind])
         if self._accounts is not None:
             with _completed_by_a_repeat("the change"):
@@ -401,6 +403,8 @@ class MemberCases:
                 after = decide(leader, before)
             if after is before:
                 return before
+            if (after.role, after.team) != (before.role, before.team):
+                self._keep_from_leaders(after)
             what = members.differences(before, after)
             entry = MemberChange(after.revision, kind, self._now(), leader.id, what, why(), source)
             try:
@@ -412,6 +416,22 @@ class MemberCases:
                 continue
             return after
         raise Unavailable("this member is being changed by others")
+
+    def _keep_from_leaders(self, member: Member) -> None:
+        """Keep complaints about an agent from the supervisors of their team, if the plan does so.
+
+        It is done before an agent changes team, so that no supervisor sees a complaint in between,
+        and again afterwards: somebody may have named the agent meanwhile.
+        """
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            return by_system.follow_accused(ticket, plan, member, at)
+
+        for number in self._staff.about(member.id):
+            try:
+                self._changes.change(number, decide)
+            except (NotFound, Unreadable):
+                continue  # nobody sees such a ticket
 
     def _active(self, leader: Member) -> Member:
         """The leader as they are now. Raises Forbidden if they may no longer do anything."""

@@ -59,7 +59,8 @@ class SignInCase:
                     "ask your supervisor or a manager to invite you"
                 )
             kind = ChangeKind.BEGAN if known is None else ChangeKind.TAKEN_OVER
-            return self._write(kind, known, members.begun(given, given.claimed, known), source)
+            after = members.begun(given, given.claimed, known, self._now())
+            return self._write(kind, known, after, source)
         if given.email != known.email and given.address_verified is not False:
             after = members.changed(known, email=given.email)
             return self._write(ChangeKind.ADDRESS, known, after, source)

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from redress.base.people import Member, Role
+from redress.base.people import Member, Post, Role
 
 VALID_FOR = timedelta(days=30)
 """How long a person may take to accept an invitation."""
@@ -19,6 +19,9 @@ SKILL_LIMIT = 20
 LEVELS = (1, 5)
 """The lowest and the highest level of a skill."""
 
+
+MOST_FORMER = 20
+"""How many earlier roles and teams of a member are known. Older ones are dropped."""
 
 RANK = (Role.MANAGER, Role.SUPERVISOR, Role.AGENT)
 """The roles of the staff, the highest first."""
@@ -121,12 +124,15 @@ class MemberChange(Struct, frozen=True, omit_defaults=True):
 
 
 def differences(before: Member | None, after: Member) -> dict[str, list[Any]]:
-    """The old and the new value of each field that differs, except for `revision`."""
+    """The old and the new value of each field that differs.
+
+    `revision` and `former` are left out: they follow from the trail.
+    """
     old = structs.asdict(before) if before is not None else {}
     return {
         name: [old.get(name), value]
         for name, value in structs.asdict(after).items()
-        if name not in ("id", "revision") and (before is None or old[name] != value)
+        if name not in ("id", "revision", "former") and (before is None or old[name] != value)
     }
 
 
@@ -146,12 +152,21 @@ def prefers_claims(claimed: Claimed | None, invitation: Invitation) -> bool:
     return RANK.index(claimed.role) < RANK.index(invitation.profile.role)
 
 
-def begun(given: SignedIn, claimed: Claimed, known: Member | None) -> Member:
+def _with_former(before: Member, after: Member, at: datetime) -> Member:
+    """Return `after`, which also says what the member was until `at`, if that has changed."""
+    old = (before.role, before.team)
+    if old == (after.role, after.team) or before.role not in (Role.AGENT, Role.SUPERVISOR):
+        return replace(after, former=before.former)
+    others = [one for one in before.former if (one.role, one.team) != old]
+    return replace(after, former=(*others, Post(*old, at))[-MOST_FORMER:])
+
+
+def begun(given: SignedIn, claimed: Claimed, known: Member | None, at: datetime) -> Member:
     """The member that the claims of a token make.
 
     `known` is the item that an earlier version made, if there is one.
     """
-    return Member(
+    member = Member(
         given.id,
         given.name,
         given.email,
@@ -162,6 +177,7 @@ def begun(given: SignedIn, claimed: Claimed, known: Member | None) -> Member:
         managed=True,
         revision=known.revision + 1 if known is not None else 1,
     )
+    return member if known is None else _with_former(known, member, at)
 
 
 def profile_of(member: Member) -> Profile:
@@ -178,9 +194,9 @@ def profile_of(member: Member) -> Profile:
     )
 
 
-def with_profile(member: Member, profile: Profile) -> Member:
-    """A member after a leader's change, with the next revision."""
-    return changed(member, **structs.asdict(profile))
+def with_profile(member: Member, profile: Profile, at: datetime) -> Member:
+    """A member after a leader's change at `at`, with the next revision."""
+    return _with_former(member, changed(member, **structs.asdict(profile)), at)
 
 
 def invited(id_: str, email: str, profile: Profile) -> Member:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from redress.base.people import Machine, Member, Role
+from redress.tickets.rules.interest import led_before
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 
@@ -44,8 +45,10 @@ def is_kept_from(ticket: Ticket, member: Member) -> bool:
     """Whether a conflict of interest keeps this member of staff from the ticket.
 
     The complaint is about them, or about an agent of a supervisor's team if the plan keeps it from
-    that supervisor. While it is unclear whom it is about, all agents and all members whom it may be
-    about are kept from it (docs/decisions/059-conflict-of-interest.md).
+    that supervisor. A supervisor who led the team when the complaint was opened, or later, is kept
+    from it also in another team (`interest.led_before`). While it is unclear whom it is about,
+    all agents and all members whom it may be about are kept from it
+    (docs/decisions/059-conflict-of-interest.md).
 
     Mails ask this and not `may_see`: those of a ticket without a conflict tell the supervisors of
     other teams if nobody of its own team can be told (`mail.outgoing.cases.posting.leaders`).
@@ -53,6 +56,11 @@ def is_kept_from(ticket: Ticket, member: Member) -> bool:
     if member.id in ticket.about:
         return True
     if member.role is Role.SUPERVISOR and member.team in ticket.kept_from:
+        return True
+    if any(
+        post.team in ticket.kept_from and ticket.created_at <= post.until
+        for post in led_before(member)
+    ):
         return True
     unclear = ticket.about_unclear
     return unclear is not None and (member.role is Role.AGENT or member.id in unclear)

@@ -231,7 +231,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         else (),
         about_unclear=() if is_unsearched else None,
         about_unsearched=is_unsearched,
-        kept_from=kept_from_in_doubt(plan, (), team) if is_unsearched else (),
+        kept_from=kept_from_in_doubt(plan, (), team, event.at) if is_unsearched else (),
         plan_version=plan.version,
         first_sender=mail.get("sender"),
         created_at=event.at,
@@ -696,6 +696,8 @@ def _participants_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _about_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    if "moved" in event.data:  # an accused agent is in another team; nobody has decided anything
+        return replace(ticket, kept_from=tuple(event.data["kept_from"]))
     about = tuple(event.data["about"])
     preferred = _unless_about(ticket.preferred, about)
     mentioned = tuple(one for one in ticket.mentioned if one not in about)

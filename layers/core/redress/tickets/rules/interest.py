@@ -5,10 +5,11 @@ What keeps a member from a ticket is `access.is_kept_from`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from enum import StrEnum
 
-from redress.base.people import Member, Role
+from redress.base.people import Member, Post, Role
 from redress.plans.rules.plan import Plan
 
 
@@ -21,19 +22,30 @@ class Doubt(StrEnum):
     SERVED_LAST = "it is about service, and this agent served the customer last"
 
 
-def kept_from(plan: Plan, members: Iterable[Member]) -> tuple[str, ...]:
+def kept_from(plan: Plan, members: Iterable[Member], since: datetime) -> tuple[str, ...]:
     """The teams whose supervisors do not see a complaint about these members, sorted.
 
-    They are the teams of the agents among them, if the plan keeps such complaints from their
-    supervisors. A complaint about a supervisor or a manager is kept from nobody else, because
-    somebody must read it.
+    They are the teams in which those of them are, or were since the complaint was opened (`since`),
+    who are or were agents, if the plan keeps such complaints from their supervisors. A complaint
+    about a supervisor or a manager is kept from nobody else, because somebody must read it.
     """
     if not plan.conflict.without_their_supervisor:
         return ()
-    return tuple(sorted({one.team for one in members if one.role is Role.AGENT}))
+    return tuple(sorted({team for one in members for team in _teams(one, since)}))
 
 
-def kept_from_in_doubt(plan: Plan, candidates: Collection[Member], team: str) -> tuple[str, ...]:
+def _teams(member: Member, since: datetime) -> Iterator[str]:
+    """The teams in which a member is an agent, or was one at `since` or later."""
+    if member.role is Role.AGENT:
+        yield member.team
+    for post in member.former:
+        if post.role is Role.AGENT and since <= post.until:
+            yield post.team
+
+
+def kept_from_in_doubt(
+    plan: Plan, candidates: Collection[Member], team: str, since: datetime
+) -> tuple[str, ...]:
     """The teams whose supervisors do not see a complaint of which it is unclear whom it is about.
 
     If nobody knows who it may be, it is most likely an agent of the ticket's `team`. So managers
@@ -41,4 +53,16 @@ def kept_from_in_doubt(plan: Plan, candidates: Collection[Member], team: str) ->
     """
     if not candidates and plan.conflict.without_their_supervisor:
         return (team,)
-    return kept_from(plan, candidates)
+    return kept_from(plan, candidates, since)
+
+
+def led_before(member: Member) -> tuple[Post, ...]:
+    """The teams that a supervisor led before, and until when.
+
+    A complaint that was opened by that time and is kept from the supervisors of such a team is kept
+    from them, too. Who is a manager now reads it: somebody must, and managers decide where the
+    supervisors of the accused may not. Who is an agent now may have to handle it.
+    """
+    if member.role is not Role.SUPERVISOR:
+        return ()
+    return tuple(post for post in member.former if post.role is Role.SUPERVISOR)

@@ -204,7 +204,11 @@ def opening_items(
     the condition that failed. Nearly always nobody is kept from a new ticket.
     """
     kept = [
-        {"pk": pk, "sk": keys.ticket_about_sk(change.after.number)}
+        {
+            "pk": pk,
+            "sk": keys.ticket_about_sk(change.after.number),
+            "opened": change.after.created_at.isoformat(),
+        }
         for pk in sorted(kept_out(change.after))
     ]
     record = idempotency_item(key, body_fingerprint, answer, change)

@@ -552,18 +552,23 @@ def set_about(
     """Set the members of staff whom the complaint is about: `members`, and nobody else.
 
     None of them sees the ticket any more. `known` are the members by id, who decide which
-    supervisors do not see it either. If it was unclear whom the complaint is about, this decides
+    supervisors do not see it either. As long as no member is taken off, it stays kept from those
+    from whom it is kept already. If it was unclear whom the complaint is about, this decides
     it. Otherwise returns None if nothing changes. Everybody who may act on the ticket may add
     members. Only a supervisor or a manager may take one off, because that gives
     somebody access again. Raises Forbidden if an agent takes one off.
     """
     require_possible(Step.SET_ABOUT, ticket)
-    if set(members) == set(ticket.about) and ticket.about_unclear is None:
-        return None
+    named = (known[one] for one in members if one in known)
+    teams = set(kept_from(plan, named, ticket.created_at))
+    if ticket.about_unclear is None:
+        if set(ticket.about) <= set(members):
+            teams |= set(ticket.kept_from)
+        if set(members) == set(ticket.about) and teams == set(ticket.kept_from):
+            return None
     if by.role is Role.AGENT and not set(ticket.about) <= set(members):
         raise Forbidden("only a supervisor or a manager takes a member of staff off this list")
-    teams = kept_from(plan, (known[one] for one in members if one in known))
-    return add_about(Draft(ticket, plan, by, at), members, why, teams).change()
+    return add_about(Draft(ticket, plan, by, at), members, why, sorted(teams)).change()
 
 
 def is_acceptable(event: Event) -> bool:

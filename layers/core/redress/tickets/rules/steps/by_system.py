@@ -156,8 +156,28 @@ def set_about(
 ) -> Change:
     """Set the members of staff whom the complaint is about, from what the customer wrote."""
     require_possible(Step.SET_ABOUT, ticket)
-    teams, ids = kept_from(plan, members), [one.id for one in members]
+    teams = kept_from(plan, members, ticket.created_at)
+    ids = [one.id for one in members]
     return add_about(Draft(ticket, plan, SYSTEM, at), ids, why, teams).change()
+
+
+IN_ANOTHER_TEAM = "somebody whom the complaint is, or may be, about is in another team"
+
+
+def follow_accused(ticket: Ticket, plan: Plan, accused: Member, at: datetime) -> Change | None:
+    """Keep a complaint from the supervisors of the team in which an accused agent is now, too.
+
+    Nothing else changes. Returns None if it is not about the member, or is kept from all of them.
+    """
+    if accused.id not in (*ticket.about, *(ticket.about_unclear or ())):
+        return None
+    teams = {*ticket.kept_from, *kept_from(plan, [accused], ticket.created_at)}
+    if teams == set(ticket.kept_from):
+        return None
+    require_possible(Step.SET_ABOUT, ticket)
+    data: dict[str, Any] = {"about": list(ticket.about), "from": list(ticket.about)}
+    data |= {"why": IN_ANOTHER_TEAM, "kept_from": sorted(teams), "moved": accused.id}
+    return Draft(ticket, plan, SYSTEM, at).add(EventType.ABOUT_SET, data).change()
 
 
 def doubt_about(
@@ -169,7 +189,7 @@ def doubt_about(
     """
     require_possible(Step.DOUBT_ABOUT, ticket)
     data: dict[str, Any] = {"why": why, "candidates": [one.id for one in candidates]}
-    if teams := kept_from_in_doubt(plan, candidates, ticket.team):
+    if teams := kept_from_in_doubt(plan, candidates, ticket.team, ticket.created_at):
         data["kept_from"] = list(teams)
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ABOUT_DOUBTED, data).change()
 

@@ -77,7 +77,7 @@ def open_for_caller(
         draft.add(EventType.ACKNOWLEDGED, {"by": "agent"})
     if about:
         data: dict[str, Any] = {"about": [one.id for one in about], "from": [], "why": NAMED}
-        if teams := kept_from(plan, about):
+        if teams := kept_from(plan, about, at):
             data["kept_from"] = list(teams)
         draft.add(EventType.ABOUT_SET, data, SYSTEM)
     if takes:
