@@ -605,5 +605,6 @@ _STEPS: Mapping[EventType, _Step | None] = {
 }
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
 and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, a match, and a change of
-tags, of participants or of `about`, and a leader's reminder, affect no clock. The plan causes the
-other events, so the draft decides them again."""
+tags, of participants or of `about`, and a leader's reminder, affect no clock. No search for an
+agent is replayed (UNPLACED, NOBODY_THERE): nobody knows whom another search would have found. The
+plan causes the other events, so the draft decides them again."""
