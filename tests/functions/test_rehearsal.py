@@ -247,7 +247,7 @@ def test_draft_that_is_too_large_for_an_item_is_refused(manager: Manager) -> Non
     found = manager.rehearse(draft() | {"sources": {"text": "x" * 400_000}})
     assert (found.status, found.codes) == (422, {"/plan": "too_large"})
     assert [key for key in stored_items() if key[0].startswith("REHEARSAL#")] == []
-    assert manager.rehearse(draft() | {"sources": {"text": "x" * 300_000}}).status == 202
+    assert manager.rehearse(draft() | {"sources": {"text": "x" * 200_000}}).status == 202
 
 
 @pytest.mark.parametrize(

@@ -94,13 +94,13 @@ class Plans:
         """
         if version not in self._versions:
             with encoding.reading(keys.PLAN, keys.plan_sk(version)):
-                self._versions[version] = parse(for_parsing(self._stored(version)))
+                self._versions[version] = parse(for_parsing(self.stored(version)))
         return self._versions[version]
 
     def published(self, version: int) -> Plan:
         """The plan of a version that somebody names. Raises LookupError or Unreadable."""
         if version not in self._versions:
-            self._stored(version)
+            self.stored(version)
         return self.get(version)
 
     def document(self, version: int) -> dict[str, Any]:
@@ -108,13 +108,13 @@ class Plans:
 
         Raises Unreadable if it cannot be read.
         """
-        stored = self._stored(version)
+        stored = self.stored(version)
         if isinstance(stored, bytes):
             return shipped_document()
         with encoding.reading(keys.PLAN, keys.plan_sk(version)):
             return msgspec.json.decode(stored, type=dict[str, Any])
 
-    def _stored(self, version: int) -> str | bytes:
+    def stored(self, version: int) -> str | bytes:
         """The JSON of a version: a text from the table, or the bytes of the shipped plan 1.
 
         Raises LookupError if the version was never published.
