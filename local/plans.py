@@ -54,6 +54,18 @@ def _no_key_twice(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _no_key_twice)
 
 
+def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    """Join the two escapes of JSON for an emoji. YAML reads each as a character."""
+    value: str = loader.construct_scalar(node)
+    try:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return value  # half of a pair; publishing reports it
+
+
+_Loader.add_constructor("tag:yaml.org,2002:str", _text)
+
+
 def load(path: Path) -> Any:
     """The document in a YAML (or JSON) file; raises InvalidInput if it is neither."""
     try:

@@ -311,8 +311,14 @@ class Life:
         at, why = self.clock.now(), Doubt.NOBODY_NAMED_SO
         return self.take(by_system.doubt_about(self.ticket, self.plan, [], why, at))
 
-    def write(self) -> Life:
-        return self.take(by_customer.write(self.ticket, self.plan, "Words", self.clock.now()))
+    def write(self, text: str = "Words") -> Life:
+        return self.take(by_customer.write(self.ticket, self.plan, text, self.clock.now()))
+
+    def count(self, number: int | None = None, by: Actor = MEI) -> Life:
+        """Counts a bare thanks as a message, by default the last event."""
+        event = self.events[-1].number if number is None else number
+        at = self.clock.now()
+        return self.take(by_staff.count_message(self.ticket, self.plan, by, event, self.events, at))
 
     def resolve(self, by: Actor = MEI, preference: Preference | None = None) -> Life:
         return self.take(

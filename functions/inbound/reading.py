@@ -31,7 +31,7 @@ from redress.mail.incoming.rules.mail import (
     ForwardedMail,
     IncomingMail,
 )
-from redress.mail.outgoing.rendering import template
+from redress.mail.outgoing.rendering import TO_CUSTOMERS, template
 
 _NOTICES = {
     MachineKind.BOUNCE: Notice.RETURNED,
@@ -40,24 +40,6 @@ _NOTICES = {
 }
 _MAY_BE_PERSONAL = (MachineKind.LIST, MachineKind.BULK)
 """These kinds make no notice, because people's own mails can carry such headers, too."""
-_TO_CUSTOMERS = (
-    "acknowledgement",
-    "acknowledgement_complaint",
-    "acknowledgement_feedback",
-    "acknowledgement_late",
-    "acknowledgement_late_complaint",
-    "acknowledgement_service_request",
-    "acknowledgement_urgent",
-    "callback_again",
-    "copy",
-    "lost_links",
-    "progress",
-    "resolution",
-    "resolution_call",
-    "resolution_told",
-    "survey",
-)
-"""The templates of mails to customers."""
 _SENT_TO = ("delivered-to", "x-original-to", "x-forwarded-to", "envelope-to", "x-envelope-to")
 _FAILED = ("FAIL",)
 MOST_RECIPIENTS = 50
@@ -168,7 +150,7 @@ def _without_our_words(wording: Wording) -> Wording:
     if not wording.repeated:
         return wording
     for language in LANGUAGES:
-        for name in _TO_CUSTOMERS:
+        for name in TO_CUSTOMERS:
             before, _, _ = template(language, name)[0].partition("{subject}")
             if wording.repeated.startswith(before) and before:
                 return replace(wording, repeated=wording.repeated.removeprefix(before))

@@ -555,6 +555,18 @@ def test_message_is_added_once_if_the_button_is_pressed_twice(site: Site, stores
     assert len(said) == 1
 
 
+def test_bare_thanks_on_the_status_page_starts_no_clock(site: Site, stores: Stores) -> None:
+    number, token = submit(site)
+    mei = MEMBERS["mei"].actor
+    stores.changes.change(
+        number, lambda t, p, at: by_staff.reply(t, p, mei, "Which one?", True, at)
+    )
+    assert press(site, token, "write", words="Thank you!")["statusCode"] == 303
+    ticket = stores.tickets.get(number)
+    assert (ticket.state, ticket.unanswered_since) == ("waiting", None)
+    assert "Thank you!" in site("status", token=token)["body"]
+
+
 def test_empty_message_shows_a_fault_next_to_its_field(site: Site) -> None:
     _, token = submit(site)
 

@@ -35,7 +35,7 @@ from redress.mail.incoming.store import (
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
-from redress.tickets.rules.steps import by_staff, by_system
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Phase, Ticket
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import customer as customer_wiring
@@ -340,6 +340,70 @@ def test_a_mail_from_an_address_that_cannot_be_mailed_waits_for_a_person(
     assert post.tickets() == []
     [held] = post.held().records
     assert (held.reason, held.excerpt) == ("no_sender", "我的包裹没有收到。")
+
+
+def thanked(post: Post, number: str) -> bool:
+    return "thanks" in post.stores.tickets.history(number)[-1].data
+
+
+def answered(post: Post, text: str, **changed: str) -> Ticket:
+    """A ticket whose customer answers our question by this mail."""
+    post.deliver(mail())
+    first = post.ticket()
+    ask = lambda t, p, at: by_staff.reply(t, p, MEI, "请问订单号是多少？", True, at)  # noqa: E731
+    post.stores.changes.change(first.number, ask)
+    raw = mail(text, to=post.reply_address(first), message_id="<thanks@x>", **changed)
+    post.deliver(raw, "inbound/2")
+    [ticket] = post.tickets()
+    return ticket
+
+
+QUOTED = """Thank you!
+
+-- \nLi Na
+Tel. 555-0100
+
+On 23 Nov 2026, Service <service@example.org> wrote:
+> 请问订单号是多少？
+"""
+
+
+@pytest.mark.parametrize("text", ["谢谢！", "非常感謝您的協助", "Hi,\nmany thanks!", QUOTED])
+def test_bare_thanks_by_mail_starts_no_clock_and_the_ticket_waits_on(post: Post, text: str) -> None:
+    """The signature and the quote are folded away, as in every answer."""
+    ticket = answered(post, text, subject="Re: 投诉：包裹没有收到")
+    assert thanked(post, ticket.number)
+    assert (ticket.state, ticket.unanswered_since) == ("waiting", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("谢谢，还是没收到", "Re: 投诉：包裹没有收到"),
+        ("Thank you", "Still nothing here"),
+        ("Thank you\n\nLi Na\nTel. 555-0100", "Re: 投诉：包裹没有收到"),
+    ],
+)
+def test_mail_that_says_more_than_thanks_is_an_ordinary_message(
+    post: Post, text: str, subject: str
+) -> None:
+    ticket = answered(post, text, subject=subject)
+    assert not thanked(post, ticket.number)
+    assert (ticket.state, ticket.unanswered_since) == ("open", ticket.changed_at)
+
+
+def test_thanks_after_the_ticket_is_closed_open_no_other_ticket(post: Post) -> None:
+    post.deliver(mail())
+    first = post.ticket()
+    withdraw = lambda t, p, at: by_customer.withdraw(t, p, "", at)  # noqa: E731
+    post.stores.changes.change(first.number, withdraw)
+    words = {"to": post.reply_address(first), "subject": f"Re: [{first.number}] 投诉：包裹没有收到"}
+    post.deliver(mail("谢谢🙏", message_id="<a@x>", **words), "inbound/2")
+    assert [one.number for one in post.tickets()] == [first.number]
+    assert thanked(post, first.number)
+    assert post.ticket().state == "closed"
+    post.deliver(mail("谢谢，还是没收到", message_id="<b@x>", **words), "inbound/3")
+    assert len(post.tickets()) == 2
 
 
 def test_a_strangers_answer_opens_a_linked_ticket(post: Post) -> None:

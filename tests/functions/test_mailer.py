@@ -1311,6 +1311,16 @@ def test_a_new_message_is_reported_to_the_agent_without_its_text(
     assert len(post.sent) == 1
 
 
+def test_praise_reaches_the_agent_and_says_that_nothing_is_due(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, lambda t, p, at: by_customer.write(t, p, "好的，谢谢", at))
+    assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
+    assert post.only["Subject"] == f"[{ticket.number}] 客户向您致谢"
+    assert "不产生答复时限" in text_of(post.only)
+
+
 @pytest.mark.parametrize(
     ("agent", "confirmed", "left", "told"),
     [

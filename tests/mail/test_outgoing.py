@@ -126,6 +126,8 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         [("reply", "customer"), ("copy", "participants")],
     ),
     "customer wrote": (Life.write, [("customer_wrote", "agent")]),
+    "customer thanked": (lambda life: life.write("Thank you"), [("customer_wrote", "agent")]),
+    "customer thanked, and it was more": (lambda life: life.write("Thank you").count(), []),
     "resolved": (Life.resolve, [("resolution", "customer")]),
     "called in vain": (lambda life: life.resolve().call("no_answer"), []),
     "confirmed": (lambda life: life.resolve().confirm(), []),

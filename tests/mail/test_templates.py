@@ -44,6 +44,7 @@ STAFF = (
     "incident",
     "customer_wrote",
     "customer_wrote_late",
+    "customer_thanked",
     "mail_returned",
     "staff_unreached",
     "stranger_wrote",
@@ -227,7 +228,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     second = {acknowledgement_of(k, is_late=late) for k in KINDS for late in (False, True)}
     second |= {"reply_waiting", "resolution_told"}
     second |= {"resolution_call"}
-    second |= {"watch", "taken", "customer_wrote_late", "stranger_wrote"}
+    second |= {"watch", "taken", "customer_wrote_late", "customer_thanked", "stranger_wrote"}
     assert names | second == rendering.PLACEHOLDERS.keys() - {HELD_MAIL, LOST_LINKS}
 
 

@@ -63,6 +63,15 @@ def test_check_reports_faults_of_holidays_together_with_the_others(
     assert "2 faults" in output
 
 
+def test_plan_in_json_may_have_escapes_for_emoji(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`json.dumps` writes 🙏 as two escapes, which YAML does not join."""
+    text = json.dumps(plan_document() | {"version": 2})
+    assert "\\ud83d\\ude4f" in text
+    assert check(tmp_path / "plan.json", text) == 0, capsys.readouterr().err
+
+
 def test_check_reports_a_plan_that_is_too_large_with_limit_and_size(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,6 +60,10 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
         life if life.ticket.state is State.CLOSED else life.note(MEI, TAO)
     ).end_mentions(),
     Step.WRITE: Life.write,
+    Step.THANK: lambda life: life.write("Thank you"),
+    Step.COUNT_MESSAGE: lambda life: (
+        life if life.ticket.state is State.CLOSED else life.write("Thank you")
+    ).count(),
     Step.NOTE_MAIL: Life.note_mail,
     Step.SET_PARTICIPANTS: lambda life: life.let_in("wang.wei@example.com"),
     Step.SET_ABOUT: lambda life: life.is_about("a-jun"),
@@ -98,6 +102,8 @@ WRITTEN = {
     Step.MENTION:            "new     open    waiting resolved confirmed -",
     Step.SET_MENTIONS:       "new     open    waiting resolved confirmed -",
     Step.WRITE:              "new     open    open    resolved confirmed -",
+    Step.THANK:              "new     open    waiting resolved confirmed closed",
+    Step.COUNT_MESSAGE:      "new     open    open    resolved confirmed -",
     Step.NOTE_MAIL:          "new     open    waiting resolved confirmed closed",
     Step.SET_PARTICIPANTS:   "new     open    waiting resolved confirmed -",
     Step.SET_ABOUT:          "new     open    waiting resolved confirmed closed",

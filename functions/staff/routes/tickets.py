@@ -308,6 +308,11 @@ def accept_mail(request: Request) -> Answer:
     return _changed(request, found)
 
 
+@_changing
+def count_message(given: Given) -> StaffStep:
+    return wiring.staff_cases().counting(given["event"])
+
+
 @_telling
 def hold(given: Given, text: str) -> StaffStep:
     return partial(by_staff.hold, reason=given["reason"], text=text)
@@ -460,6 +465,14 @@ ROUTES = (
         problems=(404, 409),
     ),
     _change("POST", "mails/{event}/acceptance", accept_mail, "Acceptance", VERSION),
+    _change(
+        "POST",
+        "counting",
+        count_message,
+        "Counting",
+        VERSION,
+        Whole("event", least=1),
+    ),
     _message("hold", hold, "Hold", OneOf("reason", HOLDS)),
     _change("POST", "release", release, "Release", VERSION),
     _change(

@@ -63,6 +63,7 @@ class Plan(OpenAnswer, kw_only=True):
     sources: Any | UnsetType = UNSET
     team_names: Any | UnsetType = UNSET
     templates: Any | UnsetType = UNSET
+    thanks: Any | UnsetType = UNSET
     wording: Any | UnsetType = UNSET
 
 

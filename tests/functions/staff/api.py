@@ -187,6 +187,7 @@ WHO_MAY = {
     "participants": ALL,
     "about": ALL,
     "acceptance": ALL,
+    "counting": ALL,
     "address-clearance": LEADERS,
     "release": ALL,
     "correction": LEADERS,
@@ -275,6 +276,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "about": {"members": ["a-tao"], "reason": "the customer names him"},
     "mentions-end": {"members": [], "reason": "He has answered"},
     "acceptance": {},
+    "counting": {"event": 3},
     "release": {},
     "correction": {
         "clock": "first_response",

@@ -41,6 +41,7 @@ WITH_BODY = (
     "viewing",
     "address-clearance",
     "acceptance",
+    "counting",
     "release",
     "correction",
     "plan-move",

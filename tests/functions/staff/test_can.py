@@ -52,6 +52,7 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
         [{"agent": one, "text": "Call her."} for one in ("a-mei", "a-jun", "s-lin", "m-wei")],
     ),
     "accept_mail": ("acceptance", [{}]),
+    "count_message": ("counting", [{}]),
     "hold": ("hold", [{"reason": "part", "text": "The pump is on its way."}]),
     "release": ("release", [{}]),
     "correct": (
@@ -139,9 +140,11 @@ WAYS = (
 def answers(api: Api, name: str, by: str, ticket: Ticket, event: int) -> Iterator[Reply]:
     """The answers to an action, one for each content. Each is asked of the same ticket.
 
-    `event` is the number of the event that logs a stranger's mail.
+    `event` is the number of the event that logs a stranger's mail. The customer's thanks follow it.
     """
     sample, contents = CONTENT[name]
+    if name == "count_message":
+        contents = [{"event": event + 1}]
     for content in contents:
         version = {} if name in ("note", "remind") else {"version": ticket.version}
         found = api(sample, by, number=ticket.number, event=str(event), body=content | version)
@@ -172,6 +175,7 @@ def test_action_is_possible_if_and_only_if_it_is_in_can(
 ) -> None:
     ticket = noted(ticket=open_ticket("complaint", agent=None))
     number, event = ticket.number, ticket.version
+    ticket = stores.changes.change(number, lambda t, p, at: by_customer.write(t, p, "谢谢", at))
     taken = api(
         "assignment",
         "wei",

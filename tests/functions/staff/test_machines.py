@@ -858,6 +858,22 @@ def test_message_to_a_closed_ticket_opens_one_that_says_what_it_follows(
     assert (third.status, third.body["number"]) == (200, second.body["number"])
 
 
+def test_thanks_to_a_closed_ticket_opens_no_other_ticket(
+    crm: Machine, stores: Stores, act: Act
+) -> None:
+    from redress.tickets.rules.steps import by_customer
+
+    first = crm.message().body["number"]
+    act(stores.tickets.get(first), by_customer.withdraw, "never mind")
+    thanked = crm.message(message="m-2", text="好的，谢谢🙏")
+    assert (thanked.status, thanked.body["number"]) == (200, first)
+    last = stores.tickets.history(first)[-1]
+    assert (last.type, last.data["thanks"]) == ("customer_wrote", "谢谢")
+    assert stores.tickets.get(first).state is State.CLOSED
+    other = crm.message(message="m-3", text="谢谢，但是还没好")
+    assert (other.status, other.body["number"] != first) == (201, True)
+
+
 def test_message_that_comes_twice_at_once_is_taken_once(
     crm: Machine, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -206,6 +206,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "about": {"members": ["nobody"], "reason": "r"},
     "mentions-end": {"members": ["nobody"], "reason": "r"},
     "acceptance": {"x": 1},
+    "counting": {"event": 0},
     "release": {"x": 1},
     "correction": {"clock": "first_response", "at": "2026-01-01T00:00:00Z", "reason": "r"},
     "plan-move": {"plan_version": 7, "reason": "r"},

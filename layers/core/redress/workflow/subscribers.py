@@ -97,6 +97,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.REPLIED: (mails, words, files),
     EventType.NOTED: (mails, words, files),
     EventType.CUSTOMER_WROTE: (mails, words),
+    EventType.MESSAGE_COUNTED: (),
     EventType.MAIL_NOTED: (mails, words),
     EventType.PARTICIPANTS_SET: (),
     EventType.MATCHED: (),

@@ -52,7 +52,8 @@ class MessageCases:
         """Take a message, once.
 
         The first message of a conversation opens a ticket. Others are added to it, unless it is
-        closed: then a new ticket is opened, which says which one it follows. A repeat, by the id of
+        closed: then a new ticket is opened, which says which one it follows. A bare thanks opens no
+        new ticket. A repeat, by the id of
         its delivery or by the ids of its source, gets the same answer. Raises InvalidInput, and
         KeyReused if the same id comes with other content.
         """
@@ -75,7 +76,7 @@ class MessageCases:
         if (earlier := _earlier(known, fingerprint)) is not None:
             return Decided(structs.replace(earlier, again=True))
         ticket = self._tickets.get(known.ticket) if known.ticket is not None else None
-        if ticket is not None and ticket.state in STEPS[Step.WRITE]:
+        if ticket is not None and self._is_possible(ticket, message):
             at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
             source = message.source(connector)
             change = by_customer.write(ticket, plan, message.text, at, source=source)
@@ -89,6 +90,13 @@ class MessageCases:
             connector, delivery, message.conversation, message.message, taken, known.ticket
         )
         return Decided(taken, change, at, cause)
+
+    def _is_possible(self, ticket: Ticket, message: Message) -> bool:
+        """Whether the message is added to the ticket. A bare thanks is, even if it is closed."""
+        if ticket.state in STEPS[Step.WRITE]:
+            return True
+        plan = self._plans.get(ticket.plan_version)
+        return by_customer.thanks_in(message.text, plan, ticket.contact.name) is not None
 
 
 def _earlier(known: Known, fingerprint: str) -> Taken | None:

@@ -62,6 +62,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "incident": _ON_PROMISE | {"ticket_url"},
     "customer_wrote": frozenset({"number", "kind", "files"}),
     "customer_wrote_late": frozenset({"number", "kind", "files"}),
+    "customer_thanked": frozenset({"number", "kind"}),
     "stranger_wrote": frozenset({"number", "kind"}),
     "about_doubted": frozenset({"number", "kind", "due", "ticket_url"}),
     "mentioned": frozenset({"number", "kind", "by"}),
@@ -74,6 +75,25 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     # A digest for supervisors. It contains nothing that a sender wrote.
     "held_mail": frozenset({"team", "count", "oldest", "due", "reasons", "quarantine_url"}),
 }
+
+TO_CUSTOMERS = (
+    "acknowledgement",
+    "acknowledgement_complaint",
+    "acknowledgement_feedback",
+    "acknowledgement_late",
+    "acknowledgement_late_complaint",
+    "acknowledgement_service_request",
+    "acknowledgement_urgent",
+    "callback_again",
+    "copy",
+    "lost_links",
+    "progress",
+    "resolution",
+    "resolution_call",
+    "resolution_told",
+    "survey",
+)
+"""The templates of mails to customers."""
 
 
 class _Verbatim(UnstructuredHeader, BaseHeader):

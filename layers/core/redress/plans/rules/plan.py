@@ -189,6 +189,7 @@ TICKET_ACTS = (
     "set_mentions",
     "set_fields",
     "accept_mail",
+    "count_message",
     "hold",
     "release",
     "correct",
@@ -352,6 +353,9 @@ class Plan(Struct, frozen=True):
     presence: PresencePlan = PresencePlan()
     wording: Mapping[str, Mapping[str, Any]] = {}  # msgspec makes a new dict for each instance
     """The section of the document, which `plans.rules.wording` reads."""
+    thanks: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.thanks` reads. If it is empty, no message is
+    recognised as a bare thanks."""
     macros: tuple[Mapping[str, Any], ...] = ()
     """The section of the document, which `plans.rules.macros` reads."""
     templates: Mapping[str, Mapping[str, str]] = {}

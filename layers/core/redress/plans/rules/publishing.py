@@ -16,7 +16,7 @@ from typing import Any
 from redress.base.errors import Fault
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import ClockName
-from redress.plans.rules import categories, fields, templates, wording
+from redress.plans.rules import categories, fields, templates, thanks, wording
 from redress.plans.rules.plan import CHANNELS, Override, Plan, Promise, duration_of, promise_from
 from redress.plans.rules.reader import MOST_DAYS, DocumentReader
 
@@ -159,6 +159,7 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     categories.check(read, document)
     _conflict(read, document)
     fields.check(read, document)
+    thanks.check(read, document)
     sampling = read.section(document, "sampling", "", need=False)
     read.known(sampling, ("tickets_per_agent_and_week",), "/sampling")
     if sampling:

@@ -77,10 +77,11 @@ def folded(text: str) -> str:
 def _pattern(forms: tuple[str, ...]) -> re.Pattern[str]:
     """The pattern of some folded words. The longest one that fits is found."""
     longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(map(_of, longest_first)))
+    return re.compile("|".join(map(pattern_of, longest_first)))
 
 
-def _of(form: str) -> str:
+def pattern_of(form: str) -> str:
+    """The pattern of one folded word, with the ends that the module describes."""
     before = f"(?<!{_OF_A_WORD})" if re.match(_OF_A_WORD, form[0]) else ""
     after = f"(?!{_OF_A_WORD})" if re.match(_OF_A_WORD, form[-1]) else ""
     return before + r"\s+".join(map(re.escape, form.split())) + after
@@ -115,14 +116,15 @@ def check(read: DocumentReader, document: Mapping[str, Any]) -> Section:
             here = f"{at}/words"
             if language not in words:
                 read.fault(f"{here}/{language}", "list_expected", "a list, perhaps an empty one")
-            _check_words(read, read.entries(words, language, here, MOST_WORDS), here, language)
+            check_words(read, read.entries(words, language, here, MOST_WORDS), here, language)
         if len(read.faults) == before:
             sound[name] = entry
         before = len(read.faults)
     return sound
 
 
-def _check_words(read: DocumentReader, words: Sequence[Any], at: str, language: str) -> None:
+def check_words(read: DocumentReader, words: Sequence[Any], at: str, language: str) -> None:
+    """Record the faults of the words of one language. `at` is the list's pointer without it."""
     seen = set[str]()
     for index, word in enumerate(words):
         here = f"{at}/{language}/{index}"

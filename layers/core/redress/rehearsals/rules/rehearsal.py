@@ -30,7 +30,9 @@ from redress.tickets.rules.fold import apply, corrects_only_category
 from redress.tickets.rules.preference import preference_in
 from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.steps.by_staff import Classification
-from redress.tickets.rules.ticket import Event, EventType, Ticket, next_wake
+from redress.tickets.rules.steps.draft import require_possible
+from redress.tickets.rules.steps.table import Step
+from redress.tickets.rules.ticket import Event, EventType, Ticket, is_bare_thanks, next_wake
 
 
 class Verdict(StrEnum):
@@ -498,9 +500,18 @@ def _noted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
 
 def _customer_wrote(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event = kept.event
+    if is_bare_thanks(event):
+        return None  # nothing followed from it
     if not _text(event):
         return by_customer.attach(ticket, plan, event.data.get("files", ()), event.at)
-    return by_customer.write(ticket, plan, _text(event), event.at)
+    return by_customer.write(ticket, plan, _text(event), event.at, recognise=False)
+
+
+def _message_counted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    event = kept.event
+    require_possible(Step.COUNT_MESSAGE, ticket)
+    again = Event(ticket.version + 1, event.type, event.at, event.by, event.data)
+    return Change(ticket, (again,), apply(ticket, again, plan), plan)
 
 
 def _promised(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
@@ -588,6 +599,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.FIELDS_SET: None,
     EventType.REMINDED: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
+    EventType.MESSAGE_COUNTED: _message_counted,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

@@ -20,7 +20,14 @@ from redress.clocks.rules.periods import period_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
 from redress.tickets.rules.steps.table import SURVEY_SCORES
-from redress.tickets.rules.ticket import Event, EventType, Resolution, State, Ticket
+from redress.tickets.rules.ticket import (
+    Event,
+    EventType,
+    Resolution,
+    State,
+    Ticket,
+    is_bare_thanks,
+)
 
 PROMISES = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
 """The clocks that are scored. The acknowledgement is automatic, so no agent is scored for it."""
@@ -91,10 +98,11 @@ def _entries(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
             # A dispute does not reset the count of replies, and a resolution counts as a reply.
             # So a second resolution has at least two and is never a first-contact resolution.
             yield _resolved(after, after.resolution, first_contact=after.resolution.replies == 1)
-        case EventType.CUSTOMER_WROTE if (
+        case EventType.CUSTOMER_WROTE | EventType.MESSAGE_COUNTED if (
             before.state in (State.RESOLVED, State.CONFIRMED)
             and before.resolution is not None
-            and event.at - before.resolution.at <= SAME_MATTER
+            and not is_bare_thanks(event)
+            and timedelta(0) <= _written_at(event) - before.resolution.at <= SAME_MATTER
         ):
             yield _resolved(before, before.resolution)
         case EventType.DISPUTED if before.resolution is not None:
@@ -103,6 +111,12 @@ def _entries(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
             answers = event.data["answers"]
             scores = {name: answers[name] for name in SURVEY_SCORES if name in answers}
             yield before.resolution.by, event.at, "survey", scores
+
+
+def _written_at(event: Event) -> datetime:
+    """When the customer wrote a message. A message that is counted later was written before."""
+    written: str | None = event.data.get("written_at")
+    return datetime.fromisoformat(written) if written else event.at
 
 
 def _promise(

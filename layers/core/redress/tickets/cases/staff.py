@@ -364,6 +364,16 @@ class StaffCases:
 
         return decide
 
+    def counting(self, event: int) -> StaffStep:
+        """The step that counts a bare thanks as a message. Only the history has the message."""
+
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
+            history = self._tickets.history(ticket.number)
+            read = (one for one in history if one.number <= ticket.version)
+            return by_staff.count_message(ticket, plan, by, event, read, at)
+
+        return decide
+
     def plan_move(self, plan_version: int, reason: str) -> StaffStep:
         """The step that moves a ticket to another version of the plan, which must be in force.
 

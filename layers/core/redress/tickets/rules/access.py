@@ -115,6 +115,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "set_fields": (Step.SET_FIELDS,),
     "remind": (Step.REMIND,),
     "accept_mail": (Step.WRITE,),
+    "count_message": (Step.COUNT_MESSAGE,),
     "hold": (Step.HOLD,),
     "release": (Step.RELEASE,),
     "correct": (Step.CORRECT, Step.RECORD_EARLIER_ANSWER),

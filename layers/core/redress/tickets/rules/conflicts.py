@@ -16,6 +16,7 @@ from redress.tickets.rules.ticket import Event, EventType, Ticket
 _SAID = frozenset(
     {
         EventType.CUSTOMER_WROTE,
+        EventType.MESSAGE_COUNTED,
         EventType.REPLIED,
         EventType.PROGRESS_TOLD,
         EventType.PROMISED,
@@ -61,6 +62,7 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     "set_participants": frozenset({EventType.PARTICIPANTS_SET}),
     "set_about": frozenset({EventType.ABOUT_SET, EventType.ABOUT_DOUBTED}),
     "set_mentions": frozenset({EventType.MENTIONS_SET}),
+    "count_message": frozenset({EventType.MESSAGE_COUNTED}),
     # This adds a participant, whom somebody may have taken off since.
     "accept_mail": frozenset({EventType.PARTICIPANTS_SET}),
 }

@@ -27,6 +27,7 @@ from redress.tickets.rules.ticket import (
     State,
     Ticket,
     classification_of,
+    is_bare_thanks,
     is_survey_due,
     promises,
     waits_for,
@@ -730,14 +731,20 @@ def _unless_about(agent: str | None, about: Collection[str]) -> str | None:
 
 
 def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    if is_bare_thanks(event):
+        return ticket
     if ticket.resolution is not None and not ticket.needs_agent:
-        counted = replace(ticket.resolution, contacts_after=ticket.resolution.contacts_after + 1)
-        return replace(ticket, resolution=counted)
-    return _with_unanswered_message(ticket, event, plan)
+        return _with_contact_after(ticket, ticket.resolution)
+    return _with_unanswered_message(ticket, event.at, plan)
 
 
-def _with_unanswered_message(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Record that the customer waits for an answer.
+def _with_contact_after(ticket: Ticket, resolution: Resolution) -> Ticket:
+    counted = replace(resolution, contacts_after=resolution.contacts_after + 1)
+    return replace(ticket, resolution=counted)
+
+
+def _with_unanswered_message(ticket: Ticket, at: datetime, plan: Plan) -> Ticket:
+    """Record that the customer waits for an answer to a message of the time `at`.
 
     The next-reply clock starts with the oldest unanswered message. Further messages do not move it.
     """
@@ -745,8 +752,60 @@ def _with_unanswered_message(ticket: Ticket, event: Event, plan: Plan) -> Ticket
         ticket = replace(ticket, state=State.OPEN)
     if ticket.unanswered_since is not None:
         return ticket
-    ticket = replace(ticket, unanswered_since=event.at)
-    return replace(ticket, clocks=_start_clocks(ticket, plan, event.at, ClockName.NEXT_REPLY))
+    ticket = replace(ticket, unanswered_since=at)
+    return replace(ticket, clocks=_start_clocks(ticket, plan, at, ClockName.NEXT_REPLY))
+
+
+def _message_counted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Let follow from a message what would have followed if it had not been taken for thanks.
+
+    The customer waits for an answer since the message. A wait that went on after it is cut at its
+    time, because the delay was not the customer's.
+    """
+    at = datetime.fromisoformat(event.data["written_at"])
+    resolution = ticket.resolution
+    if resolution is not None and not ticket.needs_agent:
+        return _with_contact_after(ticket, resolution) if at >= resolution.at else ticket
+    if event.data.get("answered"):
+        return ticket
+    older = ticket.unanswered_since is not None and at < ticket.unanswered_since
+    if older and ticket.state is not State.NEW:
+        ticket = _with_earlier_next_reply(ticket, at, event, plan)
+    paused = ticket.unanswered_since is None
+    ticket = _with_unanswered_message(ticket, at, plan)
+    return _with_waits_cut(ticket, at, event, plan) if paused else ticket
+
+
+def _with_earlier_next_reply(ticket: Ticket, at: datetime, event: Event, plan: Plan) -> Ticket:
+    """Let the running next-reply clock count from the time `at` of an older message."""
+    clock = ticket.clocks.get(ClockName.NEXT_REPLY)
+    ticket = replace(ticket, unanswered_since=at)
+    if clock is None or clock.over:
+        return ticket
+    promise = Promise(clock.target_s, clock.calendar, clock.ladder, clock.pauses)
+    earlier = replace(clock, started_at=at)
+    replanned = _replanned_clock(ticket, ClockName.NEXT_REPLY, earlier, promise, event.at, plan)
+    return replace(ticket, clocks=ticket.clocks | {ClockName.NEXT_REPLY: replanned})
+
+
+def _with_waits_cut(ticket: Ticket, at: datetime, event: Event, plan: Plan) -> Ticket:
+    """End the waits in progress at the time `at`, and measure again the clocks that they pause."""
+    begun = [wait for wait in ticket.waits if wait.end is None or wait.end > at]
+    if not begun:
+        return ticket
+    waits = tuple(
+        replace(wait, end=at) if wait in begun else wait
+        for wait in ticket.waits
+        if wait.begin < at or wait not in begun
+    )
+    ticket = replace(ticket, waits=waits)
+    reasons = {wait.reason for wait in begun}
+    recomputed = {}
+    for name, clock in ticket.clocks.items():
+        if not reasons.isdisjoint(clock.pauses) and not clock.over:
+            promise = Promise(clock.target_s, clock.calendar, clock.ladder, clock.pauses)
+            recomputed[name] = _replanned_clock(ticket, name, clock, promise, event.at, plan)
+    return replace(ticket, clocks=ticket.clocks | recomputed)
 
 
 def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -808,7 +867,7 @@ def _disputed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         clocks=stopped,
     )
     begun = _start_clocks(ticket, plan, event.at, ClockName.RESOLUTION, ClockName.UPDATE)
-    return _with_unanswered_message(replace(ticket, clocks=begun), event, plan)
+    return _with_unanswered_message(replace(ticket, clocks=begun), event.at, plan)
 
 
 def _surveyed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -897,6 +956,7 @@ _APPLY = {
     EventType.REPLIED: _replied,
     EventType.NOTED: _noted,
     EventType.CUSTOMER_WROTE: _customer_wrote,
+    EventType.MESSAGE_COUNTED: _message_counted,
     EventType.MAIL_NOTED: _noted,
     EventType.PARTICIPANTS_SET: _participants_set,
     EventType.MATCHED: _matched,

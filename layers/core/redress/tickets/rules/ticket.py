@@ -56,6 +56,7 @@ class EventType(StrEnum):
     REPLIED = "replied"
     NOTED = "noted"
     CUSTOMER_WROTE = "customer_wrote"
+    MESSAGE_COUNTED = "message_counted"
     MAIL_NOTED = "mail_noted"
     PARTICIPANTS_SET = "participants_set"
     MATCHED = "matched"
@@ -91,6 +92,14 @@ class Event(Struct, frozen=True):
     at: datetime
     by: Actor
     data: dict[str, Any] = {}
+
+
+def is_bare_thanks(event: Event) -> bool:
+    """Whether the event is a message of the customer that only thanks, so nothing follows from it.
+
+    A person can decide otherwise (`by_staff.count_message`), which is an event of its own.
+    """
+    return event.type is EventType.CUSTOMER_WROTE and "thanks" in event.data
 
 
 class Contact(Struct, frozen=True, omit_defaults=True):

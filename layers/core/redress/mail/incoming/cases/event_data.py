@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from redress.base.addresses import canonical
+from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.base.texts import cleaned_line
+from redress.mail.incoming.rules.autoreplies import bare
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.rules.folding import Shown, answer, as_data
 from redress.mail.incoming.rules.mail import IncomingMail
 from redress.mail.incoming.store import IncomingRecord
+from redress.mail.outgoing.rendering import TO_CUSTOMERS, template
 from redress.mail.outgoing.rules.table import PARTICIPANTS, audience_of
 from redress.tickets.rules.steps import table
 from redress.tickets.rules.submission import (
@@ -52,6 +55,20 @@ def addresses_of(ticket: Ticket, audience: str) -> set[str]:
     if audience == Role.CUSTOMER:
         return {canonical(ticket.contact.email)} if ticket.contact.email else set()
     return set(map(canonical, ticket.participants)) if audience == PARTICIPANTS else set()
+
+
+def own_subject(mail: IncomingMail, ticket: Ticket) -> str:
+    """Return the subject of a mail if its sender chose it; "" if it is that of the conversation.
+
+    The subject of the conversation is the ticket's, or one that our mails have.
+    """
+    said = bare(mail.title)
+    ours = {bare(ticket.subject)} | {
+        bare(template(language, name)[0].replace("{subject}", ticket.subject))
+        for language in LANGUAGES
+        for name in TO_CUSTOMERS
+    }
+    return mail.title if said and said not in ours else ""
 
 
 _SENT = (

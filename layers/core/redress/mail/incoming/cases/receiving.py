@@ -76,7 +76,7 @@ from redress.tickets.rules.submission import (
     NAME_LIMIT,
     SUBJECT_LIMIT,
 )
-from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.ticket import State, Ticket
 from redress.tickets.store.mail_records import MailRecord, MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import DoneAlready
@@ -269,6 +269,7 @@ class ReceivingCase:
         plan, now = self._plans.current(), self._now()
         member, forwarded = self._staff_sender(mail)
         facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
+        facts = replace(facts, thanked=self._thanked(mail, tickets.values()))
         decision = decide(facts, tickets, plan.mail)
         heard = replace(
             known,
@@ -334,7 +335,9 @@ class ReceivingCase:
             named = self._named(mail)
             tickets = self._existing(named)
             facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
-            facts = replace(facts, noted=dict(record.noted))
+            facts = replace(
+                facts, noted=dict(record.noted), thanked=self._thanked(mail, tickets.values())
+            )
             decision = decide(facts, tickets, plan.mail, released=held is not None)
             strangers = [tickets[one] for one in noted_beside(facts, tickets, decision)]
             if isinstance(decision, Quarantine):
@@ -457,6 +460,19 @@ class ReceivingCase:
             held_on={one: counts.get(_held_counter(one), 0) for one in numbers},
         )
 
+    def _thanked(self, mail: IncomingMail, tickets: Iterable[Ticket]) -> frozenset[str]:
+        """Return the numbers of those of the tickets that are closed, if the mail only thanks."""
+        found = set[str]()
+        for ticket in tickets:
+            if ticket.state is not State.CLOSED or mail.enclosed:
+                continue
+            plan = self._plans.get(ticket.plan_version)
+            text = self._answer(mail, ticket.number).text.strip()
+            said = "\n".join((text, _beside(mail, ticket, plan, text)))
+            if by_customer.thanks_in(said, plan, ticket.contact.name):
+                found.add(ticket.number)
+        return frozenset(found)
+
     def _no_answer(self, mail: IncomingMail) -> NoAnswer | None:
         """Return why no automatic answer may follow; None if one may.
 
@@ -494,7 +510,10 @@ class ReceivingCase:
                 words = self._answer(mail, number)
                 text = event_data.text_of(words, ticket.language)
                 source = event_data.source(mail, record, words)
-                change = by_customer.write(ticket, plan, text, at, source, participant)
+                beside = _beside(mail, ticket, plan, text)
+                change = by_customer.write(
+                    ticket, plan, text, at, source, participant, beside=beside
+                )
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = self._sender_wrote(mail)
             case AddNote(number, by):
@@ -659,7 +678,8 @@ class ReceivingCase:
         words = self._answer(mail, ticket.number)
         source = event_data.source(mail, record, words)
         text, by = event_data.text_of(words, ticket.language), participant_of(facts, ticket)
-        change = by_customer.write(ticket, plan, text, at, source, by)
+        beside = _beside(mail, ticket, plan, text)
+        change = by_customer.write(ticket, plan, text, at, source, by, beside=beside)
         cause = replace(decided.cause, counted=(*decided.cause.counted, ticket.number))
         return replace(decided, cause=cause, also=(*decided.also, (change, at)))
 
@@ -770,6 +790,16 @@ class ReceivingCase:
                 self._bucket.put(
                     attachment_key(record.identity, number), one.content, one.served_as
                 )
+
+
+def _beside(mail: IncomingMail, ticket: Ticket, plan: Plan, text: str) -> str:
+    """Return the subject of a mail whose text only thanks, if its sender chose the subject.
+
+    Many people write what they want into the subject. For other texts it decides nothing.
+    """
+    if by_customer.thanks_in(text, plan, ticket.contact.name) is None:
+        return ""
+    return event_data.own_subject(mail, ticket)
 
 
 def _as_held(record: IncomingRecord, held: IncomingRecord) -> IncomingRecord:

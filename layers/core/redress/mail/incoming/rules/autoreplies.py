@@ -59,8 +59,8 @@ def is_auto_reply_to(wording: Wording, subject: str) -> bool:
         return True
     if wording.repeated is None or wording.answered:
         return False
-    ours, rest = _bare(subject), _bare(wording.repeated)
-    if ours and _bare(wording.subject) == ours:
+    ours, rest = bare(subject), bare(wording.repeated)
+    if ours and bare(wording.subject) == ours:
         return False
     if wording.numbered or (rest and rest == ours):
         return True
@@ -69,7 +69,7 @@ def is_auto_reply_to(wording: Wording, subject: str) -> bool:
     return len(rest) >= _LEAST_CUT and ours.startswith(rest)
 
 
-def _bare(subject: str) -> str:
+def bare(subject: str) -> str:
     """Return only the letters and digits of a subject. Programs change the other characters."""
     plain = unicodedata.normalize("NFKC", subject).casefold()
     return "".join(letter for letter in plain if letter.isalnum())

@@ -140,6 +140,8 @@ class MailFacts:
     """By ticket number: how many mails about the ticket were accepted in the current UTC hour."""
     held_on: Mapping[str, int] = field(default_factory=dict)
     """By ticket number: how many held mails were logged on the ticket in the current UTC hour."""
+    thanked: Collection[str] = ()
+    """The closed tickets that the mail names, if it only thanks (`plans.rules.thanks`)."""
     noted: Collection[str] = ()
     """The tickets on which this mail was logged when it was put into quarantine."""
 
@@ -240,7 +242,9 @@ def decide(
         return Quarantine(Reason.NO_SENDER, about)
     for name in existing:
         ticket = tickets[name.number]
-        if is_party(facts, ticket) and ticket.state is not State.CLOSED:
+        # A bare thanks opens no new ticket if its ticket is closed.
+        is_possible = ticket.state is not State.CLOSED or ticket.number in facts.thanked
+        if is_party(facts, ticket) and is_possible:
             participant = participant_of(facts, ticket)
             proven = name.by in SIGNED or facts.authentic
             return AddReply(ticket.number, participant, proven)

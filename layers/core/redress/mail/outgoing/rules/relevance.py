@@ -27,7 +27,7 @@ from redress.mail.outgoing.rules.table import (
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.fold import first_plan, walk
 from redress.tickets.rules.promise_view import promises_of
-from redress.tickets.rules.ticket import Event, EventType, State, Ticket
+from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_bare_thanks
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ def template_of(about: Matter) -> str:
             return "resolution_told"
         case "resolution" if not ticket.callback_by_mail:
             return "resolution_call" if _is_call_ahead(about) else "resolution_told"
+        case "customer_wrote" if is_bare_thanks(event):
+            return "customer_thanked"
         case "customer_wrote" if is_after_all(about):
             return "customer_wrote_late"
         case "remind" | "breach" | "escalate" if is_taken(about):
@@ -120,6 +122,7 @@ def is_after_all(about: Matter) -> bool:
     ticket, event = about.ticket, about.event
     return (
         event.type is EventType.CUSTOMER_WROTE
+        and not is_bare_thanks(event)
         and not ticket.needs_agent
         and ticket.resolution is not None
         and event.at >= ticket.resolution.at

@@ -13,6 +13,7 @@ from redress.base import texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, pointer
 from redress.base.numbers import whole
 from redress.base.people import CUSTOMER, SYSTEM, Actor
+from redress.plans.rules import thanks
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.draft import (
@@ -41,19 +42,42 @@ def write(
     mail: Mapping[str, Any] | None = None,
     participant: str | None = None,
     source: Mapping[str, str] | None = None,
+    beside: str = "",
+    recognise: bool = True,
 ) -> Change:
     """The customer or a participant sends a message. A waiting ticket becomes open again.
 
     `open_ticket` describes `mail` and `source`. `participant` is the address of the participant
-    who wrote the message; None if the customer wrote it.
+    who wrote the message; None if the customer wrote it. `beside` is what the message says outside
+    its text: a subject of its own.
+
+    Nothing follows from a message that only thanks (`thanks_in`). The event names the word by which
+    it was recognised. It is possible in every state. With `recognise` false, the message is an
+    ordinary one, because it was decided before what it is.
     """
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
     if source is not None:
         data["source"] = dict(source)
-    require_possible(Step.WRITE, ticket)
+    said = "\n".join((data["text"], beside)) if beside else data["text"]
+    by = ticket.contact.name if participant is None else ""
+    word = thanks_in(said, plan, by, mail) if recognise else None
+    if word is not None:
+        data["thanks"] = word
+    require_possible(Step.THANK if word else Step.WRITE, ticket)
     if participant is not None:
         data["from"] = participant
     return Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
+
+
+def thanks_in(text: str, plan: Plan, by: str, mail: Mapping[str, Any] | None = None) -> str | None:
+    """Return the word by which a message is a bare thanks; None if it is an ordinary message.
+
+    `by` is the name of who wrote it, which may stand below the thanks. A mail with attachments, or
+    with more text than was kept, is an ordinary message.
+    """
+    if mail is not None and not {"attachments", "text_cut"}.isdisjoint(mail):
+        return None
+    return thanks.word_of(plan.thanks, text, by)
 
 
 def attach(ticket: Ticket, plan: Plan, files: Sequence[Mapping[str, Any]], at: datetime) -> Change:

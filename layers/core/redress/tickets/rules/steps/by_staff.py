@@ -61,6 +61,7 @@ from redress.tickets.rules.ticket import (
     Ticket,
     classification_of,
     default_team,
+    is_bare_thanks,
 )
 
 
@@ -348,8 +349,17 @@ def correct(
 
 
 def written_at(history: Iterable[Event]) -> list[datetime]:
-    """The times at which the customer wrote, from a ticket's history."""
-    return [event.at for event in history if event.type in _WRITTEN]
+    """The times at which the customer wrote, from a ticket's history.
+
+    A bare thanks needs no answer, unless a person counted it as a message.
+    """
+    read = list(history)
+    counted = {event.data["event"] for event in read if event.type is EventType.MESSAGE_COUNTED}
+    return [
+        event.at
+        for event in read
+        if event.type in _WRITTEN and (not is_bare_thanks(event) or event.number in counted)
+    ]
 
 
 _WRITTEN = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
@@ -623,6 +633,47 @@ def accept_mail(
     }
     words |= mail_source(noted.data["mail"])
     return draft.add(EventType.CUSTOMER_WROTE, words, CUSTOMER).change()
+
+
+_ANSWERS = (EventType.REPLIED, EventType.RESOLVED, EventType.DISPUTED)
+"""The events after which an earlier message of the customer needs no answer of its own. A dispute
+waits for an answer itself."""
+
+
+def count_message(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    number: int,
+    history: Iterable[Event],
+    at: datetime,
+) -> Change:
+    """Decide that a message which was taken for a bare thanks says more than that.
+
+    `number` is that of its event. What follows from a message then follows from its time: the
+    customer waits for an answer, unless staff have answered since, or it counts as a contact after
+    the resolution. Raises InvalidInput if the event is no bare thanks, and AlreadyDone if it was
+    counted before.
+    """
+    require_possible(Step.COUNT_MESSAGE, ticket)
+    read = list(history)
+    said = next((one for one in read if one.number == number and is_bare_thanks(one)), None)
+    if said is None:
+        raise InvalidInput([Fault("/event", "no_thanks", "an event that is a bare thanks")])
+    counted = (one for one in read if one.type is EventType.MESSAGE_COUNTED)
+    if any(one.data["event"] == number for one in counted):
+        raise AlreadyDone("this message was counted before")
+    data: dict[str, Any] = {"event": number, "written_at": said.at.isoformat()}
+    if any(_answers(one, said) for one in read):
+        data["answered"] = True
+    return Draft(ticket, plan, by, at).add(EventType.MESSAGE_COUNTED, data).change()
+
+
+def _answers(event: Event, said: Event) -> bool:
+    """Whether the message `said` needs no answer any more because of this event."""
+    if event.type is EventType.CORRECTED and event.data["clock"] != ClockName.REACTION:
+        return datetime.fromisoformat(event.data["stopped_at"]) >= said.at
+    return event.number > said.number and event.type in _ANSWERS
 
 
 def resolve(

@@ -33,6 +33,8 @@ class Step(StrEnum):
     SET_FIELDS = "set_fields"
     REMIND = "remind"
     WRITE = "write"
+    THANK = "thank"
+    COUNT_MESSAGE = "count_message"
     NOTE_MAIL = "note_mail"
     SET_PARTICIPANTS = "set_participants"
     SET_ABOUT = "set_about"
@@ -85,6 +87,10 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     # A resolved ticket keeps its agent, who calls the customer back.
     Step.REMIND: {_N: _N, _O: _O, _W: _W, _R: _R},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
+    # A bare thanks changes nothing: a waiting ticket waits on, because its question is still open.
+    Step.THANK: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    # A person decides that a thanks was more than that. Messages never reopen a closed ticket.
+    Step.COUNT_MESSAGE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
     # A mail about a ticket is logged in every state.
     Step.NOTE_MAIL: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.SET_PARTICIPANTS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},

@@ -1,0 +1,123 @@
+"""Words by which a message is recognised that only thanks.
+
+The section `thanks` of a plan has words of thanks and courtesies in each language, signs such as
+🙏, and the most characters of such a message. A plan keeps the section as it is in the document,
+so that a cold start reads no words. A plan without the section recognises no such message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from redress.base import texts
+from redress.base.languages import LANGUAGES
+from redress.plans.rules import wording
+from redress.plans.rules.reader import DocumentReader
+
+MOST_CHARACTERS = 200
+"""The most that a plan may say for `most_characters`. A longer message says more than thanks."""
+MOST_WORDS = 200
+MOST_SIGNS = 50
+SIGN_LIMIT = 8
+WORD_LISTS = ("words", "courtesies")
+_BETWEEN = re.compile(r"[\s,;:!~、。·—–-]|\.(?!\.)")
+"""Matches a character that may stand between the words. A question mark, quotation marks and
+several dots are not in it: they can give thanks another meaning."""
+_SKIN = str.maketrans("", "", "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+"""The modifiers of skin tones. An emoji means the same with each of them."""
+
+
+def word_of(section: Mapping[str, Any], text: str, name: str = "") -> str | None:
+    """Return the first word of thanks of a text that only thanks; None for every other text.
+
+    The whole text must consist of words of the section, of all languages, of signs, of `name` (the
+    name of who writes) and of punctuation. At least one word must be one of thanks. What is not
+    known for sure is no bare thanks, because a complaint taken for thanks would wait unanswered.
+    """
+    if not section or len(text.strip()) > section["most_characters"]:
+        return None
+    searched = wording.folded(text.translate(_SKIN)).strip()
+    thanks, others = _patterns(
+        tuple(_listed(section, "words")), (*_listed(section, "courtesies"), *section["signs"])
+    )
+    named = _patterns((), _names(name))[1]
+    # The places to which the words before them lead, each with the first word of thanks so far.
+    reached: dict[int, str | None] = {0: None}
+    for place in range(len(searched)):
+        if place not in reached:
+            continue
+        so_far = reached[place]
+        for pattern, gives_thanks in (
+            *((one, True) for one in thanks),
+            *((one, False) for one in (*others, *named, _BETWEEN)),
+        ):
+            if (match := pattern.match(searched, place)) is None or match.end() == place:
+                continue
+            word = so_far or (match[0] if gives_thanks else None)
+            reached[match.end()] = reached.get(match.end()) or word
+    return reached.get(len(searched))
+
+
+def _listed(section: Mapping[str, Any], name: str) -> Iterator[str]:
+    for language in LANGUAGES:
+        yield from section[name].get(language, ())
+
+
+def _names(name: str) -> tuple[str, ...]:
+    """The forms in which somebody signs: the whole name, or its first word."""
+    parts = wording.folded(name).split()
+    return tuple(dict.fromkeys(one for one in (" ".join(parts), *parts[:1]) if len(one) > 1))
+
+
+@lru_cache(maxsize=100)
+def _patterns(
+    thanks: tuple[str, ...], others: tuple[str, ...]
+) -> tuple[tuple[re.Pattern[str], ...], tuple[re.Pattern[str], ...]]:
+    return tuple(map(_pattern, thanks)), tuple(map(_pattern, others))
+
+
+def _pattern(word: str) -> re.Pattern[str]:
+    return re.compile(wording.pattern_of(wording.folded(word)))
+
+
+# ----------------------------------------------------------------------------------- publishing
+
+
+def check(read: DocumentReader, document: Mapping[str, Any]) -> None:
+    """Record every fault of the section in a document that is being published."""
+    if "thanks" not in document:
+        return
+    section = read.section(document, "thanks", "")
+    read.known(section, ("most_characters", "signs", *WORD_LISTS), "/thanks")
+    read.whole_number(section, "most_characters", "/thanks", least=1, most=MOST_CHARACTERS)
+    for index, sign in enumerate(read.entries(section, "signs", "/thanks", MOST_SIGNS)):
+        here = f"/thanks/signs/{index}"
+        if not isinstance(sign, str) or texts.is_empty(sign) or sign != sign.strip():
+            read.fault(here, "text_expected", "a sign without blanks around it")
+        elif len(sign) > SIGN_LIMIT:
+            read.fault(here, "too_long", f"at most {SIGN_LIMIT} characters")
+        elif any(one.isalnum() for one in sign) or "?" in wording.folded(sign):
+            read.fault(here, "sign_expected", "a sign without letters, digits or question marks")
+    for name in WORD_LISTS:
+        words = read.section(section, name, "/thanks")
+        read.known(words, LANGUAGES, f"/thanks/{name}")
+        for language in LANGUAGES:
+            here = f"/thanks/{name}"
+            if language not in words:
+                read.fault(f"{here}/{language}", "list_expected", "a list, perhaps an empty one")
+            given = read.entries(words, language, here, MOST_WORDS)
+            wording.check_words(read, given, here, language)
+            _check_digits(read, given, f"{here}/{language}")
+
+
+def _check_digits(read: DocumentReader, words: Iterable[Any], at: str) -> None:
+    """A message with a digit or a question is no bare thanks, whatever the plan lists."""
+    for index, word in enumerate(words):
+        if not isinstance(word, str):
+            continue
+        if any(one.isdigit() or one == "?" for one in wording.folded(word)):
+            detail = "a word without digits and question marks"
+            read.fault(f"{at}/{index}", "word_expected", detail)
