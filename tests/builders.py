@@ -28,7 +28,14 @@ from redress.tickets.rules import ticket
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import Doubt
 from redress.tickets.rules.preference import Preference
-from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer, opening
+from redress.tickets.rules.steps import (
+    by_customer,
+    by_departments,
+    by_staff,
+    by_system,
+    by_timer,
+    opening,
+)
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.submission import Submission, parse
@@ -40,6 +47,8 @@ NUMBER = "R-7K3M9-QW0X2"
 MEI = Actor(Role.AGENT, "a-mei")
 JUN = Actor(Role.AGENT, "a-jun")
 LIN = Actor(Role.SUPERVISOR, "s-lin")
+TAO = Member("a-tao", "tao", "tao@example.com", Role.AGENT, "service", ("zh-TW", "en"), 5)
+"""An agent of another department than that of complaints."""
 BY_MAIL = {"name": "Li Na", "email": "li.na@example.com"}
 BY_PHONE = {"name": "Li Na", "phone": "+86 10 5555 0100"}
 
@@ -283,6 +292,56 @@ class Life:
     def remind(self, by: Actor = LIN, text: str = "Please call her") -> Life:
         agent, at = self.ticket.assignee or "", self.clock.now()
         return self.take(by_staff.remind(self.ticket, self.plan, by, agent, text, at))
+
+    def open_task(self, team: str = "service", by: Actor = MEI, **fields: Any) -> Life:
+        """Asks another department. `fields` are those of `NewTask`."""
+        wanted = {"title": "A spare seal?", "text": "Is there one?", **fields}
+        at = self.clock.now()
+        return self.take(
+            by_departments.open_task(
+                self.ticket, self.plan, by, by_departments.NewTask(team=team, **wanted), at, TAO
+            )
+        )
+
+    def assign_task(self, owner: Member | None = None, by: Actor | None = None) -> Life:
+        """The last task gets this owner; the usual one takes it."""
+        member = owner or TAO
+        return self.take(
+            by_departments.assign(
+                self.ticket,
+                self.plan,
+                by or member.actor,
+                self.ticket.tasks[-1],
+                member.id,
+                "",
+                self.clock.now(),
+                member,
+            )
+        )
+
+    def finish_task(self) -> Life:
+        task, at = self.ticket.tasks[-1], self.clock.now()
+        return self.take(
+            by_departments.finish(self.ticket, self.plan, TAO.actor, task, "There is one", at)
+        )
+
+    def return_task(self) -> Life:
+        task, at = self.ticket.tasks[-1], self.clock.now()
+        return self.take(
+            by_departments.send_back(self.ticket, self.plan, TAO.actor, task, "Not ours", at)
+        )
+
+    def cancel_task(self) -> Life:
+        task, at = self.ticket.tasks[-1], self.clock.now()
+        return self.take(
+            by_departments.cancel(self.ticket, self.plan, LIN, task, "Not needed any more", at)
+        )
+
+    def press_task(self, by: Actor = LIN) -> Life:
+        task, at = self.ticket.tasks[-1], self.clock.now()
+        return self.take(
+            by_departments.press(self.ticket, self.plan, by, task, "Today, please", at)
+        )
 
     def end_mentions(self, by: Actor = LIN) -> Life:
         at = self.clock.now()

@@ -17,6 +17,7 @@ from redress.plans.rules.plan import Plan
 from redress.tickets.rules import access, classification, fields, viewers
 from redress.tickets.rules.preference import EMAIL, PHONE
 from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
+from redress.tickets.rules.tasks import Task
 from redress.tickets.rules.ticket import Event, EventType, Phase, Resolution, Ticket, next_due
 from redress.tickets.rules.viewers import Viewer
 from redress.tickets.rules.wording import Discouraged
@@ -79,7 +80,28 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
         "closure": found.closure,
         "closed_at": iso(found.closed_at),
         "plan_version": found.plan_version,
+        "tasks": [task_view(task, now) for task in found.tasks],
         "can": access.can(member, found),
+    }
+
+
+def task_view(task: Task, now: datetime) -> dict[str, Any]:
+    """`Task`: the task as it is now. The next act on it must name its `revision`."""
+    return {
+        "id": task.id,
+        "revision": task.revision,
+        "team": task.team,
+        "title": task.title,
+        "state": str(task.state),
+        "required": task.required,
+        "private": task.private,
+        "owner": task.owner,
+        "opened_at": iso(task.opened_at),
+        "due_at": iso(task.clock.due_at),
+        "standing": standing(task.clock, now).value,
+        "breached": task.clock.breached or task.clock.missed,
+        "ended_at": iso(task.clock.ended_at),
+        "pressed": task.pressed,
     }
 
 

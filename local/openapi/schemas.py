@@ -19,7 +19,9 @@ from redress.edge.bodies import (
     Levels,
     NamedTexts,
     OneOf,
+    OptionalInstant,
     OptionalOneOf,
+    OptionalSomeOf,
     OptionalText,
     OptionalTexts,
     SomeOf,
@@ -199,8 +201,10 @@ def _field(field: Field) -> Schema:
             return {"type": "string", "pattern": f"^{field.pattern}$"}
         case SomeOf():
             choices = _choices(OneOf(field.name, field.choices))
-            bounds = {"minItems": 1, "maxItems": len(field.choices), "uniqueItems": True}
-            return {"type": "array", "items": choices, **bounds}
+            bounds = {"maxItems": len(field.choices), "uniqueItems": True}
+            if isinstance(field, OptionalSomeOf):
+                return {"type": ["array", "null"], "items": choices, **bounds}
+            return {"type": "array", "items": choices, "minItems": 1, **bounds}
         case Levels():
             return {
                 "type": ["object", "null"],
@@ -219,7 +223,7 @@ def _field(field: Field) -> Schema:
                 "properties": dict.fromkeys(field.names, one),
                 "additionalProperties": False,
             }
-        case InstantOrNull():
+        case InstantOrNull() | OptionalInstant():
             return {"type": ["string", "null"], "format": "date-time"}
         case TextsByName():
             text = {"type": ["string", "null"], "maxLength": field.limit, "pattern": texts.ACCEPTED}

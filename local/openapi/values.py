@@ -33,7 +33,7 @@ from redress.rehearsals.store import JobKind, JobState
 from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
 from redress.staff.rules.availability import Presence
 from redress.staff.rules.leading import OPERATIONS
-from redress.tickets.rules import access
+from redress.tickets.rules import access, task_rights
 from redress.tickets.rules.attached import FileState
 from redress.tickets.rules.explain import What
 from redress.tickets.rules.preference import WAYS
@@ -43,6 +43,7 @@ from redress.tickets.rules.steps.table import (
     UNCONFIRMED,
     WITHDRAWN,
 )
+from redress.tickets.rules.tasks import Share, TaskState
 from redress.tickets.rules.ticket import EventType, State
 
 
@@ -108,8 +109,13 @@ ComponentName = Annotated[str, named("ComponentName", COMPONENTS)]
 Day = Annotated[str, named("Day", DAYS)]
 NoAnswerReason = Annotated[str, named("NoAnswerReason", NoAnswer)]
 StaffAction = Annotated[str, named("StaffAction", access.ACTIONS)]
-Possible = Annotated[str, named("Possible", (*access.ACTIONS, *OPERATIONS, *Part))]
-"""What a refusal says the caller can do instead: with a ticket, a member of staff or a profile."""
+_POSSIBLE = (*access.ACTIONS, *task_rights.ACTS, *OPERATIONS, *Part)
+Possible = Annotated[str, named("Possible", _POSSIBLE)]
+"""What a refusal says the caller can do instead: with a ticket, a task, a member of staff or a
+profile."""
+TaskAct = Annotated[str, named("TaskAct", task_rights.ACTS)]
+TaskStatus = Annotated[str, named("TaskState", TaskState)]
+TaskShare = Annotated[str, named("TaskShare", Share)]
 EntryKind = Annotated[str, named("EntryKind", What)]
 EscalationRole = Annotated[str, named("EscalationRole", (Role.SUPERVISOR, Role.MANAGER))]
 EventKind = Annotated[str, named("EventType", EventType)]

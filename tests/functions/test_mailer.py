@@ -44,7 +44,15 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import Doubt
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.preference import Preference
-from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer, opening
+from redress.tickets.rules.steps import (
+    by_customer,
+    by_departments,
+    by_staff,
+    by_system,
+    by_timer,
+    opening,
+)
+from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import Contact, Event, Ticket
 from redress.tickets.store.mail_records import MailRecord, MailRecordStore
@@ -1708,6 +1716,96 @@ def test_reminder_is_not_mailed_to_an_agent_who_has_the_ticket_no_longer(
     mailer.act(ticket.number, lambda t, p, at: by_staff.reassign(t, p, lin, "a-jun", None, "", at))
     assert mailer(mailer.job(ticket.number, "reminded")) == []
     assert post.sent == []
+
+
+def _ask_service(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    new = NewTask("service", "The secret words", "secret words", required=False)
+    return by_departments.open_task(ticket, plan, MEMBERS["mei"].actor, new, at)
+
+
+def _assign_task(to: str, by: str) -> Any:
+    def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+        member = MEMBERS[to]
+        return by_departments.assign(
+            ticket, plan, MEMBERS[by].actor, ticket.tasks[0], member.id, "", at, member
+        )
+
+    return decide
+
+
+def _finish_task(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    tao = MEMBERS["tao"].actor
+    return by_departments.finish(ticket, plan, tao, ticket.tasks[0], "secret words", at)
+
+
+def test_supervisors_of_a_department_learn_of_a_task_in_its_queue_and_read_none_of_its_words(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _ask_service)
+    assert mailer(mailer.job(ticket.number, "task")) == []
+    said = f"{post.only['Subject']} {text_of(post.only)}"
+    assert post.only["To"] == "hua@example.com"
+    assert f"/staff/tasks/{ticket.number}/1" in said
+    assert not [word for word in PRIVATE if word in said]
+
+
+def test_answer_to_a_mail_of_a_department_does_not_reach_the_ticket(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    """The people of a department do not see the ticket. So they get no address to write to it."""
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _ask_service)
+    mailer(mailer.job(ticket.number, "task"))
+    assert post.only["Reply-To"] == ENVIRONMENT["SENDER_ADDRESS"]
+    assert post.only["References"] is None
+
+
+def test_owner_of_a_task_is_told_that_a_leader_gave_it_to_them(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _ask_service)
+    mailer.act(ticket.number, _assign_task("tao", "hua"))
+    assert mailer(mailer.job(ticket.number, "task")) == []
+    assert post.only["To"] == "tao@example.com"
+    assert "有一項協辦任務需要您處理" in post.only["Subject"]
+
+
+def test_mail_about_a_task_that_is_over_is_skipped(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _ask_service)
+    job = mailer.job(ticket.number, "task")
+    mailer.act(ticket.number, _finish_task)
+    assert mailer(job) == []
+    assert post.sent == []
+
+
+def test_agent_learns_what_became_of_a_task_and_the_supervisor_does_if_nobody_has_the_ticket(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    for agent, address in (("a-mei", "mei@example.com"), (None, "lin@example.com")):
+        ticket = open_ticket(agent=agent)
+        mailer.act(ticket.number, _ask_service)
+        mailer.act(ticket.number, _finish_task)
+        assert mailer(mailer.job(ticket.number, "task")) == []
+        assert post.sent[-1]["To"] == address
+
+
+def test_accused_owner_and_accused_leaders_get_no_mail_about_a_task(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _ask_service)
+    job = mailer.job(ticket.number, "task")
+    wei = MEMBERS["wei"].actor
+    mailer.act(
+        ticket.number, lambda t, p, at: by_staff.set_about(t, p, wei, ["s-hua"], "named", at)
+    )
+    assert mailer(job) == []
+    assert post.only["To"] == "wei@example.com"
 
 
 def test_a_mail_to_staff_without_recipient_is_refused_and_counted(

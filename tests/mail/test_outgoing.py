@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import replace
+from datetime import timedelta
 
 import pytest
 
@@ -15,7 +16,7 @@ from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, classification_of
-from tests.builders import BY_PHONE, MEI, ROOT, START, Clock, Life, plan_1, plan_document
+from tests.builders import BY_PHONE, LIN, MEI, ROOT, START, Clock, Life, plan_1, plan_document
 
 Story = Callable[[Life], Life]
 
@@ -58,6 +59,11 @@ def unattended(life: Life) -> Life:
     told = by_system.tell_nobody_is_there(life.ticket, life.plan, life.clock.now())
     assert told is not None
     return life.take(told)
+
+
+def task_due_in(life: Life, minutes: int) -> Life:
+    """An acknowledged ticket with a task that is due in so many minutes."""
+    return life.acknowledge().open_task(due=life.clock.moment + timedelta(minutes=minutes))
 
 
 FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
@@ -112,6 +118,53 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "reminded": (
         lambda life: life.assign().remind(),
         [("reminded", "agent")],
+    ),
+    "a department is asked": (Life.open_task, [("task", "department-1")]),
+    "a member of the department takes the task": (
+        lambda life: life.open_task().assign_task(),
+        [],
+    ),
+    "a leader gives the task to somebody": (
+        lambda life: life.open_task().assign_task(by=LIN),
+        [("task", "department-1")],
+    ),
+    "the department has done its task": (
+        lambda life: life.open_task().finish_task(),
+        [("task", "asker")],
+    ),
+    "the department sends its task back": (
+        lambda life: life.open_task().return_task(),
+        [("task", "asker")],
+    ),
+    "a task cancelled": (
+        lambda life: life.open_task().cancel_task(),
+        [("task", "department-1")],
+    ),
+    "a leader presses for a task": (
+        lambda life: life.open_task().press_task(),
+        [("task", "department-1")],
+    ),
+    "withdrawn while a department works on it": (
+        lambda life: life.open_task().withdraw(),
+        [("task", "department-1")],
+    ),
+    "half of the time of a task gone": (
+        lambda life: task_due_in(life, minutes=20).wait(minutes=10).wake(),
+        [("task", "department-1")],
+    ),
+    "a task of the queue is late": (
+        lambda life: task_due_in(life, minutes=5).wait(minutes=4).wake().wait(minutes=1).wake(),
+        [("task", "department_leaders-1"), ("task", "asker")],
+    ),
+    "a task that somebody has is late": (
+        lambda life: (
+            task_due_in(life, minutes=5).assign_task().wait(minutes=4).wake().wait(minutes=1).wake()
+        ),
+        [("task", "department-1"), ("task", "department_leaders-1"), ("task", "asker")],
+    ),
+    "a task is long overdue": (
+        lambda life: task_due_in(life, minutes=4).wait(minutes=5).wake().wait(minutes=1).wake(),
+        [("task", "manager"), ("task", "asker")],
     ),
     "mentions ended": (lambda life: life.note(MEI, colleague("a-jun")).end_mentions(), []),
     "an out-of-office came": (Life.note_mail, []),

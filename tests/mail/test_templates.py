@@ -52,13 +52,14 @@ STAFF = (
     "held_mail",
     "mentioned",
     "reminded",
+    "task",
     "about_doubted",
     "unattended",
     "reserve_called",
 )
 
 
-PAGES = ("status_url", "status_links", "survey_url", "ticket_url", "quarantine_url")
+PAGES = ("status_url", "status_links", "survey_url", "ticket_url", "task_url", "quarantine_url")
 
 
 def values(name: str, **given: str) -> dict[str, str]:
@@ -140,6 +141,7 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
         "reminded",
         "unattended",
         "about_doubted",
+        "task",
     }
     assert links == (0 if name in without else 1)
 
@@ -222,6 +224,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": []})
         for c, a in ((ClockName.CALLBACK, Action.ASK_AGAIN), (ClockName.SURVEY, Action.INVITE))
     ]
+    events.append(Event(1, EventType.TASK_DONE, AT, SYSTEM, {"task": "1", "text": "There is one"}))
     to_staff = {"why": "returned", "mail": {"to": "agent"}}
     events.append(Event(1, EventType.MAIL_NOTED, AT, SYSTEM, to_staff))
     names = {found.template for event in events for found in mails_after(event)}

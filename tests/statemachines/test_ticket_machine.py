@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from redress.base.errors import Unavailable, Unreadable
+from redress.base.people import Actor, Role
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_staff
+from redress.tickets.rules.steps import by_customer, by_departments, by_staff
+from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.ticket import EventType, Phase, State, Ticket
 from redress.workflow.cases.repair import PATIENCE
 from tests.builders import BY_PHONE, LIN, MEI, START, Clock, plan_document
@@ -161,6 +163,53 @@ def test_unanswered_complaint_fires_every_rung_once_on_time(world: World) -> Non
     ]
     assert world.states(number) == [*HAPPY[:2], *[*ACT, "AwaitFirstResponse"] * 11]
     assert world.status(number) == "RUNNING"
+
+
+def test_rungs_of_a_task_fire_by_the_timer_of_its_ticket_and_enter_no_new_state(
+    world: World,
+) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.reply(number)
+    new = NewTask("service", "A spare seal?", "Is there one?", due=START + hours(4))
+    world.take(number, lambda t, p, at: by_departments.open_task(t, p, MEI, new, at))
+    world.pass_time(hours=7)
+    assert world.rungs(number) == [
+        ("task:1", "remind", 2),
+        ("task:1", "remind", 3.2),
+        ("task:1", "breach", 4),
+        ("task:1", "escalate", 6),
+    ]
+    # The opening of the task wakes the sleeping machine, as every earlier due time does.
+    assert world.states(number) == [*HAPPY[:3], *[*ACT, "AwaitResolution"] * 5]
+    hua = Actor(Role.SUPERVISOR, "s-hua")
+    world.take(
+        number, lambda t, p, at: by_departments.finish(t, p, hua, t.tasks[0], "There is one", at)
+    )
+    world.resolve(number)
+    world.confirm(number)
+    world.answer_survey(number)
+    assert world.states(number)[-2:] == HAPPY[3:]
+    assert world.at_rest(number)
+
+
+def test_rungs_of_a_task_that_was_done_in_time_do_not_fire(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.reply(number)
+    new = NewTask("service", "A spare seal?", "Is there one?", due=START + hours(4))
+    world.take(number, lambda t, p, at: by_departments.open_task(t, p, MEI, new, at))
+    world.pass_time(hours=1)
+    hua = Actor(Role.SUPERVISOR, "s-hua")
+    world.take(
+        number, lambda t, p, at: by_departments.finish(t, p, hua, t.tasks[0], "There is one", at)
+    )
+    world.pass_time(hours=4)
+    world.resolve(number)
+    world.confirm(number)
+    world.answer_survey(number)
+    assert world.states(number) == [*HAPPY[:3], *[*ACT, "AwaitResolution"] * 2, *HAPPY[3:]]
+    assert world.rungs(number) == []
 
 
 def test_rungs_due_at_the_same_time_fire_in_one_invocation(world: World) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from local import filters
 from local.filters import READERS
 from redress.base.settings import MissingSettings, Settings, read
 from redress.mail.outgoing.carriers import SES_S
 from redress.mail.outgoing.cases.posting import LEASE
 from redress.staff.cases import bulk
 from redress.workflow.stream import AFTER_TABLE_S, FEED_S, LAST_CALL_S, RESERVE_S
+from redress.workflow.subscribers import SUBSCRIBERS
 from tests.builders import ROOT
 from tests.template.documents import (
     ALIAS,
@@ -347,3 +349,13 @@ def test_what_eventbridge_and_its_scheduler_cannot_deliver_lies_with_the_other_c
 
 def properties_of(kind: str) -> list[Resource]:
     return [resource["Properties"] for resource in of_type(kind).values()]
+
+
+def test_follower_is_started_by_each_event_that_has_a_subscriber_and_by_no_other() -> None:
+    """A type that is missing here has mails that nobody sends until the daily comparison."""
+    [started] = [
+        set(pattern["dynamodb"]["NewImage"]["type"]["S"])
+        for pattern in filters.patterns("follower")
+        if "type" in pattern["dynamodb"].get("NewImage", {})
+    ]
+    assert started == {kind.value for kind, found in SUBSCRIBERS.items() if found}

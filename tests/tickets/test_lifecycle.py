@@ -25,11 +25,18 @@ from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import EventType, Phase, State
 from redress.tickets.store import items
 from tests import builders
-from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_1, plan_document
+from tests.builders import BY_PHONE, JUN, LIN, MEI, START, TAO, Clock, Life, plan_1, plan_document
 
 WEI = Actor(Role.MANAGER, "m-wei")
 
-TAO = Member("a-tao", "tao", "tao@example.com", Role.AGENT, "service", ("en",), 2)
+
+def with_task(life: Life) -> Life:
+    """The same life, with a task that was opened before the ticket came into its state."""
+    asked = builders.life_at(State.NEW).open_task(required=False).ticket
+    last = life.changes[-1]
+    life.changes[-1] = replace(last, after=replace(last.after, tasks=asked.tasks))
+    return life
+
 
 TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.ACKNOWLEDGE: Life.acknowledge,
@@ -39,6 +46,12 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.DECLINE: Life.decline,
     Step.CLASSIFY: lambda life: life.classify(category="product/defect"),
     Step.REMIND: Life.remind,
+    Step.OPEN_TASK: Life.open_task,
+    Step.ASSIGN_TASK: lambda life: with_task(life).assign_task(),
+    Step.FINISH_TASK: lambda life: with_task(life).finish_task(),
+    Step.RETURN_TASK: lambda life: with_task(life).return_task(),
+    Step.CANCEL_TASK: lambda life: with_task(life).cancel_task(),
+    Step.PRESS_TASK: lambda life: with_task(life).press_task(),
     Step.RECLASSIFY: lambda life: life.reclassify("urgent"),
     Step.TAG: lambda life: life.tag("kettle"),
     Step.SET_FIELDS: lambda life: life.set_fields(serial_number="KX-1"),
@@ -101,6 +114,12 @@ WRITTEN = {
     Step.NOTE:               "new     open    waiting resolved confirmed closed",
     Step.MENTION:            "new     open    waiting resolved confirmed -",
     Step.SET_MENTIONS:       "new     open    waiting resolved confirmed -",
+    Step.OPEN_TASK:          "new     open    waiting -        -         -",
+    Step.ASSIGN_TASK:        "new     open    waiting resolved confirmed -",
+    Step.FINISH_TASK:        "new     open    waiting resolved confirmed -",
+    Step.RETURN_TASK:        "new     open    waiting resolved confirmed -",
+    Step.CANCEL_TASK:        "new     open    waiting resolved confirmed -",
+    Step.PRESS_TASK:         "new     open    waiting resolved confirmed -",
     Step.WRITE:              "new     open    open    resolved confirmed -",
     Step.THANK:              "new     open    waiting resolved confirmed closed",
     Step.COUNT_MESSAGE:      "new     open    open    resolved confirmed -",

@@ -183,6 +183,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "acknowledged_at": "2026-11-23T01:00:02Z",
         "closure": None,
         "closed_at": None,
+        "tasks": [],
     }
 
 

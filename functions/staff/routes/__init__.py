@@ -29,6 +29,7 @@ from routes import (
     scores,
     search,
     shifts,
+    tasks,
     texts,
     tickets,
 )
@@ -43,6 +44,7 @@ SUBJECTS = (
     search,
     tickets,
     reminders,
+    tasks,
     opening,
     macros,
     texts,

@@ -29,6 +29,7 @@ from redress.connectors.rules.connector import ID as CONNECTOR_ID
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.plans.rules.reader import NAME
 from redress.search.rules.words import QUERY_LIMIT
+from redress.staff.cases.tasks import Which
 from redress.tickets.cases.feed import CHANGES_LIMIT
 from redress.tickets.cases.staff import PAGE_LIMIT
 from redress.tickets.rules.listing import CUSTOMER, FILTER_LIMIT, LINES, MOST_LINES, View
@@ -125,6 +126,10 @@ PARAMETERS = {
         "query",
         Annotated[str, Meta(min_length=1, max_length=QUERY_LIMIT, examples=["退款"])],
     ),
+    "TaskId": Parameter(
+        "id", "path", Annotated[str, Meta(pattern="^[1-9][0-9]?$", examples=["1"])]
+    ),
+    "TaskList": Parameter("list", "query", Annotated[str, named("TaskList", Which)]),
     "Team": Parameter(
         "team", "query", Annotated[str, Meta(pattern=f"^({TEAM})?$", examples=["complaints"])]
     ),

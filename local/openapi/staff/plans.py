@@ -61,6 +61,7 @@ class Plan(OpenAnswer, kw_only=True):
     sampling: Any | UnsetType = UNSET
     scripts: Any | UnsetType = UNSET
     sources: Any | UnsetType = UNSET
+    tasks: Any | UnsetType = UNSET
     team_names: Any | UnsetType = UNSET
     templates: Any | UnsetType = UNSET
     thanks: Any | UnsetType = UNSET

@@ -34,6 +34,7 @@ from local.openapi.values import (
     OutgoingMailState,
     StaffAction,
     StaffRole,
+    TaskStatus,
     TicketNumber,
     TicketState,
 )
@@ -128,6 +129,25 @@ class Lengthened(Answer):
     promises: list[LaterPromise]
 
 
+class Task(Answer, kw_only=True):
+    """What another department is asked to do for the ticket."""
+
+    id: Annotated[str, Meta(pattern="^[1-9][0-9]?$", examples=["1"])]
+    revision: Ordinal
+    team: str
+    title: str
+    state: TaskStatus
+    required: bool
+    private: bool
+    owner: AgentOrNull
+    opened_at: Instant
+    due_at: Instant
+    standing: ClockStanding
+    breached: bool
+    ended_at: Instant | None
+    pressed: Count
+
+
 class Ticket(Answer, kw_only=True):
     number: TicketNumber
     version: Ordinal
@@ -171,6 +191,7 @@ class Ticket(Answer, kw_only=True):
     closure: Closure | None
     closed_at: Instant | None
     plan_version: Ordinal
+    tasks: list[Task]
     can: list[StaffAction]
     warnings: list[WordingWarning] | UnsetType = UNSET
     lengthened: Lengthened | UnsetType = UNSET

@@ -23,6 +23,7 @@ WITH_BODY = (
     "reply",
     "note",
     "reminder",
+    "task-opening",
     "inspection-check",
     "progress",
     "resolution",

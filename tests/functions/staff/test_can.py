@@ -51,6 +51,10 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
         "reminder",
         [{"agent": one, "text": "Call her."} for one in ("a-mei", "a-jun", "s-lin", "m-wei")],
     ),
+    "open_task": (
+        "task-opening",
+        [{"team": "service", "title": "A spare seal?", "text": "Is there one?"}],
+    ),
     "accept_mail": ("acceptance", [{}]),
     "count_message": ("counting", [{}]),
     "hold": ("hold", [{"reason": "part", "text": "The pump is on its way."}]),

@@ -121,6 +121,17 @@ class LimitReached(NotAllowedNow):
         RedressError.__init__(self, detail)
 
 
+class TasksOpen(NotAllowedNow):
+    """The ticket cannot be resolved, because required tasks of other departments are not done.
+
+    `faults` has an entry for each of them. `/tasks/2` points at the second task of the ticket.
+    """
+
+    def __init__(self, faults: list[Fault]) -> None:
+        RedressError.__init__(self, _in_words(faults))
+        self.faults = faults
+
+
 class NotReleasable(RedressError):
     """A mail in quarantine cannot be released. `reason` is a code that clients can compare."""
 
@@ -181,6 +192,16 @@ class VersionConflict(RedressError):
         detail = f"the ticket was changed meanwhile{named}; its version is now {current}"
         super().__init__(_cut(detail, DETAIL_LIMIT))
         self.current, self.conflicts = current, conflicts
+
+
+class TaskChanged(VersionConflict):
+    """A task was changed after the caller read it. `current` is its new revision."""
+
+    def __init__(self, current: int) -> None:
+        RedressError.__init__(
+            self, f"the task was changed meanwhile; its revision is now {current}"
+        )
+        self.current = current
 
 
 class MemberChanged(VersionConflict):

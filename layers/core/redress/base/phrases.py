@@ -25,9 +25,9 @@ class Phrases(msgspec.Struct, frozen=True):
     that asks customers to write their answer above it. The reader of incoming mail treats the text
     below this line as a quote, because Redress wrote it. `held` is a line of a digest of held mail,
     and `reasons` says why mails are held. `files`, `files_copy` and `files_staff` name the files of
-    a message in mails to its reader, to participants and to staff. `note_marker` is the same line
-    as `marker` in mails to staff: it says that their answer becomes an internal note. `links` holds
-    a button label for each page.
+    a message in mails to its reader, to participants and to staff. `tasks` says what happened to a
+    task of another department. `note_marker` is the same line as `marker` in mails to staff: it
+    says that their answer becomes an internal note. `links` holds a button label for each page.
     """
 
     marker: str
@@ -55,6 +55,7 @@ class Phrases(msgspec.Struct, frozen=True):
     nobody: str
     held: str
     reasons: dict[str, str]
+    tasks: dict[str, str]
 
 
 @cache

@@ -256,6 +256,45 @@ def reminder(sk: str) -> tuple[str, int]:
     return number, int(event)
 
 
+TASK_PREFIX = "WORK#"
+"""Begins the sort key of the item of a task. It lies behind TICKET, so readers of the whole ticket
+do not read these items."""
+
+
+def task_sk(task: str) -> str:
+    """`WORK#2`: the second task of a ticket that another department was asked to do."""
+    return f"{TASK_PREFIX}{task}"
+
+
+def tasks_of_pk(agent: str) -> str:
+    """`TASKS#AGENT#0b7e...`: the open tasks of a member of staff, in the owner index."""
+    return f"TASKS#{agent_pk(agent)}"
+
+
+def task_queue_pk(team: str) -> str:
+    """`TASKS#QUEUE#warehouse`: the open tasks of a department that nobody has, in the owner index.
+
+    Few tickets have tasks, so these partitions need no shards.
+    """
+    return f"TASKS#QUEUE#{team}"
+
+
+def team_tasks_pk(team: str) -> str:
+    """`TASKS#warehouse`: all open tasks of a department, in the open index."""
+    return f"TASKS#{team}"
+
+
+def task_place(due: datetime, number: str, task: str) -> str:
+    """`2026-11-23T09:00:00.000+00:00#R-7K3M9-QW0X2#2`: sorts open tasks by their due time."""
+    return f"{due.astimezone(UTC).isoformat(timespec='milliseconds')}#{number}#{task}"
+
+
+def listed_task(place: str) -> tuple[str, str]:
+    """Return the ticket number and the id of the task in a `task_place`. Raises ValueError."""
+    _, number, task = place.split("#")
+    return number, task
+
+
 def shifts_sk(month: str) -> str:
     """`SHIFTS#2026-12`: the shifts of a member in a month, in `agent_pk`."""
     return f"SHIFTS#{month}"

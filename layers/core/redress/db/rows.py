@@ -37,8 +37,8 @@ def is_within(attribute: Any, least: int, most: int) -> Any:
 class OwnerIndex(GlobalSecondaryIndex[Any]):
     """An agent's work list or a team's queue, by next due time.
 
-    It also has an agent's closed tickets, the quarantine of a team, the tickets about an order, and
-    open invitations.
+    It also has an agent's closed tickets, the quarantine of a team, the tickets about an order,
+    open invitations, and the open tasks of a member or of a department's queue.
     """
 
     class Meta:
@@ -51,7 +51,7 @@ class OwnerIndex(GlobalSecondaryIndex[Any]):
 
 class OpenIndex(GlobalSecondaryIndex[Any]):
     """Open tickets of a team, by next due time; also tickets of a month that were opened or closed,
-    and quarantined mails."""
+    quarantined mails, and the open tasks of a department."""
 
     class Meta:
         index_name = keys.OPEN_INDEX
@@ -193,6 +193,24 @@ class TimerRow(Row):
     awake = UnicodeAttribute(null=True)
     awake_since = UnicodeAttribute(null=True)
     awake_index = AwakeIndex()
+
+
+class TaskRow(Row):
+    """TICKET#{number} / WORK#{task}: lists a task that another department has, while it is open.
+
+    The snapshot has the task. The item of an ended one has only `expires`, and TTL removes it.
+    """
+
+    class Meta:
+        table_name = ""
+
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
+    open_pk = UnicodeAttribute(null=True)
+    open_sk = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+    owner_index = OwnerIndex()
+    open_index = OpenIndex()
 
 
 class MailRow(Row):
@@ -707,6 +725,7 @@ class Models:
         self.snapshot = bound(SnapshotRow)
         self.event = bound(EventRow)
         self.timer = bound(TimerRow)
+        self.task = bound(TaskRow)
         self.mail = bound(MailRow)
         self.file = bound(FileRow)
         self.viewer = bound(ViewerRow)

@@ -218,6 +218,17 @@ class SomeOf(Field, frozen=True):
         return tuple(value)
 
 
+class OptionalSomeOf(SomeOf, frozen=True):
+    """A list of a few texts. It may be empty, null or left out, and is empty then."""
+
+    @property
+    def required(self) -> bool:
+        return False
+
+    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
+        return () if body.get(self.name) in (None, []) else super().read(body, faults)
+
+
 class Levels(Field, frozen=True):
     """An object that gives names a level from `least` to `highest`. It may be left out.
 
@@ -340,6 +351,14 @@ class InstantOrNull(Instant, frozen=True):
         if self.name in body and body[self.name] is None:
             return None
         return super().read(body, faults)
+
+
+class OptionalInstant(Instant, frozen=True):
+    """An instant in the form of RFC 3339. It may be null or left out."""
+
+    @property
+    def required(self) -> bool:
+        return False
 
 
 class OneOf(Field, frozen=True):

@@ -15,7 +15,7 @@ class Problem(msgspec.Struct, frozen=True):
     """The content of an error response. It shows nothing about the inside of the system.
 
     `faults` has an entry for every wrong field, for every act of a macro that was refused, or
-    for every unchecked ticket of a list.
+    for every unchecked ticket of a list, or for every task that is not done.
     `conflicts` has an entry for every event with which a change of a ticket conflicts.
     `reason` says why a mail cannot be released, or a file cannot be opened. `can` says what the
     caller may do with the ticket instead.
@@ -39,11 +39,13 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.MemberChanged, 409, "version-conflict", "The member was changed meanwhile"),
     (errors.RevisionConflict, 409, "version-conflict", "The profile was changed meanwhile"),
     (errors.ConnectorChanged, 409, "version-conflict", "The connector was changed meanwhile"),
+    (errors.TaskChanged, 409, "version-conflict", "The task was changed meanwhile"),
     (errors.InspectionChanged, 409, "version-conflict", "The entry was changed meanwhile"),
     (errors.VersionConflict, 409, "version-conflict", "The ticket was changed meanwhile"),
     (errors.MacroRefused, 409, "macro-refused", "Nothing of the macro was done"),
     (errors.NotComplete, 409, "not-complete", "Some tickets of the list are unchecked"),
     (errors.AlreadyDone, 409, "already-done", "This was done before"),
+    (errors.TasksOpen, 409, "tasks-open", "Tasks of other departments are not done"),
     (errors.NotAllowedNow, 409, "not-allowed-now", "This is not possible in the present state"),
     (errors.NotReleasable, 409, "not-releasable", "This mail cannot be released"),
     (errors.FileNotOpen, 409, "file-not-open", "This file cannot be opened now"),
@@ -64,7 +66,12 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
 )
 
 
-_WITH_FAULTS = (errors.InvalidInput, errors.MacroRefused, errors.NotComplete)
+_WITH_FAULTS = (
+    errors.InvalidInput,
+    errors.MacroRefused,
+    errors.NotComplete,
+    errors.TasksOpen,
+)
 _WITH_REASON = (errors.NotReleasable, errors.FileNotOpen)
 
 

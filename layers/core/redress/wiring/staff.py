@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.reminders import ReminderCases
     from redress.staff.cases.shifts import ShiftCases
     from redress.staff.cases.signing_in import SignInCase
+    from redress.staff.cases.tasks import TaskCases
     from redress.staff.rules.members import Invitation
     from redress.tickets.cases.feed import FeedCase
     from redress.tickets.cases.listing import ListCases
@@ -344,6 +345,16 @@ def resolving() -> ResolvingCase:
     from redress.wiring import stores
 
     return ResolvingCase(stores.customers())
+
+
+@cache
+def tasks() -> TaskCases:
+    from redress.staff.cases.tasks import TaskCases
+    from redress.tickets.store.tasks import TaskLists
+    from redress.wiring import stores
+
+    lists = TaskLists(stores.models())
+    return TaskCases(stores.staff(), stores.tickets(), lists, stores.changes())
 
 
 @cache

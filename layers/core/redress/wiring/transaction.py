@@ -7,7 +7,7 @@ from redress.customers import store as customers
 from redress.mail.incoming import store as incoming_mails
 from redress.scores.store import facts
 from redress.staff import store as staff
-from redress.tickets.store import attached, opening_keys
+from redress.tickets.store import attached, opening_keys, tasks
 from redress.tickets.store.transaction import AlsoWritten
 
 ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
@@ -18,6 +18,7 @@ ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
     attached.also_written,
     taken.also_written,
     opening_keys.also_written,
+    tasks.also_written,
 )
 """The complete list. A subject that writes in this transaction adds its function here.
 

@@ -204,10 +204,6 @@ class Clock(Struct, frozen=True):
         return self.anchor_at if self.state is ClockState.CANCELLED else self.stopped_at
 
 
-Clocks = Mapping[ClockName, Clock]
-Ladders = Mapping[ClockName, Ladder]
-
-
 def start(
     target_s: float,
     at: datetime,
@@ -503,14 +499,14 @@ def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
 class DueRung(Struct, frozen=True):
     """A rung with its clock, its due time, its index on the ladder and the name of its step."""
 
-    clock: ClockName
+    clock: str
     rung: Rung
     due_at: datetime
     index: int
     step: str
 
 
-def coming(name: ClockName, clock: Clock, ladder: Ladder) -> list[DueRung]:
+def coming(name: str, clock: Clock, ladder: Ladder) -> list[DueRung]:
     """Return the rungs that have not acted, in order. Empty unless the clock is running."""
     if clock.state is not ClockState.RUNNING:
         return []
@@ -524,12 +520,17 @@ def coming(name: ClockName, clock: Clock, ladder: Ladder) -> list[DueRung]:
     ]
 
 
-def next_wake(clocks: Clocks, ladders: Ladders) -> datetime | None:
+# The name of a clock is a `ClockName`, or that of a part of a ticket, such as `task:2`.
+
+
+def next_wake[N: str](clocks: Mapping[N, Clock], ladders: Mapping[N, Ladder]) -> datetime | None:
     """Return when the workflow must wake: the earliest due time of a rung of all running clocks."""
     return min((rung.due_at for rung in _all_coming(clocks, ladders)), default=None)
 
 
-def due_rungs(clocks: Clocks, ladders: Ladders, now: datetime) -> list[DueRung]:
+def due_rungs[N: str](
+    clocks: Mapping[N, Clock], ladders: Mapping[N, Ladder], now: datetime
+) -> list[DueRung]:
     """Return all rungs that are due by `now`, sorted by due time.
 
     Rungs with the same due time are in the order of their ladder. The workflow acts on all of them
@@ -539,6 +540,8 @@ def due_rungs(clocks: Clocks, ladders: Ladders, now: datetime) -> list[DueRung]:
     return sorted(due, key=lambda rung: (rung.due_at, rung.index, rung.clock))
 
 
-def _all_coming(clocks: Clocks, ladders: Ladders) -> Iterator[DueRung]:
+def _all_coming[N: str](
+    clocks: Mapping[N, Clock], ladders: Mapping[N, Ladder]
+) -> Iterator[DueRung]:
     for name, clock in clocks.items():
         yield from coming(name, clock, ladders.get(name, NO_LADDER))

@@ -129,6 +129,7 @@ _SECTIONS = (
     "inspection",
     "reopened",
     "routing",
+    "tasks",
     "presence",
     "team_names",
     "templates",
@@ -226,10 +227,11 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         team_names=read.section(document, "team_names", "", need=False),
         classification=read.words(document, "classification"),
         routing=read.section(document, "routing", "", need=False),
+        tasks=read.section(document, "tasks", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
-        from redress.plans.rules import classification, macros
+        from redress.plans.rules import classification, macros, tasks
         from redress.plans.rules import routing as section
         from redress.plans.rules.publishing import check_promised, check_shapes
 
@@ -237,6 +239,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         macros.check(read, document, plan)
         classification.check(read, document, plan)
         section.check(read, document, plan)
+        tasks.check(read, document, plan)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)

@@ -195,8 +195,9 @@ TICKET_ACTS = (
     "correct",
     "move_to_plan",
 )
-"""Changes of a ticket, by their names in `access.ACTIONS`. A note needs no identity, and whose
-ticket it is must be said before an identity can be verified."""
+"""Changes of a ticket, by their names in `access.ACTIONS`. A note, a
+reminder and a task need no identity, because they tell the customer nothing. Whose ticket it is
+must be said before an identity can be verified."""
 VERIFIABLE_ACTS = (*PROFILE_ACTS, *TICKET_ACTS)
 """The acts of staff for which a plan can ask that the customer's identity is verified."""
 
@@ -369,6 +370,8 @@ class Plan(Struct, frozen=True):
     decoded at the first use (`plans.rules.reader.Undecoded`)."""
     routing: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.routing` checks."""
+    tasks: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.tasks` reads."""
 
     @property
     def teams(self) -> frozenset[str]:
@@ -520,7 +523,7 @@ class Plan(Struct, frozen=True):
         found: Mapping[str, Any] | None = self.routing["nobody"][int(index)] if index else None
         return found
 
-    def ladder(self, name: ClockName, clock: Clock, *, by_mail: bool) -> Ladder:
+    def ladder(self, name: str, clock: Clock, *, by_mail: bool) -> Ladder:
         """The ladder of one clock, with its calendar and the plan's notice hours.
 
         A callback by mail asks the customer again each time its target has passed. After the last
@@ -533,10 +536,11 @@ class Plan(Struct, frozen=True):
             self.notice_hours,
         )
 
-    def rungs(
-        self, name: ClockName, ladder: str, target_s: float, *, by_mail: bool
-    ) -> tuple[Rung, ...]:
-        """The rungs of a clock with this name, ladder and target, in seconds of its calendar."""
+    def rungs(self, name: str, ladder: str, target_s: float, *, by_mail: bool) -> tuple[Rung, ...]:
+        """The rungs of a clock with this name, ladder and target, in seconds of its calendar.
+
+        A ladder of "" has none: the plan says nothing about such a clock.
+        """
         if name is ClockName.ASSIGNMENT:
             rungs = [
                 Rung(seconds_of(step["after"]), Action.RELAX) for step in self.placing_steps(ladder)
@@ -555,7 +559,8 @@ class Plan(Struct, frozen=True):
                 for n in range(1, self.callback.attempts)
             )
             return (*asks, Rung(target_s * self.callback.attempts, Action.CLOSE))
-        return tuple(_placed(rung, at, target_s) for at, rung in self.ladders[ladder])
+        entries = self.ladders[ladder] if ladder else ()
+        return tuple(_placed(rung, at, target_s) for at, rung in entries)
 
 
 def _step_in_words(step: Mapping[str, Any]) -> str:

@@ -156,7 +156,7 @@ def _add_side(group: Group, side: str, life: Side) -> None:
             group.count(f"incidents.{side}")
         elif event.type is EventType.RUNG_FIRED:
             clock, action = event.data["clock"], event.data["action"]
-            if clock == ClockName.ASSIGNMENT:
+            if clock == ClockName.ASSIGNMENT or "task" in event.data:
                 continue
             for role in ("", *event.data["notify"]):
                 group.count(f"rung.{action}.{role}.{side}", clock)

@@ -122,6 +122,7 @@ def _plan_actions(side: Side) -> list[tuple[object, ...]]:
         if event.type in _PLAN_EVENTS
         and not event.by.is_person
         and event.data.get("clock") != ClockName.ASSIGNMENT  # who was there is not known
+        and "task" not in event.data  # tasks are not repeated
         and not event.data.get("gone")
     ]
 
@@ -598,6 +599,12 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.MENTIONS_SET: None,
     EventType.FIELDS_SET: None,
     EventType.REMINDED: None,
+    EventType.TASK_OPENED: None,
+    EventType.TASK_ASSIGNED: None,
+    EventType.TASK_DONE: None,
+    EventType.TASK_RETURNED: None,
+    EventType.TASK_CANCELLED: None,
+    EventType.TASK_PRESSED: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.MESSAGE_COUNTED: _message_counted,
     EventType.PROMISED: _promised,
@@ -617,6 +624,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
 }
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
 and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, a match, and a change of
-tags, of participants or of `about`, and a leader's reminder, affect no clock. No search for an
-agent is replayed (UNPLACED, NOBODY_THERE): nobody knows whom another search would have found. The
-plan causes the other events, so the draft decides them again."""
+tags, of participants or of `about`, a leader's reminder and tasks of other departments affect no
+clock that is a promise to the customer. No search for an agent is replayed (UNPLACED,
+NOBODY_THERE): nobody knows whom another search would have found. The plan causes the other events,
+so the draft decides them again."""

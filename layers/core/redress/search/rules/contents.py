@@ -15,6 +15,10 @@ FOUND = frozenset(
         EventType.REPLIED,
         EventType.NOTED,
         EventType.REMINDED,
+        EventType.TASK_OPENED,
+        EventType.TASK_DONE,
+        EventType.TASK_RETURNED,
+        EventType.TASK_PRESSED,
         EventType.CUSTOMER_WROTE,
         EventType.MAIL_NOTED,
         EventType.PROMISED,
@@ -27,7 +31,16 @@ FOUND = frozenset(
 )
 """The types of events whose texts can be found. After each of them the ticket is indexed again."""
 
-FIELDS = ("subject", "description", "wished_remedy", "text", "remedy", "root_cause", "from")
+FIELDS = (
+    "subject",
+    "title",
+    "description",
+    "wished_remedy",
+    "text",
+    "remedy",
+    "root_cause",
+    "from",
+)
 """The fields of events with texts that people wrote. `from` is the sender of a stranger's mail."""
 
 MOST_CHARACTERS = 500_000

@@ -114,6 +114,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "set_mentions": (Step.SET_MENTIONS,),
     "set_fields": (Step.SET_FIELDS,),
     "remind": (Step.REMIND,),
+    "open_task": (Step.OPEN_TASK,),
     "accept_mail": (Step.WRITE,),
     "count_message": (Step.COUNT_MESSAGE,),
     "hold": (Step.HOLD,),
@@ -147,6 +148,7 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (member.role is not Role.AGENT or name not in LEADERS_ONLY)
         and (name not in ITS_AGENT_ONLY or ticket.assignee == member.id)
         and (name != "accept" or ticket.unaccepted_since is not None)
+        and (name != "resolve" or not any(task.blocks for task in ticket.tasks))
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
         and (name != "remind" or ticket.assignee not in (None, member.id))

@@ -37,6 +37,15 @@ _PROMISED = frozenset({EventType.RECLASSIFIED, EventType.PLAN_CHANGED})
 
 _SPEAKING = _SAID | _PROMISED
 
+_OF_TASKS = frozenset(
+    {
+        EventType.TASK_OPENED,
+        EventType.TASK_DONE,
+        EventType.TASK_RETURNED,
+        EventType.TASK_CANCELLED,
+    }
+)
+
 CONFLICTS: Mapping[str, frozenset[EventType]] = {
     # These speak to the customer, so nothing may have been said since. A claim, an assignment,
     # tags, fields and participants do not make the words wrong.
@@ -44,7 +53,8 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     "tell_progress": _SPEAKING,
     "promise": _SPEAKING,
     "hold": _SPEAKING,
-    "resolve": _SPEAKING,
+    # What a department was asked, or has found, must be read before the ticket is resolved.
+    "resolve": _SPEAKING | _OF_TASKS,
     "record_callback": _SAID,
     # This says when the customer was answered, which decides which of their words are unanswered.
     "correct": _SPEAKING,
@@ -63,6 +73,8 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     "set_about": frozenset({EventType.ABOUT_SET, EventType.ABOUT_DOUBTED}),
     "set_mentions": frozenset({EventType.MENTIONS_SET}),
     "count_message": frozenset({EventType.MESSAGE_COUNTED}),
+    # A repeated request must not open a second task.
+    "open_task": frozenset({EventType.TASK_OPENED}),
     # This adds a participant, whom somebody may have taken off since.
     "accept_mail": frozenset({EventType.PARTICIPANTS_SET}),
 }

@@ -451,6 +451,8 @@ def _collect_consequence(
     """
     if event.type is EventType.RUNG_FIRED and event.data["clock"] == ClockName.ASSIGNMENT:
         return None  # it is no promise
+    if event.type is EventType.RUNG_FIRED and "task" in event.data:
+        return None  # it is a promise of a department, and none to the customer
     if event.type is EventType.RUNG_FIRED:
         acted = _Acted(event)
         current[ClockName(event.data["clock"])].fired.append(acted)

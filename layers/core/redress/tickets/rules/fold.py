@@ -16,8 +16,10 @@ from redress.base.people import Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
 from redress.plans.rules.plan import Plan, Promise
+from redress.tickets.rules import task_events
 from redress.tickets.rules.interest import kept_from_in_doubt
 from redress.tickets.rules.preference import PHONE, preference_in
+from redress.tickets.rules.tasks import id_in
 from redress.tickets.rules.ticket import (
     Contact,
     Event,
@@ -560,6 +562,7 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         clocks=ended,
         priority=_priority(ticket.raised, plan, ticket.urgency, ticket.impact),
     )
+    ticket = task_events.moved_to_plan(ticket, event, plan)
     return _replanned(_searched_again(ticket, plan, moved=True), event.at, plan)
 
 
@@ -700,6 +703,7 @@ def _about_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if "moved" in event.data:  # an accused agent is in another team; nobody has decided anything
         return replace(ticket, kept_from=tuple(event.data["kept_from"]))
     about = tuple(event.data["about"])
+    ticket = task_events.without_owners(ticket, about)
     preferred = _unless_about(ticket.preferred, about)
     mentioned = tuple(one for one in ticket.mentioned if one not in about)
     return replace(
@@ -900,6 +904,8 @@ breach of another promise, it stays `manager`.
 
 def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     data = event.data
+    if id_in(data["clock"]) is not None:
+        return task_events.rung_fired(ticket, event)
     name, action = ClockName(data["clock"]), Action(data["action"])
     if name is ClockName.ASSIGNMENT:
         if (search := ticket.placing) is None:  # another rung of the same wake ended the search
@@ -929,6 +935,7 @@ def _incident_proposed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _closed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    ticket = task_events.closed(ticket, event)
     return replace(
         ticket,
         state=State.CLOSED,
@@ -965,6 +972,12 @@ _APPLY = {
     EventType.MENTIONS_SET: _mentions_set,
     EventType.FIELDS_SET: _fields_set,
     EventType.REMINDED: _reminded,
+    EventType.TASK_OPENED: task_events.opened,
+    EventType.TASK_ASSIGNED: task_events.assigned,
+    EventType.TASK_DONE: task_events.done,
+    EventType.TASK_RETURNED: task_events.returned,
+    EventType.TASK_CANCELLED: task_events.cancelled,
+    EventType.TASK_PRESSED: task_events.pressed,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

@@ -15,6 +15,7 @@ from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Ladder, Wa
 from redress.plans.rules.plan import ALWAYS, Plan, Promise
 from redress.plans.rules.plan import CUSTOMER as WAITED_FOR
 from redress.tickets.rules.preference import PHONE, Preference, due_within
+from redress.tickets.rules.tasks import Task
 
 
 class State(StrEnum):
@@ -68,6 +69,12 @@ class EventType(StrEnum):
     MENTIONS_SET = "mentions_set"
     FIELDS_SET = "fields_set"
     REMINDED = "reminded"
+    TASK_OPENED = "task_opened"
+    TASK_ASSIGNED = "task_assigned"
+    TASK_DONE = "task_done"
+    TASK_RETURNED = "task_returned"
+    TASK_CANCELLED = "task_cancelled"
+    TASK_PRESSED = "task_pressed"
     CORRECTED = "corrected"
     PLAN_CHANGED = "plan_changed"
     INCIDENT_PROPOSED = "incident_proposed"
@@ -272,6 +279,9 @@ class Ticket(Struct, frozen=True):
     acknowledged_at: datetime | None = None
     closure: str | None = None
     closed_at: datetime | None = None
+    tasks: tuple[Task, ...] = ()
+    """What other departments were asked to do, in the order in which it was asked. Most tickets
+    have none."""
 
     @property
     def has_address(self) -> bool:
@@ -318,13 +328,15 @@ class Ticket(Struct, frozen=True):
         return self.live if self.assignee is not None and self.is_live else 0
 
     @property
-    def timers(self) -> dict[ClockName, Clock]:
-        """The clocks whose rungs fire: the promises, and the search for an agent."""
-        if self.placing is None:
-            return self.clocks
-        search = clocks.start(1, self.placing.since, ladder=self.placing.ladder)
-        search = replace(search, fired=self.placing.fired)
-        return self.clocks | {ClockName.ASSIGNMENT: search}
+    def timers(self) -> dict[str, Clock]:
+        """The clocks whose rungs fire: the promises, the search for an agent, and the tasks."""
+        found = dict[str, Clock](self.clocks.items())
+        if self.placing is not None:
+            search = clocks.start(1, self.placing.since, ladder=self.placing.ladder)
+            found[ClockName.ASSIGNMENT] = replace(search, fired=self.placing.fired)
+        for task in self.tasks:
+            found[task.clock_name] = task.clock
+        return found
 
     @property
     def phase(self) -> Phase:
@@ -345,7 +357,7 @@ class Ticket(Struct, frozen=True):
         }[self.state]
 
 
-def ladders(ticket: Ticket, plan: Plan) -> dict[ClockName, Ladder]:
+def ladders(ticket: Ticket, plan: Plan) -> dict[str, Ladder]:
     """The ladder of each running clock of a ticket."""
     return {
         name: replace(plan.ladder(name, clock, by_mail=ticket.callback_by_mail), waits=ticket.waits)

@@ -18,7 +18,7 @@ from redress.base.errors import NotFound, Unreadable
 from redress.base.people import Role
 from redress.base.phrases import moment, phrases, size
 from redress.clocks.rules import clocks
-from redress.clocks.rules.clocks import ClockName
+from redress.clocks.rules.clocks import Action, ClockName
 from redress.db import encoding
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.outgoing import rendering
@@ -36,6 +36,7 @@ from redress.mail.outgoing.cases.posting import (
     reached,
 )
 from redress.mail.outgoing.messages import MailJob, NotAJob, tags_of
+from redress.mail.outgoing.rules import task_mails
 from redress.mail.outgoing.rules.relevance import (
     LATE,
     NEED_HISTORY,
@@ -71,6 +72,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
+from redress.tickets.rules import task_rights
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, Ticket
@@ -220,6 +222,8 @@ class MailingCase:
                 if canonical(one) not in excluded and not self._addresses.returned(one)
             ]
             return addressed((address, (ticket.language,)) for address in wanted)
+        if about.job.template == task_mails.TASK:
+            return self._of_task(about)
         if about.job.template == MENTIONED:
             named = self._staff.named([mentioned_member(about.event, audience)]).values()
             return reached(one for one in named if one.is_active and may_see(one, ticket))
@@ -248,6 +252,33 @@ class MailingCase:
         operator = self._settings.operator_address
         return leaders(members, Role(audience), ticket.team, operator, others=not kept)
 
+    def _of_task(self, about: Matter) -> list[Recipient]:
+        """Return the recipients of a mail about a task (`task_mails`).
+
+        Who has a task and cannot be reached is replaced by the leaders of the department, and the
+        ticket's agent by those of the ticket's team. Nobody gets one who may not see the task.
+        """
+        ticket, audience = about.ticket, about.job.audience
+        task = task_mails.task_in(ticket, about.event)
+        of_department = audience.startswith(task_mails.DEPARTMENT)
+        person = {
+            task_mails.ASKER: ticket.assignee,
+            f"{task_mails.DEPARTMENT}-{task.id}": task.owner,
+        }.get(audience)
+        if person is not None:
+            named = self._staff.named([person]).values()
+            found = reached(
+                one for one in named if one.is_active and task_rights.may_see(one, ticket, task)
+            )
+            if found:
+                return found
+        kept = has_conflict(ticket)
+        members = [one for one in self._staff.members() if not (kept and is_kept_from(ticket, one))]
+        role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
+        team = task.team if of_department else ticket.team
+        operator = self._settings.operator_address
+        return leaders(members, role, team, operator, others=not kept)
+
     def _addresses_kept_from(self, ticket: Ticket) -> set[str]:
         """The addresses of the members of staff from whom the ticket is kept, in canonical form."""
         if not has_conflict(ticket):
@@ -264,14 +295,17 @@ class MailingCase:
             values = self._to_customer(about)
             texts = [rendering.render(name, about.ticket.language, _needed(name, values))]
         else:
-            said = self._to_staff(about)
+            of_task = about.job.template == task_mails.TASK
+            said = self._about_task(about) if of_task else self._to_staff(about)
             texts = [
                 rendering.render(name, lang, _needed(name, said(lang)))
                 for lang in languages_of(recipients)
             ]
         if name == CALLED:
             return self._of_no_ticket(about, recipients, texts)
-        conversation = self._links.mail_token(number)
+        # The people of a department do not see the ticket, so they cannot write into it by mail.
+        of_department = about.job.audience.startswith(task_mails.DEPARTMENT)
+        conversation = None if of_department else self._links.mail_token(number)
         domain = self._settings.mail_domain
         unsubscribe = None
         if name == SURVEY:
@@ -285,7 +319,7 @@ class MailingCase:
             automatic=name not in _WRITTEN_BY_A_PERSON,
             conversation=conversation,
             mail_id=about.job.key,
-            reply_to=f"{conversation}@{domain}" if domain else None,
+            reply_to=f"{conversation}@{domain}" if domain and conversation else None,
             to_staff=to_staff,
             unsubscribe=unsubscribe,
             house=self._settings.house,
@@ -372,6 +406,33 @@ class MailingCase:
                 "team": about.plan.team_names.get(ticket.team, {}).get(language, ticket.team),
                 "waiting": str(about.event.data.get("called", "")),
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
+            }
+
+        return said
+
+    def _about_task(self, about: Matter) -> Callable[[str], dict[str, str]]:
+        """Return a function that takes a language and returns the values of a mail about a task.
+
+        The values contain nothing that anybody wrote.
+        """
+        event, ticket = about.event, about.ticket
+        task = task_mails.task_in(ticket, event)
+        owner, writer = self._name_of(task.owner), self._name_of(event.by.id or None)
+        news = task_mails.news_in(event)
+        at = event.data.get("due_at") if news == Action.BREACH else None
+        due = datetime.fromisoformat(at) if at else task.clock.due_at
+
+        def said(language: str) -> dict[str, str]:
+            own = phrases(language)
+            by = writer or own.nobody
+            return {
+                "news": own.tasks[news].format(by=by),
+                "number": ticket.number,
+                "task": task.id,
+                "department": about.plan.team_names.get(task.team, {}).get(language, task.team),
+                "owner": owner or own.nobody,
+                "due": moment(due, about.plan.time_zone, language),
+                "task_url": f"{self._base}/staff/tasks/{ticket.number}/{task.id}",
             }
 
         return said

@@ -15,6 +15,7 @@ from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, ClockState
 from redress.mail.incoming.rules.answers import ABOUT_THE_ADDRESS, NoAnswer
 from redress.mail.outgoing.messages import MailJob
+from redress.mail.outgoing.rules import task_mails
 from redress.mail.outgoing.rules.table import (
     ABOUT_DOUBTED,
     MENTIONED,
@@ -219,6 +220,8 @@ def moved_promises(about: Matter) -> list[tuple[str, datetime, datetime | None]]
 def reason_to_skip(about: Matter) -> str | None:
     """Return why a mail is outdated and must not be sent; None if it is still valid."""
     job, ticket = about.job, about.ticket
+    if job.template == task_mails.TASK:
+        return task_mails.reason_to_skip(ticket, about.event)
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
         return "the customer has no email address"
     if job.audience == PARTICIPANTS and not ticket.participants:

@@ -9,6 +9,7 @@ from typing import Any
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName
 from redress.mail.incoming.rules.decision import Notice
+from redress.mail.outgoing.rules.task_mails import ASKER, DEPARTMENT, TASK, audiences
 from redress.tickets.rules.ticket import Event, EventType
 
 PARTICIPANTS = "participants"
@@ -32,8 +33,8 @@ rung."""
 class MailToSend:
     """One mail to be sent: its template and its audience.
 
-    The audience is `customer`, PARTICIPANTS, RESERVE, a role of staff, or one member whom a note
-    mentions: `mentioned-2` is the second one in the note.
+    The audience is `customer`, PARTICIPANTS, RESERVE, a role of staff, one of `task_mails`, or one
+    member whom a note mentions: `mentioned-2` is the second one in the note.
     """
 
     template: str
@@ -85,9 +86,11 @@ def mails_after(event: Event) -> list[MailToSend]:
     supervisor is asked to decide whom a complaint is about, if that is unclear.
     Supervisor and manager are notified of a proposed incident, because they can declare it. If
     nobody is there, the customer and the supervisor are told. If too many tickets wait, supervisor
-    and reserve staff are called.
+    and reserve staff are called. `task_mails` says who is told of a task.
     `MailingCase` checks later whether a recipient has an address.
     """
+    if "task" in event.data:
+        return [MailToSend(TASK, audience) for audience in audiences(event)]
     if event.type is EventType.OPENED:
         return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _is_acknowledged(event.data) else []
     if event.type in _TO_CUSTOMER:
@@ -138,9 +141,10 @@ def next_role(noted: Mapping[str, Any]) -> Role | None:
     """Return who is notified of a notice that did not reach a member of staff, or was called spam.
 
     The role above the one that the notice was for; for managers, the other managers. If it told a
-    member that a note mentions them, these are the supervisors. Returns None
-    for any other mail, and if such a notification itself did not reach its reader: it would be
-    followed by another one without end. Operations learn of each (`mail.outgoing.cases.feedback`).
+    member that a note mentions them, or was about a task, these are the supervisors of the ticket's
+    team. Returns None for any other mail, and if such a notification itself did not reach its
+    reader: it would be followed by another one without end. Operations learn of each
+    (`mail.outgoing.cases.feedback`).
     """
     mail = noted["mail"]
     if (
@@ -149,7 +153,9 @@ def next_role(noted: Mapping[str, Any]) -> Role | None:
     ):
         return None
     to: str = mail.get("to", "customer")
-    return Role.SUPERVISOR if to.startswith(f"{MENTIONED}-") else _ABOVE.get(to)
+    if to.startswith((f"{MENTIONED}-", DEPARTMENT, ASKER)):
+        return Role.SUPERVISOR
+    return _ABOVE.get(to)
 
 
 def _wants_an_agent(noted: Mapping[str, Any]) -> bool:

@@ -24,6 +24,7 @@ from redress.base.errors import (
     InvalidInput,
     LimitReached,
     NotAllowedNow,
+    TasksOpen,
     Unchanged,
     pointer,
 )
@@ -55,6 +56,7 @@ from redress.tickets.rules.steps.table import (
     UNCONFIRMED,
     Step,
 )
+from redress.tickets.rules.tasks import Task
 from redress.tickets.rules.ticket import (
     Event,
     EventType,
@@ -690,7 +692,8 @@ def resolve(
 ) -> Change:
     """Resolve the ticket. A complaint also needs an outcome, a remedy and a root cause.
 
-    `preference` says how and when the customer wants to be called back.
+    `preference` says how and when the customer wants to be called back. Raises TasksOpen while a
+    required task of another department is not done.
     """
     if ticket.kind == "complaint":
         needed = (("outcome", outcome), ("remedy", remedy), ("root_cause", root_cause))
@@ -702,6 +705,8 @@ def resolve(
         if faults:
             raise InvalidInput(faults)
     require_possible(Step.RESOLVE, ticket)
+    if faults := [_not_done(task) for task in ticket.tasks if task.blocks]:
+        raise TasksOpen(faults)
     draft = Draft(ticket, plan, by, at).add(
         EventType.RESOLVED,
         {
@@ -717,6 +722,11 @@ def resolve(
     if closure := closure_now(draft.after, plan):
         draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
     return draft.change()
+
+
+def _not_done(task: Task) -> Fault:
+    detail = f"{task.title} ({task.team}) is {task.state}"
+    return Fault(pointer("tasks", task.id), "task_not_done", detail)
 
 
 def record_callback(

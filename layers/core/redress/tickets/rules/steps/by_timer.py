@@ -17,6 +17,7 @@ from redress.tickets.rules.steps.table import (
     CONFIRMED_BY_CUSTOMER,
     UNCONFIRMED,
 )
+from redress.tickets.rules.tasks import Task, find, id_in
 from redress.tickets.rules.ticket import EventType, Ticket, ladders
 
 
@@ -52,11 +53,13 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
     all of them to this agent, even if the first rung returns the ticket to the queue.
     """
     rung = due.rung
+    if (task := find(ticket.tasks, id_in(due.clock) or "")) is not None:
+        return _of_task(due, task)
     notify = rung.notify
     if rung.action in (Action.REMIND, Action.BREACH, Action.ESCALATE):
         notify = tuple(dict.fromkeys((*notify, *ticket.watchers)))
     data: dict[str, Any] = {
-        "clock": due.clock.value,
+        "clock": str(due.clock),
         "rung": due.index,
         "step": due.step,
         "action": rung.action.value,
@@ -71,11 +74,27 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
     return data
 
 
+def _of_task(due: DueRung, task: Task) -> dict[str, Any]:
+    """The data of the event that a rung of a task fired. `agent` is then the owner of the task."""
+    return {
+        "clock": due.clock,
+        "task": task.id,
+        "rung": due.index,
+        "step": due.step,
+        "action": due.rung.action.value,
+        "due_at": due.due_at.isoformat(),
+        "notify": list(due.rung.notify),
+        "held_by": task.owner,
+    }
+
+
 def _add_consequences(draft: Draft, due: DueRung, plan: Plan, now: datetime) -> None:
     """Add the events for a rung's other effects: a proposed incident, a return to the queue."""
     ticket = draft.after
+    if id_in(due.clock) is not None:
+        return  # a task changes nothing else of its ticket
     if due.rung.incident and not ticket.incident_proposed:
-        draft.add(EventType.INCIDENT_PROPOSED, {"clock": due.clock.value})
+        draft.add(EventType.INCIDENT_PROPOSED, {"clock": str(due.clock)})
     if due.rung.reassign and ticket.assignee is not None and ticket.needs_agent:
         _return_to_queue(draft, "a promise was broken")
     elif _is_unaccepted_too_long(ticket, due, plan, now):
@@ -97,6 +116,6 @@ def _is_unaccepted_too_long(ticket: Ticket, due: DueRung, plan: Plan, now: datet
     share, since = due.rung.return_unaccepted, ticket.unaccepted_since
     if not share or since is None or not ticket.needs_agent:
         return False
-    clock = ticket.clocks[due.clock]
+    clock = ticket.clocks[ClockName(due.clock)]
     had_s = plan.calendar(clock.calendar).elapsed(since, now)
     return had_s >= share * clock.target_s

@@ -22,6 +22,9 @@ from redress.tickets.rules.steps.table import (
 )
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_survey_due, promises
 
+TICKET_CLOSED = "the ticket is closed"
+"""Why a task is cancelled that is open when its ticket is closed."""
+
 
 class Draft:
     """Collects the events of one step. Each is applied to the ticket as soon as it is added."""
@@ -34,7 +37,16 @@ class Draft:
     def add(
         self, event_type: EventType, data: dict[str, Any] | None = None, by: Actor | None = None
     ) -> Draft:
-        """Add the next event. `by` is its actor; None means the actor of the step."""
+        """Add the next event. `by` is its actor; None means the actor of the step.
+
+        Before a ticket is closed, its open tasks are cancelled, so that their departments learn of
+        it, whatever closes the ticket.
+        """
+        if event_type is EventType.CLOSED:
+            for task in self.after.tasks:
+                if task.is_open:
+                    over = {"task": task.id, "why": TICKET_CLOSED}
+                    self.add(EventType.TASK_CANCELLED, over, SYSTEM)
         number = (self._after.version if self._after else 0) + 1
         event = Event(number, event_type, self._at, by or self._by, data or {})
         self._after = apply(self._after, event, self._plan)

@@ -32,6 +32,12 @@ class Step(StrEnum):
     SET_MENTIONS = "set_mentions"
     SET_FIELDS = "set_fields"
     REMIND = "remind"
+    OPEN_TASK = "open_task"
+    ASSIGN_TASK = "assign_task"
+    FINISH_TASK = "finish_task"
+    RETURN_TASK = "return_task"
+    CANCEL_TASK = "cancel_task"
+    PRESS_TASK = "press_task"
     WRITE = "write"
     THANK = "thank"
     COUNT_MESSAGE = "count_message"
@@ -86,6 +92,13 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.SET_MENTIONS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     # A resolved ticket keeps its agent, who calls the customer back.
     Step.REMIND: {_N: _N, _O: _O, _W: _W, _R: _R},
+    Step.OPEN_TASK: {_N: _N, _O: _O, _W: _W},
+    # A task that is not required may go on after the resolution. It ends when the ticket is closed.
+    Step.ASSIGN_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.FINISH_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.RETURN_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.CANCEL_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.PRESS_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
     # A bare thanks changes nothing: a waiting ticket waits on, because its question is still open.
     Step.THANK: {s: s for s in (_N, _O, _W, _R, _C, _X)},

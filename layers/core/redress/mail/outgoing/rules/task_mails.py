@@ -1,0 +1,95 @@
+"""Mails to staff about tasks of other departments: who gets one after which event, and its words.
+
+They have one template, TASK. Its first line is one of `Phrases.tasks`. As other notices to staff,
+they say nothing that anybody wrote.
+"""
+
+from __future__ import annotations
+
+from redress.base.people import Role
+from redress.clocks.rules.clocks import Action
+from redress.tickets.rules.tasks import Task, find
+from redress.tickets.rules.ticket import Event, EventType, Ticket
+
+TASK = "task"
+"""The template of every mail to staff about a task."""
+DEPARTMENT = "department"
+"""The audience `department-2` is who has the task 2: its owner, or the leaders of the department
+while nobody has it."""
+LEADERS = "department_leaders"
+"""The audience `department_leaders-2` are the supervisors of the department that has the task 2."""
+ASKER = "asker"
+"""The audience who asked: the ticket's agent, or the supervisors of its team if nobody has it."""
+
+GIVEN, WAITS = "given", "waits"
+_NEWS = {
+    EventType.TASK_DONE: "done",
+    EventType.TASK_RETURNED: "returned",
+    EventType.TASK_CANCELLED: "cancelled",
+    EventType.TASK_PRESSED: "pressed",
+}
+"""The names of the first lines, which `Phrases.tasks` has. A rung's is the name of its action."""
+NEWS = (GIVEN, WAITS, *_NEWS.values(), Action.REMIND, Action.BREACH, Action.ESCALATE)
+_TO_ASKER = (EventType.TASK_DONE, EventType.TASK_RETURNED)
+_ONLY_WHILE_OPEN = (GIVEN, WAITS, "pressed", Action.REMIND)
+
+
+def audiences(event: Event) -> list[str]:
+    """The audiences of the mails about a task that follow an event; [] if none does."""
+    if "task" not in event.data:
+        return []
+    data = event.data
+    department = f"{DEPARTMENT}-{data['task']}"
+    if event.type is EventType.RUNG_FIRED:
+        return _after_rung(event, department)
+    if event.type in _TO_ASKER:
+        return [ASKER]
+    if event.type is EventType.TASK_ASSIGNED and data["owner"] == event.by.id:
+        return []  # whoever takes a task knows it
+    return [department]
+
+
+def _after_rung(event: Event, department: str) -> list[str]:
+    """Who is told of a rung. Whoever asked learns of a breach, because they may have to act."""
+    data = event.data
+    found = []
+    if Role.SUPERVISOR in data["notify"]:
+        found.append(f"{LEADERS}-{data['task']}")
+    if Role.AGENT in data["notify"] and (data["held_by"] or not found):
+        found.insert(0, department)
+    if Role.MANAGER in data["notify"]:
+        found.append(Role.MANAGER.value)
+    return found if data["action"] == Action.REMIND else [*found, ASKER]
+
+
+def task_in(ticket: Ticket, event: Event) -> Task:
+    """The task that a mail is about."""
+    task = find(ticket.tasks, event.data["task"])
+    assert task is not None, "a ticket keeps its tasks"
+    return task
+
+
+def news_in(event: Event) -> str:
+    """The name of the first line of the mail, a key of `Phrases.tasks`."""
+    if event.type is EventType.RUNG_FIRED:
+        action: str = event.data["action"]
+        return action
+    if event.type in (EventType.TASK_OPENED, EventType.TASK_ASSIGNED):
+        return GIVEN if event.data.get("owner") else WAITS
+    return _NEWS[event.type]
+
+
+def reason_to_skip(ticket: Ticket, event: Event) -> str | None:
+    """Why a mail about a task is outdated; None if it is still valid."""
+    task, news = task_in(ticket, event), news_in(event)
+    if news in _ONLY_WHILE_OPEN and not task.is_open:
+        return "the task is over"
+    if news == GIVEN and task.owner != event.data["owner"]:
+        return "somebody else has the task now"
+    if news == WAITS and task.owner is not None:
+        return "somebody has the task"
+    if news == Action.REMIND and task.clock.fired[-1:] != (event.data["step"],):
+        return "a later rung sends its own mail"
+    if event.type in _TO_ASKER and ticket.closed_at is not None:
+        return "the ticket is closed"
+    return None

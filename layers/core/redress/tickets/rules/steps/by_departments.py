@@ -1,0 +1,177 @@
+"""The steps of tasks that other departments have: opening one, working on it, ending it.
+
+Whoever calls a step has checked the right (`task_rights`), and that the task is the one that they
+have read. A step first checks the content (InvalidInput), then whether it is possible now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from redress.base.errors import (
+    Fault,
+    Forbidden,
+    InvalidInput,
+    LimitReached,
+    NotAllowedNow,
+    Unchanged,
+)
+from redress.base.people import Actor, Member, Role
+from redress.plans.rules import tasks as in_plan
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules import task_rights
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps.draft import Draft, checked_text, require_possible
+from redress.tickets.rules.steps.table import Step
+from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS, Share, Task
+from redress.tickets.rules.ticket import EventType, Ticket
+
+
+class NewTask(Struct, frozen=True):
+    """What a department is asked for.
+
+    `due` is None for the plan's time. `shares` says what of the ticket it reads with the task.
+    """
+
+    team: str
+    title: str
+    text: str
+    required: bool = True
+    due: datetime | None = None
+    shares: tuple[Share, ...] = ()
+    owner: str | None = None
+
+
+def open_task(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    new: NewTask,
+    at: datetime,
+    owner: Member | None = None,
+    accused: Sequence[Member] = (),
+) -> Change:
+    """Ask another department for something.
+
+    `owner` is the member that `new` names, if there is one with this id. `accused` are the members
+    whom the complaint is about. If one of them is in the department, the task needs an owner: only
+    they and the leaders of the department see it. Raises InvalidInput with every fault, and
+    LimitReached if the ticket has as many tasks as it can have.
+    """
+    text = checked_text(new.text, "/text")
+    is_accused = any(one.team == new.team for one in accused)
+    faults = []
+    if not in_plan.has_tasks(plan):
+        faults.append(Fault("/team", "no_tasks", "the plan of this ticket has no tasks"))
+    elif new.team not in plan.team_names:
+        known = ", ".join(plan.team_names)
+        faults.append(Fault("/team", "unknown_team", f"a department of the plan: {known}"))
+    elif new.team == ticket.team:
+        faults.append(Fault("/team", "own_team", "this team has the ticket"))
+    if new.owner is not None and (owner is None or not task_rights.may_do(owner, ticket, new.team)):
+        faults.append(Fault("/owner", "unknown_agent", "nobody of the department who may have it"))
+    if new.owner is None and is_accused:
+        detail = "the complaint is about a member of this department: say who does the task"
+        faults.append(Fault("/owner", "is_about", detail))
+    if new.due is not None and not faults:
+        most_s = in_plan.most_s(plan)
+        if not timedelta(seconds=1) <= new.due - at <= timedelta(seconds=most_s):
+            days = most_s // 86_400
+            faults.append(Fault("/due_at", "not_in_time", f"to come, and within {days} days"))
+    if faults:
+        raise InvalidInput(faults)
+    require_possible(Step.OPEN_TASK, ticket)
+    if len(ticket.tasks) >= MOST_TASKS:
+        raise LimitReached(f"a ticket has at most {MOST_TASKS} tasks")
+    if sum(task.is_open for task in ticket.tasks) >= MOST_OPEN:
+        raise LimitReached(f"at most {MOST_OPEN} tasks of a ticket are open at a time")
+    data: dict[str, Any] = {
+        "task": str(len(ticket.tasks) + 1),
+        "team": new.team,
+        "title": new.title.strip(),
+        "text": text,
+        "required": new.required,
+        "shares": [share.value for share in new.shares],
+    }
+    if new.due is not None:
+        data["due"] = new.due.isoformat()
+    if new.owner is not None:
+        data["owner"] = new.owner
+    if is_accused:
+        data["private"] = True
+    return Draft(ticket, plan, by, at).add(EventType.TASK_OPENED, data).change()
+
+
+def assign(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    task: Task,
+    owner: str | None,
+    why: str,
+    at: datetime,
+    member: Member | None = None,
+) -> Change:
+    """Give the task to a member of the department, or back to its queue if `owner` is None.
+
+    `member` is the member with the id `owner`, if there is one. An agent takes a task that nobody
+    has, or gives their own back. Leaders give it to whom they like.
+    """
+    if owner is not None and (member is None or not task_rights.may_do(member, ticket, task.team)):
+        detail = "nobody of the department who may have it"
+        raise InvalidInput([Fault("/owner", "unknown_agent", detail)])
+    _require(Step.ASSIGN_TASK, "assign_task", ticket, task)
+    if owner == task.owner:
+        raise Unchanged([Fault("/owner", "same_owner", "they have the task already")])
+    if by.role is Role.AGENT and owner not in (None, by.id):
+        raise Forbidden("a leader of the department gives the task to another member")
+    data = {"task": task.id, "owner": owner, "from": task.owner, "why": why.strip()}
+    return Draft(ticket, plan, by, at).add(EventType.TASK_ASSIGNED, data).change()
+
+
+def finish(ticket: Ticket, plan: Plan, by: Actor, task: Task, text: str, at: datetime) -> Change:
+    """The department says what came of the task."""
+    data = {"task": task.id, "text": checked_text(text, "/text")}
+    _require(Step.FINISH_TASK, "finish_task", ticket, task)
+    return Draft(ticket, plan, by, at).add(EventType.TASK_DONE, data).change()
+
+
+def send_back(ticket: Ticket, plan: Plan, by: Actor, task: Task, why: str, at: datetime) -> Change:
+    """The department sends the task back with a reason. It is then not done."""
+    data = {"task": task.id, "text": checked_text(why, "/text")}
+    _require(Step.RETURN_TASK, "return_task", ticket, task)
+    return Draft(ticket, plan, by, at).add(EventType.TASK_RETURNED, data).change()
+
+
+def cancel(ticket: Ticket, plan: Plan, by: Actor, task: Task, why: str, at: datetime) -> Change:
+    """The ticket's side does not need the task any more, or not from this department."""
+    data = {"task": task.id, "why": checked_text(why, "/reason")}
+    _require(Step.CANCEL_TASK, "cancel_task", ticket, task)
+    return Draft(ticket, plan, by, at).add(EventType.TASK_CANCELLED, data).change()
+
+
+def press(ticket: Ticket, plan: Plan, by: Actor, task: Task, text: str, at: datetime) -> Change:
+    """A leader presses for the task, on record. It changes no time."""
+    data = {"task": task.id, "text": checked_text(text, "/text")}
+    _require(Step.PRESS_TASK, "press_task", ticket, task)
+    if task.owner == by.id:
+        raise Forbidden("nobody presses themselves")
+    return Draft(ticket, plan, by, at).add(EventType.TASK_PRESSED, data).change()
+
+
+class TaskNotAllowedNow(NotAllowedNow):
+    """The task is in another state than this needs."""
+
+    def __init__(self, detail: str) -> None:
+        super(NotAllowedNow, self).__init__(detail)
+
+
+def _require(step: Step, act: str, ticket: Ticket, task: Task) -> None:
+    """Raise NotAllowedNow if the ticket or the task is in a state in which this is not possible."""
+    require_possible(step, ticket)
+    if not task_rights.is_possible(task, act):
+        raise TaskNotAllowedNow(f"the task is {task.state}")

@@ -1,0 +1,182 @@
+"""How the events of tasks change a ticket. `fold.apply` uses these functions."""
+
+from __future__ import annotations
+
+from copy import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from redress.clocks.rules import clocks
+from redress.clocks.rules.clocks import Action, Clock
+from redress.plans.rules import tasks as in_plan
+from redress.plans.rules.plan import ALWAYS, Plan, Promise
+from redress.tickets.rules.tasks import Task, TaskState, find
+from redress.tickets.rules.ticket import Event, Ticket
+
+
+def opened(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Add a task. Its clock starts with the plan's time, or with the time that was agreed."""
+    data = event.data
+    due = datetime.fromisoformat(data["due"]) if "due" in data else None
+    return replace(
+        ticket,
+        tasks=(
+            *ticket.tasks,
+            Task(
+                id=data["task"],
+                team=data["team"],
+                title=data["title"],
+                event=event.number,
+                revision=event.number,
+                opened_at=event.at,
+                clock=_clock(plan, data["team"], event.at, due),
+                required=data["required"],
+                private=data.get("private", False),
+                owner=data.get("owner"),
+            ),
+        ),
+    )
+
+
+def _clock(plan: Plan, team: str, at: datetime, due: datetime | None) -> Clock:
+    given = in_plan.promise(plan, team)
+    if due is not None:
+        given = Promise((due - at).total_seconds(), ALWAYS, given.ladder, ())
+    return clocks.start(
+        given.target_s,
+        at,
+        plan.calendar(given.calendar),
+        name=given.calendar,
+        ladder=given.ladder,
+    )
+
+
+def assigned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return _changed(ticket, event, owner=event.data["owner"])
+
+
+def done(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return _ended(ticket, event, plan, TaskState.DONE)
+
+
+def returned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return _ended(ticket, event, plan, TaskState.RETURNED)
+
+
+def cancelled(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Cancel a task. A clock that the department's return has stopped stays as it is."""
+    task = _task(ticket, event)
+    return _changed(
+        ticket, event, state=TaskState.CANCELLED, clock=clocks.cancel(task.clock, event.at)
+    )
+
+
+def pressed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return _changed(ticket, event, pressed=_task(ticket, event).pressed + 1)
+
+
+def rung_fired(ticket: Ticket, event: Event) -> Ticket:
+    """Record that a rung of a task has acted. It changes nothing else of the ticket.
+
+    A breach belongs to who had the task when it was due, whoever gets it later.
+    """
+    data, task = event.data, _task(ticket, event)
+    clock = clocks.fire(task.clock, data["step"])
+    if data["action"] == Action.BREACH and not clock.breached:
+        clock = replace(clock, breached_at=clock.due_at, held_by=data["held_by"])
+    return _changed(ticket, event, clock=clock)
+
+
+def moved_to_plan(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Keep the due time of each open task under another plan, which has its own rungs.
+
+    The other plan may lack the calendar of the task. So its time becomes calendar time.
+    """
+    if not ticket.tasks:
+        return ticket
+    return replace(
+        ticket,
+        tasks=tuple(
+            replace(task, clock=_measured(task.clock, event.at, plan, task.team, task.clock.due_at))
+            if task.is_open
+            else task
+            for task in ticket.tasks
+        ),
+    )
+
+
+def _measured(clock: Clock, at: datetime, plan: Plan, team: str, due: datetime) -> Clock:
+    """The clock with another due time, in calendar time from its beginning."""
+    target_s = (due - clock.started_at) / timedelta(seconds=1)
+    ladder = in_plan.ladder(plan, team)
+    return clocks.replan(
+        clock,
+        target_s,
+        at,
+        ladder=ladder,
+        rungs=plan.rungs("task", ladder, target_s, by_mail=False),
+    )
+
+
+def without_owners(ticket: Ticket, members: tuple[str, ...]) -> Ticket:
+    """Put the open tasks of these members back into the queue of their department.
+
+    The complaint is about these members, so they see nothing of it any more.
+    """
+    if not any(task.is_open and task.owner in members for task in ticket.tasks):
+        return ticket
+    return replace(
+        ticket,
+        tasks=tuple(
+            replace(task, owner=None, private=True, revision=ticket.version)
+            if task.is_open and task.owner in members
+            else task
+            for task in ticket.tasks
+        ),
+    )
+
+
+def closed(ticket: Ticket, event: Event) -> Ticket:
+    """Cancel the clocks of tasks that are still open.
+
+    A step that closes a ticket cancels its tasks before (`Draft.add`). So this concerns only
+    tickets that a version before has closed.
+    """
+    if not any(task.is_open for task in ticket.tasks):
+        return ticket
+    return replace(
+        ticket,
+        tasks=tuple(
+            replace(task, state=TaskState.CANCELLED, clock=clocks.cancel(task.clock, event.at))
+            if task.is_open
+            else task
+            for task in ticket.tasks
+        ),
+    )
+
+
+def _ended(ticket: Ticket, event: Event, plan: Plan, state: TaskState) -> Ticket:
+    """Stop the clock of a task. Whoever had it keeps or misses its time."""
+    task = _task(ticket, event)
+    clock = clocks.stop(task.clock, event.at, plan.calendar(task.clock.calendar))
+    if not clock.breached:
+        clock = replace(clock, held_by=task.owner)
+    return _changed(ticket, event, state=state, clock=clock)
+
+
+def _task(ticket: Ticket, event: Event) -> Task:
+    task = find(ticket.tasks, event.data["task"])
+    assert task is not None, "a step finds the task before it makes an event of it"
+    return task
+
+
+def _changed(ticket: Ticket, event: Event, **fields: Any) -> Ticket:
+    """The ticket with other values of the task of the event."""
+    id_ = event.data["task"]
+    return replace(
+        ticket,
+        tasks=tuple(
+            replace(task, revision=event.number, **fields) if task.id == id_ else task
+            for task in ticket.tasks
+        ),
+    )

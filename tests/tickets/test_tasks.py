@@ -1,0 +1,427 @@
+"""The rules of tasks that other departments have."""
+
+from __future__ import annotations
+
+from copy import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from redress.base.errors import (
+    Forbidden,
+    InvalidInput,
+    LimitReached,
+    MacroRefused,
+    NotAllowedNow,
+    TasksOpen,
+    Unchanged,
+)
+from redress.base.people import SYSTEM, Actor, Machine, Member, Role
+from redress.clocks.rules.clocks import ClockState
+from redress.db import encoding
+from redress.plans.rules.document import parse
+from redress.tickets.rules import access, macros, task_rights, ticket
+from redress.tickets.rules.macros import Act
+from redress.tickets.rules.steps import by_departments, by_staff
+from redress.tickets.rules.steps.by_departments import NewTask
+from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS, Share, Task, TaskState
+from redress.tickets.rules.ticket import EventType, State
+from redress.tickets.store import items
+from tests.builders import JUN, LIN, MEI, START, TAO, Life, life_at, plan_document
+
+HUA = Member("s-hua", "hua", "hua@example.com", Role.SUPERVISOR, "service", ("zh-CN",), 5)
+BO = Member("a-bo", "bo", "bo@example.com", Role.AGENT, "service", ("zh-CN",), 5)
+MEI_OF_STAFF = Member("a-mei", "mei", "mei@example.com", Role.AGENT, "complaints", ("en",), 2)
+LIN_OF_STAFF = Member("s-lin", "lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 5)
+WEI = Member("m-wei", "wei", "wei@example.com", Role.MANAGER, "complaints", ("en",), 5)
+
+
+def task(life: Life) -> Task:
+    return life.ticket.tasks[-1]
+
+
+def asked(**fields: Any) -> Life:
+    """A complaint of MEI with a task for the department of TAO."""
+    return life_at(State.OPEN).open_task(**fields)
+
+
+def open_with(life: Life, new: NewTask, owner: Member | None = None, *accused: Member) -> Life:
+    return life.take(
+        by_departments.open_task(life.ticket, life.plan, MEI, new, life.clock.now(), owner, accused)
+    )
+
+
+def faults(life: Life, new: NewTask, owner: Member | None = None, *accused: Member) -> set[str]:
+    with pytest.raises(InvalidInput) as refused:
+        open_with(life, new, owner, *accused)
+    return {f"{fault.pointer} {fault.code}" for fault in refused.value.faults}
+
+
+# ------------------------------------------------------------------------------- opening one
+
+
+def test_task_has_the_time_of_the_plan_in_the_calendar_of_the_plan() -> None:
+    """8 office hours from Monday at nine end on Monday at six."""
+    life = asked()
+    assert (task(life).clock.calendar, task(life).clock.target_s) == ("office", 8 * 3600)
+    assert task(life).clock.due_at == START + timedelta(hours=9)
+    assert (task(life).id, task(life).state, task(life).owner) == ("1", "open", None)
+
+
+def test_department_has_its_own_time_if_the_plan_gives_it_one() -> None:
+    document = plan_document()
+    document["tasks"]["teams"] = {"service": {"within": "30m", "calendar": "always"}}
+    life = Life(plan=parse(document)).open().open_task()
+    assert task(life).clock.due_at == START + timedelta(minutes=30)
+
+
+def test_whoever_opens_a_task_may_give_another_time_as_far_as_the_plan_allows() -> None:
+    life = life_at(State.OPEN)
+    now = life.clock.moment
+    assert task(life.open_task(due=now + timedelta(hours=1))).clock.due_at == now + timedelta(
+        hours=1
+    )
+    assert task(life.open_task(due=now + timedelta(days=30))).clock.calendar == "always"
+    for wrong in (now, now - timedelta(days=1), now + timedelta(days=31)):
+        new = NewTask("service", "A seal?", "Is there one?", due=wrong)
+        assert faults(life, new) == {"/due_at not_in_time"}
+
+
+def test_every_fault_of_a_new_task_is_named() -> None:
+    life = life_at(State.OPEN)
+    new = NewTask("warehouse", "A seal?", "Is there one?", owner="nobody")
+    assert faults(life, new) == {"/team unknown_team", "/owner unknown_agent"}
+    own = NewTask("complaints", "A seal?", "Is there one?")
+    assert faults(life, own) == {"/team own_team"}
+    other = NewTask("service", "A seal?", "Is there one?", owner="a-mei")
+    assert faults(life, other, MEI_OF_STAFF) == {"/owner unknown_agent"}
+    left = NewTask("service", "A seal?", "Is there one?", owner="a-tao")
+    assert faults(life, left, replace(TAO, left=True)) == {"/owner unknown_agent"}
+
+
+def test_no_task_can_be_opened_under_a_plan_without_tasks() -> None:
+    document = plan_document()
+    del document["tasks"]
+    life = Life(plan=parse(document)).open().assign()
+    assert faults(life, NewTask("service", "A seal?", "?")) == {"/team no_tasks"}
+
+
+def test_number_of_tasks_is_bounded() -> None:
+    life = life_at(State.OPEN)
+    for _ in range(MOST_OPEN):
+        life.open_task()
+    with pytest.raises(LimitReached, match=f"{MOST_OPEN} tasks"):
+        life.open_task()
+    for _ in range(MOST_TASKS - MOST_OPEN):
+        life.cancel_task().open_task()
+    life.cancel_task()
+    with pytest.raises(LimitReached, match=f"{MOST_TASKS} tasks"):
+        life.open_task()
+
+
+# ------------------------------------------------------------------------- blocking the end
+
+
+def test_ticket_with_a_required_open_task_cannot_be_resolved() -> None:
+    life = asked()
+    with pytest.raises(TasksOpen) as refused:
+        life.resolve()
+    [fault] = refused.value.faults
+    assert (fault.pointer, fault.code) == ("/tasks/1", "task_not_done")
+    assert "A spare seal?" in fault.detail
+    assert "resolve" not in access.can(MEI_OF_STAFF, life.ticket)
+    assert life.finish_task().resolve().ticket.state is State.RESOLVED
+
+
+def test_task_that_came_back_blocks_the_resolution_until_a_leader_cancels_it() -> None:
+    life = asked().return_task()
+    with pytest.raises(TasksOpen):
+        life.resolve()
+    assert life.cancel_task().resolve().ticket.state is State.RESOLVED
+
+
+def test_task_in_a_state_that_this_version_does_not_know_is_not_done() -> None:
+    life = asked()
+    later = replace(task(life), state="postponed")
+    found = replace(life.ticket, tasks=(later,))
+    assert items.ticket_of(items.snapshot_doc(found)) == found
+    with pytest.raises(TasksOpen):
+        by_staff.resolve(
+            found, life.plan, MEI, "Solved", "upheld", "none", "none", life.clock.now()
+        )
+
+
+def test_macro_does_not_resolve_a_ticket_with_an_open_task() -> None:
+    life = asked()
+
+    def resolve(*given: object, by: Actor, at: object) -> object:
+        return by_staff.resolve(
+            life.ticket, life.plan, by, "Solved", "upheld", "none", "none", life.clock.moment
+        )
+
+    with pytest.raises(MacroRefused) as refused:
+        macros.whole(
+            life.ticket,
+            life.plan,
+            MEI_OF_STAFF,
+            [Act("resolve", resolve)],  # type: ignore[arg-type]
+            life.clock.now(),
+            lambda *_: None,
+        )
+    assert [fault.code for fault in refused.value.faults] == ["not_allowed_now"]
+    assert "A spare seal?" in refused.value.faults[0].detail
+
+
+def test_task_that_is_not_required_blocks_nothing_and_goes_on_after_the_resolution() -> None:
+    life = asked(required=False).resolve()
+    assert task(life).is_open
+    assert life.finish_task().ticket.state is State.RESOLVED
+
+
+@pytest.mark.parametrize("end", ["withdraw", "confirm", "rung"])
+def test_open_task_is_cancelled_when_the_ticket_is_closed_whatever_closes_it(end: str) -> None:
+    if end == "withdraw":
+        life = asked().withdraw()
+    else:
+        life = asked(required=False).resolve()
+        if end == "confirm":
+            life.confirm().answer_survey()
+        else:
+            life.sleep_through(life.clock.moment + timedelta(days=60))
+    assert life.ticket.state is State.CLOSED
+    assert (task(life).state, task(life).clock.state) == ("cancelled", ClockState.CANCELLED)
+    types = [event.type for event in life.last.events]
+    assert types.index(EventType.TASK_CANCELLED) < types.index(EventType.CLOSED)
+    assert [e.by for e in life.events if e.type is EventType.TASK_CANCELLED] == [SYSTEM]
+    assert life.ticket == life.folded
+
+
+# --------------------------------------------------------------------------- acts on a task
+
+
+def test_member_of_the_department_takes_a_task_and_says_what_came_of_it() -> None:
+    life = asked().assign_task()
+    assert task(life).owner == TAO.id
+    life.wait(hours=1).finish_task()
+    ended = task(life)
+    assert (ended.state, ended.clock.held_by, ended.clock.missed) == ("done", TAO.id, False)
+    assert life.events[-1].data == {"task": "1", "text": "There is one"}
+
+
+def test_agent_gives_a_task_to_nobody_else_and_gives_their_own_back() -> None:
+    life = asked().assign_task()
+    with pytest.raises(Forbidden):
+        life.assign_task(BO, by=TAO.actor)
+    with pytest.raises(Unchanged):
+        life.assign_task(TAO)
+    back = by_departments.assign(
+        life.ticket, life.plan, TAO.actor, task(life), None, "away", life.clock.now()
+    )
+    assert life.take(back).ticket.tasks[-1].owner is None
+    assert life.assign_task(BO, by=HUA.actor).ticket.tasks[-1].owner == BO.id
+
+
+def test_task_is_given_only_to_somebody_of_the_department_who_may_see_it() -> None:
+    life = asked()
+    for wrong in (MEI_OF_STAFF, replace(BO, suspended=True), replace(BO, team="complaints")):
+        with pytest.raises(InvalidInput):
+            life.assign_task(wrong, by=HUA.actor)
+    life.is_about(BO.id)
+    with pytest.raises(InvalidInput):
+        life.assign_task(BO, by=HUA.actor)
+
+
+@pytest.mark.parametrize("again", [Life.finish_task, Life.return_task, Life.press_task])
+def test_ended_task_takes_no_further_act(again: object) -> None:
+    for life in (asked().finish_task(), asked().return_task(), asked().cancel_task()):
+        with pytest.raises(NotAllowedNow):
+            again(life)  # type: ignore[operator]
+
+
+def test_done_task_is_not_cancelled() -> None:
+    with pytest.raises(NotAllowedNow):
+        asked().finish_task().cancel_task()
+
+
+def test_pressing_is_on_record_and_changes_no_time() -> None:
+    before = asked().assign_task()
+    clock = task(before).clock
+    after = task(before.press_task().press_task())
+    assert (after.pressed, after.clock) == (2, clock)
+    with pytest.raises(Forbidden):
+        before.press_task(TAO.actor)
+
+
+# -------------------------------------------------------------------------------- the rungs
+
+
+def rungs(life: Life) -> list[tuple[str, list[str]]]:
+    return [
+        (event.data["action"], event.data["notify"])
+        for event in life.events
+        if event.type is EventType.RUNG_FIRED and event.data["clock"] == "task:1"
+    ]
+
+
+def test_rungs_of_a_task_fire_by_the_timer_of_the_ticket() -> None:
+    life = asked(due=START + timedelta(hours=4)).assign_task()
+    promises = life.ticket.clocks
+    life.sleep_through(START + timedelta(hours=7))
+    assert rungs(life) == [
+        ("remind", ["agent"]),
+        ("remind", ["agent"]),
+        ("breach", ["agent", "supervisor"]),
+        ("escalate", ["manager"]),
+    ]
+    late = task(life)
+    assert (late.clock.breached_at, late.clock.held_by) == (START + timedelta(hours=4), TAO.id)
+    assert life.ticket.clocks.keys() == promises.keys()
+    assert life.ticket == life.folded
+
+
+def test_late_task_changes_nothing_of_the_ticket() -> None:
+    life = asked(due=START + timedelta(minutes=20))
+    before = life.ticket
+    life.sleep_through(START + timedelta(minutes=21))
+    after = life.ticket
+    assert task(life).clock.breached
+    for name in ("state", "priority", "assignee", "escalation", "clocks", "watchers", "raised"):
+        assert getattr(after, name) == getattr(before, name), name
+
+
+def test_breach_of_a_task_belongs_to_who_had_it_when_it_was_due() -> None:
+    life = asked(due=START + timedelta(hours=1)).assign_task()
+    life.sleep_through(START + timedelta(hours=1))
+    life.assign_task(BO, by=HUA.actor).finish_task()
+    assert task(life).clock.held_by == TAO.id
+
+
+def test_ended_task_wakes_nobody() -> None:
+    life = asked(due=START + timedelta(hours=1)).finish_task()
+    life.sleep_through(START + timedelta(hours=3))
+    assert rungs(life) == []
+
+
+def test_move_to_another_plan_keeps_the_due_time_of_a_task() -> None:
+    life = asked()
+    due = task(life).clock.due_at
+    document = plan_document() | {"version": 2}
+    document["tasks"] = {"within": "1h", "ladder": "task"}
+    life.move_to(parse(document))
+    assert task(life).clock.due_at == due
+    life.sleep_through(due)
+    assert ("breach", ["agent", "supervisor"]) in rungs(life)
+    assert life.ticket == life.folded
+
+
+def test_move_to_a_plan_without_tasks_ends_the_reminders_and_keeps_the_task() -> None:
+    life = asked()
+    due = task(life).clock.due_at
+    life.move_to(replace(life.plan, version=2, tasks={}))
+    assert (task(life).clock.due_at, task(life).clock.ladder) == (due, "")
+    life.sleep_through(due + timedelta(hours=1))
+    assert rungs(life) == []
+    assert life.finish_task().ticket == life.folded
+
+
+# --------------------------------------------------------------------------- history = head
+
+
+def test_history_of_a_ticket_with_tasks_gives_its_head_and_its_snapshot() -> None:
+    life = asked(shares=(Share.ORDER,)).assign_task().press_task()
+    life.sleep_through(START + timedelta(hours=10))
+    life.open_task(required=False).return_task().open_task()
+    life.finish_task().is_about("a-jun").withdraw()
+    assert life.ticket == life.folded
+    assert items.ticket_of(encoding.encode(life.ticket)) == life.ticket
+    assert items.ticket_of(items.snapshot_doc(life.ticket)) == life.ticket
+
+
+def test_ticket_without_tasks_stores_nothing_of_them() -> None:
+    assert "tasks" not in items.snapshot_doc(life_at(State.OPEN).ticket)
+    assert ticket.Ticket.__struct_fields__[-1] == "tasks"
+
+
+# ------------------------------------------------------------------------------------ rights
+
+
+def test_department_sees_the_task_and_not_the_ticket() -> None:
+    found = asked().ticket
+    for member in (TAO, BO, HUA):
+        assert task_rights.may_see(member, found, found.tasks[0])
+        assert not access.may_see(member, found)
+        assert access.can(member, found) == []
+
+
+def test_nobody_else_sees_the_task() -> None:
+    found = asked().ticket
+    one = found.tasks[0]
+    other = replace(TAO, id="a-li", team="workshop")
+    machine = Machine("crm", "crm", "", Role.MACHINE, "service", (), 0, acts=frozenset({"note"}))
+    for member in (other, machine, replace(HUA, team="workshop")):
+        assert not task_rights.may_see(member, found, one)
+        assert task_rights.can(member, found, one) == []
+    for member in (MEI_OF_STAFF, LIN_OF_STAFF, WEI):
+        assert task_rights.may_see(member, found, one)
+
+
+@pytest.mark.parametrize(
+    ("member", "required", "acts"),
+    [
+        (TAO, True, ["assign_task"]),
+        (HUA, True, ["assign_task", "finish_task", "press_task", "return_task"]),
+        (MEI_OF_STAFF, True, []),
+        (MEI_OF_STAFF, False, ["cancel_task"]),
+        (LIN_OF_STAFF, True, ["cancel_task", "press_task"]),
+        (WEI, True, ["assign_task", "cancel_task", "finish_task", "press_task", "return_task"]),
+    ],
+    ids=lambda value: value.id if isinstance(value, Member) else str(value),
+)
+def test_who_may_do_what_with_a_task_of_the_queue(
+    member: Member, required: bool, acts: list[str]
+) -> None:
+    found = asked(required=required).ticket
+    assert task_rights.can(member, found, found.tasks[0]) == acts
+
+
+def test_owner_finishes_a_task_and_a_colleague_does_not() -> None:
+    found = asked().assign_task().ticket
+    one = found.tasks[0]
+    assert task_rights.can(TAO, found, one) == ["assign_task", "finish_task", "return_task"]
+    assert task_rights.can(BO, found, one) == []
+
+
+def test_accused_member_of_a_department_sees_no_task_of_the_complaint() -> None:
+    """Story 8: whoever is accused sees nothing, and does not work on the matter."""
+    life = asked().assign_task().is_about(TAO.id)
+    one = task(life)
+    assert (one.owner, one.private) == (None, True)
+    assert not task_rights.may_see(TAO, life.ticket, one)
+    assert task_rights.may_see(HUA, life.ticket, one)
+    assert not task_rights.may_see(BO, life.ticket, one), "a colleague of the accused"
+    assert life.ticket == life.folded
+
+
+def test_task_for_the_department_of_the_accused_needs_an_owner_and_is_private() -> None:
+    life = life_at(State.OPEN).is_about(BO.id)
+    new = NewTask("service", "What happened?", "Please say what you know.")
+    assert faults(life, new, None, BO) == {"/owner is_about"}
+    assert faults(life, replace(new, owner=BO.id), BO, BO) == {"/owner unknown_agent"}
+    open_with(life, replace(new, owner=HUA.id), HUA, BO)
+    one = task(life)
+    assert (one.owner, one.private) == (HUA.id, True)
+    assert [m.id for m in (HUA, TAO, BO) if task_rights.may_see(m, life.ticket, one)] == [HUA.id]
+
+
+def test_agents_see_no_task_while_it_is_unclear_whom_the_complaint_is_about() -> None:
+    life = life_at(State.OPEN).open_task()
+    doubted = replace(life.ticket, about_unclear=())
+    assert not task_rights.may_see(TAO, doubted, doubted.tasks[0])
+    assert task_rights.may_see(HUA, doubted, doubted.tasks[0])
+
+
+def test_states_of_tasks_are_stored_so_they_keep_their_names() -> None:
+    assert list(TaskState) == ["open", "done", "returned", "cancelled"]
+    assert list(Share) == ["subject", "category", "order", "message"]
+    assert (JUN.role, LIN.role) == (Role.AGENT, Role.SUPERVISOR)
