@@ -343,6 +343,9 @@ class Life:
             by_departments.press(self.ticket, self.plan, by, task, "Today, please", at)
         )
 
+    def urge(self) -> Life:
+        return self.take(by_customer.urge(self.ticket, self.plan, self.clock.now()))
+
     def end_mentions(self, by: Actor = LIN) -> Life:
         at = self.clock.now()
         return self.take(by_staff.set_mentions(self.ticket, self.plan, by, [], "answered", at))

@@ -71,6 +71,11 @@ def present(view: StatusView) -> dict[str, Any]:
     lines = zip(found["timeline"], view.timeline, strict=True)
     return found | {
         "created_at": instants.written(view.created_at),
+        "urged_at": instants.written(view.urged_at) if view.urged_at else None,
+        "asked": [
+            {"department": dict(one.department), "since": instants.written(one.since)}
+            for one in view.asked
+        ],
         "promises": [promise_fields(promise) for promise in view.promises],
         "timeline": [given | {"at": instants.written(line.at)} for given, line in lines],
         "can": sorted(view.can),
@@ -231,6 +236,10 @@ def withdraw(request: WebRequest) -> Answer:
         request,
         lambda token: wiring.customer_cases().withdraw(token, json_text(request, required=False)),
     )
+
+
+def urge(request: WebRequest) -> Answer:
+    return api(request, lambda token: wiring.customer_cases().urge(token))
 
 
 def questionnaire(request: WebRequest) -> Answer:

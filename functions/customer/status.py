@@ -123,7 +123,7 @@ def status(request: WebRequest) -> Answer:
     )
 
 
-_BUTTONS = ("write", "confirm", "dispute", "withdraw", "survey")
+_BUTTONS = ("write", "confirm", "dispute", "urge", "withdraw", "survey")
 
 
 def act(request: WebRequest) -> Answer:
@@ -145,6 +145,8 @@ def act(request: WebRequest) -> Answer:
                     view = cases.confirm(token)
                 case "dispute":
                     view = cases.dispute(token, text)
+                case "urge":
+                    view = cases.urge(token)
                 case "withdraw":
                     if not fields.get("sure"):
                         raise InvalidInput([Fault("/sure", "sure", "say that you are sure")])

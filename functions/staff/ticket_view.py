@@ -102,6 +102,7 @@ def task_view(task: Task, now: datetime) -> dict[str, Any]:
         "breached": task.clock.breached or task.clock.missed,
         "ended_at": iso(task.clock.ended_at),
         "pressed": task.pressed,
+        "urged": task.urged,
     }
 
 
@@ -143,7 +144,7 @@ def people_of(found: TicketFile) -> set[str]:
     """The ids of all members of staff whom a ticket and its timeline name."""
     ids = {event.by.id for event in found.history if event.by.is_staff}
     for event in found.history:
-        named = [event.data.get("agent"), event.data.get("from")]
+        named = [event.data.get(name) for name in ("agent", "from", "owner")]
         ids.update(one for one in named if isinstance(one, str))
         for name in ("about", "mentions", "candidates"):
             several = event.data.get(name)

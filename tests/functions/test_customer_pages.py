@@ -30,8 +30,10 @@ from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_staff, by_system
+from redress.tickets.rules.steps import by_customer, by_departments, by_staff, by_system
+from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import customer as customer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
@@ -882,6 +884,77 @@ def test_dispute_requires_a_text_and_reopens_the_ticket_once(
     assert stores.tickets.get(number).round == 2
 
 
+DEPARTMENT = {"zh-CN": "客户服务组", "zh-TW": "客戶服務組", "en": "Customer Service"}
+URGE = {"zh-CN": "催办", "zh-TW": "催辦", "en": "Please hurry"}
+
+
+def ask_department(stores: Stores, clock: Clock, number: str) -> Ticket:
+    """Ask the department of service something internal."""
+    new = NewTask("service", "The internal title", "The internal text")
+    by = Actor(Role.AGENT, "a-mei")
+    return stores.changes.change(
+        number, lambda t, p, at: by_departments.open_task(t, p, by, new, at)
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_page_says_which_department_was_asked_and_nothing_of_what(
+    site: Site, stores: Stores, clock: Clock, language: str
+) -> None:
+    number, token = submit(site)
+    assert DEPARTMENT[language] not in site("status", query={"lang": language}, token=token)["body"]
+    ask_department(stores, clock, number)
+    found = site("status", query={"lang": language}, token=token)["body"]
+    assert DEPARTMENT[language] in found
+    assert 'datetime="2026-11-23T01:00:00.000Z"' in found
+    assert URGE[language] in found
+    shown = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
+    assert shown["asked"] == [{"department": DEPARTMENT, "since": "2026-11-23T01:00:00.000Z"}]
+    for internal in ("The internal title", "The internal text"):
+        assert internal not in found
+        assert internal not in json.dumps(shown)
+    stores.changes.change(
+        number,
+        lambda t, p, at: by_departments.finish(
+            t, p, Actor(Role.AGENT, "a-tao"), t.tasks[0], "The internal text", at
+        ),
+    )
+    assert DEPARTMENT[language] not in site("status", query={"lang": language}, token=token)["body"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_customer_urges_by_a_button_and_the_page_says_that_it_was_passed_on(
+    site: Site, stores: Stores, clock: Clock, language: str
+) -> None:
+    number, token = submit(site)
+    ask_department(stores, clock, number)
+    clock.advance(minutes=5)
+    pressed = press(site, token, "urge", language=language)
+    assert pressed["statusCode"] == 303
+    found = site("status", query={"lang": language}, token=token)["body"]
+    assert catalogue.text(language, "status.urged") in found
+    assert 'datetime="2026-11-23T01:05:00.000Z"' in found
+    assert f"{token}/urge" not in found
+    event = stores.tickets.history(number)[-1]
+    assert (event.type, event.data) == (EventType.URGED, {"tasks": ["1"]})
+    assert press(site, token, "urge")["statusCode"] == 303, "a double click"
+    clock.advance(minutes=10)
+    assert press(site, token, "urge")["statusCode"] == 409
+    assert len(stores.tickets.history(number)) == event.number
+    clock.advance(hours=24)
+    assert f"{token}/urge" in site("status", token=token)["body"]
+    answer = site("api-urge", headers=bearer(token), number=number)
+    assert (answer["statusCode"], "urge" in json.loads(answer["body"])["can"]) == (200, False)
+
+
+def test_looking_at_the_page_urges_nobody(site: Site, stores: Stores) -> None:
+    """Story 23: scanners of mail open links. A GET never writes."""
+    number, token = submit(site)
+    version = stores.tickets.get(number).version
+    site("status", token=token)
+    assert stores.tickets.get(number).version == version
+
+
 def test_withdrawal_requires_a_confirmation_and_happens_once(site: Site, stores: Stores) -> None:
     number, token = submit(site)
 
@@ -1118,7 +1191,7 @@ def test_api_shows_a_ticket_only_with_the_token_of_that_ticket(
     assert found["statusCode"] == 200
     view = json.loads(found["body"])
     assert view["number"] == number
-    assert view["can"] == ["withdraw", "write"]
+    assert view["can"] == ["urge", "withdraw", "write"]
     linked = site("api-ticket", query={"token": token}, headers=nobody, number=number)
     assert linked["statusCode"] == 200
     assert site("api-ticket", headers=mine, number=other)["statusCode"] == 404
@@ -1171,7 +1244,10 @@ def test_service_of_aws_that_refuses_is_unavailable_on_every_route(
         "survey-answer",
         "surveys",
         "surveys-end",
-        *(f"api-{of}" for of in ("ticket", "message", "confirmation", "dispute", "withdrawal")),
+        *(
+            f"api-{of}"
+            for of in ("ticket", "message", "confirmation", "dispute", "urge", "withdrawal")
+        ),
         "api-survey",
     ):
         answer = site(name)
@@ -1346,7 +1422,7 @@ def test_api_lists_files_at_the_message_they_came_with(
     [
         *("status", "status-action", "survey", "survey-answer"),
         *("api-ticket", "api-message", "api-confirmation"),
-        *("api-dispute", "api-withdrawal", "api-survey"),
+        *("api-dispute", "api-urge", "api-withdrawal", "api-survey"),
     ],
 )
 def test_link_with_a_forged_signature_is_not_found(

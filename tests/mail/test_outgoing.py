@@ -166,6 +166,11 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: task_due_in(life, minutes=4).wait(minutes=5).wake().wait(minutes=1).wake(),
         [("task", "manager"), ("task", "asker")],
     ),
+    "the customer urges": (Life.urge, [("urged", "asker")]),
+    "the customer urges two departments": (
+        lambda life: life.open_task().open_task().return_task().open_task().urge(),
+        [("urged", "asker"), ("task", "department-1"), ("task", "department-3")],
+    ),
     "mentions ended": (lambda life: life.note(MEI, colleague("a-jun")).end_mentions(), []),
     "an out-of-office came": (Life.note_mail, []),
     "a mail came back": (lambda life: life.note_mail("returned"), [("mail_returned", "agent")]),

@@ -53,6 +53,7 @@ STAFF = (
     "mentioned",
     "reminded",
     "task",
+    "urged",
     "about_doubted",
     "unattended",
     "reserve_called",
@@ -142,6 +143,7 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
         "unattended",
         "about_doubted",
         "task",
+        "urged",
     }
     assert links == (0 if name in without else 1)
 
@@ -213,6 +215,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     opened["copied_to"] = ["bo@example.net"]
     opened["mentions"] = ["a-tao"]
     opened["called"] = 21
+    opened["tasks"] = ["1"]
     opened["lengthened"] = [{"clock": "resolution", "before": "", "after": None}]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
     events += [

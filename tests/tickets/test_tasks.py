@@ -21,9 +21,9 @@ from redress.base.people import SYSTEM, Actor, Machine, Member, Role
 from redress.clocks.rules.clocks import ClockState
 from redress.db import encoding
 from redress.plans.rules.document import parse
-from redress.tickets.rules import access, macros, task_rights, ticket
+from redress.tickets.rules import access, macros, task_rights
 from redress.tickets.rules.macros import Act
-from redress.tickets.rules.steps import by_departments, by_staff
+from redress.tickets.rules.steps import by_customer, by_departments, by_staff
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS, Share, Task, TaskState
 from redress.tickets.rules.ticket import EventType, State
@@ -340,7 +340,7 @@ def test_history_of_a_ticket_with_tasks_gives_its_head_and_its_snapshot() -> Non
 
 def test_ticket_without_tasks_stores_nothing_of_them() -> None:
     assert "tasks" not in items.snapshot_doc(life_at(State.OPEN).ticket)
-    assert ticket.Ticket.__struct_fields__[-1] == "tasks"
+    assert "urged" not in items.snapshot_doc(life_at(State.OPEN).ticket)
 
 
 # ------------------------------------------------------------------------------------ rights
@@ -425,3 +425,42 @@ def test_states_of_tasks_are_stored_so_they_keep_their_names() -> None:
     assert list(TaskState) == ["open", "done", "returned", "cancelled"]
     assert list(Share) == ["subject", "category", "order", "message"]
     assert (JUN.role, LIN.role) == (Role.AGENT, Role.SUPERVISOR)
+
+
+# --------------------------------------------------------------------------------- the customer
+
+
+def test_customer_urges_and_each_open_task_counts_it() -> None:
+    life = asked().open_task().return_task().urge()
+    assert life.events[-1].data == {"tasks": ["1"]}
+    assert [one.urged for one in life.ticket.tasks] == [1, 0]
+    assert life.ticket.urged_at == life.clock.moment
+    assert life.ticket == life.folded
+
+
+def test_customer_urges_again_only_after_the_time_of_the_plan() -> None:
+    life = asked().urge()
+    assert by_customer.urge(life.ticket, life.plan, life.clock.now()) is None, "a double click"
+    life.wait(hours=23, minutes=59)
+    with pytest.raises(LimitReached):
+        life.urge()
+    assert task(life.wait(minutes=1).urge()).urged == 2
+
+
+def test_customer_urges_nobody_under_a_plan_without_tasks() -> None:
+    document = plan_document()
+    del document["tasks"]
+    life = Life(plan=parse(document)).open()
+    assert not by_customer.may_urge(life.ticket, life.plan, life.clock.now())
+    with pytest.raises(NotAllowedNow):
+        life.urge()
+
+
+def test_urging_and_pressing_refuse_nobody_who_is_working() -> None:
+    """Whoever has read the task or the ticket before is not told to read it again."""
+    life = asked().assign_task()
+    before = life.ticket
+    life.urge().press_task().wait(hours=4, minutes=30).wake()
+    assert task(life).revision == before.tasks[0].revision
+    assert life.ticket.last_person_version == before.last_person_version
+    assert task(life.finish_task()).revision == life.ticket.version

@@ -125,6 +125,13 @@ class CategoryLabel(OpenAnswer):
     english: str = field(name="en")
 
 
+class Asked(OpenAnswer):
+    """Another department was asked, and has not answered yet."""
+
+    department: CategoryLabel
+    since: Moment
+
+
 class Status(OpenAnswer):
     number: str
     subject: str
@@ -140,6 +147,8 @@ class Status(OpenAnswer):
     closure: Closure | None
     category: str | None
     category_label: CategoryLabel | None
+    asked: list[Asked]
+    urged_at: Moment | None
 
 
 class Words(Answer):
@@ -296,6 +305,15 @@ ROUTES = (
         body=Withdrawal,
         body_required=False,
         refusals=(*WITH_BODY, *CHANGE),
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "urge",
+        "POST",
+        "/tickets/{number}/urge",
+        Status,
+        refusals=CHANGE,
         needs_link=True,
     ),
     PublicRoute(

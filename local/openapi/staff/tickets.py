@@ -146,6 +146,7 @@ class Task(Answer, kw_only=True):
     breached: bool
     ended_at: Instant | None
     pressed: Count
+    urged: Count
 
 
 class Ticket(Answer, kw_only=True):

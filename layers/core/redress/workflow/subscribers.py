@@ -112,6 +112,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.TASK_RETURNED: (mails, words),
     EventType.TASK_CANCELLED: (mails,),
     EventType.TASK_PRESSED: (mails, words),
+    EventType.URGED: (mails,),
     EventType.PROMISED: (mails, words),
     EventType.HELD: (mails, words),
     EventType.RELEASED: (),

@@ -68,6 +68,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "mentioned": frozenset({"number", "kind", "by"}),
     "reminded": frozenset({"number", "kind", "by", "ticket_url"}),
     "task": frozenset({"news", "number", "task", "department", "owner", "due", "task_url"}),
+    "urged": frozenset({"number", "kind", "ticket_url"}),
     "mail_returned": frozenset({"number", "kind"}),
     "staff_unreached": frozenset({"number", "kind", "agent", "ticket_url"}),
     "disputed": _ON_PROMISE,

@@ -605,6 +605,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.TASK_RETURNED: None,
     EventType.TASK_CANCELLED: None,
     EventType.TASK_PRESSED: None,
+    EventType.URGED: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.MESSAGE_COUNTED: _message_counted,
     EventType.PROMISED: _promised,

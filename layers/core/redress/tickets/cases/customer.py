@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from redress.base import texts
 from redress.base.errors import NotFound
+from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.categories import labels
@@ -43,6 +44,7 @@ PUBLIC = frozenset(
         EventType.DISPUTED,
         EventType.SURVEYED,
         EventType.WITHDRAWN,
+        EventType.URGED,
         EventType.CLOSED,
     }
 )
@@ -58,6 +60,7 @@ ACTIONS = {
     "dispute": Step.DISPUTE,
     "withdraw": Step.WITHDRAW,
     "survey": Step.ANSWER_SURVEY,
+    "urge": Step.URGE,
 }
 
 
@@ -111,12 +114,24 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Another department was asked at `since` and has not answered yet.
+
+    `department` is what the plan calls it, in each language. What it was asked is internal.
+    """
+
+    department: Mapping[str, str]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """A ticket as its customer sees it.
 
     `can` names what the customer may do now (keys of ACTIONS). `zone` is the IANA name of the time
     zone in which its times are shown. Mails about the ticket use the same zone. `category_label` is
-    what the plan calls the category, in each language.
+    what the plan calls the category, in each language. `asked` are the departments that were asked,
+    and `urged_at` is when the customer urged last.
     """
 
     number: str
@@ -133,6 +148,8 @@ class StatusView:
     closure: str | None
     category: str | None
     category_label: Mapping[str, str] | None
+    asked: tuple[Asked, ...] = ()
+    urged_at: datetime | None = None
 
 
 def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
@@ -142,6 +159,8 @@ def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
     plan = plans.get(ticket.plan_version)
     if not is_survey_due(ticket, plan) or ticket.state is State.RESOLVED:
         can.discard("survey")  # the page first asks whether the problem is solved
+    if not by_customer.may_urge(ticket, plan, now):
+        can.discard("urge")
     return StatusView(
         number=ticket.number,
         subject=ticket.subject,
@@ -157,7 +176,19 @@ def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
         closure=ticket.closure,
         category=ticket.category,
         category_label=labels(plan.categories, ticket.category) if ticket.category else None,
+        asked=tuple(_asked(ticket, plan)),
+        urged_at=ticket.urged_at,
     )
+
+
+def _asked(ticket: Ticket, plan: Plan) -> Iterator[Asked]:
+    """The departments with open tasks, each once, since their first one."""
+    seen = set[str]()
+    for task in ticket.tasks:
+        if task.is_open and task.team not in seen:
+            seen.add(task.team)
+            named = plan.team_names.get(task.team) or dict.fromkeys(LANGUAGES, task.team)
+            yield Asked(named, task.opened_at)
 
 
 def _is_public(event: Event) -> bool:
@@ -273,6 +304,10 @@ class CustomerCases:
         number = self.survey_number_of(token)
         self._changes.change(number, decide)
         return self._view(number)
+
+    def urge(self, token: str) -> StatusView:
+        """Urge: the agent and the departments that were asked are told. A repeat has no effect."""
+        return self._do(token, by_customer.urge)
 
     def withdraw(self, token: str, text: str) -> StatusView:
         """Withdraw the ticket. A repeat has no effect and is not an error."""

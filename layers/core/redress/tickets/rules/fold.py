@@ -175,10 +175,18 @@ def _waits_after(waits: Waits, reasons: tuple[str, ...], at: datetime) -> Waits:
 def _agent_must_see(event: Event) -> bool:
     """Whether an agent must have seen this event before they change the ticket.
 
-    This is so if a person caused the event, unless it is a note or a reminder: both change nothing
-    of the ticket.
+    This is so if a person caused the event, unless it changes nothing that an agent decides on: a
+    note, a reminder, a leader who presses for a task, a customer who urges.
     """
-    return event.by.is_person and event.type not in (EventType.NOTED, EventType.REMINDED)
+    return event.by.is_person and event.type not in _CHANGE_NOTHING
+
+
+_CHANGE_NOTHING = (
+    EventType.NOTED,
+    EventType.REMINDED,
+    EventType.TASK_PRESSED,
+    EventType.URGED,
+)
 
 
 _STARTED_AT_OPENING = (
@@ -978,6 +986,7 @@ _APPLY = {
     EventType.TASK_RETURNED: task_events.returned,
     EventType.TASK_CANCELLED: task_events.cancelled,
     EventType.TASK_PRESSED: task_events.pressed,
+    EventType.URGED: task_events.urged,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

@@ -72,7 +72,20 @@ def cancelled(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def pressed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return _changed(ticket, event, pressed=_task(ticket, event).pressed + 1)
+    return _noted(ticket, event, pressed=_task(ticket, event).pressed + 1)
+
+
+def urged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Record that the customer urges, and for which tasks."""
+    named = event.data["tasks"]
+    return replace(
+        ticket,
+        urged_at=event.at,
+        tasks=tuple(
+            replace(task, urged=task.urged + 1) if task.id in named else task
+            for task in ticket.tasks
+        ),
+    )
 
 
 def rung_fired(ticket: Ticket, event: Event) -> Ticket:
@@ -84,7 +97,7 @@ def rung_fired(ticket: Ticket, event: Event) -> Ticket:
     clock = clocks.fire(task.clock, data["step"])
     if data["action"] == Action.BREACH and not clock.breached:
         clock = replace(clock, breached_at=clock.due_at, held_by=data["held_by"])
-    return _changed(ticket, event, clock=clock)
+    return _noted(ticket, event, clock=clock)
 
 
 def moved_to_plan(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -171,12 +184,17 @@ def _task(ticket: Ticket, event: Event) -> Task:
 
 
 def _changed(ticket: Ticket, event: Event, **fields: Any) -> Ticket:
-    """The ticket with other values of the task of the event."""
+    """The ticket with other values of the task of the event, which is another revision of it."""
+    return _noted(ticket, event, revision=event.number, **fields)
+
+
+def _noted(ticket: Ticket, event: Event, **fields: Any) -> Ticket:
+    """The same for what takes nothing away that somebody has decided on.
+
+    Whoever works on the task is not refused because it was pressed for or a reminder fired.
+    """
     id_ = event.data["task"]
     return replace(
         ticket,
-        tasks=tuple(
-            replace(task, revision=event.number, **fields) if task.id == id_ else task
-            for task in ticket.tasks
-        ),
+        tasks=tuple(replace(task, **fields) if task.id == id_ else task for task in ticket.tasks),
     )

@@ -50,7 +50,8 @@ class Task(Struct, frozen=True, omit_defaults=True):
     """One task. `id` counts the tasks of the ticket from 1.
 
     `event` is the number of the event that opened it, which has its text and what it shares.
-    `revision` is the number of the last event about it: an act on the task names it.
+    `revision` is the number of the last event that changed its owner, its state or its due time: an
+    act on the task names it.
     """
 
     id: str
@@ -72,6 +73,8 @@ class Task(Struct, frozen=True, omit_defaults=True):
     """Who does it. None if it waits in the queue of the department."""
     pressed: int = 0
     """How often a leader has pressed for it."""
+    urged: int = 0
+    """How often the customer has urged while it was open."""
 
     @property
     def clock_name(self) -> str:

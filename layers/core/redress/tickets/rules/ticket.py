@@ -75,6 +75,7 @@ class EventType(StrEnum):
     TASK_RETURNED = "task_returned"
     TASK_CANCELLED = "task_cancelled"
     TASK_PRESSED = "task_pressed"
+    URGED = "urged"
     CORRECTED = "corrected"
     PLAN_CHANGED = "plan_changed"
     INCIDENT_PROPOSED = "incident_proposed"
@@ -282,6 +283,8 @@ class Ticket(Struct, frozen=True):
     tasks: tuple[Task, ...] = ()
     """What other departments were asked to do, in the order in which it was asked. Most tickets
     have none."""
+    urged_at: datetime | None = None
+    """When the customer urged last. They can do so again after the time of the plan."""
 
     @property
     def has_address(self) -> bool:

@@ -72,7 +72,6 @@ from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
-from redress.tickets.rules import task_rights
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, Ticket
@@ -222,7 +221,7 @@ class MailingCase:
                 if canonical(one) not in excluded and not self._addresses.returned(one)
             ]
             return addressed((address, (ticket.language,)) for address in wanted)
-        if about.job.template == task_mails.TASK:
+        if about.job.template in (task_mails.TASK, task_mails.URGED):
             return self._of_task(about)
         if about.job.template == MENTIONED:
             named = self._staff.named([mentioned_member(about.event, audience)]).values()
@@ -253,29 +252,29 @@ class MailingCase:
         return leaders(members, Role(audience), ticket.team, operator, others=not kept)
 
     def _of_task(self, about: Matter) -> list[Recipient]:
-        """Return the recipients of a mail about a task (`task_mails`).
+        """Return the recipients of a mail about a task, or of an urge (`task_mails`).
 
         Who has a task and cannot be reached is replaced by the leaders of the department, and the
-        ticket's agent by those of the ticket's team. Nobody gets one who may not see the task.
+        ticket's agent by those of the ticket's team. Nobody gets one who may not see it.
         """
         ticket, audience = about.ticket, about.job.audience
-        task = task_mails.task_in(ticket, about.event)
-        of_department = audience.startswith(task_mails.DEPARTMENT)
-        person = {
-            task_mails.ASKER: ticket.assignee,
-            f"{task_mails.DEPARTMENT}-{task.id}": task.owner,
-        }.get(audience)
+        team, person = ticket.team, ticket.assignee if audience == task_mails.ASKER else None
+        if audience.startswith(task_mails.DEPARTMENT):
+            task = task_mails.task_in(ticket, about.event, audience)
+            team = task.team
+            if not audience.startswith(task_mails.LEADERS):
+                person = task.owner
         if person is not None:
-            named = self._staff.named([person]).values()
             found = reached(
-                one for one in named if one.is_active and task_rights.may_see(one, ticket, task)
+                one
+                for one in self._staff.named([person]).values()
+                if one.is_active and not is_kept_from(ticket, one)
             )
             if found:
                 return found
         kept = has_conflict(ticket)
         members = [one for one in self._staff.members() if not (kept and is_kept_from(ticket, one))]
         role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
-        team = task.team if of_department else ticket.team
         operator = self._settings.operator_address
         return leaders(members, role, team, operator, others=not kept)
 
@@ -416,7 +415,7 @@ class MailingCase:
         The values contain nothing that anybody wrote.
         """
         event, ticket = about.event, about.ticket
-        task = task_mails.task_in(ticket, event)
+        task = task_mails.task_in(ticket, event, about.job.audience)
         owner, writer = self._name_of(task.owner), self._name_of(event.by.id or None)
         news = task_mails.news_in(event)
         at = event.data.get("due_at") if news == Action.BREACH else None

@@ -221,7 +221,9 @@ def reason_to_skip(about: Matter) -> str | None:
     """Return why a mail is outdated and must not be sent; None if it is still valid."""
     job, ticket = about.job, about.ticket
     if job.template == task_mails.TASK:
-        return task_mails.reason_to_skip(ticket, about.event)
+        return task_mails.reason_to_skip(ticket, about.event, job.audience)
+    if job.template == task_mails.URGED:
+        return None if ticket.needs_agent else "nobody works on the ticket any more"
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
         return "the customer has no email address"
     if job.audience == PARTICIPANTS and not ticket.participants:

@@ -9,7 +9,7 @@ from typing import Any
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName
 from redress.mail.incoming.rules.decision import Notice
-from redress.mail.outgoing.rules.task_mails import ASKER, DEPARTMENT, TASK, audiences
+from redress.mail.outgoing.rules.task_mails import ASKER, DEPARTMENT, TASK, URGED, audiences
 from redress.tickets.rules.ticket import Event, EventType
 
 PARTICIPANTS = "participants"
@@ -89,8 +89,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     and reserve staff are called. `task_mails` says who is told of a task.
     `MailingCase` checks later whether a recipient has an address.
     """
-    if "task" in event.data:
-        return [MailToSend(TASK, audience) for audience in audiences(event)]
+    if event.type is EventType.URGED or "task" in event.data:
+        asker = [MailToSend(URGED, ASKER)] if event.type is EventType.URGED else []
+        return [*asker, *(MailToSend(TASK, audience) for audience in audiences(event))]
     if event.type is EventType.OPENED:
         return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _is_acknowledged(event.data) else []
     if event.type in _TO_CUSTOMER:

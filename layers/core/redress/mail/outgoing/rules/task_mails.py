@@ -27,15 +27,21 @@ _NEWS = {
     EventType.TASK_RETURNED: "returned",
     EventType.TASK_CANCELLED: "cancelled",
     EventType.TASK_PRESSED: "pressed",
+    EventType.URGED: "urged",
 }
 """The names of the first lines, which `Phrases.tasks` has. A rung's is the name of its action."""
 NEWS = (GIVEN, WAITS, *_NEWS.values(), Action.REMIND, Action.BREACH, Action.ESCALATE)
 _TO_ASKER = (EventType.TASK_DONE, EventType.TASK_RETURNED)
-_ONLY_WHILE_OPEN = (GIVEN, WAITS, "pressed", Action.REMIND)
+_ONLY_WHILE_OPEN = (GIVEN, WAITS, "pressed", "urged", Action.REMIND)
+
+URGED = "urged"
+"""The template of the mail to the ticket's agent when the customer urges."""
 
 
 def audiences(event: Event) -> list[str]:
     """The audiences of the mails about a task that follow an event; [] if none does."""
+    if event.type is EventType.URGED:
+        return [f"{DEPARTMENT}-{task}" for task in event.data["tasks"]]
     if "task" not in event.data:
         return []
     data = event.data
@@ -62,9 +68,9 @@ def _after_rung(event: Event, department: str) -> list[str]:
     return found if data["action"] == Action.REMIND else [*found, ASKER]
 
 
-def task_in(ticket: Ticket, event: Event) -> Task:
-    """The task that a mail is about."""
-    task = find(ticket.tasks, event.data["task"])
+def task_in(ticket: Ticket, event: Event, audience: str) -> Task:
+    """The task that a mail to an audience is about. An urge is about several."""
+    task = find(ticket.tasks, event.data.get("task") or audience.rpartition("-")[2])
     assert task is not None, "a ticket keeps its tasks"
     return task
 
@@ -79,9 +85,9 @@ def news_in(event: Event) -> str:
     return _NEWS[event.type]
 
 
-def reason_to_skip(ticket: Ticket, event: Event) -> str | None:
+def reason_to_skip(ticket: Ticket, event: Event, audience: str) -> str | None:
     """Why a mail about a task is outdated; None if it is still valid."""
-    task, news = task_in(ticket, event), news_in(event)
+    task, news = task_in(ticket, event, audience), news_in(event)
     if news in _ONLY_WHILE_OPEN and not task.is_open:
         return "the task is over"
     if news == GIVEN and task.owner != event.data["owner"]:

@@ -6,15 +6,16 @@ A step first checks its content (InvalidInput), then whether the ticket's state 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from redress.base import texts
-from redress.base.errors import Fault, InvalidInput, NotAllowedNow, pointer
+from redress.base.errors import Fault, InvalidInput, LimitReached, NotAllowedNow, pointer
 from redress.base.numbers import whole
 from redress.base.people import CUSTOMER, SYSTEM, Actor
 from redress.plans.rules import thanks
 from redress.plans.rules.plan import Plan
+from redress.plans.rules.tasks import has_tasks, urge_every_s
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.draft import (
     Draft,
@@ -26,6 +27,7 @@ from redress.tickets.rules.steps.draft import (
 )
 from redress.tickets.rules.steps.table import (
     CONFIRMED_BY_CUSTOMER,
+    STEPS,
     SURVEY_SCORES,
     SURVEY_TEXT_LIMIT,
     WITHDRAWN,
@@ -177,6 +179,36 @@ def answer_survey(ticket: Ticket, plan: Plan, answers: Mapping[str, Any], at: da
         draft.add(EventType.CONFIRMED)
     draft.add(EventType.SURVEYED, {"answers": kept})
     return draft.add(EventType.CLOSED, {"closure": CONFIRMED_BY_CUSTOMER}, SYSTEM).change()
+
+
+AGAIN = timedelta(minutes=1)
+"""An urge so soon after the last one is a double click."""
+
+
+def urge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+    """The customer urges: the ticket's agent and whoever has an open task of it are told.
+
+    It changes no promise. Returns None for a double click. Raises NotAllowedNow if the plan has no
+    tasks, and LimitReached if the customer urged within the time of the plan (`may_urge`).
+    """
+    require_possible(Step.URGE, ticket)
+    if ticket.urged_at is not None and at - ticket.urged_at < AGAIN:
+        return None
+    if not has_tasks(plan):
+        raise NotAllowedNow(Step.URGE, ticket.state)
+    if not may_urge(ticket, plan, at):
+        raise LimitReached("this was passed on a short time ago")
+    open_tasks = [task.id for task in ticket.tasks if task.is_open]
+    data = {"tasks": open_tasks}
+    return Draft(ticket, plan, CUSTOMER, at).add(EventType.URGED, data).change()
+
+
+def may_urge(ticket: Ticket, plan: Plan, at: datetime) -> bool:
+    """Whether the customer can urge now. The plan says how often."""
+    if ticket.state not in STEPS[Step.URGE] or not has_tasks(plan):
+        return False
+    wait = timedelta(seconds=urge_every_s(plan))
+    return ticket.urged_at is None or at - ticket.urged_at >= wait
 
 
 def withdraw(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:

@@ -38,6 +38,7 @@ class Step(StrEnum):
     RETURN_TASK = "return_task"
     CANCEL_TASK = "cancel_task"
     PRESS_TASK = "press_task"
+    URGE = "urge"
     WRITE = "write"
     THANK = "thank"
     COUNT_MESSAGE = "count_message"
@@ -99,6 +100,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.RETURN_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.CANCEL_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.PRESS_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    # While the ticket waits for the customer, there is nobody else to urge.
+    Step.URGE: {_N: _N, _O: _O},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
     # A bare thanks changes nothing: a waiting ticket waits on, because its question is still open.
     Step.THANK: {s: s for s in (_N, _O, _W, _R, _C, _X)},
