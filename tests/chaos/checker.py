@@ -21,7 +21,12 @@ from redress.clocks.rules.clocks import ClockName
 from redress.db import encoding
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.relevance import Matter, reason_to_skip
-from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT, mails_after
+from redress.mail.outgoing.rules.table import (
+    ACKNOWLEDGEMENT,
+    CALLED,
+    mails_after,
+    template_of_key,
+)
 from redress.plans.rules.plan import Plan
 from redress.scores.rules import scorecard
 from redress.scores.rules.facts import Fact, facts_of
@@ -338,7 +343,9 @@ def mails(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
 
     A mail without a record must have been outdated at some time since its event. So must a mail
     whose record is not finished: a worker died after its claim, and the next one skipped the mail.
+    A call of reserve staff names no ticket, so only the numbers of those mails are compared.
     """
+    unnamed = Counter[str]()
     lost = Counter(one.mail for one in evidence.lost if one.mail is not None)
     spare = sum(one.mail is None for one in evidence.lost) + evidence.ended_workers
     for one in known:
@@ -357,6 +364,9 @@ def mails(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
             ):
                 words = f"the mail {key} is still {record['state']} ({record.get('fault')})"
                 yield Violation(one.number, words)
+            if template_of_key(key) == CALLED:
+                unnamed[key] += record["state"] == "sent"
+                continue
             copies = evidence.outbox[f"{one.number}/{key}"]
             if record["state"] == "sent" and not copies:
                 yield Violation(one.number, f"the mail {key} is recorded as sent and was not")
@@ -372,6 +382,9 @@ def mails(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
             one.ticket.acknowledged_at is None
         ):
             yield Violation(one.number, "its acknowledgement was sent and is not recorded")
+    for key, count in unnamed.items():
+        if (copies := evidence.outbox[f"/{key}"]) != count:
+            yield Violation(key, f"{count} mails are recorded as sent, and {copies} were")
     for name in evidence.outbox:
         number, _, key = name.partition("/")
         stored = evidence.tickets.get(number)

@@ -22,6 +22,7 @@ from redress.scores.store.scores import Card
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
+from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Event, EventType, State
 from redress.tickets.store import items
 from tests.builders import MEI, NUMBER, START, Life, life_at
@@ -312,6 +313,21 @@ def test_accepts_an_unfinished_record_of_a_mail_that_was_outdated_for_a_time() -
     stored = changed(rows(life), f"MAIL#{key}", state="claimed")
     sent = evidence(life).outbox - Counter([f"{NUMBER}/{key}"])
     assert said_of(evidence(life, stored, outbox=sent)) == []
+
+
+def test_compares_the_numbers_of_mails_that_name_no_ticket() -> None:
+    """A call of reserve staff has no reference to the ticket that made the queue too long."""
+    life = Life().open().acknowledge()
+    at = life.clock.now()
+    life.take(by_system.leave_unplaced(life.ticket, life.plan, {}, "", at, called=21))
+    named = {f"{NUMBER}/000003.reserve_called.{one}" for one in ("supervisor", "reserve")}
+    outbox = evidence(life).outbox
+    assert named <= outbox.keys()
+    sent = Counter(f"/{one.partition('/')[2]}" if one in named else one for one in outbox)
+    unsaid = "000003.reserve_called.reserve: 1 mails are recorded as sent, and 0 were"
+    assert not [one for one in said_of(evidence(life, outbox=sent)) if "mail" in one]
+    sent["/000003.reserve_called.reserve"] = 0
+    assert unsaid in said_of(evidence(life, outbox=sent))
 
 
 @pytest.mark.parametrize("state", ["claimed", "failed"])

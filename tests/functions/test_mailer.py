@@ -54,7 +54,7 @@ from redress.tickets.rules.steps import (
 )
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.by_staff import Classification
-from redress.tickets.rules.ticket import Contact, Event, Ticket
+from redress.tickets.rules.ticket import Contact, Event, Ticket, classification_of
 from redress.tickets.store.mail_records import MailRecord, MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import clients
@@ -1653,6 +1653,38 @@ def test_call_of_reserve_staff_names_no_ticket_and_is_kept_from_nobody(
         assert ticket.number not in f"{mail} {text_of(mail)}"
         assert mail["References"] is None
     assert len({mail["Message-ID"] for mail in post.sent}) == 2
+
+
+def test_call_of_reserve_staff_whom_the_team_has_not_needs_no_operator(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ticket = open_ticket()
+    mailer.act(ticket.number, _call_reserve)
+    jobs = [job for job in mailer.jobs(ticket.number) if '"reserve_called"' in job]
+    assert len(jobs) == 2
+    assert mailer(*jobs) == []
+    assert post.only["To"] == "lin@example.com"
+    assert metrics_of(capsys) == {}
+
+
+def test_supervisor_learns_that_nobody_is_there_after_a_promise_was_broken(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket("urgent")
+
+    def leave_unplaced(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+        ladder = plan.placing(classification_of(ticket))
+        return by_system.leave_unplaced(ticket, plan, {}, ladder, at)
+
+    mailer.act(ticket.number, leave_unplaced)
+    mailer.fire(ticket.number, minutes=10)
+    mailer.act(ticket.number, by_system.tell_nobody_is_there)
+    assert mailer(mailer.job(ticket.number, "unattended")) == []
+    assert post.only["To"] == "lin@example.com"
 
 
 def _mention(*names: str) -> Any:

@@ -40,6 +40,7 @@ from redress.mail.outgoing.rules import task_mails
 from redress.mail.outgoing.rules.relevance import (
     LATE,
     NEED_HISTORY,
+    NO_RESERVE,
     NOBODY_TAKES_PART,
     SURVEY,
     Matter,
@@ -86,7 +87,14 @@ NO_SURVEYS = "the customer wants no surveys"
 NOT_WRITTEN = "no mail has come from the address"
 """Somebody else named the address in Reply-To. It gets what staff write, and no automatic mail."""
 NOBODY_READS = "nobody reads the address"
-UNWANTED = (ADDRESS_RETURNED, NO_SURVEYS, NOBODY_TAKES_PART, NOT_WRITTEN, NOBODY_READS)
+UNWANTED = (
+    ADDRESS_RETURNED,
+    NO_SURVEYS,
+    NOBODY_TAKES_PART,
+    NO_RESERVE,
+    NOT_WRITTEN,
+    NOBODY_READS,
+)
 """Reasons for which a mail is not sent and which nobody needs to look into."""
 
 _WRITTEN_BY_A_PERSON = {
@@ -182,8 +190,8 @@ class MailingCase:
     def _unreachable(self, about: Matter, recipients: list[Recipient]) -> str | None:
         """Return why no recipient can or may get the mail; None if it can be sent."""
         if not recipients:
-            of_copies = about.job.audience == PARTICIPANTS
-            return NOBODY_TAKES_PART if of_copies else NO_RECIPIENT
+            optional = {PARTICIPANTS: NOBODY_TAKES_PART, RESERVE: NO_RESERVE}
+            return optional.get(about.job.audience, NO_RECIPIENT)
         if about.job.audience != Role.CUSTOMER:
             return None
         email = _customer_address(about)

@@ -55,6 +55,7 @@ _WATCHING = (Role.SUPERVISOR, Role.MANAGER)
 
 
 NOBODY_TAKES_PART = "nobody takes part any more whom a copy reaches"
+NO_RESERVE = "the team has no reserve staff whom a mail reaches"
 
 
 SURVEY = "survey"
@@ -352,7 +353,7 @@ def due_at(about: Matter) -> datetime:
 
     For a broken promise this is the due time that was missed, even if it was moved later.
     """
-    event = about.event
+    event, clock = about.event, clock_name(about)
     if event.data.get("action") == Action.BREACH:
         return datetime.fromisoformat(event.data["due_at"])
     if event.data.get("action") != Action.REMIND:
@@ -361,7 +362,7 @@ def due_at(about: Matter) -> datetime:
             if (
                 earlier.number < event.number
                 and data.get("action") == Action.BREACH
-                and data["clock"] == event.data["clock"]
+                and data["clock"] == clock
             ):
                 return datetime.fromisoformat(data["due_at"])
-    return about.ticket.clocks[clock_name(about)].due_at
+    return about.ticket.clocks[clock].due_at
