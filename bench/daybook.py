@@ -335,12 +335,14 @@ def over_capacity(entries: Iterable[Entry]) -> list[Availability]:
 def unevenness(counts: Mapping[str, int], groups: Mapping[str, str]) -> dict[str, float]:
     """How far the agent who is furthest from the mean of their group is from it, by group.
 
-    `counts` are assignments by agent; `groups` names the group of each agent. 0.1 is 10 %.
+    `counts` are assignments by agent; `groups` names the group of each agent. 0.1 is 10 %. It is 0
+    if no two agents differ by more than one ticket, because a ticket cannot be divided.
     """
     found = {}
     ordered = sorted(groups, key=lambda agent: (groups[agent], agent))
     for group, agents in itertools.groupby(ordered, key=lambda agent: groups[agent]):
         numbers = [counts.get(agent, 0) for agent in agents]
         mean = sum(numbers) / len(numbers)
-        found[group] = max(abs(number - mean) for number in numbers) / mean if mean else 0.0
+        even = max(numbers) - min(numbers) <= 1
+        found[group] = 0.0 if even else max(abs(number - mean) for number in numbers) / mean
     return found

@@ -115,6 +115,11 @@ def test_unevenness_is_that_of_the_agent_furthest_from_the_mean_of_their_group()
     assert found == {"north": pytest.approx(0.1), "south": pytest.approx(0.5), "idle": 0.0}
 
 
+def test_one_ticket_more_than_another_agent_is_even() -> None:
+    assert unevenness({"a": 2, "b": 3}, {"a": "north", "b": "north"}) == {"north": 0.0}
+    assert unevenness({"a": 2, "b": 4}, {"a": "north", "b": "north"})["north"] > 0.3
+
+
 def test_too_much_work_is_found_at_any_moment_and_not_only_at_the_end() -> None:
     full = agent("a", load=2)
     entries = [Duty(agent("a")), Duty(full), Duty(replace(full, load=3)), Duty(full)]
