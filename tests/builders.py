@@ -10,6 +10,7 @@ import copy
 import os
 import subprocess
 import sys
+from copy import replace
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -34,16 +35,18 @@ from redress.tickets.rules.steps import (
     by_staff,
     by_system,
     by_timer,
+    linking,
     opening,
 )
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.submission import Submission, parse
-from redress.tickets.rules.ticket import Event, State, Ticket
+from redress.tickets.rules.ticket import Event, LinkKind, State, Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 NUMBER = "R-7K3M9-QW0X2"
+OTHER = "R-0M4C1-Z2Y3X"
 MEI = Actor(Role.AGENT, "a-mei")
 JUN = Actor(Role.AGENT, "a-jun")
 LIN = Actor(Role.SUPERVISOR, "s-lin")
@@ -375,6 +378,16 @@ class Life:
 
     def write(self, text: str = "Words") -> Life:
         return self.take(by_customer.write(self.ticket, self.plan, text, self.clock.now()))
+
+    def link(self, kind: LinkKind = LinkKind.RELATED, to: str = OTHER, by: Actor = MEI) -> Life:
+        """Links the ticket with another one; only this side."""
+        other = replace(self.ticket, number=to, links=())
+        at = self.clock.now()
+        return self.take(linking.link(self.ticket, self.plan, by, kind, other, "a reason", at))
+
+    def unlink(self, kind: LinkKind = LinkKind.RELATED, to: str = OTHER, by: Actor = MEI) -> Life:
+        at = self.clock.now()
+        return self.take(linking.unlink(self.ticket, self.plan, by, kind, to, "a reason", at))
 
     def count(self, number: int | None = None, by: Actor = MEI) -> Life:
         """Counts a bare thanks as a message, by default the last event."""

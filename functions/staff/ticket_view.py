@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +14,20 @@ from redress.clocks.rules.clocks import Clock, ClockName, standing
 from redress.customers.rules.profile import Profile
 from redress.plans.rules.classification import why_of
 from redress.plans.rules.plan import Plan
+from redress.tickets.cases.linking import ABOUT_ANOTHER, NAMES_ANOTHER, Others
 from redress.tickets.rules import access, classification, fields, viewers
 from redress.tickets.rules.preference import EMAIL, PHONE
 from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
 from redress.tickets.rules.tasks import Task
-from redress.tickets.rules.ticket import Event, EventType, Phase, Resolution, Ticket, next_due
+from redress.tickets.rules.ticket import (
+    Event,
+    EventType,
+    Phase,
+    Resolution,
+    Ticket,
+    TicketLink,
+    next_due,
+)
 from redress.tickets.rules.viewers import Viewer
 from redress.tickets.rules.wording import Discouraged
 from redress.tickets.store.mail_records import MailRecord
@@ -161,8 +170,12 @@ def ticket_file_view(
     member: Member,
     plan: Plan | None,
     now: datetime,
+    others: Others,
 ) -> dict[str, Any]:
-    """`TicketFile`: the ticket with its customer, complete timeline and the state of its mails.
+    """`TicketFile`: the ticket with its customer, its timeline and the state of its mails.
+
+    `others` are the other tickets that it names, as `member` may know of them. Links with tickets
+    that the member may not see are not shown, nor the events that made or ended them.
 
     `people` are the members of staff whom the ticket names, by id. A machine is not told who views
     or writes the ticket now: that is about people at work (`MachineTicketFile`).
@@ -181,7 +194,16 @@ def ticket_file_view(
         "classification": [
             classification_view(one, plan) for one in classification.decided(found.history, plan)
         ],
-        "timeline": [event_view(event, member) for event in found.history],
+        "links": [
+            _link(link, others.seen[link.number])
+            for link in found.ticket.links
+            if link.number in others.seen
+        ],
+        "timeline": [
+            event_view(event, member, others.kept)
+            for event in found.history
+            if event.type not in ABOUT_ANOTHER or event.data["ticket"] in others.seen
+        ],
         "mails": [_mail(mail) for mail in found.mails],
         **({} if isinstance(member, Machine) else {"viewers": watching}),
         "people": {
@@ -250,9 +272,29 @@ def _resolution(found: Resolution) -> dict[str, Any]:
     }
 
 
-def event_view(event: Event, reader: Member) -> dict[str, Any]:
-    """`Event`, as this member of staff may read it."""
-    return {**cause_view(event), "data": _data(event, reader)}
+def _link(link: TicketLink, other: Ticket) -> dict[str, Any]:
+    return {
+        "kind": link.kind.value,
+        "number": link.number,
+        "subject": other.subject,
+        "state": other.state.value,
+    }
+
+
+def event_view(event: Event, reader: Member, kept: Collection[str] = frozenset()) -> dict[str, Any]:
+    """`Event`, as this member of staff may read it.
+
+    `kept` are the numbers of tickets from which a conflict of interest keeps the reader.
+    """
+    return {**cause_view(event), "data": _without(_data(event, reader), kept)}
+
+
+def _without(data: dict[str, Any], kept: Collection[str]) -> dict[str, Any]:
+    """The data of an event without these numbers of other tickets (`NAMES_ANOTHER`)."""
+    for part, name in NAMES_ANOTHER if kept else ():
+        if (inner := data.get(part)) and inner.get(name) in kept:
+            data = data | {part: {key: value for key, value in inner.items() if key != name}}
+    return data
 
 
 def cause_view(event: Event) -> dict[str, Any]:

@@ -182,6 +182,8 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.TASK_CANCELLED: (Step.CANCEL_TASK,),
     EventType.TASK_PRESSED: (Step.PRESS_TASK,),
     EventType.URGED: (Step.URGE,),
+    EventType.LINKED: (Step.LINK,),
+    EventType.UNLINKED: (Step.UNLINK,),
     EventType.FIELDS_SET: (Step.SET_FIELDS,),
     EventType.CUSTOMER_WROTE: (Step.WRITE, Step.THANK),
     EventType.MESSAGE_COUNTED: (Step.COUNT_MESSAGE,),

@@ -172,6 +172,8 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         [("urged", "asker"), ("task", "department-1"), ("task", "department-3")],
     ),
     "mentions ended": (lambda life: life.note(MEI, colleague("a-jun")).end_mentions(), []),
+    "linked": (Life.link, []),
+    "unlinked": (lambda life: life.link().unlink(), []),
     "an out-of-office came": (Life.note_mail, []),
     "a mail came back": (lambda life: life.note_mail("returned"), [("mail_returned", "agent")]),
     "a stranger wrote": (

@@ -166,6 +166,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "avoid": None,
         "unaccepted_since": None,
         "declined_by": [],
+        "links": [],
         "handovers": 0,
         "placing": None,
         "team_decided": False,

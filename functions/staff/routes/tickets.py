@@ -110,7 +110,8 @@ def read_ticket(request: Request) -> Answer:
     people = wiring.directory().people(people_of(found))
     customer = wiring.customers().of_ticket(found.ticket)
     plan = wiring.plan_of(found.ticket)
-    shown = ticket_file_view(found, customer, people, request.member, plan, wiring.now())
+    others = wiring.linking().others(request.member, found)
+    shown = ticket_file_view(found, customer, people, request.member, plan, wiring.now(), others)
     return answer(200, shown)
 
 

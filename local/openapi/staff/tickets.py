@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from local.openapi.schemas import named
 from local.openapi.staff.customers import CustomerId, CustomerType
+from local.openapi.staff.links import TicketLink
 from local.openapi.values import (
     ActorRole,
     Agent,
@@ -258,6 +259,7 @@ class DecidedValue(Answer):
 class TicketFile(Ticket, kw_only=True):
     profile: TicketCustomer | None
     classification: list[DecidedValue]
+    links: list[TicketLink]
     timeline: list[Event]
     mails: list[Mail]
     viewers: list[Viewer]

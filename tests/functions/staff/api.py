@@ -188,6 +188,8 @@ WHO_MAY = {
     "about": ALL,
     "acceptance": ALL,
     "counting": ALL,
+    "linking": ALL,
+    "unlinking": ALL,
     "address-clearance": LEADERS,
     "release": ALL,
     "correction": LEADERS,
@@ -285,6 +287,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "mentions-end": {"members": [], "reason": "He has answered"},
     "acceptance": {},
     "counting": {"event": 3},
+    "linking": {"kind": "related", "ticket": "R-0M4C1-Z2Y3X", "reason": "the same batch"},
+    "unlinking": {"kind": "related", "ticket": "R-0M4C1-Z2Y3X", "reason": "the same batch"},
     "release": {},
     "correction": {
         "clock": "first_response",

@@ -43,6 +43,8 @@ WITH_BODY = (
     "address-clearance",
     "acceptance",
     "counting",
+    "linking",
+    "unlinking",
     "release",
     "correction",
     "plan-move",

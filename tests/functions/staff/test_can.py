@@ -56,6 +56,8 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
         [{"team": "service", "title": "A spare seal?", "text": "Is there one?"}],
     ),
     "accept_mail": ("acceptance", [{}]),
+    "link": ("linking", [{"kind": "related", "reason": "the same batch"}]),
+    "unlink": ("unlinking", [{"kind": "related", "reason": "another one"}]),
     "count_message": ("counting", [{}]),
     "hold": ("hold", [{"reason": "part", "text": "The pump is on its way."}]),
     "release": ("release", [{}]),
@@ -141,7 +143,9 @@ WAYS = (
 )
 
 
-def answers(api: Api, name: str, by: str, ticket: Ticket, event: int) -> Iterator[Reply]:
+def answers(
+    api: Api, name: str, by: str, ticket: Ticket, event: int, other: str
+) -> Iterator[Reply]:
     """The answers to an action, one for each content. Each is asked of the same ticket.
 
     `event` is the number of the event that logs a stranger's mail. The customer's thanks follow it.
@@ -149,6 +153,8 @@ def answers(api: Api, name: str, by: str, ticket: Ticket, event: int) -> Iterato
     sample, contents = CONTENT[name]
     if name == "count_message":
         contents = [{"event": event + 1}]
+    if name in ("link", "unlink"):
+        contents = [one | {"ticket": other} for one in contents]
     for content in contents:
         version = {} if name in ("note", "remind") else {"version": ticket.version}
         found = api(sample, by, number=ticket.number, event=str(event), body=content | version)
@@ -180,6 +186,7 @@ def test_action_is_possible_if_and_only_if_it_is_in_can(
     ticket = noted(ticket=open_ticket("complaint", agent=None))
     number, event = ticket.number, ticket.version
     ticket = stores.changes.change(number, lambda t, p, at: by_customer.write(t, p, "谢谢", at))
+    other = open_ticket("complaint", agent=None).number
     taken = api(
         "assignment",
         "wei",
@@ -195,7 +202,7 @@ def test_action_is_possible_if_and_only_if_it_is_in_can(
         assert read.status == 404
         return
     assert read.body["can"] == access.can(MEMBERS[by], ticket)
-    found = list(answers(api, name, by, ticket, event))
+    found = list(answers(api, name, by, ticket, event, other))
     if name in read.body["can"]:
         assert not all(map(not_allowed, found)), [one.body for one in found]
         assert 403 not in {one.status for one in found}
@@ -236,7 +243,7 @@ def test_closed_ticket_takes_only_notes_and_whose_and_whom_it_is_about(
     found = api("ticket", "wei", number=ticket.number).body
     assert (found["state"], found["can"]) == (
         State.CLOSED,
-        ["correct_match", "note", "set_about"],
+        ["correct_match", "link", "note", "set_about"],
     )
 
 

@@ -643,6 +643,8 @@ def test_a_plan_can_name_each_change_of_a_ticket_that_has_a_customer() -> None:
         "remind",
         "open_task",
         "correct_match",
+        "link",
+        "unlink",
     }
 
 

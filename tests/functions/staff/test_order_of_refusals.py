@@ -207,6 +207,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "mentions-end": {"members": ["nobody"], "reason": "r"},
     "acceptance": {"x": 1},
     "counting": {"event": 0},
+    "linking": {"kind": "cousin", "ticket": "R-0M4C1-Z2Y3X", "reason": "r"},
+    "unlinking": {"kind": "related", "ticket": "x", "reason": " "},
     "release": {"x": 1},
     "correction": {"clock": "first_response", "at": "2026-01-01T00:00:00Z", "reason": "r"},
     "plan-move": {"plan_version": 7, "reason": "r"},
@@ -262,7 +264,8 @@ def closed(call: Callable[..., Reply], stores: Stores) -> Ticket:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in WRONG if name not in ("ticket-customer", "about")]
+    "name",
+    [name for name in WRONG if name not in ("ticket-customer", "about", "linking", "unlinking")],
 )
 def test_content_and_version_are_refused_before_the_state(
     call: Callable[..., Reply], closed: Ticket, name: str

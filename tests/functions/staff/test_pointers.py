@@ -160,6 +160,8 @@ TEXTS = {
     "callback": ["text"],
     "assignment": ["reason", "agent", "team"],
     "declining": ["reason"],
+    "linking": ["ticket", "reason"],
+    "unlinking": ["ticket", "reason"],
     "classification": ["reason", "customer_type", "category"],
     "promise": ["text", "template"],
     "hold": ["text", "template"],

@@ -112,10 +112,14 @@ def test_reminder_after_the_named_version_causes_no_conflict(
 
 @pytest.mark.parametrize("name", [name for name in CHANGES if name != "declining"])
 def test_repeated_change_gets_the_current_version_and_changes_nothing(
-    api: Api, noted: Callable[..., Ticket], stores: Stores, name: str
+    api: Api, noted: Callable[..., Ticket], open_ticket: Opener, stores: Stores, name: str
 ) -> None:
     ticket = noted()
     number = ticket.number
+    other = open_ticket().number if name in ("linking", "unlinking") else ""
+    if name == "unlinking":
+        linked = CHANGES["linking"] | {"version": ticket.version, "ticket": other}
+        assert api("linking", "mei", number=number, body=linked).status == 200
     if name == "callback":
         done = CHANGES["resolution"] | {"version": ticket.version}
         assert api("resolution", "mei", number=number, body=done).status == 200
@@ -134,6 +138,8 @@ def test_repeated_change_gets_the_current_version_and_changes_nothing(
     if name == "plan-move":
         assert api("plan-publish", "wei").status == 201
         body |= {"plan_version": 2}
+    if other:
+        body |= {"ticket": other}
     if name == "counting":
         body |= {"event": stores.tickets.get(number).version}
     path = {"number": number, "event": str(ticket.version)}

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.tasks import TaskCases
     from redress.staff.rules.members import Invitation
     from redress.tickets.cases.feed import FeedCase
+    from redress.tickets.cases.linking import LinkCases
     from redress.tickets.cases.listing import ListCases
     from redress.tickets.cases.staff import StaffCases
     from redress.tickets.cases.texts import TextCases
@@ -150,6 +151,14 @@ def list_cases() -> ListCases:
 
     kept, profiles = stores.staff().kept_from, stores.customers().ids_of
     return ListCases(stores.ranges(), stores.plans(), kept, profiles, clients.now)
+
+
+@cache
+def linking() -> LinkCases:
+    from redress.tickets.cases.linking import LinkCases
+    from redress.wiring import stores
+
+    return LinkCases(stores.tickets(), stores.changes(), staff_cases())
 
 
 @cache

@@ -105,6 +105,8 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.ABOUT_DOUBTED: (mails,),
     EventType.MENTIONS_SET: (),
     EventType.FIELDS_SET: (),
+    EventType.LINKED: (),
+    EventType.UNLINKED: (),
     EventType.REMINDED: (mails, words),
     EventType.TASK_OPENED: (mails, words),
     EventType.TASK_ASSIGNED: (mails,),

@@ -196,8 +196,8 @@ TICKET_ACTS = (
     "move_to_plan",
 )
 """Changes of a ticket, by their names in `access.ACTIONS`. A note, a
-reminder and a task need no identity, because they tell the customer nothing. Whose ticket it is
-must be said before an identity can be verified."""
+reminder, a task and a link need no identity, because they tell the customer nothing. Whose ticket
+it is must be said before an identity can be verified."""
 VERIFIABLE_ACTS = (*PROFILE_ACTS, *TICKET_ACTS)
 """The acts of staff for which a plan can ask that the customer's identity is verified."""
 

@@ -598,6 +598,8 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.ABOUT_DOUBTED: None,
     EventType.MENTIONS_SET: None,
     EventType.FIELDS_SET: None,
+    EventType.LINKED: None,
+    EventType.UNLINKED: None,
     EventType.REMINDED: None,
     EventType.TASK_OPENED: None,
     EventType.TASK_ASSIGNED: None,

@@ -62,13 +62,16 @@ class TicketChanges:
         known: Ticket | None = None,
         cause: Callable[[Change, datetime], Cause | None] | None = None,
         read: Callable[[str], Ticket] | None = None,
+        also: Callable[[], tuple[tuple[Change, datetime], ...]] = tuple,
     ) -> Ticket:
         """Change a ticket as `decide` says, and return the ticket after the change.
 
         `decide` is called with the current ticket, and again after every lost race. A caller that
         has read the ticket can pass it as `known`, so the first attempt need not read it. If the
         cause of a change must be recorded in the same transaction, `cause` returns it. If `decide`
-        needs more than the ticket, `read` reads the ticket and the rest in one call.
+        needs more than the ticket, `read` reads the ticket and the rest in one call. `also` returns
+        the changes of other tickets that `decide` has decided with it, with their times; they are
+        written in the same transaction.
 
         Raises whatever `decide` raises, AgentNotFree if the change assigns an agent who is away or
         has no room, DoneAlready if the cause was recorded before, and VersionConflict after
@@ -83,7 +86,8 @@ class TicketChanges:
             change = decide(ticket, plan, at)
             if change is None:
                 return Decided(ticket)
-            return Decided(change.after, change, at, cause(change, at) if cause else None)
+            found = cause(change, at) if cause else None
+            return Decided(change.after, change, at, found, also())
 
         try:
             return self.write(attempt)

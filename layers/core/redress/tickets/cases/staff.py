@@ -179,14 +179,16 @@ class StaffCases:
         there: Callable[[Ticket], None] | None = None,
         cause: Callable[[Change, datetime], Cause | None] | None = None,
         known: Ticket | None = None,
+        also: Callable[[], tuple[tuple[Change, datetime], ...]] = tuple,
     ) -> Ticket:
         """Change a ticket, and return it after the change.
 
         `act` is the name of the change in `access.ACTIONS`. `content` reads the request: the
         version of the ticket that the member has read, and the step that they want. `there` raises
         NotFound if something else that the request names is not there. `known` is the ticket, if
-        the caller has just read it. Checks are made in this order, and the first that fails decides
-        the error (docs/decisions/025-order-of-refusals.md):
+        the caller has just read it. `also` returns the changes of other tickets that the step has
+        decided (`TicketChanges.change`). Checks are made in this order, and the first that fails
+        decides the error (docs/decisions/025-order-of-refusals.md):
 
         1. The ticket exists and the member may see it, and `there`: NotFound.
         2. The member may act on the ticket: Forbidden.
@@ -228,7 +230,7 @@ class StaffCases:
             return change
 
         with telling_what_is_possible(member, read):
-            return self._changes.change(number, checked, known=known, cause=cause)
+            return self._changes.change(number, checked, known=known, cause=cause, also=also)
 
     def _require_current(
         self, ticket: Ticket, version: int, acts: Iterable[str], change: Change | None = None

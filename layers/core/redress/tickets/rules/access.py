@@ -115,6 +115,8 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "set_fields": (Step.SET_FIELDS,),
     "remind": (Step.REMIND,),
     "open_task": (Step.OPEN_TASK,),
+    "link": (Step.LINK,),
+    "unlink": (Step.UNLINK,),
     "accept_mail": (Step.WRITE,),
     "count_message": (Step.COUNT_MESSAGE,),
     "hold": (Step.HOLD,),
@@ -151,5 +153,6 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (name != "resolve" or not any(task.blocks for task in ticket.tasks))
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
+        and (name != "unlink" or ticket.links)
         and (name != "remind" or ticket.assignee not in (None, member.id))
     )

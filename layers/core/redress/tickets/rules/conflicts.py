@@ -72,6 +72,9 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     "set_participants": frozenset({EventType.PARTICIPANTS_SET}),
     "set_about": frozenset({EventType.ABOUT_SET, EventType.ABOUT_DOUBTED}),
     "set_mentions": frozenset({EventType.MENTIONS_SET}),
+    # Links with different tickets do not conflict (`_is_conflict`).
+    "link": frozenset({EventType.LINKED, EventType.UNLINKED}),
+    "unlink": frozenset({EventType.LINKED, EventType.UNLINKED}),
     "count_message": frozenset({EventType.MESSAGE_COUNTED}),
     # A repeated request must not open a second task.
     "open_task": frozenset({EventType.TASK_OPENED}),
@@ -150,6 +153,10 @@ def _is_conflict(act: str, event: Event, change: Change | None) -> bool:
     if event.type is EventType.FIELDS_SET and change is not None:
         # Fields that a change does not name stay, so only the same field can be overwritten.
         return not _fields_of(change).isdisjoint(event.data["fields"])
+    if event.type in _LINKS and change is not None:
+        return event.data["ticket"] in {
+            one.data["ticket"] for one in change.events if one.type in _LINKS
+        }
     return True
 
 
@@ -157,6 +164,9 @@ def _fields_of(change: Change) -> set[str]:
     """The names of the fields that a change sets."""
     setting = (one for one in change.events if one.type is EventType.FIELDS_SET)
     return {name for one in setting for name in one.data["fields"]}
+
+
+_LINKS = (EventType.LINKED, EventType.UNLINKED)
 
 
 def version_faults(ticket: Ticket, version: int) -> list[Fault]:

@@ -24,10 +24,12 @@ from redress.tickets.rules.ticket import (
     Contact,
     Event,
     EventType,
+    LinkKind,
     Placing,
     Resolution,
     State,
     Ticket,
+    TicketLink,
     classification_of,
     is_bare_thanks,
     is_survey_due,
@@ -699,6 +701,16 @@ def _mentions_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, mentioned=tuple(event.data["mentioned"]))
 
 
+def _linked(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    added = TicketLink(LinkKind(event.data["kind"]), event.data["ticket"])
+    return ticket if added in ticket.links else replace(ticket, links=(*ticket.links, added))
+
+
+def _unlinked(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    ended = TicketLink(LinkKind(event.data["kind"]), event.data["ticket"])
+    return replace(ticket, links=tuple(one for one in ticket.links if one != ended))
+
+
 def _matched(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, customer=event.data["customer"])
 
@@ -978,6 +990,8 @@ _APPLY = {
     EventType.ABOUT_SET: _about_set,
     EventType.ABOUT_DOUBTED: _about_doubted,
     EventType.MENTIONS_SET: _mentions_set,
+    EventType.LINKED: _linked,
+    EventType.UNLINKED: _unlinked,
     EventType.FIELDS_SET: _fields_set,
     EventType.REMINDED: _reminded,
     EventType.TASK_OPENED: task_events.opened,

@@ -67,6 +67,8 @@ class EventType(StrEnum):
     ABOUT_SET = "about_set"
     ABOUT_DOUBTED = "about_doubted"
     MENTIONS_SET = "mentions_set"
+    LINKED = "linked"
+    UNLINKED = "unlinked"
     FIELDS_SET = "fields_set"
     REMINDED = "reminded"
     TASK_OPENED = "task_opened"
@@ -144,6 +146,34 @@ class Resolution(Struct, frozen=True):
     replies: int
     round: int
     contacts_after: int = 0
+
+
+class LinkKind(StrEnum):
+    """How a ticket is linked with another one. The values are stored: never change one.
+
+    Nothing follows from `related`. A ticket that follows another one (`follow_up_of`) is a new
+    matter after it; the other one is `followed_by` it. No link of these kinds moves a clock, closes
+    a ticket or passes on a message.
+    """
+
+    RELATED = "related"
+    FOLLOW_UP_OF = "follow_up_of"
+    FOLLOWED_BY = "followed_by"
+
+
+INVERSE = {
+    LinkKind.RELATED: LinkKind.RELATED,
+    LinkKind.FOLLOW_UP_OF: LinkKind.FOLLOWED_BY,
+    LinkKind.FOLLOWED_BY: LinkKind.FOLLOW_UP_OF,
+}
+"""The kind of a link -> its kind on the other ticket."""
+
+
+class TicketLink(Struct, frozen=True):
+    """A link of a ticket with the ticket `number`."""
+
+    kind: LinkKind
+    number: str
 
 
 class Placing(Struct, frozen=True, omit_defaults=True):
@@ -244,6 +274,9 @@ class Ticket(Struct, frozen=True):
     mentioned: tuple[str, ...] = ()
     """The members of staff whom a note mentions. They may read the ticket and write notes until it
     is closed or a leader ends it (`access.may_see`). Nothing else follows from it."""
+    links: tuple[TicketLink, ...] = ()
+    """The other tickets with which the ticket is linked, oldest first. The other one has the link,
+    too, with the inverse kind."""
     customer: str | None = None
     """The id of the profile with which the ticket was matched. If that profile was merged into
     another one since, the ticket keeps the id, so that the merge can be undone."""

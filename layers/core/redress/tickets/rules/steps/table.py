@@ -39,6 +39,8 @@ class Step(StrEnum):
     CANCEL_TASK = "cancel_task"
     PRESS_TASK = "press_task"
     URGE = "urge"
+    LINK = "link"
+    UNLINK = "unlink"
     WRITE = "write"
     THANK = "thank"
     COUNT_MESSAGE = "count_message"
@@ -91,6 +93,9 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     # A mention ends when the ticket is closed.
     Step.MENTION: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.SET_MENTIONS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    # A link changes nothing else, so a closed ticket can have one, too.
+    Step.LINK: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.UNLINK: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     # A resolved ticket keeps its agent, who calls the customer back.
     Step.REMIND: {_N: _N, _O: _O, _W: _W, _R: _R},
     Step.OPEN_TASK: {_N: _N, _O: _O, _W: _W},
@@ -158,6 +163,10 @@ MOST_ABOUT = 20
 MOST_DECLINED = 20
 """The most agents who decline one ticket. The snapshot contains them. After that a leader decides
 who gets it."""
+
+
+MOST_LINKS = 20
+"""The most tickets with which one ticket is linked. The snapshot contains them."""
 
 
 MOST_MENTIONS = 10
