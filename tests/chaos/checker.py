@@ -33,7 +33,7 @@ from redress.scores.rules.facts import Fact, facts_of
 from redress.scores.rules.scorecard import Rating
 from redress.scores.store.facts import facts_in, pack
 from redress.scores.store.scores import Card
-from redress.staff.rules.availability import goes_on
+from redress.staff.rules.availability import HAS_JUST_COME, goes_on
 from redress.staff.rules.eligibility import ALL_ATTENTION
 from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.change import Change
@@ -539,7 +539,8 @@ def loads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
     """An agent's load is the number of their tickets that need an agent, within their capacity.
 
     What their live conversations take is the sum of those of their tickets that are counted, within
-    their attention. Each that goes on is counted, unless the agent has set a presence since.
+    their attention. Each that goes on is counted, unless the agent has set a presence since. A
+    presence ends none to which the agent has had no time to react.
     """
     held = Counter(
         one.ticket.assignee
@@ -567,7 +568,9 @@ def _conversations(evidence: Evidence, known: list[Known], agent: str) -> Iterat
     for number in sorted(going_on.keys() - counted):
         one = going_on[number]
         given = max(event.at for event in one.events if event.type is EventType.ASSIGNED)
-        ended = "since" in duty and datetime.fromisoformat(duty["since"]) >= given
+        presence = datetime.fromisoformat(duty["since"]) if "since" in duty else given
+        is_new = one.ticket.unaccepted_since is not None and presence - given < HAS_JUST_COME
+        ended = "since" in duty and presence >= given and not is_new
         if goes_on(one.ticket, agent, evidence.ended) and not ended:
             yield Violation(agent, f"the conversation of {number} is not counted")
     live = sum(going_on[number].ticket.live_now for number in counted & going_on.keys())

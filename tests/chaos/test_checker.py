@@ -498,7 +498,8 @@ def test_finds_conversations_that_take_something_else_than_those_of_the_tickets(
     ("since", "told"),
     [
         (START - timedelta(minutes=1), [f"the conversation of {NUMBER} is not counted"]),
-        (START + timedelta(minutes=1), []),
+        (START + timedelta(minutes=1), [f"the conversation of {NUMBER} is not counted"]),
+        (START + timedelta(minutes=2), []),
     ],
 )
 def test_finds_a_conversation_that_is_not_counted_though_its_agent_never_ended_it(

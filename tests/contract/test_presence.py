@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from copy import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from pynamodb.expressions.update import Action as UpdateAction
 
 from redress.db import keys
 from redress.staff.cases.absence import AbsenceWatch
+from redress.staff.cases.presence import PresenceCases
 from redress.staff.duty.store import DutyStore
 from redress.staff.rules.availability import Presence
 from redress.staff.rules.presence import Period, seconds_online
@@ -28,6 +30,11 @@ def duty(shop: Shop) -> DutyStore:
 def watch(shop: Shop, duty: DutyStore) -> AbsenceWatch:
     stores = (shop.staff, duty, shop.lists, shop.changes, shop.plans, shop.tickets)
     return AbsenceWatch(*stores, shop.clock.now)
+
+
+@pytest.fixture
+def presences(shop: Shop, duty: DutyStore) -> PresenceCases:
+    return PresenceCases(shop.staff, duty, shop.plans, shop.tickets, shop.clock.now)
 
 
 def assigned(shop: Shop, agent: str = MEI.id) -> Life:
@@ -285,5 +292,73 @@ def test_sweep_takes_no_conversation_away_that_began_after_it_had_read(shop: Sho
     shop.member(MEI.id)
     seen = shop.staff.availability(MEI.id)
     life = shop.commit(shop.open(channel="chat").assign(MEI.id))
-    assert not shop.staff.end_conversations(replace(seen, live=34), {}, 0)
+    assert not shop.staff.end_conversations(replace(seen, live=34), {})
     assert conversations(shop) == (34, {life.ticket.number})
+
+
+def test_repeated_presence_leaves_a_call_that_came_meanwhile_with_its_agent(
+    shop: Shop, presences: PresenceCases
+) -> None:
+    """The answer to the first request is lost, and the client repeats it."""
+    mei = shop.member(MEI.id, capacity=5)
+    calling(shop)
+    shop.clock.advance(minutes=5)
+    presences.set_presence(mei, Presence.AVAILABLE)
+    assert conversations(shop) == (0, set())
+    call, second = shop.open(channel="phone"), shop.open(channel="phone")
+    assert shop.assigner().assign(call.ticket.number) == MEI.id
+    for _ in range(2):
+        shop.clock.advance(seconds=1)
+        presences.set_presence(mei, Presence.AVAILABLE)
+        assert conversations(shop) == (100, {call.ticket.number})
+        assert shop.assigner().assign(second.ticket.number) is None
+    shop.clock.advance(minutes=2)
+    presences.set_presence(mei, Presence.AVAILABLE)
+    assert conversations(shop) == (0, set())
+    assert shop.assigner().assign(second.ticket.number) == MEI.id
+
+
+def test_available_agent_ends_the_conversations_to_which_they_reacted_and_keeps_new_ones(
+    shop: Shop, presences: PresenceCases
+) -> None:
+    mei = shop.member(MEI.id, capacity=5)
+    talked = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    shop.commit(talked.reply())
+    new = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    assert conversations(shop) == (68, {talked.ticket.number, new.ticket.number})
+    presences.set_presence(mei, Presence.AVAILABLE)
+    assert conversations(shop) == (34, {new.ticket.number})
+
+
+def test_available_agent_ends_conversations_that_a_version_before_counted_without_numbers(
+    shop: Shop, presences: PresenceCases
+) -> None:
+    mei = shop.member(MEI.id, capacity=5)
+    calling(shop)
+    row = shop.staff._models.availability
+    row(keys.agent_pk(MEI.id), keys.AVAILABILITY).update(actions=[row.conversations.remove()])
+    assert conversations(shop) == (100, set())
+    presences.set_presence(mei, Presence.AVAILABLE)
+    assert conversations(shop) == (0, set())
+
+
+@pytest.mark.parametrize("talks", [True, False])
+def test_call_that_comes_while_its_agent_sets_a_presence_is_counted(
+    shop: Shop, presences: PresenceCases, monkeypatch: pytest.MonkeyPatch, *, talks: bool
+) -> None:
+    """It is assigned after the availability was read, and before it is written."""
+    mei = shop.member(MEI.id, capacity=5)
+    if talks:
+        shop.commit(shop.commit(shop.open(channel="chat").assign(MEI.id)).reply())
+    coming = [shop.open(channel="chat").assign(MEI.id)]
+    number, write = coming[0].ticket.number, shop.staff._change_presence
+
+    def late(*given: Any) -> bool:
+        while coming:
+            shop.commit(coming.pop())
+        return write(*given)
+
+    monkeypatch.setattr(shop.staff, "_change_presence", late)
+    shop.clock.advance(seconds=1)
+    presences.set_presence(mei, Presence.AVAILABLE)
+    assert conversations(shop) == (34, {number})

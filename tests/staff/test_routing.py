@@ -19,6 +19,7 @@ from redress.staff.rules.availability import (
     Presence,
     agent_loaded_by,
     goes_on,
+    has_just_come,
     without_load_of,
 )
 from redress.staff.rules.eligibility import (
@@ -440,6 +441,25 @@ def test_conversation_without_a_word_for_long_is_over(life: Life) -> None:
     late = at + timedelta(minutes=10)
     assert goes_on(chat.ticket, MEI.id, late), "the customer waits for the first word"
     assert not goes_on(chat.reply().ticket, MEI.id, late)
+
+
+def test_conversation_has_just_come_until_its_agent_reacts_or_two_minutes_have_passed(
+    life: Life,
+) -> None:
+    life.open(channel="phone").assign(MEI.id)
+    at = life.clock.now()
+    assert has_just_come(life.ticket, MEI.id, at + timedelta(seconds=119))
+    assert not has_just_come(life.ticket, MEI.id, at + timedelta(minutes=2))
+    assert not has_just_come(life.ticket, JUN.id, at)
+    assert has_just_come(life.accept().ticket, MEI.id, life.clock.now()), "nobody has picked up yet"
+    assert not has_just_come(life.tell_progress().ticket, MEI.id, life.clock.now())
+    handed = life.reassign(JUN.id).ticket
+    assert has_just_come(handed, JUN.id, life.clock.now()), "they have said nothing yet"
+    assert not has_just_come(life.reply(by=JUN).ticket, JUN.id, life.clock.now())
+
+
+def test_mail_that_has_just_come_is_no_conversation(life: Life) -> None:
+    assert not has_just_come(life.open().assign(MEI.id).ticket, MEI.id, life.clock.now())
 
 
 AVAILABILITIES = st.lists(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import replace
 from dataclasses import dataclass
@@ -60,6 +60,10 @@ member of the version before may have been available for months."""
 Working = Sequence[tuple[str, str]]
 """ISO intervals, as in `Availability.working`."""
 
+GoingOn = Callable[[Availability], Mapping[str, int]]
+"""Returns the counted conversations of an agent that go on: the number of each ticket, and what it
+takes of the agent's attention."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mention:
@@ -104,14 +108,15 @@ class StaffStore:
         presence: Presence,
         now: datetime,
         working: Working | UnsetType | None = UNSET,
+        going_on: GoingOn = lambda _: {},
     ) -> Availability:
         """Store the presence of a member, with their current team, languages and capacity.
 
-        The load stays as it is: only tickets change it. Who becomes available is in no conversation
-        any more, whatever was counted. `working` are the intervals of their
+        The load stays as it is: only tickets change it. The conversations of who becomes available
+        are over, except for those that `going_on` returns. `working` are the intervals of their
         shifts; None if they have no shifts. If they were online, the period that ends is recorded
-        in the same transaction. Raises MemberRaced if `member` or their presence was changed after
-        it was read.
+        in the same transaction. Raises MemberRaced if `member`, their presence, or the
+        conversations that are over were changed after they were read.
         """
         try:
             seen = self.availability(member.id)
@@ -119,8 +124,6 @@ class StaffStore:
             seen = None
         model = self._models.availability
         actions: list[UpdateAction] = [*self._as_member(member), *self._as_present(presence, now)]
-        if presence is Presence.AVAILABLE:
-            actions += [model.live.remove(), model.conversations.remove()]
         if presence is Presence.AVAILABLE and member.role is Role.AGENT:
             actions += self._offered(member.team, member.id)
         else:
@@ -132,6 +135,13 @@ class StaffStore:
         )
         if seen is not None:
             current &= self._is_as_seen(seen)
+        if presence is Presence.AVAILABLE and seen is None:
+            actions += self._only({})  # nobody knows what an unreadable item has counted
+        elif presence is Presence.AVAILABLE and seen is not None and seen.is_in_conversation:
+            kept = going_on(seen)
+            if kept.keys() != seen.conversations or sum(kept.values()) != seen.live:
+                actions += self._only(kept)
+                current &= self._counts_as_seen(seen)
         if not self._change_presence(member.id, actions, current, self._ended(seen, now)):
             raise MemberRaced
         return self.availability(member.id)
@@ -149,18 +159,29 @@ class StaffStore:
         missing = model.skills.does_not_exist() & self._is_as_seen(seen)
         return self._change_availability(member.id, actions, missing)
 
-    def end_conversations(self, seen: Availability, going_on: Iterable[str], live: int) -> bool:
-        """Let only the conversations `going_on` take attention of an agent, together `live`.
+    def end_conversations(self, seen: Availability, going_on: Mapping[str, int]) -> bool:
+        """Let only the conversations `going_on` take attention of an agent (`GoingOn`).
 
         Returns False if others were counted meanwhile.
         """
-        model, kept = self._models.availability, set(going_on)
-        actions: list[UpdateAction] = [
-            model.live.set(live),
-            model.conversations.set(kept) if kept else model.conversations.remove(),
-        ]
-        same = (model.live == seen.live) & (model.last_assigned == seen.last_assigned)
+        actions, same = self._only(going_on), self._counts_as_seen(seen)
         return self._change_availability(seen.agent, actions, same)
+
+    def _only(self, going_on: Mapping[str, int]) -> list[UpdateAction]:
+        """The actions that let only these conversations take attention of an agent."""
+        model, numbers = self._models.availability, set(going_on)
+        return [
+            model.live.set(sum(going_on.values())),
+            model.conversations.set(numbers) if numbers else model.conversations.remove(),
+        ]
+
+    def _counts_as_seen(self, seen: Availability) -> Any:
+        """The condition that no conversation began or ended after the availability was read."""
+        model = self._models.availability
+        live = model.live == seen.live
+        if not seen.live:
+            live |= model.live.does_not_exist()
+        return live & (model.last_assigned == seen.last_assigned)
 
     def expire(self, seen: Availability, last_sign: datetime) -> bool:
         """Make a member offline who was online until `last_sign`, because nobody hears of them.

@@ -221,7 +221,9 @@ def presence() -> PresenceCases:
     from redress.staff.cases.presence import PresenceCases
     from redress.wiring import stores
 
-    return PresenceCases(stores.staff(), stores.duty(), stores.plans(), clients.now)
+    return PresenceCases(
+        stores.staff(), stores.duty(), stores.plans(), stores.tickets(), clients.now
+    )
 
 
 @cache

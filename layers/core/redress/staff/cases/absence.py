@@ -127,7 +127,7 @@ class AbsenceWatch:
         not end them. If a version before counted them, it did not store which they are. So all
         tickets of the agent are read then.
         """
-        if not (found.live or found.conversations):
+        if not found.is_in_conversation:
             return False
         going_on = {}
         for number in found.conversations or self._owned(found.agent):
@@ -135,10 +135,9 @@ class AbsenceWatch:
                 ticket = self._tickets.get(number)
                 if goes_on(ticket, found.agent, now):
                     going_on[number] = ticket.live_now
-        live = sum(going_on.values())
-        if live == found.live and going_on.keys() == found.conversations:
+        if sum(going_on.values()) == found.live and going_on.keys() == found.conversations:
             return False
-        return self._staff.end_conversations(found, going_on, live)
+        return self._staff.end_conversations(found, going_on)
 
     def _refresh(self, online: Iterable[Availability], zone: str, now: datetime) -> None:
         """Copy the shifts of members who are online again, where the copy says something else.

@@ -57,6 +57,11 @@ class Availability:
     withdrawn: bool = False
     conversations: frozenset[str] = frozenset()
 
+    @property
+    def is_in_conversation(self) -> bool:
+        """Whether any live conversation is counted, also one that a version before counted."""
+        return bool(self.live or self.conversations)
+
 
 CHAT_IS_QUIET = timedelta(minutes=10)
 """A chat is over if nothing has happened to its ticket for this long since a person reacted."""
@@ -72,6 +77,23 @@ def goes_on(ticket: Ticket, agent: str, at: datetime) -> bool:
         return False
     is_chat = ticket.in_conversation and ticket.channel != PHONE
     return at - ticket.changed_at < (CHAT_IS_QUIET if is_chat else CALL_IS_QUIET)
+
+
+HAS_JUST_COME = timedelta(minutes=2)
+"""A presence does not end a conversation that came so recently and to which its agent has not
+reacted yet: the client may repeat an earlier request whose answer was lost."""
+
+
+def has_just_come(ticket: Ticket, agent: str, at: datetime) -> bool:
+    """Whether a live conversation came a moment ago, and its agent has not reacted to it.
+
+    An agent who asked for the ticket has accepted it. Its last event is then the assignment, or
+    something that happened while the customer waited for the first word.
+    """
+    if ticket.assignee != agent or not ticket.live_now:
+        return False
+    came = ticket.unaccepted_since or (ticket.changed_at if ticket.is_unanswered else None)
+    return came is not None and at - came < HAS_JUST_COME
 
 
 CALLED_FOR = timedelta(hours=12)
