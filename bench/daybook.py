@@ -70,7 +70,7 @@ def fitting(
     ticket: Ticket, plan: Plan, agents: Iterable[Availability], at: datetime
 ) -> list[Availability]:
     """The agents who may get a ticket."""
-    need = need_of(ticket, plan)
+    need = need_of(ticket, plan, at)
     return [one for one in agents if not reasons(ticket, need, one, at)]
 
 
@@ -302,9 +302,9 @@ def has_room(ticket: Ticket, plan: Plan, moment: Moment, at: datetime) -> bool:
     An agent has room for one more live conversation at most.
     """
     agents = [pair[-1] for pair in moment.duties.values()]
-    found, need = fitting(ticket, plan, agents, at), need_of(ticket, plan)
+    found, need = fitting(ticket, plan, agents, at), need_of(ticket, plan, at)
     room = sum(1 if need.weight else one.capacity - one.load for one in found)
-    return room > sum(need_of(one, plan).team == need.team for one in moment.waiting)
+    return room > sum(need_of(one, plan, at).team == need.team for one in moment.waiting)
 
 
 def over_capacity(entries: Iterable[Entry]) -> list[Availability]:

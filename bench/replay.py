@@ -52,7 +52,7 @@ class Decided(msgspec.Struct, frozen=True):
 def decide(state: State, plan: Plan) -> Decided:
     """Decide as the router does, which reads the present agents of a team in pages."""
     ticket = items.ticket_of(state.ticket)
-    need, start = need_of(ticket, plan), start_of(ticket, state.at)
+    need, start = need_of(ticket, plan, state.at), start_of(ticket, state.at)
     known = {one.agent: one for one in state.availabilities}
     ring = sorted(
         (

@@ -257,7 +257,7 @@ def test_service_requests_need_a_skill_that_some_agents_of_their_team_have() -> 
     document = plan_document()
     document["routing"]["rules"] = [day.RULE]
     ticket, plan = Life().open("service_request").ticket, parse(document)
-    need = need_of(ticket, plan)
+    need = need_of(ticket, plan, START)
     assert (need.team, need.skill, need.level) == ("orders", "orders", 3)
     able = [group for group in day.GROUPS if group.team == need.team and group.level >= 3]
     assert {word for group in able for word in group.languages.split(",")} == set(day.LANGUAGES)

@@ -362,3 +362,21 @@ def test_call_that_comes_while_its_agent_sets_a_presence_is_counted(
     shop.clock.advance(seconds=1)
     presences.set_presence(mei, Presence.AVAILABLE)
     assert conversations(shop) == (34, {number})
+
+
+def test_call_of_yesterday_that_is_handed_over_keeps_no_work_from_the_colleague(
+    shop: Shop, presences: PresenceCases
+) -> None:
+    """Its agent wrote nothing but the first word, and said that they were ready for the next."""
+    mei = shop.member(MEI.id, capacity=5)
+    life = calling(shop)
+    shop.clock.advance(minutes=5)
+    presences.set_presence(mei, Presence.AVAILABLE)
+    shop.clock.advance(hours=24)
+    shop.staff.record(mei, Presence.BUSY, shop.clock.now())
+    shop.member(JUN.id, capacity=5)
+    shop.commit(life.reassign(JUN.id))
+    found = shop.staff.availability(JUN.id)
+    assert (found.live, found.conversations, found.load) == (0, frozenset(), 1)
+    for channel in ("email", "phone"):
+        assert shop.assigner().assign(shop.open(channel=channel).ticket.number) == JUN.id

@@ -25,11 +25,13 @@ from redress.staff.rules.availability import (
 from redress.staff.rules.eligibility import (
     DECIDING,
     HANDING_OVER,
+    Need,
     WhyNot,
     need_of,
     reasons,
 )
 from redress.staff.rules.routing import PAGE, Decision, Page, decide
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_system, by_timer
 from redress.tickets.rules.ticket import State, classification_of, next_wake
 from tests import builders
@@ -54,9 +56,14 @@ def availability(agent: str, last: str = NEVER, **fields: object) -> Availabilit
     return replace(good, **fields)  # type: ignore[arg-type]
 
 
+def needed(life: Life, plan: Plan | None = None) -> Need:
+    """The requirements of the ticket of a life now."""
+    return need_of(life.ticket, plan or life.plan, life.clock.now())
+
+
 def decision(life: Life, *agents: Availability, plan: Plan | None = None) -> Decision:
     """The decision about the ticket of a life, of whose team these agents are present."""
-    need = need_of(life.ticket, plan or life.plan)
+    need = needed(life, plan)
     preferred = next((one for one in agents if one.agent == life.ticket.preferred), None)
     pages = [
         Page(agents[first : first + PAGE], more=first + PAGE < len(agents))
@@ -66,7 +73,7 @@ def decision(life: Life, *agents: Availability, plan: Plan | None = None) -> Dec
 
 
 def why_not(life: Life, found: Availability, plan: Plan | None = None) -> tuple[WhyNot, ...]:
-    return reasons(life.ticket, need_of(life.ticket, plan or life.plan), found, life.clock.now())
+    return reasons(life.ticket, needed(life, plan), found, life.clock.now())
 
 
 def test_the_agent_with_the_oldest_last_assignment_gets_it(life: Life) -> None:
@@ -88,7 +95,7 @@ def test_agent_whom_the_complaint_is_about_never_gets_it(life: Life) -> None:
     life.open().is_about("a", "c")
     found = decision(life, availability("a"), availability("b"), availability("c"))
     assert (found.agent, dict(found.why_not)) == ("b", {"a": WhyNot.ABOUT, "c": WhyNot.ABOUT})
-    need = need_of(life.ticket, life.plan)
+    need = needed(life)
     for waived in (HANDING_OVER, DECIDING):
         assert reasons(life.ticket, need, availability("a"), life.clock.now(), waived)
 
@@ -135,7 +142,7 @@ def test_unsuitable_agent_gets_nothing_and_the_decision_says_why(life: Life, nam
 def test_people_waive_only_what_they_may(life: Life, name: str) -> None:
     fields, why = UNFIT[name]
     life.open(language="zh-CN")
-    need, unfit = need_of(life.ticket, life.plan), availability("x", **fields)
+    need, unfit = needed(life), availability("x", **fields)
     never = {
         WhyNot.NOT_AGENT,
         WhyNot.TEAM,
@@ -172,7 +179,7 @@ def test_the_agent_who_resolved_a_reopened_ticket_gets_it_first(life: Life) -> N
 def test_the_agent_from_whom_it_was_taken_gets_it_last(life: Life) -> None:
     life.open()
     ticket = replace(life.ticket, avoid="a")
-    need = need_of(ticket, life.plan)
+    need = need_of(ticket, life.plan, life.clock.now())
     two = [Page([availability("a")], more=True), Page([availability("b")])]
     assert decide(ticket, need, None, two, life.clock.now()).agent == "b"
     alone = [Page([availability("a")])]
@@ -237,7 +244,7 @@ def test_skill_and_level_are_asked_and_relaxed_in_time_and_then_reserve_staff() 
         life.clock.advance(minutes=2)
         life.take(by_timer.act_on_due_rungs(life.ticket, plan, life.clock.now()))
     assert fit == [[], ["b"], ["a", "b"], ["a", "b", "d"], ["a", "b", "d", "e"]]
-    assert need_of(life.ticket, plan).step == 4
+    assert needed(life, plan).step == 4
 
 
 def test_step_that_changes_nothing_for_a_ticket_makes_no_rung() -> None:
@@ -264,9 +271,9 @@ def test_correction_that_leaves_the_steps_as_they_are_does_not_begin_the_search_
     life = unplaced(Life(plan=plan).open(), plan)
     life.clock.advance(minutes=2)
     life.take(by_timer.act_on_due_rungs(life.ticket, plan, life.clock.now()))
-    assert need_of(life.ticket, plan).reserve
+    assert needed(life, plan).reserve
     life.reclassify(category="product").reclassify(urgency="low").move_to(replace(plan, version=2))
-    assert need_of(life.ticket, plan).reserve
+    assert needed(life, plan).reserve
     assert life.reclassify(customer_type="vip").ticket.placing is None
 
 
@@ -285,15 +292,15 @@ def searched(plan: Plan) -> Life:
 def test_search_goes_on_in_a_plan_that_has_its_steps_at_another_place() -> None:
     life = searched(plan_with(rules=[], steps=[RESERVE]))
     moved = replace(plan_with(rules=[], steps=[VIP, RESERVE]), version=2)
-    assert need_of(life.move_to(moved).ticket, moved).reserve
+    assert needed(life.move_to(moved), moved).reserve
 
 
 def test_step_that_acted_means_no_other_step_of_a_later_plan() -> None:
     """Story: the step at the same place of the next plan had acted before its time."""
     life = searched(plan_with(rules=[], steps=[RESERVE]))
-    assert need_of(life.ticket, life.plan).reserve
+    assert needed(life).reserve
     moved = replace(plan_with(rules=[], steps=[LANGUAGE]), version=2)
-    need = need_of(life.move_to(moved).ticket, moved)
+    need = needed(life.move_to(moved), moved)
     assert (need.reserve, need.language, need.step) == (False, "zh-CN", 0)
     assert life.ticket.placing is None, "the search begins anew"
 
@@ -307,7 +314,7 @@ def test_search_that_a_version_before_stored_by_indexes_goes_on_in_its_plan() ->
     assert next_wake(life.ticket, plan) == at + timedelta(minutes=2)
     life.clock.advance(minutes=2)
     life.take(by_timer.act_on_due_rungs(life.ticket, plan, life.clock.now()))
-    assert need_of(life.reclassify(urgency="low").ticket, plan).reserve
+    assert needed(life.reclassify(urgency="low"), plan).reserve
     assert life.move_to(replace(plan, version=2)).ticket.placing is None
 
 
@@ -329,11 +336,11 @@ def test_steps_that_a_search_names_are_those_of_the_plan() -> None:
 def test_rule_moves_a_ticket_to_its_team_unless_somebody_decided_the_team() -> None:
     plan = plan_with(rules=[KETTLES | {"team": "kettles"}])
     life = Life(plan=plan).open()
-    assert need_of(life.ticket, plan).team == "kettles"
+    assert needed(life, plan).team == "kettles"
     at = life.clock.now()
     life.take(by_system.assign(life.ticket, plan, MEI.id, "longest without", at, "kettles"))
     life.reassign(None, "complaints")
-    assert need_of(life.ticket, plan).team == "complaints"
+    assert needed(life, plan).team == "complaints"
 
 
 def test_first_rule_that_matches_decides() -> None:
@@ -441,6 +448,32 @@ def test_conversation_without_a_word_for_long_is_over(life: Life) -> None:
     late = at + timedelta(minutes=10)
     assert goes_on(chat.ticket, MEI.id, late), "the customer waits for the first word"
     assert not goes_on(chat.reply().ticket, MEI.id, late)
+
+
+@pytest.mark.parametrize(("channel", "minutes"), [("phone", 120), ("chat", 10)])
+def test_conversation_that_is_long_over_takes_no_attention_of_the_next_agent(
+    life: Life, channel: str, minutes: int
+) -> None:
+    """Its agent has said nothing but the first word, and hands the ticket over."""
+    life.open(channel=channel).assign(MEI.id).tell_progress()
+    quiet = life.ticket
+    life.wait(minutes=minutes - 1)
+    weight = needed(life).weight
+    assert weight > 0
+    assert life.reassign(JUN.id).ticket.live_now == weight
+    life.take(Change(life.ticket, (), quiet, life.plan)).wait(minutes=1)
+    assert needed(life).weight == 0
+    after = life.reassign(JUN.id).ticket
+    assert (after.live_now, after.in_conversation) == (0, False)
+
+
+def test_call_that_nobody_has_answered_for_hours_takes_no_attention(life: Life) -> None:
+    """The caller does not hold the line for so long. Whoever gets the ticket calls them back."""
+    life.open(channel="phone").wait(minutes=119)
+    assert needed(life).weight == 100
+    life.wait(minutes=1)
+    assert needed(life).weight == 0
+    assert life.assign(MEI.id).ticket.live_now == 0
 
 
 def test_conversation_has_just_come_until_its_agent_reacts_or_two_minutes_have_passed(

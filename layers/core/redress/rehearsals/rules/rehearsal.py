@@ -442,7 +442,7 @@ def _assigned(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
         return None
     offered = data.get("accepted") is False
     # A rule of routing in the draft decides the team, as it does when a ticket is really offered.
-    team = need_of(ticket, plan).team
+    team = need_of(ticket, plan, event.at).team
     agent, why = data["agent"], data["why"]
     return by_system.assign(ticket, plan, agent, why, event.at, team, offered=offered)
 

@@ -222,7 +222,7 @@ class AssignmentCase:
         called: bool | None,
     ) -> Decision:
         """Read agents of the team, and decide who gets the ticket."""
-        need, preferred = need_of(ticket, plan), None
+        need, preferred = need_of(ticket, plan, at), None
         if ticket.preferred is not None:
             with suppress(NotFound, Unreadable):
                 preferred = self._staff.availability(ticket.preferred)
@@ -306,7 +306,7 @@ class AssignmentCase:
         self, ticket: Ticket, plan: Plan, claim: Claim, at: datetime, notes: dict[str, Any]
     ) -> Change | None:
         """The change that gives the ticket to who asks for it; None if they may not get it."""
-        need = need_of(ticket, plan)
+        need = need_of(ticket, plan, at)
         need = replace(need, reserve=need.reserve or claim.is_called)
         if reasons(ticket, need, claim.availability, at):
             return None

@@ -116,9 +116,10 @@ class ClaimingCase:
         for ticket in self._queued(member):
             if ticket.number in tried:
                 continue
-            need = need_of(ticket, self._plans.get(ticket.plan_version))
+            at = self._now()
+            need = need_of(ticket, self._plans.get(ticket.plan_version), at)
             need = replace(need, reserve=need.reserve or claim.is_called)
-            if why := reasons(ticket, need, claim.availability, self._now()):
+            if why := reasons(ticket, need, claim.availability, at):
                 why_not.add(why)
                 continue
             if ticket.avoid == member.id:

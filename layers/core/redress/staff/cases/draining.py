@@ -165,7 +165,7 @@ def _fitting(
     ticket: Ticket, plan: Plan, agents: Iterable[Availability], at: datetime, *, called: bool
 ) -> list[str]:
     """The ids of the agents who may take a ticket. `called` says that reserve staff are called."""
-    need = need_of(ticket, plan)
+    need = need_of(ticket, plan, at)
     need = replace(need, reserve=need.reserve or called)
     return [one.agent for one in agents if not reasons(ticket, need, one, at)]
 

@@ -206,7 +206,7 @@ class OpeningCase:
             availability = self._staff.availability(member.id)
         except NotFound:
             raise AgentNotFree(YOURS[WhyNot.PRESENCE]) from None
-        need = need_of(ticket, plan)
+        need = need_of(ticket, plan, at)
         if why := reasons(ticket, need, availability, at):
             said = "; ".join(YOURS.get(one, IN_WORDS[one]) for one in why)
             raise AgentNotFree(said.format(team=need.team))

@@ -78,7 +78,7 @@ def _reassign(
         return change
     if found is None:
         raise AgentNotFree(IN_WORDS[WhyNot.PRESENCE])
-    need = replace(need_of(ticket, plan), team=change.after.team)
+    need = replace(need_of(ticket, plan, at), team=change.after.team)
     if refused := reasons(ticket, need, found, at, waived_by(by.role)):
         raise AgentNotFree(in_words(refused))
     return change

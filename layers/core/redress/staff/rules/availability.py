@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from redress.tickets.rules.preference import PHONE
 from redress.tickets.rules.ticket import Ticket
 
 
@@ -63,20 +62,9 @@ class Availability:
         return bool(self.live or self.conversations)
 
 
-CHAT_IS_QUIET = timedelta(minutes=10)
-"""A chat is over if nothing has happened to its ticket for this long since a person reacted."""
-CALL_IS_QUIET = timedelta(hours=2)
-"""Any conversation is over if nothing has happened to its ticket for this long. A call may last
-an hour without a word in the ticket. Without a limit, a call that nobody documents would keep work
-from its agent until they set their presence."""
-
-
 def goes_on(ticket: Ticket, agent: str, at: datetime) -> bool:
     """Whether a live conversation still takes attention of an agent."""
-    if ticket.assignee != agent or not ticket.live_now:
-        return False
-    is_chat = ticket.in_conversation and ticket.channel != PHONE
-    return at - ticket.changed_at < (CHAT_IS_QUIET if is_chat else CALL_IS_QUIET)
+    return ticket.assignee == agent and bool(ticket.live_now) and ticket.is_live_at(at)
 
 
 HAS_JUST_COME = timedelta(minutes=2)

@@ -118,12 +118,12 @@ def has_room(found: Availability) -> bool:
 
 def may_yet(ticket: Ticket, plan: Plan, found: Availability, at: datetime) -> bool:
     """Whether an agent may get a ticket once all steps of the plan lower its requirements."""
-    need = need_of(ticket, plan, in_the_end=True)
+    need = need_of(ticket, plan, at, in_the_end=True)
     return not reasons(ticket, need, found, at, PASSING)
 
 
-def need_of(ticket: Ticket, plan: Plan, *, in_the_end: bool = False) -> Need:
-    """The requirements of a ticket, lowered by the steps of the plan whose time has come.
+def need_of(ticket: Ticket, plan: Plan, at: datetime, *, in_the_end: bool = False) -> Need:
+    """The requirements of a ticket at `at`, lowered by the steps of the plan whose time has come.
 
     With `in_the_end`, all steps lower them.
     """
@@ -147,7 +147,7 @@ def need_of(ticket: Ticket, plan: Plan, *, in_the_end: bool = False) -> Need:
         skill,
         level,
         reserve,
-        plan.weight(ticket.channel) if ticket.is_live else 0,
+        plan.weight(ticket.channel) if ticket.is_live_at(at) else 0,
         timedelta(seconds=before_end_s(plan)),
         step,
         rule.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,13 @@ from redress.plans.rules.plan import ALWAYS, Plan, Promise
 from redress.plans.rules.plan import CUSTOMER as WAITED_FOR
 from redress.tickets.rules.preference import PHONE, Preference, due_within
 from redress.tickets.rules.tasks import Task
+
+CHAT_IS_QUIET = timedelta(minutes=10)
+"""A chat is over if nothing has happened to its ticket for this long since a person reacted."""
+CALL_IS_QUIET = timedelta(hours=2)
+"""Any conversation is over if nothing has happened to its ticket for this long. A call may last
+an hour without a word in the ticket. Without a limit, a call that nobody documents would keep work
+from its agent until they set their presence, and from whoever gets the ticket next."""
 
 
 class State(StrEnum):
@@ -357,6 +364,15 @@ class Ticket(Struct, frozen=True):
         It counts only on a channel to which the plan gives a weight.
         """
         return self.is_unanswered or self.in_conversation
+
+    def is_live_at(self, at: datetime) -> bool:
+        """Whether it is live, and something has happened to it lately.
+
+        The limit is CHAT_IS_QUIET for a chat that goes on, and CALL_IS_QUIET otherwise.
+        """
+        is_chat = self.in_conversation and self.channel != PHONE
+        limit = CHAT_IS_QUIET if is_chat else CALL_IS_QUIET
+        return self.is_live and at - self.changed_at < limit
 
     @property
     def live_now(self) -> int:

@@ -91,7 +91,9 @@ def reassign(
         draft.add(EventType.QUEUED, data)
     else:
         accepted = {} if to == by.id else {"accepted": False}
-        draft.add(EventType.ASSIGNED, {**data, "agent": to} | accepted | attention(ticket, plan))
+        draft.add(
+            EventType.ASSIGNED, {**data, "agent": to} | accepted | attention(ticket, plan, at)
+        )
     return draft.change()
 
 
@@ -148,7 +150,7 @@ def claim(
     """
     require_possible(Step.ASSIGN, ticket)
     data: dict[str, Any] = {"agent": by.id, "from": ticket.assignee}
-    data |= {"why": "asked for the next ticket", "team": ticket.team} | attention(ticket, plan)
+    data |= {"why": "asked for the next ticket", "team": ticket.team} | attention(ticket, plan, at)
     if key:
         data["key"] = key
     if decision:

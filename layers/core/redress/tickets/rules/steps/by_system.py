@@ -54,7 +54,7 @@ def assign(
     """
     require_possible(Step.ASSIGN, ticket)
     data: dict[str, Any] = {"agent": agent, "from": ticket.assignee, "why": why}
-    data |= {"team": team or ticket.team} | attention(ticket, plan)
+    data |= {"team": team or ticket.team} | attention(ticket, plan, at)
     data |= {"accepted": False} if offered else {}
     if decision:
         data["decision"] = dict(decision)

@@ -90,13 +90,13 @@ def add_about(
     return draft
 
 
-def attention(ticket: Ticket, plan: Plan) -> dict[str, Any]:
+def attention(ticket: Ticket, plan: Plan, at: datetime) -> dict[str, Any]:
     """Return the event data with what the ticket takes of an agent's attention; {} if nothing.
 
-    Only a conversation on a live channel takes any, until it is over. If its agent hands it to
-    another agent before, it takes the other agent's.
+    Only a conversation on a live channel takes any, until it is over or quiet for long. If its
+    agent hands it to another agent before, it takes the other agent's.
     """
-    weight = plan.weight(ticket.channel) if ticket.is_live else 0
+    weight = plan.weight(ticket.channel) if ticket.is_live_at(at) else 0
     return {"live": weight} if weight else {}
 
 

@@ -82,7 +82,7 @@ def open_for_caller(
         draft.add(EventType.ABOUT_SET, data, SYSTEM)
     if takes:
         data = {"agent": by.id, "from": None, "why": "took the call", "team": draft.after.team}
-        draft.add(EventType.ASSIGNED, data | attention(draft.after, plan))
+        draft.add(EventType.ASSIGNED, data | attention(draft.after, plan, at))
     clocks = draft.after.clocks
     response = clocks.get(ClockName.FIRST_RESPONSE)
     if answered is None:
