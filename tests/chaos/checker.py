@@ -540,7 +540,8 @@ def loads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
 
     What their live conversations take is the sum of those of their tickets that are counted, within
     their attention. Each that goes on is counted, unless the agent has set a presence since. A
-    presence ends none to which the agent has had no time to react.
+    presence ends none to which the agent has had no time to react. One that was quiet for long may
+    be counted no more.
     """
     held = Counter(
         one.ticket.assignee
@@ -557,6 +558,15 @@ def loads(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
         yield from _conversations(evidence, known, agent)
 
 
+def _was_quiet(one: Known, begin: datetime) -> bool:
+    """Whether nothing happened to a live conversation for so long that the sweep may have ended it.
+
+    It is counted again with the next words of its agent if they have room.
+    """
+    later = zip(one.states, one.events[1:], strict=False)
+    return any(event.at > begin and not before.is_live_at(event.at) for before, event in later)
+
+
 def _conversations(evidence: Evidence, known: list[Known], agent: str) -> Iterator[Violation]:
     duty: Item = evidence.duties.get(agent, {})
     counted: set[str] = set(duty.get("conversations", ()))
@@ -571,6 +581,7 @@ def _conversations(evidence: Evidence, known: list[Known], agent: str) -> Iterat
         presence = datetime.fromisoformat(duty["since"]) if "since" in duty else given
         is_new = one.ticket.unaccepted_since is not None and presence - given < HAS_JUST_COME
         ended = "since" in duty and presence >= given and not is_new
+        ended |= _was_quiet(one, given)
         if goes_on(one.ticket, agent, evidence.ended) and not ended:
             yield Violation(agent, f"the conversation of {number} is not counted")
     live = sum(going_on[number].ticket.live_now for number in counted & going_on.keys())

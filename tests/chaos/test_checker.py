@@ -511,6 +511,14 @@ def test_finds_a_conversation_that_is_not_counted_though_its_agent_never_ended_i
     assert found == [f"{MEI.id}: {one}" for one in told]
 
 
+@pytest.mark.parametrize(("minutes", "found"), [(9, True), (10, False)])
+def test_chat_that_was_quiet_for_long_need_not_be_counted(minutes: int, *, found: bool) -> None:
+    life = Life().open(channel="chat").assign().reply().wait(minutes=minutes).write()
+    stored = changed(rows(life), "DUTY", since=(START - timedelta(hours=1)).isoformat())
+    told = [one for one in said_of(evidence(life, stored)) if "conversation" in one]
+    assert told == [f"{MEI.id}: the conversation of {NUMBER} is not counted"][: int(found)]
+
+
 def test_finds_a_conversation_that_is_counted_though_it_is_over() -> None:
     life = Life().open(channel="phone").assign().reply()
     stored = changed(rows(life), "DUTY", live=Decimal(100), conversations={NUMBER})

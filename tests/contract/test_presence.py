@@ -15,6 +15,8 @@ from redress.staff.cases.presence import PresenceCases
 from redress.staff.duty.store import DutyStore
 from redress.staff.rules.availability import Presence
 from redress.staff.rules.presence import Period, seconds_online
+from redress.staff.store import also_written
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.by_system import GONE
 from redress.tickets.rules.ticket import EventType
 from tests.builders import JUN, MEI, START, Life
@@ -222,6 +224,11 @@ def conversations(shop: Shop) -> tuple[int, set[str]]:
     return found.live, set(found.conversations)
 
 
+def staff_writes(shop: Shop, change: Change) -> list[str]:
+    """The sort keys of the items of members that a change writes."""
+    return [write.row.sk for write in also_written(shop.models, [(change, shop.clock.now())], None)]
+
+
 def calling(shop: Shop) -> Life:
     """An agent is on the phone, and has written nothing yet but that they picked up."""
     life = shop.commit(shop.open(channel="phone").assign(MEI.id))
@@ -380,3 +387,52 @@ def test_call_of_yesterday_that_is_handed_over_keeps_no_work_from_the_colleague(
     assert (found.live, found.conversations, found.load) == (0, frozenset(), 1)
     for channel in ("email", "phone"):
         assert shop.assigner().assign(shop.open(channel=channel).ticket.number) == JUN.id
+
+
+def test_chat_that_goes_on_after_a_long_pause_is_counted_again(
+    shop: Shop, watch: AbsenceWatch
+) -> None:
+    shop.member(MEI.id, capacity=5)
+    chat = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    shop.commit(chat.reply())
+    shop.clock.advance(minutes=10)
+    assert watch.watch() == {"ended": 1}
+    assert conversations(shop) == (0, set())
+    for _ in range(2):
+        shop.clock.advance(minutes=1)
+        shop.commit(chat.reply())
+        assert conversations(shop) == (34, {chat.ticket.number})
+    assert shop.assigner().assign(shop.open(channel="phone").ticket.number) is None
+    shop.clock.advance(minutes=10)
+    shop.commit(chat.reply())
+    assert conversations(shop) == (34, {chat.ticket.number}), "no sweep has ended it"
+    shop.commit(chat.resolve())
+    assert conversations(shop) == (0, set())
+
+
+def test_chat_that_goes_on_beside_a_call_is_not_counted(shop: Shop, watch: AbsenceWatch) -> None:
+    """Nobody is counted with more than all of their attention. The words are written anyway."""
+    shop.member(MEI.id, capacity=5)
+    chat = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    shop.commit(chat.reply())
+    shop.clock.advance(minutes=10)
+    assert watch.watch() == {"ended": 1}
+    call = calling(shop)
+    shop.commit(chat.reply())
+    assert conversations(shop) == (100, {call.ticket.number})
+    assert shop.tickets.get(chat.ticket.number).version == chat.ticket.version
+    shop.commit(call.reply())
+    assert conversations(shop) == (0, set())
+
+
+def test_words_in_a_conversation_without_a_long_pause_write_no_availability(shop: Shop) -> None:
+    shop.member(MEI.id, capacity=5)
+    chat = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    shop.commit(chat.reply())
+    shop.clock.advance(minutes=9)
+    for change in (chat.reply().last, chat.write().last):
+        assert not staff_writes(shop, change)
+    shop.clock.advance(minutes=10)
+    assert not staff_writes(shop, chat.write().last)
+    shop.clock.advance(minutes=10)
+    assert staff_writes(shop, chat.reply().last) == ["DUTY"]

@@ -841,9 +841,15 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     after = change.after.live_now
     number = change.after.number
     if released == taken:
-        if taken is None or before == after:
+        if taken is None:
             return []
         row = model(keys.agent_pk(taken), keys.AVAILABILITY)
+        if before == after:
+            if not _goes_on_again(change, now):
+                return []
+            # Without room it stays uncounted. The agent talks to the customer all the same.
+            room = model.live.does_not_exist() | (model.live <= ALL_ATTENTION - after)
+            return [Write(row, _more(model, number, after), ~_has(model, number) & room)]
         if not before:
             return [Write(row, _more(model, number, after), ~_has(model, number))]
         if not after:
@@ -881,6 +887,20 @@ def _load_writes(models: Models, change: Change, now: datetime) -> list[Write]:
         lost = AgentNotFree("the agent is away, has no room or is in another team")
         writes.append(Write(row, actions, condition, lost))
     return writes
+
+
+_AGENTS_WORDS = frozenset({EventType.REPLIED, EventType.PROGRESS_TOLD})
+
+
+def _goes_on_again(change: Change, now: datetime) -> bool:
+    """Whether staff say something in a live conversation that was quiet for long.
+
+    The sweep may have ended it. It is asked only then, so a conversation without a long pause costs
+    no write. A message of the customer writes no availability: it may change two tickets.
+    """
+    if change.before is None or not change.after.live_now or change.before.is_live_at(now):
+        return False
+    return any(event.type in _AGENTS_WORDS for event in change.events)
 
 
 def _more(model: Any, number: str, weight: int) -> list[UpdateAction]:
