@@ -34,11 +34,18 @@ _ROWS = Models("any", stack.REGION)
 """Only to read rows; it calls no service."""
 
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """An agent's availability, as a record has it."""
+    """An agent's availability, as a record has it.
+
+    `read_at` is when the record was read, so it was written at that time or earlier.
+    """
 
     availability: Availability
+    read_at: datetime = _LONG_AGO
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Head:
 type Entry = Duty | Head
 
 
-def entry_of(record: Mapping[str, Any]) -> Entry | None:
+def entry_of(record: Mapping[str, Any], read_at: datetime) -> Entry | None:
     """What a record of the stream says about an agent or a ticket; None for any other record."""
     image = record["dynamodb"].get("NewImage")
     if image is None:
@@ -60,7 +67,7 @@ def entry_of(record: Mapping[str, Any]) -> Entry | None:
         case keys.AVAILABILITY:
             row = _ROWS.availability()
             row.deserialize(image)
-            return Duty(availability_of(row))
+            return Duty(availability_of(row), read_at)
         case keys.TICKET:
             return Head(items.ticket_of(image["doc"]["S"]))
     return None
@@ -109,8 +116,8 @@ class Daybook:
     def _read(self) -> bool:
         """Reads the next page. Returns whether there was one."""
         found = self._engine.call("GetRecords", ShardIterator=self._iterator, Limit=PAGE)
-        self._iterator = found["NextShardIterator"]
-        new = [entry for record in found["Records"] if (entry := entry_of(record)) is not None]
+        self._iterator, at = found["NextShardIterator"], datetime.now(UTC)
+        new = [one for record in found["Records"] if (one := entry_of(record, at)) is not None]
         with self._lock:
             self._entries += new
             for entry in new:
@@ -173,7 +180,8 @@ class History:
 class Assignment:
     """A ticket that the router gave to an agent: the state in which it decided, and the decision.
 
-    `availabilities` are those just before the assignment was written.
+    `availabilities` are those just before the assignment was written. If `settled`, those of the
+    agent's team were written before the router began to decide, so they are what it has read.
     """
 
     ticket: Ticket
@@ -182,6 +190,7 @@ class Assignment:
     at: datetime
     decision: Mapping[str, Any]
     """What the event says about the decision."""
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,20 +220,20 @@ class Moment:
     version: int
     before: int
     """The version of the ticket before; 0 if it was opened."""
-    duties: Mapping[str, tuple[Availability, ...]]
+    duties: Mapping[str, tuple[Duty, ...]]
     """The last two states of each agent's availability, or the only one, newest last."""
     waiting: tuple[Ticket, ...]
 
 
 def moments(entries: Iterable[Entry], wanted: Mapping[str, set[int]]) -> Iterator[Moment]:
     """The moments at which the wanted versions of tickets were written."""
-    duties: dict[str, tuple[Availability, ...]] = {}
+    duties: dict[str, tuple[Duty, ...]] = {}
     tickets: dict[str, Ticket] = {}
     waiting: dict[str, Ticket] = {}
     for entry in entries:
         match entry:
             case Duty(found):
-                duties[found.agent] = (*duties.get(found.agent, ())[-1:], found)
+                duties[found.agent] = (*duties.get(found.agent, ())[-1:], entry)
             case Head(ticket):
                 number, known = ticket.number, tickets.get(ticket.number)
                 before = known.version if known is not None else 0
@@ -258,21 +267,25 @@ def assignments(entries: Iterable[Entry], histories: Mapping[str, History]) -> l
             if moment.before < place + 1 <= moment.version:
                 event = history.events[place]
                 agent = event.data["agent"]
-                duties = dict(moment.duties)
-                availabilities = tuple(
+                states = [
                     _before(pair, event) if one == agent else pair[-1]
-                    for one, pair in sorted(duties.items())
+                    for one, pair in sorted(moment.duties.items())
+                ]
+                availabilities = tuple(one.availability for one in states)
+                team = next((one.team for one in availabilities if one.agent == agent), None)
+                settled = all(
+                    one.read_at < event.at for one in states if one.availability.team == team
                 )
                 ticket = history.states[place - 1]
                 decision = event.data.get("decision", {})
-                found.append(Assignment(ticket, availabilities, agent, event.at, decision))
+                found.append(Assignment(ticket, availabilities, agent, event.at, decision, settled))
     return found
 
 
-def _before(pair: tuple[Availability, ...], event: Event) -> Availability:
+def _before(pair: tuple[Duty, ...], event: Event) -> Duty:
     """The availability before the assignment, whose transaction may have written it already."""
     written = event.at.isoformat(timespec="milliseconds")
-    return pair[0] if pair[-1].last_assigned == written else pair[-1]
+    return pair[0] if pair[-1].availability.last_assigned == written else pair[-1]
 
 
 def openings(
@@ -301,7 +314,7 @@ def has_room(ticket: Ticket, plan: Plan, moment: Moment, at: datetime) -> bool:
 
     An agent has room for one more live conversation at most.
     """
-    agents = [pair[-1] for pair in moment.duties.values()]
+    agents = [pair[-1].availability for pair in moment.duties.values()]
     found, need = fitting(ticket, plan, agents, at), need_of(ticket, plan, at)
     room = sum(1 if need.weight else one.capacity - one.load for one in found)
     return room > sum(need_of(one, plan, at).team == need.team for one in moment.waiting)

@@ -42,6 +42,11 @@ def at_most(name: str, value: float | None, unit: str, limit: float) -> Figure:
     return Figure(name, value, unit, f"≤ {_number(limit)}", value is not None and value <= limit)
 
 
+def at_least(name: str, value: float | None, unit: str, limit: float) -> Figure:
+    """A figure whose goal is at least `limit`. If it could not be measured, the goal is missed."""
+    return Figure(name, value, unit, f"≥ {_number(limit)}", value is not None and value >= limit)
+
+
 def exactly(name: str, value: float | None, unit: str, wanted: float) -> Figure:
     """A figure whose goal is exactly `wanted`."""
     return Figure(name, value, unit, f"= {_number(wanted)}", value == wanted)

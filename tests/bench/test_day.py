@@ -12,6 +12,7 @@ import pytest
 
 from bench import day, replay
 from bench.daybook import (
+    Assignment,
     Duty,
     Entry,
     Head,
@@ -153,12 +154,12 @@ def test_record_of_an_agent_and_of_a_ticket_is_read_and_others_are_not() -> None
         "since": {"S": "2026-11-23T00:00:00.000+00:00"},
         "is_agent": {"BOOL": True},
     }
-    assert entry_of({"dynamodb": {"NewImage": duty}}) == Duty(agent("a", load=1))
+    assert entry_of({"dynamodb": {"NewImage": duty}}, START) == Duty(agent("a", load=1), START)
     ticket = Life().open().ticket
     head = {"sk": {"S": "TICKET"}, "doc": {"S": items.snapshot_doc(ticket)}}
-    assert entry_of({"dynamodb": {"NewImage": head}}) == Head(ticket)
-    assert entry_of({"dynamodb": {"NewImage": head | {"sk": {"S": "TIMER"}}}}) is None
-    assert entry_of({"dynamodb": {}}) is None, "an item that expired"
+    assert entry_of({"dynamodb": {"NewImage": head}}, START) == Head(ticket)
+    assert entry_of({"dynamodb": {"NewImage": head | {"sk": {"S": "TIMER"}}}}, START) is None
+    assert entry_of({"dynamodb": {}}, START) is None, "an item that expired"
 
 
 @pytest.mark.parametrize("duty_first", [True, False])
@@ -227,8 +228,46 @@ def test_replay_in_another_process_decides_what_the_router_decided() -> None:
         "  two processes decide differently": 0,
         "  the agent is that of the day": 100.0,
         "  and all reasons why not another": 50.0,
+        "  whose agents did not change meanwhile": 2,
+        "    the agent is that of the day": 100.0,
     }
-    assert values(day.replay_figures(plan_document(), [found, other])) == wanted
+    figures = day.replay_figures(plan_document(), [found, other])
+    assert values(figures) == wanted
+    assert [one.name for one in figures if one.met is False] == []
+    changed = [replace(found, agent=MEI.id, settled=False)] + [found] * 18
+    assert missed(changed) == ["  the agent is that of the day"]
+    assert missed([*changed, found]) == []
+    assert missed([*[found] * 20, replace(found, agent=MEI.id)]) == [
+        "    the agent is that of the day"
+    ]
+    assert missed([replace(found, settled=False)]) == ["    the agent is that of the day"]
+
+
+def missed(given: list[Assignment]) -> list[str]:
+    """The goals of the replay that these assignments miss."""
+    return [one.name for one in day.replay_figures(plan_document(), given) if one.met is False]
+
+
+def test_agents_are_settled_if_they_were_written_before_the_router_decided() -> None:
+    mei, jun, tao = agent(MEI.id), agent(JUN.id), agent("a-tao", team="service")
+    life = a_life("R-1")
+    opened = life.ticket
+    life.wait(seconds=3).assign(MEI.id)
+    decided = life.events[-1].at
+    own, head = Duty(given(life, mei), decided + timedelta(seconds=1)), Head(life.ticket)
+
+    def settled(late: Availability | None) -> bool:
+        duties = [
+            Duty(one, decided + timedelta(seconds=1 if one is late else -1))
+            for one in (mei, jun, tao)
+        ]
+        [found] = assignments([*duties, Head(opened), own, head], {"R-1": history(life)})
+        return found.settled
+
+    assert settled(None), "the assignment itself does not count"
+    assert settled(tao), "another team does not count"
+    assert not settled(jun)
+    assert not settled(mei)
 
 
 def values(figures: list[Figure]) -> dict[str, float | None]:
