@@ -102,8 +102,8 @@ from redress.wiring.transaction import ALSO_WRITTEN
 from redress.workflow.cases.timers import TimerCase
 
 ABOUT = "what an operation costs with up to 100,000 open tickets and 10,000 agents"
-LIMIT_S = 300
-FILL_S = 170
+LIMIT_S = 480
+FILL_S = 300
 """Time limit for filling the tables; the rest of the time is for the rounds."""
 SMALLEST = 1_000
 LARGEST = 100_000
