@@ -346,6 +346,23 @@ class Life:
             by_departments.press(self.ticket, self.plan, by, task, "Today, please", at)
         )
 
+    def ask_extension(self, until: datetime | None = None) -> Life:
+        task, at = self.ticket.tasks[-1], self.clock.now()
+        wanted = until or task.clock.due_at + timedelta(hours=1)
+        return self.take(
+            by_departments.ask_extension(
+                self.ticket, self.plan, TAO.actor, task, wanted, "It comes from abroad", at
+            )
+        )
+
+    def decide_extension(self, *, granted: bool = True, word: Any = None) -> Life:
+        task, at = self.ticket.tasks[-1], self.clock.now()
+        return self.take(
+            by_departments.decide_extension(
+                self.ticket, self.plan, LIN, task, granted, "a reason", at, word
+            )
+        )
+
     def urge(self) -> Life:
         return self.take(by_customer.urge(self.ticket, self.plan, self.clock.now()))
 

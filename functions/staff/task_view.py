@@ -34,8 +34,8 @@ def task_file_view(found: TaskFile, now: datetime) -> dict[str, Any]:
     }
 
 
-_SHOWN = ("text", "why", "owner", "from", "action", "required", "shares")
-_TIMES = ("due", "due_at")
+_SHOWN = ("text", "why", "owner", "from", "action", "required", "shares", "granted")
+_TIMES = ("due", "due_at", "until")
 
 
 def _event(event: Event) -> dict[str, Any]:

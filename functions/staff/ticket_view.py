@@ -112,6 +112,8 @@ def task_view(task: Task, now: datetime) -> dict[str, Any]:
         "ended_at": iso(task.clock.ended_at),
         "pressed": task.pressed,
         "urged": task.urged,
+        "extended": task.extended,
+        "extension_until": iso(task.extension.until) if task.extension else None,
     }
 
 

@@ -24,6 +24,7 @@ from redress.edge.bodies import (
     OptionalSomeOf,
     OptionalText,
     OptionalTexts,
+    OptionalWhole,
     SomeOf,
     Text,
     TextOrNull,
@@ -178,6 +179,10 @@ def body(declared: Body, descriptions: Mapping[str, str], defaults: Mapping[str,
 def _field(field: Field) -> Schema:
     """The schema of one field. Raises TypeError for a class of field without a schema."""
     match field:
+        case OptionalWhole():
+            return _field(Whole(field.name, field.least, field.most)) | {
+                "type": ["integer", "null"]
+            }
         case Whole():
             most = {} if field.most is None else {"maximum": field.most}
             return {"type": "integer", "minimum": field.least, **most}

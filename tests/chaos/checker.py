@@ -181,6 +181,8 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.TASK_RETURNED: (Step.RETURN_TASK,),
     EventType.TASK_CANCELLED: (Step.CANCEL_TASK,),
     EventType.TASK_PRESSED: (Step.PRESS_TASK,),
+    EventType.TASK_EXTENSION_ASKED: (Step.ASK_EXTENSION,),
+    EventType.TASK_EXTENSION_DECIDED: (Step.DECIDE_EXTENSION,),
     EventType.URGED: (Step.URGE,),
     EventType.LINKED: (Step.LINK,),
     EventType.UNLINKED: (Step.UNLINK,),

@@ -166,6 +166,14 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: task_due_in(life, minutes=4).wait(minutes=5).wake().wait(minutes=1).wake(),
         [("task", "manager"), ("task", "asker")],
     ),
+    "a department asks for more time": (
+        lambda life: life.open_task().ask_extension(),
+        [("task", "ticket_leaders")],
+    ),
+    "more time is refused": (
+        lambda life: life.open_task().ask_extension().decide_extension(granted=False),
+        [("task", "department-1")],
+    ),
     "the customer urges": (Life.urge, [("urged", "asker")]),
     "the customer urges two departments": (
         lambda life: life.open_task().open_task().return_task().open_task().urge(),

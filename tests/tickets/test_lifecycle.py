@@ -30,11 +30,16 @@ from tests.builders import BY_PHONE, JUN, LIN, MEI, START, TAO, Clock, Life, pla
 WEI = Actor(Role.MANAGER, "m-wei")
 
 
-def with_task(life: Life) -> Life:
-    """The same life, with a task that was opened before the ticket came into its state."""
-    asked = builders.life_at(State.NEW).open_task(required=False).ticket
+def with_task(life: Life, *, asked: bool = False) -> Life:
+    """The same life, with a task that was opened before the ticket came into its state.
+
+    With `asked`, its department has asked for more time.
+    """
+    other = builders.life_at(State.NEW).open_task(required=False)
+    if asked:
+        other.ask_extension()
     last = life.changes[-1]
-    life.changes[-1] = replace(last, after=replace(last.after, tasks=asked.tasks))
+    life.changes[-1] = replace(last, after=replace(last.after, tasks=other.ticket.tasks))
     return life
 
 
@@ -52,6 +57,8 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.RETURN_TASK: lambda life: with_task(life).return_task(),
     Step.CANCEL_TASK: lambda life: with_task(life).cancel_task(),
     Step.PRESS_TASK: lambda life: with_task(life).press_task(),
+    Step.ASK_EXTENSION: lambda life: with_task(life).ask_extension(),
+    Step.DECIDE_EXTENSION: lambda life: with_task(life, asked=True).decide_extension(),
     Step.URGE: Life.urge,
     Step.LINK: Life.link,
     Step.UNLINK: lambda life: life.link().unlink(),
@@ -125,6 +132,8 @@ WRITTEN = {
     Step.RETURN_TASK:        "new     open    waiting resolved confirmed -",
     Step.CANCEL_TASK:        "new     open    waiting resolved confirmed -",
     Step.PRESS_TASK:         "new     open    waiting resolved confirmed -",
+    Step.ASK_EXTENSION:      "new     open    waiting resolved confirmed -",
+    Step.DECIDE_EXTENSION:   "new     open    waiting resolved confirmed -",
     Step.URGE:               "new     open    -       -        -         -",
     Step.WRITE:              "new     open    open    resolved confirmed -",
     Step.THANK:              "new     open    waiting resolved confirmed closed",

@@ -18,14 +18,21 @@ from redress.base.errors import (
     Unchanged,
 )
 from redress.base.people import SYSTEM, Actor, Machine, Member, Role
-from redress.clocks.rules.clocks import ClockState
+from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.db import encoding
 from redress.plans.rules.document import parse
 from redress.tickets.rules import access, macros, task_rights
 from redress.tickets.rules.macros import Act
 from redress.tickets.rules.steps import by_customer, by_departments, by_staff
 from redress.tickets.rules.steps.by_departments import NewTask
-from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS, Share, Task, TaskState
+from redress.tickets.rules.tasks import (
+    MOST_OPEN,
+    MOST_TASKS,
+    Extension,
+    Share,
+    Task,
+    TaskState,
+)
 from redress.tickets.rules.ticket import EventType, State
 from redress.tickets.store import items
 from tests.builders import JUN, LIN, MEI, START, TAO, Life, life_at, plan_document
@@ -370,11 +377,26 @@ def test_nobody_else_sees_the_task() -> None:
     ("member", "required", "acts"),
     [
         (TAO, True, ["assign_task"]),
-        (HUA, True, ["assign_task", "finish_task", "press_task", "return_task"]),
+        (
+            HUA,
+            True,
+            ["ask_extension", "assign_task", "finish_task", "press_task", "return_task"],
+        ),
         (MEI_OF_STAFF, True, []),
         (MEI_OF_STAFF, False, ["cancel_task"]),
         (LIN_OF_STAFF, True, ["cancel_task", "press_task"]),
-        (WEI, True, ["assign_task", "cancel_task", "finish_task", "press_task", "return_task"]),
+        (
+            WEI,
+            True,
+            [
+                "ask_extension",
+                "assign_task",
+                "cancel_task",
+                "finish_task",
+                "press_task",
+                "return_task",
+            ],
+        ),
     ],
     ids=lambda value: value.id if isinstance(value, Member) else str(value),
 )
@@ -388,7 +410,8 @@ def test_who_may_do_what_with_a_task_of_the_queue(
 def test_owner_finishes_a_task_and_a_colleague_does_not() -> None:
     found = asked().assign_task().ticket
     one = found.tasks[0]
-    assert task_rights.can(TAO, found, one) == ["assign_task", "finish_task", "return_task"]
+    own = ["ask_extension", "assign_task", "finish_task", "return_task"]
+    assert task_rights.can(TAO, found, one) == own
     assert task_rights.can(BO, found, one) == []
 
 
@@ -464,3 +487,114 @@ def test_urging_and_pressing_refuse_nobody_who_is_working() -> None:
     assert task(life).revision == before.tasks[0].revision
     assert life.ticket.last_person_version == before.last_person_version
     assert task(life.finish_task()).revision == life.ticket.version
+
+
+# ------------------------------------------------------------------------------ more time
+
+
+def test_extension_counts_only_after_a_leader_of_the_ticket_has_granted_it() -> None:
+    life = asked(due=START + timedelta(hours=4)).assign_task()
+    until = START + timedelta(hours=8)
+    life.ask_extension(until)
+    assert (task(life).clock.due_at, task(life).extension) == (
+        START + timedelta(hours=4),
+        Extension(until, TAO.id),
+    )
+    life.decide_extension()
+    assert (task(life).clock.due_at, task(life).extension, task(life).extended) == (until, None, 1)
+    life.sleep_through(until)
+    assert [action for action, _ in rungs(life)] == ["remind", "remind", "breach"]
+    assert task(life).clock.breached_at == until
+    assert life.ticket == life.folded
+
+
+def test_breach_before_the_extension_stays_on_record() -> None:
+    life = asked(due=START + timedelta(hours=1)).assign_task()
+    life.sleep_through(START + timedelta(hours=1))
+    life.ask_extension(START + timedelta(hours=8)).decide_extension()
+    assert task(life).clock.breached_at == START + timedelta(hours=1)
+    assert task(life.finish_task()).clock.missed
+
+
+def test_refused_extension_needs_a_reason_and_leaves_the_due_time() -> None:
+    life = asked().ask_extension()
+    due, at = task(life).clock.due_at, life.clock.now()
+    with pytest.raises(InvalidInput):
+        by_departments.decide_extension(life.ticket, life.plan, LIN, task(life), False, " ", at)
+    life.decide_extension(granted=False)
+    assert (task(life).clock.due_at, task(life).extension, task(life).extended) == (due, None, 0)
+
+
+def test_extension_beyond_a_promise_needs_a_new_word_to_the_customer() -> None:
+    """48 hours were promised for the complaint. A required task that is due later breaks it."""
+    life = asked(due=START + timedelta(hours=40))
+    until, at = START + timedelta(hours=60), life.clock.now()
+    life.ask_extension(until)
+    promised = life.ticket.clocks[ClockName.RESOLUTION]
+
+    def refused(word: by_departments.Word | None) -> set[str]:
+        with pytest.raises(InvalidInput) as found:
+            by_departments.decide_extension(
+                life.ticket, life.plan, LIN, task(life), True, "", at, word
+            )
+        return {f"{fault.pointer} {fault.code}" for fault in found.value.faults}
+
+    assert refused(None) == {"/text word_needed"}
+    early = by_departments.Word("You hear from us on Wednesday.", until - timedelta(hours=1))
+    assert refused(early) == {"/answer_by not_in_time"}
+    word = by_departments.Word("You hear from us on Thursday.", until + timedelta(hours=3))
+    life.decide_extension(word=word)
+    assert [event.type for event in life.last.events] == [
+        EventType.TASK_EXTENSION_DECIDED,
+        EventType.PROMISED,
+    ]
+    told = life.events[-1].data
+    assert (told["text"], told["by"]) == (word.text, word.by.isoformat())
+    assert life.ticket.clocks[ClockName.OWN_WORD].due_at == word.by
+    assert life.ticket.clocks[ClockName.RESOLUTION] == promised, "what was promised is measured"
+    assert life.ticket == life.folded
+
+
+def test_extension_of_a_task_that_is_not_required_needs_no_word() -> None:
+    life = asked(due=START + timedelta(hours=40), required=False)
+    life.ask_extension(START + timedelta(hours=60)).decide_extension()
+    assert EventType.PROMISED not in {event.type for event in life.events}
+
+
+def test_extension_within_the_promise_needs_no_word() -> None:
+    life = asked(due=START + timedelta(hours=4))
+    life.ask_extension(START + timedelta(hours=47)).decide_extension()
+    assert task(life).extended == 1
+
+
+def test_extension_is_to_come_and_later_than_the_task_is_due() -> None:
+    life = asked()
+    due = task(life).clock.due_at
+    for wrong in (due, START, START + timedelta(days=31)):
+        with pytest.raises(InvalidInput):
+            life.ask_extension(wrong)
+
+
+def test_one_extension_is_asked_for_at_a_time_and_ends_with_the_task() -> None:
+    life = asked().ask_extension()
+    with pytest.raises(NotAllowedNow):
+        life.ask_extension()
+    assert task(life.finish_task()).extension is None
+    with pytest.raises(NotAllowedNow):
+        life.decide_extension()
+
+
+def test_nobody_grants_themselves_more_time() -> None:
+    """Story 24: own work is excluded from approval."""
+    by_manager = life_at(State.OPEN).open_task()
+    at, until = by_manager.clock.now(), START + timedelta(hours=12)
+    by_manager.take(
+        by_departments.ask_extension(
+            by_manager.ticket, by_manager.plan, WEI.actor, task(by_manager), until, "late", at
+        )
+    )
+    found = by_manager.ticket
+    assert "decide_extension" not in task_rights.can(WEI, found, task(by_manager))
+    assert "decide_extension" in task_rights.can(LIN_OF_STAFF, found, task(by_manager))
+    for member in (TAO, HUA, MEI_OF_STAFF):
+        assert "decide_extension" not in task_rights.can(member, found, task(by_manager))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from route import LEADERS, NAME_LIMIT, REASON, STAFF, PathPart, Request, Route
+from route import LEADERS, NAME_LIMIT, REASON, REASON_LIMIT, STAFF, PathPart, Request, Route
 from task_view import task_file_view, task_page_view
 from ticket_view import ticket_view
 
@@ -18,19 +18,22 @@ from redress.edge.bodies import (
     Body,
     Field,
     Flag,
+    Instant,
+    OneOf,
     OptionalInstant,
     OptionalSomeOf,
     OptionalText,
+    OptionalWhole,
     Text,
     TextOrNull,
     Whole,
 )
 from redress.edge.http import Answer, answer
-from redress.staff.cases.tasks import PAGE, TaskStep, Which
+from redress.staff.cases.tasks import PAGE, Decision, TaskStep, Which
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules.numbers import normalised
 from redress.tickets.rules.steps import by_departments
-from redress.tickets.rules.steps.by_departments import NewTask
+from redress.tickets.rules.steps.by_departments import NewTask, Word
 from redress.tickets.rules.steps.table import TEXT_LIMIT
 from redress.tickets.rules.tasks import MOST_TASKS, TITLE_LIMIT, Share
 from redress.wiring import staff as wiring
@@ -140,6 +143,26 @@ return_task = _acting(
 cancel_task = _acting(
     "cancel_task", lambda given: partial(by_departments.cancel, why=given["reason"])
 )
+ask_extension = _acting(
+    "ask_extension",
+    lambda given: partial(by_departments.ask_extension, until=given["until"], text=given["text"]),
+)
+
+
+def _decided(given: Given) -> TaskStep:
+    """Raises InvalidInput if the new word to the customer has a text and no time, or no text."""
+    text, answer_by, version = given["text"], given["answer_by"], given["version"]
+    parts = {"/text": text, "/answer_by": answer_by, "/version": version}
+    missing = [name for name, value in parts.items() if value is None]
+    if missing and len(missing) < len(parts) and (text or answer_by):
+        detail = "a word to the customer has a text, a time and the ticket's version"
+        raise InvalidInput([Fault(name, "required", detail) for name in missing])
+    word = Word(text, answer_by) if text and answer_by else None
+    decision = Decision(given["decision"] == "granted", given["reason"] or "", version or 0, word)
+    return wiring.tasks().deciding(decision)
+
+
+decide_extension = _acting("decide_extension", _decided)
 press_task = _acting("press_task", lambda given: partial(by_departments.press, text=given["text"]))
 
 
@@ -212,10 +235,23 @@ ROUTES = (
         "TaskAssignment",
         REVISION,
         TextOrNull("owner", SUBJECT_LIMIT),
-        OptionalText("reason", 2_000),
+        OptionalText("reason", REASON_LIMIT),
     ),
     _act("result", finish_task, "TaskResult", REVISION, TEXT),
     _act("return", return_task, "TaskReturn", REVISION, TEXT),
     _act("cancellation", cancel_task, "TaskCancellation", REVISION, REASON),
+    _act("extension", ask_extension, "TaskExtension", REVISION, Instant("until"), TEXT),
+    _act(
+        "extension-decision",
+        decide_extension,
+        "ExtensionDecision",
+        REVISION,
+        OneOf("decision", ("granted", "refused")),
+        OptionalText("reason", REASON_LIMIT),
+        OptionalText("text", TEXT_LIMIT),
+        OptionalInstant("answer_by"),
+        OptionalWhole("version", least=1),
+        roles=LEADERS,
+    ),
     _act("press", press_task, "TaskPress", TEXT, roles=LEADERS),
 )

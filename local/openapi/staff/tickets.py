@@ -148,6 +148,8 @@ class Task(Answer, kw_only=True):
     ended_at: Instant | None
     pressed: Count
     urged: Count
+    extended: Count
+    extension_until: Instant | None
 
 
 class Ticket(Answer, kw_only=True):

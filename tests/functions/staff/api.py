@@ -208,6 +208,8 @@ WHO_MAY = {
     "task-return": ALL,
     "task-cancellation": ALL,
     "task-press": LEADERS,
+    "task-extension": ALL,
+    "task-extension-decision": LEADERS,
     "progress": ALL,
     "resolution": ALL,
     "callback": ALL,

@@ -123,6 +123,8 @@ SHOWS_ELSEWHERE = {
     "task-return": "tests/functions/staff/test_tasks.py",
     "task-cancellation": "tests/functions/staff/test_tasks.py",
     "task-press": "tests/functions/staff/test_tasks.py",
+    "task-extension": "tests/functions/staff/test_tasks.py",
+    "task-extension-decision": "tests/functions/staff/test_tasks.py",
     "reminders": "test_reminders_of_tickets_that_the_reader_may_not_see_are_not_listed",
     "inspection": "tests/functions/staff/test_inspections.py",
     "inspection-check": "tests/functions/staff/test_inspections.py",

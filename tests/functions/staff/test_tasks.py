@@ -33,6 +33,8 @@ ACTS: dict[str, dict[str, Any]] = {
     "task-return": {"text": "Not ours."},
     "task-cancellation": {"reason": "Not needed."},
     "task-press": {"text": "Today, please."},
+    "task-extension": {"until": "2026-11-27T10:00:00+08:00", "text": "It comes from abroad."},
+    "task-extension-decision": {"decision": "refused", "reason": "The customer waits."},
 }
 """The sample events of acts on a task, with a body without the revision."""
 
@@ -205,6 +207,84 @@ def test_pressing_twice_with_the_same_words_is_recorded_once(
     assert act(api, "task-press", "hua", asked.number).body["pressed"] == 2
     pressed = [e for e in stores.tickets.history(asked.number) if e.type is EventType.TASK_PRESSED]
     assert [event.by.id for event in pressed] == ["s-lin", "s-hua"]
+
+
+WORD = {
+    "text": "您好，配件要从国外寄来，周五中午前答复您。",
+    "answer_by": "2026-11-27T12:00:00+08:00",
+}
+"""A new word after the 48 hours in which a complaint of Monday is to be solved."""
+
+
+def test_department_gets_more_time_and_the_customer_a_new_word_in_one_change(
+    api: Api, asked: Ticket, stores: Stores
+) -> None:
+    act(api, "task-assignment", "tao", asked.number)
+    waiting = act(api, "task-extension", "tao", asked.number).body
+    assert (waiting["extension_until"], waiting["due_at"]) == (
+        "2026-11-27T02:00:00.000Z",
+        "2026-11-23T10:00:00.000Z",
+    )
+    granted = {"decision": "granted", "reason": None}
+    for by in ("tao", "hua", "mei"):
+        assert act(api, "task-extension-decision", by, asked.number, **granted).status == 403
+    without = act(api, "task-extension-decision", "lin", asked.number, **granted)
+    assert (without.status, without.codes) == (422, {"/text": "word_needed"})
+    half = act(api, "task-extension-decision", "lin", asked.number, **granted, text=WORD["text"])
+    assert (half.status, half.codes) == (
+        422,
+        {"/answer_by": "required", "/version": "required"},
+    )
+    now = stores.tickets.get(asked.number)
+    found = act(
+        api, "task-extension-decision", "lin", asked.number, **granted, **WORD, version=now.version
+    )
+    assert (found.status, found.body["due_at"], found.body["extended"]) == (
+        200,
+        "2026-11-27T02:00:00.000Z",
+        1,
+    )
+    after = stores.tickets.history(asked.number)[-2:]
+    assert [event.type for event in after] == [
+        EventType.TASK_EXTENSION_DECIDED,
+        EventType.PROMISED,
+    ]
+    assert after[0].at == after[1].at
+    assert after[1].data["to"] == "li.na@example.com"
+    # What the customer is told is no part of the task.
+    read = api("task", "tao", number=asked.number, id="1")
+    assert WORD["text"] not in said(read)
+    assert read.body["timeline"][-1]["data"]["granted"] is True
+
+
+def test_word_of_an_extension_is_refused_if_the_customer_wrote_meanwhile(
+    api: Api, asked: Ticket, stores: Stores
+) -> None:
+    act(api, "task-extension", "hua", asked.number)
+    now = stores.tickets.get(asked.number)
+    stores.changes.change(
+        asked.number, lambda t, p, at: by_customer.write(t, p, "It got worse.", at)
+    )
+    given = {"decision": "granted", "reason": None, **WORD, "version": now.version}
+    found = act(api, "task-extension-decision", "lin", asked.number, **given)
+    assert (found.status, [one["type"] for one in found.body["conflicts"]]) == (
+        409,
+        ["customer_wrote"],
+    )
+    assert stores.tickets.get(asked.number).tasks[0].extension is not None
+
+
+def test_word_of_an_extension_has_no_word_that_the_plan_refuses(
+    api: Api, asked: Ticket, stores: Stores
+) -> None:
+    act(api, "task-extension", "hua", asked.number)
+    version = stores.tickets.get(asked.number).version
+    rude = {"decision": "granted", "reason": None, **WORD, "version": version}
+    refused = act(
+        api, "task-extension-decision", "lin", asked.number, **(rude | {"text": "只能怪你自己"})
+    )
+    assert refused.status == 422
+    assert refused.codes.get("/text") == "refused_word"
 
 
 # -------------------------------------------------------------------------- who sees what

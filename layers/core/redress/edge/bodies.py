@@ -60,6 +60,14 @@ class Whole(Field, frozen=True):
         return number
 
 
+class OptionalWhole(Whole, frozen=True):
+    """A whole number. It may be null or left out."""
+
+    @property
+    def required(self) -> bool:
+        return False
+
+
 class Text(Field, frozen=True):
     """A text of at most `limit` characters of which a person can see something.
 

@@ -360,12 +360,18 @@ def resolving() -> ResolvingCase:
 
 @cache
 def tasks() -> TaskCases:
+    from redress.customers.cases.identity import IdentityCase
     from redress.staff.cases.tasks import TaskCases
     from redress.tickets.store.tasks import TaskLists
     from redress.wiring import stores
 
-    lists = TaskLists(stores.models())
-    return TaskCases(stores.staff(), stores.tickets(), lists, stores.changes())
+    return TaskCases(
+        stores.staff(),
+        stores.tickets(),
+        TaskLists(stores.models()),
+        stores.changes(),
+        IdentityCase(stores.customers()).require,
+    )
 
 
 @cache

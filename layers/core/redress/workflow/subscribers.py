@@ -114,6 +114,8 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.TASK_RETURNED: (mails, words),
     EventType.TASK_CANCELLED: (mails,),
     EventType.TASK_PRESSED: (mails, words),
+    EventType.TASK_EXTENSION_ASKED: (mails, words),
+    EventType.TASK_EXTENSION_DECIDED: (mails, words),
     EventType.URGED: (mails,),
     EventType.PROMISED: (mails, words),
     EventType.HELD: (mails, words),

@@ -607,6 +607,8 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.TASK_RETURNED: None,
     EventType.TASK_CANCELLED: None,
     EventType.TASK_PRESSED: None,
+    EventType.TASK_EXTENSION_ASKED: None,
+    EventType.TASK_EXTENSION_DECIDED: None,
     EventType.URGED: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.MESSAGE_COUNTED: _message_counted,

@@ -19,6 +19,8 @@ FOUND = frozenset(
         EventType.TASK_DONE,
         EventType.TASK_RETURNED,
         EventType.TASK_PRESSED,
+        EventType.TASK_EXTENSION_ASKED,
+        EventType.TASK_EXTENSION_DECIDED,
         EventType.CUSTOMER_WROTE,
         EventType.MAIL_NOTED,
         EventType.PROMISED,

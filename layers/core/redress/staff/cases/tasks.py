@@ -12,6 +12,7 @@ from typing import Protocol
 from redress.base import texts
 from redress.base.errors import (
     Forbidden,
+    InvalidInput,
     NotAllowedNow,
     NotFound,
     TaskChanged,
@@ -25,8 +26,9 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules import task_rights
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.conflicts import MOST_SINCE, require_current, version_faults
 from redress.tickets.rules.steps import by_departments
-from redress.tickets.rules.steps.by_departments import NewTask
+from redress.tickets.rules.steps.by_departments import NewTask, Word
 from redress.tickets.rules.tasks import Share, Task, find
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store.tasks import Listed, TaskLists
@@ -87,11 +89,29 @@ class TaskStep(Protocol):
     ) -> Change: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a leader decides about an extension. `version` is that of the ticket, which only a new
+    `word` to the customer needs."""
+
+    granted: bool
+    why: str
+    version: int
+    word: Word | None
+
+
 class TaskCases:
     def __init__(
-        self, staff: StaffStore, tickets: TicketStore, lists: TaskLists, changes: TicketChanges
+        self,
+        staff: StaffStore,
+        tickets: TicketStore,
+        lists: TaskLists,
+        changes: TicketChanges,
+        require_identity: Callable[[Ticket, Plan, str, datetime], None],
     ) -> None:
+        """`require_identity` is that of `StaffCases`."""
         self._staff, self._tickets = staff, tickets
+        self._require_identity = require_identity
         self._lists, self._changes = lists, changes
 
     def opening(self, new: NewTask) -> StaffStep:
@@ -118,6 +138,28 @@ class TaskCases:
         ticket = self._tickets.get(number)
         task = _seen(member, ticket, id_)
         return self._file(member, ticket, task)
+
+    def deciding(self, given: Decision) -> TaskStep:
+        """The step that decides about an extension, with a new word to the customer if it has one.
+
+        Whoever writes to the customer must have read what was said: see `conflicts`.
+        """
+
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, task: Task, at: datetime) -> Change:
+            word = given.word
+            if word is not None and (faults := version_faults(ticket, given.version)):
+                raise InvalidInput(faults)
+            change = by_departments.decide_extension(
+                ticket, plan, by, task, given.granted, given.why, at, word
+            )
+            if word is not None:
+                oldest = max(given.version, ticket.version - MOST_SINCE)
+                since = partial(self._tickets.events_after, ticket, oldest)
+                require_current(ticket, given.version, ["promise"], since, change)
+                self._require_identity(ticket, plan, "promise", at)
+            return change
+
+        return decide
 
     def act(
         self,

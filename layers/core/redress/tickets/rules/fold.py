@@ -1000,6 +1000,8 @@ _APPLY = {
     EventType.TASK_RETURNED: task_events.returned,
     EventType.TASK_CANCELLED: task_events.cancelled,
     EventType.TASK_PRESSED: task_events.pressed,
+    EventType.TASK_EXTENSION_ASKED: task_events.extension_asked,
+    EventType.TASK_EXTENSION_DECIDED: task_events.extension_decided,
     EventType.URGED: task_events.urged,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,

@@ -10,7 +10,7 @@ from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock
 from redress.plans.rules import tasks as in_plan
 from redress.plans.rules.plan import ALWAYS, Plan, Promise
-from redress.tickets.rules.tasks import Task, TaskState, find
+from redress.tickets.rules.tasks import Extension, Task, TaskState, find
 from redress.tickets.rules.ticket import Event, Ticket
 
 
@@ -65,14 +65,27 @@ def returned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 def cancelled(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """Cancel a task. A clock that the department's return has stopped stays as it is."""
-    task = _task(ticket, event)
-    return _changed(
-        ticket, event, state=TaskState.CANCELLED, clock=clocks.cancel(task.clock, event.at)
-    )
+    clock = clocks.cancel(_task(ticket, event).clock, event.at)
+    return _changed(ticket, event, state=TaskState.CANCELLED, clock=clock, extension=None)
 
 
 def pressed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return _noted(ticket, event, pressed=_task(ticket, event).pressed + 1)
+
+
+def extension_asked(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    until = datetime.fromisoformat(event.data["until"])
+    return _changed(ticket, event, extension=Extension(until, event.by.id))
+
+
+def extension_decided(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Move the due time of the task if the extension is granted. A recorded breach stays."""
+    task = _task(ticket, event)
+    if not event.data["granted"]:
+        return _changed(ticket, event, extension=None)
+    until = datetime.fromisoformat(event.data["until"])
+    clock = _measured(task.clock, event.at, plan, task.team, until)
+    return _changed(ticket, event, extension=None, extended=task.extended + 1, clock=clock)
 
 
 def urged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -174,7 +187,7 @@ def _ended(ticket: Ticket, event: Event, plan: Plan, state: TaskState) -> Ticket
     clock = clocks.stop(task.clock, event.at, plan.calendar(task.clock.calendar))
     if not clock.breached:
         clock = replace(clock, held_by=task.owner)
-    return _changed(ticket, event, state=state, clock=clock)
+    return _changed(ticket, event, state=state, clock=clock, extension=None)
 
 
 def _task(ticket: Ticket, event: Event) -> Task:

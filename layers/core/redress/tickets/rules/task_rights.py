@@ -52,6 +52,8 @@ ACTS = {
     "return_task": Step.RETURN_TASK,
     "cancel_task": Step.CANCEL_TASK,
     "press_task": Step.PRESS_TASK,
+    "ask_extension": Step.ASK_EXTENSION,
+    "decide_extension": Step.DECIDE_EXTENSION,
 }
 """The acts on a task by the names of their operations -> the step of each."""
 
@@ -65,6 +67,8 @@ def may_make(member: Member, ticket: Ticket, task: Task, act: str) -> bool:
     - The agent or a leader of the ticket cancels it. Only a leader cancels a required one: it would
       be a way to resolve the ticket without it.
     - The leaders of the ticket and of the department press for it.
+    - Who may finish it asks for more time. A leader of the ticket decides, who has not asked and
+      does not have the task: nobody decides about their own work.
     """
     is_owner = task.owner == member.id
     leads = leads_department(member, task) and not access.is_kept_from(ticket, member)
@@ -72,7 +76,7 @@ def may_make(member: Member, ticket: Ticket, task: Task, act: str) -> bool:
         case "assign_task":
             takes = task.owner is None and may_do(member, ticket, task.team)
             return leads or is_owner or takes
-        case "finish_task" | "return_task":
+        case "finish_task" | "return_task" | "ask_extension":
             return leads or is_owner
         case "cancel_task":
             if task.required:
@@ -80,6 +84,9 @@ def may_make(member: Member, ticket: Ticket, task: Task, act: str) -> bool:
             return access.may_act(member, ticket)
         case "press_task":
             return (leads or leads_ticket(member, ticket)) and not is_owner
+        case "decide_extension":
+            asked = task.extension is not None and task.extension.by == member.id
+            return leads_ticket(member, ticket) and not is_owner and not asked
     return False
 
 
@@ -103,4 +110,6 @@ def is_possible(task: Task, act: str) -> bool:
     """
     if act == "cancel_task":
         return task.state not in (TaskState.DONE, TaskState.CANCELLED)
+    if act in ("ask_extension", "decide_extension"):
+        return task.is_open and (task.extension is None) == (act == "ask_extension")
     return task.is_open

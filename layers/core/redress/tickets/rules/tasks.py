@@ -46,6 +46,13 @@ class Share(StrEnum):
     """The customer's first message."""
 
 
+class Extension(Struct, frozen=True):
+    """The department asks for more time, `until` then. `by` is the member who asked."""
+
+    until: datetime
+    by: str
+
+
 class Task(Struct, frozen=True, omit_defaults=True):
     """One task. `id` counts the tasks of the ticket from 1.
 
@@ -75,6 +82,10 @@ class Task(Struct, frozen=True, omit_defaults=True):
     """How often a leader has pressed for it."""
     urged: int = 0
     """How often the customer has urged while it was open."""
+    extension: Extension | None = None
+    """Set while an extension was asked for and nobody has decided about it."""
+    extended: int = 0
+    """How often its due time was extended."""
 
     @property
     def clock_name(self) -> str:

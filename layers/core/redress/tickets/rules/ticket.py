@@ -84,6 +84,8 @@ class EventType(StrEnum):
     TASK_RETURNED = "task_returned"
     TASK_CANCELLED = "task_cancelled"
     TASK_PRESSED = "task_pressed"
+    TASK_EXTENSION_ASKED = "task_extension_asked"
+    TASK_EXTENSION_DECIDED = "task_extension_decided"
     URGED = "urged"
     CORRECTED = "corrected"
     PLAN_CHANGED = "plan_changed"

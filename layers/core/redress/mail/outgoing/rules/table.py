@@ -9,7 +9,7 @@ from typing import Any
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName
 from redress.mail.incoming.rules.decision import Notice
-from redress.mail.outgoing.rules.task_mails import ASKER, DEPARTMENT, TASK, URGED, audiences
+from redress.mail.outgoing.rules.task_mails import ASKER, ASKERS, DEPARTMENT, TASK, URGED, audiences
 from redress.tickets.rules.ticket import Event, EventType
 
 PARTICIPANTS = "participants"
@@ -154,7 +154,7 @@ def next_role(noted: Mapping[str, Any]) -> Role | None:
     ):
         return None
     to: str = mail.get("to", "customer")
-    if to.startswith((f"{MENTIONED}-", DEPARTMENT, ASKER)):
+    if to.startswith((f"{MENTIONED}-", DEPARTMENT, ASKER, ASKERS)):
         return Role.SUPERVISOR
     return _ABOVE.get(to)
 

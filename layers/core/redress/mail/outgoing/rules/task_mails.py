@@ -18,19 +18,22 @@ DEPARTMENT = "department"
 while nobody has it."""
 LEADERS = "department_leaders"
 """The audience `department_leaders-2` are the supervisors of the department that has the task 2."""
+ASKERS = "ticket_leaders"
+"""The audience of the supervisors of the ticket's team, who decide about more time."""
 ASKER = "asker"
 """The audience who asked: the ticket's agent, or the supervisors of its team if nobody has it."""
 
 GIVEN, WAITS = "given", "waits"
+EXTENDED, NOT_EXTENDED = "extended", "not_extended"
 _NEWS = {
     EventType.TASK_DONE: "done",
     EventType.TASK_RETURNED: "returned",
     EventType.TASK_CANCELLED: "cancelled",
     EventType.TASK_PRESSED: "pressed",
     EventType.URGED: "urged",
+    EventType.TASK_EXTENSION_ASKED: "extension_asked",
 }
 """The names of the first lines, which `Phrases.tasks` has. A rung's is the name of its action."""
-NEWS = (GIVEN, WAITS, *_NEWS.values(), Action.REMIND, Action.BREACH, Action.ESCALATE)
 _TO_ASKER = (EventType.TASK_DONE, EventType.TASK_RETURNED)
 _ONLY_WHILE_OPEN = (GIVEN, WAITS, "pressed", "urged", Action.REMIND)
 
@@ -50,6 +53,8 @@ def audiences(event: Event) -> list[str]:
         return _after_rung(event, department)
     if event.type in _TO_ASKER:
         return [ASKER]
+    if event.type is EventType.TASK_EXTENSION_ASKED:
+        return [ASKERS]
     if event.type is EventType.TASK_ASSIGNED and data["owner"] == event.by.id:
         return []  # whoever takes a task knows it
     return [department]
@@ -82,6 +87,8 @@ def news_in(event: Event) -> str:
         return action
     if event.type in (EventType.TASK_OPENED, EventType.TASK_ASSIGNED):
         return GIVEN if event.data.get("owner") else WAITS
+    if event.type is EventType.TASK_EXTENSION_DECIDED:
+        return EXTENDED if event.data["granted"] else NOT_EXTENDED
     return _NEWS[event.type]
 
 
@@ -96,6 +103,8 @@ def reason_to_skip(ticket: Ticket, event: Event, audience: str) -> str | None:
         return "somebody has the task"
     if news == Action.REMIND and task.clock.fired[-1:] != (event.data["step"],):
         return "a later rung sends its own mail"
+    if event.type is EventType.TASK_EXTENSION_ASKED and task.extension is None:
+        return "somebody has decided about the extension"
     if event.type in _TO_ASKER and ticket.closed_at is not None:
         return "the ticket is closed"
     return None

@@ -21,14 +21,21 @@ from redress.base.errors import (
     Unchanged,
 )
 from redress.base.people import Actor, Member, Role
+from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules import tasks as in_plan
-from redress.plans.rules.plan import Plan
+from redress.plans.rules.plan import LONGEST_S, Plan
 from redress.tickets.rules import task_rights
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps.draft import Draft, checked_text, require_possible
+from redress.tickets.rules.steps.draft import (
+    Draft,
+    checked_text,
+    recipients,
+    require_possible,
+)
 from redress.tickets.rules.steps.table import Step
 from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS, Share, Task
 from redress.tickets.rules.ticket import EventType, Ticket
+from redress.tickets.rules.wording import checked
 
 
 class NewTask(Struct, frozen=True):
@@ -161,6 +168,100 @@ def press(ticket: Ticket, plan: Plan, by: Actor, task: Task, text: str, at: date
     if task.owner == by.id:
         raise Forbidden("nobody presses themselves")
     return Draft(ticket, plan, by, at).add(EventType.TASK_PRESSED, data).change()
+
+
+def ask_extension(
+    ticket: Ticket, plan: Plan, by: Actor, task: Task, until: datetime, text: str, at: datetime
+) -> Change:
+    """The department asks for more time, with a reason. Its due time stays until it is granted."""
+    data = {"task": task.id, "text": checked_text(text, "/text"), "until": until.isoformat()}
+    if fault := _fault_of(task, plan, until, at, "/until"):
+        raise InvalidInput([fault])
+    _require(Step.ASK_EXTENSION, "ask_extension", ticket, task)
+    return Draft(ticket, plan, by, at).add(EventType.TASK_EXTENSION_ASKED, data).change()
+
+
+def _fault_of(task: Task, plan: Plan, until: datetime, at: datetime, pointer: str) -> Fault | None:
+    """The fault of a new due time: it must be later than now and than the present one."""
+    most_s = in_plan.most_s(plan)
+    if max(at, task.clock.due_at) < until <= at + timedelta(seconds=most_s):
+        return None
+    detail = f"later than it is due now, to come, and within {most_s // 86_400} days"
+    return Fault(pointer, "not_in_time", detail)
+
+
+class Word(Struct, frozen=True):
+    """A new word to the customer: the text, and until when they get an answer."""
+
+    text: str
+    by: datetime
+
+
+def decide_extension(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    task: Task,
+    granted: bool,
+    why: str,
+    at: datetime,
+    word: Word | None = None,
+) -> Change:
+    """A leader of the ticket grants more time, or refuses it with a reason.
+
+    If the customer was promised a solution that needs the task, and the task is due after it from
+    now on, the customer gets a new `word` in the same change: the promise of an answer by another
+    time. What was promised before is measured all the same. Raises InvalidInput without that word.
+    """
+    _require(Step.DECIDE_EXTENSION, "decide_extension", ticket, task)
+    assert task.extension is not None, "an extension was asked for"
+    until = task.extension.until
+    faults: list[Fault] = []
+    if granted and (fault := _fault_of(task, plan, until, at, "/decision")):
+        faults.append(fault)
+    if not granted and not why.strip():
+        faults.append(Fault("/reason", "required", "say why it is refused"))
+    late = _promised_before(ticket, task, until) if granted else []
+    if word is None and late:
+        detail = f"the task is then due after a promise to the customer ({', '.join(late)})"
+        faults.append(Fault("/text", "word_needed", f"{detail}: say until when they get an answer"))
+    if word is not None:
+        faults += _faults_of_word(ticket, plan, word, until, at, granted=granted)
+    if faults:
+        raise InvalidInput(faults)
+    data = {"task": task.id, "granted": granted, "until": until.isoformat(), "why": why.strip()}
+    draft = Draft(ticket, plan, by, at).add(EventType.TASK_EXTENSION_DECIDED, data)
+    if word is not None:
+        require_possible(Step.PROMISE, ticket)
+        told = {"by": word.by.isoformat(), "text": word.text.strip()} | recipients(ticket)
+        draft.add(EventType.PROMISED, told)
+    return draft.change()
+
+
+def _promised_before(ticket: Ticket, task: Task, until: datetime) -> list[str]:
+    """The promises of a solution or an answer that are due before a required task would be."""
+    if not task.required:
+        return []
+    return [
+        name.value
+        for name in (ClockName.RESOLUTION, ClockName.OWN_WORD)
+        if (clock := ticket.clocks.get(name)) is not None
+        and clock.state is ClockState.RUNNING
+        and clock.due_at < until
+    ]
+
+
+def _faults_of_word(
+    ticket: Ticket, plan: Plan, word: Word, until: datetime, at: datetime, *, granted: bool
+) -> list[Fault]:
+    """The faults of a new word to the customer, with the refused words of the plan's lists."""
+    if not granted:
+        return [Fault("/text", "not_granted", "nothing changes for the customer")]
+    faults = list(checked(word.text, ticket.language, plan).faults)
+    if not until <= word.by <= at + timedelta(seconds=LONGEST_S):
+        detail = "an instant that is not before the task is due, within a year"
+        faults.append(Fault("/answer_by", "not_in_time", detail))
+    return faults
 
 
 class TaskNotAllowedNow(NotAllowedNow):

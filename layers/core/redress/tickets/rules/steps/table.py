@@ -38,6 +38,8 @@ class Step(StrEnum):
     RETURN_TASK = "return_task"
     CANCEL_TASK = "cancel_task"
     PRESS_TASK = "press_task"
+    ASK_EXTENSION = "ask_extension"
+    DECIDE_EXTENSION = "decide_extension"
     URGE = "urge"
     LINK = "link"
     UNLINK = "unlink"
@@ -105,6 +107,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.RETURN_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.CANCEL_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.PRESS_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.ASK_EXTENSION: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.DECIDE_EXTENSION: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     # While the ticket waits for the customer, there is nobody else to urge.
     Step.URGE: {_N: _N, _O: _O},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
