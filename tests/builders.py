@@ -26,10 +26,12 @@ from redress.plans.rules.plan import Plan
 from redress.rehearsals.store import JobKind, RehearsalJob
 from redress.tickets.rules import fold as folding
 from redress.tickets.rules import ticket
+from redress.tickets.rules.calls import Call, Direction, Result
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import Doubt
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps import (
+    by_call,
     by_customer,
     by_departments,
     by_staff,
@@ -125,6 +127,26 @@ OWN_FIELDS = [
 
 def submission(kind: str = "complaint", channel: str = "api", **fields: Any) -> Submission:
     return parse(body(kind, **fields), channel, lambda: plan_1().categories)
+
+
+def a_call(now: datetime, **fields: Any) -> Call:
+    """A call that is just over: 20 s in the menu, 4 s in the queue, 150 s of talk, 30 s on hold.
+
+    `fields` replace its fields; None leaves one out.
+    """
+    began = now - timedelta(seconds=204)
+    usual: dict[str, Any] = {
+        "id": "call-1",
+        "result": Result.ANSWERED,
+        "direction": Direction.INBOUND,
+        "began": began,
+        "phone": "138 0013 8000",
+        "left_menu": began + timedelta(seconds=20),
+        "answered": began + timedelta(seconds=24),
+        "hold_s": 30.0,
+        "ended": now,
+    }
+    return Call(**(usual | fields))
 
 
 def run_alone(program: str) -> None:
@@ -377,6 +399,19 @@ class Life:
                 self.ticket, self.plan, why, "li@example.com", "Away", self.clock.now(), mail
             )
         )
+
+    def record_call(self, **fields: Any) -> Life:
+        """The record of a call of the customer comes. By default it was answered after 4 s."""
+        call, by = a_call(self.clock.now(), **fields), Actor(Role.MACHINE, "hotline")
+        at, written = self.clock.now(), by_staff.written_at(self.events)
+        return self.take(by_call.record(self.ticket, self.plan, call, "hotline", by, at, written))
+
+    def open_for_call(self, kind: str = "inquiry", **fields: Any) -> Life:
+        """The record of a call opens the ticket."""
+        at, by = self.clock.now(), Actor(Role.MACHINE, "hotline")
+        opened, call = submission(kind, channel="phone", contact=BY_PHONE), a_call(at, **fields)
+        source = {"connector": "hotline", "conversation": call.id, "call": call.id}
+        return self.take(by_call.open_for_call(opened, NUMBER, self.plan, call, by, at, source))
 
     def let_in(self, *addresses: str, by: Actor = MEI) -> Life:
         """Sets the participants to exactly these addresses."""

@@ -25,7 +25,7 @@ def caller(event: dict[str, Any], route: Route) -> ConnectedMachine:
     Raises Refused for a body that cannot be decoded, and the errors of `CallingCases`.
     """
     if route.proof is Proof.WEBHOOK:
-        return _by_webhook(event)
+        return _by_webhook(event, route)
     return _by_signature(event, route)
 
 
@@ -44,12 +44,12 @@ def raw_body(event: dict[str, Any]) -> bytes:
         raise Refused(plain(400, "not-json", "Not JSON", detail)) from error
 
 
-def _by_webhook(event: dict[str, Any]) -> ConnectedMachine:
+def _by_webhook(event: dict[str, Any], route: Route) -> ConnectedMachine:
     connector, delivery = event["pathParameters"]["id"], ""
     try:
         given = webhooks.read(event.get("headers") or {})
         delivery = given.id
-        return wiring.calling().by_webhook(connector, given, raw_body(event)).machine
+        return wiring.calling().by_webhook(connector, given, raw_body(event), route.scope).machine
     except (RedressError, Refused) as error:
         record_failure(event, connector, delivery, error)
         raise

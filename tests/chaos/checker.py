@@ -197,6 +197,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.HELD: (Step.HOLD,),
     EventType.RELEASED: (Step.RELEASE,),
     EventType.CORRECTED: (Step.CORRECT, Step.RECORD_EARLIER_ANSWER),
+    EventType.CALL_RECORDED: (Step.RECORD_CALL,),
     EventType.PLAN_CHANGED: (Step.CHANGE_PLAN,),
     EventType.RESOLVED: (Step.RESOLVE,),
     EventType.CALLBACK_ATTEMPTED: (Step.RECORD_NO_ANSWER,),

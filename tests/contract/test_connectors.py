@@ -12,6 +12,7 @@ from redress.base.people import Role
 from redress.connectors.cases.managing import ManagingCases
 from redress.connectors.cases.taking import MessageCases
 from redress.connectors.rules.connector import Scope, Wanted
+from redress.connectors.store.calls import CallStore
 from redress.connectors.store.connectors import Attempt, ConnectorStore
 from redress.connectors.store.taken import MessageStore
 from redress.db import keys
@@ -31,6 +32,7 @@ def cases(shop: Shop) -> ManagingCases:
 def taking(shop: Shop) -> MessageCases:
     return MessageCases(
         MessageStore(shop.models),
+        CallStore(shop.models),
         shop.tickets,
         shop.changes,
         shop.plans,

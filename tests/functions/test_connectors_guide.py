@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from redress.base.people import Member
+from redress.tickets.rules.ticket import EventType
 from redress.wiring import clients
 from redress.wiring import stores as wired_stores
 from tests.builders import ROOT, Clock
@@ -49,7 +50,7 @@ def test_a_connectors_first_day_is_as_the_guide_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(clients, "now", lambda: datetime.now(UTC))
-    make, (by_curl,), (by_python, call) = blocks("")[0], blocks("bash"), blocks("python")
+    make, (by_curl, by_hotline), (by_python, call) = blocks("")[0], blocks("bash"), blocks("python")
     with served(Gateway({TOKEN: claims_of(MEMBERS["wei"]) | SIGNED_IN})) as address:
         monkeypatch.setattr(gateway, "BASE_ADDRESS", address)
         made = json.loads(run(["bash", "-c", make], ADDRESS=address, TOKEN=TOKEN))
@@ -58,12 +59,22 @@ def test_a_connectors_first_day_is_as_the_guide_says(
         taken = json.loads(run(["bash", "-c", by_curl], **known))
         assert taken["opened"] is True
         assert run([sys.executable, "-c", by_python], **known) == taken["number"]
+        recorded = json.loads(run(["bash", "-c", by_hotline], **known))
+        assert recorded["outcome"] == "opened"
         lines = run([sys.executable, "-c", call], NUMBER=taken["number"], **known).splitlines()
     scopes, state, version = lines
-    assert scopes == "['messages:write', 'tickets:read', 'notes:write']"
+    assert scopes == "['messages:write', 'calls:write', 'tickets:read', 'notes:write']"
     ticket = wired_stores.tickets().get(taken["number"])
     assert (state, version) == ("new", str(ticket.version))
     texts = [event.data.get("text") for event in stores.tickets.history(ticket.number)]
+    [recorded_call] = [
+        event
+        for event in stores.tickets.history(recorded["number"])
+        if event.type is EventType.CALL_RECORDED
+    ]
+    seconds = recorded_call.data["seconds"]
+    table = GUIDE.partition("| part | from | to |\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(.+?)`", table, re.MULTILINE) == list(seconds)
     assert texts[-2:] == ["It leaks more and more.", "The parcel was handed over."]
 
 

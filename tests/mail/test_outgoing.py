@@ -182,6 +182,7 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "mentions ended": (lambda life: life.note(MEI, colleague("a-jun")).end_mentions(), []),
     "linked": (Life.link, []),
     "unlinked": (lambda life: life.link().unlink(), []),
+    "a call was recorded": (Life.record_call, []),
     "an out-of-office came": (Life.note_mail, []),
     "a mail came back": (lambda life: life.note_mail("returned"), [("mail_returned", "agent")]),
     "a stranger wrote": (

@@ -88,6 +88,7 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
         life if life.ticket.state is State.CLOSED else life.write("Thank you")
     ).count(),
     Step.NOTE_MAIL: Life.note_mail,
+    Step.RECORD_CALL: Life.record_call,
     Step.SET_PARTICIPANTS: lambda life: life.let_in("wang.wei@example.com"),
     Step.SET_ABOUT: lambda life: life.is_about("a-jun"),
     Step.DOUBT_ABOUT: Life.doubt_about,
@@ -139,6 +140,7 @@ WRITTEN = {
     Step.THANK:              "new     open    waiting resolved confirmed closed",
     Step.COUNT_MESSAGE:      "new     open    open    resolved confirmed -",
     Step.NOTE_MAIL:          "new     open    waiting resolved confirmed closed",
+    Step.RECORD_CALL:        "new     open    waiting resolved confirmed closed",
     Step.SET_PARTICIPANTS:   "new     open    waiting resolved confirmed -",
     Step.SET_ABOUT:          "new     open    waiting resolved confirmed closed",
     Step.DOUBT_ABOUT:        "new     open    waiting -        -         -",

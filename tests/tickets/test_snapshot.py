@@ -173,6 +173,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "nobody_told": False,
         "live": 0,
         "in_conversation": False,
+        "missed_call": False,
         "preferred": None,
         "reacted": False,
         "replies": 0,

@@ -61,7 +61,23 @@ def take_message(request: Request) -> Answer:
     return answer(status, shown)
 
 
-# -------------------------------------------------------------------- calls
+def take_call(request: Request) -> Answer:
+    """Take the record of a call, and record the attempt, whatever becomes of it."""
+    connector = request.member.id
+    delivery = webhooks.read(request.event["headers"]).id
+    attempts = wiring.attempts()
+    try:
+        taken = wiring.connector_calls().take(request.member, request.content().body)
+    except (RedressError, Refused) as error:
+        record_failure(request.event, connector, delivery, error)
+        raise
+    status = 201 if taken.outcome == "opened" else 200
+    attempts.recorded(connector, delivery, status, taken.number, request.source)
+    shown = {"outcome": taken.outcome, "number": taken.number, "version": taken.version}
+    return answer(status, shown)
+
+
+# -------------------------------------------------------------------- signed calls
 
 
 def show_connector(request: Request) -> Answer:
@@ -149,6 +165,19 @@ ROUTES = (
         problems=(409,),
         proof=Proof.WEBHOOK,
         scope=Scope.WRITE_MESSAGES,
+    ),
+    Route(
+        "POST",
+        "/connectors/{id}/calls",
+        MACHINES,
+        take_call,
+        body=UnreadBody("CallRecord"),
+        answer="CallTaken",
+        status=201,
+        id=CONNECTOR,
+        problems=(409,),
+        proof=Proof.WEBHOOK,
+        scope=Scope.WRITE_CALLS,
     ),
     _signed("GET", "/me", show_connector, None, "OwnConnector"),
     _signed(

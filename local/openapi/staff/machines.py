@@ -21,8 +21,12 @@ from local.openapi.values import (
     in_format,
     text,
 )
+from redress.connectors.rules.call import LONGEST, MOST_HOLDS, RECORDING_LIMIT
+from redress.connectors.rules.call import TEXT_LIMIT as CALL_TEXT_LIMIT
 from redress.connectors.rules.message import CHANNELS, ID_LIMIT
+from redress.connectors.store.calls import Outcome
 from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
+from redress.tickets.rules.calls import Direction, Result
 from redress.tickets.rules.submission import (
     COMPANY_LIMIT,
     DESCRIPTION_LIMIT,
@@ -63,6 +67,43 @@ class MessageTaken(OpenAnswer):
     version: Ordinal
     opened: bool
     status_url: Annotated[str, in_format("uri")]
+
+
+class CallRecord(Answer):
+    call: SourceId
+    updated: GivenMoment
+    result: Annotated[str, named("CallResult", Result)]
+    began: GivenMoment
+    direction: Annotated[str, named("CallDirection", Direction)] | UnsetType | None = UNSET
+    phone: Annotated[str, text(PHONE_LIMIT)] | UnsetType | None = UNSET
+    name: Annotated[str, text(NAME_LIMIT)] | UnsetType | None = UNSET
+    left_menu: GivenMoment | UnsetType | None = UNSET
+    answered: GivenMoment | UnsetType | None = UNSET
+    held: (
+        Annotated[
+            list[Annotated[list[GivenMoment], Meta(min_length=2, max_length=2)]],
+            Meta(max_length=MOST_HOLDS),
+        ]
+        | UnsetType
+        | None
+    ) = UNSET
+    hold_s: Annotated[float, Meta(ge=0, le=LONGEST.total_seconds())] | UnsetType | None = UNSET
+    ended: GivenMoment | UnsetType | None = UNSET
+    after_work_ended: GivenMoment | UnsetType | None = UNSET
+    menu: Annotated[str, text(CALL_TEXT_LIMIT)] | UnsetType | None = UNSET
+    queue: Annotated[str, text(CALL_TEXT_LIMIT)] | UnsetType | None = UNSET
+    agent: Annotated[str, text(CALL_TEXT_LIMIT)] | UnsetType | None = UNSET
+    recording: Annotated[str, text(RECORDING_LIMIT)] | UnsetType | None = UNSET
+    ticket: str | UnsetType | None = UNSET
+    conversation: Annotated[str, text(ID_LIMIT)] | UnsetType | None = UNSET
+    language: Language | UnsetType | None = UNSET
+    kind: Kind | UnsetType | None = UNSET
+
+
+class CallTaken(OpenAnswer):
+    outcome: Annotated[str, named("CallOutcome", Outcome)]
+    number: str | None
+    version: Ordinal | None
 
 
 class MachineTicketFile(Ticket, kw_only=True):

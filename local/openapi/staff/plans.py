@@ -48,6 +48,7 @@ class Plan(OpenAnswer, kw_only=True):
     files: Any | UnsetType = UNSET
     form: Any | UnsetType = UNSET
     home_region: str | UnsetType = UNSET
+    hotline: Any | UnsetType = UNSET
     inspection: Any | UnsetType = UNSET
     macros: Any | UnsetType = UNSET
     fields: Any | UnsetType = UNSET

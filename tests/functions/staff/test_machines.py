@@ -47,10 +47,11 @@ class Machine:
         ahead: timedelta = timedelta(),
         connector: str | None = None,
         alter: Callable[[dict[str, Any]], None] = lambda event: None,
+        of: str = "message",
         **fields: Any,
     ) -> Reply:
-        """Hand over a message. `alter` changes the event after it was signed."""
-        event = self._sample("staff-machine-message", id=connector or self.id)
+        """Hand over a message, or a `call`. `alter` changes the event after it was signed."""
+        event = self._sample(f"staff-machine-{of}", id=connector or self.id)
         body = json.loads(event["body"]) | fields
         event["body"] = json.dumps({k: v for k, v in body.items() if v is not None})
         self._count += 1
@@ -383,6 +384,8 @@ ROUTES = {
     "me": None,
 }
 """Sample event of each signed route -> its scope."""
+WEBHOOKS = {"message": Scope.WRITE_MESSAGES, "call": Scope.WRITE_CALLS}
+"""Sample event of each route for webhooks -> its scope."""
 
 
 def test_table_of_routes_is_complete(api: Api) -> None:
@@ -391,7 +394,7 @@ def test_table_of_routes_is_complete(api: Api) -> None:
 
     named = {
         tuple(read_sample(f"staff-machine-{name}")["routeKey"].split(" ")): scope
-        for name, scope in (ROUTES | {"message": Scope.WRITE_MESSAGES}).items()
+        for name, scope in (ROUTES | WEBHOOKS).items()
     }
     assert named == declared
 
@@ -408,7 +411,8 @@ def test_each_route_needs_its_scope_and_no_other(
     path: dict[str, Any] = {"number": number} if name in ("ticket", "note", "tags") else {}
     found = machine.call(name, **path)
     assert (found.status == 403) == (given is not ROUTES[name]), found.body
-    assert (machine.message().status == 403) == (scopes != [Scope.WRITE_MESSAGES.value])
+    for webhook, scope in WEBHOOKS.items():
+        assert (machine.message(of=webhook).status == 403) == (scopes != [scope.value])
     assert machine.call("me").status == 200
 
 
@@ -1052,3 +1056,45 @@ def test_requests_of_people_load_no_parser_of_signatures() -> None:
         "assert 'http_sf' not in sys.modules\n"
         "assert 'redress.connectors.store' not in sys.modules\n"
     )
+
+
+# ---------------------------------------------------------------------- calls
+
+
+def test_record_of_a_call_opens_a_ticket_for_its_agent(api: Api, crm: Machine) -> None:
+    found = crm.message(of="call")
+    assert found.status == 201, found.body
+    assert (found.body["outcome"], found.body["version"]) == ("opened", 5)
+    assert crm.message(of="call").body == found.body, "a repeat gets the same answer"
+    seen = api("ticket", "wei", number=found.body["number"]).body
+    [event] = [one for one in seen["timeline"] if one["type"] == "call_recorded"]
+    assert event["data"]["seconds"] == {
+        "menu": 20,
+        "queue": 4,
+        "talk": 166,
+        "hold": 30,
+        "after": 60,
+    }
+    assert (event["by"], event["data"]["agent"]) == ({"role": "machine", "id": "crm"}, "s-lin")
+    attempts = api("connector-attempts", "wei", id="crm").body["items"]
+    assert {one["ticket"] for one in attempts} == {found.body["number"]}
+
+
+def test_faults_of_a_record_are_all_named_and_the_attempt_is_recorded(
+    api: Api, crm: Machine
+) -> None:
+    found = crm.message(of="call", result="lost", answered="soon", more=1)
+    assert (found.status, found.pointers) == (422, {"/result", "/answered", "/more"})
+    [attempt] = api("connector-attempts", "wei", id="crm").body["items"]
+    assert (attempt["status"], attempt["problem"]) == (422, "invalid-input")
+
+
+def test_record_that_opens_nothing_says_so(api: Api, crm: Machine) -> None:
+    fields: dict[str, Any] = {
+        "result": "abandoned_in_menu",
+        "left_menu": None,
+        "answered": None,
+        "held": None,
+    }
+    found = crm.message(of="call", after_work_ended=None, agent=None, **fields)
+    assert (found.status, found.body["outcome"], found.body["number"]) == (200, "kept", None)

@@ -371,6 +371,11 @@ def conversation_sk(conversation: str) -> str:
     return f"CONVERSATION#{_digest(conversation)}"
 
 
+def call_sk(call: str) -> str:
+    """`CALL#9f86d0...`: what is known of a call, by its id there."""
+    return f"CALL#{_digest(call)}"
+
+
 def nonce_sk(nonce: str) -> str:
     """`NONCE#9f86d0...`: a signed request with this nonce has come."""
     return f"NONCE#{_digest(nonce)}"

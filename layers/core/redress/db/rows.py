@@ -635,7 +635,9 @@ class DocRow(Row):
 
 
 class ConnectorRow(Row):
-    """CONNECTOR#{id} / ATTEMPT#, DELIVERY#, SAID#, CONVERSATION# or NONCE#: what a connector did.
+    """CONNECTOR#{id} / ATTEMPT#, DELIVERY#, SAID#, CONVERSATION#, CALL# or NONCE#.
+
+    It is what a connector did.
 
     `number` is the ticket of a conversation. A nonce has no attribute but `expires`.
     """

@@ -17,8 +17,9 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action as UpdateAction
 from pynamodb.transactions import TransactWrite
 
+from redress.base.addresses import canonical
 from redress.base.errors import AgentNotFree, LimitReached, NotFound, RedressError, Unreadable
-from redress.base.people import Member, Role
+from redress.base.people import Member, Role, is_subject
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import (
@@ -518,6 +519,17 @@ class StaffStore:
             return {}
         rows = retry.call(lambda: list(self._models.member.batch_get(wanted)))
         return {member.id: member for member in encoding.readable(rows, _member_of)}
+
+    def known_as(self, text: str) -> Member | None:
+        """The member with this id or this address, in any spelling; None if there is none.
+
+        An address is looked up in the list of all members.
+        """
+        if is_subject(text) and (found := self.named([text])):
+            return found[text]
+        wanted = canonical(text)
+        listed = self.members() if "@" in text else []
+        return next((one for one in listed if canonical(one.email) == wanted), None)
 
     def availabilities(self, agents: Iterable[str]) -> dict[str, Availability]:
         """The presence and load of these members, by id. Who never set a presence is left out."""

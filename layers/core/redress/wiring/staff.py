@@ -13,6 +13,7 @@ from redress.wiring import clients
 if TYPE_CHECKING:
     from redress.connectors.cases.attempts import AttemptCases
     from redress.connectors.cases.calling import CallingCases
+    from redress.connectors.cases.calls import CallCases
     from redress.connectors.cases.managing import ManagingCases
     from redress.connectors.cases.taking import MessageCases
     from redress.connectors.store.connectors import ConnectorStore
@@ -541,15 +542,34 @@ def _tell_of_lost_attempt(error: Exception) -> None:
 @cache
 def connector_messages() -> MessageCases:
     from redress.connectors.cases.taking import MessageCases
+    from redress.connectors.store.calls import CallStore
     from redress.connectors.store.taken import MessageStore
     from redress.wiring import stores
 
     return MessageCases(
         MessageStore(stores.models()),
+        CallStore(stores.models()),
         stores.tickets(),
         stores.changes(),
         stores.plans(),
         clients.links(settings().link_key_secret),
+        clients.now,
+    )
+
+
+@cache
+def connector_calls() -> CallCases:
+    from redress.connectors.cases.calls import CallCases
+    from redress.connectors.store.calls import CallStore
+    from redress.wiring import stores
+
+    return CallCases(
+        CallStore(stores.models()),
+        stores.tickets(),
+        stores.changes(),
+        stores.plans(),
+        stores.customers(),
+        stores.staff().known_as,
         clients.now,
     )
 

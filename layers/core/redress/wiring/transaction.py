@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redress.connectors.store import taken
+from redress.connectors.store import calls, taken
 from redress.customers import store as customers
 from redress.mail.incoming import store as incoming_mails
 from redress.scores.store import facts
@@ -17,6 +17,7 @@ ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
     incoming_mails.also_written,
     attached.also_written,
     taken.also_written,
+    calls.also_written,
     opening_keys.also_written,
     tasks.also_written,
 )

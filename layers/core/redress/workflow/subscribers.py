@@ -121,6 +121,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.HELD: (mails, words),
     EventType.RELEASED: (),
     EventType.CORRECTED: (),
+    EventType.CALL_RECORDED: (),
     EventType.PLAN_CHANGED: (mails, waiting),
     EventType.INCIDENT_PROPOSED: (mails,),
     EventType.RESOLVED: (mails, words, files),

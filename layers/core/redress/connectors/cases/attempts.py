@@ -31,6 +31,13 @@ class AttemptCases:
             ),
         )
 
+    def recorded(
+        self, connector: str, delivery: str, status: int, number: str | None, source: str
+    ) -> None:
+        """Record that the record of a call was taken. `number` is the ticket that has it."""
+        attempt = Attempt(self._now(), status, delivery, ticket=number, source=source)
+        self._record(connector, attempt)
+
     def failed(self, connector: str, delivery: str, status: int, problem: str, source: str) -> None:
         """Record that a message with a right signature was refused."""
         attempt = Attempt(self._now(), status, delivery, problem=problem, source=source)

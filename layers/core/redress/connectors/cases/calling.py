@@ -43,8 +43,10 @@ class CallingCases:
     ) -> None:
         self._store, self._secrets, self._now = store, secrets_of_stack, now
 
-    def by_webhook(self, id_: str, delivery: Delivery, body: bytes) -> Connector:
-        """The connector that has signed a webhook and may send messages.
+    def by_webhook(
+        self, id_: str, delivery: Delivery, body: bytes, scope: Scope | None
+    ) -> Connector:
+        """The connector that has signed a webhook and has this scope.
 
         Raises SignatureWrong also if there is no such connector, SignatureExpired, and Forbidden.
         """
@@ -54,7 +56,7 @@ class CallingCases:
         assert found is not None, "without a connector no key has signed"
         at = webhooks.signed_at(delivery.timestamp)
         webhooks.require_recent(at, self._now(), "webhook-timestamp")
-        _require_may(found, Scope.WRITE_MESSAGES)
+        _require_may(found, scope)
         return found
 
     def by_signature(self, request: Signed, scope: Scope | None, *, changes: bool) -> Connector:

@@ -10,15 +10,20 @@ from typing import Any
 from msgspec import structs
 
 from redress.base.errors import KeyReused
+from redress.base.people import Actor, Role
 from redress.connectors.rules import message as rules
 from redress.connectors.rules.message import Message
+from redress.connectors.store.calls import CallAdded, CallKnown, CallStore, Outcome
 from redress.connectors.store.taken import Known, MessageStore, MessageTaken, Taken
 from redress.db import encoding
+from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import Decided, TicketChanges
 from redress.tickets.links import Links
+from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.steps import by_customer, opening
+from redress.tickets.rules.preference import PHONE
+from redress.tickets.rules.steps import by_call, by_customer, opening
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -39,13 +44,15 @@ class MessageCases:
     def __init__(
         self,
         messages: MessageStore,
+        calls: CallStore,
         tickets: TicketStore,
         changes: TicketChanges,
         plans: Plans,
         links: Links,
         now: Callable[[], datetime],
     ) -> None:
-        self._messages, self._tickets, self._changes = messages, tickets, changes
+        self._messages, self._calls = messages, calls
+        self._tickets, self._changes = tickets, changes
         self._plans, self._links, self._now = plans, links, now
 
     def take(self, connector: str, delivery: str, body: Any) -> Receipt:
@@ -76,6 +83,7 @@ class MessageCases:
         if (earlier := _earlier(known, fingerprint)) is not None:
             return Decided(structs.replace(earlier, again=True))
         ticket = self._tickets.get(known.ticket) if known.ticket is not None else None
+        call: CallAdded | None = None
         if ticket is not None and self._is_possible(ticket, message):
             at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
             source = message.source(connector)
@@ -84,10 +92,12 @@ class MessageCases:
             at, plan = self._now(), self._plans.current()
             source = message.source(connector, follows=known.ticket)
             change = opening.open_ticket(message.submission, new_number(), plan, at, source=source)
+            if message.submission.channel == PHONE:
+                change, call = self._with_call(connector, message.conversation, change, plan, at)
         after: Ticket = change.after
         taken = Taken(after.number, after.version, change.before is None, fingerprint)
         cause = MessageTaken(
-            connector, delivery, message.conversation, message.message, taken, known.ticket
+            connector, delivery, message.conversation, message.message, taken, known.ticket, call
         )
         return Decided(taken, change, at, cause)
 
@@ -97,6 +107,21 @@ class MessageCases:
             return True
         plan = self._plans.get(ticket.plan_version)
         return by_customer.thanks_in(message.text, plan, ticket.contact.name) is not None
+
+    def _with_call(
+        self, connector: str, conversation: str, opened: Change, plan: Plan, at: datetime
+    ) -> tuple[Change, CallAdded | None]:
+        """The change that opens a ticket, with the record of its call if that came before."""
+        known, _ = self._calls.known(connector, conversation, conversation)
+        if known is None or known.call is None:
+            return opened, None
+        by = Actor(Role.MACHINE, connector)
+        second = by_call.record(opened.after, plan, known.call, connector, by, at, opened=True)
+        change = joined(opened, second)
+        assert change is not None, "both steps change the ticket"
+        number, version = change.after.number, change.after.version
+        after = CallKnown(known.updated, known.fingerprint, Outcome.ADDED, number, version)
+        return change, CallAdded(connector, conversation, known, after)
 
 
 def _earlier(known: Known, fingerprint: str) -> Taken | None:

@@ -31,6 +31,8 @@ class Scope(StrEnum):
 
     WRITE_MESSAGES = "messages:write"
     """Hand over messages of customers."""
+    WRITE_CALLS = "calls:write"
+    """Hand over records of calls."""
     READ_TICKETS = "tickets:read"
     READ_CHANGES = "changes:read"
     READ_CUSTOMERS = "customers:read"

@@ -9,6 +9,7 @@ from datetime import timedelta
 import msgspec
 from msgspec import Struct
 
+from redress.connectors.store.calls import CallAdded, write_of
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.tickets.store.transaction import Cause, Dated, DoneAlready, Raced, Write
@@ -48,7 +49,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class MessageTaken(Cause):
-    """A connector handed over a message. `before` is the ticket that its conversation had."""
+    """A connector handed over a message. `before` is the ticket that its conversation had.
+
+    `call` is set if the record of a call had waited for the ticket that the message opened.
+    """
 
     connector: str
     delivery: str
@@ -56,6 +60,7 @@ class MessageTaken(Cause):
     message: str
     taken: Taken
     before: str | None
+    call: CallAdded | None = None
 
 
 class MessageStore:
@@ -106,6 +111,8 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
             keys.said_sk(cause.conversation, cause.message),
         )
     ]
+    if cause.call is not None:
+        writes.append(write_of(models, cause.call, at))
     if cause.before != cause.taken.number:
         unchanged = (
             model.pk.does_not_exist() if cause.before is None else model.number == cause.before

@@ -130,6 +130,7 @@ _SECTIONS = (
     "reopened",
     "routing",
     "tasks",
+    "hotline",
     "presence",
     "team_names",
     "templates",
@@ -228,10 +229,11 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         classification=read.words(document, "classification"),
         routing=read.section(document, "routing", "", need=False),
         tasks=read.section(document, "tasks", "", need=False),
+        hotline=_hotline(read, document, known),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
-        from redress.plans.rules import classification, macros, tasks
+        from redress.plans.rules import classification, hotline, macros, tasks
         from redress.plans.rules import routing as section
         from redress.plans.rules.publishing import check_promised, check_shapes
 
@@ -240,6 +242,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         classification.check(read, document, plan)
         section.check(read, document, plan)
         tasks.check(read, document, plan)
+        hotline.check(read, document)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)
@@ -435,6 +438,20 @@ def _handing_over(read: DocumentReader, document: Mapping[str, Any]) -> HandingO
     return HandingOverPlan(
         bound("declines_a_day", usual.declines_a_day), bound("handovers", usual.most)
     )
+
+
+def _hotline(read: DocumentReader, document: Mapping[str, Any], known: _Known) -> Mapping[str, Any]:
+    """The section of the hotline. Clocks depend on its promise, so it is checked at each reading.
+
+    `plans.rules.hotline` checks the rest.
+    """
+    section = read.section(document, "hotline", "", need=False)
+    if "call_back" in section:
+        entry = read.section(section, "call_back", "/hotline")
+        read.known(entry, ("within", "calendar", "ladder"), "/hotline/call_back")
+        read.duration(entry, "within", "/hotline/call_back")
+        _check_choices(read, entry, "/hotline/call_back", known)
+    return section
 
 
 LEAST_BEATS = 3
@@ -923,5 +940,7 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
         entry["after"] = shorter(entry["after"])
     if "before_end" in routing:
         routing["before_end"] = shorter(routing["before_end"])
+    if call_back := result.get("hotline", {}).get("call_back"):
+        call_back["within"] = shorter(call_back["within"])
     result["survey"]["invite_after"] = shorter(result["survey"]["invite_after"])
     return result

@@ -372,6 +372,28 @@ class Plan(Struct, frozen=True):
     """The section of the document, which `plans.rules.routing` checks."""
     tasks: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.tasks` reads."""
+    hotline: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.hotline` checks."""
+
+    @property
+    def talk_s(self) -> int | None:
+        """The target for talking in one call, in seconds; None if the plan has none."""
+        return seconds_of(self.hotline["talk"]) if "talk" in self.hotline else None
+
+    @property
+    def missed_call(self) -> Promise | None:
+        """Until when a caller with whom nobody spoke is called back; None: as any other ticket."""
+        entry = self.hotline.get("call_back")
+        return promise_from(ClockName.FIRST_RESPONSE, entry) if entry is not None else None
+
+    def opens_for_call(self, result: str) -> bool:
+        """Whether the record of a call with this result opens a ticket if the call has none."""
+        return result in listed(self.hotline.get("opens", []))
+
+    def call_subject(self, *, missed: bool, language: str) -> str:
+        """The subject of a ticket that the record of a call opens."""
+        subject: str = self.hotline["subjects"]["missed" if missed else "answered"][language]
+        return subject
 
     @property
     def teams(self) -> frozenset[str]:

@@ -28,7 +28,7 @@ from redress.staff.rules.eligibility import need_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply, corrects_only_category
 from redress.tickets.rules.preference import preference_in
-from redress.tickets.rules.steps import by_customer, by_staff, by_system, by_timer
+from redress.tickets.rules.steps import by_call, by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.steps.draft import require_possible
 from redress.tickets.rules.steps.table import Step
@@ -532,6 +532,8 @@ def _released(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
 
 def _corrected(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event, data = kept.event, kept.event.data
+    if "started_at" in data:
+        return by_call.correct_again(ticket, plan, event.by, data, event.at)
     stopped_at = datetime.fromisoformat(data["stopped_at"])
     later = data.get("unanswered_since")
     words = [datetime.fromisoformat(later)] if later else []
@@ -616,6 +618,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.HELD: _held,
     EventType.RELEASED: _released,
     EventType.CORRECTED: _corrected,
+    EventType.CALL_RECORDED: None,
     EventType.PLAN_CHANGED: None,
     EventType.INCIDENT_PROPOSED: None,
     EventType.RESOLVED: _resolved,
@@ -629,7 +632,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
 }
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
 and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, a match, and a change of
-tags, of participants or of `about`, a leader's reminder and tasks of other departments affect no
-clock that is a promise to the customer. No search for an agent is replayed (UNPLACED,
-NOBODY_THERE): nobody knows whom another search would have found. The plan causes the other events,
-so the draft decides them again."""
+tags, of participants or of `about`, a leader's reminder, the record of a call and tasks of other
+departments affect no clock that is a promise to the customer. No search for an agent is replayed
+(UNPLACED, NOBODY_THERE): nobody knows whom another search would have found. The plan causes the
+other events, so the draft decides them again."""

@@ -301,6 +301,8 @@ class _Attempt:
         what = What.STOPPED
         if event.type is EventType.CORRECTED and event.data["clock"] == self.name:
             stopped_at = datetime.fromisoformat(event.data["stopped_at"])
+            if (started := event.data.get("started_at")) is not None:
+                before = replace(before, started_at=datetime.fromisoformat(started))
             self.clock = clocks.correct(before, stopped_at, ticket.waits, calendar)
             what = What.CORRECTED
         elif self.name is ClockName.OWN_WORD and not clocks.overdue(before, event.at):

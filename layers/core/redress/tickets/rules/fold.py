@@ -30,6 +30,7 @@ from redress.tickets.rules.ticket import (
     State,
     Ticket,
     TicketLink,
+    after_missed_call,
     classification_of,
     is_bare_thanks,
     is_survey_due,
@@ -121,10 +122,13 @@ def _is_over(before: Ticket, after: Ticket, event: Event) -> bool:
     It is over if the ticket leaves its agent, or waits for nobody, and with a promise, a hold or a
     resolution. A call is also over with a reply, which documents it: nobody writes while they
     speak. So it is with progress, unless that is the first word. The first word says that somebody
-    has picked up. In a chat, replies and progress are the conversation.
+    has picked up. In a chat, replies and progress are the conversation. A call is over when its
+    record has an end.
     """
     if after.assignee is None or not after.needs_agent or event.type in _TOLD_AFTERWARDS:
         return True
+    if event.type is EventType.CALL_RECORDED:
+        return after.channel == PHONE and "ended" in event.data
     if event.type not in _TOLD or after.channel != PHONE:
         return False
     return event.type is EventType.REPLIED or not before.is_unanswered
@@ -216,6 +220,9 @@ def _opened(event: Event, plan: Plan) -> Ticket:
     mail = data.get("mail", {})
     if "unacknowledged" in mail:
         promised.pop(ClockName.ACKNOWLEDGEMENT, None)
+    missed_call = data.get("missed_call", False)
+    if missed_call:
+        promised = after_missed_call(promised, plan)
     return Ticket(
         number=data["number"],
         version=event.number,
@@ -250,6 +257,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         created_at=event.at,
         changed_at=event.at,
         unanswered_since=event.at,
+        missed_call=missed_call,
         clocks={
             name: _new_clock(promised[name], event.at, plan)
             for name in _STARTED_AT_OPENING
@@ -624,15 +632,18 @@ def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """Record that staff answered the customer earlier than the history says, for example by phone.
 
     Messages that the customer wrote after that answer are still unanswered. The event contains the
-    time of the first of them, and the next-reply clock starts at that time.
+    time of the first of them, and the next-reply clock starts at that time. The record of a call
+    also says when the caller began to wait, and who answered.
     """
     name = ClockName(event.data["clock"])
     at = datetime.fromisoformat(event.data["stopped_at"])
     was_open = not ticket.clocks[name].over
-    corrected = {name: _corrected_clock(ticket, name, at, plan)}
+    corrected = {name: _corrected_clock(ticket, name, at, plan, event)}
     reaction = ticket.clocks.get(ClockName.REACTION)
     if reaction is not None and not reaction.over:  # an answer also counts as a reaction
-        corrected[ClockName.REACTION] = _corrected_clock(ticket, ClockName.REACTION, at, plan)
+        corrected[ClockName.REACTION] = _corrected_clock(
+            ticket, ClockName.REACTION, at, plan, event
+        )
     ticket = replace(ticket, reacted=True, clocks=ticket.clocks | corrected)
     if name is ClockName.REACTION or not was_open:
         return ticket
@@ -680,10 +691,22 @@ def _with_hold_after_answer(
     return replace(ticket, clocks=ticket.clocks | recomputed)
 
 
-def _corrected_clock(ticket: Ticket, name: ClockName, at: datetime, plan: Plan) -> Clock:
-    clock = ticket.clocks[name]
+def _corrected_clock(
+    ticket: Ticket, name: ClockName, at: datetime, plan: Plan, event: Event
+) -> Clock:
+    clock, started = ticket.clocks[name], event.data.get("started_at")
+    if started is not None:
+        clock = replace(clock, started_at=datetime.fromisoformat(started))
     corrected = clocks.correct(clock, at, ticket.waits, plan.calendar(clock.calendar))
-    return replace(corrected, held_by=clock.held_by or ticket.assignee)
+    if started is not None and corrected.breached:
+        corrected = replace(corrected, breached_at=corrected.due_at)
+    answered_by, held_by = event.data.get("agent"), clock.held_by
+    kept_by = held_by or answered_by if corrected.missed else answered_by or held_by
+    return replace(corrected, held_by=kept_by or ticket.assignee)
+
+
+def _call_recorded(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return ticket
 
 
 def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -1007,6 +1030,7 @@ _APPLY = {
     EventType.HELD: _held,
     EventType.RELEASED: _released,
     EventType.CORRECTED: _corrected,
+    EventType.CALL_RECORDED: _call_recorded,
     EventType.PLAN_CHANGED: _plan_changed,
     EventType.INCIDENT_PROPOSED: _incident_proposed,
     EventType.RESOLVED: _resolved,

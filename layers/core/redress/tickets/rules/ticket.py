@@ -88,6 +88,7 @@ class EventType(StrEnum):
     TASK_EXTENSION_DECIDED = "task_extension_decided"
     URGED = "urged"
     CORRECTED = "corrected"
+    CALL_RECORDED = "call_recorded"
     PLAN_CHANGED = "plan_changed"
     INCIDENT_PROPOSED = "incident_proposed"
     RESOLVED = "resolved"
@@ -305,6 +306,9 @@ class Ticket(Struct, frozen=True):
     in_conversation: bool = False
     """Whether a person has reacted to the customer of a live conversation that is not over yet.
     A version before did not store it. Its conversations were over with the first reaction."""
+    missed_call: bool = False
+    """Whether the record of a call opened the ticket with whose caller nobody spoke. The promises
+    of a live call ended with it. The caller is called back instead (`Plan.missed_call`)."""
     preferred: str | None = None
     """The agent who is offered the queued ticket first, because they handled it last."""
     reacted: bool = False
@@ -365,7 +369,7 @@ class Ticket(Struct, frozen=True):
 
         It counts only on a channel to which the plan gives a weight.
         """
-        return self.is_unanswered or self.in_conversation
+        return self.in_conversation or (self.is_unanswered and not self.missed_call)
 
     def is_live_at(self, at: datetime) -> bool:
         """Whether it is live, and something has happened to it lately.
@@ -422,7 +426,20 @@ def ladders(ticket: Ticket, plan: Plan) -> dict[str, Ladder]:
 
 def promises(ticket: Ticket, plan: Plan) -> dict[ClockName, Promise]:
     """What the plan promises for this ticket as it is classified now."""
-    return plan.promises(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
+    found = plan.promises(ticket.kind, ticket.channel, ticket.priority, ticket.customer_type)
+    return after_missed_call(found, plan) if ticket.missed_call else found
+
+
+def after_missed_call(promised: dict[ClockName, Promise], plan: Plan) -> dict[ClockName, Promise]:
+    """The promises to a caller with whom nobody spoke: that of the callback is the first response.
+
+    Nobody can pick up the call any more, and nothing was acknowledged to the caller.
+    """
+    live = (ClockName.ACKNOWLEDGEMENT, ClockName.REACTION)
+    found = {name: one for name, one in promised.items() if name not in live}
+    if plan.missed_call is not None:
+        found[ClockName.FIRST_RESPONSE] = plan.missed_call
+    return found
 
 
 def default_team(ticket: Ticket, plan: Plan) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from redress.base import phones
 from redress.base.people import CUSTOMER, SYSTEM, Actor, Member
-from redress.clocks.rules.clocks import ClockName
+from redress.clocks.rules.clocks import Clock, ClockName
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import kept_from
@@ -39,7 +39,7 @@ def open_ticket(
     that it has there, and the ticket that it follows.
     """
     draft = Draft(None, plan, CUSTOMER, at).add(
-        EventType.OPENED, _opened(submission, number, plan, mail, source)
+        EventType.OPENED, opened_data(submission, number, plan, mail, source)
     )
     if submission.contact.email is None:
         draft.add(EventType.ACKNOWLEDGED, {"by": "page"}, SYSTEM)
@@ -72,7 +72,7 @@ def open_for_caller(
     keep that promise. If the customer left no email address, what they are told is the
     acknowledgement.
     """
-    draft = Draft(None, plan, by, at).add(EventType.OPENED, _opened(submission, number, plan))
+    draft = Draft(None, plan, by, at).add(EventType.OPENED, opened_data(submission, number, plan))
     if submission.contact.email is None:
         draft.add(EventType.ACKNOWLEDGED, {"by": "agent"})
     if about:
@@ -84,23 +84,32 @@ def open_for_caller(
         data = {"agent": by.id, "from": None, "why": "took the call", "team": draft.after.team}
         draft.add(EventType.ASSIGNED, data | attention(draft.after, plan, at))
     clocks = draft.after.clocks
-    response = clocks.get(ClockName.FIRST_RESPONSE)
     if answered is None:
-        answered = response is not None and response.target_s <= LIVE_S
-    if spoken := _kept_by_speaking(clocks.keys(), answered):
+        answered = _is_live(clocks)
+    if spoken := _kept(clocks.keys(), answered):
         data = {"clock": spoken.value, "stopped_at": at.isoformat(), "why": SPOKEN}
         draft.add(EventType.CORRECTED, data)
     return draft.change()
 
 
-def _kept_by_speaking(clocks: Collection[ClockName], answered: bool) -> ClockName | None:
+def kept_by_speaking(clocks: Mapping[ClockName, Clock]) -> ClockName | None:
+    """The promise that a conversation keeps if nobody says whether it was the first response."""
+    return _kept(clocks.keys(), _is_live(clocks))
+
+
+def _is_live(clocks: Mapping[ClockName, Clock]) -> bool:
+    response = clocks.get(ClockName.FIRST_RESPONSE)
+    return response is not None and response.target_s <= LIVE_S
+
+
+def _kept(clocks: Collection[ClockName], answered: bool) -> ClockName | None:
     """The promise that a conversation keeps. A first response is a reaction, too."""
     if answered and ClockName.FIRST_RESPONSE in clocks:
         return ClockName.FIRST_RESPONSE
     return ClockName.REACTION if ClockName.REACTION in clocks else None
 
 
-def _opened(
+def opened_data(
     submission: Submission,
     number: str,
     plan: Plan,

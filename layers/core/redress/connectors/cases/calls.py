@@ -1,0 +1,196 @@
+"""A connector hands over the record of a call. It is added to the call's ticket, or opens one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import structs
+
+from redress.base import phones
+from redress.base.errors import Fault, InvalidInput, KeyReused, NotFound, Unreadable
+from redress.base.languages import LANGUAGES
+from redress.base.people import Member
+from redress.connectors.rules import call as rules
+from redress.connectors.rules.call import Record
+from redress.connectors.store.calls import (
+    CallAdded,
+    CallKnown,
+    CallRecorded,
+    CallStore,
+    Outcome,
+)
+from redress.customers.rules import profile
+from redress.customers.rules.profile import Card
+from redress.customers.store import CustomerStore
+from redress.db import encoding
+from redress.plans.rules.plan import Plan
+from redress.plans.store.plans import Plans
+from redress.tickets.cases.changes import Decided, TicketChanges
+from redress.tickets.rules import access
+from redress.tickets.rules.calls import Call, Result
+from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.preference import PHONE
+from redress.tickets.rules.steps import by_call
+from redress.tickets.rules.steps.by_staff import written_at
+from redress.tickets.rules.submission import Submission
+from redress.tickets.rules.ticket import Contact, Ticket
+from redress.tickets.store.tickets import TicketStore
+
+LATEST = 5
+"""So many of the caller's newest tickets are compared with the time of the call."""
+AFTERWARDS = timedelta(minutes=5)
+"""An agent who takes a call may open its ticket so long after the end of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a record: the ticket that has it, if there is one, and its version with it."""
+
+    outcome: Outcome
+    number: str | None
+    version: int | None
+
+
+class CallCases:
+    def __init__(
+        self,
+        calls: CallStore,
+        tickets: TicketStore,
+        changes: TicketChanges,
+        plans: Plans,
+        customers: CustomerStore,
+        agent: Callable[[str], Member | None],
+        now: Callable[[], datetime],
+    ) -> None:
+        """`agent` returns the member of staff with an id or an address."""
+        self._calls, self._tickets, self._changes = calls, tickets, changes
+        self._plans, self._customers = plans, customers
+        self._agent, self._now = agent, now
+
+    def take(self, machine: Member, body: Any) -> Recorded:
+        """Take the record of a call.
+
+        The source's id of the call is the key. A repeat gets the same answer and changes nothing. A
+        newer record of the same call is added to the same ticket, and an older one is ignored.
+
+        The ticket of a call is the one that the record names, that of the call's conversation, or
+        the one that an agent opened for this caller while the call lasted. If there is none, the
+        plan says whether the record opens one. Otherwise the record waits until a message of the
+        same conversation opens a ticket.
+
+        Raises InvalidInput, and KeyReused if the same call comes with other content and the same
+        `updated`.
+        """
+        record = rules.parse(body, self._now())
+        if record.agent is not None and (found := self._agent(record.agent)) is not None:
+            call = structs.replace(record.call, agent=found.id, agent_text=None)
+            record = structs.replace(record, call=call)
+        fingerprint = encoding.fingerprint(body)
+        return self._changes.write(lambda: self._decide(machine, record, fingerprint))
+
+    def _decide(self, machine: Member, record: Record, fingerprint: str) -> Decided[Recorded]:
+        call = record.call
+        known, talk = self._calls.known(machine.id, call.id, record.conversation)
+        if known is not None:
+            if record.updated < known.updated:
+                return Decided(Recorded(Outcome.OLDER, known.number, known.version))
+            if record.updated == known.updated:
+                if known.fingerprint != fingerprint:
+                    raise KeyReused("this call came before with other content: set `updated`")
+                return Decided(Recorded(known.outcome, known.number, known.version))
+        ticket = self._ticket(machine, record, known, talk)
+        if ticket is not None:
+            return self._added(machine, record, fingerprint, known, ticket)
+        plan, at = self._plans.current(), self._now()
+        if call.phone is None or not plan.opens_for_call(call.result):
+            after = CallKnown(record.updated, fingerprint, Outcome.KEPT, call=call)
+            self._calls.keep(CallAdded(machine.id, call.id, known, after), at)
+            return Decided(Recorded(Outcome.KEPT, None, None))
+        source = {"connector": machine.id, "conversation": record.conversation, "call": call.id}
+        submission = self._submission(record, plan, call.phone)
+        number = new_number()
+        change = by_call.open_for_call(submission, number, plan, call, machine.actor, at, source)
+        after = CallKnown(record.updated, fingerprint, Outcome.OPENED, number, change.after.version)
+        added = CallAdded(machine.id, call.id, known, after)
+        cause = CallRecorded(added, record.conversation, talk)
+        return Decided(Recorded(after.outcome, after.number, after.version), change, at, cause)
+
+    def _added(
+        self,
+        machine: Member,
+        record: Record,
+        fingerprint: str,
+        known: CallKnown | None,
+        ticket: Ticket,
+    ) -> Decided[Recorded]:
+        at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
+        written: list[datetime] = []
+        if by_call.kept_promise(ticket, record.call, at, opened=False):
+            file = self._tickets.file(ticket.number)
+            ticket, written = file.ticket, written_at(file.history)
+        change = by_call.record(ticket, plan, record.call, machine.id, machine.actor, at, written)
+        version = change.after.version
+        after = CallKnown(record.updated, fingerprint, Outcome.ADDED, ticket.number, version)
+        cause = CallRecorded(CallAdded(machine.id, record.call.id, known, after))
+        return Decided(Recorded(after.outcome, ticket.number, version), change, at, cause)
+
+    def _ticket(
+        self, machine: Member, record: Record, known: CallKnown | None, talk: str | None
+    ) -> Ticket | None:
+        """The ticket of a call; None if it has none yet. Raises InvalidInput."""
+        if record.ticket is not None:
+            try:
+                named = self._tickets.get(record.ticket)
+            except NotFound:
+                named = None
+            if named is None or not access.may_see(machine, named):
+                raise InvalidInput([Fault("/ticket", "unknown_ticket", "there is no such ticket")])
+            return named
+        if number := (known.number if known is not None else None) or talk:
+            return self._tickets.get(number)
+        return self._opened_by_agent(machine, record.call)
+
+    def _opened_by_agent(self, machine: Member, call: Call) -> Ticket | None:
+        """The ticket that an agent opened for this caller while the call lasted; None if none."""
+        card = self._card(call.phone, self._plans.current())
+        if card is None or call.result is not Result.ANSWERED:
+            return None
+        until = (call.after_work_ended or call.ended or self._now()) + AFTERWARDS
+        page = self._customers.tickets_of(self._customers.ids_of(card.customer), LATEST, None)
+        found = [
+            ticket
+            for ticket in self._tickets.get_readable(page.numbers)
+            if ticket.channel == PHONE
+            and call.began <= ticket.created_at <= until
+            and access.may_see(machine, ticket)
+        ]
+        return min(found, key=lambda ticket: ticket.created_at, default=None)
+
+    def _card(self, phone: str | None, plan: Plan) -> Card | None:
+        number = phones.e164(phone, plan.home_region) if phone is not None else None
+        try:
+            return self._customers.by_contact(profile.PHONE, number) if number is not None else None
+        except Unreadable:  # a damaged profile keeps no call from its ticket
+            return None
+
+    def _submission(self, record: Record, plan: Plan, phone: str) -> Submission:
+        """What opens a ticket for a call. The customer is found by the number."""
+        call = record.call
+        card = self._card(phone, plan)
+        known = [one for one in card.languages if one in LANGUAGES] if card is not None else []
+        language = record.language or next(iter(known), LANGUAGES[0])
+        missed = call.is_unanswered
+        subject = plan.call_subject(missed=missed, language=language)
+        named = record.name or (card.name if card is not None else None)
+        return Submission(
+            kind=record.kind,
+            channel=PHONE,
+            language=language,
+            subject=subject,
+            description=subject,
+            wished_remedy=None,
+            contact=Contact(name=named or phone, phone=phone),
+        )

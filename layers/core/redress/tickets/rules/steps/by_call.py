@@ -1,0 +1,154 @@
+"""The steps of calls: the record of a call opens a ticket, or is added to one.
+
+What a record tells of a promise is known only after the call. It is entered with its true time as a
+correction: pick-up counts from when the caller left the menu.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from redress.base.errors import NotAllowedNow
+from redress.base.people import CUSTOMER, SYSTEM, Actor
+from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules.calls import Call, Direction
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.preference import PHONE
+from redress.tickets.rules.steps.draft import Draft, require_possible
+from redress.tickets.rules.steps.opening import kept_by_speaking, opened_data
+from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.submission import Submission
+from redress.tickets.rules.ticket import EventType, Ticket
+
+RECORDED = "the record of the call says so"
+SPOKE = "spoke with the customer"
+
+
+def open_for_call(
+    submission: Submission,
+    number: str,
+    plan: Plan,
+    call: Call,
+    by: Actor,
+    at: datetime,
+    source: Mapping[str, str],
+) -> Change:
+    """Open a ticket for a call that has none.
+
+    If nobody spoke with the caller, the ticket is a callback: the promises of a live call end with
+    the call, and the plan says until when the caller is called back. Otherwise the agent of the
+    call is the first who is offered the ticket.
+    """
+    data = opened_data(submission, number, plan, source=source)
+    if call.is_unanswered:
+        data["missed_call"] = True
+    draft = Draft(None, plan, CUSTOMER, at).add(EventType.OPENED, data)
+    if submission.contact.email is None and not call.is_unanswered:
+        draft.add(EventType.ACKNOWLEDGED, {"by": "agent"}, by)
+    _add(draft, plan, call, source["connector"], by, at, opened=True)
+    if call.agent is not None and not call.is_unanswered:
+        queued = {"from": None, "why": SPOKE, "team": draft.after.team, "preferred": call.agent}
+        draft.add(EventType.QUEUED, queued, SYSTEM)
+    return draft.change()
+
+
+def record(
+    ticket: Ticket,
+    plan: Plan,
+    call: Call,
+    connector: str,
+    by: Actor,
+    at: datetime,
+    written: Iterable[datetime] = (),
+    *,
+    opened: bool = False,
+) -> Change:
+    """Add the record of a call to a ticket. A later record of the same call is one more event.
+
+    `opened` says that the ticket was opened for this call, whenever that was. `written` are the
+    times of the customer's messages. Those after the answer stay unanswered.
+    """
+    require_possible(Step.RECORD_CALL, ticket)
+    draft = Draft(ticket, plan, by, at)
+    _add(draft, plan, call, connector, by, at, written=written, opened=opened)
+    return draft.change()
+
+
+def _add(
+    draft: Draft,
+    plan: Plan,
+    call: Call,
+    connector: str,
+    by: Actor,
+    at: datetime,
+    written: Iterable[datetime] = (),
+    *,
+    opened: bool = False,
+) -> None:
+    ticket = draft.after
+    if correction := kept_promise(ticket, call, at, opened=opened):
+        answered = call.answered
+        is_first = correction["clock"] != ClockName.REACTION
+        later = [one for one in written if answered is not None and one > answered]
+        if is_first and later and not ticket.clocks[ClockName(correction["clock"])].over:
+            correction["unanswered_since"] = min(later).isoformat()
+        draft.add(EventType.CORRECTED, correction, by)
+    data = call.data() | {"connector": connector}
+    if plan.talk_s is not None and "talk" in call.seconds:
+        data["talk_target_s"] = plan.talk_s
+    draft.add(EventType.CALL_RECORDED, data, by)
+
+
+def kept_promise(ticket: Ticket, call: Call, at: datetime, *, opened: bool) -> dict[str, Any]:
+    """Return the data of the correction that a call makes; {} if it makes none.
+
+    A call answers the ticket that was opened for it, while it lasted or by its record (`opened`).
+    Its promises then count from leaving the menu. A call to the customer answers a missed call.
+    """
+    answered = call.answered
+    if answered is None or ticket.channel != PHONE:
+        return {}
+    if call.direction is Direction.INBOUND:
+        until = call.ended or at
+        if not opened and not call.began <= ticket.created_at <= until:
+            return {}
+        clock = kept_by_speaking(ticket.clocks)
+        started: datetime | None = call.waited_from
+    elif ticket.missed_call and ticket.created_at <= answered:
+        clock, started = ClockName.FIRST_RESPONSE, None
+    else:
+        return {}
+    held = ticket.clocks.get(clock) if clock is not None else None
+    if clock is None or held is None or held.state is ClockState.CANCELLED or held.settled:
+        return {}
+    is_unrecorded = not held.over and clock is not ClockName.REACTION
+    step = Step.RECORD_EARLIER_ANSWER if is_unrecorded else Step.CORRECT
+    if ticket.state not in STEPS[step] or answered > (held.stopped_at or at):
+        return {}
+    if held.stopped_at == answered and held.started_at == (started or held.started_at):
+        return {}  # an earlier record of this call has said so
+    data: dict[str, Any] = {
+        "clock": clock.value,
+        "stopped_at": answered.isoformat(),
+        "why": RECORDED,
+    }
+    if started is not None:
+        data["started_at"] = started.isoformat()
+    if call.agent is not None:
+        data["agent"] = call.agent
+    return data
+
+
+def correct_again(
+    ticket: Ticket, plan: Plan, by: Actor, data: Mapping[str, Any], at: datetime
+) -> Change:
+    """Repeat the correction of a call under another plan. Raises NotAllowedNow."""
+    clock = ticket.clocks.get(ClockName(data["clock"]))
+    if clock is None or clock.state is ClockState.CANCELLED or clock.settled:
+        raise NotAllowedNow(Step.CORRECT, ticket.state)
+    is_unrecorded = not clock.over and data["clock"] != ClockName.REACTION
+    require_possible(Step.RECORD_EARLIER_ANSWER if is_unrecorded else Step.CORRECT, ticket)
+    return Draft(ticket, plan, by, at).add(EventType.CORRECTED, dict(data)).change()

@@ -1,0 +1,279 @@
+"""Records of calls, on each engine: one ticket for each call, whatever comes first or twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from redress.base.errors import InvalidInput, KeyReused
+from redress.connectors.cases.calls import CallCases, Recorded
+from redress.connectors.cases.taking import MessageCases
+from redress.connectors.rules.connector import Connector, Scope, State
+from redress.connectors.store.calls import CallStore, Outcome
+from redress.connectors.store.taken import MessageStore
+from redress.db import keys
+from redress.tickets.links import Links
+from redress.tickets.rules.ticket import Event, EventType
+from tests.builders import BY_PHONE, Life
+from tests.contract.conftest import Shop
+
+
+def machine(team: str | None = None) -> Any:
+    scopes = (Scope.WRITE_CALLS, Scope.WRITE_MESSAGES)
+    return Connector("hotline", "Hotline", scopes, team, State.ACTIVE, (), 1).machine
+
+
+def calls(shop: Shop) -> CallCases:
+    return CallCases(
+        CallStore(shop.models),
+        shop.tickets,
+        shop.changes,
+        shop.plans,
+        shop.customers,
+        shop.staff.known_as,
+        shop.clock.now,
+    )
+
+
+def messages(shop: Shop) -> MessageCases:
+    return MessageCases(
+        MessageStore(shop.models),
+        CallStore(shop.models),
+        shop.tickets,
+        shop.changes,
+        shop.plans,
+        Links(lambda: [b"secret"]),
+        shop.clock.now,
+    )
+
+
+def record(**fields: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "call": "c-1",
+        "updated": "2026-11-23T00:59:00Z",
+        "result": "answered",
+        "phone": "+86 138 0013 8000",
+        "began": "2026-11-23T00:54:00Z",
+        "left_menu": "2026-11-23T00:54:20Z",
+        "answered": "2026-11-23T00:54:24Z",
+        "ended": "2026-11-23T00:57:24Z",
+        "agent": "A-Mei@Example.com",
+    }
+    return {name: value for name, value in (usual | fields).items() if value is not None}
+
+
+def missed(**fields: Any) -> dict[str, Any]:
+    return record(**({"result": "abandoned_in_queue", "answered": None, "agent": None} | fields))
+
+
+def in_menu(**fields: Any) -> dict[str, Any]:
+    return missed(**({"result": "abandoned_in_menu", "left_menu": None} | fields))
+
+
+def message(**fields: Any) -> dict[str, Any]:
+    usual = {
+        "conversation": "c-1",
+        "message": "m-1",
+        "channel": "phone",
+        "text": "The kettle leaks.",
+        "language": "en",
+        "customer": {"name": "Li Na", "phone": "13800138000"},
+        "consent": True,
+    }
+    return usual | fields
+
+
+def take(shop: Shop, body: dict[str, Any]) -> Recorded:
+    return calls(shop).take(machine(), body)
+
+
+def recorded(shop: Shop, number: str | None) -> list[Event]:
+    assert number is not None
+    history = shop.tickets.history(number)
+    return [event for event in history if event.type is EventType.CALL_RECORDED]
+
+
+def test_record_opens_a_ticket_once_and_a_repeat_gets_the_same_answer(shop: Shop) -> None:
+    """Story 17: the source's id is the key."""
+    shop.member("a-mei")
+    first = take(shop, record())
+    assert first.outcome is Outcome.OPENED
+    before = shop.items()
+    assert take(shop, record()) == first
+    assert shop.items() == before
+    [event] = recorded(shop, first.number)
+    assert event.data["agent"] == "a-mei"
+    with pytest.raises(KeyReused):
+        take(shop, record(menu="3"))
+
+
+def test_newer_record_is_added_and_an_older_one_is_ignored(shop: Shop) -> None:
+    first = take(shop, record())
+    late = record(updated="2026-11-23T00:59:30Z", after_work_ended="2026-11-23T00:59:20Z")
+    added = take(shop, late)
+    assert (added.outcome, added.number) == (Outcome.ADDED, first.number)
+    older = take(shop, record(menu="3"))
+    assert (older.outcome, older.number) == (Outcome.OLDER, first.number)
+    assert [event.data["seconds"].get("after") for event in recorded(shop, first.number)] == [
+        None,
+        116,
+    ]
+
+
+def test_records_out_of_order_leave_the_newest_one(shop: Shop) -> None:
+    newest = record(updated="2026-11-23T00:59:30Z", after_work_ended="2026-11-23T00:59:20Z")
+    first = take(shop, newest)
+    assert take(shop, record()).outcome is Outcome.OLDER
+    assert take(shop, newest) == first
+    assert len(recorded(shop, first.number)) == 1
+
+
+def test_agent_whom_nobody_knows_is_kept_as_a_text(shop: Shop) -> None:
+    [event] = recorded(shop, take(shop, record(agent="desk 4")).number)
+    assert (event.data["agent_text"], "agent" in event.data) == ("desk 4", False)
+
+
+def test_record_is_added_to_the_ticket_of_its_conversation(shop: Shop) -> None:
+    opened = messages(shop).take("hotline", "d-1", message()).taken
+    added = take(shop, record())
+    assert (added.outcome, added.number) == (Outcome.ADDED, opened.number)
+
+
+def test_messages_of_a_call_go_to_the_ticket_that_its_record_opened(shop: Shop) -> None:
+    opened = take(shop, record())
+    added = messages(shop).take("hotline", "d-1", message()).taken
+    assert (added.number, added.opened) == (opened.number, False)
+
+
+def test_record_before_its_call_joins_the_ticket_that_the_message_opens(shop: Shop) -> None:
+    kept = take(shop, in_menu())
+    assert (kept.outcome, kept.number) == (Outcome.KEPT, None)
+    opened = messages(shop).take("hotline", "d-1", message()).taken
+    assert opened.opened
+    [event] = recorded(shop, opened.number)
+    assert event.number == opened.version
+    later = take(shop, in_menu(updated="2026-11-23T00:59:30Z", menu="3"))
+    assert (later.outcome, later.number) == (Outcome.ADDED, opened.number)
+
+
+def test_repeat_of_a_record_that_waits_changes_nothing(shop: Shop) -> None:
+    take(shop, in_menu())
+    before = shop.items()
+    assert take(shop, in_menu()).outcome is Outcome.KEPT
+    assert shop.items() == before
+
+
+def test_hidden_number_opens_no_ticket(shop: Shop) -> None:
+    assert take(shop, missed(phone=None)).outcome is Outcome.KEPT
+    assert not [pk for pk, _ in shop.items() if pk.startswith("TICKET#")]
+
+
+def test_missed_call_opens_a_callback_for_the_number(shop: Shop) -> None:
+    found = take(shop, missed(phone="021/6552-9988", language="en"))
+    assert (found.outcome, found.number is not None) == (Outcome.OPENED, True)
+    ticket = shop.tickets.get(str(found.number))
+    assert (ticket.missed_call, ticket.channel) == (True, "phone")
+    assert ticket.contact.phone_e164 == "+862165529988"
+    assert ticket.subject == "Missed call: please call back"
+
+
+def test_customer_is_found_by_the_number(shop: Shop) -> None:
+    """Story 16: numbers are normalised once, at the door."""
+    earlier = shop.open("inquiry", contact={"name": "Li Na", "phone": "(021) 65529988"})
+    shop.assigner().assign(earlier.ticket.number)
+    found = take(shop, missed(phone="+86 21/6552-9988"))
+    ticket = shop.tickets.get(str(found.number))
+    assert ticket.contact.name == "Li Na"
+    shop.assigner().assign(ticket.number)
+    matched = [shop.tickets.get(one).customer for one in (earlier.ticket.number, ticket.number)]
+    assert matched[0] is not None
+    assert matched[0] == matched[1]
+
+
+def opened_by_agent(shop: Shop, **fields: Any) -> Life:
+    life = shop.open("inquiry", channel="phone", contact=BY_PHONE, **fields)
+    shop.assigner().assign(life.ticket.number)
+    return life
+
+
+def test_record_is_added_to_the_ticket_that_an_agent_opened_for_the_caller(shop: Shop) -> None:
+    life = opened_by_agent(shop)
+    shop.clock.advance(minutes=5)
+    times = {"began": "2026-11-23T00:59:00Z", "left_menu": None}
+    times |= {"answered": "2026-11-23T00:59:10Z", "ended": "2026-11-23T01:04:00Z"}
+    found = take(shop, record(phone=BY_PHONE["phone"], updated="2026-11-23T01:04:00Z", **times))
+    assert (found.outcome, found.number) == (Outcome.ADDED, life.ticket.number)
+
+
+def test_ticket_of_another_call_of_the_customer_is_left_alone(shop: Shop) -> None:
+    life = opened_by_agent(shop)
+    shop.clock.advance(hours=5)
+    times = {"began": "2026-11-23T05:00:00Z", "left_menu": None}
+    times |= {"answered": "2026-11-23T05:00:10Z", "ended": "2026-11-23T05:04:00Z"}
+    found = take(shop, record(phone=BY_PHONE["phone"], updated="2026-11-23T05:04:00Z", **times))
+    assert found.outcome is Outcome.OPENED
+    assert recorded(shop, life.ticket.number) == []
+
+
+def test_record_names_its_ticket_only_if_the_connector_may_see_it(shop: Shop) -> None:
+    number = shop.open("inquiry", channel="phone", contact=BY_PHONE).ticket.number
+    with pytest.raises(InvalidInput) as caught:
+        calls(shop).take(machine("complaints"), record(ticket=number))
+    assert [fault.pointer for fault in caught.value.faults] == ["/ticket"]
+    with pytest.raises(InvalidInput):
+        take(shop, record(ticket="R-00000-00000"))
+    added = calls(shop).take(machine("service"), record(ticket=number))
+    assert (added.outcome, added.number) == (Outcome.ADDED, number)
+
+
+def test_two_records_of_a_call_at_once_open_one_ticket(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, faster = CallStore.known, list[Recorded]()
+
+    def known(store: CallStore, *given: str) -> Any:
+        found = original(store, *given)
+        if not faster:
+            monkeypatch.setattr(CallStore, "known", original)
+            faster.append(take(shop, record()))
+        return found
+
+    monkeypatch.setattr(CallStore, "known", known)
+    second = take(shop, record(updated="2026-11-23T00:59:30Z", menu="3"))
+    assert (second.outcome, second.number) == (Outcome.ADDED, faster[0].number)
+    assert len(recorded(shop, second.number)) == 2
+
+
+def test_message_at_the_same_time_as_the_record_goes_to_one_ticket(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, faster = CallStore.known, list[str]()
+
+    def known(store: CallStore, *given: str) -> Any:
+        found = original(store, *given)
+        if not faster:
+            monkeypatch.setattr(CallStore, "known", original)
+            faster.append(messages(shop).take("hotline", "d-1", message()).taken.number)
+        return found
+
+    monkeypatch.setattr(CallStore, "known", known)
+    assert take(shop, record()).number == faster[0]
+
+
+def test_plan_without_a_hotline_opens_no_ticket(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from redress.plans.rules.document import parse
+    from tests.builders import plan_document
+
+    document = plan_document()
+    del document["hotline"]
+    monkeypatch.setattr(shop.plans, "current", lambda: parse(document))
+    assert take(shop, record()).outcome is Outcome.KEPT
+
+
+def test_item_of_a_call_is_removed_after_30_days(shop: Shop) -> None:
+    take(shop, record())
+    item = shop.item(keys.connector_pk("hotline"), keys.call_sk("c-1"))
+    assert int(item["expires"]["N"]) - shop.clock.now().timestamp() == 30 * 86400
