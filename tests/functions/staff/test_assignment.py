@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from copy import replace
+
 import pytest
 
+from redress.base.errors import AgentNotFree
+from redress.base.people import Member, Role
+from redress.staff.rules.availability import Presence
+from redress.tickets.rules.steps import by_system
+from redress.wiring import assigner
+from tests.builders import Clock
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api
-from tests.world import Opener, Stores
+from tests.world import Act, Opener, Stores
 
 
 def test_reassignment_moves_the_ticket_and_the_load(
@@ -106,3 +114,49 @@ def test_unknown_team_reads_no_members(
     body = {"version": ticket.version, "agent": None, "team": "moon", "reason": "far away"}
     assert api("assignment", "mei", body=body, number=ticket.number).status == 422
     assert read == []
+
+
+def refusals(api: Api, number: str, version: int, agent: str) -> dict[str, int]:
+    """The statuses with which each call refuses to give a ticket to an agent."""
+    given = {"agent": agent, "reason": "same batch"}
+    handed = api("assignment", "mei", body={"version": version, **given}, number=number)
+    bulk = {
+        "act": "reassign",
+        "content": given,
+        "tickets": [{"number": number, "version": version}],
+    }
+    many = api("bulk", "lin", body=bulk, headers={"Idempotency-Key": "k"})
+    return {"assignment": handed.status, "bulk": many.status}
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        MEMBERS["lin"],
+        MEMBERS["wei"],
+        replace(MEMBERS["jun"], role=Role.SUPERVISOR, managed=True, revision=1),
+        replace(MEMBERS["jun"], left=True),
+        replace(MEMBERS["jun"], suspended=True),
+    ],
+    ids=["supervisor", "manager", "was an agent", "left", "suspended"],
+)
+def test_ticket_is_never_given_to_somebody_who_may_not_reply(
+    api: Api, open_ticket: Opener, stores: Stores, act: Act, clock: Clock, member: Member
+) -> None:
+    """Story 6: only agents at work reply, whatever the presence of the others is."""
+    held, queued = open_ticket(agent="a-mei"), open_ticket()
+    for agent in (MEMBERS["mei"], MEMBERS["jun"]):
+        stores.staff.set_presence(agent, Presence.AWAY, clock.now())
+    stores.staff.record(member, Presence.AVAILABLE, clock.now())
+
+    router = assigner.assignment()
+    assert router.assign(queued.number) is None
+    assert router.assign(queued.number, [member.id]) is None, "a drain names who came"
+    assert router.drain("complaints", member.id) == []
+    assert api("next", member.name, headers={"Idempotency-Key": "k"}).status == 403
+    assert refusals(api, held.number, held.version, member.id) == {"assignment": 422, "bulk": 422}
+    with pytest.raises(AgentNotFree):  # they were an agent when the router read them
+        act(queued, by_system.assign, member.id, "longest without")
+    assert stores.tickets.get(held.number) == held
+    assert stores.tickets.get(queued.number).assignee is None
+    assert stores.staff.availability(member.id).load == 0
