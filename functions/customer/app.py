@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from another import another, submit_another
 from api import (
     confirm,
     dispute,
@@ -60,6 +61,8 @@ ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
     ("GET", "/t/{token}"): status,
     ("GET", "/r/{token}"): receipt,
     ("POST", "/t/{token}/{action}"): act,
+    ("GET", "/t/{token}/another"): another,
+    ("POST", "/t/{token}/another"): submit_another,
     ("GET", "/t/{token}/files"): files,
     ("GET", "/t/{token}/files/{file}"): download,
     ("POST", "/t/{token}/files/{file}/withdrawal"): withdraw_on_page,

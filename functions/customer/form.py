@@ -41,7 +41,7 @@ def form_page(
 ) -> Answer:
     base = request.base
     kind = values.get("kind", "")
-    offer = _offer(kind if kind in KINDS else None, values.get("category") or None)
+    offer = offer_of(kind if kind in KINDS else None, values.get("category") or None)
     asked = f"&kind={kind}" if kind in KINDS else ""
     return page(
         request,
@@ -64,7 +64,7 @@ def form_page(
     )
 
 
-def _offer(kind: str | None, category: str | None) -> Offer:
+def offer_of(kind: str | None, category: str | None) -> Offer:
     """Return the categories and the optional fields that the plan offers.
 
     Fields that are only for another kind or category than the chosen one are left out.
@@ -77,7 +77,7 @@ def _offer(kind: str | None, category: str | None) -> Offer:
         return Offer()
 
 
-def _nonce() -> str:
+def nonce_of() -> str:
     """Return a nonce for a new form.
 
     It is the submission's idempotency key: after a reload or a second click, the same form still
@@ -92,7 +92,7 @@ def form(request: WebRequest) -> Answer:
     def render() -> Answer:
         kind = request.query("kind")
         values = {"kind": kind if kind in KINDS else ""}
-        return form_page(request, 200, language_of(request), values, _nonce(), [])
+        return form_page(request, 200, language_of(request), values, nonce_of(), [])
 
     return guarded(request, render)
 
@@ -137,17 +137,17 @@ def submit_form(request: WebRequest) -> Answer:
             faults = shown(language, error.faults)
             if any(fault.pointer.startswith("#") for fault in error.faults):
                 text = catalogue.text(language, "fault.key_expected")
-                return form_page(request, 422, language, fields, _nonce(), faults, text)
+                return form_page(request, 422, language, fields, nonce_of(), faults, text)
             return form_page(request, 422, language, fields, nonce, faults)
         except KeyReused:
             # The customer sent this form, went back and changed it. The new nonce makes the next
             # press of the button a second submission.
             text = catalogue.text(language, "fault.key_reused")
-            return form_page(request, 409, language, fields, _nonce(), [], text)
+            return form_page(request, 409, language, fields, nonce_of(), [], text)
         # A repeated request is logged at debug level only: it brings nothing new.
         log = logger.debug if receipt.replayed else logger.info
         log("submission accepted", extra={"ticket": receipt.number, "replayed": receipt.replayed})
-        return _receipt_page(request, base, 201, language, receipt)
+        return receipt_page(request, base, 201, language, receipt)
 
     return guarded(request, render)
 
@@ -162,12 +162,12 @@ def receipt(request: WebRequest) -> Answer:
     def render() -> Answer:
         found = wiring.customer_cases().receipt(request.token)
         language = asked_language(request) or found.language
-        return _receipt_page(request, request.base, 200, language, found)
+        return receipt_page(request, request.base, 200, language, found)
 
     return guarded(request, render)
 
 
-def _receipt_page(
+def receipt_page(
     request: WebRequest, base: str, status: int, language: str, found: Receipt
 ) -> Answer:
     link = f"{base}/t/{found.status_token}"

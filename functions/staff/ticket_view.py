@@ -202,7 +202,7 @@ def ticket_file_view(
             if link.number in others.seen
         ],
         "timeline": [
-            event_view(event, member, others.kept)
+            event_view(event, member, _unnamed(event, others))
             for event in found.history
             if event.type not in ABOUT_ANOTHER or event.data["ticket"] in others.seen
         ],
@@ -291,8 +291,16 @@ def event_view(event: Event, reader: Member, kept: Collection[str] = frozenset()
     return {**cause_view(event), "data": _without(_data(event, reader), kept)}
 
 
+def _unnamed(event: Event, others: Others) -> Collection[str]:
+    """The numbers of other tickets that the reader of an event must not learn from it."""
+    followed = event.data.get("follows")
+    return others.kept | ({followed} if followed and followed not in others.seen else set())
+
+
 def _without(data: dict[str, Any], kept: Collection[str]) -> dict[str, Any]:
-    """The data of an event without these numbers of other tickets (`NAMES_ANOTHER`)."""
+    """The data of an event without these numbers of other tickets."""
+    if data.get("follows") in kept:
+        data = {name: value for name, value in data.items() if name != "follows"}
     for part, name in NAMES_ANOTHER if kept else ():
         if (inner := data.get(part)) and inner.get(name) in kept:
             data = data | {part: {key: value for key, value in inner.items() if key != name}}

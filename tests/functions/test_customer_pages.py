@@ -1020,7 +1020,7 @@ def test_low_survey_in_the_api_keeps_the_ticket_resolved_and_offers_the_dispute(
 
     found = rated_low(site, number, token)
     assert (found["status"], found["state"], found["closure"]) == (200, "resolved", None)
-    assert found["can"] == ["confirm", "dispute", "withdraw", "write"]
+    assert found["can"] == ["confirm", "dispute", "follow_up", "withdraw", "write"]
     assert rated_low(site, number, token)["status"] == 409
     kept = [e.data for e in stores.tickets.history(number) if e.type == "surveyed"]
     assert kept == [{"answers": {"overall": 1, "solution": 1}}]

@@ -21,8 +21,9 @@ from redress.tickets.cases.customer import PUBLIC
 from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_staff, opening, table
+from redress.tickets.rules.steps.draft import require_possible
 from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.ticket import EventType, Phase, State
+from redress.tickets.rules.ticket import EventType, LinkKind, Phase, State
 from redress.tickets.store import items
 from tests import builders
 from tests.builders import BY_PHONE, JUN, LIN, MEI, START, TAO, Clock, Life, plan_1, plan_document
@@ -43,6 +44,12 @@ def with_task(life: Life, *, asked: bool = False) -> Life:
     return life
 
 
+def follow_up(life: Life) -> Life:
+    """Something else follows the ticket, as far as this ticket says so."""
+    require_possible(Step.FOLLOW_UP, life.ticket)
+    return life.link(LinkKind.FOLLOWED_BY)
+
+
 TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.ACKNOWLEDGE: Life.acknowledge,
     Step.ASSIGN: Life.assign,
@@ -61,6 +68,7 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.DECIDE_EXTENSION: lambda life: with_task(life, asked=True).decide_extension(),
     Step.URGE: Life.urge,
     Step.LINK: Life.link,
+    Step.FOLLOW_UP: follow_up,
     Step.UNLINK: lambda life: life.link().unlink(),
     Step.RECLASSIFY: lambda life: life.reclassify("urgent"),
     Step.TAG: lambda life: life.tag("kettle"),
@@ -111,6 +119,7 @@ WRITTEN = {
     Step.CLASSIFY:           "new     -       -       -        -         -",
     Step.REMIND:             "new     open    waiting resolved -         -",
     Step.LINK:               "new     open    waiting resolved confirmed closed",
+    Step.FOLLOW_UP:          "-       -       -       resolved confirmed closed",
     Step.UNLINK:             "new     open    waiting resolved confirmed closed",
     Step.RECLASSIFY:         "new     open    waiting -        -         -",
     Step.TAG:                "new     open    waiting resolved confirmed -",

@@ -29,6 +29,16 @@ class SubmittedForm(OpenAnswer, kw_only=True):
     consent: str
 
 
+class SubmittedAnother(OpenAnswer, kw_only=True):
+    nonce: str
+    language: str | UnsetType = UNSET
+    kind: str | UnsetType = UNSET
+    category: str | UnsetType = UNSET
+    subject: str
+    description: str
+    consent: str
+
+
 class SurveyAnswers(OpenAnswer, kw_only=True):
     speed: str | UnsetType = UNSET
     solution: str | UnsetType = UNSET
@@ -127,6 +137,28 @@ ROUTES = (
         media=HTML,
         body=PressedButton,
         body_required=False,
+        refusals=(400, 404, 409, 410, 413, 422, 503),
+        keeps_post=True,
+    ),
+    PublicRoute(
+        "customer",
+        "another",
+        "GET",
+        "/t/{token}/another",
+        str,
+        media=HTML,
+        query=("lang",),
+        refusals=(404, 409, 410, 503),
+    ),
+    PublicRoute(
+        "customer",
+        "submit_another",
+        "POST",
+        "/t/{token}/another",
+        str,
+        201,
+        media=HTML,
+        body=SubmittedAnother,
         refusals=(400, 404, 409, 410, 413, 422, 503),
         keeps_post=True,
     ),

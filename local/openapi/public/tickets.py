@@ -149,6 +149,7 @@ class Status(OpenAnswer):
     category_label: CategoryLabel | None
     asked: list[Asked]
     urged_at: Moment | None
+    follows: str | None
 
 
 class Words(Answer):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from redress.mail.outgoing.cases.asking import AskingCase
     from redress.mail.outgoing.cases.unsubscribing import UnsubscribingCase
     from redress.tickets.cases.customer import CustomerCases
+    from redress.tickets.cases.following import FollowingCase
 
 __all__ = [
     "CustomerSettings",
@@ -24,6 +25,7 @@ __all__ = [
     "customer_cases",
     "files",
     "files_are_on",
+    "following",
     "house",
     "intake",
     "links",
@@ -76,6 +78,21 @@ def customer_cases() -> CustomerCases:
     from redress.wiring import stores
 
     return CustomerCases(stores.tickets(), stores.changes(), stores.plans(), links(), clients.now)
+
+
+@cache
+def following() -> FollowingCase:
+    from redress.tickets.cases.following import FollowingCase
+    from redress.wiring import stores
+
+    return FollowingCase(
+        stores.tickets(),
+        stores.changes(),
+        stores.opening_keys(),
+        stores.plans(),
+        links(),
+        clients.now,
+    )
 
 
 def files_are_on() -> bool:

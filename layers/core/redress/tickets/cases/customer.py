@@ -38,6 +38,7 @@ PUBLIC = frozenset(
         EventType.RELEASED,
         EventType.REPLIED,
         EventType.CUSTOMER_WROTE,
+        EventType.LINKED,
         EventType.PARTICIPANTS_SET,
         EventType.RESOLVED,
         EventType.CONFIRMED,
@@ -48,7 +49,8 @@ PUBLIC = frozenset(
         EventType.CLOSED,
     }
 )
-"""The events that a customer sees. Notes, rungs and callback attempts are internal."""
+"""The events that a customer sees. Notes, rungs and callback attempts are internal. So are links
+that staff make: the other ticket may be somebody else's."""
 
 PARTICIPANT_WROTE = "participant_wrote"
 LINES = (*(kind.value for kind in EventType if kind in PUBLIC), PARTICIPANT_WROTE)
@@ -61,6 +63,7 @@ ACTIONS = {
     "withdraw": Step.WITHDRAW,
     "survey": Step.ANSWER_SURVEY,
     "urge": Step.URGE,
+    "follow_up": Step.FOLLOW_UP,
 }
 
 
@@ -150,6 +153,8 @@ class StatusView:
     category_label: Mapping[str, str] | None
     asked: tuple[Asked, ...] = ()
     urged_at: datetime | None = None
+    follows: str | None = None
+    """The number of the ticket from whose status page the customer opened this one."""
 
 
 def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
@@ -178,6 +183,7 @@ def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
         category_label=labels(plan.categories, ticket.category) if ticket.category else None,
         asked=tuple(_asked(ticket, plan)),
         urged_at=ticket.urged_at,
+        follows=file.history[0].data.get("follows"),
     )
 
 
@@ -195,6 +201,8 @@ def _is_public(event: Event) -> bool:
     if event.type is EventType.RECLASSIFIED:
         # The customer sees a new kind, but not a new urgency, impact or customer type.
         return bool(event.data["kind"] != event.data["from"])
+    if event.type is EventType.LINKED:
+        return event.by.role is Role.CUSTOMER
     return event.type in PUBLIC
 
 
@@ -202,7 +210,9 @@ def _line(event: Event, states: Mapping[str, str]) -> Line:
     """The line of an event. `states` are the states of the ticket's files by their ids."""
     text = event.data.get("text") or event.data.get("description") or None
     kind = event.type.value
-    if event.type is EventType.PARTICIPANTS_SET:
+    if event.type is EventType.LINKED:
+        text = event.data["ticket"]
+    elif event.type is EventType.PARTICIPANTS_SET:
         text = ", ".join(event.data["participants"]) or None
     elif event.type is EventType.CUSTOMER_WROTE and "from" in event.data:
         kind = PARTICIPANT_WROTE

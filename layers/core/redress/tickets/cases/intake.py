@@ -104,7 +104,7 @@ class IntakeCase:
         for _ in range(DRAWS):
             plan, now = self._plans.current(), self._now()
             change = opening.open_ticket(submission, new_number(), plan, now)
-            receipt = _receipt(change.after, plan, now)
+            receipt = receipt_of(change.after, plan, now)
             # The link is signed before anything is written. If signing fails, no ticket is opened.
             # Otherwise there could be a ticket whose customer has no link to it.
             token = self._links.status_token(receipt.number)
@@ -136,7 +136,8 @@ class IntakeCase:
         return replace(kept, status_token=token, replayed=True, kind=kind)
 
 
-def _receipt(ticket: Ticket, plan: Plan, now: datetime) -> Receipt:
+def receipt_of(ticket: Ticket, plan: Plan, now: datetime) -> Receipt:
+    """The receipt of a ticket that was just opened, as it is stored: without link and kind."""
     return Receipt(
         number=ticket.number,
         language=ticket.language,

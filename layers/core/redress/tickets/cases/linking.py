@@ -126,6 +126,8 @@ def _named(ticket: Ticket, history: Iterable[Event]) -> Iterable[str]:
     for event in history:
         if event.type in ABOUT_ANOTHER:
             yield event.data["ticket"]
+        if (followed := event.data.get("follows")) is not None:
+            yield followed
         for part, name in NAMES_ANOTHER:
             if (number := (event.data.get(part) or {}).get(name)) is not None:
                 yield number

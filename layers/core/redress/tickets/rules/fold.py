@@ -254,6 +254,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         kept_from=kept_from_in_doubt(plan, (), team, event.at) if is_unsearched else (),
         plan_version=plan.version,
         first_sender=mail.get("sender"),
+        links=(TicketLink(LinkKind.FOLLOW_UP_OF, data["follows"]),) if "follows" in data else (),
         created_at=event.at,
         changed_at=event.at,
         unanswered_since=event.at,

@@ -28,6 +28,7 @@ def open_ticket(
     at: datetime,
     mail: Mapping[str, Any] | None = None,
     source: Mapping[str, str] | None = None,
+    follows: str | None = None,
 ) -> Change:
     """Open a ticket.
 
@@ -36,10 +37,11 @@ def open_ticket(
     of the original, the attachments, the ticket that it follows, the sender if Reply-To names
     another address as the contact, and as `unacknowledged` the reason for which no acknowledgement
     is promised and sent. If a connector handed the submission over, `source` names it and the ids
-    that it has there, and the ticket that it follows.
+    that it has there, and the ticket that it follows. If the customer opened it from the status
+    page of another one, `follows` is the number of that one: the caller links it, too.
     """
     draft = Draft(None, plan, CUSTOMER, at).add(
-        EventType.OPENED, opened_data(submission, number, plan, mail, source)
+        EventType.OPENED, opened_data(submission, number, plan, mail, source, follows)
     )
     if submission.contact.email is None:
         draft.add(EventType.ACKNOWLEDGED, {"by": "page"}, SYSTEM)
@@ -115,6 +117,7 @@ def opened_data(
     plan: Plan,
     mail: Mapping[str, Any] | None = None,
     source: Mapping[str, str] | None = None,
+    follows: str | None = None,
 ) -> dict[str, Any]:
     """The data of the event OPENED."""
     contact = submission.contact
@@ -141,6 +144,7 @@ def opened_data(
                 ("about", submission.about),
                 ("fields", dict(submission.fields) or None),
                 ("source", dict(source) if source is not None else None),
+                ("follows", follows),
             )
             if value is not None
         }

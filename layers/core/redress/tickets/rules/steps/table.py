@@ -42,6 +42,7 @@ class Step(StrEnum):
     DECIDE_EXTENSION = "decide_extension"
     URGE = "urge"
     LINK = "link"
+    FOLLOW_UP = "follow_up"
     UNLINK = "unlink"
     WRITE = "write"
     THANK = "thank"
@@ -99,6 +100,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     # A link changes nothing else, so a closed ticket can have one, too.
     Step.LINK: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.UNLINK: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    # Whoever is still worked for writes a message instead.
+    Step.FOLLOW_UP: {_R: _R, _C: _C, _X: _X},
     # A resolved ticket keeps its agent, who calls the customer back.
     Step.REMIND: {_N: _N, _O: _O, _W: _W, _R: _R},
     Step.OPEN_TASK: {_N: _N, _O: _O, _W: _W},
