@@ -25,7 +25,7 @@ from redress.mail.incoming.cases.quarantine import Wanted
 from redress.mail.incoming.store import IncomingRecord, MailState, Told
 from redress.mail.outgoing.store import AddressChange, AddressMark, AddressStore, address_row
 from redress.plans.cases import PlanCases
-from redress.plans.store.plans import Plans
+from redress.plans.store.plans import FRESH_FOR_S, Plans
 from redress.scores.messages import AgentResult
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_customer, by_staff
@@ -954,14 +954,30 @@ def test_plan_for_new_tickets_is_read_from_its_version_if_its_copy_is_unreadable
 
 
 @each(OF_ANY_DOC)
+def test_plan_for_new_tickets_is_read_from_its_copy_if_its_version_is_unreadable(
+    damage: Damage, stores: Stores, clock: Clock, reported: Reports
+) -> None:
+    moment = [0.0]
+    warm = Plans(stores.plan_store, clock.now, lambda: moment[0])
+    assert warm.current().version == 1
+    publish_2(stores)
+    damage((keys.PLAN, keys.plan_sk(2)))
+    moment[0] += FRESH_FOR_S + 0.1
+    assert warm.current().version == 2
+    assert reported.items() == {(keys.PLAN, keys.plan_sk(2))}
+    assert Plans(stores.plan_store, clock.now).current().version == 2
+
+
+@each(OF_ANY_DOC)
 def test_versions_are_listed_without_an_unreadable_one(
     damage: Damage, stores: Stores, clock: Clock
 ) -> None:
     publish_2(stores)
+    stores.plan_store.publish(plan_document() | {"version": 3}, 3, 2)
     damage((keys.PLAN, keys.plan_sk(2)))
     rewire()
     page = PlanCases(stores.plan_store, wired_stores.plans(), clock.now).versions(25)
-    assert [about.version for about, _ in page.items] == [1]
+    assert [about.version for about, _ in page.items] == [3, 1]
 
 
 @each(

@@ -75,7 +75,12 @@ def for_parsing(stored: str | bytes) -> dict[str, Any]:
 
 
 class Plans:
-    """A cache of plans. Each version is read once. The latest is read again after FRESH_FOR_S."""
+    """A cache of plans. Each version is read once.
+
+    After FRESH_FOR_S, a process looks whether a version follows the latest that it knows. Versions
+    are numbered without gaps and never change. So it reads the item of the next one, which costs
+    one read unit as long as it is missing. The whole latest plan would cost 45 units (plan 1).
+    """
 
     def __init__(
         self,
@@ -85,7 +90,7 @@ class Plans:
     ) -> None:
         self._source, self._clock, self._now = source, clock, now
         self._versions: dict[int, Plan] = {}
-        self._latest: tuple[float, str | None, Plan] | None = None
+        self._latest: tuple[float, Plan] | None = None
 
     def get(self, version: int) -> Plan:
         """The plan of a version that was published, such as the version of a stored ticket.
@@ -127,39 +132,59 @@ class Plans:
         return stored
 
     def refresh(self) -> None:
-        """Make the next call of `latest` read the latest plan, even before FRESH_FOR_S is over."""
+        """Make the next call of `latest` look for a newer plan, even before FRESH_FOR_S is over."""
         if self._latest is not None:
-            self._latest = (-math.inf, *self._latest[1:])
+            self._latest = (-math.inf, self._latest[1])
 
     def latest(self) -> Plan:
         """The plan that was published last, even if it is not effective yet.
 
-        The document is read again after FRESH_FOR_S. It is parsed again only if it has changed. If
-        it cannot be read, the same plan is read from the item of its version.
+        A process reads it from CURRENT, which has a copy of it. Then it looks for the next version
+        after FRESH_FOR_S. If an item cannot be read, the same plan is read from the other one.
+        Raises Unreadable if both cannot be read.
         """
         moment = self._clock()
-        if self._latest is None or moment - self._latest[0] > FRESH_FOR_S:
-            try:
-                stored, plan = self._read_latest()
-            except Unreadable:
-                stored, plan = "", self._newest()
-            self._latest = (moment, stored, plan)
-        return self._latest[2]
+        if self._latest is None:
+            self._latest = (moment, self._first())
+        elif moment - self._latest[0] > FRESH_FOR_S:
+            self._latest = (moment, self._next(self._latest[1]))
+        return self._latest[1]
 
-    def _read_latest(self) -> tuple[str | None, Plan]:
-        """The stored document of the latest plan, and the plan. Raises Unreadable."""
+    def _first(self) -> Plan:
+        """The latest plan for a process that knows none. Raises Unreadable."""
+        try:
+            return self._copied()
+        except Unreadable:
+            version = 1
+            while self._source.plan_document(keys.plan_sk(version + 1)) is not None:
+                version += 1
+            return self.get(version)
+
+    def _next(self, known: Plan) -> Plan:
+        """The latest plan for a process that knows one. Raises Unreadable."""
+        try:
+            while (found := self._read(known.version + 1)) is not None:
+                known = found
+        except Unreadable:
+            found = self._copied()
+            return found if found.version > known.version else known
+        return known
+
+    def _read(self, version: int) -> Plan | None:
+        """The stored plan of a version; None if there is none. Raises Unreadable."""
+        stored = self._source.plan_document(keys.plan_sk(version))
+        if stored is None:
+            return None
+        with encoding.reading(keys.PLAN, keys.plan_sk(version)):
+            self._versions[version] = parse(for_parsing(stored))
+        return self._versions[version]
+
+    def _copied(self) -> Plan:
+        """The plan of CURRENT, or the shipped one if none was published. Raises Unreadable."""
         stored = self._source.plan_document(keys.CURRENT)
-        if self._latest is not None and self._latest[1] == stored:
-            return stored, self._latest[2]
         with encoding.reading(keys.PLAN, keys.CURRENT):
-            return stored, parse(for_parsing(stored or shipped.read("plan-1.json")))
-
-    def _newest(self) -> Plan:
-        """The version with the highest number. Versions are numbered without gaps."""
-        version = 1
-        while self._source.plan_document(keys.plan_sk(version + 1)) is not None:
-            version += 1
-        return self.get(version)
+            plan = parse(for_parsing(stored or shipped.read("plan-1.json")))
+        return self._versions.setdefault(plan.version, plan)
 
     def current(self) -> Plan:
         """The plan for new tickets: the latest published version that is effective."""
