@@ -142,6 +142,20 @@ def test_language_that_the_customer_chose_is_not_overwritten_by_the_text(
     assert shop.customers.get(LI_NA).languages == ("zh-TW",)
 
 
+def test_ticket_without_clear_words_is_in_a_language_that_the_customer_chose(shop: Shop) -> None:
+    chosen = profile(LI_NA, EMAIL, languages=("en",), languages_chosen=True)
+    shop.customers.write([new(chosen)])
+    said = parse(body("inquiry", language="zh-CN", subject="4711", description="KX-1"), "chat")
+    opened = open_ticket(said, new_number(), plan_1(), shop.clock.now())
+    shop.tickets.open(opened, shop.clock.now())
+    shop.assigner().assign(opened.after.number)
+    assert shop.tickets.get(opened.after.number).language == "en"
+    [classified] = [
+        one for one in shop.tickets.history(opened.after.number) if one.type is EventType.CLASSIFIED
+    ]
+    assert classified.data["why"] == {"language": {"profile": "en"}}
+
+
 def test_ticket_on_which_somebody_has_worked_is_not_classified(shop: Shop) -> None:
     shop.member(team="service")
     number = shop.open("inquiry", **LATE).ticket.number

@@ -38,12 +38,14 @@ from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Phase, Ticket
 from redress.tickets.store.tickets import TicketStore
+from redress.wiring import assigner as assigner_wiring
 from redress.wiring import customer as customer_wiring
 from redress.wiring import inbound as inbound_wiring
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import MEI, Clock, plan_document
+from tests.customers.builders import EMAIL, LI_NA, new, profile
 from tests.functions.conftest import ENVIRONMENT
 from tests.wired import REGION, TABLE, rewire, set_environment
 from tests.world import Act, Context, Opener, Stores, aws, load, logged_by
@@ -1012,6 +1014,28 @@ def test_a_short_mail_without_a_charset_is_read_in_the_languages_of_the_plan(
     head = b"From: <li.na@customer.example>\r\nTo: service@in.redress.example\r\n"
     post.deliver(head + b"Message-ID: <1@customer.example>\r\nSubject: " + data + b"\r\n\r\nHi")
     assert post.ticket().subject == text
+
+
+@pytest.mark.parametrize(
+    ("chosen", "text", "language"),
+    [
+        (("zh-TW",), "I would like to know where my parcel is, it has not come.", "zh-TW"),
+        (("zh-TW", "en"), "I would like to know where my parcel is, it has not come.", "en"),
+        (("en",), "请问我的包裹什么时候会到？我还没有收到。", "en"),
+        (("en",), "請問我的包裹什麼時候會到？我還沒有收到。", "en"),
+        ((), "I would like to know where my parcel is, it has not come.", "en"),
+    ],
+)
+def test_ticket_of_a_mail_is_in_a_language_that_the_customer_chose(
+    post: Post, chosen: tuple[str, ...], text: str, language: str
+) -> None:
+    known = profile(LI_NA, EMAIL, languages=chosen, languages_chosen=bool(chosen))
+    wired_stores.customers().write([new(known)])
+    post.deliver(mail(text, subject="4711"))
+    number = post.ticket().number
+    assigner_wiring.assignment().assign(number)
+    ticket = post.stores.tickets.get(number)
+    assert (ticket.customer, ticket.language) == (LI_NA, language)
 
 
 def test_a_mail_through_a_group_that_the_plan_names_is_acknowledged(post: Post) -> None:

@@ -235,14 +235,39 @@ def test_language_that_the_customer_chose_wins_over_that_of_the_text(
         assert once.why["language"] == reason
 
 
-def test_profile_is_not_asked_if_the_text_is_in_the_language_of_the_ticket() -> None:
-    rules = Rules({"language": {"detect": ["chat"]}, "rules": []})
+@pytest.mark.parametrize(
+    ("text", "chosen", "presumed", "language"),
+    [
+        ("I would like to know where my parcel is.", ("zh-TW",), "en", "zh-TW"),
+        ("请问我的订单什么时候发货？", ("en",), "zh-CN", "en"),
+        ("請問我的訂單什麼時候會寄出？", ("en",), "zh-CN", "en"),
+        ("請問我的訂單什麼時候會寄出？", ("en", "zh-TW"), "zh-CN", "zh-TW"),
+        ("KX-1 4711", ("en",), "zh-CN", "en"),
+        ("KX-1 4711", ("zh-TW", "zh-CN"), "zh-CN", "zh-CN"),
+        ("KX-1 4711", (), "zh-CN", "zh-CN"),
+    ],
+)
+def test_ticket_is_in_a_chosen_language_even_if_its_text_has_the_language_of_the_ticket(
+    text: str, chosen: tuple[str, ...], presumed: str, language: str
+) -> None:
+    """The reader of mails has taken the language of the ticket from the text."""
+    rules = Rules({"language": {"detect": ["mail"]}, "rules": []})
+    facts = replace(TICKET, text=text, language=presumed, channel="mail", chosen=lambda: chosen)
+    found = rules.found(facts)
+    assert found.values.get("language", presumed) == language
+    assert ("language" in found.why) == (language != presumed)
+
+
+def test_profile_is_not_asked_on_channels_where_a_person_chose_the_language() -> None:
+    rules = Rules({"language": {"detect": ["mail"]}, "rules": []})
 
     def asked() -> tuple[str, ...]:
         raise AssertionError
 
     text = "I would like to know where my parcel is."
-    assert not rules.found(replace(TICKET, text=text, channel="chat", chosen=asked)).values
+    by_form = replace(TICKET, text=text, language="zh-CN", chosen=asked)
+    assert not rules.found(by_form).values
+    assert not rules.found(replace(by_form, channel="mail", is_by_staff=True)).values
 
 
 @given(st.text(alphabet="a退款.没收到 \n…x'", max_size=60), st.text(alphabet="a退款.", max_size=5))

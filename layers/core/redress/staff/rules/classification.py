@@ -66,7 +66,7 @@ class Facts(Struct, frozen=True):
     returns the earlier tickets of the customer. It is called at most once, and only if all other
     conditions of a rule hold, because it may read the table. It returns None if they are not known.
     `chosen` returns the languages that the customer has chosen in their profile, the preferred one
-    first. It is called only if the text is in another language than the ticket.
+    first. It is called only on channels that presume a language.
     """
 
     text: str
@@ -161,10 +161,10 @@ def _language_of(facts: Facts) -> tuple[str, Mapping[str, Any]]:
 
     It is that of the text, if the text shows it clearly. If the customer has chosen languages in
     their profile, it is one of these: that of the text, that of the ticket, or the preferred one.
+    The ticket of a mail has the language of its text already, so the profile is asked even if text
+    and ticket agree.
     """
     shown = shown_language(facts.text, facts.language)
-    if shown == facts.language:
-        return facts.language, {}
     chosen = facts.chosen()
     if not chosen or shown in chosen:
         return shown, {"text": shown}
