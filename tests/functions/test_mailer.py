@@ -63,7 +63,7 @@ from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests import builders, world
-from tests.builders import LIN, MEI, Clock, plan_document
+from tests.builders import BY_PHONE, LIN, MEI, Clock, plan_document
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
 from tests.mail import relay
 from tests.template.documents import functions
@@ -766,6 +766,7 @@ def test_customer_is_told_of_a_promise_that_a_correction_makes_later(
     moved = "- solution: now by Friday 27 November 2026, 18:00 (UTC+8), before by Wednesday"
     assert f"{moved} 25 November 2026, 09:00 (UTC+8)" in text
     assert "- first word on progress: no longer promised, before by Monday 23" in text
+    assert "later" not in text, "a promise that is taken back is not later"
     assert post.only["Auto-Submitted"] == "auto-generated"
 
 
@@ -783,7 +784,7 @@ def test_customer_is_told_of_a_promise_that_another_plan_makes_later(
     assert mailer(mailer.job(ticket.number, "promise_moved")) == []
     text = text_of(post.only)
     assert "We have changed the times within which we deal with requests" in text
-    assert f"a promise about your request (number {ticket.number}) later" in text
+    assert f"changes what we promised you about your request (number {ticket.number})" in text
     assert "- solution: now by Thursday 26 November 2026" in text
     assert "classified" not in text
 
@@ -802,6 +803,95 @@ def test_mail_about_a_later_promise_is_skipped_if_it_was_corrected_back(
 
         mailer.act(ticket.number, step)
     assert mailer(mailer.job(ticket.number, "promise_moved")) == []
+    assert post.sent == []
+
+
+def _publish_slower(stores: Stores, by: Actor = LIN) -> Callable[[Ticket, Plan, datetime], Change]:
+    """Publish a plan in which complaints are solved a day later. Returns the move to it."""
+    document = plan_document() | {"version": 2}
+    document["levels"]["complaint"]["promises"]["resolution"]["within"] = "72h"
+    stores.plan_store.publish(document, 2, 1)
+    new = parse(document)
+    return lambda ticket, plan, at: by_staff.move_to_plan(ticket, plan, new, by, "so", at)
+
+
+def test_customer_is_told_of_a_paused_promise_that_another_plan_makes_later(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei", language="en")
+    move = _publish_slower(stores)
+    mailer.act(ticket.number, by_system.acknowledge)
+    mailer.act(ticket.number, _reply("Which model is it?", wait=True))
+    mailer.act(ticket.number, move, hours=5)
+    mailer.clock.advance(hours=1)
+    assert mailer(mailer.job(ticket.number, "promise_moved")) == []
+    due, before = "Thursday 26 November 2026, 14:00", "Wednesday 25 November 2026, 14:00"
+    line = f"- solution: now by {due} (UTC+8), before by {before} (UTC+8) (paused: both times move"
+    assert line in text_of(post.only)
+
+
+def test_customer_is_told_of_a_later_promise_although_it_was_paused_since(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei", language="en")
+    move = _publish_slower(stores)
+    mailer.act(ticket.number, by_system.acknowledge)
+    mailer.act(ticket.number, _reply("We look into it.", wait=False))
+    mailer.act(ticket.number, move)
+    mailer.act(ticket.number, _reply("Which model is it?", wait=True), minutes=1)
+    mailer.clock.advance(hours=1)
+    assert mailer(mailer.job(ticket.number, "promise_moved")) == []
+    due, before = "Thursday 26 November 2026, 09:00", "Wednesday 25 November 2026, 09:00"
+    line = f"- solution: now by {due} (UTC+8), before by {before} (UTC+8) (paused: both times move"
+    assert line in text_of(post.only)
+
+
+def test_mail_about_a_later_paused_promise_is_skipped_if_it_was_corrected_back(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei", language="en")
+    mailer.act(ticket.number, by_system.acknowledge)
+    mailer.act(ticket.number, _reply("Which model is it?", wait=True))
+    for wanted in (Classification("feedback"), Classification("complaint")):
+
+        def step(
+            ticket: Ticket, plan: Plan, at: datetime, wanted: Classification = wanted
+        ) -> Change:
+            return by_staff.reclassify(ticket, plan, MEI, wanted, "right", at)
+
+        mailer.act(ticket.number, step, minutes=3)
+    assert mailer(mailer.job(ticket.number, "promise_moved")) == []
+    assert post.sent == []
+
+
+@pytest.mark.parametrize("agent", ["a-mei", None])
+def test_staff_are_asked_to_tell_a_customer_without_an_address_of_a_later_promise(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    staff: dict[str, Member],
+    agent: str | None,
+) -> None:
+    """C1: nobody learned of these tickets but by a number in the report of the move."""
+    ticket = open_ticket("complaint", agent=agent, contact=BY_PHONE)
+    mailer.act(ticket.number, _publish_slower(stores))
+    assert mailer(mailer.job(ticket.number, "tell_moved")) == []
+    mail = post.only
+    assert str(mail["To"]) == ("mei@example.com" if agent else "lin@example.com")
+    text = text_of(mail)
+    assert ticket.number in text
+    assert "改为不晚于" in text
+    assert not any(private in text for private in PRIVATE)
+
+
+def test_agent_whose_own_change_makes_a_promise_later_gets_no_mail_about_it(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    """The answer to their request has said so."""
+    ticket = open_ticket("complaint", agent="a-mei", contact=BY_PHONE)
+    mailer.act(ticket.number, _publish_slower(stores, MEI))
+    assert mailer(mailer.job(ticket.number, "tell_moved")) == []
     assert post.sent == []
 
 

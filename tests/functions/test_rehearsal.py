@@ -21,6 +21,7 @@ from redress.base.people import Member
 from redress.clocks.rules.clocks import ClockName
 from redress.db import keys
 from redress.db.rows import Models
+from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.rehearsals import cases
 from redress.rehearsals.rules.counting import Counts
 from redress.rehearsals.store import JobKind, JobState, RehearsalStore
@@ -32,7 +33,7 @@ from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import Raced
 from redress.wiring import staff as staff_wiring
 from redress.workflow.store import ReconciliationReport, ReportStore
-from tests.builders import MEI, START, Clock, plan_document, rehearsal_job
+from tests.builders import BY_PHONE, MEI, START, Clock, plan_document, rehearsal_job
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, Reply
 from tests.wired import REGION, TABLE, set_environment
@@ -622,6 +623,22 @@ def test_applied_move_is_recorded_in_the_history_of_every_ticket(
 
     again = manager.report_of(manager.move(apply=True, dry_run=dry.body["id"], reason=reason))
     assert (again["together"]["moved"], again["together"]["already_there"]) == (0, 4)
+
+
+def test_move_asks_staff_to_tell_each_customer_whom_no_mail_can_tell(
+    manager: Manager, stores: Stores, open_ticket: Opener, clock: Clock
+) -> None:
+    """The report names at most three of these tickets, so nobody would learn of the fourth."""
+    tickets = [open_ticket(contact=BY_PHONE) for _ in range(4)]
+    staff_wiring.plan_cases().publish(MEMBERS["wei"], draft(within="40h"))
+    clock.advance(minutes=1)
+    dry = manager.move()
+    manager.report_of(dry)
+    begun = manager.move(apply=True, dry_run=dry.body["id"], reason="Fewer people")
+    assert manager.report_of(begun)["together"]["later_told_by_staff"] == 4
+    for ticket in tickets:
+        last = stores.tickets.history(ticket.number)[-1]
+        assert mails_after(last) == [MailToSend("tell_moved", "agent")]
 
 
 def test_move_wakes_the_workflow_if_the_next_reminder_is_earlier(

@@ -102,6 +102,12 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: life.acknowledge().move_to(slower()),
         [("promise_moved", "customer")],
     ),
+    "under a slower plan, without an address": (
+        lambda life: (
+            Life(life.clock).open("complaint", contact=BY_PHONE).acknowledge().move_to(slower())
+        ),
+        [("tell_moved", "agent")],
+    ),
     "an incident proposed": (
         lambda life: life.move_to(proposing()).acknowledge().wait(minutes=30).wake(),
         [("remind", "agent")] * 2

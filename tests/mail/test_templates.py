@@ -46,6 +46,7 @@ STAFF = (
     "customer_wrote_late",
     "customer_thanked",
     "mail_returned",
+    "tell_moved",
     "staff_unreached",
     "stranger_wrote",
     "disputed",
@@ -218,6 +219,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     opened["tasks"] = ["1"]
     opened["lengthened"] = [{"clock": "resolution", "before": "", "after": None}]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
+    events.append(Event(1, EventType.PLAN_CHANGED, AT, SYSTEM, opened | {"to": "li@example.com"}))
     events += [
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": ["manager"]})
         for c in ClockName

@@ -9,7 +9,7 @@ import pytest
 from redress.base.people import SYSTEM
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.plan import GRADATIONS, KINDS
-from tests.builders import BY_PHONE, START, Life
+from tests.builders import BY_PHONE, START, Clock, Life
 
 
 def due(life: Life) -> dict[ClockName, datetime]:
@@ -54,6 +54,22 @@ def test_correction_names_later_promises_only_if_the_customer_was_told_them(life
         "resolution",
     }
     assert "to" not in told
+
+
+def test_correction_names_a_paused_promise_that_becomes_later(life: Life) -> None:
+    """What the correction adds is seen when the customer answers."""
+
+    def asked() -> Life:
+        return Life(Clock()).open().acknowledge().assign().reply(wait_for_customer=True)
+
+    name = ClockName.UPDATE
+    without = asked().wait(hours=4).write().ticket.clocks[name].due_at
+    corrected = asked().wait(hours=3).reclassify("inquiry")
+    told = {one["clock"]: one for one in corrected.last.events[0].data["lengthened"]}[name]
+    assert told["paused"]
+    due_at = corrected.wait(hours=1).write().ticket.clocks[name].due_at
+    assert due_at > without
+    assert due_at > datetime.fromisoformat(told["before"]) + timedelta(hours=1) == without
 
 
 def test_system_makes_no_promise_later(life: Life) -> None:

@@ -75,9 +75,8 @@ def test_an_agents_own_promise_gets_a_ladder_of_the_new_plan(life: Life) -> None
 def moved(life: Life, plan: Plan) -> dict[str, Any]:
     """The report of moving this one ticket."""
     life.move_to(plan)
-    change, counts = life.last, Counts()
-    assert change.before is not None
-    counting.add_move(counts, change.before, change.after, life.clock.moment)
+    counts = Counts()
+    counting.add_move(counts, life.last)
     found: dict[str, Any] = counting.move_report(counts)["together"]
     return found
 
@@ -202,6 +201,67 @@ def test_a_move_names_promises_that_become_later_than_the_customer_was_told(life
     assert life.folded == life.ticket
 
 
+def asked(life: Life) -> Life:
+    return life.open("complaint").acknowledge().assign().reply(wait_for_customer=True)
+
+
+def on_hold(life: Life) -> Life:
+    return life.open("service_request").acknowledge().assign().reply().hold("part")
+
+
+def test_a_move_names_a_paused_promise_that_becomes_later(life: Life) -> None:
+    """The customer was told when it is due, and that only the pause is added to that."""
+    asked(life.wait(hours=1)).wait(hours=30)
+    was = life.ticket.clocks[ClockName.RESOLUTION]
+    assert was.state is ClockState.PAUSED
+    life.move_to(plan_2(slower))
+    before = was.due_at + timedelta(hours=30)
+    assert later(life) == [
+        {
+            "clock": "resolution",
+            "before": before.isoformat(),
+            "after": (before + timedelta(hours=24)).isoformat(),
+            "paused": True,
+        }
+    ]
+    assert life.folded == life.ticket
+
+
+@pytest.mark.parametrize("paused", [asked, on_hold])
+def test_a_pause_alone_makes_no_promise_later_than_was_told(
+    life: Life, paused: Callable[[Life], Life]
+) -> None:
+    paused(life).wait(hours=100)
+    assert later(life.move_to(plan_2(lambda document: None))) == []
+
+
+def test_a_move_names_a_promise_on_hold_that_becomes_later(life: Life) -> None:
+    def shorter(document: dict[str, Any]) -> None:
+        document["levels"]["service_request"]["promises"]["resolution"]["within"] = "1h"
+
+    life.plan = plan_2(shorter)
+    on_hold(life).wait(hours=100)
+    assert life.ticket.clocks[ClockName.RESOLUTION].state is ClockState.PAUSED
+    life.move_to(plan_2(lambda document: document.update(version=3)))
+    assert [(one["clock"], one["paused"]) for one in later(life)] == [("resolution", True)]
+
+
+def test_a_move_names_a_paused_promise_that_it_takes_back(life: Life) -> None:
+    def no_update(document: dict[str, Any]) -> None:
+        del document["levels"]["complaint"]["promises"]["update"]
+
+    asked(life).wait(hours=2)
+    was = life.ticket.clocks[ClockName.UPDATE]
+    life.move_to(plan_2(no_update))
+    before = (was.due_at + timedelta(hours=2)).isoformat()
+    assert {"clock": "update", "before": before, "after": None} in later(life)
+
+
+def test_the_report_counts_paused_promises_that_become_later() -> None:
+    life = asked(Life(Clock())).wait(hours=30)
+    assert moved(life, plan_2(slower))["later_told_by_mail"] == 1
+
+
 def test_a_move_before_the_acknowledgement_names_none(life: Life) -> None:
     assert later(life.open("complaint").move_to(plan_2(slower))) == []
 
@@ -230,9 +290,8 @@ def test_the_report_counts_customers_whom_a_mail_or_staff_tell_of_a_later_promis
     by_mail = Life(Clock()).open("complaint").acknowledge()
     by_phone = Life(Clock()).open("complaint", number="R-2B8N4-T6VY0", contact=BY_PHONE)
     for life in (by_mail, by_phone):
-        before = life.ticket
         life.move_to(plan_2(slower))
-        counting.add_move(counts, before, life.ticket, life.clock.now())
+        counting.add_move(counts, life.last)
     together = counting.move_report(counts)["together"]
     assert (together["later_told_by_mail"], together["later_told_by_staff"]) == (1, 1)
     assert together["later_told_by_staff_examples"] == [by_phone.ticket.number]

@@ -18,15 +18,16 @@ class Phrases(msgspec.Struct, frozen=True):
     """The phrases of one language, from `data/mail/{language}/phrases.json`.
 
     `months` begins with January, `weekdays` with Monday. `standing` holds a name for each standing
-    of a promise. `moved` says that a promise is due later than the customer was told, and
-    `taken_back` that it no longer applies. `reclassified` and `plan_changed` say why. `call` says
-    until when the customer is called, and `call_in_hours` also between which hours. `request` names
-    one ticket of several, and `more_requests` says that some are not listed. `marker` is a line
-    that asks customers to write their answer above it. The reader of incoming mail treats the text
-    below this line as a quote, because Redress wrote it. `held` is a line of a digest of held mail,
-    and `reasons` says why mails are held. `files`, `files_copy` and `files_staff` name the files of
-    a message in mails to its reader, to participants and to staff. `tasks` says what happened to a
-    task of another department. `note_marker` is the same line as `marker` in mails to staff: it
+    of a promise. `moved` says that a promise is due later than the customer was told,
+    `moved_paused` the same of a paused one, and `taken_back` that it no longer applies.
+    `reclassified` and `plan_changed` say why. `call` says until when the customer is called,
+    and `call_in_hours` also between which hours. `request` names one ticket of several, and
+    `more_requests` says that some are not listed. `marker` is a line that asks customers to
+    write their answer above it. The reader of incoming mail treats the text below this line as
+    a quote, because Redress wrote it. `held` is a line of a digest of held mail, and `reasons`
+    says why mails are held. `files`, `files_copy` and `files_staff` name the files of a message
+    in mails to its reader, to participants and to staff. `tasks` says what happened to a task
+    of another department. `note_marker` is the same line as `marker` in mails to staff: it
     says that their answer becomes an internal note. `links` holds a button label for each page.
     """
 
@@ -39,6 +40,7 @@ class Phrases(msgspec.Struct, frozen=True):
     weekdays: list[str]
     promise: str
     moved: str
+    moved_paused: str
     taken_back: str
     reclassified: str
     plan_changed: str

@@ -525,7 +525,7 @@ class RehearsalJobs:
             if decided is None:
                 _leave_alone(part.counts, ticket, plan)
             else:
-                counting.add_move(part.counts, ticket, decided.after, moment)
+                counting.add_move(part.counts, decided)
 
         return look
 
@@ -555,10 +555,8 @@ class RehearsalJobs:
                     counting.add_unreadable(part.counts, number)
                 return
             if moved:
-                [done] = moved
-                assert done.before is not None
                 part.acted += 1
-                counting.add_move(part.counts, done.before, after, done.events[0].at)
+                counting.add_move(part.counts, *moved)
             elif not part.rounds:
                 _leave_alone(part.counts, after, plan)
 

@@ -19,7 +19,8 @@ from typing import Any, TypeGuard
 
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState
 from redress.rehearsals.rules.rehearsal import Comparison, Outcome, Side, Verdict
-from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF, lengthened
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
 from redress.tickets.rules.ticket import EventType, State, Ticket
 
 EXAMPLES = 3
@@ -179,8 +180,8 @@ def _add_promise(
 # ---------------------------------------------------------------------------------------- a move
 
 
-def add_move(counts: Counts, before: Ticket, after: Ticket, at: datetime) -> None:
-    """Count how a move to another plan at `at` changes the deadlines of an open ticket.
+def add_move(counts: Counts, move: Change) -> None:
+    """Count how a move to another plan changes the deadlines of an open ticket.
 
     Due times are compared only if the promise runs before and after the move. A paused promise has
     no due time until it resumes. With a clock, the measure `overdue` counts the promises that the
@@ -189,6 +190,9 @@ def add_move(counts: Counts, before: Ticket, after: Ticket, at: datetime) -> Non
     survey for these tickets. A ticket of which a promise becomes later than the customer was told
     counts as `told_by`: a mail tells the customer, or staff must do it.
     """
+    assert move.before is not None, "a move begins with a ticket"
+    before, after, event = move.before, move.after, move.events[0]
+    at = event.at
     group = counts.group(before.kind, before.team)
     group.count("tickets")
     group.count("moved")
@@ -205,7 +209,7 @@ def add_move(counts: Counts, before: Ticket, after: Ticket, at: datetime) -> Non
             overdue = True
             group.exemplify("overdue", before.number, name.value)
     group.count("touched", by=int(changed))
-    if lengthened(before, after):
+    if event.data.get("lengthened"):
         group.exemplify(f"told_by.{BY_MAIL if before.has_address else BY_STAFF}", before.number)
     group.count("closes", by=int(after.state is State.CLOSED))
     group.count("overdue", by=int(overdue))

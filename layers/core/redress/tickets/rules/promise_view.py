@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from redress.base import instants
-from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Standing, standing
+from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Standing, resume, standing
+from redress.plans.rules.plan import Plan
 from redress.tickets.rules.ticket import Ticket, waits_for
 
 
@@ -75,37 +76,43 @@ BY_MAIL, BY_STAFF = TOLD_BY = ("mail", "staff")
 class Moved(Struct, frozen=True):
     """A promise that a customer was told and that became later, or was taken back.
 
-    `before` and `after` are the due times. `after` is None if the promise no longer applies.
+    `before` and `after` are the due times. `after` is None if the promise no longer applies. If
+    the promise is `paused`, both are the times at which it would be due if it went on at once.
     """
 
     clock: str
     before: datetime
     after: datetime | None
+    paused: bool = False
 
 
-def lengthened(before: Ticket, after: Ticket) -> tuple[Moved, ...]:
-    """Return the promises that the customer was told and that a change has made later.
+def lengthened(before: Ticket, after: Ticket, plan: Plan, at: datetime) -> tuple[Moved, ...]:
+    """Return the promises that the customer was told and that a change at `at` has made later.
 
-    Before its acknowledgement, a customer was told no promise. A paused promise has no due time
-    that anybody could have been told.
+    `plan` is the plan before the change. Before its acknowledgement, a customer was told no
+    promise. A paused promise moves with each hour of its pause anyway. So its two due times are
+    compared as if it went on at `at`.
     """
     if before.acknowledged_at is None:
         return ()
     found = []
     for name in SHOWN:
         old, new = before.clocks.get(name), after.clocks.get(name)
-        if old is None or new is None or old.state is not ClockState.RUNNING:
+        if old is None or new is None or old.over:
             continue
         if name is ClockName.CALLBACK and before.callback_by_mail:
             continue  # the customer is asked; nothing is promised
+        # A change measures a paused promise anew, so its new due time is counted from `at`.
+        due_at = resume(old, at, plan.calendar(old.calendar)).due_at
         if new.state is ClockState.CANCELLED:
-            found.append(Moved(name.value, old.due_at, None))
-        elif new.due_at - old.due_at >= _NOTICED:
-            found.append(Moved(name.value, old.due_at, new.due_at))
+            found.append(Moved(name.value, due_at, None))
+        elif new.due_at - due_at >= NOTICED:
+            is_paused = new.state is ClockState.PAUSED
+            found.append(Moved(name.value, due_at, new.due_at, is_paused))
     return tuple(found)
 
 
-_NOTICED = timedelta(seconds=1)
+NOTICED = timedelta(seconds=1)
 """Targets are whole seconds, so a shorter difference is a rounding error."""
 
 

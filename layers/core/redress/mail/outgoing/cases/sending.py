@@ -47,7 +47,7 @@ from redress.mail.outgoing.rules.relevance import (
     agent_for,
     clock_name,
     due_at,
-    is_after_all,
+    falls_to_supervisors,
     moved_promises,
     promises_ahead,
     reason_to_skip,
@@ -64,6 +64,7 @@ from redress.mail.outgoing.rules.table import (
     PROMISE_MOVED,
     RESERVE,
     STAFF_UNREACHED,
+    TELL_MOVED,
     MailToSend,
     mails_after,
     mentioned_member,
@@ -74,6 +75,7 @@ from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
+from redress.tickets.rules.promise_view import Moved
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -243,7 +245,7 @@ class MailingCase:
                 found, excluded_agent = [], False
             # If the customer wrote after the resolution, the ticket may be in nobody's work list.
             # If its agent cannot be reached, the supervisor must learn of the message.
-            if found or not (is_after_all(about) or excluded_agent):
+            if found or not (falls_to_supervisors(about) or excluded_agent):
                 return found
             audience = Role.SUPERVISOR
         # A call of reserve staff names no ticket, so nobody is kept from it.
@@ -370,12 +372,7 @@ class MailingCase:
         if about.job.template == PROMISE_MOVED:
             is_move = about.event.type is EventType.PLAN_CHANGED
             values["cause"] = own.plan_changed if is_move else own.reclassified
-            values["moved"] = "\n".join(
-                (own.moved if due else own.taken_back).format(
-                    clock=own.clocks[clock], before=time(before), due=time(due or before)
-                )
-                for clock, before, due in moved_promises(about)
-            )
+            values["moved"] = _moved(about, language)
         if callback := ticket.clocks.get(ClockName.CALLBACK):
             by_mail = ticket.callback_by_mail
             ladder = about.plan.ladder(ClockName.CALLBACK, callback, by_mail=by_mail)
@@ -413,6 +410,7 @@ class MailingCase:
                 "team": about.plan.team_names.get(ticket.team, {}).get(language, ticket.team),
                 "waiting": str(about.event.data.get("called", "")),
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
+                "moved": _moved(about, language) if about.job.template == TELL_MOVED else "",
             }
 
         return said
@@ -461,6 +459,22 @@ def _customer_address(about: Matter) -> str:
     """
     address: str = about.event.data.get("to") or about.ticket.contact.email or ""
     return address
+
+
+def _moved(about: Matter, language: str) -> str:
+    """A line for each promise that the event has made later."""
+    own, zone = phrases(language), about.plan.time_zone
+
+    def line(one: Moved) -> str:
+        if one.after is None:
+            phrase = own.taken_back
+        else:
+            phrase = own.moved_paused if one.paused else own.moved
+        due = moment(one.after or one.before, zone, language)
+        before = moment(one.before, zone, language)
+        return phrase.format(clock=own.clocks[one.clock], before=before, due=due)
+
+    return "\n".join(map(line, moved_promises(about)))
 
 
 def _call(ticket: Ticket, due: str) -> str:

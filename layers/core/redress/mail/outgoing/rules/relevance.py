@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redress.base.people import Role
-from redress.clocks.rules.clocks import Action, ClockName, ClockState
+from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, reached, spans
 from redress.mail.incoming.rules.answers import ABOUT_THE_ADDRESS, NoAnswer
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules import task_mails
@@ -22,12 +22,13 @@ from redress.mail.outgoing.rules.table import (
     PARTICIPANTS,
     PROMISE_MOVED,
     REMINDED,
+    TELL_MOVED,
     mentioned_member,
     why_unacknowledged,
 )
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.fold import first_plan, walk
-from redress.tickets.rules.promise_view import promises_of
+from redress.tickets.rules.promise_view import NOTICED, Moved, promises_of
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_bare_thanks
 
 
@@ -201,21 +202,43 @@ def promises_ahead(about: Matter) -> list[tuple[str, datetime]]:
     ]
 
 
-def moved_promises(about: Matter) -> list[tuple[str, datetime, datetime | None]]:
-    """Return the clock of each promise that its event made later, and its due time before it.
+def moved_promises(about: Matter) -> list[Moved]:
+    """Return the promises that the event made later and that are still later.
 
-    The third value is the due time now, or None for a promise that was taken back. A promise that
-    was kept or moved to an earlier time since is left out: the mail would not be true any more.
+    `before` is the due time before the event, and `after` the one of now. A promise that was kept
+    since is left out, and one that was moved to an earlier time: the mail would not be true any
+    more. If a promise is `paused`, its due times do not contain the pause after the event.
     """
-    found: list[tuple[str, datetime, datetime | None]] = []
+    found: list[Moved] = []
     for moved in about.event.data["lengthened"]:
         clock = about.ticket.clocks[ClockName(moved["clock"])]
         before = datetime.fromisoformat(moved["before"])
         if moved["after"] is None and clock.state is ClockState.CANCELLED:
-            found.append((moved["clock"], before, None))
-        elif clock.state is ClockState.RUNNING and clock.due_at > before:
-            found.append((moved["clock"], before, clock.due_at))
+            found.append(Moved(moved["clock"], before, None))
+        elif not clock.over and clock.started_at <= about.event.at:
+            counted = _due_without_later_pauses(clock, about)
+            is_paused = clock.state is ClockState.PAUSED
+            if counted - before >= NOTICED:
+                due_at = counted if is_paused else clock.due_at
+                found.append(Moved(moved["clock"], before, due_at, is_paused))
     return found
+
+
+def _due_without_later_pauses(clock: Clock, about: Matter) -> datetime:
+    """Return when an open promise would be due if it had not been paused after the event.
+
+    This is comparable with the due times of the event, whatever has happened to the ticket since.
+    """
+    at, calendar = about.event.at, about.plan.calendar(clock.calendar)
+    return reached(spans(clock, about.ticket.waits, at), clock.target_s, at, calendar)
+
+
+def falls_to_supervisors(about: Matter) -> bool:
+    """Whether supervisors get a mail to the agent if no agent can be reached.
+
+    The customer would learn nothing otherwise: of their message, or of a later promise.
+    """
+    return is_after_all(about) or about.job.template == TELL_MOVED
 
 
 def reason_to_skip(about: Matter) -> str | None:
@@ -229,7 +252,8 @@ def reason_to_skip(about: Matter) -> str | None:
         return "the customer has no email address"
     if job.audience == PARTICIPANTS and not ticket.participants:
         return NOBODY_TAKES_PART
-    if job.audience == Role.AGENT and agent_for(about) is None and not is_after_all(about):
+    nobody_has_it = job.audience == Role.AGENT and agent_for(about) is None
+    if nobody_has_it and not falls_to_supervisors(about):
         return "nobody has the ticket"
     if (
         job.audience == Role.AGENT
@@ -265,8 +289,10 @@ def reason_to_skip(about: Matter) -> str | None:
             return "a later rung sends its own mail"
     if job.template == "remind" and job.audience == Role.SUPERVISOR and _follows_dispute(about):
         return "the mail about the dispute says the same"
-    if job.template == PROMISE_MOVED and not moved_promises(about):
+    if job.template in (PROMISE_MOVED, TELL_MOVED) and not moved_promises(about):
         return "no promise is later any more"
+    if job.template == TELL_MOVED and about.event.by.id == ticket.assignee:
+        return "the answer to the agent's request has said so"
     if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.moment:
         return "the survey is over"
     return None

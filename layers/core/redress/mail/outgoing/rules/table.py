@@ -16,6 +16,9 @@ PARTICIPANTS = "participants"
 ACKNOWLEDGEMENT = "acknowledgement"
 STAFF_UNREACHED = "staff_unreached"
 PROMISE_MOVED = "promise_moved"
+TELL_MOVED = "tell_moved"
+"""The template of the mail that asks staff to tell a customer without an address of a later
+promise."""
 ABOUT_DOUBTED = "about_doubted"
 RESERVE = "reserve"
 """The audience of reserve staff of the ticket's team, who are called."""
@@ -76,8 +79,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     """Return the mails that follow one event.
 
     The customer gets the acknowledgement, replies, progress, the resolution with the callback
-    question, and the survey. A correction that makes a promise later is told, too. Participants get
-    a copy of what staff wrote to the customer. Staff get reminders, breaches and escalations. The
+    question, and the survey. A correction that makes a promise later is told, too; if the customer
+    has no address, the agent is asked to tell them. Participants get a copy of what staff wrote to
+    the customer. Staff get reminders, breaches and escalations. The
     supervisor is notified of a dispute, which reopens the ticket. The agent is notified of new
     messages from the customer, of mails that came to the ticket from another address, and of mails
     that did not reach the customer or a participant. If a notice did not reach a member of staff,
@@ -98,7 +102,11 @@ def mails_after(event: Event) -> list[MailToSend]:
         copies = [MailToSend("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
         return [MailToSend(_TO_CUSTOMER[event.type], "customer"), *copies]
     if event.type in (EventType.RECLASSIFIED, EventType.PLAN_CHANGED):
-        return [MailToSend(PROMISE_MOVED, "customer")] if event.data.get("lengthened") else []
+        if not event.data.get("lengthened"):
+            return []
+        if "to" in event.data:
+            return [MailToSend(PROMISE_MOVED, "customer")]
+        return [MailToSend(TELL_MOVED, Role.AGENT)]
     if event.type is EventType.NOBODY_THERE:
         return [MailToSend("nobody_there", "customer"), MailToSend("unattended", "supervisor")]
     if event.type is EventType.UNPLACED:

@@ -212,7 +212,7 @@ def reclassify(
     if not by.is_person:
         data["not_later"] = True
     draft = Draft(ticket, plan, by, at).add(EventType.RECLASSIFIED, data)
-    if later := _later_promises(ticket, draft.after):
+    if later := _later_promises(ticket, draft.after, plan, at):
         data |= later
         draft = Draft(ticket, plan, by, at).add(EventType.RECLASSIFIED, data)
     before, after = _team(ticket, plan), _team(draft.after, plan)
@@ -369,12 +369,12 @@ def written_at(history: Iterable[Event]) -> list[datetime]:
 _WRITTEN = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
 
 
-def _later_promises(ticket: Ticket, after: Ticket) -> dict[str, Any]:
+def _later_promises(ticket: Ticket, after: Ticket, plan: Plan, at: datetime) -> dict[str, Any]:
     """The data of an event that makes promises later than the customer was told; {} if none is.
 
-    `to` is the address to which a mail about it goes.
+    `plan` is the plan before the event. `to` is the address to which a mail about it goes.
     """
-    moved = lengthened(ticket, after)
+    moved = lengthened(ticket, after, plan, at)
     if not moved:
         return {}
     data: dict[str, Any] = {
@@ -383,6 +383,7 @@ def _later_promises(ticket: Ticket, after: Ticket) -> dict[str, Any]:
                 "clock": one.clock,
                 "before": one.before.isoformat(),
                 "after": one.after and one.after.isoformat(),
+                **({"paused": True} if one.paused else {}),
             }
             for one in moved
         ]
@@ -411,7 +412,7 @@ def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: 
     if ticket.needs_agent and ticket.assignee is None:
         data["queued"] = True  # the new plan may ask for another agent
     draft = Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
-    if later := _later_promises(ticket, draft.after):
+    if later := _later_promises(ticket, draft.after, old, at):
         data |= later
         draft = Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
     if closure := closure_now(draft.after, new):
