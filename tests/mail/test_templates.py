@@ -143,6 +143,7 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
         "reminded",
         "unattended",
         "about_doubted",
+        "tell_moved",
         "task",
         "urged",
     }
