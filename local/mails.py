@@ -79,6 +79,8 @@ def values(name: str, language: str) -> dict[str, str]:
         ),
         "survey_url": f"{BASE}/s/{NUMBER}.1796000400.QW0X2abcdefgh23456789",
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
+        "task_url": f"{BASE}/staff/tasks/{NUMBER}/2",
+        "waiting": "21",
         "files": "\n\n" + own.files_staff.format(names="- IMG_0417.jpg (2.1 MB)"),
         "team": "complaints",
         "by": "Jun",

@@ -78,6 +78,13 @@ WITH_BODY = (
     "upload",
     "draft",
     "opening",
+    "task-assignment",
+    "task-result",
+    "task-return",
+    "task-cancellation",
+    "task-press",
+    "task-extension",
+    "task-extension-decision",
 )
 
 

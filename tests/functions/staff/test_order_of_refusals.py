@@ -71,6 +71,13 @@ WITH_BODY = (
     "customer-distinct",
     "customer-merge",
     "customer-unmerge",
+    "task-assignment",
+    "task-result",
+    "task-return",
+    "task-cancellation",
+    "task-press",
+    "task-extension",
+    "task-extension-decision",
 )
 
 
@@ -192,6 +199,7 @@ def test_wrong_content_has_its_own_status_if_nothing_earlier_is_wrong(
 WRONG: dict[str, dict[str, Any]] = {
     "reply": {"text": " "},
     "progress": {"text": ""},
+    "task-opening": {"team": "nobody", "title": "A seal", "text": " "},
     "resolution": {"text": "Done.", "outcome": "upheld"},
     "callback": {"outcome": "dissatisfied", "text": ""},
     "assignment": {"agent": "nobody", "reason": "r"},

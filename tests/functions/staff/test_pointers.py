@@ -174,6 +174,7 @@ TEXTS = {
 }
 """Sample event -> the fields of its body that are free texts."""
 ELSEWHERE = {
+    "task-opening": ["team", "title", "text", "owner"],
     "about": ["reason"],
     "ticket-customer": ["customer", "reason"],
     "invitation": ["name"],
@@ -237,6 +238,7 @@ LISTS: dict[str, dict[str, str]] = {
     "invitations": {},
     "work": {},
     "mentions": {},
+    "tasks": {},
     "tickets": {},
     "changes": {},
     "search": {"q": "退款"},
