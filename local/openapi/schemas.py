@@ -245,7 +245,7 @@ def _field(field: Field) -> Schema:
         case OneOf():
             return _choices(field)
         case Flag():
-            return {"type": "boolean", "default": False}
+            return {"type": ["boolean", "null"], "default": False}
         case Unread():
             return {"$ref": REFERENCE.format(name=field.schema)}
     raise TypeError(f"no schema is known for {field}")
