@@ -152,7 +152,7 @@ class MembersCatchUp:
     revision: int = 0
 
 
-class _ProgressStore[Progress: (CatchUp, MembersCatchUp)]:
+class ProgressStore[Progress: (CatchUp, MembersCatchUp)]:
     """The progress of a job in the partition CATCH_UP."""
 
     def __init__(self, models: Models, sort_key: str, kind: type[Progress]) -> None:
@@ -194,11 +194,11 @@ class _ProgressStore[Progress: (CatchUp, MembersCatchUp)]:
         return following
 
 
-class CatchUpStore(_ProgressStore[CatchUp]):
+class CatchUpStore(ProgressStore[CatchUp]):
     def __init__(self, models: Models) -> None:
         super().__init__(models, keys.CATCH_UP, CatchUp)
 
 
-class MembersCatchUpStore(_ProgressStore[MembersCatchUp]):
+class MembersCatchUpStore(ProgressStore[MembersCatchUp]):
     def __init__(self, models: Models) -> None:
         super().__init__(models, keys.MEMBERS_CATCH_UP, MembersCatchUp)

@@ -12,6 +12,7 @@ into the list of the sweep (`staff/cases/absence.py`), and did not copy skills t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,13 @@ from redress.staff.store import StaffStore
 from redress.tickets.rules.ticket import State, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.tickets import TicketStore
-from redress.workflow.store import CatchUp, CatchUpStore, MembersCatchUp, MembersCatchUpStore
+from redress.workflow.store import (
+    CatchUp,
+    CatchUpStore,
+    MembersCatchUp,
+    MembersCatchUpStore,
+    ProgressStore,
+)
 
 FIRST_MONTH = "2026-11"
 """The month of the first version. No ticket is older."""
@@ -42,7 +49,54 @@ SETTLED_AFTER = timedelta(hours=1)
 then no function of the version before runs any more."""
 
 
-class CatchUpCase:
+class _Job[Progress: (CatchUp, MembersCatchUp)](ABC):
+    """A job that mends page after page, and stores its progress after each."""
+
+    def __init__(self, store: ProgressStore[Progress], now: Callable[[], datetime]) -> None:
+        self._store: ProgressStore[Progress] = store
+        self._now = now
+        self._is_done = False
+
+    def run(self, seconds_left: Callable[[], float]) -> Progress | None:
+        """Continue the job while seconds are left. Return its progress; None if it was done before.
+
+        If another run continues it at the same time, this one stops. Raises the error of a service.
+        """
+        if self._is_done:
+            return None
+        progress = self._store.progress()
+        if progress is None:
+            return self._store.save(self._first(self._now() + SETTLED_AFTER))
+        if progress.ended_at is not None:
+            self._is_done = True
+            return None
+        while (
+            self._now() >= self._begins(progress)
+            and progress.ended_at is None
+            and seconds_left() > 0
+        ):
+            saved = self._store.save(self._page(progress))
+            if saved is None:
+                break
+            progress = saved
+        return progress
+
+    @abstractmethod
+    def _first(self, begin: datetime) -> Progress:
+        """Return the progress of a job that may begin at `begin`."""
+
+    @abstractmethod
+    def _begins(self, progress: Progress) -> datetime:
+        """Return when the job may begin."""
+
+    @abstractmethod
+    def _page(self, progress: Progress) -> Progress:
+        """Mend one page. Return the progress after it."""
+
+
+class CatchUpCase(_Job[CatchUp]):
+    """The job for tickets."""
+
     def __init__(
         self,
         store: CatchUpStore,
@@ -52,33 +106,17 @@ class CatchUpCase:
         matching: MatchingCase,
         now: Callable[[], datetime],
     ) -> None:
-        self._store, self._tickets, self._lists = store, tickets, lists
-        self._plans, self._matching, self._now = plans, matching, now
-        self._is_done = False
+        super().__init__(store, now)
+        self._tickets, self._lists = tickets, lists
+        self._plans, self._matching = plans, matching
 
-    def run(self, seconds_left: Callable[[], float]) -> CatchUp | None:
-        """Continue the job while seconds are left. Return its progress; None if it was done before.
+    def _first(self, begin: datetime) -> CatchUp:
+        return CatchUp(until=begin, month=FIRST_MONTH)
 
-        If another run continues it at the same time, this one stops. Raises the error of a service.
-        """
-        if self._is_done:
-            return None
-        progress = self._store.progress()
-        if progress is None:
-            until = self._now() + SETTLED_AFTER
-            return self._store.save(CatchUp(until=until, month=FIRST_MONTH))
-        if progress.ended_at is not None:
-            self._is_done = True
-            return None
-        while self._now() >= progress.until and progress.ended_at is None and seconds_left() > 0:
-            saved = self._store.save(self._page(progress))
-            if saved is None:
-                break
-            progress = saved
-        return progress
+    def _begins(self, progress: CatchUp) -> datetime:
+        return progress.until
 
     def _page(self, progress: CatchUp) -> CatchUp:
-        """Mend one page of tickets. Return the progress after it."""
         start, end = period_bounds(progress.month, "UTC")
         page = self._lists.opened_page(
             start, min(end, progress.until), progress.shard, PAGE, progress.cursor
@@ -112,7 +150,7 @@ class CatchUpCase:
         return replace(progress, month=following, shard=0, cursor=None)
 
 
-class MembersCatchUpCase:
+class MembersCatchUpCase(_Job[MembersCatchUp]):
     """The job for members of staff whom the version before stored."""
 
     def __init__(
@@ -122,31 +160,16 @@ class MembersCatchUpCase:
         duty: DutyStore,
         now: Callable[[], datetime],
     ) -> None:
-        self._store, self._staff, self._duty, self._now = store, staff, duty, now
-        self._is_done = False
+        super().__init__(store, now)
+        self._staff, self._duty = staff, duty
 
-    def run(self, seconds_left: Callable[[], float]) -> MembersCatchUp | None:
-        """Continue the job while seconds are left. Return its progress; None if it was done before.
+    def _first(self, begin: datetime) -> MembersCatchUp:
+        return MembersCatchUp(begin=begin)
 
-        If another run continues it at the same time, this one stops. Raises the error of a service.
-        """
-        if self._is_done:
-            return None
-        progress = self._store.progress()
-        if progress is None:
-            return self._store.save(MembersCatchUp(begin=self._now() + SETTLED_AFTER))
-        if progress.ended_at is not None:
-            self._is_done = True
-            return None
-        while self._now() >= progress.begin and progress.ended_at is None and seconds_left() > 0:
-            saved = self._store.save(self._page(progress))
-            if saved is None:
-                break
-            progress = saved
-        return progress
+    def _begins(self, progress: MembersCatchUp) -> datetime:
+        return progress.begin
 
     def _page(self, progress: MembersCatchUp) -> MembersCatchUp:
-        """Mend one page of members. Return the progress after it."""
         now = self._now()
         found, after = self._staff.page(None, PAGE, progress.after)
         mended = self._duty.catch_up(self._staff.named(found).values(), now)
