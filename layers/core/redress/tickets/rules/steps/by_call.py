@@ -17,7 +17,7 @@ from redress.plans.rules.plan import Plan
 from redress.tickets.rules.calls import Call, Direction
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.preference import PHONE
-from redress.tickets.rules.steps.draft import Draft, require_possible
+from redress.tickets.rules.steps.draft import Draft, require_possible, step_of_correction
 from redress.tickets.rules.steps.opening import kept_by_speaking, opened_data
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.submission import Submission
@@ -124,9 +124,9 @@ def kept_promise(ticket: Ticket, call: Call, at: datetime, *, opened: bool) -> d
     held = ticket.clocks.get(clock) if clock is not None else None
     if clock is None or held is None or held.state is ClockState.CANCELLED or held.settled:
         return {}
-    is_unrecorded = not held.over and clock is not ClockName.REACTION
-    step = Step.RECORD_EARLIER_ANSWER if is_unrecorded else Step.CORRECT
-    if ticket.state not in STEPS[step] or answered > (held.stopped_at or at):
+    if ticket.state not in STEPS[step_of_correction(clock, held)] or answered > (
+        held.stopped_at or at
+    ):
         return {}
     if held.stopped_at == answered and held.started_at == (started or held.started_at):
         return {}  # an earlier record of this call has said so
@@ -146,9 +146,9 @@ def correct_again(
     ticket: Ticket, plan: Plan, by: Actor, data: Mapping[str, Any], at: datetime
 ) -> Change:
     """Repeat the correction of a call under another plan. Raises NotAllowedNow."""
-    clock = ticket.clocks.get(ClockName(data["clock"]))
+    name = ClockName(data["clock"])
+    clock = ticket.clocks.get(name)
     if clock is None or clock.state is ClockState.CANCELLED or clock.settled:
         raise NotAllowedNow(Step.CORRECT, ticket.state)
-    is_unrecorded = not clock.over and data["clock"] != ClockName.REACTION
-    require_possible(Step.RECORD_EARLIER_ANSWER if is_unrecorded else Step.CORRECT, ticket)
+    require_possible(step_of_correction(name, clock), ticket)
     return Draft(ticket, plan, by, at).add(EventType.CORRECTED, dict(data)).change()

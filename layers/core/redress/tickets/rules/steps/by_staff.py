@@ -48,6 +48,7 @@ from redress.tickets.rules.steps.draft import (
     mail_source,
     recipients,
     require_possible,
+    step_of_correction,
 )
 from redress.tickets.rules.steps.table import (
     MOST_DECLINED,
@@ -333,7 +334,6 @@ def correct(
     InvalidInput for a clock or a time that cannot be corrected.
     """
     held = ticket.clocks.get(ClockName(clock)) if clock in CORRECTABLE else None
-    unrecorded = held is not None and not held.over and clock != ClockName.REACTION
     faults = []
     if held is None or held.state is ClockState.CANCELLED:
         known = ", ".join(name for name in CORRECTABLE if name in ticket.clocks)
@@ -343,9 +343,11 @@ def correct(
     elif not held.started_at <= stopped_at <= (held.stopped_at or at):
         detail = "from when the clock began to when it was stopped, or to now"
         faults.append(Fault("/at", "not_in_time", detail))
-    if faults:
+    if faults or held is None:
         raise InvalidInput(faults)
-    require_possible(Step.RECORD_EARLIER_ANSWER if unrecorded else Step.CORRECT, ticket)
+    step = step_of_correction(ClockName(clock), held)
+    require_possible(step, ticket)
+    unrecorded = step is Step.RECORD_EARLIER_ANSWER
     data = {"clock": clock, "stopped_at": stopped_at.isoformat(), "why": why.strip()}
     if unrecorded and (later := min((one for one in written if one > stopped_at), default=None)):
         data["unanswered_since"] = later.isoformat()

@@ -9,7 +9,7 @@ from typing import Any
 from redress.base import texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow
 from redress.base.people import SYSTEM, Actor
-from redress.clocks.rules.clocks import ClockName
+from redress.clocks.rules.clocks import Clock, ClockName
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
@@ -104,6 +104,15 @@ def require_possible(step: Step, ticket: Ticket) -> None:
     """Raise NotAllowedNow if the table STEPS does not allow the step in the ticket's state."""
     if ticket.state not in STEPS[step]:
         raise NotAllowedNow(step, ticket.state)
+
+
+def step_of_correction(name: ClockName, clock: Clock) -> Step:
+    """Return the step that corrects when a clock was stopped.
+
+    If it still runs, the history has no answer yet, and the correction records one.
+    """
+    is_answer = not clock.over and name is not ClockName.REACTION
+    return Step.RECORD_EARLIER_ANSWER if is_answer else Step.CORRECT
 
 
 def checked_text(value: str, pointer: str, *, required: bool = True) -> str:
