@@ -79,7 +79,7 @@ NIGHT = 0.03
 BURST = 20
 """The most tickets in a burst, and the most of them in a second."""
 SLOWEST = 5
-"""The fewest tickets in a second of a burst."""
+"""The lowest rate of a burst, in tickets a second."""
 RATE = 2.0
 """Tickets a second, on average over bursts and pauses, on a machine that is quick enough."""
 WAIT_S = 10.0

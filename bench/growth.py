@@ -238,7 +238,9 @@ class MeteredDynamoDB(DynamoDB):
 
 
 def run(console: Console, directory: Path, machine: Machine, scale: float) -> list[Figure]:
-    """Measures. `directory` is unused: nothing is deployed. `scale` changes the largest sizes."""
+    """Return the figures. `directory` is unused: nothing is deployed. `scale` changes the largest
+    sizes.
+    """
     largest = max(2 * SMALLEST, round(LARGEST * scale))
     sizes = (SMALLEST, math.isqrt(SMALLEST * largest), largest)
     most_agents = max(2 * FEWEST_AGENTS, round(MOST_AGENTS * scale))
@@ -538,13 +540,16 @@ class Shop:
         return cost
 
     def assigned_by_router(self) -> Cost:
-        """A new ticket finds the one agent of its team, who has room for one. It goes back."""
+        """Measure the assignment of a new ticket to the only agent of its team.
+
+        The ticket goes back to the queue, so that the agent has room in the next round.
+        """
         cost, ticket = self._routed()
         self._put_back(ticket.number)
         return cost
 
     def routed(self) -> Cost:
-        """A new ticket finds one of the agents of its team."""
+        """Measure the assignment of a new ticket to one of many agents of its team."""
         cost, _ = self._routed()
         return cost
 
@@ -571,7 +576,7 @@ class Shop:
         return self.meter.cost(lambda: self._board.board(leader, "complaints"))
 
     def add_agents(self, count: int) -> None:
-        """Add copies of the agent to the team, each with an id of their own and no ticket."""
+        """Add `count` agents to the team: copies of AGENT with other ids and without tickets."""
         duty, member = (
             self.client.get_item(TableName=TABLE, Key={"pk": {"S": pk}, "sk": {"S": sk}})["Item"]
             for pk, sk in (

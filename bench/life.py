@@ -335,7 +335,7 @@ def publish(outputs: Outputs, plan: Callable[[int], dict[str, Any]]) -> None:
 
 
 def end_catching_up(outputs: Outputs) -> None:
-    """Record that everything is mended that the version before wrote."""
+    """Mark both jobs that mend items of the previous version as done."""
     client: Any = boto3.client("dynamodb", **outputs.client_arguments())
     for job in (keys.CATCH_UP, keys.MEMBERS_CATCH_UP):
         place = {"pk": {"S": keys.CATCH_UP}, "sk": {"S": job}}

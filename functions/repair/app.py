@@ -130,7 +130,7 @@ def _look_around() -> dict[str, int]:
 
 
 def _catch_up(context: Any) -> None:
-    """Continue to mend what the version before wrote, for RUN_S seconds at most.
+    """Continue the jobs that mend items of the previous version, for RUN_S seconds at most.
 
     A fault in one job does not stop the other. Raises the first error at the end.
     """

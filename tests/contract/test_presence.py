@@ -353,7 +353,7 @@ def test_available_agent_ends_conversations_that_a_version_before_counted_withou
 def test_call_that_comes_while_its_agent_sets_a_presence_is_counted(
     shop: Shop, presences: PresenceCases, monkeypatch: pytest.MonkeyPatch, *, talks: bool
 ) -> None:
-    """It is assigned after the availability was read, and before it is written."""
+    """The call is assigned between the read and the write of the availability."""
     mei = shop.member(MEI.id, capacity=5)
     if talks:
         shop.commit(shop.commit(shop.open(channel="chat").assign(MEI.id)).reply())

@@ -372,7 +372,7 @@ def test_a_plan_that_the_version_before_published_is_used_by_a_process_that_knew
     plans = Plans(shop.plan_store, shop.clock.now, lambda: moment[0])
     shop.plan_store.publish(document(2), 2, 1)
     assert plans.current().version == 2
-    # That version writes these two items.
+    # A publish by the version before writes two items: the plan's version, and CURRENT.
     for sk in (keys.plan_sk(3), keys.CURRENT):
         item = shop.item(keys.PLAN, keys.CURRENT)
         doc = {"S": json.dumps(document(3, note="Before"))}

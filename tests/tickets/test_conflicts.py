@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from redress.base.errors import InvalidInput, VersionConflict
 from redress.base.people import SYSTEM, Actor, Member, Role
+from redress.plans.rules.plan import ConflictPlan
 from redress.tickets.rules import access
 from redress.tickets.rules.conflicts import CONFLICTS, require_current
+from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Event, EventType, State
 from tests.builders import JUN, LIN, MEI, Clock, Life, life_at
 
@@ -49,6 +51,16 @@ def test_words_of_the_customer_after_the_agent_read_conflict_with_a_reply(life: 
     read = life.open().assign().ticket.version
     life.write().wait(hours=30).wake()
     assert conflicting(life, read, "reply") == ["customer_wrote"]
+
+
+def test_accused_agent_who_comes_to_another_team_conflicts_with_no_decision(life: Life) -> None:
+    read = life.open("complaint").is_about(TAO.id).ticket.version
+    strict = replace(life.plan, conflict=ConflictPlan(without_their_supervisor=True))
+    moved = by_system.follow_accused(life.ticket, strict, TAO, life.clock.now())
+    assert moved is not None
+    require(life.take(moved), read, "set_about")
+    life.is_about(JUN.id)
+    assert conflicting(life, read, "set_about") == ["about_set"]
 
 
 MEANWHILE: dict[EventType, Callable[[Life], Life]] = {

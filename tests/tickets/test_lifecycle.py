@@ -32,7 +32,7 @@ WEI = Actor(Role.MANAGER, "m-wei")
 
 
 def with_task(life: Life, *, asked: bool = False) -> Life:
-    """The same life, with a task that was opened before the ticket came into its state.
+    """Add a task to the ticket of a life, as if it had been opened while the ticket was new.
 
     With `asked`, its department has asked for more time.
     """
@@ -45,7 +45,7 @@ def with_task(life: Life, *, asked: bool = False) -> Life:
 
 
 def follow_up(life: Life) -> Life:
-    """Something else follows the ticket, as far as this ticket says so."""
+    """Record on the ticket that its customer opened another one for something else."""
     require_possible(Step.FOLLOW_UP, life.ticket)
     return life.link(LinkKind.FOLLOWED_BY)
 

@@ -100,7 +100,7 @@ def list_tasks(request: Request) -> Answer:
 
 
 def is_task_place(key: str) -> bool:
-    """Whether a text has the form of a `keys.task_place`."""
+    """Return whether a text has the form of a `keys.task_place`."""
     found = re.fullmatch(r"[0-9T:.+-]{29}#([^#]+)#([0-9]{1,2})", key, re.ASCII)
     return found is not None and normalised(found[1]) == found[1]
 

@@ -303,3 +303,14 @@ CHANGES: dict[str, dict[str, Any]] = {
     "macro": {},
 }
 """Sample event of a route that requires the ticket's version -> valid body without it."""
+
+TASK_ACTS: dict[str, dict[str, Any]] = {
+    "task-assignment": {"owner": "a-tao"},
+    "task-result": {"text": "There is one."},
+    "task-return": {"text": "Not ours."},
+    "task-cancellation": {"reason": "Not needed."},
+    "task-press": {"text": "Today, please."},
+    "task-extension": {"until": "2026-11-27T10:00:00+08:00", "text": "It comes from abroad."},
+    "task-extension-decision": {"decision": "refused", "reason": "The customer waits."},
+}
+"""Sample event of an act on a task -> valid body without the task's revision."""

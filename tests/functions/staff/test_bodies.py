@@ -14,7 +14,7 @@ from redress.wiring import stores
 from tests.answers import DOCUMENTS
 from tests.customers.builders import LI_NA, new, profile
 from tests.examples import TIMES
-from tests.functions.staff.api import Api
+from tests.functions.staff.api import TASK_ACTS, Api
 from tests.world import Opener
 
 WITH_BODY = (
@@ -78,13 +78,7 @@ WITH_BODY = (
     "upload",
     "draft",
     "opening",
-    "task-assignment",
-    "task-result",
-    "task-return",
-    "task-cancellation",
-    "task-press",
-    "task-extension",
-    "task-extension-decision",
+    *TASK_ACTS,
 )
 
 

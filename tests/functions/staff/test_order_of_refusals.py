@@ -17,7 +17,7 @@ from redress.inspections.store import InspectionStore
 from redress.tickets.rules.ticket import State, Ticket
 from redress.wiring import stores as wired_stores
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
-from tests.functions.staff.api import CHANGES, WHO_MAY, Api, Reply
+from tests.functions.staff.api import CHANGES, TASK_ACTS, WHO_MAY, Api, Reply
 from tests.world import Opener, Stores
 
 BROKEN: list[dict[str, Any]] = [
@@ -71,13 +71,7 @@ WITH_BODY = (
     "customer-distinct",
     "customer-merge",
     "customer-unmerge",
-    "task-assignment",
-    "task-result",
-    "task-return",
-    "task-cancellation",
-    "task-press",
-    "task-extension",
-    "task-extension-decision",
+    *TASK_ACTS,
 )
 
 
@@ -188,10 +182,21 @@ def test_right_to_rate_is_checked_before_the_content(call: Callable[..., Reply])
             assert call("rating", "lin", agent=whom, period="2026-99", **broken).status == 403
 
 
+@pytest.mark.parametrize("name", TASK_ACTS)
+def test_task_that_is_not_there_is_refused_before_the_content(
+    call: Callable[..., Reply], name: str
+) -> None:
+    for broken in ({}, *BROKEN):
+        assert call(name, "wei", **broken).status == 404
+
+
 @pytest.mark.parametrize("name", WITH_BODY)
 def test_wrong_content_has_its_own_status_if_nothing_earlier_is_wrong(
     call: Callable[..., Reply], name: str
 ) -> None:
+    if name in TASK_ACTS:
+        asked = {"version": 3} | CHANGES["task-opening"]
+        assert call("task-opening", "mei", body=asked).status == 200
     given = [call(name, "wei", agent="a-mei", **broken).status for broken in BROKEN]
     assert tuple(given) == BY_FORM
 

@@ -16,7 +16,7 @@ from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType, Ticket
 from tests.builders import Clock
 from tests.functions.conftest import MEMBERS
-from tests.functions.staff.api import Api, Reply
+from tests.functions.staff.api import TASK_ACTS, Api, Reply
 from tests.functions.staff.test_rights import about, said, suspend
 from tests.wired import TABLE
 from tests.world import Act, Opener, Stores, aws
@@ -27,18 +27,7 @@ SUBJECT = "The secret kettle"
 WORDS = "It leaks on my floor"
 NEW = {"team": "service", "title": TITLE, "text": TEXT}
 
-ACTS: dict[str, dict[str, Any]] = {
-    "task-assignment": {"owner": "a-tao"},
-    "task-result": {"text": "There is one."},
-    "task-return": {"text": "Not ours."},
-    "task-cancellation": {"reason": "Not needed."},
-    "task-press": {"text": "Today, please."},
-    "task-extension": {"until": "2026-11-27T10:00:00+08:00", "text": "It comes from abroad."},
-    "task-extension-decision": {"decision": "refused", "reason": "The customer waits."},
-}
-"""The sample events of acts on a task, with a body without the revision."""
-
-OF_TASK = ("task", *ACTS)
+OF_TASK = ("task", *TASK_ACTS)
 
 
 @pytest.fixture
@@ -54,7 +43,9 @@ def ask(api: Api, ticket: Ticket, by: str = "mei", **fields: Any) -> Reply:
 def act(api: Api, name: str, by: str, number: str, **body: Any) -> Reply:
     """An act on the first task of a ticket. The revision is that of the task as it is now."""
     read = api("task", "wei", number=number, id="1").body
-    given = ACTS[name] | ({} if name == "task-press" else {"revision": read["revision"]}) | body
+    given = (
+        TASK_ACTS[name] | ({} if name == "task-press" else {"revision": read["revision"]}) | body
+    )
     return api(name, by, number=number, id="1", body=given)
 
 
@@ -351,8 +342,8 @@ def test_task_is_as_if_it_did_not_exist_for_who_is_kept_from_the_ticket(
     for by, member in MEMBERS.items():
         if standing == "unclear" and member.role.value != "agent":
             continue
-        body = ACTS.get(name, {}) | ({} if name == "task-press" else {"revision": 1})
-        changes = {"body": body} if name in ACTS else {}
+        body = TASK_ACTS.get(name, {}) | ({} if name == "task-press" else {"revision": 1})
+        changes = {"body": body} if name in TASK_ACTS else {}
         found = api(name, by, number=asked.number, id="1", **changes)
         missing = api(name, by, number=asked.number, id="2", **changes)
         assert (found.status, found.body) == (missing.status, missing.body), by
@@ -367,8 +358,8 @@ def test_task_of_another_department_is_as_if_it_did_not_exist(
     moved = replace(MEMBERS["tao"], team="workshop", managed=True)
     stores.staff.record(moved, Presence.AVAILABLE, clock.now())
     for name in ("task", "task-assignment", "task-result", "task-return", "task-cancellation"):
-        body = ACTS.get(name, {}) | {"revision": 1}
-        changes = {"body": body} if name in ACTS else {}
+        body = TASK_ACTS.get(name, {}) | {"revision": 1}
+        changes = {"body": body} if name in TASK_ACTS else {}
         found = api(name, "tao", number=asked.number, id="1", **changes)
         assert found.status == 404, name
     assert listed(api, "tao", "queue") == []

@@ -40,9 +40,9 @@ from redress.tickets.rules.ticket import Contact, Ticket
 from redress.tickets.store.tickets import TicketStore
 
 LATEST = 5
-"""So many of the caller's newest tickets are compared with the time of the call."""
+"""The most tickets of the caller that are compared with the time of the call, newest first."""
 AFTERWARDS = timedelta(minutes=5)
-"""An agent who takes a call may open its ticket so long after the end of the call."""
+"""How long after the end of a call its agent may still open the ticket for it."""
 
 
 @dataclass(frozen=True, slots=True)

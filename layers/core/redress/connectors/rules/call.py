@@ -26,7 +26,7 @@ MOST_HOLDS = 50
 LONGEST = timedelta(days=1)
 """A call with its work afterwards is not longer than this. A longer one is a wrong time."""
 AHEAD = timedelta(minutes=5)
-"""So much may a time of the source be ahead of this service's."""
+"""How far a time in a record may be ahead of the clock of this service."""
 
 _TIMES = ("began", "left_menu", "answered", "ended", "after_work_ended")
 _FIELDS = (

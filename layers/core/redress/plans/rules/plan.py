@@ -382,7 +382,7 @@ class Plan(Struct, frozen=True):
 
     @property
     def missed_call(self) -> Promise | None:
-        """Until when a caller with whom nobody spoke is called back; None: as any other ticket."""
+        """The promise to call back a caller with whom nobody spoke. None if the plan has none."""
         entry = self.hotline.get("call_back")
         return promise_from(ClockName.FIRST_RESPONSE, entry) if entry is not None else None
 

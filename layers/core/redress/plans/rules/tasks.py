@@ -15,9 +15,9 @@ SECTION = ("within", "calendar", "ladder", "most", "urge_every", "teams")
 _OF_TEAM = ("within", "calendar", "ladder")
 MOST_TEAMS = 50
 USUAL_URGE_S = 86_400
-"""How long a customer waits between two urges under a plan that does not say it, in seconds."""
+"""The shortest time between two urges of a customer if the plan has none, in seconds."""
 _ONLY_OF_TICKETS = ("priority", "reassign", "watch", "incident", "return_unaccepted")
-"""What a rung can do with a ticket, and not with a task: it changes nothing of the ticket."""
+"""The fields of a rung that change the ticket. A ladder for tasks must not have them."""
 
 
 def has_tasks(plan: Plan) -> bool:
@@ -26,7 +26,7 @@ def has_tasks(plan: Plan) -> bool:
 
 
 def promise(plan: Plan, team: str) -> Promise:
-    """How long a department has for a task if whoever opens it says nothing else.
+    """Return how long a department has for a task if whoever opens it gives no due time.
 
     Raises KeyError for a plan without tasks.
     """
@@ -40,17 +40,17 @@ def promise(plan: Plan, team: str) -> Promise:
 
 
 def ladder(plan: Plan, team: str) -> str:
-    """The name of the ladder of a department's tasks; "" if the plan has no tasks."""
+    """Return the name of the ladder of a department's tasks; "" if the plan has no tasks."""
     return promise(plan, team).ladder if has_tasks(plan) else ""
 
 
 def most_s(plan: Plan) -> int:
-    """The longest time that whoever opens a task may give a department, in seconds."""
+    """Return the longest time that a department can be given for a task, in seconds."""
     return seconds_of(plan.tasks["most"]) if "most" in plan.tasks else LONGEST_S
 
 
 def urge_every_s(plan: Plan) -> int:
-    """How long a customer waits at least between two urges of one ticket, in seconds."""
+    """Return the shortest time between two urges of a customer on one ticket, in seconds."""
     return seconds_of(plan.tasks["urge_every"]) if "urge_every" in plan.tasks else USUAL_URGE_S
 
 

@@ -17,7 +17,7 @@ class Result(StrEnum):
     ONGOING = "ongoing"
     ANSWERED = "answered"
     MISSED = "missed"
-    """It reached an agent's telephone, or nobody, and no person answered it."""
+    """Nobody answered it, whether or not a telephone rang."""
     ABANDONED_IN_MENU = "abandoned_in_menu"
     ABANDONED_IN_QUEUE = "abandoned_in_queue"
 
@@ -104,7 +104,7 @@ class Call(Struct, frozen=True, omit_defaults=True):
         return found
 
     def data(self) -> dict[str, Any]:
-        """The call as the event of a ticket has it, without what is not known."""
+        """Return the call as the data of an event. Fields without a value are left out."""
         times = ("began", "left_menu", "answered", "ended", "after_work_ended")
         said = ("phone", "menu", "queue", "agent", "agent_text", "recording")
         found: dict[str, Any] = {"id": self.id, "result": self.result, "direction": self.direction}

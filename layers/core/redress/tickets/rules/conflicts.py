@@ -148,7 +148,8 @@ def _is_conflict(act: str, event: Event, change: Change | None) -> bool:
     conflicting = CONFLICTS.get(act)
     if conflicting is None:
         return event.type not in (EventType.NOTED, EventType.REMINDED)
-    if event.type not in conflicting:
+    # An accused agent came to another team. No person has decided anything about the ticket.
+    if event.type not in conflicting or event.data.get("moved"):
         return False
     if event.type is EventType.FIELDS_SET and change is not None:
         # Fields that a change does not name stay, so only the same field can be overwritten.

@@ -805,7 +805,7 @@ def _with_unanswered_message(ticket: Ticket, at: datetime, plan: Plan) -> Ticket
 
 
 def _message_counted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Let follow from a message what would have followed if it had not been taken for thanks.
+    """Treat a message as ordinary that was taken for a bare thanks before.
 
     The customer waits for an answer since the message. A wait that went on after it is cut at its
     time, because the delay was not the customer's.

@@ -182,7 +182,7 @@ def closed(ticket: Ticket, event: Event) -> Ticket:
 
 
 def _ended(ticket: Ticket, event: Event, plan: Plan, state: TaskState) -> Ticket:
-    """Stop the clock of a task. Whoever had it keeps or misses its time."""
+    """Stop the clock of a task. Its owner at this time has kept or missed the due time."""
     task = _task(ticket, event)
     clock = clocks.stop(task.clock, event.at, plan.calendar(task.clock.calendar))
     if not clock.breached:
@@ -197,14 +197,14 @@ def _task(ticket: Ticket, event: Event) -> Task:
 
 
 def _changed(ticket: Ticket, event: Event, **fields: Any) -> Ticket:
-    """The ticket with other values of the task of the event, which is another revision of it."""
+    """Return the ticket after a change of the event's task, which gets a new revision."""
     return _noted(ticket, event, revision=event.number, **fields)
 
 
 def _noted(ticket: Ticket, event: Event, **fields: Any) -> Ticket:
-    """The same for what takes nothing away that somebody has decided on.
+    """Return the ticket after a change of the event's task, which keeps its revision.
 
-    Whoever works on the task is not refused because it was pressed for or a reminder fired.
+    A reminder, or a leader who presses for the task, must not refuse the next act of its owner.
     """
     id_ = event.data["task"]
     return replace(

@@ -27,27 +27,27 @@ CLOCK_PREFIX = "task:"
 
 
 class TaskState(StrEnum):
-    """What became of a task. The values are stored: never change one."""
+    """The state of a task. The values are stored: never change one."""
 
     OPEN = "open"
     DONE = "done"
     RETURNED = "returned"
-    """The department has sent it back with a reason."""
+    """The department refused the task and gave a reason."""
     CANCELLED = "cancelled"
 
 
 class Share(StrEnum):
-    """What of the ticket the department reads with a task. The values are stored."""
+    """A part of the ticket that the department can read with a task. The values are stored."""
 
     SUBJECT = "subject"
     CATEGORY = "category"
     ORDER = "order"
     MESSAGE = "message"
-    """The customer's first message."""
+    """The text of the message with which the customer opened the ticket."""
 
 
 class Extension(Struct, frozen=True):
-    """The department asks for more time, `until` then. `by` is the member who asked."""
+    """A request for more time: the due time that is asked for, and the member who asks for it."""
 
     until: datetime
     by: str
@@ -77,7 +77,7 @@ class Task(Struct, frozen=True, omit_defaults=True):
     state: str = TaskState.OPEN
     """A `TaskState`. A later version may store another one, which counts as not done."""
     owner: str | None = None
-    """Who does it. None if it waits in the queue of the department."""
+    """The id of the member who works on it. None if it waits in the queue of the department."""
     pressed: int = 0
     """How often a leader has pressed for it."""
     urged: int = 0

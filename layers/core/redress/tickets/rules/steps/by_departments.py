@@ -141,28 +141,28 @@ def assign(
 
 
 def finish(ticket: Ticket, plan: Plan, by: Actor, task: Task, text: str, at: datetime) -> Change:
-    """The department says what came of the task."""
+    """Record the result of a task. It is then done."""
     data = {"task": task.id, "text": checked_text(text, "/text")}
     _require(Step.FINISH_TASK, "finish_task", ticket, task)
     return Draft(ticket, plan, by, at).add(EventType.TASK_DONE, data).change()
 
 
 def send_back(ticket: Ticket, plan: Plan, by: Actor, task: Task, why: str, at: datetime) -> Change:
-    """The department sends the task back with a reason. It is then not done."""
+    """Record that the department refuses the task, with its reason. A returned task is not done."""
     data = {"task": task.id, "text": checked_text(why, "/text")}
     _require(Step.RETURN_TASK, "return_task", ticket, task)
     return Draft(ticket, plan, by, at).add(EventType.TASK_RETURNED, data).change()
 
 
 def cancel(ticket: Ticket, plan: Plan, by: Actor, task: Task, why: str, at: datetime) -> Change:
-    """The ticket's side does not need the task any more, or not from this department."""
+    """Cancel a task that the team of the ticket does not need any more."""
     data = {"task": task.id, "why": checked_text(why, "/reason")}
     _require(Step.CANCEL_TASK, "cancel_task", ticket, task)
     return Draft(ticket, plan, by, at).add(EventType.TASK_CANCELLED, data).change()
 
 
 def press(ticket: Ticket, plan: Plan, by: Actor, task: Task, text: str, at: datetime) -> Change:
-    """A leader presses for the task, on record. It changes no time."""
+    """Record that a leader presses for the task. No due time changes."""
     data = {"task": task.id, "text": checked_text(text, "/text")}
     _require(Step.PRESS_TASK, "press_task", ticket, task)
     if task.owner == by.id:
@@ -173,7 +173,7 @@ def press(ticket: Ticket, plan: Plan, by: Actor, task: Task, text: str, at: date
 def ask_extension(
     ticket: Ticket, plan: Plan, by: Actor, task: Task, until: datetime, text: str, at: datetime
 ) -> Change:
-    """The department asks for more time, with a reason. Its due time stays until it is granted."""
+    """Record that the department asks for more time. A leader then grants or refuses it."""
     data = {"task": task.id, "text": checked_text(text, "/text"), "until": until.isoformat()}
     if fault := _fault_of(task, plan, until, at, "/until"):
         raise InvalidInput([fault])
@@ -191,7 +191,7 @@ def _fault_of(task: Task, plan: Plan, until: datetime, at: datetime, pointer: st
 
 
 class Word(Struct, frozen=True):
-    """A new word to the customer: the text, and until when they get an answer."""
+    """A new promise to the customer: its text, and by when they get an answer."""
 
     text: str
     by: datetime
@@ -239,7 +239,7 @@ def decide_extension(
 
 
 def _promised_before(ticket: Ticket, task: Task, until: datetime) -> list[str]:
-    """The promises of a solution or an answer that are due before a required task would be."""
+    """Return the promises of an answer or a solution that would be due before a required task."""
     if not task.required:
         return []
     return [
@@ -254,7 +254,7 @@ def _promised_before(ticket: Ticket, task: Task, until: datetime) -> list[str]:
 def _faults_of_word(
     ticket: Ticket, plan: Plan, word: Word, until: datetime, at: datetime, *, granted: bool
 ) -> list[Fault]:
-    """The faults of a new word to the customer, with the refused words of the plan's lists."""
+    """Return the faults of a new promise to the customer, also words that the plan refuses."""
     if not granted:
         return [Fault("/text", "not_granted", "nothing changes for the customer")]
     faults = list(checked(word.text, ticket.language, plan).faults)

@@ -23,7 +23,7 @@ from redress.tickets.rules.steps.table import (
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_survey_due, promises
 
 TICKET_CLOSED = "the ticket is closed"
-"""Why a task is cancelled that is open when its ticket is closed."""
+"""The reason in the event that cancels an open task because its ticket is closed."""
 
 
 class Draft:
