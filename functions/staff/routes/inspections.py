@@ -117,7 +117,7 @@ ROUTES = (
     ),
     Route(
         "PUT",
-        "/staff/inspections/{date}/{channel}/{entry}",
+        "/staff/inspections/{date}/{channel}/entries/{entry}",
         LEADERS,
         inspect,
         query=("team",),
