@@ -19,7 +19,6 @@ from redress.base.people import Role
 from redress.base.phrases import moment, phrases, size
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, ClockName
-from redress.db import encoding
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.outgoing import rendering
 from redress.mail.outgoing.cases.posting import (
@@ -338,7 +337,6 @@ class MailingCase:
         self, about: Matter, recipients: list[Recipient], texts: list[rendering.MailText]
     ) -> bytes:
         """A mail that is caused by a ticket and says nothing of it, also in its headers."""
-        cause = encoding.key_digest(f"{about.ticket.number}.{about.job.key}")
         return rendering.message(
             self._settings.sender_address,
             [recipient.address for recipient in recipients],
@@ -347,7 +345,7 @@ class MailingCase:
             about.moment,
             automatic=True,
             conversation=None,
-            mail_id=f"{cause[:16]}.{about.job.template}.{about.job.audience}",
+            mail_id=about.job.hidden_id,
             to_staff=True,
             house=self._settings.house,
         )
