@@ -208,6 +208,30 @@ def test_members_are_read_by_pages_and_a_killed_job_resumes(
     assert set(old.duty.watched(old.shop.clock.now() + timedelta(seconds=1))) == set(agents)
 
 
+def test_member_who_cannot_be_read_is_counted_and_stops_nobody_else(
+    old: OldTeam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for agent in ("a-1", "a-2", "a-3"):
+        old.member(agent, skills={"refunds": 2})
+    key = {"pk": {"S": keys.STAFF}, "sk": {"S": keys.agent_pk("a-2")}}
+    old.shop.client.update_item(
+        TableName=old.shop.table,
+        Key=key,
+        UpdateExpression="SET #doc = :damaged",
+        ExpressionAttributeNames={"#doc": "doc"},
+        ExpressionAttributeValues={":damaged": {"S": "damaged"}},
+    )
+    done = old.done()
+    assert (done.members, done.mended, done.left) == (3, 2, 1)
+    assert '"sk":"AGENT#a-2"' in capsys.readouterr().out
+    found = old.shop.staff.availabilities(["a-1", "a-2", "a-3"])
+    assert [found[one].skills for one in ("a-1", "a-2", "a-3")] == [
+        {"refunds": 2},
+        {},
+        {"refunds": 2},
+    ]
+
+
 def test_done_job_for_members_reads_one_item_once(
     old: OldTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:

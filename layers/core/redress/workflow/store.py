@@ -141,13 +141,14 @@ class MembersCatchUp:
     """How far the catch-up of members of the version before has come (`cases/catching_up.py`).
 
     It begins at `begin`. `after` is the id of the last member of the page before. Of `members` that
-    were read, `mended` were written.
+    were listed, `mended` were written, and `left` could not be read.
     """
 
     begin: datetime
     after: str | None = None
     members: int = 0
     mended: int = 0
+    left: int = 0
     ended_at: datetime | None = None
     revision: int = 0
 

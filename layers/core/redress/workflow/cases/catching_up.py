@@ -172,11 +172,13 @@ class MembersCatchUpCase(_Job[MembersCatchUp]):
     def _page(self, progress: MembersCatchUp) -> MembersCatchUp:
         now = self._now()
         found, after = self._staff.page(None, PAGE, progress.after)
-        mended = self._duty.catch_up(self._staff.named(found).values(), now)
+        readable = self._staff.named(found)
+        mended = self._duty.catch_up(readable.values(), now)
         return replace(
             progress,
             after=after,
             members=progress.members + len(found),
             mended=progress.mended + mended,
+            left=progress.left + len(found) - len(readable),
             ended_at=now if after is None else None,
         )
