@@ -18,9 +18,11 @@ store. The service plan is read in advance, because a function reads it at most 
 seconds.
 
 The agents of the router have tables of their own, with few tickets. They are copies of one member,
-under other ids. All are equally eligible and have room. The names of all members, in which the
-router looks for whom a complaint is about, are read before: a process reads them once a minute, not
-for each ticket (`staff/cases/names.py`).
+under other ids. All are equally eligible and have room. A ticket in a language that nobody of them
+speaks is the worst case: the router reads as many agents as it may, and nobody gets it. The names
+of all members, in which the router looks for whom a complaint is about, are read before: a process
+reads them once a minute, not for each ticket (`staff/cases/names.py`). This read has a figure of
+its own, because it grows with the number of members.
 
 The slope is that of the logarithm of the cost over the logarithm of the number of open tickets, or
 of agents: 0 means that the cost is constant, 1 that it grows in proportion.
@@ -118,10 +120,10 @@ DESK_MS = 50
 """The goal of the 95th percentile of each list and search of staff, at the largest size."""
 UNITS_SLOPE = 0.001
 """Allows only for rounding: random ticket numbers may be a digit longer or shorter."""
-UNITS_SLOPES = {"numbers of a team": 0.1, "router": 0.1}
+UNITS_SLOPES = {"numbers of a team": 0.1, "router": 0.1, "router, nobody fits": 0.1}
 """Operations with another goal. A number is counted up to a limit, which it may reach only in a
 larger table. The router reads ten agents of a team of ten, and a page of 20 of a larger team."""
-CALLS_SLOPES = {"router": 0.1}
+CALLS_SLOPES = {"router": 0.1, "router, nobody fits": 0.1}
 """The router begins to read a team of more than 20 at a place that depends on the ticket, and may
 have to go on at the beginning of the ring. So it makes one or two more calls, however large the
 team is."""
@@ -266,9 +268,10 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
                     if number >= WARM_UP:
                         taken.setdefault((name, size), []).append(cost)
             for size, crowd in crowds.items():
-                cost = crowd.routed()
+                costs = {ROUTER: crowd.routed(), NOBODY_FITS: crowd.missed()}
                 if number >= WARM_UP:
-                    taken.setdefault((ROUTER, size), []).append(cost)
+                    for name, cost in costs.items():
+                        taken.setdefault((name, size), []).append(cost)
         smallest, middle, most = shops
         met = [name for costs in taken.values() for cost in costs for name in cost.operations]
         scans = met.count("Scan")
@@ -279,6 +282,8 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
                 for name in OPERATIONS
             ),
             *operation_figures(ROUTER, {size: taken[ROUTER, size] for size in crowds}),
+            *operation_figures(NOBODY_FITS, {size: taken[NOBODY_FITS, size] for size in teams[1:]}),
+            *names_figures(teams[-1], crowds[teams[-1]].names()),
             *(desk_figure(name, most, taken[name, most]) for name in OF_THE_DESK),
             *listing_figures(*shops[middle].walk(), bill.prices().prices["read_unit"].price),
             exactly("scans", scans, "", 0),
@@ -296,20 +301,22 @@ BY_PHONE = {"name": "Li Na", "phone": "+86 10 5555 0100"}
 """With a phone number only, the response itself acknowledges. A staff promise falls due first."""
 
 
-def submission(kind: str, contact: Mapping[str, str]) -> dict[str, Any]:
+def submission(kind: str, contact: Mapping[str, str], language: str) -> dict[str, Any]:
     """The body of a submission."""
     return {
         "kind": kind,
         "subject": "The kettle leaks",
         "description": "It leaks at the handle since the second day.",
         "contact": contact,
-        "language": "zh-CN",
+        "language": language,
         "consent": True,
     }
 
 
-def open_ticket(kind: str, contact: Mapping[str, str], plan: Plan, at: datetime) -> Change:
-    sent = parse_submission(submission(kind, contact), "api")
+def open_ticket(
+    kind: str, contact: Mapping[str, str], plan: Plan, at: datetime, language: str = "zh-CN"
+) -> Change:
+    sent = parse_submission(submission(kind, contact, language), "api")
     return opening.open_ticket(sent, new_number(), plan, at)
 
 
@@ -388,7 +395,9 @@ class Shop:
         self._scoring = ScoringJobs(ScoreStore(models), self._staff, known, self._now)
         claimed = Claimed(Role.AGENT, "complaints", ("zh-CN",), WORK + 1)
         signed_in = SignedIn(AGENT, "Mei", "mei@example.org", True, claimed)
-        self._member = SignInCase(self._staff, self._now).caller(signed_in, "203.0.113.7")
+        self._member = SignInCase(self._staff, lambda _: None, self._now).caller(
+            signed_in, "203.0.113.7"
+        )
         self._staff.set_presence(self._member, Presence.AVAILABLE, self._now())
         self.fact = self._life()
         # The same numbers in each table: evidence is compressed, so its size depends on them.
@@ -403,8 +412,8 @@ class Shop:
     def _now(self) -> datetime:
         return self._moment
 
-    def _open(self, at: datetime) -> Ticket:
-        change = open_ticket("complaint", BY_PHONE, self.plan, at)
+    def _open(self, at: datetime, language: str = "zh-CN") -> Ticket:
+        change = open_ticket("complaint", BY_PHONE, self.plan, at, language)
         self._lean.open(change, uuid.uuid4().hex, "", answer="{}")
         return change.after
 
@@ -459,7 +468,7 @@ class Shop:
 
     def intake(self) -> Cost:
         self._moment = datetime.now(UTC)
-        body, key = submission("complaint", BY_PHONE), uuid.uuid4().hex
+        body, key = submission("complaint", BY_PHONE, "zh-CN"), uuid.uuid4().hex
         return self.meter.cost(lambda: self._intake.submit(body, key, "api"))
 
     def work_list(self) -> Cost:
@@ -561,6 +570,26 @@ class Shop:
         assert got != [None], "nobody got the ticket"
         return cost, ticket
 
+    def missed(self) -> Cost:
+        """Measure the first offer of a ticket in a language that no agent of the team speaks.
+
+        The customer withdraws it, so that no queue grows from round to round.
+        """
+        self._moment = datetime.now(UTC)
+        ticket = self._open(self._moment, "zh-TW")
+        got: list[str | None] = []
+        cost = self.meter.cost(lambda: got.append(self._assignment.assign(ticket.number)))
+        assert got == [None], "somebody got the ticket"
+        self._changes.change(
+            ticket.number, lambda read, plan, at: by_customer.withdraw(read, plan, "", at)
+        )
+        return cost
+
+    def names(self) -> Cost:
+        """Measure how a process reads the names of all members."""
+        names = StaffNames(self._staff)
+        return self.meter.cost(lambda: names.named_in(""))
+
     def _put_back(self, number: str) -> None:
         supervisor = Actor(Role.SUPERVISOR, "a supervisor")
         self._changes.change(
@@ -638,6 +667,8 @@ OPERATIONS: dict[str, Callable[[Shop], Cost]] = {
     "assignment of a new ticket": Shop.assigned_by_router,
 }
 ROUTER = "router"
+NOBODY_FITS = "router, nobody fits"
+"""Measured in teams in which the router does not read everybody."""
 OF_THE_DESK = tuple(OPERATIONS)[5:-2]
 """The lists and claims for which an agent waits, with the goal DESK_MS. A board has no such goal:
 it reads up to 325 tickets and 100 members, and refreshes itself. Nobody waits for the router."""
@@ -733,6 +764,14 @@ def operation_figures(name: str, taken: Mapping[int, Sequence[Cost]]) -> list[Fi
             ),
             note=listed(units, ", as the engine counts"),
         ),
+    ]
+
+
+def names_figures(members: int, cost: Cost) -> list[Figure]:
+    """What a process reads once a minute to know the names of all members. It has no goal."""
+    return [
+        Figure(f"names of {members:,} members", cost.read_units, "read units"),
+        Figure(f"names of {members:,} members: time", cost.milliseconds, "ms"),
     ]
 
 

@@ -319,3 +319,17 @@ def test_supervisor_of_the_candidate_is_kept_out_with_counts_if_the_plan_says_so
     assert shop.staff.kept_from(LEADER) == [ticket.number]
     elsewhere = Member("s-hua", "Hua", "h@example.com", Role.SUPERVISOR, "service", ("en",), 5)
     assert shop.staff.kept_from(elsewhere) == []
+
+
+def test_supervisors_of_the_team_of_today_are_kept_out_though_the_names_are_a_minute_old(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = replace(shop.plans.current(), conflict=ConflictPlan(without_their_supervisor=True))
+    monkeypatch.setattr(shop.plans, "get", lambda version: strict)
+    assigner = shop.assigner()
+    assigner.assign(shop.open(**RUDE).ticket.number)
+    shop.staff.record(replace(NA, team="service"), Presence.AVAILABLE, shop.clock.now())
+    number = shop.open(**RUDE, about="李娜").ticket.number
+    assigner.assign(number)
+    ticket = shop.tickets.get(number)
+    assert (ticket.about, ticket.kept_from) == ((NA.id,), ("service",))

@@ -756,6 +756,18 @@ def test_change_of_team_lets_nobody_see_a_complaint_that_was_kept_from_them(
     assert stores.staff.kept_from(stores.staff.member(MEMBERS[reader].id)) == [ticket.number]
 
 
+def test_claims_that_move_an_agent_of_an_earlier_version_let_the_new_supervisor_see_no_complaint(
+    api: Api, open_ticket: Opener, stores: Stores, strict: None
+) -> None:
+    ticket = about_mei(stores, open_ticket("complaint", subject=SUBJECT))
+    assert api("ticket", "hua", number=ticket.number).status == 200
+    assert not stores.staff.member("a-mei").managed
+    assert api("presence", "mei", claims={"custom:team": "service"}).status == 200
+    assert stores.staff.member("a-mei").team == "service"
+    assert stores.tickets.get(ticket.number).kept_from == ("complaints", "service")
+    assert api("ticket", "hua", number=ticket.number).status == 404
+
+
 def about_mei(stores: Stores, ticket: Ticket) -> Ticket:
     """The ticket, about Mei and in the queue of service."""
     chief = MEMBERS["wei"].actor

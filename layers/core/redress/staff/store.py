@@ -509,15 +509,17 @@ class StaffStore:
             raise NotFound("there is no such member of staff") from error
         return encoding.decoded(row, _member_of)
 
-    def named(self, agents: Iterable[str]) -> dict[str, Member]:
+    def named(self, agents: Iterable[str], *, consistent: bool = False) -> dict[str, Member]:
         """The members with these ids, by id, in one read for each 100. Unknown ids are left out.
 
-        One who cannot be read is reported and left out.
+        One who cannot be read is reported and left out. A consistent read has each change that was
+        stored before it, and costs twice as much.
         """
         wanted = [(keys.STAFF, keys.agent_pk(agent)) for agent in dict.fromkeys(agents)]
         if not wanted:
             return {}
-        rows = retry.call(lambda: list(self._models.member.batch_get(wanted)))
+        model = self._models.member
+        rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=consistent)))
         return {member.id: member for member in encoding.readable(rows, _member_of)}
 
     def known_as(self, text: str) -> Member | None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from redress.search.cases.searching import SearchCase, WordIndex
     from redress.staff.accounts import UserPool
     from redress.staff.cases.about import AboutCase
+    from redress.staff.cases.accused import AccusedCase
     from redress.staff.cases.acting import ActingCase
     from redress.staff.cases.board import BoardCase
     from redress.staff.cases.bulk import BulkCases
@@ -281,7 +282,15 @@ def sign_in() -> SignInCase:
     from redress.staff.cases.signing_in import SignInCase
     from redress.wiring import stores
 
-    return SignInCase(stores.staff(), clients.now)
+    return SignInCase(stores.staff(), lambda one: accused().keep_from_leaders(one), clients.now)
+
+
+@cache
+def accused() -> AccusedCase:
+    from redress.staff.cases.accused import AccusedCase
+    from redress.wiring import stores
+
+    return AccusedCase(stores.staff(), stores.changes())
 
 
 @cache
@@ -290,7 +299,13 @@ def members() -> MemberCases:
     from redress.wiring import stores
 
     return MemberCases(
-        stores.staff(), stores.lists(), stores.changes(), accounts(), clients.now, clients.pause
+        stores.staff(),
+        stores.lists(),
+        stores.changes(),
+        accused(),
+        accounts(),
+        clients.now,
+        clients.pause,
     )
 
 

@@ -37,6 +37,6 @@ class AboutCase:
 
     def _member(self, member: str) -> Member | None:
         try:
-            return self._staff.member(member) if is_subject(member) else None
+            return self._staff.member(member, consistent=True) if is_subject(member) else None
         except NotFound:
             return None

@@ -139,7 +139,7 @@ class AboutSearch:
 
         Somebody who handled a ticket as an agent may lead the team by now.
         """
-        found = self._staff.named(ids)
+        found = self._staff.named(ids, consistent=True)
         return tuple(found[one] for one in sorted(found))
 
 

@@ -26,6 +26,7 @@ from redress.base.errors import (
 from redress.base.people import Member, Role
 from redress.plans.rules.plan import Plan
 from redress.staff.accounts import Account, UserPool
+from redress.staff.cases.accused import AccusedCase
 from redress.staff.cases.signing_in import require_active
 from redress.staff.rules import members
 from redress.staff.rules.availability import agent_loaded_by
@@ -35,7 +36,7 @@ from redress.staff.store import LeaderRaced, MemberRaced, StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.access import may_see
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_staff, by_system
+from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
 
@@ -62,12 +63,14 @@ class MemberCases:
         staff: StaffStore,
         lists: TicketLists,
         changes: TicketChanges,
+        accused: AccusedCase,
         accounts: UserPool | None,
         now: Callable[[], datetime],
         pause: Callable[[float], None],
     ) -> None:
         """`accounts` is the user pool of the stack; None if another issuer signs staff in."""
         self._staff, self._lists, self._changes = staff, lists, changes
+        self._accused = accused
         self._accounts, self._now, self._pause = accounts, now, pause
 
     # ---------------------------------------------------------------- invitations
@@ -373,7 +376,7 @@ class MemberCases:
         """
         member = self._change(leader, agent, decide, kind, why, source)
         if kind is ChangeKind.CHANGED:
-            self._keep_from_leaders(member)
+            self._accused.keep_from_leaders(member)
         queued = self._hand_back(leader, member, _BECAUSE[kind])
         if self._accounts is not None:
             with _completed_by_a_repeat("the change"):
@@ -404,7 +407,7 @@ class MemberCases:
             if after is before:
                 return before
             if (after.role, after.team) != (before.role, before.team):
-                self._keep_from_leaders(after)
+                self._accused.keep_from_leaders(after)
             what = members.differences(before, after)
             entry = MemberChange(after.revision, kind, self._now(), leader.id, what, why(), source)
             try:
@@ -416,22 +419,6 @@ class MemberCases:
                 continue
             return after
         raise Unavailable("this member is being changed by others")
-
-    def _keep_from_leaders(self, member: Member) -> None:
-        """Keep complaints about an agent from the supervisors of their team, if the plan does so.
-
-        It is done before an agent changes team, so that no supervisor sees a complaint in between,
-        and again afterwards: somebody may have named the agent meanwhile.
-        """
-
-        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            return by_system.follow_accused(ticket, plan, member, at)
-
-        for number in self._staff.about(member.id):
-            try:
-                self._changes.change(number, decide)
-            except (NotFound, Unreadable):
-                continue  # nobody sees such a ticket
 
     def _active(self, leader: Member) -> Member:
         """The leader as they are now. Raises Forbidden if they may no longer do anything."""

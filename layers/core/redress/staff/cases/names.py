@@ -20,21 +20,23 @@ class StaffNames:
 
     def __init__(self, staff: StaffStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._staff, self._clock = staff, clock
-        self._read: tuple[float, Names, dict[str, Member]] | None = None
+        self._read: tuple[float, Names] | None = None
 
     def named_in(self, *texts: str) -> tuple[Member, ...]:
-        """The members whose full names are in one of the texts, sorted by id.
+        """The members whose full names are in one of the texts, as they are now, sorted by id.
 
-        At most MOST_ABOUT of them, because each is an item of the transaction.
+        At most MOST_ABOUT of them, because each is an item of the transaction. They are read
+        again: their team says from which supervisors a complaint about them is kept, so it must not
+        be a minute old.
         """
-        names, members = self._known()
+        names = self._names()
         found = set[str]().union(*(names.found_in(text) for text in texts))
-        return tuple(members[one] for one in sorted(found)[:MOST_ABOUT])
+        members = self._staff.named(sorted(found)[:MOST_ABOUT], consistent=True)
+        return tuple(members[one] for one in sorted(members))
 
-    def _known(self) -> tuple[Names, dict[str, Member]]:
+    def _names(self) -> Names:
         now = self._clock()
         if self._read is None or now - self._read[0] >= FRESH_FOR_S:
-            members = {member.id: member for member in self._staff.members()}
-            names = Names((member.id, member.name) for member in members.values())
-            self._read = (now, names, members)
-        return self._read[1:]
+            names = Names((member.id, member.name) for member in self._staff.members())
+            self._read = (now, names)
+        return self._read[1]

@@ -16,8 +16,14 @@ ATTEMPTS = 4
 
 
 class SignInCase:
-    def __init__(self, staff: StaffStore, now: Callable[[], datetime]) -> None:
-        self._staff, self._now = staff, now
+    def __init__(
+        self,
+        staff: StaffStore,
+        keep_from_leaders: Callable[[Member], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        """`keep_from_leaders` is that of `AccusedCase`."""
+        self._staff, self._keep_from_leaders, self._now = staff, keep_from_leaders, now
 
     def caller(self, given: SignedIn, source: str) -> Member:
         """The member of staff who calls, with the role and team of their item.
@@ -58,13 +64,28 @@ class SignInCase:
                     f"nobody has invited you, and {given.complaint}: "
                     "ask your supervisor or a manager to invite you"
                 )
-            kind = ChangeKind.BEGAN if known is None else ChangeKind.TAKEN_OVER
             after = members.begun(given, given.claimed, known, self._now())
-            return self._write(kind, known, after, source)
+            if known is None:
+                return self._write(ChangeKind.BEGAN, None, after, source)
+            return self._take_over(known, after, source)
         if given.email != known.email and given.address_verified is not False:
             after = members.changed(known, email=given.email)
             return self._write(ChangeKind.ADDRESS, known, after, source)
         return known
+
+    def _take_over(self, known: Member, after: Member, source: str) -> Member:
+        """Store what the claims say about a member whose item an earlier version made.
+
+        The claims may name another team, so complaints about the member are kept from its
+        supervisors, too.
+        """
+        moved = (after.role, after.team) != (known.role, known.team)
+        if moved:
+            self._keep_from_leaders(after)
+        stored = self._write(ChangeKind.TAKEN_OVER, known, after, source)
+        if moved:
+            self._keep_from_leaders(stored)
+        return stored
 
     def _invitation(self, given: SignedIn) -> Invitation | None:
         if not given.address_verified:
