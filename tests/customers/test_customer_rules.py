@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from copy import replace
+from typing import Any
 
 import pytest
 
+from redress.base.errors import InvalidInput
 from redress.customers.rules import editing, matching
 from redress.customers.rules.profile import (
     MOST_CONTACTS,
@@ -116,8 +118,9 @@ def test_profile_gets_the_company_of_a_ticket_if_it_has_none_and_can_be_listed_b
         assert matching.first_profile(LI_NA, ticket, [], START).company == found
 
 
-def edit(before: Profile, *languages: str) -> Profile:
-    given = {"name": "Li Na", "languages": languages, "needs": ()}
+def edit(before: Profile, *languages: str, confirmed: bool = False) -> Profile:
+    given: dict[str, Any] = {"name": "Li Na", "languages": languages, "needs": ()}
+    given["languages_chosen"] = confirmed
     empty = dict.fromkeys(("salutation", "channel", "hours", "company", "type"))
     return editing.edited(before, empty | given, plan_1())
 
@@ -130,6 +133,14 @@ def test_languages_that_staff_enter_are_chosen_until_they_remove_them() -> None:
     assert card_of(chosen).languages_chosen
     assert edit(chosen, "zh-TW", "zh-CN").languages_chosen
     assert not edit(chosen).languages_chosen
+
+
+def test_customer_may_confirm_the_languages_that_their_tickets_gave() -> None:
+    before = profile(LI_NA, EMAIL)
+    assert edit(before, "zh-CN", confirmed=True) == replace(before, languages_chosen=True)
+    with pytest.raises(InvalidInput) as refused:
+        edit(before, confirmed=True)
+    assert [(one.pointer, one.code) for one in refused.value.faults] == [("/languages", "required")]
 
 
 def test_ticket_adds_its_language_only_if_the_customer_has_chosen_none() -> None:

@@ -30,6 +30,7 @@ from redress.edge import cursors
 from redress.edge.bodies import (
     Body,
     Field,
+    Flag,
     Instant,
     OneOf,
     OptionalText,
@@ -298,6 +299,7 @@ def customer_view(request: Request, seen: SeenProfile) -> dict[str, Any]:
         **card_view(card_of(found)),
         "revision": found.revision,
         "created_at": iso(found.created_at),
+        "languages_chosen": found.languages_chosen,
         "channel": found.channel,
         "hours": found.hours,
         "company": found.company,
@@ -464,6 +466,7 @@ ROUTES = (
         Text("name", NAME_LIMIT),
         OptionalText("salutation", editing.SALUTATION_LIMIT),
         Texts("languages", TYPE_LIMIT, LANGUAGES_MOST),
+        Flag("languages_chosen"),
         OptionalText("channel", TYPE_LIMIT),
         OptionalText("hours", TYPE_LIMIT),
         OptionalText("type", TYPE_LIMIT),

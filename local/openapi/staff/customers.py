@@ -102,6 +102,7 @@ class CustomerPage(Answer):
 class Customer(CustomerCard):
     revision: Ordinal
     created_at: Instant
+    languages_chosen: bool
     channel: PreferredWay | None
     hours: str | None
     company: str | None

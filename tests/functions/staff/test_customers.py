@@ -324,6 +324,16 @@ def test_every_change_is_in_the_trail(api: Api, customers: CustomerStore) -> Non
     assert found.body["next"] is None
 
 
+def test_languages_of_the_tickets_are_confirmed_as_the_customers_choice_on_record(
+    api: Api, customers: CustomerStore
+) -> None:
+    assert not api("customer", "mei", id=LI_NA).body["languages_chosen"]
+    body = FIELDS | {"languages_chosen": True}
+    assert api("customer-edit", "mei", id=LI_NA, body=body).body["languages_chosen"]
+    (entry,) = api("customer-changes", "lin", id=LI_NA).body["items"]
+    assert entry["fields"] == {"languages_chosen": {"before": False, "after": True}}
+
+
 def test_a_wrong_edit_names_all_faults(api: Api, customers: CustomerStore) -> None:
     body = {
         "revision": 9,

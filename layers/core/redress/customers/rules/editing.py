@@ -49,13 +49,18 @@ def edited(profile: Profile, given: Mapping[str, Any], plan: Plan) -> Profile:
     """Replace name, salutation, languages, channel, hours, company and needs by those in `given`.
 
     A value that is None or "" is removed; a name cannot be. The type is replaced only if `given`
-    has one. Languages that differ from those before count as chosen by the customer.
+    has one. Languages that differ from those before count as chosen by the customer, and so do the
+    same ones if `languages_chosen` of `given` is true.
     """
     faults: list[Fault] = []
     name = texts.cleaned_line(given["name"])
     if not name:
         faults.append(Fault("/name", "required", "this field is required"))
     languages = _languages(given["languages"], faults)
+    confirmed = given["languages_chosen"]
+    if confirmed and not languages:
+        detail = "name at least one language that the customer has chosen"
+        faults.append(Fault("/languages", "required", detail))
     needs = _needs(given["needs"], faults)
     channel = given["channel"] or None
     if channel is not None and channel not in WAYS:
@@ -80,9 +85,8 @@ def edited(profile: Profile, given: Mapping[str, Any], plan: Plan) -> Profile:
         name=name,
         salutation=_line(given["salutation"]),
         languages=languages,
-        languages_chosen=(
-            profile.languages_chosen if languages == profile.languages else bool(languages)
-        ),
+        languages_chosen=confirmed
+        or (profile.languages_chosen if languages == profile.languages else bool(languages)),
         channel=channel,
         hours=hours,
         type=kind,
