@@ -42,6 +42,8 @@ _COLOURS = {
     "request": "cyan",
     "handed over": "bright_cyan",
     "returned": "bright_magenta",
+    "department": "bright_green",
+    "call": "bright_yellow",
     "suggestion": "blue",
     "withdrawn": "yellow",
 }

@@ -6,13 +6,17 @@ check raises EndpointError, which names the expectation. Times are those of the 
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from standardwebhooks import Webhook
 
 from local.endpoints import (
     EndpointError,
@@ -396,6 +400,107 @@ def returned(world: World, title: str, submission: dict[str, Any]) -> str:
     return number
 
 
+def department(world: World, title: str, submission: dict[str, Any]) -> str:
+    """The agent asks another department, and cannot resolve the ticket before it has answered."""
+    receipt = start(world, title, submission, form=True)
+    number = receipt.number
+    agent = agent_of(world, number)
+    task = agent.change(
+        number,
+        "tasks",
+        team="service",
+        title="Is there a spare lid?",
+        text="The customer needs the lid of this pot.",
+        shares=["category"],
+    )["tasks"][0]
+    answer = {"text": "A new lid leaves today.", **solved("complaint")}
+    early = {"version": agent.read(number)["version"], **answer}
+    refused = agent.call("POST", f"/tickets/{number}/resolution", early)
+    expect(refused.status == 409, f"{number}: not resolved while the task is open")
+    clerk = next(
+        one
+        for one in world.staff.values()
+        if one.role == "agent" and one.get(f"/members/{one.id}")["team"] == "service"
+    )
+    hidden = clerk.call("GET", f"/tickets/{number}").status
+    expect(hidden == 404, f"{number}: the department sees the task, not the ticket")
+    path = f"/tasks/{number}/{task['id']}"
+    taken = clerk.send(
+        "POST", f"{path}/assignment", {"revision": task["revision"], "owner": clerk.id}
+    )
+    result = {"revision": taken["revision"], "text": "There is one. It leaves today."}
+    done = clerk.send("POST", f"{path}/result", result)
+    expect(done["state"] == "done", f"{number}: the department has answered")
+    agent.change(number, "resolution", **answer)
+    confirm_and_rate(world, receipt, 5)
+    return number
+
+
+def missed_call(world: World, title: str) -> str:
+    """Nobody answers a call: it becomes a ticket, and the callback belongs to the same one."""
+    made = world.manager.send(
+        "POST",
+        "/connectors",
+        {
+            "id": "hotline",
+            "name": "The telephone system",
+            "team": None,
+            "reason": "Calls belong to tickets.",
+            "scopes": ["calls:write"],
+        },
+    )
+    now = datetime.now(UTC)
+
+    def at(seconds: float) -> str:
+        return (now - timedelta(seconds=seconds)).isoformat()
+
+    def record(call_: str, **more: Any) -> Any:
+        body = {"call": call_, "phone": "+86 755 2345 1111", "name": "罗兰", **more}
+        delivery, sent = f"msg_{uuid.uuid4().hex}", datetime.now(UTC)
+        headers = {
+            "webhook-id": delivery,
+            "webhook-timestamp": str(int(sent.timestamp())),
+            "webhook-signature": Webhook(made["webhook_secret"]).sign(
+                delivery, sent, json.dumps(body)
+            ),
+        }
+        answer = call("POST", f"{world.base_url}/connectors/hotline/calls", body, headers=headers)
+        if answer.status not in (200, 201):
+            raise EndpointError(f"a record of a call got {answer.status}: {answer.text[:300]}")
+        return answer.json()
+
+    missed = {"result": "missed", "language": "zh-CN", "updated": at(20), "ended": at(20)}
+    missed |= {"began": at(90), "left_menu": at(75)}
+    opened = record("call-1", **missed)
+    number: str = opened["number"]
+    world.opened(number, title)
+    repeated = record("call-1", **missed)
+    expect(repeated["version"] == opened["version"], f"{number}: a repeated record adds nothing")
+    agent = agent_of(world, number)
+    record(
+        "call-2",
+        result="answered",
+        direction="outbound",
+        ticket=number,
+        agent=agent.id,
+        updated=at(0),
+        began=at(12),
+        answered=at(10),
+        held=[[at(8), at(5)]],
+        ended=at(1),
+        after_work_ended=at(0),
+    )
+    first, second = happened(world.manager.read(number), "call_recorded")
+    expect(
+        first["data"]["seconds"]["queue"] == 55, f"{number}: the wait counts from the menu's end"
+    )
+    expect(second["data"]["seconds"]["talk"] == 6, f"{number}: the talk is without the hold")
+    agent.change(number, "resolution", text="The hours of the shop were given.")
+    agent.change(number, "callbacks", outcome="confirmed", text="She knows what she needs.")
+    state_is(world, number, "confirmed", "closed")
+    return number
+
+
 def happened(ticket: Any, kind: str) -> list[Any]:
     """The events of one kind in the timeline of the API's ticket."""
     return [event for event in ticket["timeline"] if event["type"] == kind]
@@ -423,7 +528,7 @@ class Scene:
 
 
 def scenes() -> list[Scene]:
-    """Fourteen tickets of all five kinds in three languages."""
+    """Sixteen tickets of all five kinds in three languages."""
 
     def scene(title: str, act: Callable[..., str], submission: dict[str, Any], *more: Any) -> Scene:
         return Scene(title, lambda world: act(world, title, submission, *more))
@@ -521,6 +626,19 @@ def scenes() -> list[Scene]:
                 email="wutong@customer.example",
             ),
         ),
+        scene(
+            "department",
+            department,
+            body(
+                "complaint",
+                "zh-CN",
+                "郑洁",
+                "锅盖裂了",
+                "收到时锅盖有一道裂纹，希望补寄一个锅盖。",
+                email="zhengjie@customer.example",
+            ),
+        ),
+        Scene("call", lambda world: missed_call(world, "call")),
         scene(
             "returned",
             returned,
