@@ -19,6 +19,7 @@ import msgspec
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import ClockName
 from redress.db import encoding
+from redress.mail.outgoing.cases.sending import hidden_id
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.relevance import Matter, reason_to_skip
 from redress.mail.outgoing.rules.table import (
@@ -348,7 +349,7 @@ def mails(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
 
     A mail without a record must have been outdated at some time since its event. So must a mail
     whose record is not finished: a worker died after its claim, and the next one skipped the mail.
-    A call of reserve staff names no ticket: its mail has another id (`MailJob.hidden_id`).
+    A call of reserve staff names no ticket: its mail has another id (`sending.hidden_id`).
     """
     hidden = set[str]()
     lost = Counter(one.mail for one in evidence.lost if one.mail is not None)
@@ -371,7 +372,7 @@ def mails(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
                 yield Violation(one.number, words)
             name = f"{one.number}/{key}"
             if template_of_key(key) == CALLED:
-                name = f"/{_job_of(one.number, key).hidden_id}"
+                name = f"/{hidden_id(_job_of(one.number, key))}"
                 hidden.add(name)
             copies = evidence.outbox[name]
             if record["state"] == "sent" and not copies:

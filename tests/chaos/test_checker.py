@@ -14,6 +14,7 @@ import pytest
 from redress.base.people import CUSTOMER
 from redress.clocks.rules.clocks import ClockName
 from redress.db import encoding, keys
+from redress.mail.outgoing.cases.sending import hidden_id
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
 from redress.scores.rules import scorecard
@@ -323,9 +324,9 @@ def test_finds_the_mail_that_names_no_ticket_by_its_own_id() -> None:
     life.take(by_system.leave_unplaced(life.ticket, life.plan, {}, "", at, called=21))
     jobs = [MailJob(NUMBER, 3, "reserve_called", one) for one in ("supervisor", "reserve")]
     sent = evidence(life).outbox - Counter(f"{NUMBER}/{job.key}" for job in jobs)
-    hidden = Counter(f"/{job.hidden_id}" for job in jobs)
+    hidden = Counter(f"/{hidden_id(job)}" for job in jobs)
     assert not [one for one in said_of(evidence(life, outbox=sent + hidden)) if "mail" in one]
-    found = said_of(evidence(life, outbox=sent + Counter([f"/{jobs[0].hidden_id}"])))
+    found = said_of(evidence(life, outbox=sent + Counter([f"/{hidden_id(jobs[0])}"])))
     assert f"{NUMBER}: the mail {jobs[1].key} is recorded as sent and was not" in found
     stray = "0123456789abcdef.reserve_called.reserve"
     found = said_of(evidence(life, outbox=sent + hidden + Counter([f"/{stray}"])))

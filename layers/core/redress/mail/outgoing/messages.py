@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from redress.db import encoding
 from redress.tickets.rules.numbers import normalised
 
 
@@ -44,12 +43,6 @@ class MailJob(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """The key of the mail's record, such as `000003.reply.customer`."""
         return f"{self.event:06d}.{self.template}.{self.audience}"
-
-    @property
-    def hidden_id(self) -> str:
-        """The id of a mail that must tell nothing of its ticket, also in its headers."""
-        cause = encoding.key_digest(f"{self.number}.{self.key}")
-        return f"{cause[:16]}.{self.template}.{self.audience}"
 
 
 class HeldDigest(msgspec.Struct, frozen=True, rename={"team": "held"}):

@@ -19,6 +19,7 @@ from redress.base.people import Role
 from redress.base.phrases import moment, phrases, size
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, ClockName
+from redress.db import encoding
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.outgoing import rendering
 from redress.mail.outgoing.cases.posting import (
@@ -107,6 +108,12 @@ _WRITTEN_BY_A_PERSON = {
     "resolution_told",
     "copy",
 }
+
+
+def hidden_id(job: MailJob) -> str:
+    """The id of a mail that must tell nothing of its ticket, also in its headers."""
+    cause = encoding.key_digest(f"{job.number}.{job.key}")
+    return f"{cause[:16]}.{job.template}.{job.audience}"
 
 
 class MailingCase:
@@ -345,7 +352,7 @@ class MailingCase:
             about.moment,
             automatic=True,
             conversation=None,
-            mail_id=about.job.hidden_id,
+            mail_id=hidden_id(about.job),
             to_staff=True,
             house=self._settings.house,
         )
