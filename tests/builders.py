@@ -20,12 +20,14 @@ from typing import Any
 
 import msgspec
 
-from redress.base.people import CUSTOMER, Actor, Member, Role
+from redress.base.people import CUSTOMER, SYSTEM, Actor, Member, Role
+from redress.connectors.rules.connector import Key, Scope, Wanted, made
 from redress.plans.rules.document import parse as parse_plan
 from redress.plans.rules.plan import Plan
 from redress.rehearsals.store import JobKind, RehearsalJob
 from redress.tickets.rules import fold as folding
 from redress.tickets.rules import ticket
+from redress.tickets.rules.answers import AnswerState
 from redress.tickets.rules.calls import Call, Direction, Result
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import Doubt
@@ -56,6 +58,7 @@ TAO = Member("a-tao", "tao", "tao@example.com", Role.AGENT, "service", ("zh-TW",
 """An agent of another department than that of complaints."""
 BY_MAIL = {"name": "Li Na", "email": "li.na@example.com"}
 BY_PHONE = {"name": "Li Na", "phone": "+86 10 5555 0100"}
+BY_MAIL = {"name": "Li Na", "email": "li.na@example.com"}
 
 
 def plan_document() -> dict[str, Any]:
@@ -125,8 +128,20 @@ OWN_FIELDS = [
 """Fields of each type: for every ticket, for a kind, for a category, and one for staff only."""
 
 
+def source_of(at: datetime, hours: int | None = None) -> dict[str, Any]:
+    """What a message from the social inbox says about where it came from and about answers."""
+    url, scopes = "https://inbox.example.com/answers", (Scope.WRITE_MESSAGES,)
+    wanted = Wanted("Social inbox", scopes, None, url, hours)
+    key = Key(1, at, "m-wei", "3f9a1c0b")
+    source = {"connector": "social", "conversation": "c-1", "message": "m-1"}
+    return source | made("social", wanted, key).way_back(at)
+
+
 def submission(kind: str = "complaint", channel: str = "api", **fields: Any) -> Submission:
-    return parse(body(kind, **fields), channel, lambda: plan_1().categories)
+    """A submission. With `reachable`, its contact needs no address (`submission.parse`)."""
+    reachable = fields.pop("reachable", False)
+    given = body(kind, **fields)
+    return parse(given, channel, lambda: plan_1().categories, reachable=reachable)
 
 
 def a_call(now: datetime, **fields: Any) -> Call:
@@ -215,6 +230,36 @@ class Life:
     ) -> Life:
         opened = submission(kind, **fields)
         return self.take(opening.open_ticket(opened, number, self.plan, self.clock.now(), mail))
+
+    def open_by_connector(
+        self, hours: int | None = None, contact: dict[str, str] | None = None, kind: str = "inquiry"
+    ) -> Life:
+        """A message from a social inbox opens the ticket. It takes answers, for these hours."""
+        at = self.clock.now()
+        opened = submission(kind, "social", reachable=True, contact=contact or {"name": "Li Na"})
+        return self.take(
+            opening.open_ticket(opened, NUMBER, self.plan, at, source=source_of(at, hours))
+        )
+
+    def write_by_connector(self, hours: int | None = None, text: str = "Words") -> Life:
+        at = self.clock.now()
+        source = source_of(at, hours)
+        return self.take(by_customer.write(self.ticket, self.plan, text, at, source=source))
+
+    def report_answer(self, state: str = "sent", why: str = "") -> Life:
+        """The system, or the connector's receipt, says what became of an answer.
+
+        If there was no answer that went to a connector, it is about one that would have been the
+        last event.
+        """
+        found = [one for one in self.events if "via" in one.data]
+        via = {"connector": "social", "id": "c-1"}
+        last = self.events[-1]
+        of = found[-1] if found else Event(last.number, last.type, last.at, last.by, {"via": via})
+        later = self.events[of.number :]
+        at, given = self.clock.now(), AnswerState(state)
+        change = by_system.report_answer(self.ticket, self.plan, SYSTEM, of, given, why, later, at)
+        return self.take(change)
 
     def acknowledge(self) -> Life:
         return self.take(by_system.acknowledge(self.ticket, self.plan, self.clock.now()))

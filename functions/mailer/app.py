@@ -1,5 +1,7 @@
 """Work through the mail queue: send mails, and record what SES reports about mails.
 
+Answers to customers who wrote through a connector are jobs of the same queue.
+
 A mail that SES does not accept now is tried again later. This is a plain loop instead of
 Powertools' BatchProcessor, because each failed record gets its own delay before the next attempt,
 and a record that no retry can help leaves the queue at once.
@@ -27,6 +29,7 @@ from redress.mail.outgoing.cases.feedback import (
 from redress.mail.outgoing.cases.posting import SOME_REFUSED, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED
 from redress.mail.outgoing.messages import HeldDigest, Job, LostLinks, NotAJob, job_of
+from redress.mail.outgoing.rules.table import CONNECTOR
 from redress.wiring import clients
 from redress.wiring import mailer as wiring
 
@@ -90,7 +93,8 @@ def _wait_of(record: dict[str, Any]) -> float | None:
                 _report(wiring.lost_links().send(job), record)
             return None
         with logger.append_context_keys(ticket=job.number, mail=job.key):
-            _report(wiring.mailing().send(job), record)
+            case = wiring.answering() if job.audience == CONNECTOR else wiring.mailing()
+            _report(case.send(job), record)
         return None
     except NotAJob as error:
         return None if _is_set_aside(record, str(error)) else 0

@@ -16,6 +16,7 @@ from redress.plans.rules.classification import why_of
 from redress.plans.rules.plan import Plan
 from redress.tickets.cases.linking import ABOUT_ANOTHER, NAMES_ANOTHER, Others
 from redress.tickets.rules import access, classification, fields, viewers
+from redress.tickets.rules.answers import way_of
 from redress.tickets.rules.preference import EMAIL, PHONE
 from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
 from redress.tickets.rules.tasks import Task
@@ -68,6 +69,7 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
             "phone_e164": found.contact.phone_e164,
             "company": found.contact.company,
         },
+        "answers": answers_view(found, now),
         "participants": list(found.participants),
         "about": list(found.about),
         "about_unclear": None if found.about_unclear is None else list(found.about_unclear),
@@ -91,6 +93,18 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
         "plan_version": found.plan_version,
         "tasks": [task_view(task, now) for task in found.tasks],
         "can": access.can(member, found),
+    }
+
+
+def answers_view(ticket: Ticket, now: datetime) -> dict[str, Any]:
+    """`Ticket.answers`: how what staff write now reaches the customer."""
+    way = way_of(ticket, now)
+    talk = way.conversation
+    return {
+        "by": way.by,
+        "why": way.why,
+        "connector": talk.connector if talk else None,
+        "until": iso(talk.until) if talk else None,
     }
 
 

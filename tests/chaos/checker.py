@@ -199,6 +199,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.RELEASED: (Step.RELEASE,),
     EventType.CORRECTED: (Step.CORRECT, Step.RECORD_EARLIER_ANSWER),
     EventType.CALL_RECORDED: (Step.RECORD_CALL,),
+    EventType.ANSWER_REPORTED: (Step.REPORT_ANSWER,),
     EventType.PLAN_CHANGED: (Step.CHANGE_PLAN,),
     EventType.RESOLVED: (Step.RESOLVE,),
     EventType.CALLBACK_ATTEMPTED: (Step.RECORD_NO_ANSWER,),

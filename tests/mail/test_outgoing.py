@@ -16,7 +16,18 @@ from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, classification_of
-from tests.builders import BY_PHONE, LIN, MEI, ROOT, START, Clock, Life, plan_1, plan_document
+from tests.builders import (
+    BY_MAIL,
+    BY_PHONE,
+    LIN,
+    MEI,
+    ROOT,
+    START,
+    Clock,
+    Life,
+    plan_1,
+    plan_document,
+)
 
 Story = Callable[[Life], Life]
 
@@ -115,6 +126,24 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         + [("incident", "supervisor"), ("incident", "manager")],
     ),
     "replied": (Life.reply, [("reply", "customer")]),
+    "replied through a connector": (
+        lambda life: Life(life.clock).open_by_connector().reply(),
+        [("reply", "connector")],
+    ),
+    "told through a connector, with a copy": (
+        lambda life: (
+            Life(life.clock).open_by_connector().let_in("wang.wei@example.com").promise(hours=1)
+        ),
+        [("progress", "connector"), ("copy", "participants")],
+    ),
+    "resolved when the connector takes no answers any more": (
+        lambda life: Life(life.clock).open_by_connector(48).wait(hours=49).resolve(),
+        [("answer_failed", "agent")],
+    ),
+    "resolved then, for a customer with an address": (
+        lambda life: Life(life.clock).open_by_connector(48, BY_MAIL).wait(hours=49).resolve(),
+        [("resolution", "customer")],
+    ),
     "asked": (lambda life: life.reply(wait_for_customer=True), [("reply", "customer")]),
     "noted": (Life.note, []),
     "noted, and two colleagues are asked": (
@@ -189,6 +218,12 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "linked": (Life.link, []),
     "unlinked": (lambda life: life.link().unlink(), []),
     "a call was recorded": (Life.record_call, []),
+    "an answer was sent": (Life.report_answer, []),
+    "an answer was delivered": (lambda life: life.report_answer("delivered"), []),
+    "an answer failed": (
+        lambda life: life.report_answer("failed", "http_422"),
+        [("answer_failed", "agent")],
+    ),
     "an out-of-office came": (Life.note_mail, []),
     "a mail came back": (lambda life: life.note_mail("returned"), [("mail_returned", "agent")]),
     "a stranger wrote": (

@@ -46,6 +46,7 @@ STAFF = (
     "customer_wrote_late",
     "customer_thanked",
     "mail_returned",
+    "answer_failed",
     "tell_moved",
     "staff_unreached",
     "stranger_wrote",
@@ -144,6 +145,7 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
         "unattended",
         "about_doubted",
         "tell_moved",
+        "answer_failed",
         "task",
         "urged",
     }
@@ -218,6 +220,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     opened["mentions"] = ["a-tao"]
     opened["called"] = 21
     opened["tasks"] = ["1"]
+    opened["state"] = "failed"
     opened["lengthened"] = [{"clock": "resolution", "before": "", "after": None}]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
     events.append(Event(1, EventType.PLAN_CHANGED, AT, SYSTEM, opened | {"to": "li@example.com"}))

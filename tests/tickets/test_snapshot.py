@@ -187,6 +187,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "closed_at": None,
         "tasks": [],
         "urged_at": None,
+        "conversation": None,
     }
 
 

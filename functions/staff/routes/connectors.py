@@ -11,6 +11,7 @@ from route import MANAGERS, REASON, PathPart, Request, Route, iso
 
 from redress.base.people import TEAM
 from redress.connectors.rules import secrets
+from redress.connectors.rules.answer import MOST_HOURS, URL_LIMIT
 from redress.connectors.rules.connector import (
     ATTEMPTS_LIMIT,
     ID,
@@ -24,6 +25,8 @@ from redress.edge.bodies import (
     Body,
     Field,
     InstantOrNull,
+    OptionalText,
+    OptionalWhole,
     SomeOf,
     Text,
     Whole,
@@ -123,7 +126,13 @@ def _reason(request: Request) -> str:
 
 
 def _wanted(body: dict[str, Any]) -> Wanted:
-    return Wanted(body["name"], tuple(Scope(one) for one in body["scopes"]), body["team"])
+    return Wanted(
+        body["name"],
+        tuple(Scope(one) for one in body["scopes"]),
+        body["team"],
+        body["answers_url"],
+        body["answer_hours"],
+    )
 
 
 # -------------------------------------------------------------------- views
@@ -137,6 +146,8 @@ def connector_view(found: Known) -> dict[str, Any]:
         "name": connector.name,
         "scopes": [scope.value for scope in connector.scopes],
         "team": connector.team,
+        "answers_url": connector.answers_url,
+        "answer_hours": connector.answer_hours,
         "state": connector.state.value,
         "revision": connector.revision,
         "keys": [_key_view(connector, key, found) for key in reversed(connector.keys)],
@@ -167,6 +178,7 @@ def new_key_view(made: NewKey) -> dict[str, Any]:
         "keyid": secrets.key_id(made.known.connector.id, made.generation),
         "webhook_secret": secrets.webhook_secret(made.webhook),
         "api_key": base64.b64encode(made.api).decode(),
+        "answers_secret": secrets.webhook_secret(made.answers),
     }
 
 
@@ -189,6 +201,8 @@ WANTED: tuple[Field, ...] = (
     Text("name", NAME_LIMIT),
     SomeOf("scopes", tuple(Scope)),
     WordOrNull("team", TEAM, "1 to 40 small letters, digits, - and _"),
+    OptionalText("answers_url", URL_LIMIT),
+    OptionalWhole("answer_hours", 1, MOST_HOURS),
     REASON,
 )
 """What a manager decides about a connector."""

@@ -25,7 +25,7 @@ from redress.base.errors import Fault, InvalidInput, RedressError
 from redress.base.tags import MOST_TAGS, TAG_LIMIT
 from redress.connectors import webhooks
 from redress.connectors.rules import secrets
-from redress.connectors.rules.connector import ConnectedMachine, Scope
+from redress.connectors.rules.connector import ConnectedMachine, Connector, Scope
 from redress.customers.rules.profile import CONTACT_KINDS
 from redress.edge.bodies import Body, Texts, UnreadBody
 from redress.edge.http import Answer, Refused, answer, base_address
@@ -45,7 +45,9 @@ def take_message(request: Request) -> Answer:
     try:
         body = request.content().body
         base = base_address(request.event)
-        receipt = wiring.connector_messages().take(connector, delivery, body)
+        receipt = wiring.connector_messages().take(
+            connector, delivery, body, _connector_of(request).way_back
+        )
     except (RedressError, Refused) as error:
         record_failure(request.event, connector, delivery, error)
         raise
@@ -77,14 +79,35 @@ def take_call(request: Request) -> Answer:
     return answer(status, shown)
 
 
+def take_receipt(request: Request) -> Answer:
+    """Take a receipt for an answer, and record the attempt, whatever becomes of it."""
+    connector = request.member.id
+    delivery = webhooks.read(request.event["headers"]).id
+    attempts = wiring.attempts()
+    try:
+        found = wiring.connector_receipts().take(
+            _connector_of(request).machine, request.content().body
+        )
+    except (RedressError, Refused) as error:
+        record_failure(request.event, connector, delivery, error)
+        raise
+    attempts.recorded(connector, delivery, 200, found.number, request.source)
+    shown = {"number": found.number, "version": found.version, "news": found.is_news}
+    return answer(200, shown)
+
+
 # -------------------------------------------------------------------- signed calls
+
+
+def _connector_of(request: Request) -> Connector:
+    member = request.member
+    assert isinstance(member, ConnectedMachine), "the route is for machines"
+    return member.connector
 
 
 def show_connector(request: Request) -> Answer:
     """What the caller may do, and what time it is here."""
-    member = request.member
-    assert isinstance(member, ConnectedMachine), "the route is for machines"
-    found = member.connector
+    found = _connector_of(request)
     shown = {
         "id": found.id,
         "name": found.name,
@@ -178,6 +201,18 @@ ROUTES = (
         problems=(409,),
         proof=Proof.WEBHOOK,
         scope=Scope.WRITE_CALLS,
+    ),
+    Route(
+        "POST",
+        "/connectors/{id}/receipts",
+        MACHINES,
+        take_receipt,
+        body=UnreadBody("AnswerReceipt"),
+        answer="ReceiptTaken",
+        id=CONNECTOR,
+        problems=(404, 409),
+        proof=Proof.WEBHOOK,
+        scope=Scope.WRITE_RECEIPTS,
     ),
     _signed("GET", "/me", show_connector, None, "OwnConnector"),
     _signed(

@@ -11,6 +11,7 @@ from local.openapi.staff.members import FieldChange
 from local.openapi.values import Agent, Answer, Count, Instant, NextCursor, Ordinal
 from redress.connectors.cases.managing import Standing
 from redress.connectors.rules import connector as rules
+from redress.connectors.rules.answer import MOST_HOURS
 from redress.connectors.rules.connector import ID, Scope, State
 
 ConnectorId = Annotated[str, Meta(pattern=f"^{ID}$", examples=["crm"])]
@@ -32,6 +33,8 @@ class Connector(Answer):
     name: str
     scopes: list[ConnectorScope]
     team: str | None
+    answers_url: str | None
+    answer_hours: Annotated[int, Meta(ge=1, le=MOST_HOURS)] | None
     state: Annotated[str, named("ConnectorState", State)]
     revision: Count
     keys: list[ConnectorKey]
@@ -61,6 +64,7 @@ class ConnectorKeys(Answer):
     keyid: KeyId
     webhook_secret: Annotated[str, Meta(pattern="^whsec_[A-Za-z0-9+/]{43}=$")]
     api_key: Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{43}=$")]
+    answers_secret: Annotated[str, Meta(pattern="^whsec_[A-Za-z0-9+/]{43}=$")]
 
 
 class Attempt(Answer):

@@ -21,6 +21,7 @@ from local.openapi.values import (
     in_format,
     text,
 )
+from redress.connectors.rules.answer import REPORTED, WHY_LIMIT
 from redress.connectors.rules.call import LONGEST, MOST_HOLDS, RECORDING_LIMIT
 from redress.connectors.rules.call import TEXT_LIMIT as CALL_TEXT_LIMIT
 from redress.connectors.rules.message import CHANNELS, ID_LIMIT
@@ -67,6 +68,18 @@ class MessageTaken(OpenAnswer):
     version: Ordinal
     opened: bool
     status_url: Annotated[str, in_format("uri")]
+
+
+class AnswerReceipt(Answer):
+    answer: Annotated[str, Meta(examples=["R-7K3M9-QW0X2-3"])]
+    state: Annotated[str, named("ReportedState", REPORTED)]
+    why: Annotated[str, text(WHY_LIMIT)] | UnsetType | None = UNSET
+
+
+class ReceiptTaken(OpenAnswer):
+    number: str
+    version: Ordinal
+    news: bool
 
 
 class CallRecord(Answer):

@@ -40,6 +40,7 @@ from local.openapi.values import (
     TicketState,
 )
 from redress.plans.rules.fields import TYPES
+from redress.tickets.rules.answers import Way, Why
 from redress.tickets.rules.classification import VALUES, Source
 from redress.tickets.rules.promise_view import TOLD_BY
 from redress.tickets.rules.viewers import Doing
@@ -152,6 +153,15 @@ class Task(Answer, kw_only=True):
     extension_until: Instant | None
 
 
+class TicketAnswers(Answer):
+    """How what staff write now reaches the customer."""
+
+    by: Annotated[str, named("AnswerBy", Way)] | None
+    why: Annotated[str, named("AnswerWhy", Why)] | None
+    connector: Annotated[str, Meta(examples=["social"])] | None
+    until: Instant | None
+
+
 class Ticket(Answer, kw_only=True):
     number: TicketNumber
     version: Ordinal
@@ -174,6 +184,7 @@ class Ticket(Answer, kw_only=True):
     incident_proposed: bool
     subject: str
     contact: Contact
+    answers: TicketAnswers
     participants: list[Email]
     about: list[Agent]
     about_unclear: list[Agent] | None

@@ -384,7 +384,11 @@ ROUTES = {
     "me": None,
 }
 """Sample event of each signed route -> its scope."""
-WEBHOOKS = {"message": Scope.WRITE_MESSAGES, "call": Scope.WRITE_CALLS}
+WEBHOOKS = {
+    "message": Scope.WRITE_MESSAGES,
+    "call": Scope.WRITE_CALLS,
+    "receipt": Scope.WRITE_RECEIPTS,
+}
 """Sample event of each route for webhooks -> its scope."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redress.base.errors import Unavailable
 from redress.base.house import house_of
@@ -18,6 +18,9 @@ from redress.mail.outgoing.cases.sending import MailingCase
 from redress.mail.outgoing.messages import HeldDigest, Job, LostLinks
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.wiring import clients, stores
+
+if TYPE_CHECKING:
+    from redress.mail.outgoing.cases.answering import AnsweringCase
 
 
 class MailerSettings(Settings, frozen=True, kw_only=True):
@@ -159,6 +162,30 @@ def lost_links() -> LostLinksCase:
         _link_records(),
         _posting(_link_records()),
         _mail_settings(),
+        clients.now,
+    )
+
+
+@cache
+def answering() -> AnsweringCase:
+    # Only a job of a connector pays for these imports.
+    from redress.connectors.cases.keyring import KeyRing
+    from redress.connectors.cases.reporting import ReportingCases
+    from redress.connectors.https import Sender
+    from redress.connectors.store.connectors import ConnectorStore
+    from redress.mail.outgoing.cases.answering import AnsweringCase
+
+    secret = settings().link_key_secret
+    return AnsweringCase(
+        stores.tickets(),
+        ConnectorStore(stores.models()),
+        stores.plans(),
+        stores.mail_records(),
+        ReportingCases(stores.tickets(), stores.changes()),
+        KeyRing(clients.link_keys(secret), clients.now),
+        clients.links(secret),
+        Sender().post,
+        settings().base_address,
         clients.now,
     )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from redress.connectors.cases.calling import CallingCases
     from redress.connectors.cases.calls import CallCases
     from redress.connectors.cases.managing import ManagingCases
+    from redress.connectors.cases.reporting import ReportingCases
     from redress.connectors.cases.taking import MessageCases
     from redress.connectors.store.connectors import ConnectorStore
     from redress.customers.cases.profiles import CustomerCases
@@ -570,6 +571,14 @@ def connector_messages() -> MessageCases:
         clients.links(settings().link_key_secret),
         clients.now,
     )
+
+
+@cache
+def connector_receipts() -> ReportingCases:
+    from redress.connectors.cases.reporting import ReportingCases
+    from redress.wiring import stores
+
+    return ReportingCases(stores.tickets(), stores.changes())
 
 
 @cache

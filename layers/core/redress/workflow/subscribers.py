@@ -122,6 +122,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.RELEASED: (),
     EventType.CORRECTED: (),
     EventType.CALL_RECORDED: (),
+    EventType.ANSWER_REPORTED: (mails,),
     EventType.PLAN_CHANGED: (mails, waiting),
     EventType.INCIDENT_PROPOSED: (mails,),
     EventType.RESOLVED: (mails, words, files),

@@ -8,8 +8,8 @@ the connector is suspended, or that its scopes do not cover the request
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from redress.base.errors import (
@@ -17,21 +17,17 @@ from redress.base.errors import (
     NotFound,
     SignatureExpired,
     SignatureRepeated,
-    Unavailable,
 )
 from redress.connectors import webhooks
+from redress.connectors.cases.keyring import KeyRing
 from redress.connectors.rules import secrets
-from redress.connectors.rules.connector import Connector, Key, Scope, State
+from redress.connectors.rules.connector import Connector, Scope, State
 from redress.connectors.rules.secrets import Purpose
 from redress.connectors.store.connectors import ConnectorStore
 from redress.connectors.webhooks import TOLERANCE, Delivery
 
 if TYPE_CHECKING:  # it loads the parser of structured fields, which the API of people does not need
     from redress.connectors.message_signatures import Signed
-
-SETTLES = timedelta(minutes=10)
-"""After a rotation of the stack's secret, processes know different secrets for five minutes. A key
-that is younger than this and that nobody knows is taken for one of these."""
 
 
 class CallingCases:
@@ -41,7 +37,8 @@ class CallingCases:
         secrets_of_stack: Callable[[], Iterable[bytes]],
         now: Callable[[], datetime],
     ) -> None:
-        self._store, self._secrets, self._now = store, secrets_of_stack, now
+        self._store, self._now = store, now
+        self._keys = KeyRing(secrets_of_stack, now).keys
 
     def by_webhook(
         self, id_: str, delivery: Delivery, body: bytes, scope: Scope | None
@@ -90,32 +87,6 @@ class CallingCases:
             return self._store.get(id_)
         except NotFound:
             return None
-
-    def _keys(
-        self, connector: Connector, purpose: Purpose, generation: int | None = None
-    ) -> Iterator[bytes]:
-        """The valid keys of a connector, newest first; of one generation if it is given.
-
-        Whoever finds the right key among them stops. If nobody does, this raises Unavailable at the
-        end if a key is so young that another process may know its secret.
-        """
-        now, unsettled = self._now(), False
-        for key in connector.valid_keys(now):
-            if generation not in (None, key.generation):
-                continue
-            if (secret := self._secret_of(key)) is not None:
-                yield secrets.derive(secret, purpose, connector.id, key.generation)
-            elif now - key.made_at < SETTLES:
-                unsettled = True
-        if unsettled:
-            raise Unavailable("the secret of a key is not known yet: try again", 60)
-
-    def _secret_of(self, key: Key) -> bytes | None:
-        """The secret of the stack from which a key is derived; None if it is gone."""
-        for secret in self._secrets():
-            if secrets.mark(secret) == key.mark:
-                return secret
-        return None
 
 
 def _is_key_id(text: str) -> bool:

@@ -18,6 +18,7 @@ from redress.base.errors import (
 from redress.base.people import Member
 from redress.connectors.rules import connector as rules
 from redress.connectors.rules import secrets
+from redress.connectors.rules.answer import fault_of_url
 from redress.connectors.rules.connector import (
     ChangeKind,
     Connector,
@@ -69,6 +70,7 @@ class NewKey:
     generation: int
     webhook: bytes
     api: bytes
+    answers: bytes
 
 
 class ManagingCases:
@@ -109,10 +111,10 @@ class ManagingCases:
     def make(self, manager: Member, id_: str, wanted: Wanted, why: str, source: str) -> NewKey:
         """Make a connector with its first key.
 
-        Raises InvalidInput for an unknown team, and AlreadyDone if there is a connector with this
-        id, or if there are MOST_CONNECTORS.
+        Raises InvalidInput for an unknown team or a wrong address, and AlreadyDone if there is a
+        connector with this id, or if there are MOST_CONNECTORS.
         """
-        self._require_team(wanted)
+        self._require_possible(wanted)
         if len(self._store.listed()) >= MOST_CONNECTORS:
             raise AlreadyDone(f"there are {MOST_CONNECTORS} connectors, which is the most")
         now, secret = self._now(), self._secret()
@@ -130,7 +132,7 @@ class ManagingCases:
         content: Callable[[], tuple[int, Wanted, str]],
         source: str,
     ) -> Known:
-        """Change name, scopes and team of a connector.
+        """Change name, scopes, team and the way of answers of a connector.
 
         `content` reads the revision that the manager has read, the new values, and the reason.
         Raises NotFound, the errors of `content`, InvalidInput and ConnectorChanged.
@@ -140,7 +142,7 @@ class ManagingCases:
         def decide(before: Connector) -> Connector:
             revision, wanted, _ = asked()
             _require_known(before, revision)
-            self._require_team(wanted)
+            self._require_possible(wanted)
             after = rules.changed(before, wanted)
             if after is before and before.revision - revision in (0, 1):
                 return before  # the same request was sent before
@@ -265,6 +267,7 @@ class ManagingCases:
             generation,
             secrets.derive(secret, Purpose.WEBHOOK, connector.id, generation),
             secrets.derive(secret, Purpose.API, connector.id, generation),
+            secrets.derive(secret, Purpose.ANSWERS, connector.id, generation),
         )
 
     def _known(self, connector: Connector, changes: list[ConnectorChange] | None = None) -> Known:
@@ -282,9 +285,17 @@ class ManagingCases:
                 return standing
         return Standing.LOST
 
-    def _require_team(self, wanted: Wanted) -> None:
+    def _require_possible(self, wanted: Wanted) -> None:
+        faults = []
         if wanted.team is not None and not self._has_team(wanted.team):
-            raise InvalidInput([Fault("/team", "unknown_team", "nobody is in such a team")])
+            faults.append(Fault("/team", "unknown_team", "nobody is in such a team"))
+        if wanted.answers_url is not None and (fault := fault_of_url(wanted.answers_url)):
+            faults.append(fault)
+        if wanted.answer_hours is not None and wanted.answers_url is None:
+            detail = "hours need an address to which answers are sent"
+            faults.append(Fault("/answer_hours", "without_url", detail))
+        if faults:
+            raise InvalidInput(faults)
 
 
 def _require_known(before: Connector, revision: int) -> None:

@@ -31,6 +31,14 @@ from redress.tickets.store.transaction import DoneAlready
 
 ATTEMPTS = 4
 
+WayBack = Callable[[datetime], dict[str, Any]]
+"""What a message of this time says about answers to it (`Connector.way_back`)."""
+
+
+def no_way_back(wrote_at: datetime) -> dict[str, Any]:
+    """The connector takes no answers."""
+    return {}
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -55,8 +63,10 @@ class MessageCases:
         self._tickets, self._changes = tickets, changes
         self._plans, self._links, self._now = plans, links, now
 
-    def take(self, connector: str, delivery: str, body: Any) -> Receipt:
-        """Take a message, once.
+    def take(
+        self, connector: str, delivery: str, body: Any, way_back: WayBack = no_way_back
+    ) -> Receipt:
+        """Take a message, once. `way_back` says whether and until when answers to it are taken.
 
         The first message of a conversation opens a ticket. Others are added to it, unless it is
         closed: then a new ticket is opened, which says which one it follows. A bare thanks opens no
@@ -64,12 +74,16 @@ class MessageCases:
         its delivery or by the ids of its source, gets the same answer. Raises InvalidInput, and
         KeyReused if the same id comes with other content.
         """
-        message = rules.parse(body, lambda: self._plans.current().categories)
+        message = rules.parse(
+            body,
+            lambda: self._plans.current().categories,
+            reachable=bool(way_back(self._now())),
+        )
         fingerprint = encoding.fingerprint(body)
         for _ in range(ATTEMPTS):
             try:
                 taken = self._changes.write(
-                    lambda: self._decide(connector, delivery, message, fingerprint)
+                    lambda: self._decide(connector, delivery, message, fingerprint, way_back)
                 )
             except DoneAlready:
                 continue  # the same message came twice at once: answer as the first one
@@ -77,7 +91,12 @@ class MessageCases:
         raise AssertionError("a message that came before has an answer")
 
     def _decide(
-        self, connector: str, delivery: str, message: Message, fingerprint: str
+        self,
+        connector: str,
+        delivery: str,
+        message: Message,
+        fingerprint: str,
+        way_back: WayBack,
     ) -> Decided[Taken]:
         known = self._messages.known(connector, delivery, message.conversation, message.message)
         if (earlier := _earlier(known, fingerprint)) is not None:
@@ -86,11 +105,12 @@ class MessageCases:
         call: CallAdded | None = None
         if ticket is not None and self._is_possible(ticket, message):
             at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
-            source = message.source(connector)
+            source = message.source(connector) | way_back(message.wrote_at(at))
             change = by_customer.write(ticket, plan, message.text, at, source=source)
         else:
             at, plan = self._now(), self._plans.current()
             source = message.source(connector, follows=known.ticket)
+            source |= way_back(message.wrote_at(at))
             change = opening.open_ticket(message.submission, new_number(), plan, at, source=source)
             if message.submission.channel == PHONE:
                 change, call = self._with_call(connector, message.conversation, change, plan, at)

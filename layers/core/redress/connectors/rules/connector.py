@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -33,6 +33,8 @@ class Scope(StrEnum):
     """Hand over messages of customers."""
     WRITE_CALLS = "calls:write"
     """Hand over records of calls."""
+    WRITE_RECEIPTS = "receipts:write"
+    """Report what became of answers."""
     READ_TICKETS = "tickets:read"
     READ_CHANGES = "changes:read"
     READ_CUSTOMERS = "customers:read"
@@ -82,6 +84,24 @@ class Connector(Struct, frozen=True, omit_defaults=True):
     state: State
     keys: tuple[Key, ...]
     revision: int
+    answers_url: str | None = None
+    """Where answers to customers are sent; None if the other system takes none."""
+    answer_hours: int | None = None
+    """For how many hours after a message of a customer the other system takes answers to it; None
+    if it sets no end."""
+
+    def way_back(self, wrote_at: datetime) -> dict[str, Any]:
+        """What the event of a message of this time says about answers to it; {} if none are taken.
+
+        It is fixed with the message, so what an agent may write does not depend on a later change
+        of the connector.
+        """
+        if self.answers_url is None:
+            return {}
+        if self.answer_hours is None:
+            return {"answered": True}
+        until = wrote_at + timedelta(hours=self.answer_hours)
+        return {"answered": True, "answer_until": until.isoformat()}
 
     def valid_keys(self, now: datetime) -> list[Key]:
         """The generations that are valid, newest first."""
@@ -141,16 +161,28 @@ class Wanted(Struct, frozen=True):
     name: str
     scopes: tuple[Scope, ...]
     team: str | None
+    answers_url: str | None = None
+    answer_hours: int | None = None
 
 
 def made(id_: str, wanted: Wanted, key: Key) -> Connector:
     """A new connector with its first key."""
-    return Connector(id_, wanted.name, wanted.scopes, wanted.team, State.ACTIVE, (key,), 1)
+    return Connector(
+        id_,
+        wanted.name,
+        wanted.scopes,
+        wanted.team,
+        State.ACTIVE,
+        (key,),
+        1,
+        wanted.answers_url,
+        wanted.answer_hours,
+    )
 
 
 def changed(before: Connector, wanted: Wanted) -> Connector:
     """The connector after a manager's change; the same one if nothing differs."""
-    after = replace(before, name=wanted.name, scopes=wanted.scopes, team=wanted.team)
+    after = replace(before, **structs.asdict(wanted))
     return before if after == before else _next(after)
 
 

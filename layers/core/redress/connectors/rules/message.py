@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -41,7 +42,11 @@ class Message(Struct, frozen=True):
     def text(self) -> str:
         return self.submission.description
 
-    def source(self, connector: str, follows: str | None = None) -> dict[str, str]:
+    def wrote_at(self, now: datetime) -> datetime:
+        """When the customer wrote it, as far as the source says so; never a time to come."""
+        return now if self.sent_at is None else min(now, instants.parse(self.sent_at))
+
+    def source(self, connector: str, follows: str | None = None) -> dict[str, Any]:
         """What the event says about where it came from. `follows` is an earlier ticket."""
         return {
             "connector": connector,
@@ -52,11 +57,14 @@ class Message(Struct, frozen=True):
         }
 
 
-def parse(body: Any, known: Callable[[], categories.Section]) -> Message:
+def parse(
+    body: Any, known: Callable[[], categories.Section], *, reachable: bool = False
+) -> Message:
     """Validate a decoded JSON body. Raises InvalidInput that lists every wrong field.
 
     `known` returns the plan's categories (`submission.parse`). A subject that is left out is the
-    beginning of the text.
+    beginning of the text. If the connector takes answers, the customer is `reachable` without an
+    email address or a phone number.
     """
     if not isinstance(body, Mapping):
         raise InvalidInput([Fault("", "object_expected", "the body must be a JSON object")])
@@ -83,7 +91,7 @@ def parse(body: Any, known: Callable[[], categories.Section]) -> Message:
         given["subject"] = _beginning(body.get("text"))
     found = None
     try:
-        found = submission.parse(given, str(channel), known)
+        found = submission.parse(given, str(channel), known, reachable=reachable)
     except InvalidInput as invalid:
         faults += [
             _renamed(fault)

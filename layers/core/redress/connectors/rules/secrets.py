@@ -23,6 +23,9 @@ class Purpose(StrEnum):
     """Messages of customers, by Standard Webhooks."""
     API = "api"
     """Calls of the API, by HTTP Message Signatures (RFC 9421)."""
+    ANSWERS = "answers"
+    """Answers to customers that are sent to the other system, by Standard Webhooks. Its own key, so
+    nobody can send one of them back as a message."""
 
 
 def derive(secret: bytes, purpose: Purpose, connector: str, generation: int) -> bytes:

@@ -70,6 +70,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "task": frozenset({"news", "number", "task", "department", "owner", "due", "task_url"}),
     "urged": frozenset({"number", "kind", "ticket_url"}),
     "mail_returned": frozenset({"number", "kind"}),
+    "answer_failed": frozenset({"number", "kind", "ticket_url"}),
     "tell_moved": frozenset({"number", "kind", "moved", "ticket_url"}),
     "staff_unreached": frozenset({"number", "kind", "agent", "ticket_url"}),
     "disputed": _ON_PROMISE,

@@ -500,17 +500,22 @@ def _noted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
 
 
 def _customer_wrote(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
-    event = kept.event
+    event, source = kept.event, kept.event.data.get("source")
     if is_bare_thanks(event):
-        return None  # nothing followed from it
+        # Nothing followed from it, except that a connector may take answers for longer.
+        return _again(ticket, plan, event) if source else None
     if not _text(event):
         return by_customer.attach(ticket, plan, event.data.get("files", ()), event.at)
-    return by_customer.write(ticket, plan, _text(event), event.at, recognise=False)
+    return by_customer.write(ticket, plan, _text(event), event.at, source=source, recognise=False)
 
 
 def _message_counted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
-    event = kept.event
     require_possible(Step.COUNT_MESSAGE, ticket)
+    return _again(ticket, plan, kept.event)
+
+
+def _again(ticket: Ticket, plan: Plan, event: Event) -> Change:
+    """The same event in the replay."""
     again = Event(ticket.version + 1, event.type, event.at, event.by, event.data)
     return Change(ticket, (again,), apply(ticket, again, plan), plan)
 
@@ -619,6 +624,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.RELEASED: _released,
     EventType.CORRECTED: _corrected,
     EventType.CALL_RECORDED: None,
+    EventType.ANSWER_REPORTED: None,
     EventType.PLAN_CHANGED: None,
     EventType.INCIDENT_PROPOSED: None,
     EventType.RESOLVED: _resolved,

@@ -22,6 +22,7 @@ from redress.tickets.rules.preference import PHONE, preference_in
 from redress.tickets.rules.tasks import id_in
 from redress.tickets.rules.ticket import (
     Contact,
+    Conversation,
     Event,
     EventType,
     LinkKind,
@@ -259,11 +260,24 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         changed_at=event.at,
         unanswered_since=event.at,
         missed_call=missed_call,
+        conversation=_conversation_in(data.get("source", {})),
         clocks={
             name: _new_clock(promised[name], event.at, plan)
             for name in _STARTED_AT_OPENING
             if name in promised
         },
+    )
+
+
+def _conversation_in(source: dict[str, Any]) -> Conversation | None:
+    """The conversation of a message from a connector that takes answers; None for any other."""
+    if not source.get("answered"):
+        return None
+    until = source.get("answer_until")
+    return Conversation(
+        source["connector"],
+        source["conversation"],
+        None if until is None else datetime.fromisoformat(until),
     )
 
 
@@ -779,6 +793,8 @@ def _unless_about(agent: str | None, about: Collection[str]) -> str | None:
 
 
 def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    if "source" in event.data:
+        ticket = replace(ticket, conversation=_conversation_in(event.data["source"]))
     if is_bare_thanks(event):
         return ticket
     if ticket.resolution is not None and not ticket.needs_agent:
@@ -1032,6 +1048,7 @@ _APPLY = {
     EventType.RELEASED: _released,
     EventType.CORRECTED: _corrected,
     EventType.CALL_RECORDED: _call_recorded,
+    EventType.ANSWER_REPORTED: _noted,
     EventType.PLAN_CHANGED: _plan_changed,
     EventType.INCIDENT_PROPOSED: _incident_proposed,
     EventType.RESOLVED: _resolved,

@@ -70,11 +70,18 @@ class Submission(Struct, frozen=True):
     about: str | None = None
 
 
-def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tuple) -> Submission:
+def parse(
+    body: Any,
+    channel: str,
+    known: Callable[[], categories.Section] = tuple,
+    *,
+    reachable: bool = False,
+) -> Submission:
     """Validate a decoded JSON body. Raises InvalidInput that lists every wrong field.
 
     `known` returns the plan's categories. It is called only if the body names a category, because
-    it may have to read the plan.
+    it may have to read the plan. A customer who is `reachable` where they wrote needs neither an
+    email address nor a phone number.
     """
     if not isinstance(body, Mapping):
         raise InvalidInput([Fault("", "object_expected", "the body must be a JSON object")])
@@ -163,7 +170,7 @@ def parse(body: Any, channel: str, known: Callable[[], categories.Section] = tup
             faults.append(Fault("/contact/email", *addresses.fault_of(email)))
         if phone and not phones.is_phone(phone):
             faults.append(Fault("/contact/phone", "phone_expected", "this is no phone number"))
-        if _blank(contact.get("email")) and _blank(contact.get("phone")):
+        if not reachable and _blank(contact.get("email")) and _blank(contact.get("phone")):
             faults.append(
                 Fault("/contact/email", "email_or_phone", "an email address or a phone number")
             )

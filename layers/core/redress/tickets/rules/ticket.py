@@ -89,6 +89,7 @@ class EventType(StrEnum):
     URGED = "urged"
     CORRECTED = "corrected"
     CALL_RECORDED = "call_recorded"
+    ANSWER_REPORTED = "answer_reported"
     PLAN_CHANGED = "plan_changed"
     INCIDENT_PROPOSED = "incident_proposed"
     RESOLVED = "resolved"
@@ -123,7 +124,9 @@ def is_bare_thanks(event: Event) -> bool:
 
 
 class Contact(Struct, frozen=True, omit_defaults=True):
-    """How the customer can be reached. At least one of `email` and `phone` is set.
+    """How the customer can be reached.
+
+    At least one of `email` and `phone` is set, unless a connector takes answers to the customer.
 
     Every snapshot of the ticket contains it, so fields without a value are not written.
 
@@ -137,6 +140,18 @@ class Contact(Struct, frozen=True, omit_defaults=True):
     phone: str | None = None
     phone_e164: str | None = None
     company: str | None = None
+
+
+class Conversation(Struct, frozen=True, omit_defaults=True):
+    """The conversation in the system of a connector through which the customer is answered.
+
+    `id` is its id in that system. `until` is when the system takes the last answer; None if it sets
+    no end. Each message of the customer moves it.
+    """
+
+    connector: str
+    id: str
+    until: datetime | None = None
 
 
 class Resolution(Struct, frozen=True):
@@ -331,6 +346,9 @@ class Ticket(Struct, frozen=True):
     have none."""
     urged_at: datetime | None = None
     """When the customer urged last. They can do so again after the time of the plan."""
+    conversation: Conversation | None = None
+    """Where what staff write to the customer goes, instead of by mail. It is set if the customer's
+    last message through a connector came from one that takes answers."""
 
     @property
     def has_address(self) -> bool:

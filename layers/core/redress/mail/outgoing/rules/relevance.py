@@ -18,6 +18,7 @@ from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules import task_mails
 from redress.mail.outgoing.rules.table import (
     ABOUT_DOUBTED,
+    ANSWER_FAILED,
     MENTIONED,
     PARTICIPANTS,
     PROMISE_MOVED,
@@ -236,9 +237,10 @@ def _due_without_later_pauses(clock: Clock, about: Matter) -> datetime:
 def falls_to_supervisors(about: Matter) -> bool:
     """Whether supervisors get a mail to the agent if no agent can be reached.
 
-    The customer would learn nothing otherwise: of their message, or of a later promise.
+    The customer would learn nothing otherwise: of their message, of a later promise, or of an
+    answer that did not reach them.
     """
-    return is_after_all(about) or about.job.template == TELL_MOVED
+    return is_after_all(about) or about.job.template in (TELL_MOVED, ANSWER_FAILED)
 
 
 def reason_to_skip(about: Matter) -> str | None:

@@ -10,6 +10,7 @@ from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.outgoing.rules.task_mails import ASKER, ASKERS, DEPARTMENT, TASK, URGED, audiences
+from redress.tickets.rules.answers import AnswerState
 from redress.tickets.rules.ticket import Event, EventType
 
 PARTICIPANTS = "participants"
@@ -23,6 +24,10 @@ ABOUT_DOUBTED = "about_doubted"
 RESERVE = "reserve"
 """The audience of reserve staff of the ticket's team, who are called."""
 CALLED = "reserve_called"
+CONNECTOR = "connector"
+"""The audience of what goes through a connector instead of by mail (`cases.answering`)."""
+ANSWER_FAILED = "answer_failed"
+"""The template of the mail to an agent whose words did not reach the customer."""
 MENTIONED = "mentioned"
 """The template of the mail to a member of staff whom a note mentions."""
 
@@ -36,7 +41,8 @@ rung."""
 class MailToSend:
     """One mail to be sent: its template and its audience.
 
-    The audience is `customer`, PARTICIPANTS, RESERVE, a role of staff, one of `task_mails`, or one
+    The audience is `customer`, PARTICIPANTS, RESERVE, CONNECTOR, a role of staff, one of
+    `task_mails`, or one
     member whom a note mentions: `mentioned-2` is the second one in the note.
     """
 
@@ -91,6 +97,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     Supervisor and manager are notified of a proposed incident, because they can declare it. If
     nobody is there, the customer and the supervisor are told. If too many tickets wait, supervisor
     and reserve staff are called. `task_mails` says who is told of a task.
+
+    Words to a customer who wrote through a connector that takes answers go there (CONNECTOR)
+    instead of by mail. If they do not reach the customer, the agent is told.
     `MailingCase` checks later whether a recipient has an address.
     """
     if event.type is EventType.URGED or "task" in event.data:
@@ -100,7 +109,7 @@ def mails_after(event: Event) -> list[MailToSend]:
         return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _is_acknowledged(event.data) else []
     if event.type in _TO_CUSTOMER:
         copies = [MailToSend("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
-        return [MailToSend(_TO_CUSTOMER[event.type], "customer"), *copies]
+        return [_to_customer(_TO_CUSTOMER[event.type], event.data), *copies]
     if event.type in (EventType.RECLASSIFIED, EventType.PLAN_CHANGED):
         if not event.data.get("lengthened"):
             return []
@@ -108,7 +117,11 @@ def mails_after(event: Event) -> list[MailToSend]:
             return [MailToSend(PROMISE_MOVED, "customer")]
         return [MailToSend(TELL_MOVED, Role.AGENT)]
     if event.type is EventType.NOBODY_THERE:
-        return [MailToSend("nobody_there", "customer"), MailToSend("unattended", "supervisor")]
+        told = _to_customer("nobody_there", event.data)
+        return [told, MailToSend("unattended", "supervisor")]
+    if event.type is EventType.ANSWER_REPORTED:
+        failed = event.data["state"] == AnswerState.FAILED
+        return [MailToSend(ANSWER_FAILED, Role.AGENT)] if failed else []
     if event.type is EventType.UNPLACED:
         called = (Role.SUPERVISOR.value, RESERVE) if "called" in event.data else ()
         return [MailToSend(CALLED, audience) for audience in called]
@@ -137,6 +150,18 @@ def mails_after(event: Event) -> list[MailToSend]:
             return [MailToSend(template, "customer")]
         return [MailToSend(data["action"], role) for role in data["notify"] if role != "customer"]
     return []
+
+
+def _to_customer(template: str, data: Mapping[str, Any]) -> MailToSend:
+    """What takes the words of an event to the customer, as the event fixed it (`recipients`).
+
+    If they reach nobody, the agent is told so instead.
+    """
+    if "via" in data:
+        return MailToSend(template, CONNECTOR)
+    if "untold" in data:
+        return MailToSend(ANSWER_FAILED, Role.AGENT)
+    return MailToSend(template, "customer")
 
 
 def mentioned_member(event: Event, audience: str) -> str:

@@ -233,8 +233,8 @@ def decide_extension(
     draft = Draft(ticket, plan, by, at).add(EventType.TASK_EXTENSION_DECIDED, data)
     if word is not None:
         require_possible(Step.PROMISE, ticket)
-        told = {"by": word.by.isoformat(), "text": word.text.strip()} | recipients(ticket)
-        draft.add(EventType.PROMISED, told)
+        told = {"by": word.by.isoformat(), "text": word.text.strip()}
+        draft.add(EventType.PROMISED, told | recipients(ticket, at, always=True))
     return draft.change()
 
 

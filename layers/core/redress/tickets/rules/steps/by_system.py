@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from redress.base.people import SYSTEM, Member
+from redress.base.people import SYSTEM, Actor, Member
 from redress.clocks.rules.clocks import Action
 from redress.plans.rules import categories
 from redress.plans.rules.plan import GRADATIONS, Plan
+from redress.tickets.rules.answers import FOLLOWS, AnswerState
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import kept_from, kept_from_in_doubt
 from redress.tickets.rules.steps.draft import (
@@ -22,7 +23,7 @@ from redress.tickets.rules.steps.draft import (
 from redress.tickets.rules.steps.table import (
     Step,
 )
-from redress.tickets.rules.ticket import EventType, Ticket
+from redress.tickets.rules.ticket import Event, EventType, Ticket
 
 
 def acknowledge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
@@ -146,7 +147,7 @@ def tell_nobody_is_there(ticket: Ticket, plan: Plan, at: datetime) -> Change | N
     told = plan.nobody(search.ladder)
     if told is None or not any(step.startswith(Action.TELL) for step in search.fired):
         return None
-    data = {"text": told["text"][ticket.language]} | recipients(ticket)
+    data = {"text": told["text"][ticket.language]} | recipients(ticket, at, always=True)
     data.pop("copied_to", None)  # nobody but the customer waits
     return Draft(ticket, plan, SYSTEM, at).add(EventType.NOBODY_THERE, data).change()
 
@@ -211,6 +212,36 @@ def note_mail(
     require_possible(Step.NOTE_MAIL, ticket)
     data = {"why": why, "from": sender, "text": text, "mail": dict(mail)}
     return Draft(ticket, plan, SYSTEM, at).add(EventType.MAIL_NOTED, data).change()
+
+
+def report_answer(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    answer: Event,
+    state: AnswerState,
+    why: str,
+    later: Iterable[Event],
+    at: datetime,
+) -> Change | None:
+    """Record what became of an answer that went to a connector. It changes no clock and no state.
+
+    `answer` is the event whose words were sent, and `later` are the events after it. `why` says
+    why it failed; "" otherwise. Returns None if this, or something that replaces it, was reported
+    before (`answers.FOLLOWS`).
+    """
+    require_possible(Step.REPORT_ANSWER, ticket)
+    last: AnswerState | None = None
+    for event in later:
+        if event.type is EventType.ANSWER_REPORTED and event.data["answer"] == answer.number:
+            last = AnswerState(event.data["state"])
+    if state not in FOLLOWS[last]:
+        return None
+    data: dict[str, Any] = {"answer": answer.number, "state": state.value}
+    data["connector"] = answer.data["via"]["connector"]
+    if why:
+        data["why"] = why
+    return Draft(ticket, plan, by, at).add(EventType.ANSWER_REPORTED, data).change()
 
 
 def note_files(

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from redress.base import texts
-from redress.base.errors import Fault, InvalidInput, NotAllowedNow
+from msgspec import to_builtins
+
+from redress.base import instants, texts
+from redress.base.errors import Fault, InvalidInput, NotAllowedNow, RedressError
 from redress.base.people import SYSTEM, Actor
 from redress.clocks.rules.clocks import Clock, ClockName
 from redress.plans.rules.plan import Plan
+from redress.tickets.rules.answers import Way, Why, way_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
 from redress.tickets.rules.steps.table import (
@@ -149,15 +152,39 @@ def mail_source(mail: Mapping[str, Any] | None) -> dict[str, Any]:
     return {} if mail is None else {"mail": dict(mail)}
 
 
-def recipients(ticket: Ticket) -> dict[str, Any]:
-    """Return the event data that say who gets a message of staff; {} if nobody gets it by mail.
+class AnswerWindowEnded(NotAllowedNow):
+    """The words would reach nobody: the customer's conversation takes no answers any more."""
+
+    def __init__(self, until: datetime) -> None:
+        RedressError.__init__(
+            self,
+            f"answers to the customer's last message were taken until {instants.written(until)}: "
+            "the customer must write again, or be reached in another way",
+        )
+
+
+def recipients(ticket: Ticket, at: datetime, *, always: bool = False) -> dict[str, Any]:
+    """Return the event data that say who gets a message of staff; {} if nobody gets it.
 
     They are fixed when the message is written. A later change of the ticket gives nobody else the
-    message. `to` is the customer's address, `copied_to` those of the participants.
+    message. `to` is the customer's address, `copied_to` those of the participants. `via` is the
+    conversation through whose connector the customer gets it instead (`answers.way_of`).
+
+    Raises AnswerWindowEnded if that conversation takes no answers any more and the customer has no
+    address. With `always`, the message is recorded nevertheless, and `untold` says why it reaches
+    nobody. Its agent is told.
     """
     data: dict[str, Any] = {}
-    if ticket.contact.email is not None:
-        data["to"] = ticket.contact.email
+    way = way_of(ticket, at)
+    match way.by:
+        case Way.CONNECTOR:
+            data["via"] = to_builtins(way.conversation)
+        case Way.MAIL:
+            data["to"] = ticket.contact.email
+        case None if (conversation := way.conversation) and conversation.until:
+            if not always:
+                raise AnswerWindowEnded(conversation.until)
+            data["untold"] = Why.WINDOW_ENDED.value
     if ticket.participants:
         data["copied_to"] = list(ticket.participants)
     return data

@@ -58,6 +58,7 @@ class Step(StrEnum):
     ANSWER_SURVEY = "answer_survey"
     WITHDRAW = "withdraw"
     RECORD_CALL = "record_call"
+    REPORT_ANSWER = "report_answer"
     CLOSE = "close"
 
 
@@ -125,6 +126,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.SET_PARTICIPANTS: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     # Records of calls come late, and a closed ticket keeps its history complete.
     Step.RECORD_CALL: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    # So do reports of what became of an answer.
+    Step.REPORT_ANSWER: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     # It can become known at any time that a complaint is about a member of staff.
     Step.SET_ABOUT: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     # Only before routing (`staff.cases.about_search`): an agent who has the ticket has read it.

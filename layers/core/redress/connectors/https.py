@@ -1,0 +1,171 @@
+"""Send a request to an address that a manager entered, so that it can reach nothing of ours.
+
+Only HTTPS on its usual port is spoken. A name is looked up once, every address that it has must be
+public, and the connection goes to one of these addresses. So a name that leads to a private network
+or to the metadata of a machine is refused, also if it changes between the check and the connection.
+No redirect is followed. IPv4 only: the functions have no other way out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlsplit
+
+CONNECT_S = 1.0
+"""How long a request waits for a connection at most."""
+ANSWER_S = 3.5
+"""How long TLS and the complete answer take at most after that."""
+ANSWER_LIMIT = 64 * 1024
+"""The most bytes of an answer that are read."""
+PORT = 443
+
+Resolve = Callable[[str], list[str]]
+"""Returns the IPv4 addresses of a host name. Raises OSError."""
+
+
+class NotPublic(Exception):
+    """The name of the host leads to an address that is not public. Nothing was sent."""
+
+
+class NotReached(Exception):
+    """There was no connection. Nothing was sent. Its text is the name of an error, never more."""
+
+
+class NotAnswered(Exception):
+    """The request may have been taken, but there was no complete answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The status of an answer, and the first ANSWER_LIMIT bytes of its body."""
+
+    status: int
+    body: bytes
+
+
+def addresses_of(host: str) -> list[str]:
+    found = socket.getaddrinfo(host, PORT, socket.AF_INET, socket.SOCK_STREAM)
+    return [str(one[4][0]) for one in found]
+
+
+@cache
+def _trusting() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def is_public(address: str) -> bool:
+    """Whether an address belongs to the internet, by the registries of IANA (RFC 6890)."""
+    found = ipaddress.ip_address(address)
+    return found.is_global and not found.is_multicast and not found.is_reserved
+
+
+class _Connection(http.client.HTTPSConnection):
+    """A connection to one address of a host, whose certificate must be the host's."""
+
+    def __init__(self, host: str, address: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(host, port, timeout=CONNECT_S, context=context)
+        self._address, self._trusts = address, context
+        self._ending: _Ending | None = None
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._address, self.port), CONNECT_S)
+        # A timeout of a socket counts anew with each byte, so the connection ends from outside.
+        self._ending = _Ending(plain)
+        try:
+            plain.settimeout(ANSWER_S)
+            self.sock = self._trusts.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
+
+    def close(self) -> None:
+        super().close()
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+
+
+class Sender:
+    """Sends requests. Tests give it another look-up, port and trust."""
+
+    def __init__(
+        self,
+        resolve: Resolve = addresses_of,
+        is_allowed: Callable[[str], bool] = is_public,
+        port: int = PORT,
+        context: Callable[[], ssl.SSLContext] = _trusting,
+    ) -> None:
+        self._resolve, self._is_allowed = resolve, is_allowed
+        self._port, self._context = port, context
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Send one request. Raises NotPublic, NotReached and NotAnswered.
+
+        It takes CONNECT_S and then ANSWER_S at most, however slowly the other side writes, beside
+        the look-up of the name.
+        """
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        connection = _Connection(host, self._address_of(host), self._port, self._context())
+        try:
+            try:
+                connection.connect()
+            except (OSError, ValueError) as error:
+                raise NotReached(type(error).__name__) from None
+            return self._exchange(connection, parts.path or "/", parts.query, headers, body)
+        finally:
+            connection.close()
+
+    def _address_of(self, host: str) -> str:
+        try:
+            found = self._resolve(host)
+        except (OSError, UnicodeError) as error:
+            raise NotReached(type(error).__name__) from None
+        if not found:
+            raise NotReached("NoAddress")
+        if not all(map(self._is_allowed, found)):
+            raise NotPublic("the host has an address that is not public")
+        return found[0]
+
+    def _exchange(
+        self,
+        connection: _Connection,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Reply:
+        try:
+            target = f"{path}?{query}" if query else path
+            connection.request("POST", target, body, dict(headers))
+            response = connection.getresponse()
+            return Reply(response.status, response.read(ANSWER_LIMIT))
+        except (OSError, http.client.HTTPException) as error:
+            raise NotAnswered(type(error).__name__) from None
+
+
+class _Ending:
+    """Ends a connection after ANSWER_S, whatever it waits for."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        # Its own descriptor: the number of a closed one may belong to another connection.
+        self._own = connected.dup()
+        self._timer = threading.Timer(ANSWER_S, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end(self) -> None:
+        with contextlib.suppress(OSError):
+            self._own.shutdown(socket.SHUT_RDWR)
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+        self._own.close()

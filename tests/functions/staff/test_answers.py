@@ -1,0 +1,562 @@
+"""What staff write to a customer of a social inbox goes back there, and a failure is told.
+
+The social inbox is the worked example of docs/connectors.md: messages, answers and receipts in the
+plain JSON form.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from standardwebhooks import Webhook
+
+from redress.connectors.https import NotAnswered, NotPublic, NotReached, Reply, Sender
+from redress.mail.outgoing.cases.answering import GIVES_UP_AFTER
+from redress.mail.outgoing.cases.posting import LEASE
+from redress.mail.outgoing.connector_carrier import PAUSE
+from redress.mail.outgoing.messages import MailJob, encode
+from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_after
+from redress.tickets.rules.ticket import EventType
+from redress.wiring import customer as customer_wiring
+from redress.wiring import mailer as mailer_wiring
+from tests.builders import BY_PHONE, Clock
+from tests.functions.conftest import BASE_ADDRESS
+from tests.functions.staff.api import Api
+from tests.functions.staff.api import Reply as Answered
+from tests.functions.staff.test_machines import Machine, make
+from tests.wired import set_environment
+from tests.world import Context, Stores
+
+URL = "https://inbox.example.com/answers"
+NAME_ONLY = {"name": "Li Na"}
+OUTCOMES: dict[str, Any] = {
+    "reached": NotReached("gaierror"),
+    "answered": NotAnswered("TimeoutError"),
+    "public": NotPublic("inside"),
+}
+
+
+@dataclass
+class Inbox:
+    """The social inbox: what it got, and what it says next. By default it takes everything."""
+
+    secret: str
+    got: list[dict[str, Any]] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    says: Any = 200
+
+    def post(self, url: str, headers: dict[str, str], body: bytes) -> Reply:
+        assert url == URL
+        # `Webhook.verify` compares with the clock of the machine.
+        at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+        right = Webhook(self.secret).sign(headers["webhook-id"], at, body.decode())
+        assert right in headers["webhook-signature"].split()
+        self.got.append(json.loads(body))
+        self.ids.append(headers["webhook-id"])
+        if isinstance(self.says, Exception):
+            raise self.says
+        return Reply(self.says, b"")
+
+
+@dataclass
+class World:
+    """The API of staff, the social inbox as a connector, and the mailer with its queue."""
+
+    api: Api
+    machine: Machine
+    inbox: Inbox
+    mailer: ModuleType
+    stores: Stores
+    clock: Clock
+    put_off: list[int] = field(default_factory=list)
+
+    def opened(self, **fields: Any) -> str:
+        """The customer's first message comes. Mei, who is free, takes the ticket."""
+        usual = {"channel": "social", "customer": NAME_ONLY, "kind": "complaint", "language": "en"}
+        found = self.machine.message(**(usual | fields))
+        assert found.status == 201, found.body
+        number: str = found.body["number"]
+        taken = self.act("assign", number, agent="a-mei")
+        assert taken.status == 200, taken.body
+        return number
+
+    def act(self, name: str, number: str, *, who: str = "mei", **fields: Any) -> Answered:
+        version = self.stores.tickets.get(number).version
+        if name == "assign":
+            body = {"agent": fields["agent"], "reason": "-", "version": version}
+            return self.api("assignment", "lin", number=number, body=body)
+        return self.api(name, who, number=number, body={"version": version} | fields)
+
+    def reply(self, number: str, text: str = "Please send a photo.") -> Answered:
+        return self.act("reply", number, text=text, wait_for_customer=False)
+
+    def jobs(self, number: str, audience: str = CONNECTOR) -> list[str]:
+        return [
+            encode(MailJob(number, event.number, mail.template, mail.audience))
+            for event in self.stores.tickets.history(number)
+            for mail in mails_after(event)
+            if mail.audience == audience
+        ]
+
+    def deliver(self, job: str, tried: int = 1) -> bool:
+        """Give the mailer a job of the queue. Returns whether it is finished."""
+        record = {
+            "messageId": "m-0",
+            "receiptHandle": "handle",
+            "body": job,
+            "attributes": {
+                "ApproximateReceiveCount": str(tried),
+                "SentTimestamp": str(round(self.clock.now().timestamp() * 1000)),
+            },
+        }
+        answer = self.mailer.handler({"Records": [record]}, Context())
+        return not answer["batchItemFailures"]
+
+    def reports(self, number: str) -> list[dict[str, Any]]:
+        file = self.api("ticket", "lin", number=number).body
+        return [one["data"] for one in file["timeline"] if one["type"] == "answer_reported"]
+
+    def states(self, number: str) -> list[str]:
+        return [one["state"] for one in self.reports(number)]
+
+    def receipt(self, number: str, state: str = "delivered", **fields: Any) -> Answered:
+        job = json.loads(self.jobs(number)[-1])
+        answer = f"{number}-{job['event']}"
+        return self.machine.message(of="receipt", **({"answer": answer, "state": state} | fields))
+
+
+@pytest.fixture
+def world(
+    api: Api,
+    stores: Stores,
+    clock: Clock,
+    load_function: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> World:
+    return build(api, stores, clock, load_function, monkeypatch)
+
+
+def build(
+    api: Api,
+    stores: Stores,
+    clock: Clock,
+    load_function: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    **fields: Any,
+) -> World:
+    made = make(api, "social", name="Social inbox", answers_url=URL, **fields)
+    sqs = boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="redress-mail")["QueueUrl"]
+    dead = sqs.create_queue(QueueName="redress-mail-dead")["QueueUrl"]
+    set_environment(
+        monkeypatch,
+        MAIL_QUEUE_URL=queue,
+        MAIL_DEAD_LETTER_QUEUE_URL=dead,
+        CALL_TIMEOUT_S="1.5",
+        OPERATOR_ADDRESS="operations@example.com",
+    )
+    boto3.client("sesv2").create_email_identity(EmailIdentity="service@example.com")
+    inbox = Inbox(made["answers_secret"])
+    monkeypatch.setattr(Sender, "post", lambda _, *given: inbox.post(*given))
+    mailer_wiring.answering.cache_clear()
+    built = World(api, Machine(api, clock, made), inbox, load_function("mailer"), stores, clock)
+    monkeypatch.setattr(built.mailer, "_put_off", lambda _, wait: built.put_off.append(round(wait)))
+    return built
+
+
+def sent_mails() -> int:
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.ses.models import ses_backends
+
+    from tests.wired import REGION
+
+    return len(ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages)
+
+
+# ---------------------------------------------------------------------- out and back
+
+
+def test_reply_to_a_social_message_goes_back_there_and_never_by_mail(world: World) -> None:
+    number = world.opened()
+    shown = world.reply(number)
+    assert shown.body["answers"] == {
+        "by": "connector",
+        "why": None,
+        "connector": "social",
+        "until": None,
+    }
+    assert world.jobs(number, "customer") == []
+    [job] = world.jobs(number)
+    assert world.deliver(job)
+    [got] = world.inbox.got
+    token = customer_wiring.links().status_token(number)
+    event = json.loads(job)["event"]
+    assert got == {
+        "type": "answer",
+        "id": f"{number}-{event}",
+        "conversation": "c-20261123-17",
+        "ticket": number,
+        "event": "replied",
+        "at": got["at"],
+        "language": "en",
+        "text": "Please send a photo.",
+        "files": [],
+        "status_url": f"{BASE_ADDRESS}/t/{token}",
+    }
+    assert world.inbox.ids == [got["id"]]
+    assert world.reports(number) == [{"answer": event, "state": "sent", "connector": "social"}]
+    assert sent_mails() == 0
+
+
+def test_receipt_says_on_the_timeline_that_the_customer_has_the_answer(world: World) -> None:
+    number = world.opened()
+    world.reply(number)
+    world.deliver(world.jobs(number)[0])
+    found = world.receipt(number)
+    assert (found.status, found.body["news"]) == (200, True)
+    assert world.states(number) == ["sent", "delivered"]
+    file = world.api("ticket", "lin", number=number).body
+    assert file["timeline"][-1]["by"] == {"role": "machine", "id": "social"}
+    assert file["version"] == found.body["version"]
+
+
+def test_receipt_that_comes_twice_or_late_changes_nothing(world: World) -> None:
+    number = world.opened()
+    world.reply(number)
+    assert world.receipt(number).body["news"] is True, "it overtook the record of the sending"
+    assert world.receipt(number).body["news"] is False
+    assert world.receipt(number, "failed", why="too late").body["news"] is False
+    assert world.deliver(world.jobs(number)[0])
+    assert world.states(number) == ["delivered"]
+
+
+def test_failed_receipt_is_told_to_the_agent_and_the_supervisor_if_there_is_none(
+    world: World,
+) -> None:
+    number = world.opened()
+    world.reply(number)
+    world.deliver(world.jobs(number)[0])
+    found = world.receipt(number, "failed", why="The customer has blocked the account")
+    assert found.status == 200
+    assert world.reports(number)[-1]["why"] == "The customer has blocked the account"
+    [job] = world.jobs(number, "agent")
+    assert json.loads(job)["template"] == ANSWER_FAILED
+    assert world.deliver(job)
+    assert sent_mails() == 1
+    assert len(world.inbox.got) == 1, "the failure is not tried again"
+
+
+def test_receipts_of_another_connector_and_of_other_events_find_nothing(
+    world: World, clock: Clock
+) -> None:
+    number = world.opened()
+    world.reply(number)
+    other = Machine(world.api, clock, make(world.api, "other", answers_url=URL))
+    answer = json.loads(world.jobs(number)[0])["event"]
+    for machine, event in ((other, answer), (world.machine, 1), (world.machine, 99)):
+        found = machine.message(of="receipt", answer=f"{number}-{event}", state="delivered")
+        assert found.status == 404, found.body
+    unknown = world.machine.message(of="receipt", answer="R-7K3M9-QW0X2-3", state="delivered")
+    assert unknown.status == 404
+    assert world.reports(number) == []
+
+
+def test_all_faults_of_a_receipt_are_named_and_the_attempt_is_recorded(world: World) -> None:
+    found = world.machine.message(of="receipt", answer="3", state="sent", more=1)
+    assert (found.status, found.pointers) == (422, {"/answer", "/state", "/more"})
+    attempts = world.api("connector-attempts", "wei", id="social").body["items"]
+    assert (attempts[0]["status"], attempts[0]["problem"]) == (422, "invalid-input")
+
+
+@pytest.mark.parametrize(
+    ("act", "event", "fields"),
+    [
+        ("progress", "progress_told", {"text": "We look."}),
+        ("promise", "promised", {"text": "By Monday.", "by": "2026-11-23T09:00:00Z"}),
+        (
+            "resolution",
+            "resolved",
+            {"text": "Solved.", "outcome": "upheld", "remedy": "a kettle", "root_cause": "seal"},
+        ),
+    ],
+)
+def test_all_that_staff_write_to_the_customer_goes_back_through_the_connector(
+    world: World, act: str, event: str, fields: dict[str, Any]
+) -> None:
+    number = world.opened()
+    found = world.act(act, number, **fields)
+    assert found.status == 200, found.body
+    [job] = world.jobs(number)
+    assert world.deliver(job)
+    assert (world.inbox.got[0]["event"], world.inbox.got[0]["text"]) == (event, fields["text"])
+
+
+# ---------------------------------------------------------------------- faults
+
+
+def test_answer_is_sent_once_however_often_its_job_comes(world: World) -> None:
+    number = world.opened()
+    world.reply(number)
+    [job] = world.jobs(number)
+    assert world.deliver(job)
+    assert world.deliver(job)
+    assert len(world.inbox.got) == 1
+    assert world.states(number) == ["sent"]
+
+
+def test_worker_that_dies_before_it_reports_is_replaced_by_one_that_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from redress.connectors.cases.reporting import ReportingCases
+
+    number = world.opened()
+    world.reply(number)
+    [job] = world.jobs(number)
+
+    def die(*_: Any) -> None:
+        raise RuntimeError("the worker is gone")
+
+    with monkeypatch.context() as dying:
+        dying.setattr(ReportingCases, "report", die)
+        assert not world.deliver(job)
+    assert world.states(number) == []
+    assert world.deliver(job, tried=2)
+    assert (len(world.inbox.got), world.states(number)) == (1, ["sent"])
+
+
+@pytest.mark.parametrize("says", [503, 429, 401, 404, OUTCOMES["reached"]])
+def test_answer_is_tried_again_with_the_same_id_until_it_is_taken(world: World, says: Any) -> None:
+    number = world.opened()
+    world.reply(number)
+    [job] = world.jobs(number)
+    world.inbox.says = says
+    assert not world.deliver(job)
+    assert world.states(number) == []
+    world.inbox.says = 204
+    world.clock.advance(seconds=PAUSE.total_seconds())
+    assert world.deliver(job, tried=2)
+    assert len(set(world.inbox.ids)) == 1
+    assert len(world.inbox.got) == 2
+    assert world.states(number) == ["sent"]
+
+
+def test_answer_whose_receipt_was_lost_waits_until_the_claim_is_over(world: World) -> None:
+    number = world.opened()
+    world.reply(number)
+    [job] = world.jobs(number)
+    world.inbox.says = OUTCOMES["answered"]
+    assert not world.deliver(job)
+    assert world.put_off == [round(LEASE.total_seconds())]
+    world.inbox.says = 200
+    world.clock.advance(seconds=LEASE.total_seconds() + 1)
+    assert world.deliver(job, tried=2)
+    assert len(set(world.inbox.ids)) == 1, "the other side knows the repeat by its id"
+
+
+def test_system_that_was_not_reached_is_left_alone_for_a_moment(world: World) -> None:
+    """Hundreds of answers to one broken system would hold up the mails of everybody."""
+    first, second = world.opened(), world.opened(conversation="c-2", message="m-2")
+    world.reply(first)
+    world.reply(second)
+    world.inbox.says = OUTCOMES["reached"]
+    assert not world.deliver(world.jobs(first)[0])
+    assert not world.deliver(world.jobs(second)[0])
+    assert len(world.inbox.got) == 1
+    assert world.stores.mail_records.of_ticket(second) == [], "it was not even claimed"
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        (422, "http_422"),
+        (410, "http_410"),
+        (302, "http_302"),
+        (OUTCOMES["public"], "not_public"),
+    ],
+)
+def test_final_refusal_is_on_the_timeline_and_told_to_the_agent(
+    world: World, says: Any, why: str
+) -> None:
+    number = world.opened()
+    world.reply(number)
+    world.inbox.says = says
+    assert world.deliver(world.jobs(number)[0])
+    [report] = world.reports(number)
+    assert (report["state"], report["why"]) == ("failed", why)
+    assert [json.loads(job)["template"] for job in world.jobs(number, "agent")] == [ANSWER_FAILED]
+    assert sent_mails() == 0, "never a mail to the customer instead"
+
+
+def test_answer_that_nobody_takes_for_a_day_has_failed(world: World) -> None:
+    number = world.opened()
+    world.reply(number)
+    [job] = world.jobs(number)
+    world.inbox.says = 503
+    assert not world.deliver(job)
+    world.clock.advance(seconds=GIVES_UP_AFTER.total_seconds())
+    assert world.deliver(job, tried=200)
+    [report] = world.reports(number)
+    assert (report["state"], report["why"]) == ("failed", "gave_up")
+    assert len(world.inbox.got) == 1
+
+
+def test_suspended_connector_gets_its_answers_when_it_is_reinstated(world: World) -> None:
+    number = world.opened()
+    world.reply(number)
+    [job] = world.jobs(number)
+    world.api("connector-suspension", "wei", id="social")
+    assert not world.deliver(job)
+    assert world.inbox.got == []
+    world.api("connector-reinstatement", "wei", id="social")
+    assert world.deliver(job, tried=2)
+    assert world.states(number) == ["sent"]
+
+
+def test_connector_that_takes_no_answers_any_more_fails_them(world: World) -> None:
+    number = world.opened()
+    world.reply(number)
+    body = {"revision": 1, "name": "Social inbox", "scopes": ["messages:write"], "team": None}
+    changed = world.api(
+        "connector-change", "wei", id="social", body=body | {"reason": "it was replaced"}
+    )
+    assert changed.body["answers_url"] is None
+    assert world.deliver(world.jobs(number)[0])
+    assert world.reports(number)[0]["why"] == "no_way_out"
+
+
+def test_answers_are_signed_with_all_valid_keys_so_the_other_side_can_change_its_own(
+    world: World,
+) -> None:
+    number = world.opened()
+    world.reply(number)
+    body = {"revision": 1, "old_ends_at": None, "reason": "once a year"}
+    rotated = world.api("connector-rotation", "wei", id="social", body=body)
+    assert rotated.status == 201
+    assert world.deliver(world.jobs(number)[0]), "the inbox still has the old key"
+    world.inbox.secret = rotated.body["answers_secret"]
+    world.reply(number, "And the invoice, please.")
+    assert world.deliver(world.jobs(number)[1]), "now it has the new one"
+
+
+# ---------------------------------------------------------------------- the window
+
+
+def test_agent_sees_the_end_of_the_window_and_a_later_reply_is_refused(
+    api: Api,
+    stores: Stores,
+    clock: Clock,
+    load_function: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = build(api, stores, clock, load_function, monkeypatch, answer_hours=48)
+    number = world.opened(sent_at=None)
+    file = world.api("ticket", "mei", number=number).body
+    until = clock.now() + timedelta(hours=48)
+    assert file["answers"]["until"] == until.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    clock.advance(hours=48)
+    assert world.api("ticket", "lin", number=number).body["answers"] == {
+        "by": None,
+        "why": "window_ended",
+        "connector": "social",
+        "until": file["answers"]["until"],
+    }
+    refused = world.reply(number)
+    assert refused.status == 409
+    assert refused.body["type"].endswith("not-allowed-now")
+    assert file["answers"]["until"] in refused.body["detail"]
+    assert world.jobs(number) == []
+    again = world.machine.message(channel="social", customer=NAME_ONLY, message="m-2", sent_at=None)
+    assert again.status == 200, again.body
+    assert world.reply(number).status == 200
+
+
+def test_answer_that_waited_beyond_the_window_is_not_sent(
+    api: Api,
+    stores: Stores,
+    clock: Clock,
+    load_function: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = build(api, stores, clock, load_function, monkeypatch, answer_hours=2)
+    number = world.opened(sent_at=None)
+    world.reply(number)
+    clock.advance(hours=2)
+    assert world.deliver(world.jobs(number)[0])
+    assert world.inbox.got == []
+    assert world.reports(number)[0]["why"] == "window_ended"
+
+
+# ---------------------------------------------------------------------- without a way out
+
+
+def test_agent_is_told_that_a_reply_reaches_nobody_if_the_connector_takes_none(
+    api: Api, clock: Clock, stores: Stores
+) -> None:
+    machine = Machine(api, clock, make(api, "crm"))
+    found = machine.message(kind="complaint", customer=BY_PHONE)
+    number = found.body["number"]
+    version = stores.tickets.get(number).version
+    body = {"agent": "a-mei", "reason": "-", "version": version}
+    api("assignment", "lin", number=number, body=body)
+    version = stores.tickets.get(number).version
+    body = {"text": "An answer", "wait_for_customer": False, "version": version}
+    shown = api("reply", "mei", number=number, body=body)
+    assert shown.status == 200, shown.body
+    assert shown.body["answers"] == {
+        "by": None,
+        "why": "no_address",
+        "connector": None,
+        "until": None,
+    }
+    replied = stores.tickets.history(number)[-1]
+    assert replied.type is EventType.REPLIED
+    assert "to" not in replied.data
+
+
+def test_customer_who_has_only_an_account_there_can_be_handed_over_if_answers_are_taken(
+    world: World, clock: Clock
+) -> None:
+    without = Machine(world.api, clock, make(world.api, "crm"))
+    refused = without.message(customer=NAME_ONLY)
+    assert (refused.status, refused.codes) == (422, {"/customer/email": "email_or_phone"})
+    assert world.machine.message(customer=NAME_ONLY).status == 201
+
+
+# ---------------------------------------------------------------------- what managers decide
+
+
+@pytest.mark.parametrize(
+    ("fields", "codes"),
+    [
+        ({"answers_url": "http://inbox.example.com"}, {"/answers_url": "url_expected"}),
+        ({"answers_url": "https://10.0.0.1/"}, {"/answers_url": "url_expected"}),
+        ({"answer_hours": 48}, {"/answer_hours": "without_url"}),
+        ({"answers_url": URL, "answer_hours": 0}, {"/answer_hours": "out_of_range"}),
+        (
+            {"answers_url": "inbox", "team": "nobody"},
+            {"/answers_url": "url_expected", "/team": "unknown_team"},
+        ),
+    ],
+)
+def test_faults_of_the_way_of_answers_are_named(
+    api: Api, fields: dict[str, Any], codes: dict[str, str]
+) -> None:
+    body = {"id": "erp", "name": "ERP", "scopes": ["messages:write"], "team": None, "reason": "-"}
+    found = api("connector-make", "wei", body=body | fields)
+    assert (found.status, found.codes) == (422, codes)
+
+
+def test_change_of_the_way_of_answers_is_on_the_trail(world: World) -> None:
+    body = {"revision": 1, "name": "Social inbox", "scopes": ["messages:write"], "team": None}
+    more = {"answers_url": URL, "answer_hours": 24, "reason": "a day is enough"}
+    changed = world.api("connector-change", "wei", id="social", body=body | more).body
+    assert (changed["answers_url"], changed["answer_hours"]) == (URL, 24)
+    what = changed["changes"][0]["what"]
+    assert {"field": "answer_hours", "old": None, "new": 24} in what
