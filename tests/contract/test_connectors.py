@@ -124,8 +124,8 @@ def test_two_first_messages_of_a_conversation_at_once_open_one_ticket(
     slower = taking(shop)
     original, faster = MessageStore.known, list[str]()
 
-    def known(store: MessageStore, *given: str) -> Any:
-        found = original(store, *given)
+    def known(store: MessageStore, *given: str, **options: bool) -> Any:
+        found = original(store, *given, **options)
         if not faster:
             faster.append("")
             faster[0] = taking(shop).take("crm", "d-1", message()).taken.number
@@ -134,3 +134,26 @@ def test_two_first_messages_of_a_conversation_at_once_open_one_ticket(
     monkeypatch.setattr(MessageStore, "known", known)
     second = slower.take("crm", "d-2", message(message="m-2")).taken
     assert (second.number, second.opened) == (faster[0], False)
+
+
+def test_two_numbered_messages_at_once_lose_no_gap(shop: Shop) -> None:
+    """Of two that have read the same numbers, one is decided again."""
+    take = taking(shop).take
+    take("crm", "d-1", message(sequence=1))
+    store = MessageStore(shop.models)
+    real, between = MessageStore.known, [True]
+
+    def known(self: MessageStore, *given: Any, **options: Any) -> Any:
+        found = real(self, *given, **options)
+        if between and options.get("numbered"):
+            between.clear()
+            taking(shop).take("crm", "d-5", message(message="m-5", sequence=5))
+        return found
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MessageStore, "known", known)
+        taken = take("crm", "d-3", message(message="m-3", sequence=3)).taken
+    assert taken.missing == (2, 4)
+    found = store.known("crm", "none", "c-1", "none", numbered=True).sequence
+    assert found is not None
+    assert (found.last, found.missing) == (5, (2, 4))

@@ -192,6 +192,7 @@ def attempt_view(found: Attempt) -> dict[str, Any]:
         "ticket": found.ticket,
         "again": found.again,
         "source": found.source or None,
+        "missing": list(found.missing),
     }
 
 

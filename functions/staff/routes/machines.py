@@ -58,6 +58,7 @@ def take_message(request: Request) -> Answer:
         "number": taken.number,
         "version": taken.version,
         "opened": taken.opened,
+        "missing": list(taken.missing),
         "status_url": f"{base}/t/{receipt.status_token}",
     }
     return answer(status, shown)

@@ -75,6 +75,7 @@ class Attempt(Answer):
     ticket: str | None
     again: bool
     source: str | None
+    missing: list[int]
 
 
 class Attempts(Answer):

@@ -25,6 +25,7 @@ from redress.connectors.rules.answer import REPORTED, WHY_LIMIT
 from redress.connectors.rules.call import LONGEST, MOST_HOLDS, RECORDING_LIMIT
 from redress.connectors.rules.call import TEXT_LIMIT as CALL_TEXT_LIMIT
 from redress.connectors.rules.message import CHANNELS, ID_LIMIT
+from redress.connectors.rules.sequence import HIGHEST
 from redress.connectors.store.calls import Outcome
 from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
 from redress.tickets.rules.calls import Direction, Result
@@ -57,6 +58,7 @@ class CustomerMessage(Answer):
     customer: MessageCustomer
     consent: Annotated[bool, Meta(extra_json_schema={"const": True})]
     sent_at: GivenMoment | UnsetType | None = UNSET
+    sequence: Annotated[int, Meta(ge=0, le=HIGHEST)] | UnsetType | None = UNSET
     subject: Annotated[str, text(SUBJECT_LIMIT)] | UnsetType | None = UNSET
     kind: Kind | UnsetType | None = UNSET
     category: Annotated[str, text(CATEGORY_LIMIT)] | UnsetType | None = UNSET
@@ -67,6 +69,7 @@ class MessageTaken(OpenAnswer):
     number: str
     version: Ordinal
     opened: bool
+    missing: list[int]
     status_url: Annotated[str, in_format("uri")]
 
 

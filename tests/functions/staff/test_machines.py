@@ -1102,3 +1102,44 @@ def test_record_that_opens_nothing_says_so(api: Api, crm: Machine) -> None:
     }
     found = crm.message(of="call", after_work_ended=None, agent=None, **fields)
     assert (found.status, found.body["outcome"], found.body["number"]) == (200, "kept", None)
+
+
+# ---------------------------------------------------------------------- messages that never came
+
+
+def test_gap_in_the_numbers_of_messages_is_shown_to_staff_managers_and_the_sender(
+    api: Api, crm: Machine, stores: Stores, clock: Clock
+) -> None:
+    """A message was lost on the way, and nobody knew that the customer had said more."""
+    first = crm.message(sequence=6)
+    number = first.body["number"]
+    assert first.body["missing"] == []
+    clock.advance(seconds=1)
+    found = crm.message(message="m-3", sequence=9)
+    assert found.body["missing"] == [7, 8]
+    wrote = stores.tickets.history(number)[-1].data["source"]
+    assert (wrote["sequence"], wrote["missing"]) == (9, [7, 8])
+    [attempt, _] = api("connector-attempts", "wei", id="crm").body["items"]
+    assert attempt["missing"] == [7, 8]
+    assert crm.message(message="m-2", sequence=7, text="It is hot.").body["missing"] == [8]
+    late = crm.message("msg_late", message="m-2b", sequence=8, text="And it smells.")
+    assert late.body["missing"] == []
+    assert "missing" not in stores.tickets.history(number)[-1].data["source"]
+    again = crm.message("msg_late", message="m-2b", sequence=8, text="And it smells.")
+    assert again.body == late.body, "a repeat gets the same answer"
+
+
+def test_messages_without_numbers_have_no_gaps_and_write_nothing_for_them(
+    crm: Machine, stores: Stores
+) -> None:
+    number = crm.message().body["number"]
+    crm.message(message="m-2")
+    assert "sequence" not in stores.tickets.history(number)[-1].data["source"]
+    items = aws("dynamodb").scan(TableName="redress-test")["Items"]
+    assert not [item for item in items if item["sk"]["S"].startswith("SEQUENCE#")]
+
+
+def test_number_of_a_message_is_a_whole_number(crm: Machine) -> None:
+    for wrong in ("7", -1, 1.5, True, 10**16):
+        found = crm.message(sequence=wrong)
+        assert found.codes == {"/sequence": "whole_number_expected"}

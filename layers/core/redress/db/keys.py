@@ -371,6 +371,11 @@ def conversation_sk(conversation: str) -> str:
     return f"CONVERSATION#{_digest(conversation)}"
 
 
+def sequence_sk(conversation: str) -> str:
+    """`SEQUENCE#9f86d0...`: which messages of a conversation are missing, by its id there."""
+    return f"SEQUENCE#{_digest(conversation)}"
+
+
 def call_sk(call: str) -> str:
     """`CALL#9f86d0...`: what is known of a call, by its id there."""
     return f"CALL#{_digest(call)}"

@@ -27,7 +27,13 @@ class AttemptCases:
         self._record(
             connector,
             Attempt(
-                self._now(), status, delivery, ticket=taken.number, again=taken.again, source=source
+                self._now(),
+                status,
+                delivery,
+                ticket=taken.number,
+                again=taken.again,
+                source=source,
+                missing=taken.missing,
             ),
         )
 

@@ -13,6 +13,7 @@ from redress.base.errors import KeyReused
 from redress.base.people import Actor, Role
 from redress.connectors.rules import message as rules
 from redress.connectors.rules.message import Message
+from redress.connectors.rules.sequence import following
 from redress.connectors.store.calls import CallAdded, CallKnown, CallStore, Outcome
 from redress.connectors.store.taken import Known, MessageStore, MessageTaken, Taken
 from redress.db import encoding
@@ -98,26 +99,45 @@ class MessageCases:
         fingerprint: str,
         way_back: WayBack,
     ) -> Decided[Taken]:
-        known = self._messages.known(connector, delivery, message.conversation, message.message)
+        known = self._messages.known(
+            connector,
+            delivery,
+            message.conversation,
+            message.message,
+            numbered=message.sequence is not None,
+        )
         if (earlier := _earlier(known, fingerprint)) is not None:
             return Decided(structs.replace(earlier, again=True))
         ticket = self._tickets.get(known.ticket) if known.ticket is not None else None
         call: CallAdded | None = None
+        numbered = None
+        if message.sequence is not None:
+            numbered = (known.sequence, following(known.sequence, message.sequence))
+        missing = numbered[1].missing if numbered is not None else ()
         if ticket is not None and self._is_possible(ticket, message):
             at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
-            source = message.source(connector) | way_back(message.wrote_at(at))
+            source = message.source(connector, missing) | way_back(message.wrote_at(at))
             change = by_customer.write(ticket, plan, message.text, at, source=source)
         else:
             at, plan = self._now(), self._plans.current()
-            source = message.source(connector, follows=known.ticket)
+            source = message.source(connector, missing, known.ticket)
             source |= way_back(message.wrote_at(at))
             change = opening.open_ticket(message.submission, new_number(), plan, at, source=source)
             if message.submission.channel == PHONE:
                 change, call = self._with_call(connector, message.conversation, change, plan, at)
         after: Ticket = change.after
-        taken = Taken(after.number, after.version, change.before is None, fingerprint)
+        taken = Taken(
+            after.number, after.version, change.before is None, fingerprint, missing=missing
+        )
         cause = MessageTaken(
-            connector, delivery, message.conversation, message.message, taken, known.ticket, call
+            connector,
+            delivery,
+            message.conversation,
+            message.message,
+            taken,
+            known.ticket,
+            call,
+            numbered,
         )
         return Decided(taken, change, at, cause)
 

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from redress.base import instants, texts
 from redress.base.errors import Fault, InvalidInput, pointer
+from redress.base.numbers import whole
+from redress.connectors.rules.sequence import HIGHEST
 from redress.plans.rules import categories
 from redress.tickets.rules import submission
 from redress.tickets.rules.submission import SUBJECT_LIMIT, Submission
@@ -20,7 +22,7 @@ CHANNELS = ("chat", "social", "phone", "api")
 ID_LIMIT = 200
 """The most characters of an id in the connector's system."""
 
-_OWN = ("conversation", "message", "channel", "text", "customer", "sent_at")
+_OWN = ("conversation", "message", "channel", "text", "customer", "sent_at", "sequence")
 _OF_A_TICKET = ("language", "subject", "kind", "category", "order", "consent")
 _NAMES = {"/description": "/text", "/contact": "/customer"}
 
@@ -30,13 +32,14 @@ class Message(Struct, frozen=True):
 
     `conversation` and `message` are ids in the connector's system. `submission` opens the ticket if
     the message is the first one of its conversation. `sent_at` is when the customer sent it, if the
-    source says so.
+    source says so. `sequence` is its number in the conversation, if the source numbers messages.
     """
 
     conversation: str
     message: str
     submission: Submission
     sent_at: str | None = None
+    sequence: int | None = None
 
     @property
     def text(self) -> str:
@@ -46,13 +49,21 @@ class Message(Struct, frozen=True):
         """When the customer wrote it, as far as the source says so; never a time to come."""
         return now if self.sent_at is None else min(now, instants.parse(self.sent_at))
 
-    def source(self, connector: str, follows: str | None = None) -> dict[str, Any]:
-        """What the event says about where it came from. `follows` is an earlier ticket."""
+    def source(
+        self, connector: str, missing: tuple[int, ...] = (), follows: str | None = None
+    ) -> dict[str, Any]:
+        """What the event says about where it came from.
+
+        `missing` are the numbers of messages of the conversation that have not come. `follows` is
+        an earlier ticket.
+        """
         return {
             "connector": connector,
             "conversation": self.conversation,
             "message": self.message,
             **({"sent_at": self.sent_at} if self.sent_at is not None else {}),
+            **({"sequence": self.sequence} if self.sequence is not None else {}),
+            **({"missing": list(missing)} if missing else {}),
             **({"follows": follows} if follows is not None else {}),
         }
 
@@ -84,6 +95,12 @@ def parse(
         except ValueError:
             detail = f"an instant in the form of RFC 3339, such as {instants.EXAMPLE}"
             faults.append(Fault("/sent_at", "instant_expected", detail))
+    sequence = None
+    if body.get("sequence") is not None:
+        sequence = whole(body["sequence"])
+        if sequence is None or not 0 <= sequence <= HIGHEST:
+            detail = f"a whole number from 0 to {HIGHEST}"
+            faults.append(Fault("/sequence", "whole_number_expected", detail))
     given = {name: body[name] for name in _OF_A_TICKET if name in body}
     given |= {"description": body.get("text"), "contact": body.get("customer")}
     says_subject = bool(body.get("subject"))
@@ -100,7 +117,7 @@ def parse(
         ]
     if faults or found is None:
         raise InvalidInput(faults)
-    return Message(ids["conversation"], ids["message"], found, sent_at)
+    return Message(ids["conversation"], ids["message"], found, sent_at, sequence)
 
 
 def _id(body: Mapping[str, Any], name: str, faults: list[Fault]) -> str:

@@ -46,6 +46,8 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     ticket: str | None = None
     again: bool = False
     source: str = ""
+    missing: tuple[int, ...] = ()
+    """The numbers of messages of the conversation that had not come then."""
 
 
 _ATTEMPT = msgspec.json.Decoder(Attempt)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence as Listing
 from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
 from msgspec import Struct
 
+from redress.connectors.rules.sequence import Sequence
 from redress.connectors.store.calls import CallAdded, write_of
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
@@ -29,9 +30,12 @@ class Taken(Struct, frozen=True, omit_defaults=True):
     opened: bool
     fingerprint: str
     again: bool = False
+    missing: tuple[int, ...] = ()
+    """The numbers of messages of the conversation that had not come then (`rules.sequence`)."""
 
 
 _TAKEN = msgspec.json.Decoder(Taken)
+_SEQUENCE = msgspec.json.Decoder(Sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,14 @@ class Known:
     """What is known before a message is taken.
 
     `delivered` and `said` are the answers to the same delivery and to the same message of the
-    source. `ticket` is the number of the ticket of its conversation.
+    source. `ticket` is the number of the ticket of its conversation. `sequence` says which of its
+    messages are missing; None if they have no numbers, or if that was not asked.
     """
 
     delivered: Taken | None
     said: Taken | None
     ticket: str | None
+    sequence: Sequence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class MessageTaken(Cause):
     """A connector handed over a message. `before` is the ticket that its conversation had.
 
     `call` is set if the record of a call had waited for the ticket that the message opened.
+    `numbered` is set if the message has a number: the sequence as it was read, and after it.
     """
 
     connector: str
@@ -61,21 +68,34 @@ class MessageTaken(Cause):
     taken: Taken
     before: str | None
     call: CallAdded | None = None
+    numbered: tuple[Sequence | None, Sequence] | None = None
 
 
 class MessageStore:
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def known(self, connector: str, delivery: str, conversation: str, message: str) -> Known:
-        """What is known about a message, in one read. Raises Unreadable."""
+    def known(
+        self,
+        connector: str,
+        delivery: str,
+        conversation: str,
+        message: str,
+        *,
+        numbered: bool = False,
+    ) -> Known:
+        """What is known about a message, in one read. Raises Unreadable.
+
+        With `numbered`, the sequence of its conversation is read, too.
+        """
         pk, model = keys.connector_pk(connector), self._models.connector
         sks = (
             keys.delivery_sk(delivery),
             keys.said_sk(conversation, message),
             keys.conversation_sk(conversation),
         )
-        wanted = [(pk, sk) for sk in sks]
+        sequence_sk = keys.sequence_sk(conversation)
+        wanted = [(pk, sk) for sk in (*sks, *([sequence_sk] if numbered else []))]
         rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
         found = {row.sk: row for row in rows}
 
@@ -85,14 +105,17 @@ class MessageStore:
 
         talk = found.get(sks[2])
         number = encoding.decoded(talk, lambda one: str(one.number)) if talk else None
-        return Known(answer(sks[0]), answer(sks[1]), number)
+        row = found.get(sequence_sk)
+        sequence = encoding.decoded(row, lambda one: _SEQUENCE.decode(one.doc)) if row else None
+        return Known(answer(sks[0]), answer(sks[1]), number, sequence)
 
 
-def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
+def also_written(models: Models, changes: Listing[Dated], cause: Cause | None) -> list[Write]:
     """The items to write in the transaction that opens or changes a ticket for a message.
 
     They are the answers to the delivery and to the message, on condition that neither came before,
-    and the ticket of the conversation. Returns no items if the change has another cause.
+    the ticket of the conversation, and which messages are missing. Returns no items if the change
+    has another cause.
     """
     if not isinstance(cause, MessageTaken):
         return []
@@ -111,6 +134,14 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
             keys.said_sk(cause.conversation, cause.message),
         )
     ]
+    if cause.numbered is not None:
+        earlier, later = cause.numbered
+        same = (
+            model.pk.does_not_exist() if earlier is None else model.doc == encoding.encode(earlier)
+        )
+        row = model(pk, keys.sequence_sk(cause.conversation), doc=encoding.encode(later))
+        raced = Raced("another message of this conversation came meanwhile")
+        writes.append(Write(row, condition=same, lost=raced))
     if cause.call is not None:
         writes.append(write_of(models, cause.call, at))
     if cause.before != cause.taken.number:
