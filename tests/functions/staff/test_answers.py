@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import boto3
@@ -26,13 +26,14 @@ from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_af
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
 from redress.wiring import mailer as mailer_wiring
+from tests import wechat
 from tests.builders import BY_PHONE, Clock
-from tests.functions.conftest import BASE_ADDRESS
+from tests.functions.conftest import BASE_ADDRESS, altered
 from tests.functions.staff.api import Api
 from tests.functions.staff.api import Reply as Answered
 from tests.functions.staff.test_machines import Machine, make
 from tests.wired import set_environment
-from tests.world import Context, Stores
+from tests.world import Context, Stores, aws, read_sample
 
 URL = "https://inbox.example.com/answers"
 NAME_ONLY = {"name": "Li Na"}
@@ -120,7 +121,7 @@ class World:
         return not answer["batchItemFailures"]
 
     def reports(self, number: str) -> list[dict[str, Any]]:
-        file = self.api("ticket", "lin", number=number).body
+        file = self.api("ticket", "wei", number=number).body
         return [one["data"] for one in file["timeline"] if one["type"] == "answer_reported"]
 
     def states(self, number: str) -> list[str]:
@@ -560,3 +561,67 @@ def test_change_of_the_way_of_answers_is_on_the_trail(world: World) -> None:
     assert (changed["answers_url"], changed["answer_hours"]) == (URL, 24)
     what = changed["changes"][0]["what"]
     assert {"field": "answer_hours", "old": None, "new": 24} in what
+
+
+# ---------------------------------------------------------------------- WeChat
+
+
+def test_wechat_customer_is_answered_in_wechat_for_48_hours_and_then_not_at_all(
+    api: Api,
+    stores: Stores,
+    clock: Clock,
+    load_function: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The adapter of docs/adapters, from the customer's message to WeChat's interface and back."""
+    world = build(api, stores, clock, load_function, monkeypatch, answer_hours=48)
+    machine, sent = world.machine, list[dict[str, Any]]()
+
+    def call(url: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        if "/connectors/" in url:
+            assert body is not None
+            event = altered(read_sample("staff-machine-message"), path={"id": machine.id})
+            event["body"] = body.decode()
+            event["headers"] |= {name.lower(): value for name, value in headers.items()}
+            found = api.send(event)
+            return found.status, json.dumps(found.body).encode()
+        if "/cgi-bin/token" in url:
+            return 200, b'{"access_token": "t", "expires_in": 7200}'
+        sent.append(json.loads(body or b""))
+        return 200, b'{"errcode": 0}'
+
+    module = wechat.load()
+    now = SimpleNamespace(time=lambda: clock.now().timestamp())
+    monkeypatch.setattr(module, "time", now)
+    secrets = {"WEBHOOK_SECRET": machine.secret, "ANSWERS_SECRET": world.inbox.secret}
+    settings = wechat.SETTINGS | secrets | {"CONNECTOR": machine.id, "STORE": ":memory:"}
+    adapter = module.Adapter(settings, call)
+
+    def post(_: Any, url: str, headers: dict[str, str], body: bytes) -> Reply:
+        lower = {name.lower(): value for name, value in headers.items()}
+        status, said = adapter.from_redress(lower, body)
+        return Reply(status, said.encode())
+
+    monkeypatch.setattr(Sender, "post", post)
+    mailer_wiring.answering.cache_clear()
+
+    wrote = wechat.TEXT.replace("1795395600", str(int(clock.now().timestamp())))
+    assert adapter.from_wechat(wechat.proof(), wrote.encode()) == (200, "success")
+    assert adapter.hand_over() == 0
+    [number] = {
+        item["pk"]["S"].removeprefix("TICKET#")
+        for item in aws("dynamodb").scan(TableName="redress-test")["Items"]
+        if item["sk"]["S"] == "TICKET"
+    }
+    version = stores.tickets.get(number).version
+    body = {"agent": "a-mei", "reason": "-", "version": version}
+    assert api("assignment", "wei", number=number, body=body).status == 200
+    assert world.reply(number, "请发照片。").status == 200
+    assert world.deliver(world.jobs(number)[0])
+    assert sent == [
+        {"touser": "oOpenId000042", "msgtype": "text", "text": {"content": "请发照片。"}}
+    ]
+    assert world.states(number) == ["sent"]
+    clock.advance(hours=48)
+    refused = world.reply(number, "照片收到了吗？")
+    assert (refused.status, len(sent)) == (409, 1)
