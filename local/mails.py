@@ -37,18 +37,21 @@ SAMPLES: Mapping[str, Mapping[str, str]] = {
         "text": "Dear Ms Li,\n\nA new seal is on its way to you. It should be there on Friday.\n"
         "Please tell us if it is not.\n\nKind regards\nMei",
         "agent": "Mei",
+        "item": "A photo of a document that shows your name",
     },
     "zh-CN": {
         "subject": "水壶漏水",
         "text": "李女士，您好：\n\n新的密封圈已经寄出，预计周五送达。\n"
         "如果没有收到，请告诉我们。\n\n小梅",
         "agent": "小梅",
+        "item": "能看到您姓名的证件照片",
     },
     "zh-TW": {
         "subject": "水壺漏水",
         "text": "李女士您好：\n\n新的密封圈已經寄出，預計週五送達。\n"
         "如果沒有收到，請告訴我們。\n\n小梅",
         "agent": "小梅",
+        "item": "能看到您姓名的證件照片",
     },
 }
 
@@ -80,6 +83,7 @@ def values(name: str, language: str) -> dict[str, str]:
         "survey_url": f"{BASE}/s/{NUMBER}.1796000400.QW0X2abcdefgh23456789",
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
         "task_url": f"{BASE}/staff/tasks/{NUMBER}/2",
+        "items": own.needed.format(item=SAMPLES[language]["item"]),
         "waiting": "21",
         "owner": "Jun",
         "task": "2",

@@ -30,6 +30,7 @@ from redress.tickets.rules import ticket
 from redress.tickets.rules.answers import AnswerState
 from redress.tickets.rules.calls import Call, Direction, Result
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.checklist import Responsible
 from redress.tickets.rules.interest import Doubt
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps import (
@@ -39,6 +40,7 @@ from redress.tickets.rules.steps import (
     by_staff,
     by_system,
     by_timer,
+    checklists,
     linking,
     opening,
 )
@@ -429,6 +431,38 @@ class Life:
                 self.ticket, self.plan, LIN, task, granted, "a reason", at, word
             )
         )
+
+    def request(self, category: str = "account/personal_data", **fields: Any) -> Life:
+        """A service request of MEI with a checklist, which nobody has answered yet."""
+        return self.open("service_request", category=category, **fields).acknowledge().assign()
+
+    def send_item(self, item: str = "identity", *files: str) -> Life:
+        """The customer sends files for a material; by default one."""
+        at, ids = self.clock.now(), files or (f"{len(self.events):016x}",)
+        sent = [{"id": one, "name": "id.jpg", "type": "image/jpeg", "size": 9} for one in ids]
+        return self.take(checklists.send(self.ticket, self.plan, item, sent, at))
+
+    def answer_item(self, item: str = "new_details", text: str = "12 Mill Lane") -> Life:
+        at = self.clock.now()
+        return self.take(checklists.answer(self.ticket, self.plan, item, text, at))
+
+    def accept_item(self, item: str = "identity", text: str = "", *files: str) -> Life:
+        at = self.clock.now()
+        return self.take(checklists.accept(self.ticket, self.plan, MEI, item, text, at, files))
+
+    def reject_item(self, item: str = "identity", by: Actor = MEI) -> Life:
+        at, why = self.clock.now(), "The name cannot be read"
+        return self.take(checklists.reject(self.ticket, self.plan, by, item, why, at))
+
+    def finish_step(self, item: str = "change") -> Life:
+        at = self.clock.now()
+        return self.take(checklists.finish(self.ticket, self.plan, MEI, item, "It is changed", at))
+
+    def tell_obstacle(
+        self, item: str = "change", who: Responsible = Responsible.THIRD_PARTY
+    ) -> Life:
+        at, text = self.clock.now(), "The register is closed today"
+        return self.take(checklists.tell_obstacle(self.ticket, self.plan, MEI, item, who, text, at))
 
     def urge(self) -> Life:
         return self.take(by_customer.urge(self.ticket, self.plan, self.clock.now()))

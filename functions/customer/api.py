@@ -76,6 +76,10 @@ def present(view: StatusView) -> dict[str, Any]:
             {"department": dict(one.department), "since": instants.written(one.since)}
             for one in view.asked
         ],
+        "checklist": [
+            one | {"text": dict(line.text)}
+            for one, line in zip(found["checklist"], view.checklist, strict=True)
+        ],
         "promises": [promise_fields(promise) for promise in view.promises],
         "timeline": [given | {"at": instants.written(line.at)} for given, line in lines],
         "can": sorted(view.can),
@@ -144,8 +148,8 @@ def list_files(request: WebRequest) -> Answer:
 
 def offer_upload(request: WebRequest) -> Answer:
     def offer(number: str) -> dict[str, Any]:
-        name, size = new_file(request)
-        made = wiring.files().offer(number, name, size)
+        name, size, item = new_file(request)
+        made = wiring.files().offer(number, name, size, item=item)
         return {
             "id": made.id,
             "upload": {"url": made.url, "fields": made.fields},
@@ -155,8 +159,10 @@ def offer_upload(request: WebRequest) -> Answer:
     return _of_files(request, 201, offer)
 
 
-def new_file(request: WebRequest) -> tuple[str, int]:
-    """Return `name` and `size` from a body that may hold no other field.
+def new_file(request: WebRequest) -> tuple[str, int, str | None]:
+    """Return `name`, `size` and `item` from a body that may hold no other field.
+
+    `item` is the id of the item of the checklist for which the file is; None if it is for none.
 
     Raises InvalidInput that names every wrong field.
     """
@@ -164,9 +170,9 @@ def new_file(request: WebRequest) -> tuple[str, int]:
     faults = [
         Fault(pointer(name), "unknown", "unknown field")
         for name in body
-        if name not in ("name", "size")
+        if name not in ("name", "size", "item")
     ]
-    name, size = body.get("name"), whole(body.get("size"))
+    name, size, item = body.get("name"), whole(body.get("size")), body.get("item")
     if name is None:
         faults.append(Fault("/name", "required", "this field is required"))
     elif not isinstance(name, str):
@@ -182,11 +188,13 @@ def new_file(request: WebRequest) -> tuple[str, int]:
     elif size is None:
         detail = "a whole number is expected here"
         faults.append(Fault("/size", "whole_number_expected", detail))
+    if item is not None and not isinstance(item, str):
+        faults.append(Fault("/item", "text_expected", "a text is expected here"))
     if faults:
         raise InvalidInput(faults)
     assert isinstance(name, str)
     assert size is not None
-    return name, size
+    return name, size, item
 
 
 def open_file(request: WebRequest) -> Answer:
@@ -240,6 +248,14 @@ def withdraw(request: WebRequest) -> Answer:
 
 def urge(request: WebRequest) -> Answer:
     return api(request, lambda token: wiring.customer_cases().urge(token))
+
+
+def answer_item(request: WebRequest) -> Answer:
+    def answered(token: str) -> StatusView:
+        text = json_text(request, required=False)
+        return wiring.customer_cases().answer_item(token, request.path["item"], text)
+
+    return api(request, answered)
 
 
 def questionnaire(request: WebRequest) -> Answer:

@@ -13,6 +13,7 @@ from typing import Any
 
 from another import another, submit_another
 from api import (
+    answer_item,
     confirm,
     dispute,
     list_files,
@@ -82,6 +83,7 @@ ROUTES: Mapping[tuple[str, str], Callable[[WebRequest], Answer]] = {
     ("POST", "/tickets/{number}/dispute"): dispute,
     ("POST", "/tickets/{number}/withdrawal"): withdraw,
     ("POST", "/tickets/{number}/urge"): urge,
+    ("POST", "/tickets/{number}/checklist/{item}"): answer_item,
     ("POST", "/tickets/{number}/survey"): questionnaire,
     ("GET", "/tickets/{number}/files"): list_files,
     ("POST", "/tickets/{number}/files"): offer_upload,

@@ -17,7 +17,7 @@ from rendering import PAGE_SECURITY, guarded, page, script, see_other
 from web_request import WebRequest, asked_language, language_of, posted
 
 from redress.base import catalogue
-from redress.base.errors import FileNotOpen, InvalidInput, LinkExpired, NotAllowedNow
+from redress.base.errors import FileNotOpen, InvalidInput, LinkExpired, NotAllowedNow, NotFound
 from redress.base.languages import LANGUAGES
 from redress.base.people import Role
 from redress.base.phrases import size
@@ -99,7 +99,8 @@ def files(request: WebRequest) -> Answer:
         view = wiring.files().view(number)
         ticket = view.ticket
         language = asked_language(request) or ticket.language
-        form = _form(request, view, language)
+        item = _item(request, view, language)
+        form = _form(request, view, language, item.id if item else None)
         return page(
             request,
             200,
@@ -113,17 +114,38 @@ def files(request: WebRequest) -> Answer:
             back=f"{request.base}/t/{request.token}?lang={language}",
             files=[_shown(request, file, language) for file in view.files],
             form=form,
+            item=item,
             why="closed" if view.closed else "full",
             sent=bool(request.query("sent")),
             said=SAID,
             script_version=script().digest,
-            switch=[(code, files_url(request, request.token, code)) for code in LANGUAGES],
+            switch=[
+                (
+                    code,
+                    files_url(request, request.token, code, **({"item": item.id} if item else {})),
+                )
+                for code in LANGUAGES
+            ],
         )
 
     return guarded(request, render)
 
 
-def _form(request: WebRequest, view: FilesView, language: str) -> Form | None:
+class ForItem(msgspec.Struct, frozen=True):
+    """The item of the checklist for which the customer sends a file. `text` is what it says."""
+
+    id: str
+    text: str
+
+
+def _item(request: WebRequest, view: FilesView, language: str) -> ForItem | None:
+    """Return the item that the address names; None if it names none that takes a file now."""
+    id_ = request.query("item")
+    text = wiring.files().item(view.ticket, id_) if id_ else None
+    return ForItem(id_, text[language]) if text is not None else None
+
+
+def _form(request: WebRequest, view: FilesView, language: str, item: str | None) -> Form | None:
     """Return the form, or None if the ticket takes no more files."""
     links, number = wiring.links(), view.ticket.number
 
@@ -134,9 +156,9 @@ def _form(request: WebRequest, view: FilesView, language: str) -> Form | None:
     if not view.takes_files:
         return None
     try:
-        offered = wiring.files().offer(number, "", None, back)
-    except (NotAllowedNow, InvalidInput):
-        return None  # it was closed, or became full, since it was read
+        offered = wiring.files().offer(number, "", None, back, item)
+    except (NotAllowedNow, InvalidInput, NotFound):
+        return None  # it was closed, became full, or got another checklist, since it was read
     plan, left = view.limits, view.left
     named = [catalogue.text(language, f"files.kind.{kind}") for kind in plan.types]
     return Form(

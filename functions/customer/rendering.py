@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # only a house that has settings of its own loads it
 HERE = Path(__file__).parent
 
 
-TEXT_FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason"}
+TEXT_FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason", "answer": "answer"}
 """The name of the field in which the customer writes, for each action that has one."""
 
 

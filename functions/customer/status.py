@@ -107,6 +107,7 @@ def status_page(
         steps=steps_of(view),
         segments=segments_of,
         is_rated_low=is_rated_low(view),
+        waits=any(item.required and item.can and item.state != "given" for item in view.checklist),
         action=status_url(request, view.language, view.language),
         faults=faults or [],
         by_field=by_field or Blank(),
@@ -123,7 +124,7 @@ def status(request: WebRequest) -> Answer:
     )
 
 
-_BUTTONS = ("write", "confirm", "dispute", "urge", "withdraw", "survey")
+_BUTTONS = ("write", "confirm", "dispute", "urge", "answer", "withdraw", "survey")
 
 
 def act(request: WebRequest) -> Answer:
@@ -147,6 +148,8 @@ def act(request: WebRequest) -> Answer:
                     view = cases.dispute(token, text)
                 case "urge":
                     view = cases.urge(token)
+                case "answer":
+                    view = cases.answer_item(token, fields.get("item", ""), text)
                 case "withdraw":
                     if not fields.get("sure"):
                         raise InvalidInput([Fault("/sure", "sure", "say that you are sure")])
@@ -170,8 +173,26 @@ def _again(
     faults = shown(language, error.faults, "survey")
     if action == "survey":
         return status_page(request, 422, view, faults, by_field_of(faults), fields)
+    if action == "answer":
+        return _answer_again(request, view, language, fields, faults)
     place = "sure" if any(fault.field == "sure" for fault in faults) else TEXT_FIELDS[action]
     label = catalogue.text(language, f"act.{action}")
     named = [ShownFault(place, label, fault.text) for fault in faults]
     typed = {action: fields.get(TEXT_FIELDS[action], "")}
+    return status_page(request, 422, view, named, by_field_of(named), typed)
+
+
+def _answer_again(
+    request: WebRequest,
+    view: StatusView,
+    language: str,
+    fields: Mapping[str, str],
+    faults: list[ShownFault],
+) -> Answer:
+    """Show the page again with an answer to an item of the checklist. Its field has its own id."""
+    item = next((one for one in view.checklist if one.id == fields.get("item")), None)
+    label = item.text[language] if item is not None else catalogue.text(language, "act.answer")
+    place = f"answer-{fields.get('item', '')}"
+    named = [ShownFault(place, label, fault.text) for fault in faults]
+    typed = {place: fields.get(TEXT_FIELDS["answer"], "")}
     return status_page(request, 422, view, named, by_field_of(named), typed)

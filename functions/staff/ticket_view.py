@@ -12,6 +12,7 @@ from route import iso
 from redress.base.people import Machine, Member, Role
 from redress.clocks.rules.clocks import Clock, ClockName, standing
 from redress.customers.rules.profile import Profile
+from redress.plans.rules import checklists
 from redress.plans.rules.classification import why_of
 from redress.plans.rules.plan import Plan
 from redress.tickets.cases.linking import ABOUT_ANOTHER, NAMES_ANOTHER, Others
@@ -92,6 +93,7 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
         "closed_at": iso(found.closed_at),
         "plan_version": found.plan_version,
         "tasks": [task_view(task, now) for task in found.tasks],
+        "checklist": checklist_view(found, plan),
         "can": access.can(member, found),
     }
 
@@ -106,6 +108,27 @@ def answers_view(ticket: Ticket, now: datetime) -> dict[str, Any]:
         "connector": talk.connector if talk else None,
         "until": iso(talk.until) if talk else None,
     }
+
+
+def checklist_view(found: Ticket, plan: Plan | None) -> list[dict[str, Any]]:
+    """A list of `ChecklistItem`: what a service request needs, in the order of the plan.
+
+    `text` is None if the ticket's plan cannot be read.
+    """
+    items = found.checklist.items if found.checklist is not None else ()
+    return [
+        {
+            "id": item.id,
+            "kind": item.kind,
+            "text": dict(checklists.label(plan, found.category, item.id)) if plan else None,
+            "required": item.required,
+            "state": str(item.state),
+            "obstacle": item.obstacle,
+            "files": list(item.files),
+            "event": item.event or None,
+        }
+        for item in items
+    ]
 
 
 def task_view(task: Task, now: datetime) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import NOT_KEPT, RELEASED, REQUESTED
 from redress.mail.incoming.store import MailState
 from redress.plans.cases import VersionStatus
+from redress.plans.rules.checklists import ITEM_KINDS
 from redress.plans.rules.plan import (
     CHANNELS,
     COMPONENTS,
@@ -28,13 +29,16 @@ from redress.plans.rules.plan import (
     HOLDS,
     KINDS,
     OUTCOMES,
+    REQUEST_OUTCOMES,
 )
+from redress.plans.rules.reader import NAME
 from redress.rehearsals.store import JobKind, JobState
 from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
 from redress.staff.rules.availability import Presence
 from redress.staff.rules.leading import OPERATIONS
 from redress.tickets.rules import access, task_rights
 from redress.tickets.rules.attached import FileState
+from redress.tickets.rules.checklist import ItemState
 from redress.tickets.rules.explain import What
 from redress.tickets.rules.preference import WAYS
 from redress.tickets.rules.steps.table import (
@@ -115,6 +119,9 @@ Possible = Annotated[str, named("Possible", _POSSIBLE)]
 profile."""
 TaskAct = Annotated[str, named("TaskAct", task_rights.ACTS)]
 TaskStatus = Annotated[str, named("TaskState", TaskState)]
+ItemKind = Annotated[str, named("ItemKind", ITEM_KINDS)]
+ItemStanding = Annotated[str, named("ItemState", ItemState)]
+ItemId = Annotated[str, Meta(pattern=f"^{NAME.pattern}$", examples=["identity"])]
 TaskShare = Annotated[str, named("TaskShare", Share)]
 EntryKind = Annotated[str, named("EntryKind", What)]
 EscalationRole = Annotated[str, named("EscalationRole", (Role.SUPERVISOR, Role.MANAGER))]
@@ -130,7 +137,7 @@ OutgoingMailState = Annotated[
 ]
 FileKind = Annotated[str, named("FileKind", FILE_KINDS)]
 FileStateName = Annotated[str, named("FileState", FileState)]
-Outcome = Annotated[str, named("Outcome", OUTCOMES)]
+Outcome = Annotated[str, named("Outcome", (*OUTCOMES, *REQUEST_OUTCOMES))]
 PresenceState = Annotated[str, named("PresenceState", Presence)]
 QuarantineReason = Annotated[str, named("QuarantineReason", Reason)]
 QuarantineState = Annotated[str, named("QuarantineState", MailState)]

@@ -1246,7 +1246,7 @@ def test_service_of_aws_that_refuses_is_unavailable_on_every_route(
         "surveys-end",
         *(
             f"api-{of}"
-            for of in ("ticket", "message", "confirmation", "dispute", "urge", "withdrawal")
+            for of in ("ticket", "message", "confirmation", "dispute", "urge", "item", "withdrawal")
         ),
         "api-survey",
     ):
@@ -1422,7 +1422,7 @@ def test_api_lists_files_at_the_message_they_came_with(
     [
         *("status", "status-action", "survey", "survey-answer"),
         *("api-ticket", "api-message", "api-confirmation"),
-        *("api-dispute", "api-urge", "api-withdrawal", "api-survey"),
+        *("api-dispute", "api-urge", "api-item", "api-withdrawal", "api-survey"),
     ],
 )
 def test_link_with_a_forged_signature_is_not_found(

@@ -209,6 +209,31 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: life.open_task().ask_extension().decide_extension(granted=False),
         [("task", "department-1")],
     ),
+    "a request gets its checklist": (
+        lambda life: Life(life.clock).open("service_request", category="payment/invoice"),
+        [("acknowledgement", "customer"), ("checklist", "customer")],
+    ),
+    "the customer sends a material": (
+        lambda life: Life(life.clock).request().send_item(),
+        [("item_given", "agent")],
+    ),
+    "the customer has read a note": (
+        lambda life: Life(life.clock).request("payment/invoice").answer_item("no_change", ""),
+        [],
+    ),
+    "an item is accepted": (lambda life: Life(life.clock).request().send_item().accept_item(), []),
+    "an item is rejected": (
+        lambda life: Life(life.clock).request().send_item().reject_item(),
+        [("item", "customer")],
+    ),
+    "a step is done": (
+        lambda life: Life(life.clock).request().finish_step(),
+        [("item", "customer")],
+    ),
+    "an obstacle is told": (
+        lambda life: Life(life.clock).request().tell_obstacle(),
+        [("item", "customer")],
+    ),
     "the customer urges": (Life.urge, [("urged", "asker")]),
     "the customer urges two departments": (
         lambda life: life.open_task().open_task().return_task().open_task().urge(),

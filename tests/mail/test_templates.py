@@ -56,6 +56,7 @@ STAFF = (
     "reminded",
     "task",
     "urged",
+    "item_given",
     "about_doubted",
     "unattended",
     "reserve_called",
@@ -221,6 +222,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     opened["called"] = 21
     opened["tasks"] = ["1"]
     opened["state"] = "failed"
+    opened["items"] = [{"id": "identity", "kind": "material", "required": True}]
     opened["lengthened"] = [{"clock": "resolution", "before": "", "after": None}]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
     events.append(Event(1, EventType.PLAN_CHANGED, AT, SYSTEM, opened | {"to": "li@example.com"}))
@@ -233,6 +235,8 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": []})
         for c, a in ((ClockName.CALLBACK, Action.ASK_AGAIN), (ClockName.SURVEY, Action.INVITE))
     ]
+    listed = {"items": opened["items"], "category": "account", "to": "li@example.com"}
+    events.append(Event(1, EventType.CHECKLIST_SET, AT, SYSTEM, listed))
     events.append(Event(1, EventType.TASK_DONE, AT, SYSTEM, {"task": "1", "text": "There is one"}))
     to_staff = {"why": "returned", "mail": {"to": "agent"}}
     events.append(Event(1, EventType.MAIL_NOTED, AT, SYSTEM, to_staff))

@@ -147,7 +147,10 @@ UNUSUAL: dict[str, Break] = {
     ],
     "a category for one kind instead of a list": put("categories", 0, "kinds", value="complaint"),
     "a category without sub-categories": lambda document: document.update(
-        categories=[{"name": "product", "label": LABEL}], classification={}, conflict={}
+        categories=[{"name": "product", "label": LABEL}],
+        classification={},
+        conflict={},
+        checklists={},
     ),
     "another home region": put("home_region", value="TW"),
     "other languages of mail": put("mail", value={"languages": ["zh-HK", "ja", "ko"]}),

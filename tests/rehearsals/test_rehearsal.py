@@ -605,6 +605,19 @@ def test_files_of_the_customer_and_notes_about_files_are_repeated_like_messages(
 # ---------------------------------------------------------------------------- classification
 
 
+def test_checklist_of_the_real_life_is_that_under_the_draft() -> None:
+    """Nobody knows what the customer would have given for the checklist of the draft."""
+    life = Life(Clock()).request()
+    sleep(life, hours=1).reply()
+    sleep(life, days=2).send_item().accept_item().answer_item()
+    sleep(life, hours=2).accept_item("new_details").finish_step()
+    found = rehearse(life, draft_of(lambda document: document.pop("checklists")), days=30)
+    assert found.draft.ticket.checklist == found.real.ticket.checklist == life.ticket.checklist
+    assert found.draft.ticket.waits == found.real.ticket.waits
+    assert verdicts(found, ClockName.RESOLUTION) == [(Verdict.MISSED, Verdict.MISSED)]
+    assert not found.skipped
+
+
 def classifying(*rules: Document) -> Callable[[Document], None]:
     """These rules instead of those of plan 1."""
 

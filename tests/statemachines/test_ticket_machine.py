@@ -13,7 +13,7 @@ from redress.base.people import Actor, Role
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_departments, by_staff
+from redress.tickets.rules.steps import by_customer, by_departments, by_staff, checklists
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.ticket import EventType, Phase, State, Ticket
 from redress.workflow.cases.repair import PATIENCE
@@ -210,6 +210,37 @@ def test_rungs_of_a_task_that_was_done_in_time_do_not_fire(world: World) -> None
     world.answer_survey(number)
     assert world.states(number) == [*HAPPY[:3], *[*ACT, "AwaitResolution"] * 2, *HAPPY[3:]]
     assert world.rungs(number) == []
+
+
+def test_promise_of_a_request_waits_while_the_customer_has_to_give_something(
+    world: World,
+) -> None:
+    """The solution is promised in 8 hours. The customer is awaited for 72 of 75 hours."""
+    plan_2 = plan_document() | {"version": 2}
+    plan_2["levels"]["service_request"]["promises"]["resolution"] = {"within": "8h"}
+    del plan_2["levels"]["service_request"]["promises"]["update"]
+    plan_2["checklists"]["account/personal_data"].pop(1)  # what is left: a file, and a step
+    world.plan_store.publish(plan_2, 2, 1)
+    number = world.open("service_request", category="account/personal_data")
+    world.acknowledge(number)
+    world.pass_time(hours=1)
+    world.reply(number)
+    asleep = world.states(number)
+    world.pass_time(hours=48)
+    assert world.states(number) == asleep, "nothing is due while the customer is awaited"
+    sent = [{"id": "9f86d081884c7d65", "name": "id.jpg", "type": "image/jpeg", "size": 9}]
+    world.take(number, lambda t, p, at: checklists.send(t, p, "identity", sent, at))
+    world.pass_time(hours=2)
+    world.take(number, lambda t, p, at: checklists.reject(t, p, MEI, "identity", "Too dark", at))
+    world.pass_time(hours=24)
+    world.take(number, lambda t, p, at: checklists.send(t, p, "identity", sent, at))
+    world.pass_time(hours=6)
+    # 1 + 2 hours had passed before. 50 % of 8 hours are reached an hour after the second file.
+    assert world.rungs(number) == [
+        ("resolution", "remind", 76),
+        ("resolution", "remind", 78.4),
+        ("resolution", "breach", 80),
+    ]
 
 
 def test_rungs_due_at_the_same_time_fire_in_one_invocation(world: World) -> None:

@@ -44,6 +44,26 @@ def with_task(life: Life, *, asked: bool = False) -> Life:
     return life
 
 
+def with_checklist(
+    life: Life,
+    act: Callable[[Life], Life] = lambda life: life,
+    category: str = "account/personal_data",
+) -> Life:
+    """Give the ticket of a life a checklist, after an act on it while the ticket was new."""
+    other = act(builders.Life().request(category)).ticket
+    last = life.changes[-1]
+    changed = replace(last.after, kind=other.kind, category=category, checklist=other.checklist)
+    life.changes[-1] = replace(last, after=changed)
+    return life
+
+
+def with_another_plan(life: Life) -> Life:
+    """Move a request to a plan with another checklist."""
+    document = plan_document() | {"version": 2}
+    document["checklists"]["account/personal_data"].pop()
+    return with_checklist(life).move_to(parse(document))
+
+
 def follow_up(life: Life) -> Life:
     """Record on the ticket that its customer opened another one for something else."""
     require_possible(Step.FOLLOW_UP, life.ticket)
@@ -67,6 +87,15 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.ASK_EXTENSION: lambda life: with_task(life).ask_extension(),
     Step.DECIDE_EXTENSION: lambda life: with_task(life, asked=True).decide_extension(),
     Step.URGE: Life.urge,
+    Step.SET_CHECKLIST: with_another_plan,
+    Step.GIVE_ITEM: lambda life: with_checklist(life).send_item(),
+    Step.READ_ITEM: lambda life: with_checklist(life, category="payment/invoice").answer_item(
+        "no_change", ""
+    ),
+    Step.ACCEPT_ITEM: lambda life: with_checklist(life).accept_item(text="It came by post"),
+    Step.REJECT_ITEM: lambda life: with_checklist(life, Life.send_item).reject_item(),
+    Step.FINISH_STEP: lambda life: with_checklist(life).finish_step(),
+    Step.TELL_OBSTACLE: lambda life: with_checklist(life).tell_obstacle(),
     Step.LINK: Life.link,
     Step.FOLLOW_UP: follow_up,
     Step.UNLINK: lambda life: life.link().unlink(),
@@ -119,6 +148,13 @@ WRITTEN = {
     Step.DECLINE:            "new     open    waiting -        -         -",
     Step.CLASSIFY:           "new     -       -       -        -         -",
     Step.REMIND:             "new     open    waiting resolved -         -",
+    Step.SET_CHECKLIST:      "new     open    waiting resolved confirmed -",
+    Step.GIVE_ITEM:          "new     open    open    -        -         -",
+    Step.READ_ITEM:          "new     open    waiting -        -         -",
+    Step.ACCEPT_ITEM:        "new     open    waiting -        -         -",
+    Step.REJECT_ITEM:        "new     open    waiting -        -         -",
+    Step.FINISH_STEP:        "new     open    waiting -        -         -",
+    Step.TELL_OBSTACLE:      "new     open    waiting -        -         -",
     Step.LINK:               "new     open    waiting resolved confirmed closed",
     Step.FOLLOW_UP:          "-       -       -       resolved confirmed closed",
     Step.UNLINK:             "new     open    waiting resolved confirmed closed",

@@ -188,6 +188,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "tasks": [],
         "urged_at": None,
         "conversation": None,
+        "checklist": None,
     }
 
 

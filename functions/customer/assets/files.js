@@ -71,7 +71,7 @@
     const answer = await fetch(said.uploads, {
       method: "POST",
       headers: { "Authorization": `Bearer ${said.token}`, "Content-Type": "application/json" },
-      body: JSON.stringify({ name: file.name, size: file.size }),
+      body: JSON.stringify({ name: file.name, size: file.size, ...(said.item ? { item: said.item } : {}) }),
       signal,
     });
     if (answer.ok) return answer.json();

@@ -9,6 +9,7 @@ from route import Route
 from routes import (
     bulk,
     changes,
+    checklists,
     clocks,
     connectors,
     customers,
@@ -46,6 +47,7 @@ SUBJECTS = (
     tickets,
     reminders,
     tasks,
+    checklists,
     links,
     opening,
     macros,

@@ -54,7 +54,15 @@ from redress.edge.http import Answer, answer
 from redress.plans.rules.categories import LIMIT as CATEGORY_LIMIT
 from redress.plans.rules.document import MOST_AT_ONCE, MOST_FIELDS
 from redress.plans.rules.fields import VALUE_LIMIT as FIELD_LIMIT
-from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, MOST_VERSIONS, OUTCOMES, Plan
+from redress.plans.rules.plan import (
+    GRADATIONS,
+    HOLDS,
+    KINDS,
+    MOST_VERSIONS,
+    OUTCOMES,
+    REQUEST_OUTCOMES,
+    Plan,
+)
 from redress.plans.rules.reader import NAME
 from redress.plans.rules.reader import NAME_LIMIT as TEMPLATE_NAME_LIMIT
 from redress.plans.rules.templates import FROM_WRITER
@@ -387,7 +395,7 @@ ROUTES = (
         "resolution",
         resolve,
         "Resolve",
-        OptionalOneOf("outcome", OUTCOMES),
+        OptionalOneOf("outcome", (*OUTCOMES, *REQUEST_OUTCOMES)),
         OptionalText("remedy", REMEDY_LIMIT),
         OptionalText("root_cause", REMEDY_LIMIT),
         FILES,

@@ -29,6 +29,7 @@ ALWAYS = (429, 500)
 PARAMETERS: dict[str, Any] = {
     "number": str,
     "file": str,
+    "item": str,
     "token": str,
     "action": Action,
     "name": str,

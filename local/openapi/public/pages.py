@@ -58,6 +58,8 @@ class SubmittedSurvey(SurveyAnswers, kw_only=True):
 class PressedButton(SurveyAnswers, kw_only=True):
     overall: str | UnsetType = UNSET
     words: str | UnsetType = UNSET
+    item: str | UnsetType = UNSET
+    answer: str | UnsetType = UNSET
     text: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     sure: str | UnsetType = UNSET
@@ -169,7 +171,7 @@ ROUTES = (
         "/t/{token}/files",
         str,
         media=HTML,
-        query=("lang", "sent"),
+        query=("lang", "sent", "item"),
         refusals=(404, 410, 503),
     ),
     PublicRoute(

@@ -14,6 +14,9 @@ from local.openapi.values import (
     Closure,
     FileKind,
     FileStateName,
+    ItemId,
+    ItemKind,
+    ItemStanding,
     Kind,
     Language,
     Moment,
@@ -28,6 +31,7 @@ from redress.plans.rules.plan import CUSTOMER, HOLDS
 from redress.plans.rules.reader import NAME
 from redress.tickets.cases.customer import ACTIONS, LINES
 from redress.tickets.rules.attached import FileState
+from redress.tickets.rules.checklist import Responsible
 from redress.tickets.rules.promise_view import SHOWN
 from redress.tickets.rules.steps.table import SURVEY_TEXT_LIMIT, TEXT_LIMIT
 from redress.tickets.rules.submission import (
@@ -110,6 +114,12 @@ class LineFile(OpenAnswer):
     state: LineFileState | None
 
 
+class CategoryLabel(OpenAnswer):
+    simplified: str = field(name="zh-CN")
+    traditional: str = field(name="zh-TW")
+    english: str = field(name="en")
+
+
 class Line(OpenAnswer):
     at: Moment
     type: LineType
@@ -117,12 +127,7 @@ class Line(OpenAnswer):
     text: str | None
     parts: list[LinePart]
     files: list[LineFile]
-
-
-class CategoryLabel(OpenAnswer):
-    simplified: str = field(name="zh-CN")
-    traditional: str = field(name="zh-TW")
-    english: str = field(name="en")
+    item: CategoryLabel | None
 
 
 class Asked(OpenAnswer):
@@ -130,6 +135,19 @@ class Asked(OpenAnswer):
 
     department: CategoryLabel
     since: Moment
+
+
+class ItemLine(OpenAnswer):
+    """One item of the checklist of a service request."""
+
+    id: str
+    kind: ItemKind
+    text: CategoryLabel
+    required: bool
+    state: ItemStanding
+    can: Annotated[str, named("ItemAction", ("send", "answer", "read"))] | None
+    told: str | None
+    who: Annotated[str, named("Responsible", Responsible)] | None
 
 
 class Status(OpenAnswer):
@@ -150,6 +168,7 @@ class Status(OpenAnswer):
     asked: list[Asked]
     urged_at: Moment | None
     follows: str | None
+    checklist: list[ItemLine]
 
 
 class Words(Answer):
@@ -157,6 +176,10 @@ class Words(Answer):
 
 
 class Withdrawal(Answer):
+    text: Annotated[str, text(TEXT_LIMIT)] | UnsetType | None = UNSET
+
+
+class ItemAnswer(Answer):
     text: Annotated[str, text(TEXT_LIMIT)] | UnsetType | None = UNSET
 
 
@@ -226,6 +249,7 @@ class Files(OpenAnswer):
 class NewFile(Answer):
     name: Annotated[str, text(1_000, least=1)]
     size: Annotated[int, Meta(ge=1)]
+    item: ItemId | UnsetType | None = UNSET
 
 
 class UploadForm(OpenAnswer):
@@ -315,6 +339,17 @@ ROUTES = (
         "/tickets/{number}/urge",
         Status,
         refusals=CHANGE,
+        needs_link=True,
+    ),
+    PublicRoute(
+        "customer",
+        "answer_item",
+        "POST",
+        "/tickets/{number}/checklist/{item}",
+        Status,
+        body=ItemAnswer,
+        body_required=False,
+        refusals=(*WITH_BODY, *CHANGE),
         needs_link=True,
     ),
     PublicRoute(

@@ -15,6 +15,7 @@ from local.openapi.values import (
     Channel,
     Date,
     GivenMoment,
+    ItemId,
     Kind,
     Language,
     Month,
@@ -126,6 +127,7 @@ PARAMETERS = {
         "query",
         Annotated[str, Meta(min_length=1, max_length=QUERY_LIMIT, examples=["退款"])],
     ),
+    "ItemId": Parameter("id", "path", ItemId),
     "TaskId": Parameter(
         "id", "path", Annotated[str, Meta(pattern="^[1-9][0-9]?$", examples=["1"])]
     ),

@@ -63,6 +63,7 @@ class Plan(OpenAnswer, kw_only=True):
     scripts: Any | UnsetType = UNSET
     sources: Any | UnsetType = UNSET
     tasks: Any | UnsetType = UNSET
+    checklists: Any | UnsetType = UNSET
     team_names: Any | UnsetType = UNSET
     templates: Any | UnsetType = UNSET
     thanks: Any | UnsetType = UNSET

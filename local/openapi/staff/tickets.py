@@ -26,6 +26,9 @@ from local.openapi.values import (
     Gradation,
     HoldReason,
     Instant,
+    ItemId,
+    ItemKind,
+    ItemStanding,
     Kind,
     Language,
     Moment,
@@ -162,6 +165,19 @@ class TicketAnswers(Answer):
     until: Instant | None
 
 
+class ChecklistItem(Answer):
+    """What a service request needs: one item of its checklist."""
+
+    id: ItemId
+    kind: ItemKind
+    text: dict[str, str] | None
+    required: bool
+    state: ItemStanding
+    obstacle: bool
+    files: list[str]
+    event: Ordinal | None
+
+
 class Ticket(Answer, kw_only=True):
     number: TicketNumber
     version: Ordinal
@@ -207,6 +223,7 @@ class Ticket(Answer, kw_only=True):
     closed_at: Instant | None
     plan_version: Ordinal
     tasks: list[Task]
+    checklist: list[ChecklistItem]
     can: list[StaffAction]
     warnings: list[WordingWarning] | UnsetType = UNSET
     lengthened: Lengthened | UnsetType = UNSET

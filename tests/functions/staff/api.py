@@ -210,6 +210,10 @@ WHO_MAY = {
     "task-press": LEADERS,
     "task-extension": ALL,
     "task-extension-decision": LEADERS,
+    "item-acceptance": ALL,
+    "item-rejection": ALL,
+    "step-result": ALL,
+    "obstacle": ALL,
     "progress": ALL,
     "resolution": ALL,
     "callback": ALL,
@@ -314,3 +318,11 @@ TASK_ACTS: dict[str, dict[str, Any]] = {
     "task-extension-decision": {"decision": "refused", "reason": "The customer waits."},
 }
 """Sample event of an act on a task -> valid body without the task's revision."""
+
+ITEM_ACTS: dict[str, dict[str, Any]] = {
+    "item-acceptance": {"text": "It came by post."},
+    "item-rejection": {"text": "The name cannot be read."},
+    "step-result": {"text": "Your new address is in your account."},
+    "obstacle": {"who": "third_party", "text": "The tax office does not answer today."},
+}
+"""Sample event of an act on an item of a checklist -> valid body without the ticket's version."""

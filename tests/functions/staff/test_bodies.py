@@ -14,7 +14,7 @@ from redress.wiring import stores
 from tests.answers import DOCUMENTS
 from tests.customers.builders import LI_NA, new, profile
 from tests.examples import TIMES
-from tests.functions.staff.api import TASK_ACTS, Api
+from tests.functions.staff.api import ITEM_ACTS, TASK_ACTS, Api
 from tests.world import Opener
 
 WITH_BODY = (
@@ -79,6 +79,7 @@ WITH_BODY = (
     "draft",
     "opening",
     *TASK_ACTS,
+    *ITEM_ACTS,
 )
 
 

@@ -17,7 +17,7 @@ from redress.inspections.store import InspectionStore
 from redress.tickets.rules.ticket import State, Ticket
 from redress.wiring import stores as wired_stores
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
-from tests.functions.staff.api import CHANGES, TASK_ACTS, WHO_MAY, Api, Reply
+from tests.functions.staff.api import CHANGES, ITEM_ACTS, TASK_ACTS, WHO_MAY, Api, Reply
 from tests.world import Opener, Stores
 
 BROKEN: list[dict[str, Any]] = [
@@ -72,6 +72,7 @@ WITH_BODY = (
     "customer-merge",
     "customer-unmerge",
     *TASK_ACTS,
+    *ITEM_ACTS,
 )
 
 
@@ -190,10 +191,28 @@ def test_task_that_is_not_there_is_refused_before_the_content(
         assert call(name, "wei", **broken).status == 404
 
 
+@pytest.mark.parametrize("name", ITEM_ACTS)
+def test_item_that_is_not_there_is_refused_before_rights_and_content(
+    call: Callable[..., Reply], open_ticket: Opener, name: str
+) -> None:
+    request = open_ticket("service_request", agent="a-tao", category="account/personal_data")
+    for broken in ({}, *BROKEN):
+        for by in ("mei", "jun", "wei"):
+            assert call(name, by, **broken).status == 404
+        for id_ in ("photo", "No Id", "x" * 2_000):
+            assert call(name, "wei", number=request.number, id=id_, **broken).status == 404
+
+
 @pytest.mark.parametrize("name", WITH_BODY)
 def test_wrong_content_has_its_own_status_if_nothing_earlier_is_wrong(
-    call: Callable[..., Reply], name: str
+    call: Callable[..., Reply], open_ticket: Opener, name: str
 ) -> None:
+    if name in ITEM_ACTS:
+        request = open_ticket("service_request", agent="a-tao", category="account/personal_data")
+        of_item = {"number": request.number, "id": "identity"}
+        given = [call(name, "wei", **of_item, **broken).status for broken in BROKEN]
+        assert tuple(given) == BY_FORM
+        return
     if name in TASK_ACTS:
         asked = {"version": 3} | CHANGES["task-opening"]
         assert call("task-opening", "mei", body=asked).status == 200

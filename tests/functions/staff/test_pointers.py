@@ -175,6 +175,10 @@ TEXTS = {
 """Sample event -> the fields of its body that are free texts."""
 ELSEWHERE = {
     "task-opening": ["team", "title", "text", "owner"],
+    "item-acceptance": ["text"],
+    "item-rejection": ["text", "template"],
+    "step-result": ["text", "template"],
+    "obstacle": ["text", "template"],
     "about": ["reason"],
     "ticket-customer": ["customer", "reason"],
     "invitation": ["name"],

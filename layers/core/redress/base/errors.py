@@ -132,6 +132,17 @@ class TasksOpen(NotAllowedNow):
         self.faults = faults
 
 
+class ChecklistOpen(NotAllowedNow):
+    """A service request cannot be resolved as done, because required items are not settled.
+
+    `faults` has an entry for each of them. `/checklist/identity` points at the item `identity`.
+    """
+
+    def __init__(self, faults: list[Fault]) -> None:
+        RedressError.__init__(self, _in_words(faults))
+        self.faults = faults
+
+
 class NotReleasable(RedressError):
     """A mail in quarantine cannot be released. `reason` is a code that clients can compare."""
 

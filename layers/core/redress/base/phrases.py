@@ -27,8 +27,10 @@ class Phrases(msgspec.Struct, frozen=True):
     a quote, because Redress wrote it. `held` is a line of a digest of held mail, and `reasons`
     says why mails are held. `files`, `files_copy` and `files_staff` name the files of a message
     in mails to its reader, to participants and to staff. `tasks` says what happened to a task
-    of another department. `note_marker` is the same line as `marker` in mails to staff: it
-    says that their answer becomes an internal note. `links` holds a button label for each page.
+    of another department. `items` says what happened to an item of a checklist, and `needed` and
+    `needed_optional` are the lines of a checklist in a mail. `note_marker` is the same line as
+    `marker` in mails to staff: it says that their answer becomes an internal note. `links` holds
+    a button label for each page.
     """
 
     marker: str
@@ -58,6 +60,9 @@ class Phrases(msgspec.Struct, frozen=True):
     held: str
     reasons: dict[str, str]
     tasks: dict[str, str]
+    items: dict[str, str]
+    needed: str
+    needed_optional: str
 
 
 @cache

@@ -46,6 +46,12 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.NotComplete, 409, "not-complete", "Some tickets of the list are unchecked"),
     (errors.AlreadyDone, 409, "already-done", "This was done before"),
     (errors.TasksOpen, 409, "tasks-open", "Tasks of other departments are not done"),
+    (
+        errors.ChecklistOpen,
+        409,
+        "checklist-open",
+        "Required items of the checklist are not settled",
+    ),
     (errors.NotAllowedNow, 409, "not-allowed-now", "This is not possible in the present state"),
     (errors.NotReleasable, 409, "not-releasable", "This mail cannot be released"),
     (errors.FileNotOpen, 409, "file-not-open", "This file cannot be opened now"),
@@ -71,6 +77,7 @@ _WITH_FAULTS = (
     errors.MacroRefused,
     errors.NotComplete,
     errors.TasksOpen,
+    errors.ChecklistOpen,
 )
 _WITH_REASON = (errors.NotReleasable, errors.FileNotOpen)
 

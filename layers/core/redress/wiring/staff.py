@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from redress.connectors.store.connectors import ConnectorStore
     from redress.customers.cases.profiles import CustomerCases
     from redress.customers.cases.resolving import ResolvingCase
+    from redress.files.cases.accepting import AcceptingCase
     from redress.files.cases.reading import StaffFiles
     from redress.files.cases.referring import ReferringCase
     from redress.inspections.cases import InspectionCases
@@ -621,6 +622,14 @@ def referring() -> ReferringCase:
     from redress.wiring import stores
 
     return ReferringCase(stores.attached())
+
+
+@cache
+def accepting() -> AcceptingCase:
+    from redress.files.cases.accepting import AcceptingCase
+    from redress.wiring import stores
+
+    return AcceptingCase(stores.attached())
 
 
 @cache

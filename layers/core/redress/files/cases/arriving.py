@@ -9,10 +9,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,7 +30,7 @@ from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.attached import Attached, FileState, kept, uploaded
 from redress.tickets.rules.change import Change, joined
-from redress.tickets.rules.steps import by_customer, by_system
+from redress.tickets.rules.steps import by_customer, by_system, checklists
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.attached import AttachedStore, FilesArrived
 from redress.tickets.store.tickets import TicketStore
@@ -59,6 +60,8 @@ class _Uploaded:
     size: int
     by: Actor
     version: str | None
+    item: str | None
+    """The id of the item of the checklist for which the customer sent it."""
 
 
 class ArrivingCase:
@@ -184,7 +187,8 @@ class ArrivingCase:
             self._bucket.remove(key)
             return None
         name = names.shown(_name_in(stored), media_type)
-        return _Uploaded(file, name, media_type, stored.size, by, stored.version)
+        item = stored.metadata.get("item")
+        return _Uploaded(file, name, media_type, stored.size, by, stored.version, item)
 
     def _attached(self, number: str, uploads: Sequence[_Uploaded]) -> list[Attached]:
         """Make the customer's uploads part of the ticket, and return their files."""
@@ -195,11 +199,15 @@ class ArrivingCase:
             good = [file for file in new if file.is_kept]
             bad = [file for file in new if not file.is_kept]
             change = None
-            if good:
-                data = [refusals.listed(file) for file in good]
-                change = by_customer.attach(ticket, plan, data, at)
-                number_of_event = change.events[0].number
-                new[:] = [replace(f, event=number_of_event) if f.is_kept else f for f in new]
+            for item, group in _by_item(ticket, good, uploads):
+                data = [refusals.listed(file) for file in group]
+                before = change.after if change is not None else ticket
+                step = partial(checklists.send, id_=item) if item else by_customer.attach
+                part = step(before, plan, files=data, at=at)
+                change = joined(change, part)
+                sent = {file.id for file in group}
+                event = part.events[0].number
+                new[:] = [replace(file, event=event) if file.id in sent else file for file in new]
             if bad:
                 words, data = refusals.note_of(bad), [refusals.noted(file) for file in bad]
                 after = change.after if change is not None else ticket
@@ -278,6 +286,25 @@ class ArrivingCase:
     def _remove(self, number: str, uploads: Iterable[_Uploaded]) -> None:
         for one in uploads:
             self._bucket.remove(upload_key(number, one.id))
+
+
+def _by_item(
+    ticket: Ticket, files: Sequence[Attached], uploads: Sequence[_Uploaded]
+) -> Iterator[tuple[str | None, list[Attached]]]:
+    """Yield the files for each item of the checklist, and then, with None, all others.
+
+    A file for an item that takes no more, because staff have accepted it or the ticket has another
+    checklist since, is an ordinary message. So nothing that the customer sent is lost.
+    """
+    wanted = {one.id: one.item for one in uploads}
+    groups: defaultdict[str | None, list[Attached]] = defaultdict(list)
+    for file in files:
+        item = wanted[file.id]
+        has_room = item is not None and len(groups[item]) < checklists.room(ticket, item)
+        groups[item if has_room else None].append(file)
+    for item in sorted(groups, key=lambda one: (one is None, one or "")):
+        if groups[item]:
+            yield item, groups[item]
 
 
 def _is_id(text: str) -> bool:

@@ -6,7 +6,7 @@ under the product's own address.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +15,13 @@ from redress.base.errors import FileNotOpen, Forbidden, NotFound
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.files.cases.uploading import Upload, UploadingCase, is_closed, is_full
 from redress.files.store.bucket import FilesBucket, file_key, upload_key
+from redress.plans.rules.checklists import label
 from redress.plans.rules.plan import FilesPlan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.staff import must_see
 from redress.tickets.rules import access
 from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_customer, uploaded
+from redress.tickets.rules.steps.checklists import room
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.attached import AttachedStore, Viewed
 from redress.tickets.store.tickets import TicketStore
@@ -134,9 +136,17 @@ class CustomerFiles(_Files):
         name: str,
         size: int | None,
         back: Callable[[str, datetime], str] | None = None,
+        item: str | None = None,
     ) -> Upload:
         """See `UploadingCase.offer`."""
-        return self._uploading.offer(number, CUSTOMER, name, size, back)
+        return self._uploading.offer(number, CUSTOMER, name, size, back, item)
+
+    def item(self, ticket: Ticket, id_: str) -> Mapping[str, str] | None:
+        """What the plan says, in each language, of an item of the checklist; None if it takes no
+        file now."""
+        if not room(ticket, id_):
+            return None
+        return label(self._plans.get(ticket.plan_version), ticket.category, id_)
 
     def open(self, number: str, file: str) -> str:
         """Return the link to a file. Raises NotFound or FileNotOpen."""

@@ -15,6 +15,7 @@ from redress.plans.rules.plan import FilesPlan
 from redress.plans.store.plans import Plans
 from redress.tickets.links import Links
 from redress.tickets.rules.attached import kept, uploaded
+from redress.tickets.rules.steps import checklists
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.attached import AttachedStore
@@ -58,19 +59,22 @@ class UploadingCase:
         name: str,
         size: int | None,
         back: Callable[[str, datetime], str] | None = None,
+        item: str | None = None,
     ) -> Upload:
         """Return a permission to upload one file to a ticket. Nothing is written.
 
         `size` is None if it is not known yet, as in a form without script. The bucket then refuses
         a file that is too large. `back` returns the address to which S3 sends the browser
         afterwards, from the id of the file and the end of the permission; without it S3 answers
-        with 201.
+        with 201. `item` is the id of the item of the checklist that the customer gives with it.
 
         Raises NotFound, InvalidInput for a file that is empty or too large or one too many, and
-        NotAllowedNow for a closed ticket.
+        NotAllowedNow for a closed ticket, and for an item that takes no file now.
         """
         ticket = self._tickets.get(number)
         require_open(ticket)
+        if item is not None:
+            checklists.require_room(ticket, item)
         plan = self._plans.get(ticket.plan_version).files
         require_room(plan, size, self._files, number, self._now())
         file = secrets.token_hex(8)
@@ -80,6 +84,8 @@ class UploadingCase:
             "x-amz-meta-by": uploader(by),
             "Content-Type": CONTENT_TYPE,
         }
+        if item is not None:
+            fields["x-amz-meta-item"] = item
         if back is not None:
             fields["success_action_redirect"] = back(file, expires)
         else:

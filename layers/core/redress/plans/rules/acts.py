@@ -19,7 +19,7 @@ from redress.base import tags, texts
 from redress.base.errors import pointer
 from redress.base.languages import LANGUAGES
 from redress.base.people import is_subject, is_team
-from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, OUTCOMES
+from redress.plans.rules.plan import GRADATIONS, HOLDS, KINDS, OUTCOMES, REQUEST_OUTCOMES
 from redress.plans.rules.reader import NAME_LIMIT, DocumentReader
 from redress.plans.rules.templates import FROM_WRITER
 
@@ -87,7 +87,7 @@ def check(
             _check_tags(read, given, at)
         case "resolve":
             if "outcome" in given:
-                read.one_of(given["outcome"], OUTCOMES, f"{at}/outcome")
+                read.one_of(given["outcome"], (*OUTCOMES, *REQUEST_OUTCOMES), f"{at}/outcome")
             for field in ("remedy", "root_cause"):
                 _check_optional(read, given, field, at, SHORT_LIMIT)
         case "reassign":

@@ -130,6 +130,7 @@ _SECTIONS = (
     "reopened",
     "routing",
     "tasks",
+    "checklists",
     "hotline",
     "presence",
     "team_names",
@@ -229,6 +230,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         classification=read.words(document, "classification"),
         routing=read.section(document, "routing", "", need=False),
         tasks=read.section(document, "tasks", "", need=False),
+        checklists=read.section(document, "checklists", "", need=False),
         hotline=_hotline(read, document, known),
     )
     if publishing_at is not None:

@@ -29,6 +29,8 @@ HOLDS = ("part", "third_party")
 """The reasons for a hold. Waiting for the customer is not a hold."""
 OUTCOMES = ("upheld", "partly_upheld", "not_upheld")
 """The outcomes of a complaint."""
+REQUEST_OUTCOMES = DONE, *NOT_DONE = ("done", "not_completed_by_customer", "not_possible")
+"""The outcomes of a service request. None counts as done."""
 COMPONENTS = (
     "satisfaction",
     "response_promises",
@@ -190,6 +192,10 @@ TICKET_ACTS = (
     "set_fields",
     "accept_mail",
     "count_message",
+    "accept_item",
+    "reject_item",
+    "finish_step",
+    "tell_obstacle",
     "hold",
     "release",
     "correct",
@@ -372,6 +378,8 @@ class Plan(Struct, frozen=True):
     """The section of the document, which `plans.rules.routing` checks."""
     tasks: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.tasks` reads."""
+    checklists: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.checklists` reads."""
     hotline: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.hotline` checks."""
 

@@ -16,7 +16,7 @@ from typing import Any
 from redress.base.errors import Fault
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import ClockName
-from redress.plans.rules import categories, fields, tasks, templates, thanks, wording
+from redress.plans.rules import categories, checklists, fields, tasks, templates, thanks, wording
 from redress.plans.rules.plan import CHANNELS, Override, Plan, Promise, duration_of, promise_from
 from redress.plans.rules.reader import MOST_DAYS, DocumentReader
 
@@ -165,6 +165,7 @@ def check_shapes(read: DocumentReader, document: Mapping[str, Any]) -> None:
     templates.check_team_names(read, document)
     _questionnaire(read, document)
     categories.check(read, document)
+    checklists.check(read, document)
     _conflict(read, document)
     fields.check(read, document)
     thanks.check(read, document)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import replace
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -146,6 +147,7 @@ def rehearse(
     The history ends with its last event up to `until`. An earlier event may have a later time, if
     an earlier version of Redress wrote it on a machine whose clock was fast.
     """
+    draft = replace(draft, checklists={})  # the draft life has the checklist of the real one
     real_life, draft_life = _Life(), _Life()
     skipped: Counter[str] = Counter()
     events = list(history)
@@ -188,8 +190,8 @@ def _values_of(ticket: Ticket | None) -> dict[str, str | None]:
 def _comes_before_classifying(event: Event) -> bool:
     """Whether an event can come before the change that classifies a ticket and offers it to agents.
 
-    These are the opening, its acknowledgement, the match with the customer and what follows from
-    the customer's type.
+    These are the opening, its checklist, its acknowledgement, the match with the customer and what
+    follows from the customer's type.
     """
     return event.type in _FIRST or (event.type is EventType.RECLASSIFIED and not event.by.is_person)
 
@@ -197,6 +199,7 @@ def _comes_before_classifying(event: Event) -> bool:
 _FIRST = (
     EventType.OPENED,
     EventType.ACKNOWLEDGED,
+    EventType.CHECKLIST_SET,
     EventType.MATCHED,
     EventType.MAIL_NOTED,
 )
@@ -426,6 +429,13 @@ def _acknowledged(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None
     return Change(ticket, (again,), apply(ticket, again, plan), plan)
 
 
+def _as_it_was(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    """Take over an event of the checklist. What was asked of the customer is a fact."""
+    event = kept.event
+    again = Event(ticket.version + 1, event.type, event.at, event.by, event.data)
+    return Change(ticket, (again,), apply(ticket, again, plan), plan)
+
+
 def _assigned(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     """Assign the ticket to the agent who really got it.
 
@@ -617,6 +627,12 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.TASK_EXTENSION_ASKED: None,
     EventType.TASK_EXTENSION_DECIDED: None,
     EventType.URGED: None,
+    EventType.CHECKLIST_SET: _as_it_was,
+    EventType.ITEM_GIVEN: _as_it_was,
+    EventType.ITEM_ACCEPTED: _as_it_was,
+    EventType.ITEM_REJECTED: _as_it_was,
+    EventType.ITEM_DONE: _as_it_was,
+    EventType.ITEM_OBSTRUCTED: _as_it_was,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.MESSAGE_COUNTED: _message_counted,
     EventType.PROMISED: _promised,
@@ -639,6 +655,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
 and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, a match, and a change of
 tags, of participants or of `about`, a leader's reminder, the record of a call and tasks of other
-departments affect no clock that is a promise to the customer. No search for an agent is replayed
-(UNPLACED, NOBODY_THERE): nobody knows whom another search would have found. The plan causes the
-other events, so the draft decides them again."""
+departments affect no clock that is a promise to the customer. The checklist is that of the real
+life, because nobody knows what the customer would have given for another one. No search for an
+agent is replayed (UNPLACED, NOBODY_THERE): nobody knows whom another search would have found. The
+plan causes the other events, so the draft decides them again."""

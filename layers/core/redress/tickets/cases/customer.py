@@ -12,6 +12,7 @@ from redress.base.errors import NotFound
 from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules import checklists
 from redress.plans.rules.categories import labels
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
@@ -19,8 +20,11 @@ from redress.tickets.cases.changes import Decide, TicketChanges
 from redress.tickets.cases.intake import Receipt
 from redress.tickets.links import Links
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.checklist import is_possible
 from redress.tickets.rules.promise_view import PromiseView, promises_of
 from redress.tickets.rules.steps import by_customer, table
+from redress.tickets.rules.steps import checklists as steps
+from redress.tickets.rules.steps.checklists import room
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_survey_due
 from redress.tickets.store.tickets import TicketFile, TicketStore
@@ -46,6 +50,12 @@ PUBLIC = frozenset(
         EventType.SURVEYED,
         EventType.WITHDRAWN,
         EventType.URGED,
+        EventType.CHECKLIST_SET,
+        EventType.ITEM_GIVEN,
+        EventType.ITEM_ACCEPTED,
+        EventType.ITEM_REJECTED,
+        EventType.ITEM_DONE,
+        EventType.ITEM_OBSTRUCTED,
         EventType.CLOSED,
     }
 )
@@ -63,6 +73,7 @@ ACTIONS = {
     "withdraw": Step.WITHDRAW,
     "survey": Step.ANSWER_SURVEY,
     "urge": Step.URGE,
+    "answer": Step.GIVE_ITEM,
     "follow_up": Step.FOLLOW_UP,
 }
 
@@ -105,7 +116,8 @@ class Line:
 
     `type` is the type of the event, or participant_wrote for a message of a participant. `parts`
     are the marked parts of a mail's text, in order; empty if no mail caused the event. `files` came
-    with the message.
+    with the message. `item` is what the plan says of the item of the checklist that the line is
+    about, in each language.
     """
 
     at: datetime
@@ -114,6 +126,28 @@ class Line:
     text: str | None
     parts: tuple[LinePart, ...] = ()
     files: tuple[LineFile, ...] = ()
+    item: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLine:
+    """One item of the checklist of a service request, as its customer sees it.
+
+    `kind` is one of `checklists.ITEM_KINDS`, and `state` an `ItemState`. `text` is what the plan
+    says of it, in each language. `can` says what the customer can do with it now: send a file
+    (`send`), answer with a text (`answer`), say that they have read it (`read`), or nothing (None).
+    `told` is the last text of staff about it: why it was rejected, the obstacle, or the result.
+    `who` has to do something about an obstacle; None without one.
+    """
+
+    id: str
+    kind: str
+    text: Mapping[str, str]
+    required: bool
+    state: str
+    can: str | None
+    told: str | None
+    who: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +168,7 @@ class StatusView:
     `can` names what the customer may do now (keys of ACTIONS). `zone` is the IANA name of the time
     zone in which its times are shown. Mails about the ticket use the same zone. `category_label` is
     what the plan calls the category, in each language. `asked` are the departments that were asked,
-    and `urged_at` is when the customer urged last.
+    and `urged_at` is when the customer urged last. `checklist` is what a service request needs.
     """
 
     number: str
@@ -155,6 +189,7 @@ class StatusView:
     urged_at: datetime | None = None
     follows: str | None = None
     """The number of the ticket from whose status page the customer opened this one."""
+    checklist: tuple[ItemLine, ...] = ()
 
 
 def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
@@ -166,6 +201,9 @@ def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
         can.discard("survey")  # the page first asks whether the problem is solved
     if not by_customer.may_urge(ticket, plan, now):
         can.discard("urge")
+    items = tuple(_items(file, plan))
+    if not any(item.can in ("answer", "read") for item in items):
+        can.discard("answer")
     return StatusView(
         number=ticket.number,
         subject=ticket.subject,
@@ -175,7 +213,9 @@ def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
         zone=plan.time_zone,
         created_at=ticket.created_at,
         promises=promises_of(ticket, now),
-        timeline=tuple(_line(event, states) for event in file.history if _is_public(event)),
+        timeline=tuple(
+            _line(event, states, ticket, plan) for event in file.history if _is_public(event)
+        ),
         can=frozenset(can),
         version=ticket.version,
         closure=ticket.closure,
@@ -184,7 +224,41 @@ def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
         asked=tuple(_asked(ticket, plan)),
         urged_at=ticket.urged_at,
         follows=file.history[0].data.get("follows"),
+        checklist=items,
     )
+
+
+_TOLD = (EventType.ITEM_REJECTED, EventType.ITEM_DONE, EventType.ITEM_OBSTRUCTED)
+"""The events of items with a text for the customer."""
+
+
+def _items(file: TicketFile, plan: Plan) -> Iterator[ItemLine]:
+    """The items of the checklist, each with the last text of staff that still holds."""
+    ticket = file.ticket
+    if ticket.checklist is None:
+        return
+    planned = {one.id: one for one in checklists.of(plan, ticket.kind, ticket.category)}
+    events = {event.number: event for event in file.history}
+    for item in ticket.checklist.items:
+        last = events.get(item.event)
+        told = last if last is not None and last.type in _TOLD else None
+        known = planned.get(item.id)
+        can = None
+        if item.is_of_customer and is_possible(item, "give_item"):
+            if item.kind == checklists.MATERIAL:
+                can = "send" if room(ticket, item.id) else None
+            elif ticket.state in STEPS[Step.GIVE_ITEM]:
+                can = "answer" if known is not None and known.answer else "read"
+        yield ItemLine(
+            id=item.id,
+            kind=item.kind,
+            text=checklists.label(plan, ticket.category, item.id),
+            required=item.required,
+            state=str(item.state),
+            can=can,
+            told=told.data["text"] if told is not None else None,
+            who=told.data.get("who") if told is not None else None,
+        )
 
 
 def _asked(ticket: Ticket, plan: Plan) -> Iterator[Asked]:
@@ -203,12 +277,15 @@ def _is_public(event: Event) -> bool:
         return bool(event.data["kind"] != event.data["from"])
     if event.type is EventType.LINKED:
         return event.by.role is Role.CUSTOMER
+    if event.type is EventType.CHECKLIST_SET:
+        return bool(event.data["items"])
     return event.type in PUBLIC
 
 
-def _line(event: Event, states: Mapping[str, str]) -> Line:
+def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -> Line:
     """The line of an event. `states` are the states of the ticket's files by their ids."""
     text = event.data.get("text") or event.data.get("description") or None
+    item = event.data.get("item")
     kind = event.type.value
     if event.type is EventType.LINKED:
         text = event.data["ticket"]
@@ -216,12 +293,22 @@ def _line(event: Event, states: Mapping[str, str]) -> Line:
         text = ", ".join(event.data["participants"]) or None
     elif event.type is EventType.CUSTOMER_WROTE and "from" in event.data:
         kind = PARTICIPANT_WROTE
+    elif event.type is EventType.ITEM_ACCEPTED:
+        text = None  # it says for staff how the item came
     if event.by.role is Role.CUSTOMER:
         by = "customer"
     else:
         by = "staff" if event.by.is_staff else "system"
     parts = _parts(event) if text else ()
-    return Line(event.at, kind, by, text, parts, files=_files(event, states))
+    return Line(
+        event.at,
+        kind,
+        by,
+        text,
+        parts,
+        files=_files(event, states),
+        item=checklists.label(plan, ticket.category, item) if item else None,
+    )
 
 
 def _files(event: Event, states: Mapping[str, str]) -> tuple[LineFile, ...]:
@@ -314,6 +401,22 @@ class CustomerCases:
         number = self.survey_number_of(token)
         self._changes.change(number, decide)
         return self._view(number)
+
+    def answer_item(self, token: str, item: str, text: str) -> StatusView:
+        """Answer a note of the checklist, or say that it was read. A repeat has no effect.
+
+        Raises NotFound if the ticket has no such item.
+        """
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            last = self._tickets.event(ticket.number, ticket.last_person_version)
+            if last.type is EventType.ITEM_GIVEN and "files" not in last.data:
+                given = (last.data["item"], last.data.get("text", ""))
+                if given == (item, texts.cleaned(text)):
+                    return None
+            return steps.answer(ticket, plan, item, text, at)
+
+        return self._do(token, decide)
 
     def urge(self, token: str) -> StatusView:
         """Urge: the agent and the departments that were asked are told. A repeat has no effect."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from redress.base.people import Machine, Member, Role
+from redress.tickets.rules import checklist
 from redress.tickets.rules.interest import led_before
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Ticket
@@ -117,6 +118,10 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "open_task": (Step.OPEN_TASK,),
     "link": (Step.LINK,),
     "unlink": (Step.UNLINK,),
+    "accept_item": (Step.ACCEPT_ITEM,),
+    "reject_item": (Step.REJECT_ITEM,),
+    "finish_step": (Step.FINISH_STEP,),
+    "tell_obstacle": (Step.TELL_OBSTACLE,),
     "accept_mail": (Step.WRITE,),
     "count_message": (Step.COUNT_MESSAGE,),
     "hold": (Step.HOLD,),
@@ -151,6 +156,7 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (name not in ITS_AGENT_ONLY or ticket.assignee == member.id)
         and (name != "accept" or ticket.unaccepted_since is not None)
         and (name != "resolve" or not any(task.blocks for task in ticket.tasks))
+        and (name not in checklist.POSSIBLE or checklist.can(ticket.checklist, name))
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
         and (name != "unlink" or ticket.links)

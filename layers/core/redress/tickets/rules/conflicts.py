@@ -28,6 +28,10 @@ _SAID = frozenset(
         EventType.DISPUTED,
         EventType.SURVEYED,
         EventType.WITHDRAWN,
+        EventType.ITEM_GIVEN,
+        EventType.ITEM_REJECTED,
+        EventType.ITEM_DONE,
+        EventType.ITEM_OBSTRUCTED,
     }
 )
 """What the customer has said, or was told. Whoever speaks to the customer must have read it."""
@@ -43,6 +47,16 @@ _OF_TASKS = frozenset(
         EventType.TASK_DONE,
         EventType.TASK_RETURNED,
         EventType.TASK_CANCELLED,
+    }
+)
+
+_OF_ITEMS = frozenset(
+    {
+        EventType.ITEM_GIVEN,
+        EventType.ITEM_ACCEPTED,
+        EventType.ITEM_REJECTED,
+        EventType.ITEM_DONE,
+        EventType.ITEM_OBSTRUCTED,
     }
 )
 
@@ -78,6 +92,11 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     "count_message": frozenset({EventType.MESSAGE_COUNTED}),
     # A repeated request must not open a second task.
     "open_task": frozenset({EventType.TASK_OPENED}),
+    # These decide about one item, as it was read. Other items do not conflict (`_is_conflict`).
+    "accept_item": _OF_ITEMS,
+    "reject_item": _OF_ITEMS,
+    "finish_step": _OF_ITEMS,
+    "tell_obstacle": _OF_ITEMS,
     # This adds a participant, whom somebody may have taken off since.
     "accept_mail": frozenset({EventType.PARTICIPANTS_SET}),
 }
@@ -154,6 +173,8 @@ def _is_conflict(act: str, event: Event, change: Change | None) -> bool:
     if event.type is EventType.FIELDS_SET and change is not None:
         # Fields that a change does not name stay, so only the same field can be overwritten.
         return not _fields_of(change).isdisjoint(event.data["fields"])
+    if conflicting is _OF_ITEMS and change is not None:
+        return event.data["item"] in {one.data.get("item") for one in change.events}
     if event.type in _LINKS and change is not None:
         return event.data["ticket"] in {
             one.data["ticket"] for one in change.events if one.type in _LINKS

@@ -16,7 +16,7 @@ from redress.base.people import Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
 from redress.plans.rules.plan import Plan, Promise
-from redress.tickets.rules import task_events
+from redress.tickets.rules import checklist_events, task_events
 from redress.tickets.rules.interest import kept_from_in_doubt
 from redress.tickets.rules.preference import PHONE, preference_in
 from redress.tickets.rules.tasks import id_in
@@ -604,6 +604,33 @@ def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
 
+def _checklist_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return checklist_events.was_set(ticket, event)
+
+
+def _item_given(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return checklist_events.given(ticket, event)
+
+
+def _item_accepted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return checklist_events.accepted(ticket, event)
+
+
+def _item_rejected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Reject an item. Staff tell the customer why, so it is also progress."""
+    return _progress_told(checklist_events.rejected(ticket, event), event, plan)
+
+
+def _item_done(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Record that a step is done. Staff tell the customer its result, so it is also progress."""
+    return _progress_told(checklist_events.done(ticket, event), event, plan)
+
+
+def _item_obstructed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Record an obstacle. Staff tell the customer of it, so it is also progress."""
+    return _progress_told(checklist_events.obstructed(ticket, event), event, plan)
+
+
 _STOPPED_BY_REPLY = (
     ClockName.REACTION,
     ClockName.FIRST_RESPONSE,
@@ -1043,6 +1070,12 @@ _APPLY = {
     EventType.TASK_EXTENSION_ASKED: task_events.extension_asked,
     EventType.TASK_EXTENSION_DECIDED: task_events.extension_decided,
     EventType.URGED: task_events.urged,
+    EventType.CHECKLIST_SET: _checklist_set,
+    EventType.ITEM_GIVEN: _item_given,
+    EventType.ITEM_ACCEPTED: _item_accepted,
+    EventType.ITEM_REJECTED: _item_rejected,
+    EventType.ITEM_DONE: _item_done,
+    EventType.ITEM_OBSTRUCTED: _item_obstructed,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

@@ -14,6 +14,7 @@ from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Ladder, Waits
 from redress.plans.rules.plan import ALWAYS, Plan, Promise
 from redress.plans.rules.plan import CUSTOMER as WAITED_FOR
+from redress.tickets.rules.checklist import Checklist, waits_for_customer
 from redress.tickets.rules.preference import PHONE, Preference, due_within
 from redress.tickets.rules.tasks import Task
 
@@ -87,6 +88,12 @@ class EventType(StrEnum):
     TASK_EXTENSION_ASKED = "task_extension_asked"
     TASK_EXTENSION_DECIDED = "task_extension_decided"
     URGED = "urged"
+    CHECKLIST_SET = "checklist_set"
+    ITEM_GIVEN = "item_given"
+    ITEM_ACCEPTED = "item_accepted"
+    ITEM_REJECTED = "item_rejected"
+    ITEM_DONE = "item_done"
+    ITEM_OBSTRUCTED = "item_obstructed"
     CORRECTED = "corrected"
     CALL_RECORDED = "call_recorded"
     ANSWER_REPORTED = "answer_reported"
@@ -157,7 +164,8 @@ class Conversation(Struct, frozen=True, omit_defaults=True):
 class Resolution(Struct, frozen=True):
     """An agent's statement that the matter is solved. Scores are attributed to `by` and `team`.
 
-    `outcome`, `remedy` and `root_cause` are required for complaints. `replies` is the number of
+    `outcome`, `remedy` and `root_cause` are required for complaints. A service request may have an
+    outcome of `plan.REQUEST_OUTCOMES`. `replies` is the number of
     public replies up to the resolution, which counts as one. `round` is the ticket's round.
     `contacts_after` is the number of the customer's messages since the resolution.
     """
@@ -349,6 +357,8 @@ class Ticket(Struct, frozen=True):
     conversation: Conversation | None = None
     """Where what staff write to the customer goes, instead of by mail. It is set if the customer's
     last message through a connector came from one that takes answers."""
+    checklist: Checklist | None = None
+    """What a service request needs. None if the plan has no checklist for its category."""
 
     @property
     def has_address(self) -> bool:
@@ -539,8 +549,11 @@ def waits_for(ticket: Ticket) -> tuple[str, ...]:
     """The reasons for which the ticket waits now.
 
     There are none while a message of the customer is unanswered, or if the ticket needs no agent.
+    It waits for the customer if staff have said so in a reply, or if only the customer can go on
+    with its checklist.
     """
     if ticket.unanswered_since is not None or not ticket.needs_agent:
         return ()
-    reasons = (WAITED_FOR if ticket.state is State.WAITING else None, ticket.on_hold)
+    is_customers = ticket.state is State.WAITING or waits_for_customer(ticket.checklist)
+    reasons = (WAITED_FOR if is_customers else None, ticket.on_hold)
     return tuple(reason for reason in reasons if reason is not None)

@@ -48,6 +48,7 @@ from redress.mail.outgoing.rules.relevance import (
     clock_name,
     due_at,
     falls_to_supervisors,
+    missing_items,
     moved_promises,
     promises_ahead,
     reason_to_skip,
@@ -59,6 +60,9 @@ from redress.mail.outgoing.rules.relevance import (
 from redress.mail.outgoing.rules.table import (
     ACKNOWLEDGEMENT,
     CALLED,
+    CHECKLIST,
+    ITEM,
+    ITEM_GIVEN,
     MENTIONED,
     PARTICIPANTS,
     PROMISE_MOVED,
@@ -70,6 +74,7 @@ from redress.mail.outgoing.rules.table import (
     mentioned_member,
 )
 from redress.mail.outgoing.store import AddressStore
+from redress.plans.rules import checklists
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
@@ -107,6 +112,7 @@ _WRITTEN_BY_A_PERSON = {
     "resolution_call",
     "resolution_told",
     "copy",
+    ITEM,
 }
 
 
@@ -378,6 +384,11 @@ class MailingCase:
             is_move = about.event.type is EventType.PLAN_CHANGED
             values["cause"] = own.plan_changed if is_move else own.reclassified
             values["moved"] = _moved(about, language)
+        if about.job.template == CHECKLIST:
+            values["items"] = _needed_items(about, language)
+        if about.job.template == ITEM:
+            values["item"] = _item_text(about, language)
+            values["news"] = own.items[_news_of_item(about)]
         if callback := ticket.clocks.get(ClockName.CALLBACK):
             by_mail = ticket.callback_by_mail
             ladder = about.plan.ladder(ClockName.CALLBACK, callback, by_mail=by_mail)
@@ -416,6 +427,7 @@ class MailingCase:
                 "waiting": str(about.event.data.get("called", "")),
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
                 "moved": _moved(about, language) if about.job.template == TELL_MOVED else "",
+                "item": _item_text(about, language) if about.job.template == ITEM_GIVEN else "",
             }
 
         return said
@@ -480,6 +492,35 @@ def _moved(about: Matter, language: str) -> str:
         return phrase.format(clock=own.clocks[one.clock], before=before, due=due)
 
     return "\n".join(map(line, moved_promises(about)))
+
+
+def _needed_items(about: Matter, language: str) -> str:
+    """A line for each item of the checklist that the customer has to give, or may give."""
+    own, ticket = phrases(language), about.ticket
+    return "\n".join(
+        (own.needed if item.required else own.needed_optional).format(
+            item=checklists.label(about.plan, ticket.category, item.id)[language]
+        )
+        for item in missing_items(ticket)
+    )
+
+
+def _item_text(about: Matter, language: str) -> str:
+    """What the plan says of the item that the event is about."""
+    item = about.event.data["item"]
+    return checklists.label(about.plan, about.ticket.category, item)[language]
+
+
+def _news_of_item(about: Matter) -> str:
+    """The key of `Phrases.items`. An obstacle says who has to do something."""
+    match about.event.type:
+        case EventType.ITEM_REJECTED:
+            return "rejected"
+        case EventType.ITEM_DONE:
+            return "done"
+        case _:
+            who: str = about.event.data["who"]
+            return who
 
 
 def _call(ticket: Ticket, due: str) -> str:

@@ -19,6 +19,9 @@ from redress.mail.outgoing.rules import task_mails
 from redress.mail.outgoing.rules.table import (
     ABOUT_DOUBTED,
     ANSWER_FAILED,
+    CHECKLIST,
+    ITEM,
+    ITEM_GIVEN,
     MENTIONED,
     PARTICIPANTS,
     PROMISE_MOVED,
@@ -28,6 +31,7 @@ from redress.mail.outgoing.rules.table import (
     why_unacknowledged,
 )
 from redress.plans.rules.plan import Plan
+from redress.tickets.rules.checklist import Item, ItemState, find
 from redress.tickets.rules.fold import first_plan, walk
 from redress.tickets.rules.promise_view import NOTICED, Moved, promises_of
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_bare_thanks
@@ -265,6 +269,8 @@ def reason_to_skip(about: Matter) -> str | None:
         return "the complaint is about the agent, who does not have it any more"
     if job.template == ABOUT_DOUBTED and ticket.about_unclear is None:
         return "somebody has decided whom the complaint is about"
+    if job.template in (CHECKLIST, ITEM, ITEM_GIVEN):
+        return _outdated_item(about)
     if job.template == MENTIONED:
         is_over = mentioned_member(about.event, job.audience) not in ticket.mentioned
         return "the mention is over" if is_over else None
@@ -297,6 +303,32 @@ def reason_to_skip(about: Matter) -> str | None:
         return "the answer to the agent's request has said so"
     if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.moment:
         return "the survey is over"
+    return None
+
+
+def missing_items(ticket: Ticket) -> list[Item]:
+    """Return the items of the checklist that the customer has to give, or may give."""
+    items = ticket.checklist.items if ticket.checklist is not None else ()
+    return [item for item in items if item.is_missing]
+
+
+def _outdated_item(about: Matter) -> str | None:
+    """Return why a mail about the checklist is outdated; None if it is still true."""
+    ticket, event = about.ticket, about.event
+    if not ticket.needs_agent:
+        return "nobody works on the ticket any more"
+    if about.job.template == CHECKLIST:
+        is_current = ticket.checklist is not None and ticket.checklist.event == event.number
+        return None if is_current and missing_items(ticket) else "the checklist asks for no more"
+    item = find(ticket.checklist, event.data["item"])
+    if item is None:
+        return "the checklist has no such item any more"
+    if about.job.template == ITEM_GIVEN and item.state != ItemState.GIVEN:
+        return "somebody has decided about the item"
+    if event.type is EventType.ITEM_REJECTED and item.state != ItemState.REJECTED:
+        return "the item was given again, or accepted"
+    if event.type is EventType.ITEM_OBSTRUCTED and not item.obstacle:
+        return "it goes on"
     return None
 
 

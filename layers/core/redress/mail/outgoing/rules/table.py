@@ -10,6 +10,7 @@ from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.outgoing.rules.task_mails import ASKER, ASKERS, DEPARTMENT, TASK, URGED, audiences
+from redress.plans.rules.checklists import STEP
 from redress.tickets.rules.answers import AnswerState
 from redress.tickets.rules.ticket import Event, EventType
 
@@ -37,6 +38,14 @@ REMINDED = "reminded"
 rung."""
 
 
+CHECKLIST = "checklist"
+"""The template of the mail that tells a customer what their service request needs."""
+ITEM = "item"
+"""The template of the mail that tells a customer what staff wrote about an item of it."""
+ITEM_GIVEN = "item_given"
+"""The template of the mail that asks the agent to check what the customer has given."""
+
+
 @dataclass(frozen=True, slots=True)
 class MailToSend:
     """One mail to be sent: its template and its audience.
@@ -56,6 +65,9 @@ _TO_CUSTOMER: Mapping[EventType, str] = {
     EventType.HELD: "progress",
     EventType.REPLIED: "reply",
     EventType.RESOLVED: "resolution",
+    EventType.ITEM_REJECTED: ITEM,
+    EventType.ITEM_DONE: ITEM,
+    EventType.ITEM_OBSTRUCTED: ITEM,
 }
 _RUNGS: Mapping[tuple[str, str], str] = {
     (ClockName.CALLBACK, Action.ASK_AGAIN): "callback_again",
@@ -96,7 +108,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     supervisor is asked to decide whom a complaint is about, if that is unclear.
     Supervisor and manager are notified of a proposed incident, because they can declare it. If
     nobody is there, the customer and the supervisor are told. If too many tickets wait, supervisor
-    and reserve staff are called. `task_mails` says who is told of a task.
+    and reserve staff are called. `task_mails` says who is told of a task. A customer gets the
+    checklist of their service request, and what staff write about its items; the agent is asked to
+    check what the customer has given.
 
     Words to a customer who wrote through a connector that takes answers go there (CONNECTOR)
     instead of by mail. If they do not reach the customer, the agent is told.
@@ -110,6 +124,11 @@ def mails_after(event: Event) -> list[MailToSend]:
     if event.type in _TO_CUSTOMER:
         copies = [MailToSend("copy", PARTICIPANTS)] if event.data.get("copied_to") else []
         return [_to_customer(_TO_CUSTOMER[event.type], event.data), *copies]
+    if event.type is EventType.CHECKLIST_SET:
+        is_asked = any(item["kind"] != STEP for item in event.data["items"])
+        return [MailToSend(CHECKLIST, "customer")] if is_asked and "to" in event.data else []
+    if event.type is EventType.ITEM_GIVEN:
+        return [] if event.data.get("read") else [MailToSend(ITEM_GIVEN, Role.AGENT)]
     if event.type in (EventType.RECLASSIFIED, EventType.PLAN_CHANGED):
         if not event.data.get("lengthened"):
             return []

@@ -19,6 +19,7 @@ from redress.base import tags
 from redress.base.addresses import canonical, cleaned, fault_of, is_address
 from redress.base.errors import (
     AlreadyDone,
+    ChecklistOpen,
     Fault,
     Forbidden,
     InvalidInput,
@@ -31,9 +32,11 @@ from redress.base.errors import (
 from redress.base.people import CUSTOMER, SYSTEM, Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules import categories
-from redress.plans.rules.plan import LONGEST_S, Plan
+from redress.plans.rules.checklists import OF_KIND as SERVICE_REQUEST
+from redress.plans.rules.plan import LONGEST_S, NOT_DONE, OUTCOMES, REQUEST_OUTCOMES, Plan
 from redress.tickets.rules import fields, mentions
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.checklist import Item, blocking
 from redress.tickets.rules.interest import kept_from
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.promise_view import lengthened
@@ -698,8 +701,12 @@ def resolve(
     """Resolve the ticket. A complaint also needs an outcome, a remedy and a root cause.
 
     `preference` says how and when the customer wants to be called back. Raises TasksOpen while a
-    required task of another department is not done.
+    required task of another department is not done. A service request is done only if each required
+    item of its checklist is settled (ChecklistOpen). Otherwise it is resolved with an outcome that
+    says that it is not done, and `text` tells the customer why.
     """
+    if fault := _fault_of_outcome(ticket, outcome):
+        raise InvalidInput([fault])
     if ticket.kind == "complaint":
         needed = (("outcome", outcome), ("remedy", remedy), ("root_cause", root_cause))
         faults = [
@@ -712,6 +719,8 @@ def resolve(
     require_possible(Step.RESOLVE, ticket)
     if faults := [_not_done(task) for task in ticket.tasks if task.blocks]:
         raise TasksOpen(faults)
+    if outcome not in NOT_DONE and (open_items := blocking(ticket.checklist)):
+        raise ChecklistOpen([_not_settled(item) for item in open_items])
     draft = Draft(ticket, plan, by, at).add(
         EventType.RESOLVED,
         {
@@ -727,6 +736,23 @@ def resolve(
     if closure := closure_now(draft.after, plan):
         draft.add(EventType.CLOSED, {"closure": closure}, SYSTEM)
     return draft.change()
+
+
+def _fault_of_outcome(ticket: Ticket, outcome: str | None) -> Fault | None:
+    """Return the fault of an outcome that tickets of this kind do not have.
+
+    Other kinds than complaints keep the outcomes of complaints, which they could always have.
+    """
+    if outcome in REQUEST_OUTCOMES and ticket.kind != SERVICE_REQUEST:
+        detail = "only service requests have this outcome"
+        if ticket.kind == "complaint":
+            detail = f"a complaint has one of {', '.join(OUTCOMES)}"
+        return Fault("/outcome", "not_of_kind", detail)
+    return None
+
+
+def _not_settled(item: Item) -> Fault:
+    return Fault(pointer("checklist", item.id), "item_not_settled", f"this item is {item.state}")
 
 
 def _not_done(task: Task) -> Fault:

@@ -12,6 +12,7 @@ from redress.base import instants, texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, RedressError
 from redress.base.people import SYSTEM, Actor
 from redress.clocks.rules.clocks import Clock, ClockName
+from redress.plans.rules import checklists
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.answers import Way, Why, way_of
 from redress.tickets.rules.change import Change
@@ -43,18 +44,41 @@ class Draft:
         """Add the next event. `by` is its actor; None means the actor of the step.
 
         Before a ticket is closed, its open tasks are cancelled, so that their departments learn of
-        it, whatever closes the ticket.
+        it, whatever closes the ticket. When a ticket is opened, and when its kind, its category or
+        its plan changes, it gets the checklist that follows from them.
         """
         if event_type is EventType.CLOSED:
             for task in self.after.tasks:
                 if task.is_open:
                     over = {"task": task.id, "why": TICKET_CLOSED}
                     self.add(EventType.TASK_CANCELLED, over, SYSTEM)
-        number = (self._after.version if self._after else 0) + 1
+        before = self._after
+        number = (before.version if before else 0) + 1
         event = Event(number, event_type, self._at, by or self._by, data or {})
-        self._after = apply(self._after, event, self._plan)
+        self._after = apply(before, event, self._plan)
         self._events.append(event)
+        if _is_of_another_kind(before, self._after):
+            self._set_checklist()
         return self
+
+    def _set_checklist(self) -> None:
+        """Give the ticket the checklist of its kind, category and plan.
+
+        The event has what the fold needs, so that a checklist of a later plan never changes it. It
+        has the customer's address (`to`) if they get the list by mail: automatic mail may go there.
+        """
+        after = self.after
+        wanted = [
+            {"id": item.id, "kind": item.kind, "required": item.required}
+            for item in checklists.of(self._plan, after.kind, after.category)
+        ]
+        current = after.checklist.items if after.checklist is not None else ()
+        if wanted == [{"id": i.id, "kind": i.kind, "required": i.required} for i in current]:
+            return
+        data: dict[str, Any] = {"items": wanted, "category": after.category}
+        if after.contact.email is not None and ClockName.ACKNOWLEDGEMENT in after.clocks:
+            data["to"] = after.contact.email
+        self.add(EventType.CHECKLIST_SET, data, SYSTEM)
 
     @property
     def after(self) -> Ticket:
@@ -66,6 +90,17 @@ class Draft:
     def change(self) -> Change:
         """The change that consists of all events that were added so far."""
         return Change(self._before, tuple(self._events), self.after, self._plan)
+
+
+def _is_of_another_kind(before: Ticket | None, after: Ticket) -> bool:
+    """Whether an event has changed what decides which checklist a ticket has."""
+    if before is None:
+        return True
+    return (before.kind, before.category, before.plan_version) != (
+        after.kind,
+        after.category,
+        after.plan_version,
+    )
 
 
 def add_about(

@@ -41,6 +41,13 @@ class Step(StrEnum):
     ASK_EXTENSION = "ask_extension"
     DECIDE_EXTENSION = "decide_extension"
     URGE = "urge"
+    SET_CHECKLIST = "set_checklist"
+    GIVE_ITEM = "give_item"
+    READ_ITEM = "read_item"
+    ACCEPT_ITEM = "accept_item"
+    REJECT_ITEM = "reject_item"
+    FINISH_STEP = "finish_step"
+    TELL_OBSTACLE = "tell_obstacle"
     LINK = "link"
     FOLLOW_UP = "follow_up"
     UNLINK = "unlink"
@@ -116,6 +123,16 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.DECIDE_EXTENSION: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     # While the ticket waits for the customer, there is nobody else to urge.
     Step.URGE: {_N: _N, _O: _O},
+    # The checklist follows from kind, category and plan, so it changes with them.
+    Step.SET_CHECKLIST: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    # Whoever gives something has nothing to give after the resolution.
+    Step.GIVE_ITEM: {_N: _N, _O: _O, _W: _O},
+    # To have read a note answers no question of staff.
+    Step.READ_ITEM: {_N: _N, _O: _O, _W: _W},
+    Step.ACCEPT_ITEM: {_N: _N, _O: _O, _W: _W},
+    Step.REJECT_ITEM: {_N: _N, _O: _O, _W: _W},
+    Step.FINISH_STEP: {_N: _N, _O: _O, _W: _W},
+    Step.TELL_OBSTACLE: {_N: _N, _O: _O, _W: _W},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
     # A bare thanks changes nothing: a waiting ticket waits on, because its question is still open.
     Step.THANK: {s: s for s in (_N, _O, _W, _R, _C, _X)},

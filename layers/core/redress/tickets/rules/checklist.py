@@ -1,0 +1,135 @@
+"""The checklist of a service request: what the customer gives, and what staff do.
+
+The plan has the texts of the items (`redress.plans.rules.checklists`). The snapshot has their
+states. What was written about an item is in the events only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+
+from redress.plans.rules.checklists import MATERIAL, NOTE, STEP
+
+MOST_FILES = 5
+"""The most files with which a customer gives one material. The snapshot contains their ids."""
+
+
+class ItemState(StrEnum):
+    """The state of an item. The values are stored: never change one."""
+
+    OPEN = "open"
+    """The customer has given nothing, or staff have not done the step."""
+    GIVEN = "given"
+    """The customer has given it. Staff decide whether it is right."""
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    """Staff have said what is wrong with it. The customer can give it again."""
+    DONE = "done"
+    """Staff have done the step."""
+
+
+class Responsible(StrEnum):
+    """Who has to do something about an obstacle. The values are stored."""
+
+    CUSTOMER = "customer"
+    US = "us"
+    THIRD_PARTY = "third_party"
+
+
+class Item(Struct, frozen=True, omit_defaults=True):
+    """One item of a ticket's checklist.
+
+    `id` is its id in the plan. `event` is the number of the last event about it; 0 if there is
+    none. `files` are the ids of the files with which the customer has given it.
+    """
+
+    id: str
+    kind: str
+    """One of `checklists.ITEM_KINDS`. A later version may store another one."""
+    required: bool = True
+    """Whether the request is done only when the item is settled."""
+    state: str = ItemState.OPEN
+    """An `ItemState`. A later version may store another one, which counts as not settled."""
+    event: int = 0
+    files: tuple[str, ...] = ()
+    obstacle: bool = False
+    """Whether staff have said why it cannot go on, and nothing has happened to it since."""
+
+    @property
+    def is_of_customer(self) -> bool:
+        """Whether the customer gives it. Otherwise staff do it."""
+        return self.kind in (MATERIAL, NOTE)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the customer has to give it."""
+        return self.is_of_customer and self.state in (ItemState.OPEN, ItemState.REJECTED)
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the request is not done because of this item.
+
+        An item in a state that this version does not know is not settled.
+        """
+        return self.required and self.state not in (ItemState.ACCEPTED, ItemState.DONE)
+
+
+class Checklist(Struct, frozen=True):
+    """The items of a ticket, in the order of the plan. `event` is the event that set them."""
+
+    event: int
+    items: tuple[Item, ...]
+
+
+def find(checklist: Checklist | None, id_: str) -> Item | None:
+    """The item with this id, or None."""
+    items = checklist.items if checklist is not None else ()
+    return next((item for item in items if item.id == id_), None)
+
+
+def waits_for_customer(checklist: Checklist | None) -> bool:
+    """Whether only the customer can go on: something required is missing, and nothing is to check.
+
+    What the customer has given and nobody has decided about is work of staff. So the ticket does
+    not wait for the customer meanwhile, even if something else is missing.
+    """
+    if checklist is None:
+        return False
+    return any(item.required and item.is_missing for item in checklist.items) and not any(
+        item.state == ItemState.GIVEN for item in checklist.items
+    )
+
+
+def blocking(checklist: Checklist | None) -> tuple[Item, ...]:
+    """The required items that are not settled."""
+    return tuple(item for item in checklist.items if item.blocks) if checklist is not None else ()
+
+
+_CUSTOMERS = (MATERIAL, NOTE)
+
+POSSIBLE: Mapping[str, tuple[tuple[str, ...], tuple[ItemState, ...]]] = {
+    "give_item": (_CUSTOMERS, (ItemState.OPEN, ItemState.GIVEN, ItemState.REJECTED)),
+    "accept_item": (_CUSTOMERS, (ItemState.OPEN, ItemState.GIVEN, ItemState.REJECTED)),
+    # Somebody may see later that what was accepted is wrong.
+    "reject_item": (_CUSTOMERS, (ItemState.GIVEN, ItemState.ACCEPTED)),
+    "finish_step": ((STEP,), (ItemState.OPEN,)),
+    "tell_obstacle": (
+        (*_CUSTOMERS, STEP),
+        (ItemState.OPEN, ItemState.GIVEN, ItemState.REJECTED),
+    ),
+}
+"""The act -> the kinds of items on which it is possible, and their states before it."""
+
+
+def is_possible(item: Item, act: str) -> bool:
+    """Whether an act of POSSIBLE is possible on an item as it is now."""
+    kinds, states = POSSIBLE[act]
+    return item.kind in kinds and item.state in states
+
+
+def can(checklist: Checklist | None, act: str) -> bool:
+    """Whether an act of POSSIBLE is possible on any item."""
+    return checklist is not None and any(is_possible(item, act) for item in checklist.items)

@@ -1,0 +1,77 @@
+"""How the events of a checklist change a ticket. `fold.apply` uses these functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import replace
+from typing import Any
+
+from redress.tickets.rules.checklist import Checklist, Item, ItemState, find
+from redress.tickets.rules.ticket import Event, State, Ticket
+
+
+def was_set(ticket: Ticket, event: Event) -> Ticket:
+    """Set the items of the ticket. An item that it had before keeps its state.
+
+    So what the customer has given, and what was accepted, is not asked for again.
+    """
+    items = tuple(_kept(find(ticket.checklist, one["id"]), one) for one in event.data["items"])
+    return replace(ticket, checklist=Checklist(event.number, items) if items else None)
+
+
+def _kept(before: Item | None, new: Mapping[str, Any]) -> Item:
+    if before is not None and before.kind == new["kind"]:
+        return replace(before, required=new["required"])
+    return Item(new["id"], new["kind"], new["required"])
+
+
+def given(ticket: Ticket, event: Event) -> Ticket:
+    """Record that the customer has given an item. A ticket that waits for an answer is open then.
+
+    Files join those that were given before, unless staff have rejected these. A note that the
+    customer has only read is accepted at once, because staff have nothing to check.
+    """
+    item = find(ticket.checklist, event.data["item"])
+    if item is None:
+        return ticket
+    if event.data.get("read"):
+        return _changed(ticket, event, state=ItemState.ACCEPTED)
+    earlier = item.files if item.state == ItemState.GIVEN else ()
+    sent = (file["id"] for file in event.data.get("files", ()))
+    ticket = _changed(ticket, event, state=ItemState.GIVEN, files=(*earlier, *sent))
+    return replace(ticket, state=State.OPEN) if ticket.state is State.WAITING else ticket
+
+
+def accepted(ticket: Ticket, event: Event) -> Ticket:
+    """Accept an item. It may have come in another way than through the page."""
+    fields = {"files": tuple(event.data["of_files"])} if "of_files" in event.data else {}
+    return _changed(ticket, event, state=ItemState.ACCEPTED, **fields)
+
+
+def rejected(ticket: Ticket, event: Event) -> Ticket:
+    """Reject an item. The customer begins anew; the files stay in the ticket."""
+    return _changed(ticket, event, state=ItemState.REJECTED, files=())
+
+
+def done(ticket: Ticket, event: Event) -> Ticket:
+    return _changed(ticket, event, state=ItemState.DONE)
+
+
+def obstructed(ticket: Ticket, event: Event) -> Ticket:
+    return _changed(ticket, event, obstacle=True)
+
+
+def _changed(ticket: Ticket, event: Event, **fields: Any) -> Ticket:
+    """Return the ticket after a change of the event's item.
+
+    A ticket that does not have the item stays as it is: a rehearsal can move it to a plan with
+    another checklist.
+    """
+    if ticket.checklist is None:
+        return ticket
+    values = {"obstacle": False, "event": event.number, **fields}
+    items = tuple(
+        replace(item, **values) if item.id == event.data["item"] else item
+        for item in ticket.checklist.items
+    )
+    return replace(ticket, checklist=replace(ticket.checklist, items=items))

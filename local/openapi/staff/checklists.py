@@ -1,0 +1,1 @@
+"""Answers about checklists. Every act answers with the ticket, which has its items."""
