@@ -100,7 +100,7 @@ class Timeline:
         title = self._titles[number]
         line = Text(f"{seconds:6.1f} s  ")
         line.append(f"{number}  ", style="bold")
-        line.append(f"{title:<11}", style=_COLOURS[title])
+        line.append(f"{title:<12}", style=_COLOURS[title])
         line.append(f"{event['type'].replace('_', ' '):<17}", style=self._style(event))
         line.append(self._detail(event), style="dim")
         line.truncate(self._console.width, overflow="ellipsis")
@@ -129,6 +129,11 @@ class Timeline:
                 return f"overall {data['answers']['overall']}"
             case "assigned":
                 return str(data["why"])
+            case "classified":
+                return ", ".join(map(str, data["values"].values()))
+            case "call_recorded":
+                parts = ", ".join(f"{name} {s:.0f} s" for name, s in data["seconds"].items())
+                return f"{data['result']}: {parts}"
         text = str(data.get("text") or data.get("why") or data.get("by") or "")
         return text.partition("\n")[0]
 
