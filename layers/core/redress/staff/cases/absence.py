@@ -67,13 +67,18 @@ class AbsenceWatch:
         Returns how many members went `offline`, how many tickets were `released`, and of how many
         agents conversations `ended`, without zeros.
         """
-        current, now = self._plans.current(), self._now()
+        now = self._now()
+        watched = self._duty.watched(now)
+        if not watched:
+            return {}  # an idle sweep reads no plan
+        current = self._plans.current()
         plan, zone = current.presence, current.time_zone
         soonest = timedelta(seconds=min(plan.gone_after_s, plan.unbeaten_after_s, plan.grace_s))
         done: Counter[str] = Counter()
         online = list[Availability]()
         read = 0
-        for standing in self._duty.standings(self._duty.watched(now - soonest)):
+        due = [agent for agent, since in watched.items() if since <= now - soonest]
+        for standing in self._duty.standings(due):
             found = standing.availability
             if found.presence in rules.ONLINE:
                 gone = self._expired(standing, plan, now)

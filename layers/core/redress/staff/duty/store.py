@@ -65,15 +65,16 @@ class DutyStore:
         except retry.ConditionFailed:
             return  # another tab of the same person was faster
 
-    def watched(self, until: datetime) -> list[str]:
+    def watched(self, until: datetime) -> dict[str, datetime]:
         """The members who are online, or went and may have tickets, since `until` or before.
 
-        Those come first who came, went or were last looked at longest ago.
+        Returns since when, by member. Those come first who came, went or were last looked at
+        longest ago.
         """
         model = self._models.availability
         earlier = model.owner_sk <= _moment(until)
         rows = retry.call(lambda: list(model.owner_index.query(keys.PRESENCE, earlier)))
-        return [row.pk.partition("#")[2] for row in rows]
+        return {row.pk.partition("#")[2]: datetime.fromisoformat(row.owner_sk) for row in rows}
 
     def standings(self, agents: Iterable[str]) -> Iterator[Standing]:
         """The availability and last beat of members. One who cannot be read is left out."""
