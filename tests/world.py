@@ -23,7 +23,7 @@ from typing import Any
 import boto3
 
 from local.template import table_definition
-from redress.base.people import Member
+from redress.base.people import Actor, Member, Role
 from redress.db import keys
 from redress.db.encoding import encode
 from redress.db.rows import Models
@@ -34,7 +34,7 @@ from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.steps import by_system, opening
+from redress.tickets.rules.steps import by_call, by_system, opening
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.mail_records import MailRecordStore
@@ -42,7 +42,7 @@ from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import TimerStore
 from redress.wiring.transaction import ALSO_WRITTEN
 from tests.answers import DOCUMENT_OF, DOCUMENTS, checked
-from tests.builders import ROOT, Clock, submission
+from tests.builders import ROOT, Clock, a_call, submission
 from tests.wired import ACCOUNT, REGION, TABLE
 
 MACHINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
@@ -237,3 +237,16 @@ class Act:
         return self.changes.change(
             ticket.number, lambda found, plan, at: step(found, plan, *given, at)
         )
+
+
+RECORDING = "s3://calls/2026/11/23/c-1.wav"
+
+
+def called(stores: Stores, ticket: Ticket, recording: str | None = RECORDING) -> int:
+    """Adds the record of a call to the ticket. Returns the number of its event."""
+    by = Actor(Role.MACHINE, "hotline")
+    changed = stores.changes.change(
+        ticket.number,
+        lambda t, p, at: by_call.record(t, p, a_call(at, recording=recording), by.id, by, at, []),
+    )
+    return changed.version

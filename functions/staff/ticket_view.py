@@ -366,6 +366,8 @@ def _data(event: Event, reader: Member) -> dict[str, Any]:
     data = event.data
     if "decision" in data:
         data = data | {"decision": _decision(data["decision"], reader)}
+    if "recording" in data:  # its place is shown to nobody: who may hear it opens it
+        data = data | {"recording": True}
     names = ("by",) if event.type is EventType.PROMISED else _TIMES
     times = {
         name: iso(datetime.fromisoformat(event.data[name])) for name in names if name in event.data

@@ -14,6 +14,7 @@ from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName, Standing
 from redress.clocks.rules.periods import PERIOD
 from redress.customers.rules.rights import Part
+from redress.files.rules.recordings import Elsewhere
 from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import NOT_KEPT, RELEASED, REQUESTED
@@ -143,7 +144,7 @@ QuarantineReason = Annotated[str, named("QuarantineReason", Reason)]
 QuarantineState = Annotated[str, named("QuarantineState", MailState)]
 ReleaseRefusal = Annotated[str, named("ReleaseRefusal", (*Reason, NOT_KEPT))]
 _NOT_RELEASED = (Reason.VIRUS, Reason.NO_SENDER, NOT_KEPT, RELEASED, REQUESTED)
-ProblemReason = Annotated[str, named("ProblemReason", (*_NOT_RELEASED, *FileState))]
+ProblemReason = Annotated[str, named("ProblemReason", (*_NOT_RELEASED, *FileState, *Elsewhere))]
 RefusedFor = Annotated[str, named("RefusedFor", ("type", "size"))]
 RungAction = Annotated[str, named("RungAction", Action)]
 SuspicionFlag = Annotated[str, named("SuspicionFlag", ("disowned", "unproven", "spam", "virus"))]

@@ -49,6 +49,7 @@ WIDER = {
     "${FilesBucket.Arn}/uploads/*": "all uploads",
     "${FilesBucket.Arn}/files/*": "the files of all tickets; the policy of the bucket denies those "
     "that are not clean",
+    "${RecordingsBucket}/*": "all recordings in the bucket that the operator names",
     "${FilesBucket.Arn}/*": "as GuardDuty's user guide demands it; see test_data.py for what the "
     "policy of the bucket denies",
     "rule/DO-NOT-DELETE-AmazonGuardDutyMalwareProtectionS3*": "GuardDuty names its own rule",
@@ -283,10 +284,16 @@ def written_items(logical_id: str) -> dict[str, list[str]]:
     return found
 
 
+RECORDINGS = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RecordingsBucket}/*"}
+
+
 def _reads_files(statement: Statement) -> bool:
-    """Whether it lets staff read files of tickets."""
+    """Whether it lets staff read files of tickets, or recordings, which the product never asks for:
+    it only signs links to them.
+    """
     files = {"Fn::Sub": "${FilesBucket.Arn}/files/*"}
-    return statement.role == "StaffFunctionRole" and files in statement.resources
+    is_of_staff = statement.role == "StaffFunctionRole"
+    return is_of_staff and (files in statement.resources or RECORDINGS in statement.resources)
 
 
 def test_missing_object_is_not_found_by_each_role_that_gets_objects() -> None:

@@ -1,4 +1,4 @@
-"""Files of tickets: sending, listing, opening and withdrawing them.
+"""Files of tickets are sent, listed, opened and withdrawn, and recordings of calls opened.
 
 No file passes through a function. A client sends it to the bucket with the permission that it gets
 here, and reads it from the bucket with a link.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from route import STAFF, Request, Route, iso
+from route import LEADERS, STAFF, Request, Route, iso
 
 from redress.edge.bodies import Body, Text, Whole
 from redress.edge.http import Answer, answer
@@ -44,6 +44,19 @@ def open_file(request: Request) -> Answer:
 def withdraw_file(request: Request) -> Answer:
     number, file = request.path["number"], request.path["file"]
     return answer(200, files_view(wiring.files().withdraw(request.member, number, file)))
+
+
+def list_heard(request: Request) -> Answer:
+    found = wiring.recordings().heard(request.member, request.path["number"])
+    opened = [{"event": one.event, "by": one.by.id, "at": iso(one.at)} for one in found]
+    return answer(200, {"opened": opened})
+
+
+def open_recording(request: Request) -> Answer:
+    number, event = request.path["number"], int(request.path["event"])
+    found = wiring.recordings().open(request.member, number, event)
+    shown = {"event": found.event, "url": found.url, "expires_in_s": found.expires_in_s}
+    return answer(200, shown)
 
 
 # -------------------------------------------------------------------- views
@@ -130,6 +143,22 @@ ROUTES = (
         STAFF,
         withdraw_file,
         answer="Files",
+        problems=(404, 409),
+    ),
+    Route(
+        "GET",
+        "/staff/tickets/{number}/recordings",
+        LEADERS,
+        list_heard,
+        answer="HeardRecordings",
+        problems=(404,),
+    ),
+    Route(
+        "GET",
+        "/staff/tickets/{number}/recordings/{event}",
+        STAFF,
+        open_recording,
+        answer="OpenedRecording",
         problems=(404, 409),
     ),
 )

@@ -70,3 +70,19 @@ class OpenedFile(Answer):
     file: AttachedFile
     url: Uri
     expires_in_s: Ordinal
+
+
+class HeardBy(Answer):
+    event: Ordinal
+    by: Agent
+    at: Instant
+
+
+class HeardRecordings(Answer):
+    opened: list[HeardBy]
+
+
+class OpenedRecording(Answer):
+    event: Ordinal
+    url: Uri
+    expires_in_s: Ordinal | None

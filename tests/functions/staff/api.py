@@ -245,6 +245,8 @@ WHO_MAY = {
     "upload": ALL,
     "file": ALL,
     "file-withdrawal": ALL,
+    "recordings": LEADERS,
+    "recording": ALL,
     "quarantine": LEADERS,
     "held-mail": LEADERS,
     "held-mail-release": LEADERS,

@@ -37,7 +37,7 @@ from tests.builders import MEI, Clock, plan_document, rehearsal_job
 from tests.functions.conftest import MEMBERS
 from tests.functions.filing import create_bucket
 from tests.functions.staff.api import CHANGES, KEEP, THIS_MONTH, WHO_MAY, Api, hold_mail, score
-from tests.world import Act, Context, Opener, Stores
+from tests.world import Act, Context, Opener, Stores, called
 
 SUBJECT = "The secret kettle"
 FILE = "9f86d081884c7d65"
@@ -65,8 +65,13 @@ NAMES_A_TICKET = (
     "draft",
     "file",
     "file-withdrawal",
+    "recordings",
+    "recording",
 )
 """Sample events of the routes whose address has the number of a ticket."""
+
+NOT_FOR_GUESTS = ("file-withdrawal", "address-clearance", "reminder", "recordings", "recording")
+"""Those, besides changes, that are forbidden to a colleague whom a note mentions."""
 
 
 @dataclass(frozen=True)
@@ -312,6 +317,9 @@ def test_route_of_a_ticket_answers_as_if_it_did_not_exist_unless_the_reader_sees
     event = str(ticket.version)
     if name == "file-withdrawal":
         create_bucket()
+    if name == "recording":
+        event = str(called(stores, ticket))
+        ticket = stores.tickets.get(ticket.number)
     file = Attached(FILE, "x", "image/png", 1, CUSTOMER, clock.now(), FileState.HELD)
     wired_stores.attached().put_new(ticket.number, file)
     now = put(stores, clock, standing, ticket)
@@ -526,7 +534,7 @@ def test_colleague_of_another_team_whom_a_note_mentions_reads_and_notes_and_chan
     elif accused:
         assert found.status == 404
         assert SUBJECT not in said(found)
-    elif name in CHANGES or name in ("file-withdrawal", "address-clearance", "reminder"):
+    elif name in CHANGES or name in NOT_FOR_GUESTS:
         assert (found.status, found.body.get("can", ["note"])) == (403, ["note"])
     else:
         assert found.status not in (403, 404)

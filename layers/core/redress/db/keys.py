@@ -84,6 +84,7 @@ AFTER_REMINDERS = "REMINDER$"
 MAIL_PREFIX = "MAIL#"
 FILE_PREFIX = "FILE#"
 VIEWED_PREFIX = "VIEWED#"
+HEARD_PREFIX = "VIEWED_CALL#"
 """Begins the sort key of an item that records that staff opened a file. It lies behind TICKET, so
 readers of the whole ticket do not read these items."""
 VIEWER_PREFIX = "TICKET#"
@@ -168,6 +169,15 @@ def viewed_sk(at: datetime, file: str, token: str) -> str:
     """
     moment = at.astimezone(UTC).isoformat(timespec="milliseconds")
     return f"{VIEWED_PREFIX}{moment}#{file}#{token}"
+
+
+def heard_sk(at: datetime, event: int, token: str) -> str:
+    """`VIEWED_CALL#2026-11-23T01:00:00.000+00:00#000004#1f2e3d4c`: staff opened a recording.
+
+    It is that of the call of this event. `token` tells two openings in one millisecond apart.
+    """
+    moment = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return f"{HEARD_PREFIX}{moment}#{event:06d}#{token}"
 
 
 def viewer_sk(member: str) -> str:

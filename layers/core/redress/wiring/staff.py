@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from redress.customers.cases.resolving import ResolvingCase
     from redress.files.cases.accepting import AcceptingCase
     from redress.files.cases.reading import StaffFiles
+    from redress.files.cases.recordings import RecordingCases
     from redress.files.cases.referring import ReferringCase
     from redress.inspections.cases import InspectionCases
     from redress.mail.incoming.cases.checking import CheckedMails
@@ -83,6 +84,8 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     changes_feed: str = ""
     """Identifies the time for which the feed of changes has been on. Empty if it is off."""
     files_bucket: str = ""
+    recordings_bucket: str = ""
+    """Empty if the telephone system keeps no recordings in a bucket."""
     checker_function: str = ""
     """Empty if files are switched off."""
     link_key_secret: str
@@ -614,6 +617,16 @@ def files() -> StaffFiles:
         stores.files_bucket(bucket),
         clients.now,
     )
+
+
+@cache
+def recordings() -> RecordingCases:
+    from redress.files.cases.recordings import RecordingCases
+    from redress.files.store.recordings import HeardStore, RecordingsBucket
+    from redress.wiring import stores
+
+    bucket = RecordingsBucket(clients.client("s3"), settings().recordings_bucket)
+    return RecordingCases(stores.tickets(), HeardStore(stores.models()), bucket, clients.now)
 
 
 @cache
