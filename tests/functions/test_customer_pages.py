@@ -274,7 +274,7 @@ def test_form_keeps_the_chosen_category_and_refuses_one_that_the_plan_lost(site:
 
 def test_form_of_a_plan_without_categories_has_no_such_field(site: Site, clock: Clock) -> None:
     document = plan_document() | {"version": 2, "classification": {}, "conflict": {}}
-    del document["categories"]
+    del document["categories"], document["checklists"]
     staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
     clock.advance(minutes=1)
     rewire()
