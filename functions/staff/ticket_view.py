@@ -70,7 +70,7 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
             "phone_e164": found.contact.phone_e164,
             "company": found.contact.company,
         },
-        "answers": answers_view(found, now),
+        "answers": answers_view(found, plan, now),
         "participants": list(found.participants),
         "about": list(found.about),
         "about_unclear": None if found.about_unclear is None else list(found.about_unclear),
@@ -98,9 +98,9 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
     }
 
 
-def answers_view(ticket: Ticket, now: datetime) -> dict[str, Any]:
+def answers_view(ticket: Ticket, plan: Plan | None, now: datetime) -> dict[str, Any]:
     """`Ticket.answers`: how what staff write now reaches the customer."""
-    way = way_of(ticket, now)
+    way = way_of(ticket, now, plan.sms if plan is not None else None)
     talk = way.conversation
     return {
         "by": way.by,

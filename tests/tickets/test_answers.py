@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import replace
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_a_resolution_after_the_window_is_possible_and_says_that_nobody_was_told
 
 def test_after_the_window_the_address_that_the_customer_left_is_used(life: Life) -> None:
     life.open_by_connector(48, BY_MAIL).wait(hours=48)
-    way = way_of(life.ticket, life.clock.now())
+    way = way_of(life.ticket, life.clock.now(), None)
     assert (way.by, way.why) == (Way.MAIL, Why.WINDOW_ENDED)
     life.reply()
     assert life.events[-1].data["to"] == "li.na@example.com"
@@ -97,10 +98,38 @@ def test_after_the_window_the_address_that_the_customer_left_is_used(life: Life)
 
 def test_a_customer_without_any_way_gets_no_mail(life: Life) -> None:
     life.open(contact=BY_PHONE)
-    way = way_of(life.ticket, life.clock.now())
+    way = way_of(life.ticket, life.clock.now(), None)
     assert (way.by, way.why) == (None, Why.NO_ADDRESS)
     life.reply()
     assert not {"to", "via", "untold"} & life.events[-1].data.keys()
+
+
+def with_sms(life: Life) -> Life:
+    life.plan = replace(life.plan, sms="sms")
+    return life
+
+
+def test_who_left_only_a_phone_number_is_answered_by_short_message(life: Life) -> None:
+    with_sms(life).open(contact=BY_PHONE).reply()
+    data = life.events[-1].data
+    assert data["via"] == {"connector": "sms", "id": "+861055550100"}
+    assert life.ticket.conversation is None, "the customer has not written there"
+
+
+@pytest.mark.parametrize(
+    "contact", [BY_MAIL, BY_MAIL | BY_PHONE, {"name": "Li Na", "phone": "12345"}]
+)
+def test_short_messages_go_to_nobody_else(life: Life, contact: dict[str, str]) -> None:
+    """Who left an address gets mail, and a number that nobody can dial gets nothing."""
+    with_sms(life).open(contact=contact).reply()
+    assert "via" not in life.events[-1].data
+
+
+def test_short_message_takes_the_place_of_a_conversation_whose_window_has_ended(life: Life) -> None:
+    with_sms(life).open_by_connector(48, BY_PHONE).reply()
+    assert life.events[-1].data["via"]["connector"] == "social"
+    life.wait(hours=49).reply()
+    assert life.events[-1].data["via"] == {"connector": "sms", "id": "+861055550100"}
 
 
 def test_conversation_is_in_the_snapshot_only_if_there_is_one(life: Life) -> None:

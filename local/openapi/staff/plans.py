@@ -49,6 +49,7 @@ class Plan(OpenAnswer, kw_only=True):
     form: Any | UnsetType = UNSET
     home_region: str | UnsetType = UNSET
     hotline: Any | UnsetType = UNSET
+    sms: Any | UnsetType = UNSET
     inspection: Any | UnsetType = UNSET
     macros: Any | UnsetType = UNSET
     fields: Any | UnsetType = UNSET

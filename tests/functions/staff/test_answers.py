@@ -26,14 +26,15 @@ from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_af
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
 from redress.wiring import mailer as mailer_wiring
+from redress.wiring import stores as wired_stores
 from tests import wechat
-from tests.builders import BY_PHONE, Clock
+from tests.builders import BY_PHONE, Clock, plan_document
 from tests.functions.conftest import BASE_ADDRESS, altered
 from tests.functions.staff.api import Api
 from tests.functions.staff.api import Reply as Answered
 from tests.functions.staff.test_machines import Machine, make
 from tests.wired import set_environment
-from tests.world import Context, Stores, aws, read_sample
+from tests.world import Context, Opener, Stores, aws, read_sample
 
 URL = "https://inbox.example.com/answers"
 NAME_ONLY = {"name": "Li Na"}
@@ -625,3 +626,38 @@ def test_wechat_customer_is_answered_in_wechat_for_48_hours_and_then_not_at_all(
     clock.advance(hours=48)
     refused = world.reply(number, "照片收到了吗？")
     assert (refused.status, len(sent)) == (409, 1)
+
+
+# ---------------------------------------------------------------------- short messages
+
+
+def test_who_left_only_a_phone_number_is_answered_by_sms_and_can_write_back(
+    api: Api,
+    stores: Stores,
+    clock: Clock,
+    load_function: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    open_ticket: Opener,
+) -> None:
+    """A customer of the web form without an address. The gateway for SMS is a connector."""
+    document = plan_document() | {"version": 2, "sms": {"connector": "social"}}
+    stores.plan_store.publish(document, 2, 1)
+    stores.plans.refresh()
+    wired_stores.plans().refresh()
+    world = build(api, stores, clock, load_function, monkeypatch)
+    contact = {"name": "Li Na", "phone": "138 0013 8000"}
+    number = open_ticket(agent="a-mei", contact=contact).number
+    shown = world.reply(number)
+    assert (shown.status, shown.body["answers"]["by"]) == (200, "connector")
+    assert world.jobs(number, "customer") == []
+    assert world.deliver(world.jobs(number)[0])
+    assert world.inbox.got[0]["conversation"] == "+8613800138000"
+    assert world.states(number) == ["sent"]
+    back = world.machine.message(
+        channel="social", conversation="+8613800138000", message="s-1", customer=contact
+    )
+    assert (back.status, back.body["number"]) == (200, number)
+    assert stores.tickets.get(number).conversation is not None
+    assert world.reply(number, "Thank you.").status == 200
+    assert world.deliver(world.jobs(number)[1])
+    assert world.inbox.got[1]["conversation"] == "+8613800138000"

@@ -115,10 +115,10 @@ def also_written(models: Models, changes: Listing[Dated], cause: Cause | None) -
 
     They are the answers to the delivery and to the message, on condition that neither came before,
     the ticket of the conversation, and which messages are missing. Returns no items if the change
-    has another cause.
+    has another cause and staff began no conversation with it.
     """
     if not isinstance(cause, MessageTaken):
-        return []
+        return _conversations_begun(models, changes)
     model, pk = models.connector, keys.connector_pk(cause.connector)
     _, at = changes[0]
     expires, doc = int((at + KEPT).timestamp()), encoding.encode(cause.taken)
@@ -152,3 +152,20 @@ def also_written(models: Models, changes: Listing[Dated], cause: Cause | None) -
         raced = Raced("another message of this conversation came meanwhile")
         writes.append(Write(row, condition=unchanged, lost=raced))
     return writes
+
+
+def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]:
+    """The conversations that staff began with who left only a phone number (`answers.way_of`).
+
+    What the customer writes back from this number then belongs to the ticket about which they were
+    written to last.
+    """
+    model, begun = models.connector, dict[tuple[str, str], str]()
+    for change, _ in changes:
+        own = change.after.conversation
+        for event in change.events:
+            via = event.data.get("via")
+            if via is not None and (own is None or own.id != via["id"]):
+                key = keys.connector_pk(via["connector"]), keys.conversation_sk(via["id"])
+                begun[key] = change.after.number
+    return [Write(model(*key, number=number)) for key, number in begun.items()]

@@ -132,6 +132,7 @@ _SECTIONS = (
     "tasks",
     "checklists",
     "hotline",
+    "sms",
     "presence",
     "team_names",
     "templates",
@@ -232,6 +233,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         tasks=read.section(document, "tasks", "", need=False),
         checklists=read.section(document, "checklists", "", need=False),
         hotline=_hotline(read, document, known),
+        sms=_sms(read, document),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
@@ -454,6 +456,23 @@ def _hotline(read: DocumentReader, document: Mapping[str, Any], known: _Known) -
         read.duration(entry, "within", "/hotline/call_back")
         _check_choices(read, entry, "/hotline/call_back", known)
     return section
+
+
+CONNECTOR = re.compile("[a-z][a-z0-9-]{1,29}")
+"""The form of a connector's id (`connectors.rules.connector.ID`)."""
+
+
+def _sms(read: DocumentReader, document: Mapping[str, Any]) -> str | None:
+    """The connector of the section `sms`; None without the section."""
+    section = read.section(document, "sms", "", need=False)
+    if not section:
+        return None
+    read.known(section, ("connector",), "/sms")
+    connector = section.get("connector")
+    if not isinstance(connector, str) or CONNECTOR.fullmatch(connector) is None:
+        read.fault("/sms/connector", "unknown_value", "the id of a connector, such as sms")
+        return None
+    return connector
 
 
 LEAST_BEATS = 3

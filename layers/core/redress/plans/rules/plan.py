@@ -382,6 +382,9 @@ class Plan(Struct, frozen=True):
     """The section of the document, which `plans.rules.checklists` reads."""
     hotline: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.hotline` checks."""
+    sms: str | None = None
+    """The connector that writes to customers who left only a phone number; None if there is none.
+    Nobody checks whether it exists: a plan outlives connectors."""
 
     @property
     def talk_s(self) -> int | None:

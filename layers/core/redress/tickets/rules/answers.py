@@ -55,11 +55,12 @@ FOLLOWS: dict[AnswerState | None, tuple[AnswerState, ...]] = {
 """State -> the states that may follow. Reports come twice and in any order; others are ignored."""
 
 
-def way_of(ticket: Ticket, at: datetime) -> AnswerWay:
+def way_of(ticket: Ticket, at: datetime, sms: str | None) -> AnswerWay:
     """The way of an answer that is written at this time.
 
     An answer goes where the customer wrote. If the window of the conversation has ended, it goes to
-    the email address that the customer left, if there is one.
+    the email address that the customer left. Who left only a phone number gets it through the
+    connector `sms` (`Plan.sms`), if there is one: the number is the id of the conversation.
     """
     conversation = ticket.conversation
     if conversation is not None and (conversation.until is None or at < conversation.until):
@@ -67,4 +68,6 @@ def way_of(ticket: Ticket, at: datetime) -> AnswerWay:
     why = None if conversation is None else Why.WINDOW_ENDED
     if ticket.has_address:
         return AnswerWay(Way.MAIL, why, conversation)
+    if sms is not None and ticket.contact.phone_e164:
+        return AnswerWay(Way.CONNECTOR, why, Conversation(sms, ticket.contact.phone_e164))
     return AnswerWay(None, why or Why.NO_ADDRESS, conversation)

@@ -234,7 +234,7 @@ def decide_extension(
     if word is not None:
         require_possible(Step.PROMISE, ticket)
         told = {"by": word.by.isoformat(), "text": word.text.strip()}
-        draft.add(EventType.PROMISED, told | recipients(ticket, at, always=True))
+        draft.add(EventType.PROMISED, told | recipients(ticket, plan, at, always=True))
     return draft.change()
 
 

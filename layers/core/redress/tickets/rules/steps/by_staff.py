@@ -262,7 +262,7 @@ def set_fields(
 def tell_progress(ticket: Ticket, plan: Plan, by: Actor, text: str, at: datetime) -> Change:
     """Tell the customer about progress. This stops the reaction clock, not the first response's."""
     require_possible(Step.TELL_PROGRESS, ticket)
-    data = {"text": text.strip()} | recipients(ticket, at)
+    data = {"text": text.strip()} | recipients(ticket, plan, at)
     return Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()
 
 
@@ -293,7 +293,7 @@ def promise(
     if not 1 <= (due - at).total_seconds() <= LONGEST_S:
         raise InvalidInput([Fault("/by", "not_in_time", "an instant to come, within a year")])
     require_possible(Step.PROMISE, ticket)
-    data = {"by": due.isoformat(), "text": text.strip()} | recipients(ticket, at)
+    data = {"by": due.isoformat(), "text": text.strip()} | recipients(ticket, plan, at)
     return Draft(ticket, plan, by, at).add(EventType.PROMISED, data).change()
 
 
@@ -303,7 +303,7 @@ def hold(ticket: Ticket, plan: Plan, by: Actor, reason: str, text: str, at: date
     The customer is told. The plan says which clocks pause for `reason` (one of `plan.HOLDS`).
     """
     require_possible(Step.HOLD, ticket)
-    data = {"reason": reason, "text": text.strip()} | recipients(ticket, at)
+    data = {"reason": reason, "text": text.strip()} | recipients(ticket, plan, at)
     return Draft(ticket, plan, by, at).add(EventType.HELD, data).change()
 
 
@@ -444,7 +444,7 @@ def reply(
     """
     require_possible(Step.REPLY_AND_WAIT if wait_for_customer else Step.REPLY, ticket)
     data = {"text": text.strip(), "wait_for_customer": wait_for_customer}
-    data |= recipients(ticket, at) | files_data(files)
+    data |= recipients(ticket, plan, at) | files_data(files)
     return Draft(ticket, plan, by, at).add(EventType.REPLIED, data).change()
 
 
@@ -729,7 +729,7 @@ def resolve(
             "remedy": remedy,
             "root_cause": root_cause,
         }
-        | recipients(ticket, at, always=True)
+        | recipients(ticket, plan, at, always=True)
         | files_data(files)
         | ({"preference": to_builtins(preference)} if preference else {}),
     )

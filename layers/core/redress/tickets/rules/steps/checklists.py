@@ -167,7 +167,7 @@ def _telling(
 ) -> Change:
     item, said = _item(ticket, id_), checked_text(text, "/text")
     _require(step, step.value, ticket, item)
-    data = {"item": id_, "text": said} | more | recipients(ticket, at)
+    data = {"item": id_, "text": said} | more | recipients(ticket, plan, at)
     data.pop("copied_to", None)  # what somebody needs for their request is nobody else's business
     return Draft(ticket, plan, by, at).add(event, data).change()
 

@@ -198,7 +198,7 @@ class AnswerWindowEnded(NotAllowedNow):
         )
 
 
-def recipients(ticket: Ticket, at: datetime, *, always: bool = False) -> dict[str, Any]:
+def recipients(ticket: Ticket, plan: Plan, at: datetime, *, always: bool = False) -> dict[str, Any]:
     """Return the event data that say who gets a message of staff; {} if nobody gets it.
 
     They are fixed when the message is written. A later change of the ticket gives nobody else the
@@ -210,7 +210,7 @@ def recipients(ticket: Ticket, at: datetime, *, always: bool = False) -> dict[st
     nobody. Its agent is told.
     """
     data: dict[str, Any] = {}
-    way = way_of(ticket, at)
+    way = way_of(ticket, at, plan.sms)
     match way.by:
         case Way.CONNECTOR:
             data["via"] = to_builtins(way.conversation)
