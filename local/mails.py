@@ -84,6 +84,7 @@ def values(name: str, language: str) -> dict[str, str]:
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
         "task_url": f"{BASE}/staff/tasks/{NUMBER}/2",
         "items": own.needed.format(item=SAMPLES[language]["item"]),
+        "into": "R-0M4C1-Z2Y3X",
         "waiting": "21",
         "owner": "Jun",
         "task": "2",

@@ -42,6 +42,7 @@ from redress.tickets.rules.steps import (
     by_timer,
     checklists,
     linking,
+    merging,
     opening,
 )
 from redress.tickets.rules.steps.by_staff import Classification
@@ -519,6 +520,46 @@ class Life:
     def unlink(self, kind: LinkKind = LinkKind.RELATED, to: str = OTHER, by: Actor = MEI) -> Life:
         at = self.clock.now()
         return self.take(linking.unlink(self.ticket, self.plan, by, kind, to, "a reason", at))
+
+    def merge(self, into: Life | None = None, by: Actor = MEI) -> Life:
+        """Merges the ticket into another one of its customer, by default a new one."""
+        other = into or Life(self.clock, self.plan).open(number=OTHER)
+        if self.ticket.needs_agent and not merging.faults_of(self.side(), other.side()):
+            for life in (self, other):
+                if life.ticket.customer is None:
+                    life.match()
+        ended, taken = merging.merge(self.side(), other.side(), by, "the same kettle")
+        other.take(taken)
+        return self.take(ended)
+
+    def take_in(self, source: Life | None = None, by: Actor = MEI) -> Life:
+        """Takes in another ticket of its customer, by default a new one."""
+        (source or Life(self.clock, self.plan).open(number=OTHER)).merge(self, by)
+        return self
+
+    def unmerge(self, target: Life | None = None, by: Actor = MEI) -> Life:
+        """Undoes the merge into the target. Without one, the ticket is merged before."""
+        other = target or Life(self.clock, self.plan).open(number=OTHER)
+        if target is None and self.ticket.needs_agent:
+            self.merge(other)
+        sides = self.undone(other.ticket.number), other.undone(self.ticket.number)
+        goes_on, given_back = merging.unmerge(*sides, by, "another kettle")
+        other.take(given_back)
+        return self.take(goes_on)
+
+    def undone(self, other: str) -> merging.Undone:
+        """A side of a merge that is undone. The last event stands for a merge that is missing."""
+        named = [e for e in self.events if e.data.get("ticket") == other]
+        merge = named[-1] if named else self.events[-1]
+        before = folding.fold(self.events[: merge.number - 1] or self.events, self.changes[0].plan)
+        since = self.events[merge.number :]
+        return merging.Undone(self.ticket, self.plan, self.clock.now(), before, merge, since)
+
+    def side(self, *accused: Member) -> merging.Merger:
+        """The ticket as a side of a merge. Without a customer, it has that of other lives."""
+        customer = self.ticket.customer or "9f86d081884c7d659a2feaa0"
+        named = {one.id: one for one in accused}
+        return merging.Merger(self.ticket, self.plan, self.clock.now(), customer, named)
 
     def count(self, number: int | None = None, by: Actor = MEI) -> Life:
         """Counts a bare thanks as a message, by default the last event."""

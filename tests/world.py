@@ -33,16 +33,18 @@ from redress.staff.rules.availability import Availability, Presence
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.fold import fold
 from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.steps import by_call, by_system, opening
-from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.steps import by_call, by_system, merging, opening
+from redress.tickets.rules.steps.matching import match
+from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.timers import TimerStore
 from redress.wiring.transaction import ALSO_WRITTEN
 from tests.answers import DOCUMENT_OF, DOCUMENTS, checked
-from tests.builders import ROOT, Clock, a_call, submission
+from tests.builders import MEI, ROOT, Clock, a_call, submission
 from tests.wired import ACCOUNT, REGION, TABLE
 
 MACHINE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
@@ -250,3 +252,30 @@ def called(stores: Stores, ticket: Ticket, recording: str | None = RECORDING) ->
         lambda t, p, at: by_call.record(t, p, a_call(at, recording=recording), by.id, by, at, []),
     )
     return changed.version
+
+
+def merge(stores: Stores, source: str, target: str, customer: str = "li-na") -> None:
+    """Match both tickets with one customer, and merge the first one into the second one."""
+    for number in (source, target):
+        stores.changes.change(number, lambda t, p, at: match(t, p, customer, "email", at))
+    sides = [
+        merging.Merger(ticket, stores.plans.get(ticket.plan_version), now, customer, {})
+        for ticket in map(stores.tickets.get, (source, target))
+        if (now := stores.changes.moment(ticket))
+    ]
+    ended, taken = merging.merge(sides[0], sides[1], MEI, "one kettle")
+    stores.tickets.commit(ended, sides[0].at, None, [(taken, sides[1].at)])
+
+
+def unmerge(stores: Stores, source: str, target: str) -> None:
+    """Undo the merge of the first ticket into the second one."""
+    sides = []
+    for number in (source, target):
+        ticket, history = stores.tickets.get(number), stores.tickets.history(number)
+        plan = stores.plans.get(ticket.plan_version)
+        [merged] = [event for event in history if event.type is EventType.MERGED]
+        before = fold(history[: merged.number - 1], plan)
+        at, since = stores.changes.moment(ticket), history[merged.number :]
+        sides.append(merging.Undone(ticket, plan, at, before, merged, since))
+    goes_on, given_back = merging.unmerge(sides[0], sides[1], MEI, "another kettle")
+    stores.tickets.commit(goes_on, sides[0].at, None, [(given_back, sides[1].at)])

@@ -330,14 +330,15 @@ def event_view(event: Event, reader: Member, kept: Collection[str] = frozenset()
 
 def _unnamed(event: Event, others: Others) -> Collection[str]:
     """The numbers of other tickets that the reader of an event must not learn from it."""
-    followed = event.data.get("follows")
-    return others.kept | ({followed} if followed and followed not in others.seen else set())
+    named = (event.data.get("follows"), event.data.get("sent_to"))
+    return others.kept | {number for number in named if number and number not in others.seen}
 
 
 def _without(data: dict[str, Any], kept: Collection[str]) -> dict[str, Any]:
     """The data of an event without these numbers of other tickets."""
-    if data.get("follows") in kept:
-        data = {name: value for name, value in data.items() if name != "follows"}
+    for name in ("follows", "sent_to"):
+        if data.get(name) in kept:
+            data = {key: value for key, value in data.items() if key != name}
     for part, name in NAMES_ANOTHER if kept else ():
         if (inner := data.get(part)) and inner.get(name) in kept:
             data = data | {part: {key: value for key, value in inner.items() if key != name}}

@@ -45,6 +45,7 @@ from redress.tickets.rules.preference import WAYS
 from redress.tickets.rules.steps.table import (
     ANSWERED,
     CONFIRMED_BY_CUSTOMER,
+    MERGED,
     UNCONFIRMED,
     WITHDRAWN,
 )
@@ -108,7 +109,7 @@ Channel = Annotated[str, named("Channel", CHANNELS)]
 ClockLabel = Annotated[str, named("ClockName", ClockName)]
 ClockStanding = Annotated[str, named("ClockStanding", Standing)]
 Closure = Annotated[
-    str, named("Closure", (CONFIRMED_BY_CUSTOMER, UNCONFIRMED, WITHDRAWN, ANSWERED))
+    str, named("Closure", (CONFIRMED_BY_CUSTOMER, UNCONFIRMED, WITHDRAWN, ANSWERED, MERGED))
 ]
 ComponentName = Annotated[str, named("ComponentName", COMPONENTS)]
 Day = Annotated[str, named("Day", DAYS)]

@@ -193,6 +193,14 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.ITEM_OBSTRUCTED: (Step.TELL_OBSTACLE,),
     EventType.LINKED: (Step.LINK,),
     EventType.UNLINKED: (Step.UNLINK,),
+    EventType.UNMERGED: (
+        Step.UNMERGE,
+        Step.UNMERGE_UNANSWERED,
+        Step.UNMERGE_WAITING,
+        Step.GIVE_BACK,
+        Step.GIVE_BACK_WORDS,
+    ),
+    EventType.MERGED: (Step.MERGE, Step.TAKE_IN, Step.TAKE_IN_WORDS),
     EventType.FIELDS_SET: (Step.SET_FIELDS,),
     EventType.CUSTOMER_WROTE: (Step.WRITE, Step.THANK),
     EventType.MESSAGE_COUNTED: (Step.COUNT_MESSAGE,),
@@ -215,7 +223,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.WITHDRAWN: (Step.WITHDRAW,),
 }
 """The steps that an event can belong to. Rungs, proposed incidents and closings follow others."""
-_KEEPS_STATE = {EventType.WITHDRAWN, EventType.SURVEYED}
+_KEEPS_STATE = {EventType.WITHDRAWN, EventType.SURVEYED, EventType.MERGED}
 
 # The addresses in an event of a message to the customer.
 _WRITTEN_TO = frozenset({"to", "copied_to"})

@@ -21,7 +21,7 @@ from tests.functions.conftest import altered
 from tests.functions.filing import create_bucket, judge, send
 from tests.functions.test_checker import Desk
 from tests.wired import set_environment
-from tests.world import Act, Context, Opener, Stores, load, read_sample
+from tests.world import Act, Context, Opener, Stores, load, merge, read_sample
 
 
 class Client:
@@ -214,3 +214,13 @@ def test_a_form_without_script_gets_a_name_from_the_browser_and_comes_back_once(
         (ticket.number, made.id, "en", True),
         (ticket.number, made.id, "en", False),
     ]
+
+
+def test_file_that_is_sent_to_a_merged_ticket_goes_to_its_target(
+    client: Client, ticket: Ticket, open_ticket: Opener, stores: Stores
+) -> None:
+    target = open_ticket(agent="a-mei")
+    merge(stores, ticket.number, target.number)
+    file = client.upload()
+    assert list(Client(target).files()) == [file]
+    assert client.files() == {}

@@ -36,6 +36,7 @@ from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rendering import message, render
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
+from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, Phase, Ticket
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import assigner as assigner_wiring
@@ -48,7 +49,7 @@ from tests.builders import MEI, Clock, plan_document
 from tests.customers.builders import EMAIL, LI_NA, new, profile
 from tests.functions.conftest import ENVIRONMENT
 from tests.wired import REGION, TABLE, rewire, set_environment
-from tests.world import Act, Context, Opener, Stores, aws, load, logged_by
+from tests.world import Act, Context, Opener, Stores, aws, load, logged_by, merge
 
 BUCKET = ENVIRONMENT["MAIL_BUCKET"]
 DOMAIN = ENVIRONMENT["MAIL_DOMAIN"]
@@ -2486,3 +2487,73 @@ def test_the_log_contains_no_sender_and_no_text(post: Post) -> None:
     assert "mail received" in printed
     assert "li.na" not in printed
     assert "包裹" not in printed
+
+
+# ---------------------------------------------------------------------- merged tickets
+
+
+@pytest.mark.parametrize("clue", ["address", "subject"])
+def test_reply_to_a_merged_ticket_goes_to_its_target(
+    post: Post, open_ticket: Opener, clue: str
+) -> None:
+    """Story 9: it reopened the merged ticket in another product."""
+    source, target = open_ticket(), open_ticket()
+    merge(post.stores, source.number, target.number)
+    address = {"to": post.reply_address(source)}
+    named = address if clue == "address" else {"subject": f"Re: [{source.number}] x"}
+    post.deliver(mail("还是没有", **named), "inbound/2")
+    last = post.stores.tickets.history(target.number)[-1]
+    assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "还是没有")
+    assert last.data["sent_to"] == source.number
+    assert "from" not in last.data
+    assert post.stores.tickets.get(source.number).closure == "merged"
+    assert len(post.tickets()) == 2
+
+
+def test_mail_to_both_tickets_of_a_merge_is_one_message(post: Post, open_ticket: Opener) -> None:
+    source, target = open_ticket(), open_ticket()
+    merge(post.stores, source.number, target.number)
+    both = ", ".join(map(post.reply_address, (source, target)))
+    post.deliver(mail("还是没有", to=both), "inbound/2")
+    wrote = [
+        event
+        for event in post.stores.tickets.history(target.number)
+        if event.type is EventType.CUSTOMER_WROTE
+    ]
+    assert [event.data["text"] for event in wrote] == ["还是没有"]
+    assert "sent_to" not in wrote[0].data
+
+
+def test_mail_from_the_other_address_of_the_customer_is_a_message_of_the_target(
+    post: Post, open_ticket: Opener
+) -> None:
+    source = open_ticket(contact={"name": "Li Na", "email": "na@office.example"})
+    target = open_ticket()
+    merge(post.stores, source.number, target.number)
+    words = mail("还是没有", sender="<na@office.example>", to=post.reply_address(source))
+    post.deliver(words, "inbound/2")
+    last = post.stores.tickets.history(target.number)[-1]
+    assert (last.type, last.data["sent_to"]) == (EventType.CUSTOMER_WROTE, source.number)
+
+
+def test_returned_mail_of_a_merged_ticket_is_logged_there(post: Post, open_ticket: Opener) -> None:
+    source, target = open_ticket(), open_ticket()
+    merge(post.stores, source.number, target.number)
+    post.deliver(
+        mail("I am away", to=post.reply_address(source), Auto_Submitted="auto-replied"),
+        "inbound/2",
+    )
+    assert post.stores.tickets.history(source.number)[-1].type is EventType.MAIL_NOTED
+    assert post.stores.tickets.get(target.number).version == 3
+
+
+def test_mail_to_a_merged_ticket_opens_a_new_one_if_its_target_is_of_another_customer(
+    post: Post, open_ticket: Opener, act: Act
+) -> None:
+    source, target = open_ticket(), open_ticket()
+    merge(post.stores, source.number, target.number)
+    act(target, lambda t, p, at: match(t, p, "another", "email", at))
+    before = post.stores.tickets.get(target.number)
+    post.deliver(mail("还是没有", to=post.reply_address(source)), "inbound/2")
+    assert post.stores.tickets.get(target.number) == before
+    assert len(post.tickets()) == 3

@@ -68,7 +68,7 @@ from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
 from tests.mail import relay
 from tests.template.documents import functions
 from tests.wired import REGION, TABLE, set_environment
-from tests.world import Opener, Stores, logged_by
+from tests.world import Opener, Stores, logged_by, merge, unmerge
 
 OPERATOR = "operations@example.com"
 PRIVATE = ("Li Na", "li.na@example.com", "The kettle leaks", "at the handle", "secret words")
@@ -749,6 +749,43 @@ def test_progress_is_mailed_to_the_customer(
     assert mailer(mailer.job(ticket.number, "progress")) == []
     assert "目前进展如下：\n\n新密封圈已寄出。\n" in text_of(post.only)
     assert post.only["Auto-Submitted"] is None
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "We continue both as one, under the number {}"),
+        ("zh-CN", "以编号 {} 继续处理"),
+        ("zh-TW", "以編號 {} 繼續處理"),
+    ],
+)
+def test_customer_is_told_once_in_which_ticket_theirs_goes_on(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    staff: dict[str, Member],
+    language: str,
+    said: str,
+) -> None:
+    source, target = open_ticket(language=language), open_ticket()
+    merge(stores, source.number, target.number)
+    assert mailer(mailer.job(source.number, "merged")) == []
+    assert said.format(target.number) in text_of(post.only)
+    assert f"[{source.number}]" in post.only["Subject"]
+    assert [one for event in stores.tickets.history(target.number) for one in mails_after(event)][
+        1:
+    ] == []
+
+
+def test_customer_is_told_that_their_ticket_goes_on_by_itself_after_all(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    source, target = open_ticket(language="en"), open_ticket()
+    merge(stores, source.number, target.number)
+    unmerge(stores, source.number, target.number)
+    assert mailer(mailer.job(source.number, "unmerged")) == []
+    assert f"Your request {source.number} goes on by itself" in text_of(post.only)
 
 
 def test_customer_is_told_of_a_promise_that_a_correction_makes_later(

@@ -223,9 +223,12 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     opened["tasks"] = ["1"]
     opened["state"] = "failed"
     opened["items"] = [{"id": "identity", "kind": "material", "required": True}]
+    opened["kind"] = "merged_into"
     opened["lengthened"] = [{"clock": "resolution", "before": "", "after": None}]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
-    events.append(Event(1, EventType.PLAN_CHANGED, AT, SYSTEM, opened | {"to": "li@example.com"}))
+    told = opened | {"to": "li@example.com"}
+    by_mail = (EventType.PLAN_CHANGED, EventType.MERGED, EventType.UNMERGED)
+    events += [Event(1, kind, AT, SYSTEM, told) for kind in by_mail]
     events += [
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": ["manager"]})
         for c in ClockName

@@ -10,6 +10,7 @@ import pytest
 
 from redress.base.errors import Unavailable, Unreadable
 from redress.base.people import Actor, Role
+from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
@@ -117,6 +118,54 @@ def test_ticket_withdrawn_before_its_acknowledgement_closes(world: World) -> Non
 
     assert world.states(number) == ["Acknowledge", *ACT, "CloseTicket"]
     assert world.at_rest(number)
+
+
+def test_merged_ticket_ends_and_the_promise_that_it_brings_fires_in_the_target(
+    world: World,
+) -> None:
+    """Stories 9 and 10: no clock of the merged ticket runs on, and its customer waits no longer."""
+    source = world.open()
+    world.acknowledge(source)
+    world.pass_time(hours=3)
+    target = world.open()
+    world.acknowledge(target)
+    before = world.sleeps_until(target)
+    world.merge(source, target)
+
+    assert world.states(source)[-3:] == [*ACT, "CloseTicket"]
+    assert world.status(source) == "SUCCEEDED"
+    assert world.at_rest(source)
+    fired = len(world.rungs(source))
+    due = world.tickets.get(target).clocks[ClockName.FIRST_RESPONSE].due_at
+    assert due == START + timedelta(hours=24)
+    assert world.sleeps_until(target) <= before
+
+    world.pass_time(hours=21, seconds=1)
+    rungs = [(clock, action) for clock, action, _ in world.rungs(target)]
+    assert ("first_response", "breach") in rungs
+    assert len(world.rungs(source)) == fired
+    assert world.status(target) == "RUNNING"
+
+
+@pytest.mark.parametrize("follow", [True, False], ids=["it has ended", "it was not told yet"])
+def test_ticket_goes_on_in_a_new_execution_after_its_merge_was_undone(
+    world: World, follow: bool
+) -> None:
+    source = world.open()
+    world.acknowledge(source)
+    target = world.open()
+    world.acknowledge(target)
+    world.merge(source, target, follow=follow)
+    world.pass_time(minutes=5)
+    world.unmerge(source, target)
+
+    assert world.states(source, 2) == ["Acknowledge", *ACT, "AwaitFirstResponse"]
+    assert world.timer(source).gen == 2
+    world.pass_time(hours=24)
+    breaches = [clock for clock, action, _ in world.rungs(source) if action == "breach"]
+    assert breaches.count("first_response") == 1
+    assert world.status(source) == "SUCCEEDED"
+    assert world.status(source, 2) == "RUNNING"
 
 
 def test_disputed_ticket_returns_to_the_wait_for_a_resolution(world: World) -> None:

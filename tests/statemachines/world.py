@@ -28,7 +28,7 @@ from redress.workflow.cases.relay import execution_name
 from tests.builders import MEI, ROOT, Clock
 from tests.statemachines.skipping import Sleepers, eventually
 from tests.streams import Stream
-from tests.world import Opener, Stores, aws
+from tests.world import Opener, Stores, aws, merge, unmerge
 
 
 @dataclass
@@ -96,6 +96,15 @@ class World(Stores):
 
     def withdraw(self, number: str) -> None:
         self.take(number, lambda t, p, at: by_customer.withdraw(t, p, "Never mind", at))
+
+    def merge(self, source: str, target: str, *, follow: bool = True) -> None:
+        merge(self, source, target)
+        if follow:
+            self.follow()
+
+    def unmerge(self, source: str, target: str) -> None:
+        unmerge(self, source, target)
+        self.follow()
 
     def reclassify(self, number: str, kind: str, by: Actor = MEI) -> None:
         what = Classification(kind)

@@ -26,7 +26,19 @@ from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import EventType, LinkKind, Phase, State
 from redress.tickets.store import items
 from tests import builders
-from tests.builders import BY_PHONE, JUN, LIN, MEI, START, TAO, Clock, Life, plan_1, plan_document
+from tests.builders import (
+    BY_PHONE,
+    JUN,
+    LIN,
+    MEI,
+    OTHER,
+    START,
+    TAO,
+    Clock,
+    Life,
+    plan_1,
+    plan_document,
+)
 
 WEI = Actor(Role.MANAGER, "m-wei")
 
@@ -70,6 +82,11 @@ def follow_up(life: Life) -> Life:
     return life.link(LinkKind.FOLLOWED_BY)
 
 
+def take_in_answered(life: Life) -> Life:
+    """Takes in a ticket whose customer waits for no answer."""
+    return life.take_in(Life(life.clock).open(number=OTHER).assign().reply())
+
+
 TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.ACKNOWLEDGE: Life.acknowledge,
     Step.ASSIGN: Life.assign,
@@ -99,6 +116,14 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.LINK: Life.link,
     Step.FOLLOW_UP: follow_up,
     Step.UNLINK: lambda life: life.link().unlink(),
+    Step.MERGE: Life.merge,
+    Step.TAKE_IN: take_in_answered,
+    Step.TAKE_IN_WORDS: Life.take_in,
+    Step.UNMERGE: Life.unmerge,
+    Step.UNMERGE_UNANSWERED: Life.unmerge,
+    Step.UNMERGE_WAITING: Life.unmerge,
+    Step.GIVE_BACK: Life.unmerge,
+    Step.GIVE_BACK_WORDS: Life.unmerge,
     Step.RECLASSIFY: lambda life: life.reclassify("urgent"),
     Step.TAG: lambda life: life.tag("kettle"),
     Step.SET_FIELDS: lambda life: life.set_fields(serial_number="KX-1"),
@@ -158,6 +183,9 @@ WRITTEN = {
     Step.LINK:               "new     open    waiting resolved confirmed closed",
     Step.FOLLOW_UP:          "-       -       -       resolved confirmed closed",
     Step.UNLINK:             "new     open    waiting resolved confirmed closed",
+    Step.MERGE:              "closed  closed  closed  -        -         -",
+    Step.TAKE_IN:            "new     open    waiting -        -         -",
+    Step.TAKE_IN_WORDS:      "new     open    open    -        -         -",
     Step.RECLASSIFY:         "new     open    waiting -        -         -",
     Step.TAG:                "new     open    waiting resolved confirmed -",
     Step.SET_FIELDS:         "new     open    waiting resolved confirmed -",
@@ -204,6 +232,12 @@ WRITTEN = {
 WRITTEN_ELSEWHERE = {
     # possible only if an answer was not recorded: see the tests below
     Step.RECORD_EARLIER_ANSWER: {State.NEW: State.OPEN, State.OPEN: State.OPEN},
+    # possible only after a merge: see tests/tickets/test_merging.py
+    Step.UNMERGE: {State.CLOSED: State.OPEN},
+    Step.UNMERGE_UNANSWERED: {State.CLOSED: State.NEW},
+    Step.UNMERGE_WAITING: {State.CLOSED: State.WAITING},
+    Step.GIVE_BACK: {one: one for one in (State.NEW, State.OPEN, State.WAITING)},
+    Step.GIVE_BACK_WORDS: {State.OPEN: State.WAITING},
 }
 
 CELLS = [

@@ -9,12 +9,19 @@ import pytest
 from redress.base.errors import InvalidInput, NotAllowedNow, Unchanged
 from redress.tickets.rules.steps import linking
 from redress.tickets.rules.steps.table import MOST_LINKS
-from redress.tickets.rules.ticket import INVERSE, EventType, LinkKind, State, TicketLink
+from redress.tickets.rules.ticket import (
+    INVERSE,
+    WITHOUT_EFFECT,
+    EventType,
+    LinkKind,
+    State,
+    TicketLink,
+)
 from redress.tickets.store.snapshot import encode
 from tests.builders import LIN, OTHER, Life, life_at
 
 
-@pytest.mark.parametrize("kind", LinkKind)
+@pytest.mark.parametrize("kind", WITHOUT_EFFECT)
 def test_link_moves_no_clock_and_closes_nothing(kind: LinkKind) -> None:
     """Related tickets were closed as duplicates in another product: here nothing follows."""
     life = Life().open().assign()
@@ -34,7 +41,7 @@ def test_link_moves_no_clock_and_closes_nothing(kind: LinkKind) -> None:
     assert life.folded == after
 
 
-@pytest.mark.parametrize("kind", LinkKind)
+@pytest.mark.parametrize("kind", WITHOUT_EFFECT)
 def test_both_sides_say_so_with_the_inverse_kind(kind: LinkKind) -> None:
     first, second = Life().open(), Life().open(number=OTHER)
     at = first.clock.now()

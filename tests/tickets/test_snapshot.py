@@ -167,6 +167,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "unaccepted_since": None,
         "declined_by": [],
         "links": [],
+        "merged": None,
         "handovers": 0,
         "placing": None,
         "team_decided": False,

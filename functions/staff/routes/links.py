@@ -1,4 +1,4 @@
-"""Links between tickets: linking two tickets, and ending a link."""
+"""Links between tickets: linking two tickets, ending a link, and merging one into another."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from route import REASON, STAFF, VERSION, Request, Route
 from ticket_view import ticket_view
 
 from redress.base.people import Member
-from redress.edge.bodies import Body, OneOf, Text
+from redress.edge.bodies import Body, OneOf, Text, Whole
 from redress.edge.http import Answer, answer
+from redress.tickets.cases import merging
 from redress.tickets.cases.linking import Wanted
-from redress.tickets.rules.ticket import LinkKind, Ticket
+from redress.tickets.rules.ticket import WITHOUT_EFFECT, LinkKind, Ticket
 from redress.wiring import staff as wiring
 
 NUMBER_LIMIT = 40
@@ -37,7 +38,27 @@ def _changed(
     return answer(200, ticket_view(found, request.member, wiring.plan_of(found), wiring.now()))
 
 
-LINK = (VERSION, OneOf("kind", tuple(LinkKind)), Text("ticket", NUMBER_LIMIT), REASON)
+def merge_ticket(request: Request) -> Answer:
+    def content() -> merging.Wanted:
+        given = request.content().body
+        into, into_version = given["into"], given["into_version"]
+        return merging.Wanted(given["version"], into, into_version, given["reason"])
+
+    found = wiring.merging().merge(request.member, request.path["number"], content)
+    return answer(200, ticket_view(found, request.member, wiring.plan_of(found), wiring.now()))
+
+
+def unmerge_ticket(request: Request) -> Answer:
+    def content() -> tuple[int, str]:
+        given = request.content().body
+        return given["version"], given["reason"]
+
+    found = wiring.merging().unmerge(request.member, request.path["number"], content)
+    return answer(200, ticket_view(found, request.member, wiring.plan_of(found), wiring.now()))
+
+
+MERGE = (VERSION, Text("into", NUMBER_LIMIT), Whole("into_version", least=1), REASON)
+LINK = (VERSION, OneOf("kind", WITHOUT_EFFECT), Text("ticket", NUMBER_LIMIT), REASON)
 
 ROUTES = tuple(
     Route(
@@ -45,9 +66,14 @@ ROUTES = tuple(
         f"/staff/tickets/{{number}}/{path}",
         STAFF,
         run,
-        body=Body(schema, LINK),
+        body=Body(schema, fields),
         answer="Ticket",
         problems=(404, 409),
     )
-    for path, run, schema in (("links", link, "Linking"), ("unlink", unlink, "Unlinking"))
+    for path, run, schema, fields in (
+        ("links", link, "Linking", LINK),
+        ("unlink", unlink, "Unlinking", LINK),
+        ("merge", merge_ticket, "Merging", MERGE),
+        ("unmerge", unmerge_ticket, "Unmerging", (VERSION, REASON)),
+    )
 )

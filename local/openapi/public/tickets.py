@@ -150,6 +150,14 @@ class ItemLine(OpenAnswer):
     who: Annotated[str, named("Responsible", Responsible)] | None
 
 
+class Continued(OpenAnswer):
+    """The ticket in which a merged ticket goes on. `token` is that of its link."""
+
+    number: str
+    state: TicketState
+    token: str
+
+
 class Status(OpenAnswer):
     number: str
     subject: str
@@ -169,6 +177,7 @@ class Status(OpenAnswer):
     urged_at: Moment | None
     follows: str | None
     checklist: list[ItemLine]
+    continued_in: Continued | None
 
 
 class Words(Answer):

@@ -190,6 +190,8 @@ WHO_MAY = {
     "counting": ALL,
     "linking": ALL,
     "unlinking": ALL,
+    "merging": ALL,
+    "unmerging": ALL,
     "address-clearance": LEADERS,
     "release": ALL,
     "correction": LEADERS,
@@ -297,6 +299,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "counting": {"event": 3},
     "linking": {"kind": "related", "ticket": "R-0M4C1-Z2Y3X", "reason": "the same batch"},
     "unlinking": {"kind": "related", "ticket": "R-0M4C1-Z2Y3X", "reason": "the same batch"},
+    "merging": {"into": "R-0M4C1-Z2Y3X", "into_version": 1, "reason": "the same kettle"},
+    "unmerging": {"reason": "another kettle"},
     "release": {},
     "correction": {
         "clock": "first_response",

@@ -45,6 +45,8 @@ WITH_BODY = (
     "counting",
     "linking",
     "unlinking",
+    "merging",
+    "unmerging",
     "release",
     "correction",
     "plan-move",

@@ -62,6 +62,8 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "accept_mail": ("acceptance", [{}]),
     "link": ("linking", [{"kind": "related", "reason": "the same batch"}]),
     "unlink": ("unlinking", [{"kind": "related", "reason": "another one"}]),
+    "merge_ticket": ("merging", [{"into_version": 1, "reason": "the same kettle"}]),
+    "unmerge_ticket": ("unmerging", [{"reason": "another kettle"}]),
     "count_message": ("counting", [{}]),
     "hold": ("hold", [{"reason": "part", "text": "The pump is on its way."}]),
     "release": ("release", [{}]),
@@ -159,6 +161,8 @@ def answers(
         contents = [{"event": event + 1}]
     if name in ("link", "unlink"):
         contents = [one | {"ticket": other} for one in contents]
+    if name == "merge_ticket":
+        contents = [one | {"into": other} for one in contents]
     for content in contents:
         version = {} if name in ("note", "remind") else {"version": ticket.version}
         found = api(sample, by, number=ticket.number, event=str(event), body=content | version)

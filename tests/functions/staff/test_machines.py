@@ -23,7 +23,7 @@ from tests.builders import ROOT, Clock, run_alone
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, LINK_KEY
 from tests.functions.staff.api import KEEP, Api, Reply
 from tests.machines import digest, signed_headers, webhook_headers
-from tests.world import Act, Context, Opener, Stores, aws
+from tests.world import Act, Context, Opener, Stores, aws, merge
 
 ALL_SCOPES = [scope.value for scope in Scope]
 
@@ -848,6 +848,19 @@ def test_two_connectors_do_not_share_ids(api: Api, clock: Clock, crm: Machine) -
     chat = Machine(api, clock, make(api, "chat"))
     first, other = crm.message("msg_a"), chat.message("msg_a")
     assert (other.status, other.body["number"] != first.body["number"]) == (201, True)
+
+
+def test_message_of_a_merged_ticket_goes_to_its_target(
+    crm: Machine, stores: Stores, open_ticket: Opener
+) -> None:
+    source, target = crm.message().body["number"], open_ticket().number
+    merge(stores, source, target)
+    found = crm.message(message="m-2", text="急！")
+    assert (found.status, found.body["number"]) == (200, target)
+    last = stores.tickets.history(target)[-1]
+    assert (last.data["text"], last.data["sent_to"]) == ("急！", source)
+    third = crm.message(message="m-3", text="急！急！")
+    assert (third.status, third.body["number"]) == (200, target)
 
 
 def test_message_to_a_closed_ticket_opens_one_that_says_what_it_follows(

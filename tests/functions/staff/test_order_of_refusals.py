@@ -241,6 +241,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "counting": {"event": 0},
     "linking": {"kind": "cousin", "ticket": "R-0M4C1-Z2Y3X", "reason": "r"},
     "unlinking": {"kind": "related", "ticket": "x", "reason": " "},
+    "merging": {"into": "R-0M4C1-Z2Y3X", "into_version": 0, "reason": "r"},
+    "unmerging": {"reason": " "},
     "release": {"x": 1},
     "correction": {"clock": "first_response", "at": "2026-01-01T00:00:00Z", "reason": "r"},
     "plan-move": {"plan_version": 7, "reason": "r"},
@@ -283,6 +285,10 @@ def test_version_that_does_not_exist_is_reported_with_the_other_faults_of_the_co
     assert (found.status, found.codes) == (422, {"/version": "unknown_version"} | codes)
 
 
+WITH_ANOTHER = ("linking", "unlinking", "merging")
+"""Changes that name another ticket, which does not exist in these tests: that is wrong content."""
+
+
 @pytest.fixture
 def closed(call: Callable[..., Reply], stores: Stores) -> Ticket:
     """Closes the ticket: it is resolved, and nobody answers the calls."""
@@ -297,7 +303,7 @@ def closed(call: Callable[..., Reply], stores: Stores) -> Ticket:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in WRONG if name not in ("ticket-customer", "about", "linking", "unlinking")],
+    [name for name in WRONG if name not in ("ticket-customer", "about", *WITH_ANOTHER)],
 )
 def test_content_and_version_are_refused_before_the_state(
     call: Callable[..., Reply], closed: Ticket, name: str

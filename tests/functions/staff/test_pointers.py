@@ -162,6 +162,8 @@ TEXTS = {
     "declining": ["reason"],
     "linking": ["ticket", "reason"],
     "unlinking": ["ticket", "reason"],
+    "merging": ["into", "reason"],
+    "unmerging": ["reason"],
     "classification": ["reason", "customer_type", "category"],
     "promise": ["text", "template"],
     "hold": ["text", "template"],

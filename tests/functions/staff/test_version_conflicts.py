@@ -10,12 +10,15 @@ import pytest
 
 from redress.base.instants import written
 from redress.tickets.rules.steps import by_customer
+from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.tickets import TicketStore
+from redress.wiring import stores as wired_stores
 from redress.workflow.cases.timers import TimerCase
 from tests.builders import Clock
+from tests.customers.builders import EMAIL, LI_NA, new, profile
 from tests.functions.staff.api import CHANGES, Api
-from tests.world import Opener, Stores
+from tests.world import Opener, Stores, merge
 
 
 def test_second_of_two_replies_to_one_version_gets_a_conflict(
@@ -110,16 +113,26 @@ def test_reminder_after_the_named_version_causes_no_conflict(
     assert (found.status, found.body["version"]) == (200, current + 1)
 
 
+MERGES = ("merging", "unmerging")
+"""Changes of two tickets of one customer."""
+
+
 @pytest.mark.parametrize("name", [name for name in CHANGES if name != "declining"])
 def test_repeated_change_gets_the_current_version_and_changes_nothing(
     api: Api, noted: Callable[..., Ticket], open_ticket: Opener, stores: Stores, name: str
 ) -> None:
     ticket = noted()
     number = ticket.number
-    other = open_ticket().number if name in ("linking", "unlinking") else ""
+    other = open_ticket().number if name in ("linking", "unlinking", *MERGES) else ""
+    if name in MERGES:
+        wired_stores.customers().write([new(profile(LI_NA, EMAIL))])
+        for one in (number, other):
+            stores.changes.change(one, lambda t, p, at: match(t, p, LI_NA, "email", at))
     if name == "unlinking":
         linked = CHANGES["linking"] | {"version": ticket.version, "ticket": other}
         assert api("linking", "mei", number=number, body=linked).status == 200
+    if name == "unmerging":
+        merge(stores, number, other, LI_NA)
     if name == "callback":
         done = CHANGES["resolution"] | {"version": ticket.version}
         assert api("resolution", "mei", number=number, body=done).status == 200
@@ -138,8 +151,8 @@ def test_repeated_change_gets_the_current_version_and_changes_nothing(
     if name == "plan-move":
         assert api("plan-publish", "wei").status == 201
         body |= {"plan_version": 2}
-    if other:
-        body |= {"ticket": other}
+    if other and name != "unmerging":
+        body |= {"into" if name == "merging" else "ticket": other}
     if name == "counting":
         body |= {"event": stores.tickets.get(number).version}
     path = {"number": number, "event": str(ticket.version)}

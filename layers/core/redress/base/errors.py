@@ -143,6 +143,28 @@ class ChecklistOpen(NotAllowedNow):
         self.faults = faults
 
 
+class NotMergeable(NotAllowedNow):
+    """A ticket cannot be merged into another one, as both are now.
+
+    `faults` lists every reason. `/into` points at the other ticket.
+    """
+
+    def __init__(self, faults: list[Fault], step: str, state: str) -> None:
+        RedressError.__init__(self, _in_words(faults))
+        self.faults, self.step, self.state = faults, step, state
+
+
+class NotUndone(NotAllowedNow):
+    """A merge cannot be undone any more. `faults` lists what has happened in the target since.
+
+    `/into` points at the target.
+    """
+
+    def __init__(self, faults: list[Fault], step: str, state: str) -> None:
+        RedressError.__init__(self, _in_words(faults))
+        self.faults, self.step, self.state = faults, step, state
+
+
 class NotReleasable(RedressError):
     """A mail in quarantine cannot be released. `reason` is a code that clients can compare."""
 
@@ -203,6 +225,17 @@ class VersionConflict(RedressError):
         detail = f"the ticket was changed meanwhile{named}; its version is now {current}"
         super().__init__(_cut(detail, DETAIL_LIMIT))
         self.current, self.conflicts = current, conflicts
+
+
+class OtherTicketChanged(VersionConflict):
+    """The other ticket of a request was changed after the caller read it.
+
+    `current` is the version of the other ticket, and `conflicts` are events of it.
+    """
+
+    def __init__(self, number: str, other: VersionConflict) -> None:
+        RedressError.__init__(self, f"{number}: {other}")
+        self.current, self.conflicts = other.current, other.conflicts
 
 
 class TaskChanged(VersionConflict):

@@ -41,6 +41,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.ConnectorChanged, 409, "version-conflict", "The connector was changed meanwhile"),
     (errors.TaskChanged, 409, "version-conflict", "The task was changed meanwhile"),
     (errors.InspectionChanged, 409, "version-conflict", "The entry was changed meanwhile"),
+    (errors.OtherTicketChanged, 409, "version-conflict", "The other ticket was changed meanwhile"),
     (errors.VersionConflict, 409, "version-conflict", "The ticket was changed meanwhile"),
     (errors.MacroRefused, 409, "macro-refused", "Nothing of the macro was done"),
     (errors.NotComplete, 409, "not-complete", "Some tickets of the list are unchecked"),
@@ -52,6 +53,8 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
         "checklist-open",
         "Required items of the checklist are not settled",
     ),
+    (errors.NotMergeable, 409, "not-mergeable", "These tickets cannot be merged"),
+    (errors.NotUndone, 409, "not-undone", "This merge cannot be undone any more"),
     (errors.NotAllowedNow, 409, "not-allowed-now", "This is not possible in the present state"),
     (errors.NotReleasable, 409, "not-releasable", "This mail cannot be released"),
     (errors.FileNotOpen, 409, "file-not-open", "This file cannot be opened now"),
@@ -78,6 +81,8 @@ _WITH_FAULTS = (
     errors.NotComplete,
     errors.TasksOpen,
     errors.ChecklistOpen,
+    errors.NotMergeable,
+    errors.NotUndone,
 )
 _WITH_REASON = (errors.NotReleasable, errors.FileNotOpen)
 

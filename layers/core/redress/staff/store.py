@@ -828,9 +828,9 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
     the ticket must be available, have room and be in its team; otherwise nothing is written. If the
     load of the agent who loses the ticket is 0 already, it stays 0, and the rest is written.
 
-    Only a customer's message can change two tickets in one transaction. It changes no load, so the
-    writes never concern one agent twice. Tickets about a member have an item each, and so have
-    those on which notes mention them.
+    Two tickets change in one transaction by a customer's message, a link or a merge. None but the
+    merge changes a load, and only that of its source, so the writes never concern one agent twice.
+    Tickets about a member have an item each, and so have those on which notes mention them.
     """
     writers = (
         _load_writes,

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from redress.tickets.cases.feed import FeedCase
     from redress.tickets.cases.linking import LinkCases
     from redress.tickets.cases.listing import ListCases
+    from redress.tickets.cases.merging import MergeCases
     from redress.tickets.cases.staff import StaffCases
     from redress.tickets.cases.texts import TextCases
     from redress.tickets.cases.viewing import ViewingCase
@@ -166,6 +167,30 @@ def linking() -> LinkCases:
     from redress.wiring import stores
 
     return LinkCases(stores.tickets(), stores.changes(), staff_cases())
+
+
+@cache
+def merging() -> MergeCases:
+    from redress.tickets.cases.merging import MergeCases
+    from redress.wiring import stores
+
+    customers = stores.customers()
+
+    def profile_of(customer: str) -> str | None:
+        try:
+            return customers.current(customer).id
+        except NotFound:
+            return None
+
+    return MergeCases(
+        stores.tickets(),
+        stores.plans(),
+        stores.changes(),
+        staff_cases(),
+        linking(),
+        profile_of,
+        stores.staff().named,
+    )
 
 
 @cache

@@ -107,6 +107,8 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.FIELDS_SET: (),
     EventType.LINKED: (),
     EventType.UNLINKED: (),
+    EventType.MERGED: (mails,),
+    EventType.UNMERGED: (mails,),
     EventType.REMINDED: (mails, words),
     EventType.TASK_OPENED: (mails, words),
     EventType.TASK_ASSIGNED: (mails,),

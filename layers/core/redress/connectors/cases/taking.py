@@ -70,10 +70,10 @@ class MessageCases:
         """Take a message, once. `way_back` says whether and until when answers to it are taken.
 
         The first message of a conversation opens a ticket. Others are added to it, unless it is
-        closed: then a new ticket is opened, which says which one it follows. A bare thanks opens no
-        new ticket. A repeat, by the id of
-        its delivery or by the ids of its source, gets the same answer. Raises InvalidInput, and
-        KeyReused if the same id comes with other content.
+        closed: then a new ticket is opened, which says which one it follows. If its ticket was
+        merged into another one, that one counts. A bare thanks opens no new ticket. A repeat, by
+        the id of its delivery or by the ids of its source, gets the same answer. Raises
+        InvalidInput, and KeyReused if the same id comes with other content.
         """
         message = rules.parse(
             body,
@@ -108,7 +108,9 @@ class MessageCases:
         )
         if (earlier := _earlier(known, fingerprint)) is not None:
             return Decided(structs.replace(earlier, again=True))
-        ticket = self._tickets.get(known.ticket) if known.ticket is not None else None
+        ticket: Ticket | None = None
+        if known.ticket is not None:
+            ticket = self._tickets.continued(self._tickets.get(known.ticket))
         call: CallAdded | None = None
         numbered = None
         if message.sequence is not None:
@@ -117,10 +119,14 @@ class MessageCases:
         if ticket is not None and self._is_possible(ticket, message):
             at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
             source = message.source(connector, missing) | way_back(message.wrote_at(at))
-            change = by_customer.write(ticket, plan, message.text, at, source=source)
+            sent_to = known.ticket if known.ticket != ticket.number else None
+            change = by_customer.write(
+                ticket, plan, message.text, at, source=source, sent_to=sent_to
+            )
         else:
             at, plan = self._now(), self._plans.current()
-            source = message.source(connector, missing, known.ticket)
+            follows = ticket.number if ticket is not None else None
+            source = message.source(connector, missing, follows)
             source |= way_back(message.wrote_at(at))
             change = opening.open_ticket(message.submission, new_number(), plan, at, source=source)
             if message.submission.channel == PHONE:

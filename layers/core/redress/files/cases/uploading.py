@@ -68,10 +68,15 @@ class UploadingCase:
         afterwards, from the id of the file and the end of the permission; without it S3 answers
         with 201. `item` is the id of the item of the checklist that the customer gives with it.
 
+        A file of the customer goes to the ticket in which a merged one goes on.
+
         Raises NotFound, InvalidInput for a file that is empty or too large or one too many, and
         NotAllowedNow for a closed ticket, and for an item that takes no file now.
         """
         ticket = self._tickets.get(number)
+        if by.role is Role.CUSTOMER:
+            ticket = self._tickets.continued(ticket)
+            number = ticket.number
         require_open(ticket)
         if item is not None:
             checklists.require_room(ticket, item)

@@ -40,6 +40,8 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "reply_waiting": _ON_TICKET,
     "progress": _ON_TICKET,
     "promise_moved": frozenset({"number", "subject", "cause", "moved", "status_url"}),
+    "merged": frozenset({"number", "subject", "into", "status_url"}),
+    "unmerged": frozenset({"number", "subject", "into", "status_url"}),
     "resolution": _ON_TICKET | {"closes_at"},
     # Where the customer prefers a call. It names no number: one of their profile may not be the
     # reader's.
@@ -96,11 +98,13 @@ TO_CUSTOMERS = (
     "copy",
     "item",
     "lost_links",
+    "merged",
     "progress",
     "resolution",
     "resolution_call",
     "resolution_told",
     "survey",
+    "unmerged",
 )
 """The templates of mails to customers."""
 

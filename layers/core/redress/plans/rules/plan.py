@@ -200,6 +200,8 @@ TICKET_ACTS = (
     "release",
     "correct",
     "move_to_plan",
+    "merge_ticket",
+    "unmerge_ticket",
 )
 """Changes of a ticket, by their names in `access.ACTIONS`. A note, a
 reminder, a task and a link need no identity, because they tell the customer nothing. Whose ticket

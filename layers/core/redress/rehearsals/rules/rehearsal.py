@@ -22,7 +22,8 @@ from enum import StrEnum
 from itertools import zip_longest
 
 from redress.base.errors import Forbidden, InvalidInput, NotAllowedNow
-from redress.clocks.rules.clocks import Clock, ClockName, ClockState, overdue
+from redress.base.people import SYSTEM
+from redress.clocks.rules.clocks import Clock, ClockName, ClockState, cancel, overdue
 from redress.plans.rules.plan import Plan
 from redress.staff.rules.classification import Rules, facts_of, is_open
 from redress.staff.rules.eligibility import need_of
@@ -31,9 +32,16 @@ from redress.tickets.rules.fold import apply, corrects_only_category
 from redress.tickets.rules.preference import preference_in
 from redress.tickets.rules.steps import by_call, by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.steps.by_staff import Classification
-from redress.tickets.rules.steps.draft import require_possible
-from redress.tickets.rules.steps.table import Step
-from redress.tickets.rules.ticket import Event, EventType, Ticket, is_bare_thanks, next_wake
+from redress.tickets.rules.steps.draft import Draft, require_possible
+from redress.tickets.rules.steps.table import MERGED, Step
+from redress.tickets.rules.ticket import (
+    Event,
+    EventType,
+    LinkKind,
+    Ticket,
+    is_bare_thanks,
+    next_wake,
+)
 
 
 class Verdict(StrEnum):
@@ -327,6 +335,8 @@ class _Life:
             if before is not None and clock.started_at != before.started_at:
                 ended = self.promises[name, before.started_at]
                 ended.replaced, ended.late = True, ended.late or overdue(before, ended_at)
+                if events[-1].type is EventType.MERGED:  # an earlier one came from the source
+                    ended.clock = cancel(before, at)
             held = self.promises.get((name, clock.started_at))
             if held is None or before is None:
                 self.promises[name, clock.started_at] = _Promise(clock, after.callback_by_mail)
@@ -594,6 +604,21 @@ def _withdrawn(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     return by_customer.withdraw(ticket, plan, _text(kept.event), kept.event.at)
 
 
+def _merged(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    """A merge ends its source, and the target takes it in.
+
+    The promises that came with the source are not replayed: the draft has not made them.
+    """
+    event = kept.event
+    ends = event.data["kind"] == LinkKind.MERGED_INTO
+    require_possible(Step.MERGE if ends else Step.TAKE_IN, ticket)
+    data = event.data if ends else event.data | {"clocks": {}}
+    draft = Draft(ticket, plan, event.by, event.at).add(EventType.MERGED, data)
+    if ends:
+        draft.add(EventType.CLOSED, {"closure": MERGED}, SYSTEM)
+    return draft.change()
+
+
 _STEPS: Mapping[EventType, _Step | None] = {
     EventType.OPENED: None,
     EventType.ACKNOWLEDGED: _acknowledged,
@@ -617,6 +642,8 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.FIELDS_SET: None,
     EventType.LINKED: None,
     EventType.UNLINKED: None,
+    EventType.MERGED: _merged,
+    EventType.UNMERGED: None,
     EventType.REMINDED: None,
     EventType.TASK_OPENED: None,
     EventType.TASK_ASSIGNED: None,

@@ -83,13 +83,18 @@ def facts_of(change: Change) -> list[Fact]:
     return list(facts.values())
 
 
+_OF_MERGES = (EventType.MERGED, EventType.UNMERGED)
+
 _Entry = tuple[str, datetime, str, Value]
 """Agent, instant (which decides the period), name, value."""
 
 
 def _entries(before: Ticket, event: Event, after: Ticket) -> Iterator[_Entry]:
-    """The entries that one event produces."""
-    for name in PROMISES:
+    """The entries that one event produces.
+
+    A merge and its end produce none: what they move was kept or broken before, or is open.
+    """
+    for name in PROMISES if event.type not in _OF_MERGES else ():
         old, new = before.clocks.get(name), after.clocks.get(name)
         if old is not None and new is not None:
             yield from _promise(name, before, old, event, new)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redress.base import texts
-from redress.base.errors import NotFound
+from redress.base.errors import NotAllowedNow, NotFound
 from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName
@@ -43,6 +43,8 @@ PUBLIC = frozenset(
         EventType.REPLIED,
         EventType.CUSTOMER_WROTE,
         EventType.LINKED,
+        EventType.MERGED,
+        EventType.UNMERGED,
         EventType.PARTICIPANTS_SET,
         EventType.RESOLVED,
         EventType.CONFIRMED,
@@ -162,6 +164,15 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Continued:
+    """The ticket in which a merged ticket goes on: its number, its state, and its link's token."""
+
+    number: str
+    state: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """A ticket as its customer sees it.
 
@@ -190,9 +201,13 @@ class StatusView:
     follows: str | None = None
     """The number of the ticket from whose status page the customer opened this one."""
     checklist: tuple[ItemLine, ...] = ()
+    continued_in: Continued | None = None
+    """Set if the ticket was merged into another one that is still of the same customer."""
 
 
-def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
+def view(
+    file: TicketFile, plans: Plans, now: datetime, continued_in: Continued | None = None
+) -> StatusView:
     """The customer's view of a ticket, its history and its files."""
     ticket, states = file.ticket, {one.id: one.state.value for one in file.attached}
     can = {name for name, step in ACTIONS.items() if ticket.state in STEPS[step]}
@@ -204,6 +219,8 @@ def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
     items = tuple(_items(file, plan))
     if not any(item.can in ("answer", "read") for item in items):
         can.discard("answer")
+    if continued_in is not None:
+        can.clear()  # the customer does it on the page of the other ticket
     return StatusView(
         number=ticket.number,
         subject=ticket.subject,
@@ -225,6 +242,7 @@ def view(file: TicketFile, plans: Plans, now: datetime) -> StatusView:
         urged_at=ticket.urged_at,
         follows=file.history[0].data.get("follows"),
         checklist=items,
+        continued_in=continued_in,
     )
 
 
@@ -287,7 +305,7 @@ def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -
     text = event.data.get("text") or event.data.get("description") or None
     item = event.data.get("item")
     kind = event.type.value
-    if event.type is EventType.LINKED:
+    if event.type in (EventType.LINKED, EventType.MERGED, EventType.UNMERGED):
         text = event.data["ticket"]
     elif event.type is EventType.PARTICIPANTS_SET:
         text = ", ".join(event.data["participants"]) or None
@@ -369,14 +387,30 @@ class CustomerCases:
             raise
 
     def write(self, token: str, text: str) -> StatusView:
-        """Write a message on the ticket. A repeat of the text, as by a double click, is ignored."""
+        """Write a message on the ticket. A repeat of the text, as by a double click, is ignored.
+
+        The message goes to the ticket in which a merged one goes on, and says through which number
+        it came.
+        """
+        number = self.number_of(token)
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             if self._is_repeat(ticket, EventType.CUSTOMER_WROTE, text):
                 return None
-            return by_customer.write(ticket, plan, text, at)
+            sent_to = number if ticket.number != number else None
+            return by_customer.write(ticket, plan, text, at, sent_to=sent_to)
 
-        return self._do(token, decide)
+        ticket = self._tickets.get(number)
+        while True:
+            into = self._tickets.continued(ticket)
+            try:
+                self._changes.change(into.number, decide, known=into)
+            except NotAllowedNow:
+                before, ticket = ticket, self._tickets.get(number)
+                if ticket.merged != before.merged:
+                    continue  # it was merged since it was read
+                raise
+            return self._view(number)
 
     def confirm(self, token: str) -> StatusView:
         """Confirm that the problem is solved. A repeat has no effect and is not an error."""
@@ -473,7 +507,13 @@ class CustomerCases:
         return self._view(number)
 
     def _view(self, number: str) -> StatusView:
-        return view(self._tickets.file(number), self._plans, self._now())
+        file = self._tickets.file(number)
+        into = self._tickets.continued(file.ticket)
+        continued_in = None
+        if into is not file.ticket:
+            token = self._links.status_token(into.number)
+            continued_in = Continued(into.number, into.state.value, token)
+        return view(file, self._plans, self._now(), continued_in)
 
 
 def _is_for_survey(token: str) -> bool:

@@ -26,7 +26,7 @@ from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import linking, opening
 from redress.tickets.rules.steps.draft import require_possible
 from redress.tickets.rules.steps.matching import match
-from redress.tickets.rules.steps.table import MOST_LINKS, STEPS, Step
+from redress.tickets.rules.steps.table import MOST_LINKS, Step
 from redress.tickets.rules.submission import Submission, parse
 from redress.tickets.rules.ticket import LinkKind, Ticket
 from redress.tickets.store.opening_keys import OpenedWithKey, OpeningKeys
@@ -61,7 +61,7 @@ class FollowingCase:
         Raises NotFound or LinkExpired for the link, and NotAllowedNow.
         """
         ticket = self._tickets.get(self._links.read_status(token))
-        require_possible(Step.FOLLOW_UP, ticket)
+        self._require_possible(ticket)
         return ticket
 
     def submit(self, token: str, body: Mapping[str, Any], key: str) -> Receipt:
@@ -102,8 +102,7 @@ class FollowingCase:
         self, number: str, submission: Submission, key: str, print_: str
     ) -> Decided[Receipt]:
         old = self._tickets.get(number)
-        if old.state not in STEPS[Step.FOLLOW_UP]:
-            raise NotAllowedNow(Step.FOLLOW_UP, old.state)
+        self._require_possible(old)
         plan, at = self._plans.current(), self._now()
         own = replace(submission, contact=old.contact)
         # A ticket that has as many links as it may have gets no more, but no words are lost.
@@ -124,6 +123,12 @@ class FollowingCase:
         receipt = receipt_of(change.after, plan, at)
         cause = OpenedWithKey(key, print_, encoding.encode(receipt))
         return Decided(replace(receipt, kind=change.after.kind), change, at, cause, also)
+
+    def _require_possible(self, old: Ticket) -> None:
+        """Raise NotAllowedNow if the ticket is worked on, also if it goes on in another one."""
+        require_possible(Step.FOLLOW_UP, old)
+        if self._tickets.continued(old) is not old:
+            raise NotAllowedNow(Step.FOLLOW_UP, old.state)
 
     def _again(self, earlier: OpenedWithKey, print_: str, kind: str) -> Receipt:
         if earlier.fingerprint != print_:

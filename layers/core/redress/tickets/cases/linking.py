@@ -23,7 +23,7 @@ from redress.tickets.rules.steps import linking
 from redress.tickets.rules.ticket import Event, EventType, LinkKind, Ticket
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
-ABOUT_ANOTHER = (EventType.LINKED, EventType.UNLINKED)
+ABOUT_ANOTHER = (EventType.LINKED, EventType.UNLINKED, EventType.MERGED, EventType.UNMERGED)
 """The events that say something about another ticket, which is `ticket` of their data."""
 
 
@@ -79,7 +79,7 @@ class LinkCases:
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             wanted = asked()
-            other = self._visible(member, wanted.other)
+            other = self.visible(member, wanted.other)
             # The times of both events are those of their tickets, which may differ a little.
             moment, its_plan = self._changes.moment(other), self._changes.plan_of(other)
             mine, theirs = step(
@@ -96,9 +96,9 @@ class LinkCases:
             also=lambda: tuple(beside),
         )
 
-    def _visible(self, member: Member, typed: str) -> Ticket:
+    def visible(self, member: Member, typed: str, pointer: str = linking.AT) -> Ticket:
         """The ticket with a number that somebody typed. Raises InvalidInput if they see none."""
-        unknown = InvalidInput([Fault(linking.AT, "unknown_ticket", "you see no such ticket")])
+        unknown = InvalidInput([Fault(pointer, "unknown_ticket", "you see no such ticket")])
         number = normalised(typed)
         if number is None:
             raise unknown
@@ -115,7 +115,11 @@ class LinkCases:
         numbers = list(dict.fromkeys(_named(file.ticket, file.history)))
         found = self._tickets.get_readable(numbers) if numbers else []
         return Others(
-            {one.number: one for one in found if access.may_see(member, one)},
+            {
+                one.number: one
+                for one in found
+                if access.may_see(member, one) or access.may_see_source(member, one, file.ticket)
+            },
             frozenset(one.number for one in found if access.is_kept_from(one, member)),
         )
 
@@ -126,6 +130,8 @@ def _named(ticket: Ticket, history: Iterable[Event]) -> Iterable[str]:
     for event in history:
         if event.type in ABOUT_ANOTHER:
             yield event.data["ticket"]
+        if (sent_to := event.data.get("sent_to")) is not None:
+            yield sent_to
         if (followed := event.data.get("follows")) is not None:
             yield followed
         for part, name in NAMES_ANOTHER:

@@ -146,8 +146,18 @@ class StaffCases:
         Raises NotFound if the ticket does not exist or the member may not see it.
         """
         file = self._tickets.file(number, with_viewers=True)
-        must_see(member, file.ticket)
+        if not self._may_read(member, file.ticket):
+            raise NotFound(f"there is no ticket {number}")
         return file
+
+    def _may_read(self, member: Member, ticket: Ticket) -> bool:
+        """Whether the member may see a ticket, or the ticket into which it was merged."""
+        if access.may_see(member, ticket):
+            return True
+        if ticket.merged is None or access.is_kept_from(ticket, member):
+            return False
+        into = self._tickets.get_readable([ticket.merged.into])
+        return any(access.may_see_source(member, ticket, one) for one in into)
 
     def clocks(self, member: Member, number: str, language: str | None) -> ClockStories:
         """The story of every clock of a ticket, by default in the member's first language.
@@ -215,7 +225,7 @@ class StaffCases:
             if not access.may_make(member, ticket, act):
                 raise Forbidden("this ticket is not yours")
             version, decide = asked()
-            require_current = partial(self._require_current, ticket, version, [act])
+            require_current = partial(self.require_current, ticket, version, [act])
             try:
                 change = decide(ticket, plan, by=actor, at=at)
             except (NotAllowedNow, AlreadyDone, Unchanged, Forbidden, AgentNotFree):
@@ -232,7 +242,7 @@ class StaffCases:
         with telling_what_is_possible(member, read):
             return self._changes.change(number, checked, known=known, cause=cause, also=also)
 
-    def _require_current(
+    def require_current(
         self, ticket: Ticket, version: int, acts: Iterable[str], change: Change | None = None
     ) -> None:
         """See `conflicts.require_current`."""
@@ -271,7 +281,7 @@ class StaffCases:
             if not any(access.may_make(member, ticket, act.name) for act in wanted()):
                 raise Forbidden("this ticket is not yours")
             version, is_dry_run = asked()
-            self._require_current(ticket, version, [act.name for act in wanted()])
+            self.require_current(ticket, version, [act.name for act in wanted()])
             change = macros.whole(ticket, plan, member, wanted(), at, self._require_identity)
             made[:] = [macros.marked(change, origin)]
             return None if is_dry_run else made[0]

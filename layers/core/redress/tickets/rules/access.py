@@ -28,6 +28,16 @@ def may_see(member: Member, ticket: Ticket) -> bool:
     return _leads_or_shares(member, ticket) or is_mentioned
 
 
+def may_see_source(member: Member, source: Ticket, target: Ticket) -> bool:
+    """Whether a member of staff may read a ticket because it was merged into one that they see.
+
+    What its customer said is part of the target's matter, whichever team had the source. A conflict
+    of interest still keeps them from it.
+    """
+    is_source = source.merged is not None and source.merged.into == target.number
+    return is_source and may_see(member, target) and not is_kept_from(source, member)
+
+
 def _leads_or_shares(member: Member, ticket: Ticket) -> bool:
     """Whether the ticket is in the sight of the member because of their role or their team."""
     return member.sees_every_team or member.team == ticket.team
@@ -122,6 +132,8 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "reject_item": (Step.REJECT_ITEM,),
     "finish_step": (Step.FINISH_STEP,),
     "tell_obstacle": (Step.TELL_OBSTACLE,),
+    "merge_ticket": (Step.MERGE,),
+    "unmerge_ticket": (Step.UNMERGE, Step.UNMERGE_UNANSWERED, Step.UNMERGE_WAITING),
     "accept_mail": (Step.WRITE,),
     "count_message": (Step.COUNT_MESSAGE,),
     "hold": (Step.HOLD,),
@@ -160,5 +172,6 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
         and (name != "unlink" or ticket.links)
+        and (name != "unmerge_ticket" or ticket.merged is not None)
         and (name != "remind" or ticket.assignee not in (None, member.id))
     )

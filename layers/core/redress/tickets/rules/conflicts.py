@@ -13,7 +13,7 @@ from redress.base.errors import Conflict, Fault, InvalidInput, VersionConflict
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 
-_SAID = frozenset(
+SAID = frozenset(
     {
         EventType.CUSTOMER_WROTE,
         EventType.MESSAGE_COUNTED,
@@ -32,14 +32,17 @@ _SAID = frozenset(
         EventType.ITEM_REJECTED,
         EventType.ITEM_DONE,
         EventType.ITEM_OBSTRUCTED,
+        EventType.MERGED,
+        EventType.UNMERGED,
     }
 )
-"""What the customer has said, or was told. Whoever speaks to the customer must have read it."""
+"""What the customer has said, or was told. Whoever speaks to the customer must have read it. A
+merge is among it: its source is over, and its target got what the customer said in the source."""
 
 _PROMISED = frozenset({EventType.RECLASSIFIED, EventType.PLAN_CHANGED})
 """What decides which promises the customer has."""
 
-_SPEAKING = _SAID | _PROMISED
+SPEAKING = SAID | _PROMISED
 
 _OF_TASKS = frozenset(
     {
@@ -63,15 +66,15 @@ _OF_ITEMS = frozenset(
 CONFLICTS: Mapping[str, frozenset[EventType]] = {
     # These speak to the customer, so nothing may have been said since. A claim, an assignment,
     # tags, fields and participants do not make the words wrong.
-    "reply": _SPEAKING,
-    "tell_progress": _SPEAKING,
-    "promise": _SPEAKING,
-    "hold": _SPEAKING,
+    "reply": SPEAKING,
+    "tell_progress": SPEAKING,
+    "promise": SPEAKING,
+    "hold": SPEAKING,
     # What a department was asked, or has found, must be read before the ticket is resolved.
-    "resolve": _SPEAKING | _OF_TASKS,
-    "record_callback": _SAID,
+    "resolve": SPEAKING | _OF_TASKS,
+    "record_callback": SAID,
     # This says when the customer was answered, which decides which of their words are unanswered.
-    "correct": _SPEAKING,
+    "correct": SPEAKING,
     # These replace a value, so nobody may have set it since.
     "release": frozenset({EventType.HELD, EventType.RELEASED}),
     "reassign": frozenset({EventType.ASSIGNED, EventType.QUEUED, EventType.RECLASSIFIED}),
@@ -89,6 +92,11 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     # Links with different tickets do not conflict (`_is_conflict`).
     "link": frozenset({EventType.LINKED, EventType.UNLINKED}),
     "unlink": frozenset({EventType.LINKED, EventType.UNLINKED}),
+    # This ends the ticket, as a resolution does.
+    "merge_ticket": SPEAKING | _OF_TASKS,
+    # What was said in this ticket before the merge is known. What was said in the other one since
+    # refuses the step itself (`merging.unmerge`).
+    "unmerge_ticket": frozenset({EventType.MERGED, EventType.UNMERGED}),
     "count_message": frozenset({EventType.MESSAGE_COUNTED}),
     # A repeated request must not open a second task.
     "open_task": frozenset({EventType.TASK_OPENED}),

@@ -291,9 +291,10 @@ class _Attempt:
 
         If `event` is a correction of this clock, the clock stops when the corrected answer was
         given. An agent's own promise that is replaced before it is overdue is cancelled: it is
-        neither kept nor missed. In all other cases the clock stops at the time of `event`. For
-        example, a message that begins the next update stops the clock of this one. An own promise
-        that is replaced when it is overdue is missed.
+        neither kept nor missed. So is a promise in whose place an earlier one of a ticket comes
+        that was merged into this one. In all other cases the clock stops at the time of `event`.
+        For example, a message that begins the next update stops the clock of this one. An own
+        promise that is replaced when it is overdue is missed.
         """
         before, calendar = self.clock, self.calendar
         if before.over:
@@ -305,7 +306,9 @@ class _Attempt:
                 before = replace(before, started_at=datetime.fromisoformat(started))
             self.clock = clocks.correct(before, stopped_at, ticket.waits, calendar)
             what = What.CORRECTED
-        elif self.name is ClockName.OWN_WORD and not clocks.overdue(before, event.at):
+        elif event.type in (EventType.MERGED, EventType.UNMERGED) or (
+            self.name is ClockName.OWN_WORD and not clocks.overdue(before, event.at)
+        ):
             self.clock = clocks.cancel(before, event.at)
             what = What.CANCELLED
         else:

@@ -16,7 +16,7 @@ from redress.base.people import Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
 from redress.plans.rules.plan import Plan, Promise
-from redress.tickets.rules import checklist_events, task_events
+from redress.tickets.rules import checklist_events, merge_events, task_events
 from redress.tickets.rules.interest import kept_from_in_doubt
 from redress.tickets.rules.preference import PHONE, preference_in
 from redress.tickets.rules.tasks import id_in
@@ -776,6 +776,16 @@ def _unlinked(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, links=tuple(one for one in ticket.links if one != ended))
 
 
+def _merged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    ticket = merge_events.merged(ticket, event)
+    raised = event.data.get("priority")
+    return _with_raised_priority(ticket, raised, plan) if raised else ticket
+
+
+def _unmerged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return merge_events.unmerged(ticket, event)
+
+
 def _matched(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, customer=event.data["customer"])
 
@@ -1059,6 +1069,8 @@ _APPLY = {
     EventType.MENTIONS_SET: _mentions_set,
     EventType.LINKED: _linked,
     EventType.UNLINKED: _unlinked,
+    EventType.MERGED: _merged,
+    EventType.UNMERGED: _unmerged,
     EventType.FIELDS_SET: _fields_set,
     EventType.REMINDED: _reminded,
     EventType.TASK_OPENED: task_events.opened,

@@ -77,6 +77,8 @@ class EventType(StrEnum):
     MENTIONS_SET = "mentions_set"
     LINKED = "linked"
     UNLINKED = "unlinked"
+    MERGED = "merged"
+    UNMERGED = "unmerged"
     FIELDS_SET = "fields_set"
     REMINDED = "reminded"
     TASK_OPENED = "task_opened"
@@ -187,19 +189,29 @@ class LinkKind(StrEnum):
     Nothing follows from `related`. A ticket that follows another one (`follow_up_of`) is a new
     matter after it; the other one is `followed_by` it. No link of these kinds moves a clock, closes
     a ticket or passes on a message.
+
+    A ticket that was `merged_into` another one is closed, and what its customer writes goes on to
+    the other one, which has the link `merged_from`. Only a merge makes these links.
     """
 
     RELATED = "related"
     FOLLOW_UP_OF = "follow_up_of"
     FOLLOWED_BY = "followed_by"
+    MERGED_INTO = "merged_into"
+    MERGED_FROM = "merged_from"
 
 
 INVERSE = {
     LinkKind.RELATED: LinkKind.RELATED,
     LinkKind.FOLLOW_UP_OF: LinkKind.FOLLOWED_BY,
     LinkKind.FOLLOWED_BY: LinkKind.FOLLOW_UP_OF,
+    LinkKind.MERGED_INTO: LinkKind.MERGED_FROM,
+    LinkKind.MERGED_FROM: LinkKind.MERGED_INTO,
 }
 """The kind of a link -> its kind on the other ticket."""
+
+WITHOUT_EFFECT = (LinkKind.RELATED, LinkKind.FOLLOW_UP_OF, LinkKind.FOLLOWED_BY)
+"""The kinds of links that staff make and end by themselves. Nothing else follows from them."""
 
 
 class TicketLink(Struct, frozen=True):
@@ -207,6 +219,19 @@ class TicketLink(Struct, frozen=True):
 
     kind: LinkKind
     number: str
+
+
+class Merged(Struct, frozen=True):
+    """The ticket was merged into the ticket `into`.
+
+    `customer` and `its_customer` are the profiles of the two tickets at that time: one profile, or
+    two of which one was merged into the other. If one of the tickets gets another profile later,
+    they are no longer of the same customer, and nothing goes on to `into` (`continues_in`).
+    """
+
+    into: str
+    customer: str
+    its_customer: str
 
 
 class Placing(Struct, frozen=True, omit_defaults=True):
@@ -359,6 +384,8 @@ class Ticket(Struct, frozen=True):
     last message through a connector came from one that takes answers."""
     checklist: Checklist | None = None
     """What a service request needs. None if the plan has no checklist for its category."""
+    merged: Merged | None = None
+    """Set if the ticket was merged into another one. It is closed then."""
 
     @property
     def has_address(self) -> bool:
@@ -513,6 +540,12 @@ def is_survey_due(ticket: Ticket, plan: Plan) -> bool:
     clock = ticket.clocks.get(ClockName.SURVEY)
     answered = clock is not None and clock.state is ClockState.STOPPED
     return not answered and ClockName.SURVEY in promises(ticket, plan)
+
+
+def continues_in(ticket: Ticket, other: Ticket) -> bool:
+    """Whether the ticket was merged into `other`, and both are still of the same customer."""
+    merged = ticket.merged
+    return merged == Merged(other.number, ticket.customer or "", other.customer or "")
 
 
 def next_wake(ticket: Ticket, plan: Plan) -> datetime | None:

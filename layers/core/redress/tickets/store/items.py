@@ -82,8 +82,12 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
     }
 
 
+CLOSED_KEYS = ("open_pk", "open_sk", "owner_pk", "owner_sk")
+"""The attributes of the event CLOSED that list its ticket (`closed_keys`)."""
+
+
 def closed_keys(ticket: Ticket, closed_at: datetime, plan: Plan) -> dict[str, str]:
-    """The index keys of the event CLOSED. They list the closed ticket for ever.
+    """The index keys of the event CLOSED. They list the closed ticket for ever, unless it goes on.
 
     `ticket` is the ticket after the event, or a later state of it: a closed ticket keeps team,
     assignee and resolution. `closed_at` is the time of the event. `plan` is the ticket's plan; its

@@ -22,7 +22,7 @@ from redress.db.rows import Models
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.attached import Attached
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.ticket import Event, EventType, Ticket
+from redress.tickets.rules.ticket import Event, EventType, Ticket, continues_in
 from redress.tickets.rules.viewers import Viewer
 from redress.tickets.store import items, transaction
 from redress.tickets.store.attached import attached_in
@@ -66,6 +66,17 @@ class TicketStore:
         except DoesNotExist as error:
             raise NotFound(f"there is no ticket {number}") from error
         return items.ticket_in(row)
+
+    def continued(self, ticket: Ticket) -> Ticket:
+        """The ticket in which a merged ticket goes on, or the ticket itself.
+
+        What a customer writes to a merged ticket belongs there. It is the ticket itself if it was
+        not merged, or if one of the two has another customer now. Raises NotFound or Unreadable.
+        """
+        if ticket.merged is None:
+            return ticket
+        into = self.get(ticket.merged.into)
+        return into if continues_in(ticket, into) else ticket
 
     def get_many(self, numbers: list[str]) -> list[Ticket]:
         """The tickets in the order of `numbers`, each once. Unknown numbers are left out.
@@ -289,7 +300,20 @@ class TicketStore:
                 raced,
             )
         )
-        return [*own, *timer_writes(self._models, change, now)]
+        return [*own, *self._listed_no_more(change), *timer_writes(self._models, change, now)]
+
+    def _listed_no_more(self, change: Change) -> list[Write]:
+        """Return the write that takes a ticket off the lists of closed ones, if it goes on."""
+        model, number = self._models.event, change.after.number
+        return [
+            Write(
+                model(keys.ticket_pk(number), keys.event_sk(event.data["closed"])),
+                [getattr(model, name).remove() for name in items.CLOSED_KEYS],
+                model.pk.exists(),
+            )
+            for event in change.events
+            if "closed" in event.data and event.type is EventType.UNMERGED
+        ]
 
     def _write(
         self,

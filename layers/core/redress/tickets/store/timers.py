@@ -283,6 +283,9 @@ def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     The update then increments `seq` and sets the awake marker. If only the next wake changes, to a
     later time or to none, the workflow is not woken. It wakes at the old time, finds nothing due
     and sleeps again.
+
+    A ticket that was closed and goes on gets a new generation, because its workflow has ended, or
+    ends when it wakes.
     """
     before, after = change.before, change.after
     assert before is not None
@@ -293,6 +296,12 @@ def timer_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     timer = models.timer
     row = timer(keys.ticket_pk(after.number), keys.TIMER)
     actions = _follow_actions(models, after, (before.phase, old), new, now)
+    if before.phase is Phase.CLOSED:
+        actions += [
+            timer.gen.set(timer.gen + 1),
+            timer.gen_version.set(after.version),
+            timer.armed.remove(),
+        ]
     # The actions add to `seq`. They also keep `gen`, so a TIMER without it would stay damaged.
     whole = is_within(timer.gen, 1, MOST) & is_within(timer.seq, 1, MOST)
     return [Write(row, actions, whole, TimerLost(after.number))]

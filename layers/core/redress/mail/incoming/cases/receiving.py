@@ -260,8 +260,7 @@ class ReceivingCase:
         The ticket is read before the record. If another worker adds the same text meanwhile, this
         worker either loses the race for the ticket or reads the record that the other one wrote.
         """
-        named = tuple(self._signed([address], Clue.ADDRESS))
-        tickets = self._existing(named)
+        named, tickets, sources = self._existing(tuple(self._signed([address], Clue.ADDRESS)))
         known = self._incoming.get(identity)
         held = known.state is MailState.QUARANTINED
         if not self._unheard(known, [address]) or (not held and known.number in tickets):
@@ -289,7 +288,8 @@ class ReceivingCase:
         record = self._record(mail)
         if held:
             record = _as_held(record, known)
-        decided = self._decided(mail, forwarded, record, decision, tickets, known if held else None)
+        released = known if held else None
+        decided = self._decided(mail, forwarded, record, decision, tickets, sources, released)
         if held:
             return decided
         assert isinstance(decided.cause, MailTaken)
@@ -332,8 +332,7 @@ class ReceivingCase:
                 return Decided(Received(twin, repeated=True))
             copies = copies.plus(copy) if copies is not None else None
             plan, now = self._plans.current(), self._now()
-            named = self._named(mail)
-            tickets = self._existing(named)
+            named, tickets, sources = self._existing(self._named(mail))
             facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
             facts = replace(
                 facts, noted=dict(record.noted), thanked=self._thanked(mail, tickets.values())
@@ -350,10 +349,11 @@ class ReceivingCase:
             if held is not None and (known := self._noted_before(record, decision)) is not None:
                 self._incoming.rewrite(known)
                 return Decided(Received(known))
-            decided = self._decided(mail, forwarded, record, decision, tickets, held)
+            decided = self._decided(mail, forwarded, record, decision, tickets, sources, held)
             decided = self._with_notes(mail, record, decided, strangers)
             for number in joined_beside(facts, tickets, decision):
-                decided = self._with_message(mail, record, decided, facts, tickets[number])
+                ticket, sent_to = tickets[number], _sent_to(sources, number)
+                decided = self._with_message(mail, record, decided, facts, ticket, sent_to)
             assert isinstance(decided.cause, MailTaken)
             cause = replace(decided.cause, copies=copies)
             done = Received(decided.result)
@@ -419,9 +419,26 @@ class ReceivingCase:
             found.append(Named(number, clue))
         return found
 
-    def _existing(self, named: Sequence[Named]) -> dict[str, Ticket]:
+    def _existing(
+        self, named: Sequence[Named]
+    ) -> tuple[tuple[Named, ...], dict[str, Ticket], dict[str, Ticket]]:
+        """Return the names and the existing tickets that they name, by number.
+
+        A merged ticket is replaced by the one in which it goes on, so nothing else has to know of
+        it. The third value has the merged ticket of each that only a merged one names.
+        """
         numbers = list(dict.fromkeys(name.number for name in named))
-        return {t.number: t for t in self._tickets.get_many(numbers)} if numbers else {}
+        found = {t.number: t for t in self._tickets.get_many(numbers)} if numbers else {}
+        into = {number: self._tickets.continued(one) for number, one in found.items()}
+        tickets = {one.number: one for one in into.values()}
+        sources = {
+            one.number: found[number] for number, one in into.items() if one.number not in found
+        }
+        passed_on = (
+            Named(into[name.number].number, name.by) if name.number in into else name
+            for name in named
+        )
+        return tuple(dict.fromkeys(passed_on)), tickets, sources
 
     def _facts(
         self,
@@ -492,9 +509,14 @@ class ReceivingCase:
         record: IncomingRecord,
         decision: OpenTicket | AddReply | AddNote | LogNotice,
         tickets: Mapping[str, Ticket],
+        sources: Mapping[str, Ticket],
         released: IncomingRecord | None,
     ) -> Decided[IncomingRecord]:
-        """Return the change that follows from a decision."""
+        """Return the change that follows from a decision.
+
+        `sources` are as `_existing` returns them. What a machine wrote about a mail of a merged
+        ticket is logged there, because only that ticket has the record of the mail.
+        """
         match decision:
             case OpenTicket(passed_on=True) if forwarded is not None:
                 record = replace(record, forwarded_by=record.sender)
@@ -512,7 +534,14 @@ class ReceivingCase:
                 source = event_data.source(mail, record, words)
                 beside = _beside(mail, ticket, plan, text)
                 change = by_customer.write(
-                    ticket, plan, text, at, source, participant, beside=beside
+                    ticket,
+                    plan,
+                    text,
+                    at,
+                    source,
+                    participant,
+                    beside=beside,
+                    sent_to=_sent_to(sources, number),
                 )
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = self._sender_wrote(mail)
@@ -531,7 +560,9 @@ class ReceivingCase:
                 done = on(record, MailState.JOINED, number, change.events[0].number)
                 addresses = ()
             case LogNotice(number, why):
-                ticket = tickets[number]
+                by_person = why in (Notice.STRANGER, Notice.DISOWNED)
+                ticket = tickets[number] if by_person else sources.get(number, tickets[number])
+                number = ticket.number
                 plan, at = self._plan_and_moment(ticket)
                 words = self._answer(mail, number)
                 text = event_data.text_of(words, ticket.language)
@@ -671,15 +702,21 @@ class ReceivingCase:
         decided: Decided[IncomingRecord],
         facts: MailFacts,
         ticket: Ticket,
+        sent_to: str | None,
     ) -> Decided[IncomingRecord]:
-        """Add the mail as a message to another ticket, whose signed address it was also sent to."""
+        """Add the mail as a message to another ticket, whose signed address it was also sent to.
+
+        `sent_to` is the number of the merged ticket whose address that was.
+        """
         assert isinstance(decided.cause, MailTaken)
         plan, at = self._plan_and_moment(ticket)
         words = self._answer(mail, ticket.number)
         source = event_data.source(mail, record, words)
         text, by = event_data.text_of(words, ticket.language), participant_of(facts, ticket)
         beside = _beside(mail, ticket, plan, text)
-        change = by_customer.write(ticket, plan, text, at, source, by, beside=beside)
+        change = by_customer.write(
+            ticket, plan, text, at, source, by, beside=beside, sent_to=sent_to
+        )
         cause = replace(decided.cause, counted=(*decided.cause.counted, ticket.number))
         return replace(decided, cause=cause, also=(*decided.also, (change, at)))
 
@@ -827,6 +864,11 @@ def with_team(record: IncomingRecord, plan: Plan) -> IncomingRecord:
     """Return the record of a mail that an earlier version put into quarantine, with its team."""
     facts = MailFacts(record.sender, record.recipients, record.envelope)
     return replace(record, team=team_of_kind(kind_of(facts, plan.mail), plan))
+
+
+def _sent_to(sources: Mapping[str, Ticket], number: str) -> str | None:
+    """Return the number of the merged ticket through which a mail came to a ticket, if any."""
+    return sources[number].number if number in sources else None
 
 
 def _team_for(facts: MailFacts, tickets: Mapping[str, Ticket], plan: Plan) -> str:

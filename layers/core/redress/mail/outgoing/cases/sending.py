@@ -64,11 +64,13 @@ from redress.mail.outgoing.rules.table import (
     ITEM,
     ITEM_GIVEN,
     MENTIONED,
+    MERGED,
     PARTICIPANTS,
     PROMISE_MOVED,
     RESERVE,
     STAFF_UNREACHED,
     TELL_MOVED,
+    UNMERGED,
     MailToSend,
     mails_after,
     mentioned_member,
@@ -380,6 +382,8 @@ class MailingCase:
                 for clock, due_at in promises_ahead(about)
             ),
         }
+        if about.job.template in (MERGED, UNMERGED):
+            values["into"] = about.event.data["ticket"]
         if about.job.template == PROMISE_MOVED:
             is_move = about.event.type is EventType.PLAN_CHANGED
             values["cause"] = own.plan_changed if is_move else own.reclassified

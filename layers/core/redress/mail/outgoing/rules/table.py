@@ -12,7 +12,7 @@ from redress.mail.incoming.rules.decision import Notice
 from redress.mail.outgoing.rules.task_mails import ASKER, ASKERS, DEPARTMENT, TASK, URGED, audiences
 from redress.plans.rules.checklists import STEP
 from redress.tickets.rules.answers import AnswerState
-from redress.tickets.rules.ticket import Event, EventType
+from redress.tickets.rules.ticket import Event, EventType, LinkKind
 
 PARTICIPANTS = "participants"
 ACKNOWLEDGEMENT = "acknowledgement"
@@ -21,6 +21,10 @@ PROMISE_MOVED = "promise_moved"
 TELL_MOVED = "tell_moved"
 """The template of the mail that asks staff to tell a customer without an address of a later
 promise."""
+MERGED = "merged"
+"""The template of the mail that tells a customer in which ticket theirs goes on."""
+UNMERGED = "unmerged"
+"""The template of the mail that tells them that it goes on by itself after all."""
 ABOUT_DOUBTED = "about_doubted"
 RESERVE = "reserve"
 """The audience of reserve staff of the ticket's team, who are called."""
@@ -69,6 +73,10 @@ _TO_CUSTOMER: Mapping[EventType, str] = {
     EventType.ITEM_DONE: ITEM,
     EventType.ITEM_OBSTRUCTED: ITEM,
 }
+_OF_MERGES: Mapping[EventType, str] = {
+    EventType.MERGED: MERGED,
+    EventType.UNMERGED: UNMERGED,
+}
 _RUNGS: Mapping[tuple[str, str], str] = {
     (ClockName.CALLBACK, Action.ASK_AGAIN): "callback_again",
     (ClockName.SURVEY, Action.INVITE): "survey",
@@ -98,8 +106,9 @@ def mails_after(event: Event) -> list[MailToSend]:
 
     The customer gets the acknowledgement, replies, progress, the resolution with the callback
     question, and the survey. A correction that makes a promise later is told, too; if the customer
-    has no address, the agent is asked to tell them. Participants get a copy of what staff wrote to
-    the customer. Staff get reminders, breaches and escalations. The
+    has no address, the agent is asked to tell them. So are a merge and its end, from the ticket
+    that was merged. Participants get a copy of what staff wrote to the customer. Staff get
+    reminders, breaches and escalations. The
     supervisor is notified of a dispute, which reopens the ticket. The agent is notified of new
     messages from the customer, of mails that came to the ticket from another address, and of mails
     that did not reach the customer or a participant. If a notice did not reach a member of staff,
@@ -135,6 +144,9 @@ def mails_after(event: Event) -> list[MailToSend]:
         if "to" in event.data:
             return [MailToSend(PROMISE_MOVED, "customer")]
         return [MailToSend(TELL_MOVED, Role.AGENT)]
+    if event.type in _OF_MERGES:
+        told = event.data["kind"] == LinkKind.MERGED_INTO and "to" in event.data
+        return [MailToSend(_OF_MERGES[event.type], Role.CUSTOMER)] if told else []
     if event.type is EventType.NOBODY_THERE:
         told = _to_customer("nobody_there", event.data)
         return [told, MailToSend("unattended", "supervisor")]

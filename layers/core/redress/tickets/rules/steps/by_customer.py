@@ -46,12 +46,13 @@ def write(
     source: Mapping[str, str] | None = None,
     beside: str = "",
     recognise: bool = True,
+    sent_to: str | None = None,
 ) -> Change:
     """The customer or a participant sends a message. A waiting ticket becomes open again.
 
     `open_ticket` describes `mail` and `source`. `participant` is the address of the participant
     who wrote the message; None if the customer wrote it. `beside` is what the message says outside
-    its text: a subject of its own.
+    its text: a subject of its own. `sent_to` is the number of the merged ticket that it names.
 
     Nothing follows from a message that only thanks (`thanks_in`). The event names the word by which
     it was recognised. It is possible in every state. With `recognise` false, the message is an
@@ -60,6 +61,8 @@ def write(
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
     if source is not None:
         data["source"] = dict(source)
+    if sent_to is not None:
+        data["sent_to"] = sent_to
     said = "\n".join((data["text"], beside)) if beside else data["text"]
     by = ticket.contact.name if participant is None else ""
     word = thanks_in(said, plan, by, mail) if recognise else None

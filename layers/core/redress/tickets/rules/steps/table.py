@@ -51,6 +51,14 @@ class Step(StrEnum):
     LINK = "link"
     FOLLOW_UP = "follow_up"
     UNLINK = "unlink"
+    MERGE = "merge"
+    TAKE_IN = "take_in"
+    TAKE_IN_WORDS = "take_in_words"
+    UNMERGE = "unmerge"
+    UNMERGE_UNANSWERED = "unmerge_unanswered"
+    UNMERGE_WAITING = "unmerge_waiting"
+    GIVE_BACK = "give_back"
+    GIVE_BACK_WORDS = "give_back_words"
     WRITE = "write"
     THANK = "thank"
     COUNT_MESSAGE = "count_message"
@@ -108,6 +116,17 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     # A link changes nothing else, so a closed ticket can have one, too.
     Step.LINK: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.UNLINK: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    # The matter goes on in the other ticket, which takes it in.
+    Step.MERGE: {_N: _X, _O: _X, _W: _X},
+    Step.TAKE_IN: {_N: _N, _O: _O, _W: _W},
+    # A message that nobody has answered comes with it, as if the customer had written it here.
+    Step.TAKE_IN_WORDS: {_N: _N, _O: _O, _W: _O},
+    # A merge is undone: the source is in the state in which it was merged, and so is the target.
+    Step.UNMERGE: {_X: _O},
+    Step.UNMERGE_UNANSWERED: {_X: _N},
+    Step.UNMERGE_WAITING: {_X: _W},
+    Step.GIVE_BACK: {_N: _N, _O: _O, _W: _W},
+    Step.GIVE_BACK_WORDS: {_O: _W},
     # Whoever is still worked for writes a message instead.
     Step.FOLLOW_UP: {_R: _R, _C: _C, _X: _X},
     # A resolved ticket keeps its agent, who calls the customer back.
@@ -174,6 +193,10 @@ WITHDRAWN = "withdrawn"
 
 
 ANSWERED = "answered"
+
+
+MERGED = "merged"
+"""The closure of a ticket that was merged into another one."""
 
 
 SURVEY_SCORES = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")

@@ -1,0 +1,158 @@
+"""How a merge changes its two tickets: the source, which ends, and the target, which takes it in.
+
+The events `merged` and `unmerged` are on both. `kind` of their data says which side it is. What the
+source brings is in the event of the target, so the fold of one ticket needs nothing of the other.
+"""
+
+from __future__ import annotations
+
+from copy import replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from redress.clocks.rules import clocks
+from redress.clocks.rules.clocks import Clock, ClockName
+from redress.tickets.rules.ticket import (
+    Conversation,
+    Event,
+    LinkKind,
+    Merged,
+    State,
+    Ticket,
+    TicketLink,
+)
+
+
+def merged(ticket: Ticket, event: Event) -> Ticket:
+    """The ticket after it was merged into another one, or took another one in."""
+    link = TicketLink(LinkKind(event.data["kind"]), event.data["ticket"])
+    ticket = replace(ticket, links=(*ticket.links, link))
+    return _ended(ticket, event) if link.kind is LinkKind.MERGED_INTO else _taken_in(ticket, event)
+
+
+def _ended(ticket: Ticket, event: Event) -> Ticket:
+    """The source. The event `closed` follows, which ends its clocks.
+
+    A broken promise goes on in the target, so nobody is looked for here because of it.
+    """
+    data = event.data
+    into = Merged(data["ticket"], data["customer"], data["its_customer"])
+    return replace(ticket, merged=into, escalation=None, watchers=())
+
+
+def _taken_in(ticket: Ticket, event: Event) -> Ticket:
+    """The target, with the promises, the unanswered words and the facts that come with the source.
+
+    A promise that comes takes the place of the target's own one: it is due earlier.
+    """
+    data = event.data
+    ticket = replace(
+        ticket,
+        clocks=ticket.clocks | _clocks(data["clocks"]),
+        escalation=data.get("escalation", ticket.escalation),
+        watchers=tuple(dict.fromkeys((*ticket.watchers, *data.get("watchers", ())))),
+    )
+    return _with_words(_with_facts(ticket, data.get("facts", {})), data)
+
+
+def _with_words(ticket: Ticket, data: dict[str, Any]) -> Ticket:
+    """The ticket with the oldest message of both that nobody has answered."""
+    if (since := data.get("unanswered_since")) is None:
+        return ticket
+    at = datetime.fromisoformat(since)
+    own = ticket.unanswered_since
+    return replace(
+        ticket,
+        state=State.OPEN if ticket.state is State.WAITING else ticket.state,
+        unanswered_since=at if own is None else min(own, at),
+    )
+
+
+def _with_facts(ticket: Ticket, facts: dict[str, Any]) -> Ticket:
+    added: dict[str, str] = facts.get("fields", {})
+    about, kept_from = facts.get("about", ()), facts.get("kept_from", ())
+    return replace(
+        ticket,
+        order=facts.get("order", ticket.order),
+        category=facts.get("category", ticket.category),
+        fields=tuple(sorted((dict(ticket.fields) | added).items())),
+        participants=(*ticket.participants, *facts.get("participants", ())),
+        about=(*ticket.about, *about),
+        about_decided=ticket.about_decided or bool(about),
+        kept_from=tuple(sorted({*ticket.kept_from, *kept_from})),
+        mentioned=tuple(one for one in ticket.mentioned if one not in about),
+        conversation=msgspec.convert(facts["conversation"], Conversation)
+        if "conversation" in facts
+        else ticket.conversation,
+    )
+
+
+def unmerged(ticket: Ticket, event: Event) -> Ticket:
+    """The ticket after the merge was undone. The event has what the ticket was before it."""
+    link = TicketLink(LinkKind(event.data["kind"]), event.data["ticket"])
+    ticket = replace(ticket, links=tuple(one for one in ticket.links if one != link))
+    ticket = replace(
+        ticket,
+        state=State(event.data["state"]),
+        unanswered_since=_moment(event.data.get("unanswered_since")),
+        escalation=event.data.get("escalation"),
+        watchers=tuple(event.data.get("watchers", ())),
+        clocks=ticket.clocks | _clocks(event.data["clocks"]),
+    )
+    is_source = link.kind is LinkKind.MERGED_INTO
+    return _goes_on(ticket, event) if is_source else _given_back(ticket, event)
+
+
+def _goes_on(ticket: Ticket, event: Event) -> Ticket:
+    """The source. A wait that the merge ended goes on, as if it had never ended."""
+    data, closed = event.data, ticket.closed_at
+    waits = data.get("waits", ())
+    return replace(
+        ticket,
+        merged=None,
+        closure=None,
+        closed_at=None,
+        on_hold=data.get("on_hold"),
+        held_since=_moment(data.get("held_since")),
+        waits=tuple(
+            replace(wait, end=None) if wait.end == closed and wait.reason in waits else wait
+            for wait in ticket.waits
+        ),
+    )
+
+
+def _given_back(ticket: Ticket, event: Event) -> Ticket:
+    """The target, without what came with the source."""
+    data = event.data
+    ended = {
+        ClockName(name): clocks.cancel(ticket.clocks[ClockName(name)], event.at)
+        for name in data.get("ended", ())
+    }
+    facts: dict[str, Any] = data.get("facts", {})
+    fields, about = facts.get("fields", {}), facts.get("about", ())
+    return replace(
+        ticket,
+        clocks=ticket.clocks | ended,
+        priority=data.get("priority", ticket.priority),
+        raised=data.get("raised", ticket.raised) if "priority" in data else ticket.raised,
+        conversation=None if "conversation" in facts else ticket.conversation,
+        order=None if "order" in facts else ticket.order,
+        category=None if "category" in facts else ticket.category,
+        fields=tuple(one for one in ticket.fields if fields.get(one[0]) != one[1]),
+        participants=tuple(
+            one for one in ticket.participants if one not in facts.get("participants", ())
+        ),
+        about=tuple(one for one in ticket.about if one not in about),
+        about_decided=data["about_decided"],
+        kept_from=tuple(one for one in ticket.kept_from if one not in facts.get("kept_from", ())),
+    )
+
+
+def _clocks(data: dict[str, Any]) -> dict[ClockName, Clock]:
+    return {ClockName(name): msgspec.convert(clock, Clock) for name, clock in data.items()}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

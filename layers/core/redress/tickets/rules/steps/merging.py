@@ -1,0 +1,471 @@
+"""The step that merges a ticket, the source, into another one of the same customer, the target.
+
+It changes both tickets, and the caller writes both changes in one transaction
+(`tickets.cases.merging`). What the target gets is in its event, so its history alone says why a
+promise is due when it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import replace
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from redress.base.addresses import canonical
+from redress.base.errors import Fault, InvalidInput, NotAllowedNow, NotMergeable, NotUndone
+from redress.base.people import SYSTEM, Actor, Member, Role
+from redress.clocks.rules import clocks
+from redress.clocks.rules.clocks import Action, Clock, ClockName
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules.answers import Way, way_of
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.checklist import blocking
+from redress.tickets.rules.conflicts import SPEAKING
+from redress.tickets.rules.steps.draft import Draft, require_possible
+from redress.tickets.rules.steps.table import (
+    MERGED,
+    MOST_ABOUT,
+    MOST_LINKS,
+    MOST_PARTICIPANTS,
+    STEPS,
+    Step,
+)
+from redress.tickets.rules.ticket import Event, EventType, LinkKind, State, Ticket, promises
+
+INTO = "/into"
+"""The pointer to the target in a request."""
+
+_ANSWERS = (ClockName.FIRST_RESPONSE, ClockName.NEXT_REPLY)
+"""The promises that a public reply keeps. A reply in the target answers the source, too."""
+
+_CARRIED = (
+    ClockName.REACTION,
+    *_ANSWERS,
+    ClockName.UPDATE,
+    ClockName.OWN_WORD,
+    ClockName.RESOLUTION,
+)
+"""The promises that go on in the target. Callback and survey follow a resolution, and a ticket that
+is resolved is not merged. An acknowledgement names the number of its own ticket."""
+
+_ROLES = (None, Role.SUPERVISOR.value, Role.MANAGER.value)
+"""To whom a ticket can be escalated, from nobody upwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """One side of a merge: the ticket, its plan, the time of its change, and its customer now.
+
+    `customer` is the id of the profile into which that of the ticket was merged, if it was; None if
+    the ticket has none. `accused` are the members of staff whom the ticket is about.
+    """
+
+    ticket: Ticket
+    plan: Plan
+    at: datetime
+    customer: str | None
+    accused: Mapping[str, Member]
+
+
+def merge(source: Merger, target: Merger, by: Actor, why: str) -> tuple[Change, Change]:
+    """Merge the source into the target. Return the changes of both.
+
+    The source is closed. Its clocks are cancelled, its open tasks end, and nobody is told of a
+    broken promise there any more. The target keeps the earliest promise of both (`earliest`), the
+    oldest message that nobody has answered, the higher priority, and the facts that it does not
+    have itself, with the number from which they came.
+
+    Raises InvalidInput if both are the same ticket, NotAllowedNow if the source is resolved or
+    closed, and NotMergeable with every other reason for which they cannot be merged now.
+    """
+    ticket, other = source.ticket, target.ticket
+    if ticket.number == other.number:
+        raise InvalidInput([Fault(INTO, "same_ticket", "a ticket is not merged into itself")])
+    require_possible(Step.MERGE, ticket)
+    if faults := faults_of(source, target):
+        raise NotMergeable(faults, Step.MERGE, other.state)
+    # `faults_of` has found that both have a customer.
+    into: dict[str, Any] = {
+        "kind": LinkKind.MERGED_INTO.value,
+        "ticket": other.number,
+        "why": why.strip(),
+        "customer": ticket.customer,
+        "its_customer": other.customer,
+        "subject": other.subject,
+    }
+    into |= _told_by_mail(ticket, source.at)
+    ended = (
+        Draft(ticket, source.plan, by, source.at)
+        .add(EventType.MERGED, into)
+        .add(EventType.CLOSED, {"closure": MERGED}, SYSTEM)
+        .change()
+    )
+    brought = {
+        "kind": LinkKind.MERGED_FROM.value,
+        "ticket": ticket.number,
+        "why": why.strip(),
+        "subject": ticket.subject,
+        **_brought(source, target),
+    }
+    taken = Draft(other, target.plan, by, target.at).add(EventType.MERGED, brought).change()
+    return ended, taken
+
+
+def _told_by_mail(ticket: Ticket, at: datetime) -> dict[str, Any]:
+    """Return the event data with the address to which the customer is told by mail; {} if by none.
+
+    Who is answered through a connector gets no mail. Their status page says it.
+    """
+    return {"to": ticket.contact.email} if way_of(ticket, at).by is Way.MAIL else {}
+
+
+def faults_of(source: Merger, target: Merger) -> list[Fault]:
+    """Return every reason why a ticket cannot be merged into another one now; [] if it can.
+
+    The state of the source is none of them: the table of steps says what is possible in it.
+    """
+    ticket, other = source.ticket, target.ticket
+    faults = []
+    if other.state not in STEPS[Step.TAKE_IN]:
+        faults.append(Fault(INTO, "not_open", f"the other ticket is {other.state}"))
+    if any(link.kind is LinkKind.MERGED_FROM for link in ticket.links):
+        detail = "other tickets were merged into this one: merge the other ticket into this one"
+        faults.append(Fault("", "has_merged", detail))
+    if source.customer is None or target.customer is None:
+        where = "" if source.customer is None else INTO
+        faults.append(Fault(where, "no_customer", "say first whose ticket it is"))
+    elif source.customer != target.customer:
+        faults.append(Fault(INTO, "other_customer", "the tickets are of different customers"))
+    faults += _conflicts_of_interest(source, target)
+    faults += [
+        Fault(f"/tasks/{task.id}", "task_open", f"'{task.title}' is required and not done")
+        for task in ticket.tasks
+        if task.blocks
+    ]
+    faults += [
+        Fault(f"/checklist/{item.id}", "item_open", "this required item is not settled")
+        for item in blocking(ticket.checklist)
+    ]
+    if len(ticket.links) >= MOST_LINKS:
+        faults.append(Fault("", "too_many", f"this ticket has {MOST_LINKS} links; end one first"))
+    if len(other.links) >= MOST_LINKS:
+        detail = f"the other ticket has {MOST_LINKS} links; end one of them first"
+        faults.append(Fault(INTO, "too_many", detail))
+    if len({*ticket.about, *other.about}) > MOST_ABOUT:
+        detail = f"together they are about more than {MOST_ABOUT} members of staff"
+        faults.append(Fault(INTO, "too_many", detail))
+    if len(other.participants) + len(_further_addresses(ticket, other)) > MOST_PARTICIPANTS:
+        detail = f"the other ticket has {MOST_PARTICIPANTS} participants"
+        faults.append(Fault(INTO, "too_many", detail))
+    return faults
+
+
+def _conflicts_of_interest(source: Merger, target: Merger) -> list[Fault]:
+    """Return a fault for each side whose people must not read the other one.
+
+    Whom one ticket is about must neither have the other one nor lead its team, and its supervisors
+    must not be kept from the other one. As long as it is unclear whom a ticket is about, nobody
+    knows who they are.
+    """
+    faults = []
+    for side, other, where in ((source, target, INTO), (target, source, "")):
+        ticket, beside = side.ticket, other.ticket
+        if ticket.about_unclear is not None:
+            detail = f"decide first whom {ticket.number} is about"
+            faults.append(Fault("" if side is source else INTO, "about_unclear", detail))
+        leads = any(
+            member.role is Role.SUPERVISOR and member.team == beside.team
+            for member in side.accused.values()
+        )
+        kept = beside.team in ticket.kept_from and beside.team not in beside.kept_from
+        if leads or kept or beside.assignee in ticket.about:
+            detail = f"{ticket.number} is kept from people who work on {beside.number}"
+            faults.append(Fault(where, "conflict_of_interest", detail))
+    return faults
+
+
+def _brought(source: Merger, target: Merger) -> dict[str, Any]:
+    """Return what comes with the source, as the event of the target has it."""
+    ticket, other, plan = source.ticket, target.ticket, target.plan
+    brought: dict[str, Any] = {
+        "clocks": {
+            name.value: msgspec.to_builtins(clock)
+            for name, clock in earliest(source, target).items()
+        }
+    }
+    if ticket.unanswered_since is not None:
+        brought["unanswered_since"] = ticket.unanswered_since.isoformat()
+    known = ticket.priority in plan.priorities
+    if known and plan.higher(other.priority, ticket.priority) != other.priority:
+        brought["priority"] = ticket.priority
+    if _ROLES.index(ticket.escalation) > _ROLES.index(other.escalation):
+        brought["escalation"] = ticket.escalation
+    if ticket.watchers:
+        brought["watchers"] = list(ticket.watchers)
+    if facts := _facts(ticket, other):
+        brought["facts"] = facts
+    return brought
+
+
+def earliest(source: Merger, target: Merger) -> dict[ClockName, Clock]:
+    """Return the promises of the source that the target keeps, because its own are later or absent.
+
+    A paused clock is compared as if it went on now. Whoever merges has read the source, so its
+    reaction is only kept if the target waits for one, too. A promise of an answer is the one that
+    the next public reply in the target keeps: its first response, or its next reply if it was
+    answered before.
+
+    A clock is as it was in the source, also what its ladder has done. Under another plan it may
+    have no such calendar and no such ladder there. Then it has the same due time, in calendar time,
+    and the ladder of the target's plan.
+    """
+    ticket, other = source.ticket, target.ticket
+    answer = _answer_of(other)
+    found: dict[ClockName, Clock] = {}
+    for name, clock in ticket.clocks.items():
+        if clock.over or name not in _CARRIED:
+            continue
+        kept_as = answer if name in _ANSWERS else name
+        own = other.clocks.get(kept_as)
+        if name is ClockName.REACTION and (own is None or own.over):
+            continue
+        running = clocks.resume(clock, source.at, source.plan.calendar(clock.calendar))
+        due = [_due_now(own, target)] if own is not None and not own.over else []
+        due += [found[kept_as].due_at] if kept_as in found else []
+        if all(running.due_at < one for one in due):
+            found[kept_as] = _under(target, kept_as, running, ticket.plan_version)
+    return found
+
+
+def _due_now(clock: Clock, side: Merger) -> datetime:
+    return clocks.resume(clock, side.at, side.plan.calendar(clock.calendar)).due_at
+
+
+def _under(target: Merger, name: ClockName, clock: Clock, plan_version: int) -> Clock:
+    """Return a clock of a plan as the target's plan can measure it."""
+    plan = target.plan
+    if plan_version == plan.version:
+        return clock
+    promise = plan.own_word if name is ClockName.OWN_WORD else None
+    promise = promise or promises(target.ticket, plan).get(name)
+    target_s = (clock.due_at - clock.started_at) / timedelta(seconds=1)
+    ladder = promise.ladder if promise else ""
+    return clocks.replan(
+        clock,
+        target_s,
+        target.at,
+        ladder=ladder,
+        pauses=promise.pauses if promise else (),
+        rungs=plan.rungs(name, ladder, target_s, by_mail=False),
+    )
+
+
+def _facts(ticket: Ticket, other: Ticket) -> dict[str, Any]:
+    """Return the facts of the source that the target does not have itself."""
+    facts: dict[str, Any] = {}
+    if ticket.order is not None and other.order is None:
+        facts["order"] = ticket.order
+    if ticket.category is not None and other.category is None and ticket.kind == other.kind:
+        facts["category"] = ticket.category
+    known = dict(other.fields)
+    if fields := {name: value for name, value in ticket.fields if name not in known}:
+        facts["fields"] = fields
+    if about := [one for one in ticket.about if one not in other.about]:
+        facts["about"] = about
+    if kept_from := sorted({*ticket.kept_from} - {*other.kept_from}):
+        facts["kept_from"] = kept_from
+    if further := _further_addresses(ticket, other):
+        facts["participants"] = further
+    if ticket.conversation is not None and other.conversation is None and not other.has_address:
+        facts["conversation"] = msgspec.to_builtins(ticket.conversation)
+    return facts
+
+
+def _further_addresses(ticket: Ticket, other: Ticket) -> list[str]:
+    """Return the address from which the customer wrote to the source and not to the target, or [].
+
+    It takes part in the target. So a mail from there is the customer's, and an answer gets there.
+    Participants of the source do not: nobody has said that they may read the target.
+    """
+    email = ticket.contact.email
+    known = {canonical(one) for one in (other.contact.email, *other.participants) if one}
+    return [email.lower()] if email is not None and canonical(email) not in known else []
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """One side of a merge that is undone: the ticket now and before the merge, and what followed.
+
+    `merge` is the event of the merge. `since` are the events after it.
+    """
+
+    ticket: Ticket
+    plan: Plan
+    at: datetime
+    before: Ticket
+    merge: Event
+    since: Sequence[Event]
+
+
+_STATES_AGAIN = {
+    State.NEW: Step.UNMERGE_UNANSWERED,
+    State.OPEN: Step.UNMERGE,
+    State.WAITING: Step.UNMERGE_WAITING,
+}
+"""The state of the source when it was merged -> the step that brings it back there."""
+
+
+def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change, Change]:
+    """Undo a merge. Return the changes of both tickets.
+
+    The source is as it was, and its clocks are measured as if they had never stopped: the customer
+    has waited. It goes to the queue, first to the agent whom it had. The target loses what came
+    with the source. A reminder that acted there meanwhile is not repeated.
+
+    Raises NotAllowedNow if the ticket is not merged. Raises NotUndone if the customer has written
+    or was told something in the target since, or if a promise that came with the source was broken
+    there: then nobody can say to which of the two that belongs.
+    """
+    ticket = source.ticket
+    if ticket.merged is None:
+        raise NotAllowedNow(Step.UNMERGE, ticket.state)
+    require_possible(_STATES_AGAIN[source.before.state], ticket)
+    if faults := _too_late(target):
+        raise NotUndone(faults, Step.UNMERGE, ticket.state)
+    data = {
+        "kind": LinkKind.MERGED_INTO.value,
+        "ticket": target.ticket.number,
+        "why": why.strip(),
+        **_again(source, target),
+    }
+    data |= _told_by_mail(ticket, source.at)
+    queued = {"from": ticket.assignee, "why": "the merge was undone", "team": ticket.team}
+    if ticket.assignee not in (None, *ticket.about):
+        queued["preferred"] = ticket.assignee
+    draft = Draft(ticket, source.plan, by, source.at).add(EventType.UNMERGED, data)
+    goes_on = draft.add(EventType.QUEUED, queued, SYSTEM).change()
+    given = {
+        "kind": LinkKind.MERGED_FROM.value,
+        "ticket": ticket.number,
+        "why": why.strip(),
+        **_without(target),
+    }
+    back = Draft(target.ticket, target.plan, by, target.at).add(EventType.UNMERGED, given).change()
+    return goes_on, back
+
+
+def _too_late(target: Undone) -> list[Fault]:
+    """Return a fault for each event of the target after which the merge is not undone."""
+    brought = target.merge.data["clocks"]
+    last = (*SPEAKING, EventType.CLOSED)
+    faults = []
+    for event in target.since:
+        broken = event.type is EventType.RUNG_FIRED and event.data["clock"] in brought
+        broken = broken and event.data["action"] in (Action.BREACH, Action.ESCALATE)
+        if event.type in last or broken:
+            detail = f"{event.type} (event {event.number}) came after the merge"
+            faults.append(Fault(INTO, "too_late", detail))
+    return faults
+
+
+def _again(source: Undone, target: Undone) -> dict[str, Any]:
+    """Return what the source is again, as its event has it."""
+    was = source.before
+    answer = _answer_of(target.before)
+    again = {}
+    for name, clock in was.clocks.items():
+        if clock.over:
+            continue
+        kept_as = answer if name in _ANSWERS else name
+        in_target = target.ticket.clocks.get(kept_as)
+        came = kept_as in target.merge.data["clocks"] and in_target is not None
+        if came and in_target is not None and in_target.started_at == clock.started_at:
+            acted = tuple(dict.fromkeys((*clock.fired, *in_target.fired)))
+            clock = replace(clock, fired=acted)
+        again[name.value] = msgspec.to_builtins(_measured_again(clock, name, source, was))
+    data: dict[str, Any] = {"state": was.state.value, "clocks": again}
+    if was.unanswered_since is not None:
+        data["unanswered_since"] = was.unanswered_since.isoformat()
+    if was.on_hold is not None and was.held_since is not None:
+        data["on_hold"], data["held_since"] = was.on_hold, was.held_since.isoformat()
+    if waits := [wait.reason for wait in was.waits if wait.end is None]:
+        data["waits"] = waits
+    if was.escalation is not None:
+        data["escalation"] = was.escalation
+    if was.watchers:
+        data["watchers"] = list(was.watchers)
+    closed = [one.number for one in source.since if one.type is EventType.CLOSED]
+    return data | {"closed": closed[0]}
+
+
+def _measured_again(clock: Clock, name: ClockName, side: Undone, was: Ticket) -> Clock:
+    """The clock with what it has consumed until now, as if nothing had stopped it."""
+    plan = side.plan
+    return clocks.replan(
+        clock,
+        clock.target_s,
+        side.at,
+        plan.calendar(clock.calendar),
+        waits=was.waits,
+        name=clock.calendar,
+        ladder=clock.ladder,
+        pauses=clock.pauses,
+        rungs=plan.rungs(name, clock.ladder, clock.target_s, by_mail=was.callback_by_mail),
+    )
+
+
+def _without(target: Undone) -> dict[str, Any]:
+    """Return what the target is without the source, as its event has it."""
+    ticket, was, brought = target.ticket, target.before, target.merge.data
+    own, ended = {}, []
+    for text in brought["clocks"]:
+        name = ClockName(text)
+        clock = was.clocks.get(name)
+        if clock is None:
+            ended.append(text)
+            continue
+        if not clock.over:
+            clock = _measured_again(clock, name, target, ticket)
+        own[text] = msgspec.to_builtins(clock)
+    data: dict[str, Any] = {
+        "state": was.state.value if ticket.needs_agent else ticket.state.value,
+        "clocks": own,
+        "ended": ended,
+        "facts": _still_there(ticket, target),
+        "about_decided": was.about_decided or _is_decided_since(target),
+        "watchers": list(ticket.watchers),
+    }
+    if was.unanswered_since is not None:
+        data["unanswered_since"] = was.unanswered_since.isoformat()
+    escalation = ticket.escalation
+    if "escalation" in brought and escalation == brought["escalation"]:
+        escalation = was.escalation
+    if escalation is not None:
+        data["escalation"] = escalation
+    if "priority" in brought and ticket.raised == brought["priority"]:
+        data["priority"], data["raised"] = was.priority, was.raised
+    return data
+
+
+def _is_decided_since(target: Undone) -> bool:
+    return any(one.type is EventType.ABOUT_SET for one in target.since)
+
+
+def _still_there(ticket: Ticket, target: Undone) -> dict[str, Any]:
+    """Return the facts that came with the source and that nobody has changed since."""
+    facts: dict[str, Any] = dict(target.merge.data.get("facts", {}))
+    if _is_decided_since(target):
+        facts = {name: one for name, one in facts.items() if name not in ("about", "kept_from")}
+    for name in ("order", "category"):
+        if name in facts and getattr(ticket, name) != facts[name]:
+            del facts[name]
+    return facts
+
+
+def _answer_of(target: Ticket) -> ClockName:
+    """The promise that the next public reply in the target keeps."""
+    return ClockName.FIRST_RESPONSE if target.state is State.NEW else ClockName.NEXT_REPLY

@@ -1,0 +1,340 @@
+"""Staff merge two tickets of a customer. Of two acts at the same time, one wins (stories 9, 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from redress.customers.store import CustomerStore
+from redress.tickets.rules.steps import by_customer, by_departments, by_staff
+from redress.tickets.rules.steps.by_departments import NewTask
+from redress.tickets.rules.steps.matching import match
+from redress.tickets.rules.ticket import EventType, State, Ticket
+from redress.tickets.store.tickets import TicketStore
+from redress.wiring import stores as wired_stores
+from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
+from tests.functions.conftest import MEMBERS
+from tests.functions.staff.api import Api, Reply
+from tests.world import Act, Opener, Stores
+
+type Two = tuple[Ticket, Ticket]
+Meanwhile = Callable[[Callable[[], Any]], None]
+
+
+@pytest.fixture
+def customers(api: Api) -> CustomerStore:
+    store = wired_stores.customers()
+    store.write([new(profile(LI_NA, EMAIL)), new(profile(WANG_WEI, PHONE, name="Wang Wei"))])
+    return store
+
+
+@pytest.fixture
+def of_li_na(customers: CustomerStore, act: Act, open_ticket: Opener) -> Callable[..., Ticket]:
+    """Opens a ticket of Li Na, of another customer, or of nobody whom we know."""
+
+    def opened(
+        kind: str = "complaint",
+        agent: str | None = "a-mei",
+        customer: str | None = LI_NA,
+        **fields: Any,
+    ) -> Ticket:
+        ticket = open_ticket(kind, agent=agent, **fields)
+        if customer is None:
+            return ticket
+        return act(ticket, lambda t, p, at: match(t, p, customer, "email", at))
+
+    return opened
+
+
+@pytest.fixture
+def two(of_li_na: Callable[..., Ticket]) -> Two:
+    return of_li_na(), of_li_na()
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Runs a function once, between the next read of tickets and their write."""
+    commit = TicketStore.commit
+
+    def arrange(happens: Callable[[], Any]) -> None:
+        def commit_afterwards(store: TicketStore, *given: Any) -> None:
+            monkeypatch.setattr(TicketStore, "commit", commit)
+            happens()
+            commit(store, *given)
+
+        monkeypatch.setattr(TicketStore, "commit", commit_afterwards)
+
+    return arrange
+
+
+def merge(api: Api, by: str, source: Ticket, target: Ticket, **given: Any) -> Reply:
+    body = {"version": source.version, "into": target.number, "into_version": target.version}
+    return api("merging", by, number=source.number, body=body | {"reason": "one kettle"} | given)
+
+
+def codes(found: Reply) -> list[tuple[str, str]]:
+    return [(one["pointer"], one["code"]) for one in found.body["errors"]]
+
+
+def types(stores: Stores, ticket: Ticket) -> list[EventType]:
+    return [event.type for event in stores.tickets.history(ticket.number)]
+
+
+def test_merge_closes_the_source_and_both_sides_say_so(api: Api, two: Two, stores: Stores) -> None:
+    source, target = two
+    found = merge(api, "mei", source, target, into=target.number.lower())
+    assert found.status == 200
+    assert (found.body["state"], found.body["closure"]) == ("closed", "merged")
+    assert found.body["due_at"] is None
+    for ticket, other, kind in (
+        (source, target, "merged_into"),
+        (target, source, "merged_from"),
+    ):
+        read = api("ticket", "mei", number=ticket.number).body
+        [link] = read["links"]
+        assert (link["kind"], link["number"]) == (kind, other.number)
+        [event] = [one for one in read["timeline"] if one["type"] == "merged"]
+        assert (event["by"]["id"], event["data"]["ticket"]) == ("a-mei", other.number)
+        assert event["data"]["why"] == "one kettle"
+    assert stores.tickets.get(source.number).links[0].number == target.number
+
+
+def test_merged_ticket_frees_its_agent(api: Api, of_li_na: Callable[..., Ticket]) -> None:
+    source, target = of_li_na(agent="a-mei"), of_li_na(agent="a-jun")
+    before = api("work", "mei").body["items"]
+    assert merge(api, "lin", source, target).status == 200
+    assert len(before) == 1
+    assert api("work", "mei").body["items"] == []
+
+
+def test_profiles_that_are_one_customer_are_one(
+    api: Api, of_li_na: Callable[..., Ticket], customers: CustomerStore
+) -> None:
+    source, target = of_li_na(), of_li_na(customer=WANG_WEI)
+    assert codes(merge(api, "lin", source, target)) == [("/into", "other_customer")]
+    body = {"revision": 1, "other": WANG_WEI, "other_revision": 1, "reason": "the same person"}
+    assert api("customer-merge", "lin", id=LI_NA, body=body).status == 200
+    assert merge(api, "lin", source, target).status == 200
+
+
+def test_every_reason_against_a_merge_is_told(
+    api: Api, of_li_na: Callable[..., Ticket], act: Act, stores: Stores
+) -> None:
+    source, target = of_li_na(customer=None), of_li_na(agent="a-jun")
+    wanted = NewTask("service", "A spare seal?", "Is there one?")
+    source = act(source, by_staff.set_about, MEMBERS["lin"].actor, ["a-jun"], "named")
+    source = act(
+        source,
+        lambda t, p, at: by_departments.open_task(t, p, MEMBERS["lin"].actor, wanted, at),
+    )
+    found = merge(api, "lin", source, target)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-mergeable")
+    assert codes(found) == [
+        ("", "no_customer"),
+        ("/into", "conflict_of_interest"),
+        ("/tasks/1", "task_open"),
+    ]
+    assert "merge_ticket" in found.body["can"]
+    assert stores.tickets.get(target.number) == target
+
+
+def test_complaint_about_the_leader_of_the_other_team_is_not_merged(
+    api: Api, of_li_na: Callable[..., Ticket], act: Act
+) -> None:
+    source, target = of_li_na(), of_li_na()
+    source = act(source, by_staff.set_about, MEMBERS["wei"].actor, ["s-lin"], "named")
+    assert codes(merge(api, "wei", source, target)) == [("/into", "conflict_of_interest")]
+    assert codes(merge(api, "lin", target, source)) == [("/into", "unknown_ticket")]
+
+
+def test_ticket_that_the_caller_does_not_see_is_the_same_fault_as_none(
+    api: Api, of_li_na: Callable[..., Ticket]
+) -> None:
+    source, elsewhere = of_li_na(), of_li_na("inquiry", agent="a-tao")
+    for number in (elsewhere.number, "R-00000-00000", "no number"):
+        found = merge(api, "mei", source, elsewhere, into=number)
+        assert (found.status, codes(found)) == (422, [("/into", "unknown_ticket")])
+
+
+def test_version_of_the_other_ticket_that_does_not_exist_yet_is_a_fault(api: Api, two: Two) -> None:
+    source, target = two
+    found = merge(api, "mei", source, target, into_version=target.version + 1)
+    assert codes(found) == [("/into_version", "unknown_version")]
+
+
+def test_who_sees_the_target_reads_the_source_of_another_team(
+    api: Api, of_li_na: Callable[..., Ticket], act: Act
+) -> None:
+    """Nothing is lost: what the customer said in the source is part of the target's matter."""
+    source, target = of_li_na("inquiry", agent="a-tao"), of_li_na(agent="a-mei")
+    assert api("ticket", "mei", number=source.number).status == 404
+    assert merge(api, "wei", source, target).status == 200
+    read = api("ticket", "mei", number=source.number)
+    assert (read.status, read.body["can"]) == (200, [])
+    assert [one["number"] for one in api("ticket", "mei", number=target.number).body["links"]] == [
+        source.number
+    ]
+    assert api("ticket", "hua", number=target.number).status == 404
+    act(source, by_staff.set_about, MEMBERS["wei"].actor, ["a-mei"], "named")
+    assert api("ticket", "mei", number=source.number).status == 404
+    assert source.number not in str(api("ticket", "mei", number=target.number).body)
+
+
+# ------------------------------------------------------------------------------------- races
+
+
+def test_reply_that_was_written_meanwhile_wins_and_the_merge_is_told(
+    api: Api, two: Two, stores: Stores, meanwhile: Meanwhile
+) -> None:
+    source, target = two
+    body = {"version": source.version, "text": "We look into it."}
+    meanwhile(lambda: api("reply", "lin", number=source.number, body=body))
+    found = merge(api, "mei", source, target)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:version-conflict")
+    assert [one["type"] for one in found.body["conflicts"]] == ["replied"]
+    assert EventType.MERGED not in types(stores, source)
+    assert stores.tickets.get(target.number) == target
+
+
+def test_merge_that_was_written_meanwhile_wins_and_the_reply_is_told(
+    api: Api, two: Two, stores: Stores, meanwhile: Meanwhile
+) -> None:
+    source, target = two
+    meanwhile(lambda: merge(api, "lin", source, target))
+    body = {"version": source.version, "text": "We look into it."}
+    found = api("reply", "mei", number=source.number, body=body)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:version-conflict")
+    assert [one["type"] for one in found.body["conflicts"]] == ["merged"]
+    assert EventType.REPLIED not in types(stores, source)
+
+
+def test_reply_in_the_target_has_not_read_what_came_with_the_source(
+    api: Api, two: Two, stores: Stores
+) -> None:
+    source, target = two
+    assert merge(api, "lin", source, target).status == 200
+    body = {"version": target.version, "text": "We look into it."}
+    found = api("reply", "mei", number=target.number, body=body)
+    assert [one["type"] for one in found.body["conflicts"]] == ["merged"]
+    body["version"] = stores.tickets.get(target.number).version
+    assert api("reply", "mei", number=target.number, body=body).status == 200
+
+
+def test_of_two_merges_in_opposite_directions_one_wins(
+    api: Api, two: Two, stores: Stores, meanwhile: Meanwhile
+) -> None:
+    first, second = two
+    meanwhile(lambda: merge(api, "lin", second, first))
+    found = merge(api, "mei", first, second)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:version-conflict")
+    assert [one["type"] for one in found.body["conflicts"]] == ["merged"]
+    assert stores.tickets.get(second.number).state is State.CLOSED
+    assert stores.tickets.get(first.number).state is State.NEW
+    assert types(stores, first).count(EventType.MERGED) == 1
+
+
+def test_resolution_of_the_target_wins_and_the_merge_is_told(
+    api: Api, two: Two, stores: Stores, meanwhile: Meanwhile
+) -> None:
+    source, target = two
+    body = {"version": target.version, "text": "Replaced.", "outcome": "upheld"}
+    body |= {"remedy": "a new one", "root_cause": "the seal"}
+    meanwhile(lambda: api("resolution", "lin", number=target.number, body=body))
+    found = merge(api, "mei", source, target)
+    assert found.body["title"] == "The other ticket was changed meanwhile"
+    assert [one["type"] for one in found.body["conflicts"]] == ["resolved"]
+    assert stores.tickets.get(source.number) == source
+    again = merge(api, "mei", source, stores.tickets.get(target.number))
+    assert codes(again) == [("/into", "not_open")]
+
+
+def test_message_of_the_customer_while_the_tickets_are_merged_goes_to_the_target(
+    api: Api, two: Two, stores: Stores, meanwhile: Meanwhile
+) -> None:
+    """The page had read the source when it was merged; no words are lost."""
+    from redress.wiring import customer as wiring
+
+    source, target = two
+    token = wiring.links().status_token(source.number)
+    meanwhile(lambda: merge(api, "lin", source, target))
+    wiring.customer_cases().write(token, "It still leaks")
+    last = stores.tickets.history(target.number)[-1]
+    assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "It still leaks")
+    assert last.data["sent_to"] == source.number
+    assert EventType.CUSTOMER_WROTE not in types(stores, source)
+
+
+def test_merge_that_has_not_read_the_customers_words_is_refused(
+    api: Api, two: Two, act: Act, stores: Stores
+) -> None:
+    source, target = two
+    act(source, by_customer.write, "It is another matter!")
+    found = merge(api, "mei", source, target)
+    assert [one["type"] for one in found.body["conflicts"]] == ["customer_wrote"]
+
+
+# ------------------------------------------------------------------------------------- undone
+
+
+def unmerge(api: Api, by: str, source: Ticket, stores: Stores) -> Reply:
+    version = stores.tickets.get(source.number).version
+    body = {"version": version, "reason": "another kettle"}
+    return api("unmerging", by, number=source.number, body=body)
+
+
+def test_undone_merge_puts_the_source_back_into_the_queue_and_both_sides_say_so(
+    api: Api, two: Two, stores: Stores
+) -> None:
+    source, target = two
+    assert merge(api, "mei", source, target).status == 200
+    found = unmerge(api, "mei", source, stores)
+    assert found.status == 200
+    assert (found.body["state"], found.body["closure"]) == ("new", None)
+    assert found.body["assignee"] is None
+    for ticket, other in ((source, target), (target, source)):
+        read = api("ticket", "lin", number=ticket.number).body
+        assert read["links"] == []
+        [event] = [one for one in read["timeline"] if one["type"] == "unmerged"]
+        assert (event["by"]["id"], event["data"]["ticket"]) == ("a-mei", other.number)
+        assert read["promises"] == api("ticket", "lin", number=other.number).body["promises"]
+    assert merge(api, "lin", *(stores.tickets.get(one.number) for one in two)).status == 200
+
+
+def test_ticket_that_goes_on_is_not_among_the_closed_ones(
+    api: Api, two: Two, stores: Stores
+) -> None:
+    source, target = two
+    merge(api, "mei", source, target)
+    models = wired_stores.models()
+    number = stores.tickets.get(source.number).version
+    closed = models.event.get(f"TICKET#{source.number}", f"EVENT#{number:06}")
+    assert (closed.type, closed.open_pk is not None) == ("closed", True)
+    unmerge(api, "mei", source, stores)
+    closed = models.event.get(f"TICKET#{source.number}", f"EVENT#{number:06}")
+    listed = [closed.open_pk, closed.open_sk, closed.owner_pk, closed.owner_sk]
+    assert listed == [None] * 4
+
+
+def test_reply_that_was_written_in_the_target_meanwhile_keeps_the_merge(
+    api: Api, two: Two, stores: Stores, meanwhile: Meanwhile
+) -> None:
+    source, target = two
+    merge(api, "mei", source, target)
+    body = {"version": stores.tickets.get(target.number).version, "text": "We look into it."}
+    meanwhile(lambda: api("reply", "lin", number=target.number, body=body))
+    found = unmerge(api, "mei", source, stores)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-undone")
+    assert codes(found) == [("/into", "too_late")]
+    assert stores.tickets.get(source.number).closure == "merged"
+
+
+def test_merge_is_undone_only_by_who_sees_both(
+    api: Api, of_li_na: Callable[..., Ticket], stores: Stores
+) -> None:
+    source, target = of_li_na("inquiry", agent="a-tao"), of_li_na(agent="a-mei")
+    assert merge(api, "wei", source, target).status == 200
+    assert unmerge(api, "hua", source, stores).status == 403
+    assert unmerge(api, "jun", source, stores).status == 404
+    assert unmerge(api, "wei", source, stores).status == 200

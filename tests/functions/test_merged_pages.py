@@ -1,0 +1,108 @@
+"""The status page of a merged ticket leads its customer, and only them, to the other ticket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from redress.tickets.rules.steps import by_customer
+from redress.tickets.rules.steps.matching import match
+from redress.tickets.rules.ticket import EventType, State, Ticket
+from redress.wiring import customer as customer_wiring
+from tests.functions.conftest import altered
+from tests.world import Act, Context, Opener, Stores, load, merge, read_sample
+
+pytestmark = pytest.mark.usefixtures("table")
+
+Site = Callable[..., dict[str, Any]]
+type Two = tuple[Ticket, Ticket]
+
+
+@pytest.fixture
+def site() -> Site:
+    """Calls the function with `events/customer-{name}.json` for a ticket, with its fields."""
+
+    def call(name: str, ticket: Ticket, **given: Any) -> dict[str, Any]:
+        token = customer_wiring.links().status_token(ticket.number)
+        event = altered(
+            read_sample(f"customer-{name}"),
+            body=given.get("body"),
+            headers={"Authorization": f"Bearer {token}"},
+            path={"token": token, "number": ticket.number} | given.get("path", {}),
+        )
+        found: dict[str, Any] = load("customer").handler(event, Context())
+        return found
+
+    return call
+
+
+@pytest.fixture
+def two(open_ticket: Opener, stores: Stores) -> Two:
+    """A ticket that was merged into another one."""
+    source, target = open_ticket(language="en"), open_ticket(language="en")
+    merge(stores, source.number, target.number)
+    return source, target
+
+
+def status(site: Site, ticket: Ticket) -> Any:
+    return json.loads(site("api-ticket", ticket)["body"])
+
+
+def test_page_of_a_merged_ticket_leads_to_the_other_one(site: Site, two: Two) -> None:
+    source, target = two
+    token = customer_wiring.links().status_token(target.number)
+    page = site("status", source)["body"]
+    assert f"/t/{token}" in page
+    assert f"Continue to request {target.number}" in page
+    assert "<textarea" not in page
+    assert "/another" not in page
+    assert source.number in site("status", target)["body"]
+
+    found = status(site, source)
+    assert found["continued_in"] == {"number": target.number, "state": "new", "token": token}
+    assert (found["closure"], found["can"]) == ("merged", [])
+    assert status(site, target)["continued_in"] is None
+
+
+def test_message_on_the_page_of_a_merged_ticket_goes_to_the_other_one(
+    site: Site, two: Two, stores: Stores
+) -> None:
+    source, target = two
+    body = urlencode({"words": "It still leaks"})
+    answer = site("status-action", source, body=body, path={"action": "write"})
+    assert answer["statusCode"] == 303
+    last = stores.tickets.history(target.number)[-1]
+    assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "It still leaks")
+    assert last.data["sent_to"] == source.number
+    again = site("status-action", source, body=body, path={"action": "write"})
+    assert again["statusCode"] == 303
+    assert stores.tickets.get(target.number).version == last.number
+
+
+def test_message_to_a_merged_ticket_whose_other_ticket_is_closed_is_refused_on_both(
+    site: Site, two: Two, stores: Stores, act: Act
+) -> None:
+    source, target = two
+    act(target, by_customer.withdraw, "never mind")
+    body = json.dumps({"text": "Wait"})
+    for ticket in two:
+        assert site("api-message", ticket, body=body)["statusCode"] == 409
+    assert status(site, source)["continued_in"]["state"] == State.CLOSED
+
+
+def test_nothing_of_the_other_ticket_is_shown_after_it_got_another_customer(
+    site: Site, two: Two, act: Act, stores: Stores
+) -> None:
+    source, target = two
+    act(target, lambda t, p, at: match(t, p, "wang-wei", "account", at))
+    token = customer_wiring.links().status_token(target.number)
+    assert token not in site("status", source)["body"]
+    assert status(site, source)["continued_in"] is None
+    before = stores.tickets.get(target.number)
+    body = json.dumps({"text": "Wait"})
+    assert site("api-message", source, body=body)["statusCode"] == 409
+    assert stores.tickets.get(target.number) == before

@@ -1,0 +1,414 @@
+"""Merging a ticket into another one of the same customer (stories 9 to 11)."""
+
+from __future__ import annotations
+
+from copy import replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from redress.base.errors import InvalidInput, NotAllowedNow, NotMergeable, NotUndone
+from redress.base.people import Member, Role
+from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.plans.rules.document import parse as parse_plan
+from redress.scores.rules.facts import facts_of
+from redress.tickets.rules.explain import What, explain
+from redress.tickets.rules.steps import merging
+from redress.tickets.rules.steps.table import MOST_LINKS, MOST_PARTICIPANTS
+from redress.tickets.rules.ticket import (
+    EventType,
+    LinkKind,
+    Merged,
+    State,
+    Ticket,
+    TicketLink,
+    continues_in,
+    next_wake,
+)
+from redress.tickets.store.snapshot import decode, encode
+from tests.builders import BY_PHONE, LIN, MEI, NUMBER, OTHER, START, Life, plan_document
+
+LIN_LEADS = Member("s-lin", "lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 5)
+CUSTOMER = "9f86d081884c7d659a2feaa0"
+
+
+def two(kind: str = "complaint", **fields: Any) -> tuple[Life, Life]:
+    """Two tickets of one customer: the second one was opened an hour after the first."""
+    first = Life().open(kind, **fields)
+    first.wait(hours=1)
+    second = Life(first.clock).open(kind, number=OTHER)
+    return first, second
+
+
+def due(ticket: Ticket, name: ClockName) -> Any:
+    return ticket.clocks[name].due_at
+
+
+def codes(source: merging.Merger, target: merging.Merger) -> list[tuple[str, str]]:
+    return [(one.pointer, one.code) for one in merging.faults_of(source, target)]
+
+
+def test_source_ends_and_both_sides_say_so() -> None:
+    source, target = two()
+    source.assign().merge(target)
+    ticket = source.ticket
+    assert (ticket.state, ticket.closure) == (State.CLOSED, "merged")
+    assert [one.type for one in source.last.events] == [EventType.MERGED, EventType.CLOSED]
+    assert ticket.links == (TicketLink(LinkKind.MERGED_INTO, OTHER),)
+    assert ticket.merged == Merged(OTHER, CUSTOMER, CUSTOMER)
+    assert target.ticket.links == (TicketLink(LinkKind.MERGED_FROM, NUMBER),)
+    assert target.last.events[0].data["ticket"] == NUMBER
+    assert continues_in(ticket, target.ticket)
+    assert (source.folded, target.folded) == (ticket, target.ticket)
+    assert [decode(msgspec.to_builtins(encode(one))) for one in (ticket, target.ticket)] == [
+        ticket,
+        target.ticket,
+    ]
+
+
+def test_merged_ticket_is_not_shown_as_escalated_and_no_clock_runs() -> None:
+    """In other products a merged ticket escalated on (story 10)."""
+    source, target = two()
+    source.assign().wait(hours=25).wake()
+    assert (escalation := source.ticket.escalation) is not None
+    source.merge(target)
+    assert source.ticket.escalation is None
+    assert {clock.state for clock in source.ticket.clocks.values() if not clock.over} == set()
+    assert next_wake(source.ticket, source.plan) is None
+    assert target.ticket.escalation == escalation
+
+
+def test_target_keeps_the_earliest_promise_of_each_name() -> None:
+    older, newer = two()
+    names = (ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
+    wanted = {name: due(older.ticket, name) for name in names}
+    older.merge(newer)
+    assert {name: due(newer.ticket, name) for name in names} == wanted
+    assert newer.folded == newer.ticket
+
+    older, newer = two()
+    before = older.ticket.clocks
+    newer.merge(older)
+    assert older.ticket.clocks == before
+
+
+def test_unanswered_source_is_the_next_reply_of_a_target_that_was_answered() -> None:
+    older, newer = two()
+    older.assign().reply()
+    wanted = due(newer.ticket, ClockName.FIRST_RESPONSE)
+    answered = older.ticket.clocks[ClockName.FIRST_RESPONSE]
+    newer.merge(older)
+    ticket = older.ticket
+    assert ticket.unanswered_since == START + timedelta(hours=1)
+    assert due(ticket, ClockName.NEXT_REPLY) == wanted
+    assert ticket.clocks[ClockName.FIRST_RESPONSE] == answered
+    older.reply()
+    assert older.ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.STOPPED
+
+
+def test_unanswered_words_end_the_wait_for_the_customer() -> None:
+    older, newer = two()
+    older.assign().reply(wait_for_customer=True)
+    newer.merge(older)
+    assert (older.ticket.state, older.ticket.unanswered_since) == (
+        State.OPEN,
+        START + timedelta(hours=1),
+    )
+    assert older.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
+    assert older.folded == older.ticket
+
+
+def test_answered_source_lets_the_target_wait() -> None:
+    older, newer = two()
+    older.assign().reply(wait_for_customer=True)
+    newer.assign().reply().merge(older)
+    assert older.ticket.state is State.WAITING
+    assert older.folded == older.ticket
+
+
+def test_paused_promise_of_the_source_goes_on_as_if_it_were_resumed() -> None:
+    older, newer = two()
+    older.assign().reply(wait_for_customer=True).wait(minutes=10)
+    paused = older.ticket.clocks[ClockName.RESOLUTION]
+    assert paused.state is ClockState.PAUSED
+    older.merge(newer)
+    kept = newer.ticket.clocks[ClockName.RESOLUTION]
+    assert kept.state is ClockState.RUNNING
+    assert kept.due_at == paused.due_at + timedelta(minutes=10)
+
+
+def test_reaction_is_kept_only_if_the_target_waits_for_one() -> None:
+    older, newer = two()
+    older.assign().tell_progress()
+    newer.merge(older)
+    assert older.ticket.clocks[ClockName.REACTION].state is ClockState.STOPPED
+
+
+def test_steps_of_a_ladder_that_have_acted_do_not_act_again_in_the_target() -> None:
+    older, newer = two()
+    older.assign().wait(hours=25).wake()
+    broken = older.ticket.clocks[ClockName.FIRST_RESPONSE]
+    assert broken.breached
+    older.merge(newer)
+    assert newer.ticket.clocks[ClockName.FIRST_RESPONSE] == broken
+    fired = len(newer.events)
+    newer.wake()
+    acted = {(e.data["clock"], e.data["step"]) for e in newer.events[fired:] if "step" in e.data}
+    assert not acted & {("first_response", step) for step in broken.fired}
+
+
+def test_broken_promise_that_comes_with_the_source_is_scored_once() -> None:
+    older, newer = two()
+    older.assign().wait(hours=25).wake().merge(newer)
+    newer.assign().reply()
+    names = [fact.name for change in newer.changes for fact in facts_of(change)]
+    assert "first_response" not in names
+
+
+def test_promise_of_another_plan_keeps_its_due_time_and_has_the_ladder_of_the_target() -> None:
+    document = plan_document()
+    document["calendars"] = {
+        f"other_{name}": one for name, one in document["calendars"].items()
+    } | document["calendars"]
+    plan = replace(parse_plan(document), version=2)
+    older = Life(plan=plan).open("inquiry", contact=BY_PHONE)
+    older.wait(hours=1)
+    newer = Life(older.clock).open("inquiry", number=OTHER)
+    wanted = due(older.ticket, ClockName.RESOLUTION)
+    older.merge(newer)
+    kept = newer.ticket.clocks[ClockName.RESOLUTION]
+    assert (kept.due_at, kept.calendar) == (wanted, "always")
+    assert kept.ladder in newer.plan.ladders
+    newer.sleep_through(wanted + timedelta(minutes=1))
+    assert newer.ticket.clocks[ClockName.RESOLUTION].breached
+    assert newer.folded == newer.ticket
+
+
+def test_higher_priority_and_escalation_come_with_the_source() -> None:
+    older, newer = two("inquiry")
+    older.reclassify(None, urgency="high", by=LIN)
+    assert older.ticket.priority != newer.ticket.priority
+    older.merge(newer)
+    assert newer.ticket.priority == older.ticket.priority
+    assert newer.folded == newer.ticket
+
+
+def test_facts_follow_with_their_origin_where_the_target_has_none() -> None:
+    """Merging left facts behind in another product (story 11)."""
+    source, target = two(order="A-1")
+    source.is_about("a-jun")
+    source.merge(target)
+    assert (target.ticket.order, target.ticket.about) == ("A-1", ("a-jun",))
+    data = target.last.events[0].data
+    assert (data["ticket"], data["facts"]) == (NUMBER, {"order": "A-1", "about": ["a-jun"]})
+
+    source, target = two(order="A-1")
+    target = Life(source.clock).open(number=OTHER, order="B-2")
+    source.merge(target)
+    assert target.ticket.order == "B-2"
+
+
+def test_other_address_of_the_customer_takes_part_and_strangers_do_not() -> None:
+    source, target = two(contact={"name": "Li Na", "email": "Na.Li@example.net"})
+    source.let_in("bo@example.net").merge(target)
+    assert target.ticket.participants == ("na.li@example.net",)
+
+
+def test_ticket_is_not_merged_into_itself() -> None:
+    life = Life().open()
+    with pytest.raises(InvalidInput) as caught:
+        merging.merge(life.side(), life.side(), MEI, "a reason")
+    assert [one.code for one in caught.value.faults] == ["same_ticket"]
+
+
+def test_every_reason_against_a_merge_is_named() -> None:
+    source, target = two()
+    source.open_task().is_about("s-lin").take_in()
+    target.withdraw()
+    side = replace(source.side(LIN_LEADS), customer=None)
+    assert codes(side, target.side()) == [
+        ("/into", "not_open"),
+        ("", "has_merged"),
+        ("", "no_customer"),
+        ("/into", "conflict_of_interest"),
+        ("/tasks/1", "task_open"),
+    ]
+    with pytest.raises(NotMergeable) as caught:
+        merging.merge(side, target.side(), MEI, "a reason")
+    assert len(caught.value.faults) == 5
+
+
+def test_tickets_of_different_customers_are_not_merged() -> None:
+    source, target = two()
+    other = replace(target.side(), customer="another")
+    assert codes(source.side(), other) == [("/into", "other_customer")]
+
+
+def test_chain_is_refused_in_both_directions() -> None:
+    first, second = two()
+    first.merge(second)
+    third = Life(first.clock).open(number="R-00000-00001")
+    assert ("", "has_merged") in codes(second.side(), third.side())
+    assert ("/into", "not_open") in codes(third.side(), first.side())
+
+
+@pytest.mark.parametrize("source_is_about", [True, False])
+def test_complaint_about_whoever_has_the_other_ticket_is_not_merged(source_is_about: bool) -> None:
+    first, second = two()
+    complaint, other = (first, second) if source_is_about else (second, first)
+    complaint.is_about("a-jun")
+    other.assign("a-jun")
+    where = "/into" if source_is_about else ""
+    assert codes(first.side(), second.side()) == [(where, "conflict_of_interest")]
+
+
+def test_complaint_of_which_nobody_knows_whom_it_is_about_is_not_merged() -> None:
+    source, target = two()
+    source.doubt_about()
+    assert ("", "about_unclear") in codes(source.side(), target.side())
+
+
+def test_full_target_is_refused() -> None:
+    source, target = two(contact={"name": "Li Na", "email": "na@example.net"})
+    target.let_in(*(f"p{n}@example.net" for n in range(MOST_PARTICIPANTS)))
+    for index in range(MOST_LINKS):
+        target.link(to=f"R-00000-{index:05}")
+    assert codes(source.side(), target.side()) == [("/into", "too_many"), ("/into", "too_many")]
+
+
+def test_story_of_the_promise_says_that_it_came_by_the_merge() -> None:
+    older, newer = two()
+    older.merge(newer)
+    stories = explain(newer.events, newer.plan, lambda _: newer.plan, newer.clock.now())
+    resolutions = [one for one in stories if one.name is ClockName.RESOLUTION]
+    assert [one.current for one in resolutions] == [False, True]
+    assert [one.what for one in resolutions[0].entries] == [What.BEGUN, What.CANCELLED]
+    assert resolutions[1].entries[0].event.type is EventType.MERGED
+    assert resolutions[1].clock.started_at == START
+
+
+def test_nothing_goes_on_if_one_of_them_turns_out_to_be_of_another_customer() -> None:
+    source, target = two()
+    source.merge(target)
+    target.match("another")
+    assert not continues_in(source.ticket, target.ticket)
+
+
+# ------------------------------------------------------------------------------------- undone
+
+UNTOUCHED = ("state", "unanswered_since", "priority", "raised", "escalation", "order", "about")
+
+
+def at(state: State, number: str, clock: Any) -> Life:
+    """A ticket of the customer in this state."""
+    life = Life(clock).open(number=number, order="A-1" if number == NUMBER else None)
+    if state is State.NEW:
+        return life
+    return life.assign().reply(wait_for_customer=state is State.WAITING)
+
+
+@pytest.mark.parametrize("state", [State.NEW, State.OPEN, State.WAITING])
+@pytest.mark.parametrize("of_target", [State.NEW, State.OPEN, State.WAITING])
+def test_undone_merge_leaves_both_tickets_as_they_were(state: State, of_target: State) -> None:
+    source = at(state, NUMBER, Life().clock)
+    source.wait(hours=1)
+    target = at(of_target, OTHER, source.clock)
+    before = source.ticket, target.ticket
+    source.merge(target).wait(hours=2).unmerge(target)
+    for life, was in zip((source, target), before, strict=True):
+        now = life.ticket
+        assert {name: getattr(now, name) for name in UNTOUCHED} == {
+            name: getattr(was, name) for name in UNTOUCHED
+        }
+        assert (now.merged, now.closure, now.closed_at, now.links) == (None, None, None, ())
+        for name, clock in was.clocks.items():
+            assert now.clocks[name].state is clock.state, name
+            assert clock.state is ClockState.PAUSED or now.clocks[name].due_at == clock.due_at
+        assert not [
+            name for name, clock in now.clocks.items() if name not in was.clocks and not clock.over
+        ]
+        assert life.folded == now
+        assert decode(msgspec.to_builtins(encode(now))) == now
+    assert source.ticket.assignee is None
+    assert source.ticket.preferred == before[0].assignee
+
+
+def test_customer_who_kept_us_waiting_during_the_merge_kept_us_waiting() -> None:
+    source = at(State.WAITING, NUMBER, Life().clock)
+    target = at(State.NEW, OTHER, source.clock)
+    source.wait(hours=1).merge(target).wait(hours=5).unmerge(target).wait(hours=1)
+    source.write()
+    resolution = source.ticket.clocks[ClockName.RESOLUTION]
+    assert resolution.due_at == START + timedelta(hours=48 + 7)
+    assert source.folded == source.ticket
+
+
+def test_reminder_that_acted_in_the_target_is_not_repeated_in_the_source() -> None:
+    older, newer = two()
+    for life in (older, newer):
+        life.assign().tell_progress()
+    older.merge(newer).wait(hours=12)
+    newer.wake()
+    acted = newer.ticket.clocks[ClockName.FIRST_RESPONSE].fired
+    assert acted
+    older.unmerge(newer)
+    assert set(acted) <= set(older.ticket.clocks[ClockName.FIRST_RESPONSE].fired)
+    assert newer.ticket.clocks[ClockName.FIRST_RESPONSE].fired == ()
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        Life.write,
+        lambda life: life.assign().reply(),
+        lambda life: life.assign().tell_progress(),
+        lambda life: life.reclassify("inquiry"),
+        lambda life: life.wait(hours=25).wake(),
+        Life.withdraw,
+        lambda life: life.take_in(Life(life.clock).open(number="R-00000-00001")),
+    ],
+    ids=["a message", "a reply", "progress", "a new kind", "a breach", "closing", "a merge"],
+)
+def test_merge_is_not_undone_after_the_next_public_word(happens: Any) -> None:
+    older, newer = two()
+    older.merge(newer)
+    happens(newer)
+    kept = older.ticket, newer.ticket
+    with pytest.raises(NotUndone) as caught:
+        older.unmerge(newer)
+    assert {(one.pointer, one.code) for one in caught.value.faults} == {("/into", "too_late")}
+    assert (older.ticket, newer.ticket) == kept
+
+
+def test_internal_work_on_the_target_does_not_keep_a_merge_from_being_undone() -> None:
+    older, newer = two()
+    older.merge(newer)
+    newer.assign().note().tag("kettle")
+    older.unmerge(newer)
+    assert newer.ticket.tags == ("kettle",)
+    assert newer.folded == newer.ticket
+
+
+def test_fact_that_staff_changed_since_the_merge_stays() -> None:
+    source, target = two()
+    source.is_about("a-jun").merge(target)
+    target.is_about("a-jun", "a-tao")
+    source.unmerge(target)
+    assert target.ticket.about == ("a-jun", "a-tao")
+    assert source.ticket.about == ("a-jun",)
+
+
+def test_ticket_that_is_not_merged_cannot_be_undone() -> None:
+    life = Life().open().withdraw()
+    side = replace(life.undone(OTHER))
+    with pytest.raises(NotAllowedNow):
+        merging.unmerge(side, side, MEI, "a reason")
+
+
+def test_undone_merge_can_be_made_again() -> None:
+    source, target = two()
+    source.merge(target).unmerge(target).merge(target)
+    assert source.ticket.closure == "merged"
+    assert (source.folded, target.folded) == (source.ticket, target.ticket)
