@@ -103,7 +103,7 @@ def test_submission_repeated_after_its_category_left_the_plan_gets_the_same_answ
     first = send(asked)
     assert first[0] == 201
     document = plan_document() | {"version": 2, "categories": []}
-    document |= {"classification": {}, "conflict": {}}  # they name categories
+    document |= {"classification": {}, "conflict": {}, "checklists": {}}  # they name categories
     staff_wiring.plan_cases().publish(MEMBERS["wei"], document)
     clock.advance(minutes=1)
     rewire()
