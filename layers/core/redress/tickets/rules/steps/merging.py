@@ -97,7 +97,7 @@ def merge(source: Merger, target: Merger, by: Actor, why: str) -> tuple[Change, 
         "its_customer": other.customer,
         "subject": other.subject,
     }
-    into |= _told_by_mail(ticket, source.at)
+    into |= _told_by_mail(ticket, source.plan, source.at)
     ended = (
         Draft(ticket, source.plan, by, source.at)
         .add(EventType.MERGED, into)
@@ -115,12 +115,13 @@ def merge(source: Merger, target: Merger, by: Actor, why: str) -> tuple[Change, 
     return ended, taken
 
 
-def _told_by_mail(ticket: Ticket, at: datetime) -> dict[str, Any]:
+def _told_by_mail(ticket: Ticket, plan: Plan, at: datetime) -> dict[str, Any]:
     """Return the event data with the address to which the customer is told by mail; {} if by none.
 
     Who is answered through a connector gets no mail. Their status page says it.
     """
-    return {"to": ticket.contact.email} if way_of(ticket, at).by is Way.MAIL else {}
+    by_mail = way_of(ticket, at, plan.sms).by is Way.MAIL
+    return {"to": ticket.contact.email} if by_mail else {}
 
 
 def faults_of(source: Merger, target: Merger) -> list[Fault]:
@@ -342,7 +343,7 @@ def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change
         "why": why.strip(),
         **_again(source, target),
     }
-    data |= _told_by_mail(ticket, source.at)
+    data |= _told_by_mail(ticket, source.plan, source.at)
     queued = {"from": ticket.assignee, "why": "the merge was undone", "team": ticket.team}
     if ticket.assignee not in (None, *ticket.about):
         queued["preferred"] = ticket.assignee
