@@ -94,13 +94,14 @@ def values(name: str, language: str) -> dict[str, str]:
         "team": "complaints",
         "by": "Jun",
         "count": "4",
+        "category": {"en": "Product / Defect"}.get(language, "产品 / 故障"),
         "reasons": "\n".join(
             own.held.format(reason=own.reasons[reason], count=count)
             for reason, count in (("automatic", 3), ("disowned", 1))
         ),
         "quarantine_url": f"{BASE}/staff/quarantine?team=complaints&unseen=true",
     }
-    times = dict.fromkeys(("due", "oldest", "closes_at", "resolved_at", "until"), when)
+    times = dict.fromkeys(("due", "oldest", "closes_at", "resolved_at", "since", "until"), when)
     return {place: (known | times)[place] for place in rendering.PLACEHOLDERS[name]}
 
 

@@ -43,6 +43,7 @@ from redress.tickets.rules.steps import (
     checklists,
     linking,
     merging,
+    of_incidents,
     opening,
 )
 from redress.tickets.rules.steps.by_staff import Classification
@@ -53,6 +54,8 @@ from redress.tickets.rules.ticket import Event, LinkKind, State, Ticket
 ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 NUMBER = "R-7K3M9-QW0X2"
+INCIDENT = "9f86d081884c7d65"
+"""The id of an incident."""
 OTHER = "R-0M4C1-Z2Y3X"
 MEI = Actor(Role.AGENT, "a-mei")
 JUN = Actor(Role.AGENT, "a-jun")
@@ -560,6 +563,22 @@ class Life:
         customer = self.ticket.customer or "9f86d081884c7d659a2feaa0"
         named = {one.id: one for one in accused}
         return merging.Merger(self.ticket, self.plan, self.clock.now(), customer, named)
+
+    def join_incident(self, incident: str = INCIDENT, word: int = 0, by: Actor = MEI) -> Life:
+        """Makes the ticket a case of an incident; only this side."""
+        at, given = self.clock.now(), (incident, word, "a reason")
+        return self.take(of_incidents.join(self.ticket, self.plan, by, *given, at))
+
+    def leave_incident(self, by: Actor = MEI) -> Life:
+        at = self.clock.now()
+        return self.take(of_incidents.leave(self.ticket, self.plan, by, "a reason", at))
+
+    def propose_incident(self) -> Life:
+        """Proposes an incident, because twenty tickets of the category are new."""
+        given = (self.ticket, self.plan, 20, 3600, self.clock.now())
+        change = of_incidents.propose(*given)
+        assert change is not None
+        return self.take(change)
 
     def count(self, number: int | None = None, by: Actor = MEI) -> Life:
         """Counts a bare thanks as a message, by default the last event."""

@@ -34,6 +34,7 @@ PACKAGES = (
     "search",
     "staff",
     "inspections",
+    "incidents",
     "connectors",
     "mail",
     "scores",

@@ -60,6 +60,7 @@ def form_page(
         faults=faults,
         by_field=by_field_of(faults),
         notice=notice,
+        incidents=known_incidents(language),
         switch=[(code, f"{base}/?lang={code}{asked}") for code in LANGUAGES],
     )
 
@@ -75,6 +76,23 @@ def offer_of(kind: str | None, category: str | None) -> Offer:
     except (Unavailable, Unreadable) as error:
         logger.warning("the form has no categories", extra={"fault": type(error).__name__})
         return Offer()
+
+
+def known_incidents(language: str) -> list[str]:
+    """Return what the form says about open incidents.
+
+    If that cannot be read, the form says nothing of them: customers can submit all the same.
+    """
+    try:
+        return wiring.notices().in_language(language)
+    except Exception as error:
+        # Imported late: it loads botocore, which a request without an error may not need.
+        from redress.db.retry import is_outage
+
+        if not (isinstance(error, Unavailable | Unreadable) or is_outage(error)):
+            raise
+        logger.warning("the form has no notices", extra={"fault": type(error).__name__})
+        return []
 
 
 def nonce_of() -> str:

@@ -3,8 +3,10 @@
 The sweep also tells the supervisors of a team if its oldest held mail stays unseen for too long. It
 notices members of staff who are gone, and gives their urgent tickets to others. It
 asks again for the verdict about files that nobody can open yet. It looks whether a reader is
-switched off and whether dead letters lie in the queues, which no other function notices. After that
-it mends tickets and members of the version before, until all are mended.
+switched off and whether dead letters lie in the queues, which no other function notices. It
+delivers words to all customers of an incident as far as the request that wrote them had no time,
+and proposes an incident if many new tickets are of one category. After that it mends
+tickets and members of the version before, until all are mended.
 
 This function also marks a rehearsal as failed if its execution could not do so itself, and starts a
 scoring run again that ended badly.
@@ -14,7 +16,9 @@ What it had to repair is reported to operations, because on a healthy stack it r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,6 +32,10 @@ from redress.workflow.cases.reconciliation import EXPECTED, OutOfTime
 from redress.workflow.cases.watching import counts_letters
 
 logger = observe.logger("repair")
+
+WORDS_S = 200.0
+"""The seconds of a sweep that words to customers of incidents may take. The sweep comes every five
+minutes."""
 
 REPAIRS = ("started", "signalled", "followed")
 """What the sweep does to a workflow that the relay or Step Functions should have moved."""
@@ -58,7 +66,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             report(Alarm.WORKFLOWS_REPAIRED, "an execution failed and was replaced", about)
         return {"followed": followed}
     if event.get("task") == "sweep":
-        done = _sweep()
+        done = _sweep(context)
         _catch_up(context)
         return done
     if event.get("task") == "reconcile":
@@ -66,7 +74,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     raise ValueError(f"not a task of this function: {sorted(event)}")
 
 
-def _sweep() -> dict[str, Any]:
+def _sweep(context: Any) -> dict[str, Any]:
     """Do each part of the sweep, also if one before it fails. Raises the first error at the end.
 
     A fault that lasts, such as in the record of one mail, must not stop the others for ever. What
@@ -74,11 +82,20 @@ def _sweep() -> dict[str, Any]:
     """
     done: dict[str, Any] = {}
     failed: Exception | None = None
-    for part in (_repair, _watch_absences, _watch_held_mail, _ask_for_verdicts, _look_around):
+    parts: dict[str, Callable[[], dict[str, int]]] = {
+        "repair": _repair,
+        "watch_absences": _watch_absences,
+        "watch_held_mail": _watch_held_mail,
+        "ask_for_verdicts": _ask_for_verdicts,
+        "deliver_words": partial(_deliver_words, context),
+        "watch_spikes": _watch_spikes,
+        "look_around": _look_around,
+    }
+    for name, part in parts.items():
         try:
             done |= part()
         except Exception as error:
-            about = {"part": part.__name__.strip("_")}
+            about = {"part": name}
             logger.error("a part of the sweep failed", extra=about | fault_of(error))
             failed = failed or error
     if failed is not None:
@@ -117,6 +134,26 @@ def _ask_for_verdicts() -> dict[str, int]:
     if late := done.get("late"):
         report(Alarm.DEAD_LETTERS, "files wait for their verdict", {"files": late}, value=late)
     return {f"files_{name}": count for name, count in done.items()}
+
+
+def _deliver_words(context: Any) -> dict[str, int]:
+    """Go on with words to all customers of an incident, for WORDS_S seconds at most."""
+    began_with = context.get_remaining_time_in_millis() / 1000
+
+    def seconds_left() -> float:
+        used: float = began_with - context.get_remaining_time_in_millis() / 1000
+        return WORDS_S - used
+
+    delivered = wiring.words().run(seconds_left)
+    return {"words_delivered": delivered} if delivered else {}
+
+
+def _watch_spikes() -> dict[str, int]:
+    """Propose an incident if many new tickets are of one category."""
+    proposed = wiring.spikes().watch()
+    if proposed:
+        logger.info("proposed incidents", extra={"spikes": proposed})
+    return {"spikes": proposed} if proposed else {}
 
 
 def _look_around() -> dict[str, int]:

@@ -62,6 +62,7 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
         "on_hold": found.on_hold,
         "unanswered_since": iso(found.unanswered_since),
         "incident_proposed": found.incident_proposed,
+        "incident": found.incident.id if found.incident else None,
         "subject": found.subject,
         "contact": {
             "name": found.contact.name,

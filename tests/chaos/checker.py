@@ -201,6 +201,8 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
         Step.GIVE_BACK_WORDS,
     ),
     EventType.MERGED: (Step.MERGE, Step.TAKE_IN, Step.TAKE_IN_WORDS),
+    EventType.INCIDENT_JOINED: (Step.JOIN_INCIDENT,),
+    EventType.INCIDENT_LEFT: (Step.LEAVE_INCIDENT,),
     EventType.FIELDS_SET: (Step.SET_FIELDS,),
     EventType.CUSTOMER_WROTE: (Step.WRITE, Step.THANK),
     EventType.MESSAGE_COUNTED: (Step.COUNT_MESSAGE,),

@@ -27,6 +27,8 @@ from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
 from redress.db import keys
 from redress.db.rows import Models
+from redress.incidents.rules import Done, Incident, IncidentChange
+from redress.incidents.store import IncidentStore
 from redress.mail.outgoing import rendering
 from redress.mail.outgoing.carriers import ACCOUNT_REFUSED, SES_S
 from redress.mail.outgoing.cases.posting import LEASE, NotSentYet, Result, SendOutcome
@@ -50,6 +52,7 @@ from redress.tickets.rules.steps import (
     by_staff,
     by_system,
     by_timer,
+    of_incidents,
     opening,
 )
 from redress.tickets.rules.steps.by_departments import NewTask
@@ -1382,6 +1385,28 @@ def test_a_breach_goes_to_the_former_agent_and_a_reminder_to_the_current_one(
     assert told["To"] == "mei@example.com"
     assert told["Subject"] == f"[{other.number}] 工单已转出：首次反馈进展"
     assert "负责人：jun" in text_of(told)
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_spike_is_proposed_to_the_leaders_unless_somebody_has_declared_the_incident(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], *, declared: bool
+) -> None:
+    ticket = open_ticket(category="product/defect")
+    mailer.act(ticket.number, lambda t, p, at: of_incidents.propose(t, p, 20, 3600, at))
+    if declared:
+        given = ("9f86d081884c7d65", 0, "")
+        lin = staff["lin"].actor
+        store = IncidentStore(wired_stores.models())
+        new = Incident(given[0], "complaints", "Seals", "Rubber", ticket.created_at, lin.id, "")
+        store.declare(new, IncidentChange(1, Done.DECLARED, ticket.created_at, lin.id))
+        mailer.act(ticket.number, lambda t, p, at: of_incidents.join(t, p, lin, *given, at))
+    assert mailer(*mailer.jobs(ticket.number, "spike")) == []
+    assert [mail["To"] for mail in post.sent] == (
+        [] if declared else ["lin@example.com", "wei@example.com"]
+    )
+    for mail in post.sent:
+        assert mail["Subject"] == f"[{ticket.number}] 建议列为重大事件：同一类别新增 20 张工单"
+        assert "自 2026年11月23日（星期一）08:00（UTC+8） 起新增：20 张" in text_of(mail)
 
 
 @pytest.mark.parametrize("held_again", [False, True])

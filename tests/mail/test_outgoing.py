@@ -125,6 +125,10 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         + [("breach", "agent"), ("breach", "supervisor")]
         + [("incident", "supervisor"), ("incident", "manager")],
     ),
+    "a spike proposed an incident": (
+        Life.propose_incident,
+        [("spike", "supervisor"), ("spike", "manager")],
+    ),
     "replied": (Life.reply, [("reply", "customer")]),
     "replied through a connector": (
         lambda life: Life(life.clock).open_by_connector().reply(),
@@ -245,6 +249,8 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "merged into another ticket": (Life.merge, [("merged", "customer")]),
     "another ticket was merged into it": (Life.take_in, []),
     "not merged any more": (Life.unmerge, [("unmerged", "customer")]),
+    "joined an incident": (Life.join_incident, []),
+    "left an incident": (lambda life: life.join_incident().leave_incident(), []),
     "a call was recorded": (Life.record_call, []),
     "an answer was sent": (Life.report_answer, []),
     "an answer was delivered": (lambda life: life.report_answer("delivered"), []),

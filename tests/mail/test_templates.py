@@ -42,6 +42,7 @@ STAFF = (
     "watch",
     "taken",
     "incident",
+    "spike",
     "customer_wrote",
     "customer_wrote_late",
     "customer_thanked",
@@ -140,6 +141,7 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
     links = sum(body.count(f"{{{url}}}") for url in PAGES)
     without = {*STAFF, "copy"} - {
         "incident",
+        "spike",
         "held_mail",
         "staff_unreached",
         "reminded",
@@ -241,6 +243,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     listed = {"items": opened["items"], "category": "account", "to": "li@example.com"}
     events.append(Event(1, EventType.CHECKLIST_SET, AT, SYSTEM, listed))
     events.append(Event(1, EventType.TASK_DONE, AT, SYSTEM, {"task": "1", "text": "There is one"}))
+    events.append(Event(1, EventType.INCIDENT_PROPOSED, AT, SYSTEM, {"clock": "resolution"}))
     to_staff = {"why": "returned", "mail": {"to": "agent"}}
     events.append(Event(1, EventType.MAIL_NOTED, AT, SYSTEM, to_staff))
     names = {found.template for event in events for found in mails_after(event)}

@@ -50,7 +50,7 @@ EVERY = (
 
 
 def test_every_act_that_a_macro_can_have_is_published() -> None:
-    assert {one["act"] for one in EVERY} == set(acts.FIELDS)
+    assert {one["act"] for one in EVERY} == set(acts.IN_MACROS)
     for act in EVERY:
         assert codes(with_macro(act)) == {}
 
@@ -84,7 +84,7 @@ def test_limits_of_texts_are_those_of_the_single_changes() -> None:
 def test_acts_after_a_resolution_are_those_that_the_table_allows() -> None:
     possible = {
         name
-        for name in acts.FIELDS
+        for name in acts.IN_MACROS
         if any(State.RESOLVED in STEPS[step] for step in access.ACTIONS[name])
     }
     assert possible == macros.AFTER_RESOLVE
@@ -98,6 +98,7 @@ def test_acts_after_a_resolution_are_those_that_the_table_allows() -> None:
         ({"act": "close"}, {"/acts/0/act": "unknown_act"}),
         ({"act": ["reply"]}, {"/acts/0/act": "unknown_act"}),
         ({"act": "record_callback"}, {"/acts/0/act": "unknown_act"}),
+        ({"act": "join_incident", "incident": "0" * 16}, {"/acts/0/act": "unknown_act"}),
         ({"act": "reply"}, {"/acts/0/text": "object_expected"}),
         (
             {"act": "reply", "text": {"en": "On it."}},

@@ -168,6 +168,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "declined_by": [],
         "links": [],
         "merged": None,
+        "incident": None,
         "handovers": 0,
         "placing": None,
         "team_decided": False,

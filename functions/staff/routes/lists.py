@@ -83,7 +83,8 @@ def claim_next(request: Request) -> Answer:
 def show_board(request: Request) -> Answer:
     team = request.query.get("team") or request.member.team
     found = wiring.board().board(request.member, team)
-    return answer(200, board_view(found, wiring.held_work().of_team(found.team, found.hidden)))
+    held = wiring.held_work().of_team(found.team, found.hidden)
+    return answer(200, board_view(found, held, wiring.incidents().count_open()))
 
 
 def is_due_key(key: str) -> bool:
@@ -175,8 +176,11 @@ def on_team_view(found: OnTeam) -> dict[str, Any]:
     }
 
 
-def board_view(found: Board, held: HeldWork) -> dict[str, Any]:
-    """`Board`: the present agents, the queue, the promises near their limit, and held mail."""
+def board_view(found: Board, held: HeldWork, incidents: int) -> dict[str, Any]:
+    """`Board`: the present agents, the queue, the promises near their limit, and held mail.
+
+    `incidents` is the number of open incidents of all teams.
+    """
     return {
         "team": found.team,
         "present": [
@@ -187,6 +191,7 @@ def board_view(found: Board, held: HeldWork) -> dict[str, Any]:
         "queued": found.queued,
         "queued_since": iso(found.queued_since),
         "open": found.open,
+        "open_incidents": incidents,
         "unaccepted": [
             {**work_item_view(item), "unaccepted_since": iso(since)}
             for item, since in found.unaccepted

@@ -70,6 +70,7 @@ class ActContent(Answer):
     root_cause: Short | UnsetType = UNSET
     agent: Agent | UnsetType = UNSET
     team: Annotated[str, Meta(pattern=f"^{TEAM}$")] | UnsetType = UNSET
+    incident: Annotated[str, Meta(pattern=f"^{acts.INCIDENT}$")] | UnsetType = UNSET
 
 
 class BulkWish(Answer):

@@ -28,6 +28,7 @@ from local.openapi.values import (
     TicketNumber,
     TicketState,
 )
+from redress.incidents.cases import PAGE as INCIDENTS
 from redress.mail.incoming.cases.watching import MOST_COUNTED
 from redress.staff.cases.board import BOARD_LIMIT, MEMBER_LIMIT, QUEUE_LIMIT, TODAY_LIMIT
 from redress.staff.cases.claiming import NoTicket
@@ -171,6 +172,7 @@ class Board(Answer):
     queued: Annotated[int, Meta(ge=0, le=QUEUE_LIMIT)]
     queued_since: Instant | None
     open: Annotated[int, Meta(ge=0, le=BOARD_LIMIT)]
+    open_incidents: Annotated[int, Meta(ge=0, le=INCIDENTS)]
     unaccepted: Annotated[list[Unaccepted], Meta(max_length=BOARD_LIMIT)]
     first_responses_today: FirstResponses
     near_limit: list[NearLimit]

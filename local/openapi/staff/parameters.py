@@ -27,6 +27,7 @@ from redress.base.idempotency import KEY_LIMIT
 from redress.base.people import TEAM
 from redress.connectors.rules.connector import ATTEMPTS_LIMIT
 from redress.connectors.rules.connector import ID as CONNECTOR_ID
+from redress.plans.rules.acts import INCIDENT
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.plans.rules.reader import NAME
 from redress.search.rules.words import QUERY_LIMIT
@@ -130,6 +131,12 @@ PARAMETERS = {
     "ItemId": Parameter("id", "path", ItemId),
     "TaskId": Parameter(
         "id", "path", Annotated[str, Meta(pattern="^[1-9][0-9]?$", examples=["1"])]
+    ),
+    "IncidentId": Parameter(
+        "id", "path", Annotated[str, Meta(pattern=f"^{INCIDENT}$", examples=["9f86d081884c7d65"])]
+    ),
+    "IncidentList": Parameter(
+        "list", "query", Annotated[str, named("IncidentState", ("open", "closed"))]
     ),
     "TaskList": Parameter("list", "query", Annotated[str, named("TaskList", Which)]),
     "Team": Parameter(

@@ -50,6 +50,7 @@ class Plan(OpenAnswer, kw_only=True):
     home_region: str | UnsetType = UNSET
     hotline: Any | UnsetType = UNSET
     sms: Any | UnsetType = UNSET
+    incidents: Any | UnsetType = UNSET
     inspection: Any | UnsetType = UNSET
     macros: Any | UnsetType = UNSET
     fields: Any | UnsetType = UNSET

@@ -42,6 +42,7 @@ from local.openapi.values import (
     TicketNumber,
     TicketState,
 )
+from redress.plans.rules.acts import INCIDENT
 from redress.plans.rules.fields import TYPES
 from redress.tickets.rules.answers import Way, Why
 from redress.tickets.rules.classification import VALUES, Source
@@ -198,6 +199,7 @@ class Ticket(Answer, kw_only=True):
     on_hold: HoldReason | None
     unanswered_since: Moment | None
     incident_proposed: bool
+    incident: Annotated[str, Meta(pattern=f"^{INCIDENT}$")] | None
     subject: str
     contact: Contact
     answers: TicketAnswers

@@ -192,6 +192,15 @@ WHO_MAY = {
     "unlinking": ALL,
     "merging": ALL,
     "unmerging": ALL,
+    "incident-declaration": LEADERS,
+    "incidents": ALL,
+    "incident": ALL,
+    "incident-tickets": ALL,
+    "incident-word": LEADERS,
+    "incident-notice": LEADERS,
+    "incident-post-mortem": LEADERS,
+    "incident-joining": ALL,
+    "incident-leaving": ALL,
     "address-clearance": LEADERS,
     "release": ALL,
     "correction": LEADERS,
@@ -274,6 +283,9 @@ WHO_MAY = {
 """Sample event -> roles that may call its route."""
 
 
+INCIDENT = "9f86d081884c7d65"
+"""The incident of the sample events."""
+
 CHANGES: dict[str, dict[str, Any]] = {
     "reply": {"text": "We are on it."},
     "progress": {"text": "We are looking into it."},
@@ -301,6 +313,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "unlinking": {"kind": "related", "ticket": "R-0M4C1-Z2Y3X", "reason": "the same batch"},
     "merging": {"into": "R-0M4C1-Z2Y3X", "into_version": 1, "reason": "the same kettle"},
     "unmerging": {"reason": "another kettle"},
+    "incident-joining": {"incident": INCIDENT, "reason": "the same seal"},
+    "incident-leaving": {"reason": "another kettle"},
     "release": {},
     "correction": {
         "clock": "first_response",

@@ -64,6 +64,8 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "unlink": ("unlinking", [{"kind": "related", "reason": "another one"}]),
     "merge_ticket": ("merging", [{"into_version": 1, "reason": "the same kettle"}]),
     "unmerge_ticket": ("unmerging", [{"reason": "another kettle"}]),
+    "join_incident": ("incident-joining", [{"reason": "the same seal"}]),
+    "leave_incident": ("incident-leaving", [{"reason": "another kettle"}]),
     "count_message": ("counting", [{}]),
     "hold": ("hold", [{"reason": "part", "text": "The pump is on its way."}]),
     "release": ("release", [{}]),
@@ -163,6 +165,9 @@ def answers(
         contents = [one | {"ticket": other} for one in contents]
     if name == "merge_ticket":
         contents = [one | {"into": other} for one in contents]
+    if name == "join_incident":
+        declared = api("incident-declaration", "wei")
+        contents = [one | {"incident": declared.body["id"]} for one in contents]
     for content in contents:
         version = {} if name in ("note", "remind") else {"version": ticket.version}
         found = api(sample, by, number=ticket.number, event=str(event), body=content | version)

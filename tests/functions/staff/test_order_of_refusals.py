@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
+from redress.incidents.rules import Done, Incident, IncidentChange
+from redress.incidents.store import IncidentStore
 from redress.inspections.rules import DrawnList
 from redress.inspections.store import InspectionStore
 from redress.tickets.rules.ticket import State, Ticket
 from redress.wiring import stores as wired_stores
+from tests.builders import Clock
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
-from tests.functions.staff.api import CHANGES, ITEM_ACTS, TASK_ACTS, WHO_MAY, Api, Reply
+from tests.functions.staff.api import CHANGES, INCIDENT, ITEM_ACTS, TASK_ACTS, WHO_MAY, Api, Reply
 from tests.world import Opener, Stores
 
 BROKEN: list[dict[str, Any]] = [
@@ -38,6 +41,8 @@ CONNECTORS = (
     "connector-suspension",
     "connector-reinstatement",
 )
+
+OF_INCIDENTS = ("incident-word", "incident-notice", "incident-post-mortem")
 
 WITH_BODY = (
     *CHANGES,
@@ -73,17 +78,23 @@ WITH_BODY = (
     "customer-unmerge",
     *TASK_ACTS,
     *ITEM_ACTS,
+    "incident-declaration",
+    *OF_INCIDENTS,
 )
 
 
 @pytest.fixture
-def call(api: Api, noted: Callable[..., Ticket]) -> Callable[..., Reply]:
+def call(api: Api, noted: Callable[..., Ticket], clock: Clock) -> Callable[..., Reply]:
     """Calls a route about a ticket of mei that has a stranger's mail as its last event.
 
     There are two customers, one of them for routes about a customer, the connector `crm`, and an
-    inspection list of the day before that has the ticket.
+    inspection list of the day before that has the ticket. lin has declared the incident of the
+    sample events.
     """
     api("connector-make", "wei")
+    found = Incident(INCIDENT, "complaints", "Seals", "Rubber", clock.now(), "s-lin", "")
+    entry = IncidentChange(1, Done.DECLARED, clock.now(), "s-lin")
+    IncidentStore(wired_stores.models()).declare(found, entry)
     ticket = noted()
     wired_stores.customers().write([new(profile(LI_NA, EMAIL)), new(profile(WANG_WEI, PHONE))])
     drawn = DrawnList(
@@ -115,7 +126,14 @@ def test_list_of_routes_with_a_body_is_complete(api: Api) -> None:
     assert {tuple(api.event(name)["routeKey"].split(" ")) for name in WITH_BODY} == with_body
 
 
-@pytest.mark.parametrize("name", [name for name in WITH_BODY if "agent" not in WHO_MAY[name]])
+BY_THE_PLAN = ("incident-declaration",)
+"""The plan says whether agents may do it, so the use case refuses it."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [one for one in WITH_BODY if "agent" not in WHO_MAY[one] and one not in BY_THE_PLAN],
+)
 def test_role_is_refused_before_anything_else(call: Callable[..., Reply], name: str) -> None:
     nowhere = {"number": "R-00000-00000", "id": "0" * 40, "agent": "nobody", "version": "9"}
     for broken in ({}, *BROKEN):
@@ -203,6 +221,15 @@ def test_item_that_is_not_there_is_refused_before_rights_and_content(
             assert call(name, "wei", number=request.number, id=id_, **broken).status == 404
 
 
+@pytest.mark.parametrize("name", OF_INCIDENTS)
+def test_incident_that_is_not_there_is_refused_before_the_content(
+    call: Callable[..., Reply], name: str
+) -> None:
+    for broken in ({}, *BROKEN):
+        for id_ in ("0" * 16, "No Id", "x" * 2_000):
+            assert call(name, "wei", id=id_, **broken).status == 404
+
+
 @pytest.mark.parametrize("name", WITH_BODY)
 def test_wrong_content_has_its_own_status_if_nothing_earlier_is_wrong(
     call: Callable[..., Reply], open_ticket: Opener, name: str
@@ -243,6 +270,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "unlinking": {"kind": "related", "ticket": "x", "reason": " "},
     "merging": {"into": "R-0M4C1-Z2Y3X", "into_version": 0, "reason": "r"},
     "unmerging": {"reason": " "},
+    "incident-joining": {"incident": "0" * 16, "reason": "r"},
+    "incident-leaving": {"reason": " "},
     "release": {"x": 1},
     "correction": {"clock": "first_response", "at": "2026-01-01T00:00:00Z", "reason": "r"},
     "plan-move": {"plan_version": 7, "reason": "r"},
@@ -303,7 +332,11 @@ def closed(call: Callable[..., Reply], stores: Stores) -> Ticket:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in WRONG if name not in ("ticket-customer", "about", *WITH_ANOTHER)],
+    [
+        name
+        for name in WRONG
+        if name not in ("ticket-customer", "about", "incident-joining", *WITH_ANOTHER)
+    ],
 )
 def test_content_and_version_are_refused_before_the_state(
     call: Callable[..., Reply], closed: Ticket, name: str

@@ -133,6 +133,12 @@ def test_repeated_change_gets_the_current_version_and_changes_nothing(
         assert api("linking", "mei", number=number, body=linked).status == 200
     if name == "unmerging":
         merge(stores, number, other, LI_NA)
+    incident = ""
+    if name in ("incident-joining", "incident-leaving"):
+        incident = api("incident-declaration", "wei").body["id"]
+    if name == "incident-leaving":
+        joined = CHANGES["incident-joining"] | {"version": ticket.version, "incident": incident}
+        assert api("incident-joining", "mei", number=number, body=joined).status == 200
     if name == "callback":
         done = CHANGES["resolution"] | {"version": ticket.version}
         assert api("resolution", "mei", number=number, body=done).status == 200
@@ -153,6 +159,8 @@ def test_repeated_change_gets_the_current_version_and_changes_nothing(
         body |= {"plan_version": 2}
     if other and name != "unmerging":
         body |= {"into" if name == "merging" else "ticket": other}
+    if name == "incident-joining":
+        body |= {"incident": incident}
     if name == "counting":
         body |= {"event": stores.tickets.get(number).version}
     path = {"number": number, "event": str(ticket.version)}

@@ -165,6 +165,20 @@ class NotUndone(NotAllowedNow):
         self.faults, self.step, self.state = faults, step, state
 
 
+class IncidentIsClosed(NotAllowedNow):
+    """The incident is closed by its post-mortem, so nothing of it changes any more."""
+
+    def __init__(self, detail: str) -> None:
+        RedressError.__init__(self, detail)
+
+
+class WordGoesOn(NotAllowedNow):
+    """The last word to all customers of an incident is still being delivered."""
+
+    def __init__(self) -> None:
+        RedressError.__init__(self, "the last word to all customers is still being delivered")
+
+
 class NotReleasable(RedressError):
     """A mail in quarantine cannot be released. `reason` is a code that clients can compare."""
 
@@ -282,6 +296,16 @@ class InspectionChanged(VersionConflict):
     def __init__(self, current: int) -> None:
         RedressError.__init__(
             self, f"another leader has looked into it meanwhile; the revision is now {current}"
+        )
+        self.current = current
+
+
+class IncidentChanged(VersionConflict):
+    """An incident was changed after the caller read it. `current` is its new revision."""
+
+    def __init__(self, current: int) -> None:
+        RedressError.__init__(
+            self, f"the incident was changed meanwhile; its revision is now {current}"
         )
         self.current = current
 

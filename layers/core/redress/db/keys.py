@@ -353,6 +353,46 @@ def channel_change_sk(channel: str, revision: int) -> str:
     return f"{CHANGE_PREFIX}{channel}#{revision:06d}"
 
 
+def incident_pk(incident: str) -> str:
+    """`INCIDENT#9f86d081884c7d65`: the partition of all items of one incident."""
+    return f"INCIDENT#{incident}"
+
+
+INCIDENT = "INCIDENT"
+"""The sort key of the snapshot of an incident, in `incident_pk`."""
+CASE_PREFIX = "CASE#"
+AFTER_CASES = "CASE$"
+"""Sorts after every `case_sk`, and before every other sort key behind them."""
+WORD_PREFIX = "WORD#"
+NOTICES = "NOTICES"
+"""The partition of what the public form says about open incidents, under `CURRENT`."""
+
+
+def case_sk(number: str) -> str:
+    """`CASE#R-7K3M9-QW0X2`: a ticket is a case of an incident, in `incident_pk`."""
+    return f"{CASE_PREFIX}{number}"
+
+
+def case_of(sk: str) -> str:
+    """Return the ticket number in a `case_sk`."""
+    return sk.removeprefix(CASE_PREFIX)
+
+
+def word_sk(number: int) -> str:
+    """`WORD#000002`: the second word to all customers of an incident, in `incident_pk`."""
+    return f"{WORD_PREFIX}{number:06d}"
+
+
+def incidents_pk(state: str) -> str:
+    """`INCIDENTS#open`: the incidents of a state, in the open index."""
+    return f"INCIDENTS#{state}"
+
+
+def incident_place(declared: datetime, incident: str) -> str:
+    """`2026-11-23T09:00:00.000+00:00#9f86d081884c7d65`: sorts incidents by their declaration."""
+    return f"{declared.astimezone(UTC).isoformat(timespec='milliseconds')}#{incident}"
+
+
 def connector_pk(connector: str) -> str:
     """`CONNECTOR#crm`: the partition of what a connector did. In CONNECTORS, its own sort key."""
     return f"CONNECTOR#{connector}"

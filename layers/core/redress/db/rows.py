@@ -634,6 +634,28 @@ class DocRow(Row):
     revision = NumberAttribute(null=True)
 
 
+class IncidentRow(Row):
+    """INCIDENT#{id} / INCIDENT, CHANGE#, WORD# or CASE#: an incident and what belongs to it.
+
+    INCIDENT is the snapshot (`doc`), with the number of its tickets (`cases`) and their languages,
+    which the transactions of the tickets change. So it is changed by update expressions only. A
+    case has no attribute; if the ticket left, it has `expires`, and TTL removes it.
+    """
+
+    class Meta:
+        table_name = ""
+
+    doc = UnicodeAttribute(null=True)
+    revision = NumberAttribute(null=True)
+    state = UnicodeAttribute(null=True)
+    cases = NumberAttribute(null=True)
+    languages = UnicodeSetAttribute(null=True)
+    expires = NumberAttribute(null=True)
+    open_pk = UnicodeAttribute(null=True)
+    open_sk = UnicodeAttribute(null=True)
+    open_index = OpenIndex()
+
+
 class ConnectorRow(Row):
     """CONNECTOR#{id} / ATTEMPT#, DELIVERY#, SAID#, CONVERSATION#, CALL# or NONCE#.
 
@@ -754,6 +776,7 @@ class Models:
         self.contact = bound(ContactRow)
         self.customer_listing = bound(CustomerListingRow)
         self.doc = bound(DocRow)
+        self.incident = bound(IncidentRow)
         self.connector = bound(ConnectorRow)
         self.opening_key = bound(OpeningKeyRow)
         self.job = bound(JobRow)

@@ -42,6 +42,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.TaskChanged, 409, "version-conflict", "The task was changed meanwhile"),
     (errors.InspectionChanged, 409, "version-conflict", "The entry was changed meanwhile"),
     (errors.OtherTicketChanged, 409, "version-conflict", "The other ticket was changed meanwhile"),
+    (errors.IncidentChanged, 409, "version-conflict", "The incident was changed meanwhile"),
     (errors.VersionConflict, 409, "version-conflict", "The ticket was changed meanwhile"),
     (errors.MacroRefused, 409, "macro-refused", "Nothing of the macro was done"),
     (errors.NotComplete, 409, "not-complete", "Some tickets of the list are unchecked"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from redress.base.house import House
     from redress.files.cases.reading import CustomerFiles
     from redress.files.cases.uploading import ReturningCase
+    from redress.incidents.notices import FormNotices
     from redress.mail.outgoing.cases.asking import AskingCase
     from redress.mail.outgoing.cases.unsubscribing import UnsubscribingCase
     from redress.tickets.cases.customer import CustomerCases
@@ -29,6 +30,7 @@ __all__ = [
     "house",
     "intake",
     "links",
+    "notices",
     "returning",
     "settings",
     "unsubscribing",
@@ -62,6 +64,16 @@ def house() -> House | None:
     return house_of(
         given.house_name, given.house_colour, given.house_colour_dark, has_logo=has_logo
     )
+
+
+@cache
+def notices() -> FormNotices:
+    """What the form says about open incidents, read without PynamoDB."""
+    from redress.incidents.notices import FormNotices
+    from redress.tickets.store.submission_store import SubmissionStore
+
+    store = SubmissionStore(clients.dynamodb(), settings().table)
+    return FormNotices(store.notices_document)
 
 
 def links() -> Links:

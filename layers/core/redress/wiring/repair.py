@@ -10,6 +10,8 @@ from redress.customers.cases.matching import MatchingCase
 from redress.db import keys
 from redress.files import messages as files
 from redress.files.cases.watching import HeldFilesWatch
+from redress.incidents.cases import DeliveryCase, SpikeWatch
+from redress.incidents.store import IncidentStore
 from redress.mail.incoming.cases.watching import HeldMailWatch
 from redress.mail.outgoing import messages
 from redress.mail.outgoing.messages import HeldDigest, MailJob
@@ -44,7 +46,9 @@ __all__ = [
     "repair",
     "scoring_repeats",
     "settings",
+    "spikes",
     "watch",
+    "words",
 ]
 
 
@@ -211,6 +215,19 @@ def catch_up() -> CatchUpCase:
 def members_catch_up() -> MembersCatchUpCase:
     return MembersCatchUpCase(
         MembersCatchUpStore(stores.models()), stores.staff(), stores.duty(), clients.now
+    )
+
+
+@cache
+def words() -> DeliveryCase:
+    """Delivers words of incidents that a request could not deliver to all customers in its time."""
+    return DeliveryCase(IncidentStore(stores.models()), stores.changes(), clients.now)
+
+
+@cache
+def spikes() -> SpikeWatch:
+    return SpikeWatch(
+        stores.lists(), stores.tickets(), stores.changes(), stores.plans(), clients.now
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from redress.files.cases.reading import StaffFiles
     from redress.files.cases.recordings import RecordingCases
     from redress.files.cases.referring import ReferringCase
+    from redress.incidents.cases import IncidentCases
     from redress.inspections.cases import InspectionCases
     from redress.mail.incoming.cases.checking import CheckedMails
     from redress.mail.incoming.cases.quarantine import QuarantineCases
@@ -432,7 +433,27 @@ def reassignment() -> ReassignmentCase:
 def acting() -> ActingCase:
     from redress.staff.cases.acting import ActingCase
 
-    return ActingCase(resolving(), reassignment())
+    # Most bulks have no incident, so its package is loaded late.
+    return ActingCase(
+        resolving(), reassignment(), lambda incident, why: incidents().joining(incident, why)
+    )
+
+
+@cache
+def incidents() -> IncidentCases:
+    from redress.incidents.cases import DeliveryCase, IncidentCases
+    from redress.incidents.store import IncidentStore
+    from redress.wiring import stores
+
+    store = IncidentStore(stores.models())
+    return IncidentCases(
+        store,
+        stores.staff(),
+        stores.tickets(),
+        stores.plans(),
+        DeliveryCase(store, stores.changes(), clients.now),
+        clients.now,
+    )
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redress.connectors.store import calls, taken
 from redress.customers import store as customers
+from redress.incidents import store as incidents
 from redress.mail.incoming import store as incoming_mails
 from redress.scores.store import facts
 from redress.staff import store as staff
@@ -20,6 +21,7 @@ ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
     calls.also_written,
     opening_keys.also_written,
     tasks.also_written,
+    incidents.also_written,
 )
 """The complete list. A subject that writes in this transaction adds its function here.
 

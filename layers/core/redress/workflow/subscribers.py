@@ -109,6 +109,8 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.UNLINKED: (),
     EventType.MERGED: (mails,),
     EventType.UNMERGED: (mails,),
+    EventType.INCIDENT_JOINED: (),
+    EventType.INCIDENT_LEFT: (),
     EventType.REMINDED: (mails, words),
     EventType.TASK_OPENED: (mails, words),
     EventType.TASK_ASSIGNED: (mails,),

@@ -62,6 +62,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "unattended": frozenset({"number", "kind", "team", "ticket_url"}),
     "reserve_called": frozenset({"team", "waiting"}),
     "incident": _ON_PROMISE | {"ticket_url"},
+    "spike": frozenset({"category", "count", "since", "ticket_url"}),
     "customer_wrote": frozenset({"number", "kind", "files"}),
     "customer_wrote_late": frozenset({"number", "kind", "files"}),
     "customer_thanked": frozenset({"number", "kind"}),

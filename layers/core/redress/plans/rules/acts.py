@@ -12,6 +12,7 @@ stranger's mail, a match with a profile, participants, and whom a complaint is a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,8 +44,17 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "set_tags": ("add", "remove"),
     "resolve": (*_MESSAGE, "outcome", "remedy", "root_cause"),
     "reassign": ("agent", "team", "reason"),
+    "join_incident": ("incident", "reason"),
+    "leave_incident": ("reason",),
 }
 """The name of each act -> its fields."""
+
+BULK_ONLY = frozenset({"join_incident", "leave_incident"})
+"""The acts that no macro has: a plan does not know the incidents to come."""
+
+IN_MACROS = tuple(name for name in FIELDS if name not in BULK_ONLY)
+INCIDENT = "[0-9a-f]{16}"
+"""The form of the id of an incident."""
 
 MESSAGES = frozenset({"reply", "tell_progress", "promise", "hold", "resolve"})
 """The acts whose text the customer reads."""
@@ -92,6 +102,13 @@ def check(
                 _check_optional(read, given, field, at, SHORT_LIMIT)
         case "reassign":
             _check_assignment(read, given, at)
+        case "join_incident":
+            incident = given.get("incident")
+            if not isinstance(incident, str) or re.fullmatch(INCIDENT, incident) is None:
+                read.fault(f"{at}/incident", "unknown_incident", "the id of an incident")
+            _check_optional(read, given, "reason", at, SHORT_LIMIT)
+        case "leave_incident":
+            _check_optional(read, given, "reason", at, SHORT_LIMIT)
 
 
 def _check_template(read: DocumentReader, given: Mapping[str, Any], at: str) -> None:

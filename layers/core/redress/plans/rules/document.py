@@ -133,6 +133,7 @@ _SECTIONS = (
     "checklists",
     "hotline",
     "sms",
+    "incidents",
     "presence",
     "team_names",
     "templates",
@@ -234,10 +235,11 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         checklists=read.section(document, "checklists", "", need=False),
         hotline=_hotline(read, document, known),
         sms=_sms(read, document),
+        incidents=read.section(document, "incidents", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
-        from redress.plans.rules import classification, hotline, macros, tasks
+        from redress.plans.rules import classification, hotline, incidents, macros, tasks
         from redress.plans.rules import routing as section
         from redress.plans.rules.publishing import check_promised, check_shapes
 
@@ -247,6 +249,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         section.check(read, document, plan)
         tasks.check(read, document, plan)
         hotline.check(read, document)
+        incidents.check(read, document)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)

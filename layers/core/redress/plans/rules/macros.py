@@ -80,8 +80,8 @@ def _check_macro(read: DocumentReader, entry: Mapping[str, Any], at: str, plan: 
             read.fault(here, "object_expected", "an object is expected here")
             continue
         name = act.get("act")
-        if not isinstance(name, str) or name not in acts.FIELDS:
-            read.fault(f"{here}/act", "unknown_act", f"one of {', '.join(acts.FIELDS)}")
+        if not isinstance(name, str) or name not in acts.IN_MACROS:
+            read.fault(f"{here}/act", "unknown_act", f"one of {', '.join(acts.IN_MACROS)}")
             continue
         fields = {field: value for field, value in act.items() if field != "act"}
         acts.check(read, name, fields, here, every_language=True)

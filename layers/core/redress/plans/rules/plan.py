@@ -387,6 +387,8 @@ class Plan(Struct, frozen=True):
     sms: str | None = None
     """The connector that writes to customers who left only a phone number; None if there is none.
     Nobody checks whether it exists: a plan outlives connectors."""
+    incidents: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.incidents` reads."""
 
     @property
     def talk_s(self) -> int | None:

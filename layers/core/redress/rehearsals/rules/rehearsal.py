@@ -644,6 +644,8 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.UNLINKED: None,
     EventType.MERGED: _merged,
     EventType.UNMERGED: None,
+    EventType.INCIDENT_JOINED: None,
+    EventType.INCIDENT_LEFT: None,
     EventType.REMINDED: None,
     EventType.TASK_OPENED: None,
     EventType.TASK_ASSIGNED: None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,22 +16,28 @@ from redress.staff.cases.reassignment import ReassignmentCase
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.cases.telling import Telling
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_staff, of_incidents
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.steps.draft import checked_text
 from redress.tickets.rules.ticket import Ticket
 
 
 class ActingCase:
-    def __init__(self, resolving: ResolvingCase, reassignment: ReassignmentCase) -> None:
-        self._resolving, self._reassignment = resolving, reassignment
+    def __init__(
+        self,
+        resolving: ResolvingCase,
+        reassignment: ReassignmentCase,
+        joining: Callable[[str, str], StaffStep],
+    ) -> None:
+        """`joining` returns the step by which a ticket joins an incident, given its id and why."""
+        self._resolving, self._reassignment, self._joining = resolving, reassignment, joining
 
     def step(self, name: str, fields: Fields, why: str, agent: str) -> StaffStep:
         """The step of the act `name`, which `plans.rules.acts` has checked.
 
         `why` is the reason of a change that needs one, if the act gives none. `agent` is the name
-        of the member of staff, for templates. Raises InvalidInput
-        for an agent or a team that there is not.
+        of the member of staff, for templates. Raises InvalidInput for an agent, a team or an
+        incident that there is not.
         """
         reason = fields.get("reason", why)
         match name:
@@ -44,6 +51,10 @@ class ActingCase:
                 return partial(by_staff.reclassify, given=wanted, why=reason)
             case "reassign":
                 return self._reassignment.step(fields.get("agent"), fields.get("team"), reason)
+            case "join_incident":
+                return self._joining(fields["incident"], fields.get("reason", ""))
+            case "leave_incident":
+                return partial(of_incidents.leave, why=reason)
             case "note":
                 return partial(_note, fields=fields)
             case _:

@@ -134,6 +134,8 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "tell_obstacle": (Step.TELL_OBSTACLE,),
     "merge_ticket": (Step.MERGE,),
     "unmerge_ticket": (Step.UNMERGE, Step.UNMERGE_UNANSWERED, Step.UNMERGE_WAITING),
+    "join_incident": (Step.JOIN_INCIDENT,),
+    "leave_incident": (Step.LEAVE_INCIDENT,),
     "accept_mail": (Step.WRITE,),
     "count_message": (Step.COUNT_MESSAGE,),
     "hold": (Step.HOLD,),
@@ -173,5 +175,7 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (name != "set_mentions" or ticket.mentioned)
         and (name != "unlink" or ticket.links)
         and (name != "unmerge_ticket" or ticket.merged is not None)
+        and (name != "join_incident" or ticket.incident is None)
+        and (name != "leave_incident" or ticket.incident is not None)
         and (name != "remind" or ticket.assignee not in (None, member.id))
     )

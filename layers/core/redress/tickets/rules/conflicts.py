@@ -97,6 +97,9 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     # What was said in this ticket before the merge is known. What was said in the other one since
     # refuses the step itself (`merging.unmerge`).
     "unmerge_ticket": frozenset({EventType.MERGED, EventType.UNMERGED}),
+    # A ticket has one incident, so these replace it.
+    "join_incident": frozenset({EventType.INCIDENT_JOINED, EventType.INCIDENT_LEFT}),
+    "leave_incident": frozenset({EventType.INCIDENT_JOINED, EventType.INCIDENT_LEFT}),
     "count_message": frozenset({EventType.MESSAGE_COUNTED}),
     # A repeated request must not open a second task.
     "open_task": frozenset({EventType.TASK_OPENED}),

@@ -25,6 +25,7 @@ from redress.tickets.rules.ticket import (
     Conversation,
     Event,
     EventType,
+    InIncident,
     LinkKind,
     Placing,
     Resolution,
@@ -601,7 +602,10 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     stopped = _stop_clocks(ticket, event, plan, ClockName.REACTION)
-    return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
+    told = replace(ticket, reacted=True, clocks=stopped)
+    if (incident := event.data.get("incident")) is not None:
+        told = replace(told, incident=InIncident(incident, event.data["word"]))
+    return _with_update_restarted(told, event, plan)
 
 
 def _checklist_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -784,6 +788,15 @@ def _merged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 def _unmerged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return merge_events.unmerged(ticket, event)
+
+
+def _incident_joined(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    word = event.data.get("word", 0)
+    return replace(ticket, incident=InIncident(event.data["incident"], word))
+
+
+def _incident_left(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return replace(ticket, incident=None)
 
 
 def _matched(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -1071,6 +1084,8 @@ _APPLY = {
     EventType.UNLINKED: _unlinked,
     EventType.MERGED: _merged,
     EventType.UNMERGED: _unmerged,
+    EventType.INCIDENT_JOINED: _incident_joined,
+    EventType.INCIDENT_LEFT: _incident_left,
     EventType.FIELDS_SET: _fields_set,
     EventType.REMINDED: _reminded,
     EventType.TASK_OPENED: task_events.opened,

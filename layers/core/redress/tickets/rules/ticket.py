@@ -79,6 +79,8 @@ class EventType(StrEnum):
     UNLINKED = "unlinked"
     MERGED = "merged"
     UNMERGED = "unmerged"
+    INCIDENT_JOINED = "incident_joined"
+    INCIDENT_LEFT = "incident_left"
     FIELDS_SET = "fields_set"
     REMINDED = "reminded"
     TASK_OPENED = "task_opened"
@@ -234,6 +236,17 @@ class Merged(Struct, frozen=True):
     its_customer: str
 
 
+class InIncident(Struct, frozen=True, omit_defaults=True):
+    """The incident to which a ticket belongs: its id, and the last word of it that is settled.
+
+    `word` is the number of the last word to all customers of the incident that this customer was
+    told, or that was written before the ticket joined. A word with a higher number is told once.
+    """
+
+    id: str
+    word: int = 0
+
+
 class Placing(Struct, frozen=True, omit_defaults=True):
     """The search for an agent after the first attempt, at `since`, found nobody.
 
@@ -335,6 +348,9 @@ class Ticket(Struct, frozen=True):
     links: tuple[TicketLink, ...] = ()
     """The other tickets with which the ticket is linked, oldest first. The other one has the link,
     too, with the inverse kind."""
+    incident: InIncident | None = None
+    """The incident of which the ticket is one case. It has at most one: an incident is one cause.
+    A ticket that is closed keeps it."""
     customer: str | None = None
     """The id of the profile with which the ticket was matched. If that profile was merged into
     another one since, the ticket keeps the id, so that the merge can be undone."""

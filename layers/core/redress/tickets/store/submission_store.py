@@ -58,7 +58,7 @@ def _taken(made: Mapping[str, Any]) -> KeyTaken:
 
 
 class SubmissionStore:
-    """What the intake needs of the table: read a plan, write a new ticket."""
+    """What the intake and the form need of the table: read a plan and notices, write a ticket."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
@@ -107,9 +107,19 @@ class SubmissionStore:
 
         Raises Unreadable.
         """
-        item = self._get(keys.PLAN, sort, consistent=False)
+        return self._document(keys.PLAN, sort)
+
+    def notices_document(self) -> str | None:
+        """What the form says about open incidents, as JSON; None if it never said anything.
+
+        Raises Unreadable.
+        """
+        return self._document(keys.NOTICES, keys.CURRENT)
+
+    def _document(self, pk: str, sk: str) -> str | None:
+        item = self._get(pk, sk, consistent=False)
         if item is None:
             return None
-        with encoding.reading(keys.PLAN, sort):
+        with encoding.reading(pk, sk):
             doc: str = item["doc"]["S"]
         return doc

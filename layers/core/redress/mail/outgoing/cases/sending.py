@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from redress.base.addresses import canonical
 from redress.base.errors import NotFound, Unreadable
@@ -68,6 +68,7 @@ from redress.mail.outgoing.rules.table import (
     PARTICIPANTS,
     PROMISE_MOVED,
     RESERVE,
+    SPIKE,
     STAFF_UNREACHED,
     TELL_MOVED,
     UNMERGED,
@@ -76,7 +77,7 @@ from redress.mail.outgoing.rules.table import (
     mentioned_member,
 )
 from redress.mail.outgoing.store import AddressStore
-from redress.plans.rules import checklists
+from redress.plans.rules import categories, checklists
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
@@ -432,6 +433,7 @@ class MailingCase:
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
                 "moved": _moved(about, language) if about.job.template == TELL_MOVED else "",
                 "item": _item_text(about, language) if about.job.template == ITEM_GIVEN else "",
+                **(_of_spike(about, language) if about.job.template == SPIKE else {}),
             }
 
         return said
@@ -480,6 +482,17 @@ def _customer_address(about: Matter) -> str:
     """
     address: str = about.event.data.get("to") or about.ticket.contact.email or ""
     return address
+
+
+def _of_spike(about: Matter, language: str) -> dict[str, str]:
+    """The values of a mail about a spike: the category, how many tickets, and since when."""
+    data = about.event.data
+    since = about.event.at - timedelta(seconds=data["within_s"])
+    return {
+        "category": categories.labels(about.plan.categories, data["category"])[language],
+        "count": str(data["tickets"]),
+        "since": moment(since, about.plan.time_zone, language),
+    }
 
 
 def _moved(about: Matter, language: str) -> str:

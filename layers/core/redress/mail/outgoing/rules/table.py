@@ -33,6 +33,8 @@ CONNECTOR = "connector"
 """The audience of what goes through a connector instead of by mail (`cases.answering`)."""
 ANSWER_FAILED = "answer_failed"
 """The template of the mail to an agent whose words did not reach the customer."""
+SPIKE = "spike"
+"""The template of the mail about an incident that a spike of new tickets proposes."""
 MENTIONED = "mentioned"
 """The template of the mail to a member of staff whom a note mentions."""
 
@@ -174,7 +176,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     if event.type is EventType.ABOUT_DOUBTED:
         return [MailToSend(ABOUT_DOUBTED, "supervisor")]
     if event.type is EventType.INCIDENT_PROPOSED:
-        return [MailToSend("incident", "supervisor"), MailToSend("incident", "manager")]
+        proposed = "incident" if "clock" in event.data else SPIKE
+        return [MailToSend(proposed, "supervisor"), MailToSend(proposed, "manager")]
     if event.type is EventType.RUNG_FIRED:
         data = event.data
         if template := _RUNGS.get((data["clock"], data["action"])):

@@ -59,6 +59,8 @@ class Step(StrEnum):
     UNMERGE_WAITING = "unmerge_waiting"
     GIVE_BACK = "give_back"
     GIVE_BACK_WORDS = "give_back_words"
+    JOIN_INCIDENT = "join_incident"
+    LEAVE_INCIDENT = "leave_incident"
     WRITE = "write"
     THANK = "thank"
     COUNT_MESSAGE = "count_message"
@@ -127,6 +129,9 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.UNMERGE_WAITING: {_X: _W},
     Step.GIVE_BACK: {_N: _N, _O: _O, _W: _W},
     Step.GIVE_BACK_WORDS: {_O: _W},
+    # An incident counts all its cases, also those that were solved before anybody saw the cause.
+    Step.JOIN_INCIDENT: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.LEAVE_INCIDENT: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     # Whoever is still worked for writes a message instead.
     Step.FOLLOW_UP: {_R: _R, _C: _C, _X: _X},
     # A resolved ticket keeps its agent, who calls the customer back.

@@ -1,0 +1,148 @@
+"""What an incident is: many tickets with one cause, open until its post-mortem is written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from redress.base.errors import Fault
+from redress.base.languages import LANGUAGES
+from redress.base.people import Member, Role
+
+TITLE_LIMIT = 200
+CAUSE_LIMIT = 5_000
+NOTICE_LIMIT = 1_000
+"""The most characters of a notice in one language. The form shows it above everything else."""
+MOST_ACTIONS = 20
+"""The most actions of a post-mortem."""
+MOST_WORDS = 50
+"""The most words to all customers of one incident."""
+MOST_FAILED = 50
+"""The most tickets that a word names whose customers could not be told."""
+MOST_NOTICES = 5
+"""The most notices that the form shows at a time. More would hide the form."""
+
+
+class Action(Struct, frozen=True):
+    """Something to change because of the incident, who does it, and until when."""
+
+    text: str
+    owner: str
+    due: date
+
+
+class PostMortem(Struct, frozen=True):
+    """What was learnt of an incident. It closes the incident."""
+
+    at: datetime
+    by: str
+    happened: str
+    cause: str
+    actions: tuple[Action, ...]
+
+
+class Word(Struct, frozen=True, omit_defaults=True):
+    """One word to all customers of an incident, in the languages of their tickets.
+
+    `number` counts the words of the incident from 1. `by` and `role` say who wrote it. `texts` has
+    a text for each language. `after` is the number of the last ticket that is settled: its customer
+    was told, or is not to be told; None at the beginning. `delivered_at` is when all were settled.
+    `failed` are the tickets whose customers could not be told, with a code of the reason, at most
+    MOST_FAILED. `revision` counts the saved steps of the delivery.
+    """
+
+    number: int
+    at: datetime
+    by: str
+    role: str
+    texts: dict[str, str]
+    after: str | None = None
+    delivered_at: datetime | None = None
+    failed: tuple[tuple[str, str], ...] = ()
+    revision: int = 1
+
+
+class Incident(Struct, frozen=True, omit_defaults=True):
+    """The present state of an incident. `revision` counts its changes.
+
+    `cause` is what is known or supposed of the cause when it was declared. `categories` and
+    `channels` say which tickets it concerns. They are for readers: no ticket joins because of them.
+    `words` is the number of the last word to all customers. `notice` is what the public form says,
+    by language; empty if it says nothing. `fingerprint` is a digest of the request that declared
+    the incident.
+    """
+
+    id: str
+    team: str
+    title: str
+    cause: str
+    declared_at: datetime
+    declared_by: str
+    fingerprint: str
+    categories: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    revision: int = 1
+    words: int = 0
+    notice: dict[str, str] = {}
+    post_mortem: PostMortem | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it counts as open. Only its post-mortem closes it."""
+        return self.post_mortem is None
+
+
+class Done(StrEnum):
+    """What was done to an incident. The values are stored: never change one."""
+
+    DECLARED = "declared"
+    TOLD = "told"
+    NOTICE_SET = "notice_set"
+    NOTICE_ENDED = "notice_ended"
+    CLOSED = "closed"
+
+
+class IncidentChange(Struct, frozen=True, omit_defaults=True):
+    """One entry of the history of an incident: what, when, who, and from where.
+
+    `revision` is that of the incident after it. `word` is the number of a word; `text` are its
+    texts, or those of a notice, by language.
+    """
+
+    revision: int
+    what: Done
+    at: datetime
+    by: str
+    source: str = ""
+    word: int | None = None
+    text: dict[str, str] = {}
+
+
+ACTS = ("close_incident", "set_incident_notice", "tell_incident")
+"""What its leaders do with an open incident, by the names of the operations of the API."""
+
+
+def may_lead(member: Member, team: str) -> bool:
+    """Whether a member may declare an incident of a team, speak for it, and close it."""
+    if member.role is Role.MANAGER:
+        return True
+    return member.role is Role.SUPERVISOR and member.team == team
+
+
+def missing_languages(texts: Mapping[str, str], needed: Collection[str], at: str) -> list[Fault]:
+    """A fault for each language of the tickets in which there is no text. `at` is the pointer."""
+    return [
+        Fault(f"{at}/{language}", "no_text", f"the incident has tickets in {language}")
+        for language in LANGUAGES
+        if language in needed and language not in texts
+    ]
+
+
+def with_failures(
+    before: Sequence[tuple[str, str]], found: Iterable[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """The tickets whose customers could not be told, each once, the first MOST_FAILED of them."""
+    return tuple(dict([*before, *found]).items())[:MOST_FAILED]
