@@ -124,7 +124,7 @@ def test_two_first_messages_of_a_conversation_at_once_open_one_ticket(
     slower = taking(shop)
     original, faster = MessageStore.known, list[str]()
 
-    def known(store: MessageStore, *given: str, **options: bool) -> Any:
+    def known(store: MessageStore, *given: str, **options: Any) -> Any:
         found = original(store, *given, **options)
         if not faster:
             faster.append("")
