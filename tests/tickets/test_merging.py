@@ -270,6 +270,18 @@ def test_complaint_of_which_nobody_knows_whom_it_is_about_is_not_merged() -> Non
     assert ("", "about_unclear") in codes(source.side(), target.side())
 
 
+def test_case_of_an_incident_is_merged_only_into_another_case_of_it() -> None:
+    """Otherwise its customer would not hear the words to all customers of the incident."""
+    source, target = two()
+    source.join_incident()
+    assert codes(source.side(), target.side()) == [("/into", "other_incident")]
+    assert codes(target.side(), source.side()) == []
+    target.join_incident("0123456789abcdef")
+    assert codes(source.side(), target.side()) == [("/into", "other_incident")]
+    target.leave_incident().join_incident()
+    assert codes(source.side(), target.side()) == []
+
+
 def test_full_target_is_refused() -> None:
     source, target = two(contact={"name": "Li Na", "email": "na@example.net"})
     target.let_in(*(f"p{n}@example.net" for n in range(MOST_PARTICIPANTS)))

@@ -151,6 +151,11 @@ def faults_of(source: Merger, target: Merger) -> list[Fault]:
         Fault(f"/checklist/{item.id}", "item_open", "this required item is not settled")
         for item in blocking(ticket.checklist)
     ]
+    if ticket.incident is not None and (
+        other.incident is None or other.incident.id != ticket.incident.id
+    ):
+        detail = "let the other ticket join the incident of this one, or let this one leave it"
+        faults.append(Fault(INTO, "other_incident", detail))
     if len(ticket.links) >= MOST_LINKS:
         faults.append(Fault("", "too_many", f"this ticket has {MOST_LINKS} links; end one first"))
     if len(other.links) >= MOST_LINKS:
