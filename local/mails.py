@@ -90,6 +90,7 @@ def values(name: str, language: str) -> dict[str, str]:
         "task": "2",
         "department": "service",
         "news": own.tasks["given"],
+        "remedy": "Refund CNY 159.00",
         "files": "\n\n" + own.files_staff.format(names="- IMG_0417.jpg (2.1 MB)"),
         "team": "complaints",
         "by": "Jun",

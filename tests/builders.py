@@ -45,6 +45,7 @@ from redress.tickets.rules.steps import (
     merging,
     of_incidents,
     opening,
+    remedying,
 )
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.steps.matching import match
@@ -467,6 +468,46 @@ class Life:
     ) -> Life:
         at, text = self.clock.now(), "The register is closed today"
         return self.take(checklists.tell_obstacle(self.ticket, self.plan, MEI, item, who, text, at))
+
+    def propose_remedy(
+        self,
+        kind: str = "refund",
+        amount: int | None = 50_000,
+        by: Actor = MEI,
+        currency: str | None = "CNY",
+        due: datetime | None = None,
+    ) -> Life:
+        """Proposes a remedy. By default it needs an approval."""
+        new = remedying.NewRemedy(kind, "no spare part", amount, currency, due)
+        at = self.clock.now()
+        return self.take(remedying.propose(self.ticket, self.plan, by, new, "We pay it back", at))
+
+    def promise_remedy(self, **fields: Any) -> Life:
+        """Promises a remedy that needs no approval."""
+        return self.propose_remedy(**({"amount": 15_900} | fields))
+
+    def approve_remedy(self, by: Actor = LIN, due: datetime | None = None) -> Life:
+        id_, at = self.ticket.remedies[-1].id, self.clock.now()
+        return self.take(
+            remedying.approve(self.ticket, self.plan, by, id_, due, "We pay it back", at)
+        )
+
+    def refuse_remedy(self, by: Actor = LIN) -> Life:
+        id_, at = self.ticket.remedies[-1].id, self.clock.now()
+        return self.take(remedying.refuse(self.ticket, self.plan, by, id_, "a part came in", at))
+
+    def withdraw_remedy(self, by: Actor = LIN, text: str | None = None) -> Life:
+        remedy, at = self.ticket.remedies[-1], self.clock.now()
+        word = text if text is not None else "You get a new one" if remedy.is_owed else ""
+        return self.take(
+            remedying.withdraw(self.ticket, self.plan, by, remedy.id, "a reason", word, at)
+        )
+
+    def finish_remedy(self, by: Actor = MEI, text: str = "") -> Life:
+        id_, at = self.ticket.remedies[-1].id, self.clock.now()
+        return self.take(
+            remedying.finish(self.ticket, self.plan, by, id_, "Transfer 0113", text, at)
+        )
 
     def urge(self) -> Life:
         return self.take(by_customer.urge(self.ticket, self.plan, self.clock.now()))

@@ -119,6 +119,7 @@ PURE = (
     "redress.base.errors",
     "redress.base.instants",
     "redress.base.languages",
+    "redress.base.money",
     "redress.base.numbers",
     "redress.base.people",
     "redress.base.phones",

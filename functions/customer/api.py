@@ -81,6 +81,15 @@ def present(view: StatusView) -> dict[str, Any]:
             for one, line in zip(found["checklist"], view.checklist, strict=True)
         ],
         "promises": [promise_fields(promise) for promise in view.promises],
+        "cause": dict(view.cause) if view.cause else None,
+        "remedies": [
+            given
+            | {
+                "due_at": instants.written(one.due_at),
+                "done_at": instants.written(one.done_at) if one.done_at else None,
+            }
+            for given, one in zip(found["remedies"], view.remedies, strict=True)
+        ],
         "timeline": [given | {"at": instants.written(line.at)} for given, line in lines],
         "can": sorted(view.can),
     }

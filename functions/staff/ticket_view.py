@@ -16,10 +16,11 @@ from redress.plans.rules import checklists
 from redress.plans.rules.classification import why_of
 from redress.plans.rules.plan import Plan
 from redress.tickets.cases.linking import ABOUT_ANOTHER, NAMES_ANOTHER, Others
-from redress.tickets.rules import access, classification, fields, viewers
+from redress.tickets.rules import access, classification, fields, remedy_rights, viewers
 from redress.tickets.rules.answers import way_of
 from redress.tickets.rules.preference import EMAIL, PHONE
 from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
+from redress.tickets.rules.remedies import Remedy
 from redress.tickets.rules.tasks import Task
 from redress.tickets.rules.ticket import (
     Event,
@@ -95,6 +96,9 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
         "plan_version": found.plan_version,
         "tasks": [task_view(task, now) for task in found.tasks],
         "checklist": checklist_view(found, plan),
+        "remedies": [
+            remedy_view(one, remedy_rights.can(member, found, one), now) for one in found.remedies
+        ],
         "can": access.can(member, found),
     }
 
@@ -152,6 +156,25 @@ def task_view(task: Task, now: datetime) -> dict[str, Any]:
         "urged": task.urged,
         "extended": task.extended,
         "extension_until": iso(task.extension.until) if task.extension else None,
+    }
+
+
+def remedy_view(remedy: Remedy, can: list[str], now: datetime) -> dict[str, Any]:
+    """`Remedy`: the remedy as it is now. `can` says what the reader may do with it."""
+    return {
+        "id": remedy.id,
+        "kind": remedy.kind,
+        "amount": remedy.money.amount if remedy.money else None,
+        "currency": remedy.money.currency if remedy.money else None,
+        "state": str(remedy.state),
+        "proposed_by": remedy.by,
+        "approved_by": remedy.approved_by,
+        "promised_at": iso(remedy.promised_at),
+        "due_at": iso(remedy.clock.due_at),
+        "standing": standing(remedy.clock, now).value,
+        "breached": remedy.clock.breached or remedy.clock.missed,
+        "ended_at": iso(remedy.clock.ended_at),
+        "can": can,
     }
 
 
@@ -308,6 +331,7 @@ def _resolution(found: Resolution) -> dict[str, Any]:
         "outcome": found.outcome,
         "remedy": found.remedy,
         "root_cause": found.root_cause,
+        "cause": found.cause,
         "contacts_after": found.contacts_after,
     }
 
@@ -356,7 +380,7 @@ def cause_view(event: Event) -> dict[str, Any]:
     }
 
 
-_TIMES = ("due_at", "stopped_at", "unanswered_since")
+_TIMES = ("due", "due_at", "stopped_at", "unanswered_since")
 """The fields of events' data that are instants, apart from `by` of a promise."""
 
 

@@ -37,11 +37,12 @@ from redress.rehearsals.store import JobKind, JobState
 from redress.scores.rules.scorecard import NOT_RATED, TOO_FEW_SAMPLES, TOO_LITTLE_WEIGHT
 from redress.staff.rules.availability import Presence
 from redress.staff.rules.leading import OPERATIONS
-from redress.tickets.rules import access, task_rights
+from redress.tickets.rules import access, remedy_rights, task_rights
 from redress.tickets.rules.attached import FileState
 from redress.tickets.rules.checklist import ItemState
 from redress.tickets.rules.explain import What
 from redress.tickets.rules.preference import WAYS
+from redress.tickets.rules.remedies import RemedyState
 from redress.tickets.rules.steps.table import (
     ANSWERED,
     CONFIRMED_BY_CUSTOMER,
@@ -120,6 +121,9 @@ Possible = Annotated[str, named("Possible", _POSSIBLE)]
 """What a refusal says the caller can do instead: with a ticket, a task, a member of staff or a
 profile."""
 TaskAct = Annotated[str, named("TaskAct", task_rights.ACTS)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["CNY"])]
+RemedyAct = Annotated[str, named("RemedyAct", remedy_rights.ACTS)]
+RemedyStatus = Annotated[str, named("RemedyState", RemedyState)]
 TaskStatus = Annotated[str, named("TaskState", TaskState)]
 ItemKind = Annotated[str, named("ItemKind", ITEM_KINDS)]
 ItemStanding = Annotated[str, named("ItemState", ItemState)]

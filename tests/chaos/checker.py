@@ -191,6 +191,11 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.ITEM_REJECTED: (Step.REJECT_ITEM,),
     EventType.ITEM_DONE: (Step.FINISH_STEP,),
     EventType.ITEM_OBSTRUCTED: (Step.TELL_OBSTACLE,),
+    EventType.REMEDY_PROPOSED: (Step.PROPOSE_REMEDY,),
+    EventType.REMEDY_PROMISED: (Step.PROPOSE_REMEDY, Step.APPROVE_REMEDY),
+    EventType.REMEDY_REFUSED: (Step.REFUSE_REMEDY,),
+    EventType.REMEDY_WITHDRAWN: (Step.WITHDRAW_REMEDY,),
+    EventType.REMEDY_DONE: (Step.FINISH_REMEDY,),
     EventType.LINKED: (Step.LINK,),
     EventType.UNLINKED: (Step.UNLINK,),
     EventType.UNMERGED: (

@@ -9,8 +9,7 @@ import pytest
 
 from redress.base.people import CUSTOMER
 from redress.db import keys
-from redress.files.rules.refusals import listed
-from redress.tickets.rules.attached import Attached, FileState
+from redress.tickets.rules.attached import Attached, FileState, listed
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.store.attached import AttachedStore, FileChanged, FilesArrived, Viewed
 from redress.tickets.store.transaction import DoneAlready, Raced

@@ -58,7 +58,7 @@ def reply_to(number: str) -> dict[str, Any]:
 
     after = wired_stores.changes().change(number, decide)
     event = wired_stores.tickets().event(number, after.version)
-    return body_of(after, event, "https://service.example.com/t/secret")
+    return body_of(after, event, event.data["text"], "https://service.example.com/t/secret")
 
 
 def test_a_connectors_first_day_is_as_the_guide_says(

@@ -10,7 +10,7 @@ import pytest
 
 from redress.base.people import Member
 from redress.files.messages import Verdict
-from redress.files.rules.refusals import listed
+from redress.tickets.rules.attached import listed
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import customer as customer_wiring

@@ -30,9 +30,10 @@ from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
 from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_departments, by_staff, by_system
+from redress.tickets.rules.steps import by_customer, by_departments, by_staff, by_system, remedying
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.steps.remedying import NewRemedy
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import customer as customer_wiring
 from redress.wiring import staff as staff_wiring
@@ -920,6 +921,133 @@ def test_page_says_which_department_was_asked_and_nothing_of_what(
         ),
     )
     assert DEPARTMENT[language] not in site("status", query={"lang": language}, token=token)["body"]
+
+
+REFUND = {"zh-CN": "退款", "zh-TW": "退款", "en": "Refund"}
+OUTCOME = {
+    "zh-CN": "您的投诉成立。",
+    "zh-TW": "您的客訴成立。",
+    "en": "Your complaint is justified.",
+}
+CAUSE = {
+    "zh-CN": "产品部件存在缺陷",
+    "zh-TW": "產品零件有瑕疵",
+    "en": "A part of the product was defective",
+}
+LEADER = Actor(Role.SUPERVISOR, "s-lin")
+
+
+def promise_refund(stores: Stores, number: str, amount: int = 15_900) -> Ticket:
+    new = NewRemedy("refund", "The internal reason", amount, "CNY")
+    by = Actor(Role.AGENT, "a-mei")
+    return stores.changes.change(
+        number, lambda t, p, at: remedying.propose(t, p, by, new, "We pay it back.", at)
+    )
+
+
+def remedies(site: Site, token: str, number: str) -> list[dict[str, Any]]:
+    """What the JSON API and the page say of the remedies; both say nothing internal."""
+    answer = site("api-ticket", headers=bearer(token), number=number)["body"]
+    for shown in (answer, site("status", token=token)["body"]):
+        assert "internal" not in shown
+        assert "0113" not in shown
+    found: list[dict[str, Any]] = json.loads(answer)["remedies"]
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_page_shows_what_is_promised_when_it_is_late_and_when_it_is_done(
+    site: Site, stores: Stores, clock: Clock, language: str
+) -> None:
+    number, token = submit(site)
+
+    def page() -> str:
+        body: str = site("status", query={"lang": language}, token=token)["body"]
+        return body
+
+    title = catalogue.text(language, "status.remedies")
+    assert title not in page()
+    promise_refund(stores, number)
+    assert all(word in page() for word in (title, REFUND[language], "CNY 159.00"))
+    assert catalogue.text(language, "event.remedy_promised") in page()
+    assert "We pay it back." in page()
+    clock.advance(hours=73)
+    assert catalogue.text(language, "remedy.overdue") in page()
+    assert [one["state"] for one in remedies(site, token, number)] == ["overdue"]
+    stores.changes.change(
+        number, lambda t, p, at: remedying.finish(t, p, LEADER, "1", "Transfer 0113", "", at)
+    )
+    assert catalogue.text(language, "event.remedy_done") in page()
+    [shown] = remedies(site, token, number)
+    assert shown == {
+        "label": REFUND,
+        "amount": 15_900,
+        "currency": "CNY",
+        "money": "CNY 159.00",
+        "state": "done",
+        "due_at": "2026-11-26T01:00:00.000Z",
+        "done_at": "2026-11-26T02:00:00.000Z",
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_page_says_that_a_promise_was_taken_back(site: Site, stores: Stores, language: str) -> None:
+    number, token = submit(site)
+    promise_refund(stores, number)
+    stores.changes.change(
+        number,
+        lambda t, p, at: remedying.withdraw(
+            t, p, LEADER, "1", "The internal reason", "You get a new one.", at
+        ),
+    )
+    found = site("status", query={"lang": language}, token=token)["body"]
+    assert catalogue.text(language, "remedy.withdrawn") in found
+    assert catalogue.text(language, "event.remedy_withdrawn") in found
+    assert "You get a new one." in found
+    assert [one["state"] for one in remedies(site, token, number)] == ["withdrawn"]
+
+
+def test_page_shows_nothing_of_a_remedy_that_nobody_has_approved(
+    site: Site, stores: Stores
+) -> None:
+    number, token = submit(site)
+    promise_refund(stores, number, amount=50_000)
+    assert remedies(site, token, number) == []
+    why = "The internal reason"
+    stores.changes.change(
+        number, lambda t, p, at: remedying.withdraw(t, p, LEADER, "1", why, "", at)
+    )
+    promise_refund(stores, number, amount=50_000)
+    stores.changes.change(number, lambda t, p, at: remedying.refuse(t, p, LEADER, "2", why, at))
+    shown = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
+    assert not [line for line in shown["timeline"] if "remedy" in line["type"]]
+    assert remedies(site, token, number) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_page_says_outcome_and_cause_of_a_resolved_complaint_until_it_is_reopened(
+    site: Site, stores: Stores, language: str
+) -> None:
+    number, token = submit(site)
+
+    def page() -> str:
+        body: str = site("status", query={"lang": language}, token=token)["body"]
+        return body
+
+    facts = ("upheld", "The internal remedy", "The internal cause")
+    stores.changes.change(
+        number,
+        lambda t, p, at: by_staff.resolve(
+            t, p, LEADER, "Solved.", *facts, at, cause="defective_part"
+        ),
+    )
+    assert OUTCOME[language] in page()
+    assert CAUSE[language] in page()
+    assert "internal" not in page()
+    shown = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
+    assert (shown["outcome"], shown["cause"]) == ("upheld", CAUSE)
+    press(site, token, "dispute", text="It leaks.")
+    assert OUTCOME[language] not in page()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -54,9 +54,11 @@ from redress.tickets.rules.steps import (
     by_timer,
     of_incidents,
     opening,
+    remedying,
 )
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.steps.remedying import NewRemedy
 from redress.tickets.rules.ticket import Contact, Event, Ticket, classification_of
 from redress.tickets.store.mail_records import MailRecord, MailRecordStore
 from redress.tickets.store.tickets import TicketStore
@@ -1990,6 +1992,157 @@ def test_accused_owner_and_accused_leaders_get_no_mail_about_a_task(
     )
     assert mailer(job) == []
     assert post.only["To"] == "wei@example.com"
+
+
+def _propose(amount: int, by: str = "mei") -> Any:
+    new = NewRemedy("refund", "secret words", amount, "CNY")
+
+    def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+        return remedying.propose(ticket, plan, MEMBERS[by].actor, new, "secret words", at)
+
+    return decide
+
+
+REFUND = {"en": "Refund CNY 159.00", "zh-CN": "退款 CNY 159.00", "zh-TW": "退款 CNY 159.00"}
+DUE = {
+    "en": "Thursday 26 November 2026, 09:00",
+    "zh-CN": "2026年11月26日（星期四）09:00",
+    "zh-TW": "2026年11月26日（星期四）09:00",
+}
+
+
+@pytest.mark.parametrize("language", REFUND)
+def test_customer_is_told_what_they_are_promised_by_when_in_their_language(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], language: str
+) -> None:
+    ticket = open_ticket(agent="a-mei", language=language)
+    mailer.act(ticket.number, _propose(15_900))
+    assert mailer(mailer.job(ticket.number, "remedy_promised")) == []
+    said = text_of(post.only)
+    assert post.only["To"] == "li.na@example.com"
+    assert REFUND[language] in said
+    assert DUE[language] in said
+    assert "secret words" in said
+
+
+def test_customer_does_not_read_what_a_replacement_costs(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket, mei = open_ticket(agent="a-mei", language="en"), MEMBERS["mei"].actor
+    new = NewRemedy("replacement", "why", 15_900, "CNY")
+    mailer.act(ticket.number, lambda t, p, at: remedying.propose(t, p, mei, new, "Soon", at))
+    mailer(mailer.job(ticket.number, "remedy_promised"))
+    assert "Replacement" in text_of(post.only)
+    assert "CNY" not in text_of(post.only)
+
+
+@pytest.mark.parametrize("language", REFUND)
+def test_customer_is_told_that_a_remedy_is_done_and_nothing_of_its_proof(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], language: str
+) -> None:
+    ticket, mei = open_ticket(agent="a-mei", language=language), MEMBERS["mei"].actor
+    mailer.act(ticket.number, _propose(15_900))
+    mailer.act(
+        ticket.number, lambda t, p, at: remedying.finish(t, p, mei, "1", "Transfer 0113", "", at)
+    )
+    assert mailer(mailer.job(ticket.number, "remedy_done")) == []
+    assert REFUND[language] in text_of(post.only)
+    assert "0113" not in text_of(post.only)
+
+
+def _withdraw(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    lin, word = MEMBERS["lin"].actor, "You get a new one."
+    return remedying.withdraw(ticket, plan, lin, "1", "secret words", word, at)
+
+
+def test_customer_is_told_that_a_promise_is_taken_back_and_not_promised_it_any_more(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    """The mail about the promise has waited. It is not true any more, so it is skipped."""
+    ticket = open_ticket(agent="a-mei", language="en")
+    mailer.act(ticket.number, _propose(15_900))
+    promised = mailer.job(ticket.number, "remedy_promised")
+    mailer.act(ticket.number, _withdraw)
+    assert mailer(promised) == []
+    assert post.sent == []
+    mailer(mailer.job(ticket.number, "remedy_withdrawn"))
+    assert "You get a new one." in text_of(post.only)
+    assert "does not apply any more" in text_of(post.only)
+    assert "secret words" not in text_of(post.only)
+
+
+def test_leaders_who_can_approve_a_remedy_are_asked_and_the_proposer_is_not(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    for by, address in (("mei", "lin@example.com"), ("lin", "wei@example.com")):
+        ticket = open_ticket(agent="a-mei")
+        mailer.act(ticket.number, _propose(50_000, by))
+        assert mailer(mailer.job(ticket.number, "remedy")) == []
+        said = f"{post.sent[-1]['Subject']} {text_of(post.sent[-1])}"
+        assert post.sent[-1]["To"] == address
+        assert "CNY 500.00" in said
+        assert f"/staff/tickets/{ticket.number}" in said
+        assert not [word for word in PRIVATE if word in said]
+
+
+def test_accused_supervisor_is_not_asked_to_approve_a_remedy(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket, wei = open_ticket(agent="a-mei"), MEMBERS["wei"].actor
+    mailer.act(ticket.number, _propose(50_000))
+    job = mailer.job(ticket.number, "remedy")
+    mailer.act(
+        ticket.number, lambda t, p, at: by_staff.set_about(t, p, wei, ["s-lin"], "named", at)
+    )
+    assert mailer(job) == []
+    assert post.only["To"] == "wei@example.com"
+
+
+def test_mail_that_asks_for_a_decision_is_skipped_after_it(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket, lin = open_ticket(agent="a-mei"), MEMBERS["lin"].actor
+    mailer.act(ticket.number, _propose(50_000))
+    job = mailer.job(ticket.number, "remedy")
+    mailer.act(ticket.number, lambda t, p, at: remedying.refuse(t, p, lin, "1", "no", at))
+    assert mailer(job) == []
+    assert post.sent == []
+    mailer(mailer.job(ticket.number, "remedy"))
+    assert post.only["To"] == "mei@example.com"
+
+
+RESULT = {
+    "en": ("your complaint is partly justified", "A part of the product was defective"),
+    "zh-CN": ("您的投诉部分成立", "产品部件存在缺陷"),
+    "zh-TW": ("您的客訴部分成立", "產品零件有瑕疵"),
+}
+
+
+@pytest.mark.parametrize("language", RESULT)
+def test_resolution_of_a_complaint_says_outcome_cause_and_remedy_in_the_customers_words(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], language: str
+) -> None:
+    ticket, mei = open_ticket("complaint", agent="a-mei", language=language), MEMBERS["mei"].actor
+    mailer.act(ticket.number, _propose(15_900))
+    mailer.act(
+        ticket.number,
+        lambda t, p, at: by_staff.resolve(
+            t,
+            p,
+            mei,
+            "It is solved.",
+            "partly_upheld",
+            None,
+            "batch 4711",
+            at,
+            cause="defective_part",
+        ),
+    )
+    mailer(mailer.job(ticket.number, "resolution"))
+    said = text_of(post.only)
+    for words in (*RESULT[language], REFUND[language], DUE[language], "It is solved."):
+        assert words in said
+    assert "4711" not in said, "the root cause is for staff"
 
 
 def test_a_mail_to_staff_without_recipient_is_refused_and_counted(

@@ -72,6 +72,12 @@ def unattended(life: Life) -> Life:
     return life.take(told)
 
 
+def remedy_due_in(life: Life, minutes: int) -> Life:
+    """An acknowledged ticket whose customer is promised a remedy in so many minutes."""
+    due = life.clock.moment + timedelta(minutes=minutes)
+    return life.acknowledge().assign().promise_remedy(due=due)
+
+
 def task_due_in(life: Life, minutes: int) -> Life:
     """An acknowledged ticket with a task that is due in so many minutes."""
     return life.acknowledge().open_task(due=life.clock.moment + timedelta(minutes=minutes))
@@ -140,6 +146,16 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         ),
         [("progress", "connector"), ("copy", "participants")],
     ),
+    "a remedy is promised through a connector": (
+        lambda life: Life(life.clock).open_by_connector().promise_remedy(),
+        [("remedy_promised", "connector")],
+    ),
+    "a remedy is done when the connector takes no answers any more": (
+        lambda life: (
+            Life(life.clock).open_by_connector(48).promise_remedy().wait(hours=49).finish_remedy()
+        ),
+        [("answer_failed", "agent")],
+    ),
     "resolved when the connector takes no answers any more": (
         lambda life: Life(life.clock).open_by_connector(48).wait(hours=49).resolve(),
         [("answer_failed", "agent")],
@@ -157,6 +173,43 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "reminded": (
         lambda life: life.assign().remind(),
         [("reminded", "agent")],
+    ),
+    "a remedy needs an approval": (Life.propose_remedy, [("remedy", "deciders")]),
+    "a remedy is promised at once": (
+        Life.promise_remedy,
+        [("remedy_promised", "customer")],
+    ),
+    "a remedy is promised, and somebody takes part": (
+        lambda life: life.let_in("wang.wei@example.com").promise_remedy(),
+        [("remedy_promised", "customer"), ("copy", "participants")],
+    ),
+    "a leader approves a remedy": (
+        lambda life: life.propose_remedy().approve_remedy(),
+        [("remedy_promised", "customer"), ("remedy", "proposer")],
+    ),
+    "a leader refuses a remedy": (
+        lambda life: life.propose_remedy().refuse_remedy(),
+        [("remedy", "proposer")],
+    ),
+    "a proposal is withdrawn": (
+        lambda life: life.propose_remedy().withdraw_remedy(),
+        [("remedy", "proposer")],
+    ),
+    "what was promised is withdrawn": (
+        lambda life: life.promise_remedy().withdraw_remedy(),
+        [("remedy_withdrawn", "customer"), ("remedy", "proposer")],
+    ),
+    "a remedy is done": (
+        lambda life: life.promise_remedy().finish_remedy(),
+        [("remedy_done", "customer")],
+    ),
+    "half of the time of a remedy gone": (
+        lambda life: remedy_due_in(life, minutes=20).wait(minutes=10).wake(),
+        [("remedy", "agent")],
+    ),
+    "a remedy is late": (
+        lambda life: remedy_due_in(life, minutes=5).wait(minutes=4).wake().wait(minutes=1).wake(),
+        [("remedy", "agent"), ("remedy", "supervisor")],
     ),
     "a department is asked": (Life.open_task, [("task", "department-1")]),
     "a member of the department takes the task": (

@@ -56,6 +56,7 @@ STAFF = (
     "mentioned",
     "reminded",
     "task",
+    "remedy",
     "urged",
     "item_given",
     "about_doubted",
@@ -150,6 +151,7 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
         "tell_moved",
         "answer_failed",
         "task",
+        "remedy",
         "urged",
     }
     assert links == (0 if name in without else 1)
@@ -244,6 +246,8 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     events.append(Event(1, EventType.CHECKLIST_SET, AT, SYSTEM, listed))
     events.append(Event(1, EventType.TASK_DONE, AT, SYSTEM, {"task": "1", "text": "There is one"}))
     events.append(Event(1, EventType.INCIDENT_PROPOSED, AT, SYSTEM, {"clock": "resolution"}))
+    of_remedy = {"remedy_id": "1", "text": "We pay it back", "approved": True}
+    events += [Event(1, kind, AT, SYSTEM, of_remedy) for kind in EventType if "remedy_" in kind]
     to_staff = {"why": "returned", "mail": {"to": "agent"}}
     events.append(Event(1, EventType.MAIL_NOTED, AT, SYSTEM, to_staff))
     names = {found.template for event in events for found in mails_after(event)}

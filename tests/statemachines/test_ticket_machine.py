@@ -14,8 +14,9 @@ from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_departments, by_staff, checklists
+from redress.tickets.rules.steps import by_customer, by_departments, by_staff, checklists, remedying
 from redress.tickets.rules.steps.by_departments import NewTask
+from redress.tickets.rules.steps.remedying import NewRemedy
 from redress.tickets.rules.ticket import EventType, Phase, State, Ticket
 from redress.workflow.cases.repair import PATIENCE
 from tests.builders import BY_PHONE, LIN, MEI, START, Clock, plan_document
@@ -289,6 +290,68 @@ def test_promise_of_a_request_waits_while_the_customer_has_to_give_something(
         ("resolution", "remind", 76),
         ("resolution", "remind", 78.4),
         ("resolution", "breach", 80),
+    ]
+
+
+def _promise_refund(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    new = NewRemedy("refund", "no spare part", 15_900, "CNY", START + hours(400))
+    return remedying.propose(ticket, plan, MEI, new, "We pay it back", at)
+
+
+def _pay_refund(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    return remedying.finish(ticket, plan, MEI, "1", "Transfer 0113", "", at)
+
+
+def test_rungs_of_a_promised_remedy_fire_after_the_ticket_is_closed(world: World) -> None:
+    """The machine stays in its last wait. When the remedy is done, the execution ends there."""
+    number = world.open()
+    world.acknowledge(number)
+    world.take(number, _promise_refund)
+    world.reply(number)
+    world.resolve(number)
+    world.confirm(number)
+    world.answer_survey(number)
+    assert world.timer(number).phase is Phase.SURVEY
+    assert world.status(number) == "RUNNING"
+    world.pass_time(hours=450)
+    assert world.rungs(number) == [
+        ("remedy:1", "remind", 200),
+        ("remedy:1", "remind", 320),
+        ("remedy:1", "breach", 400),
+    ]
+    world.take(number, _pay_refund)
+    assert world.states(number)[-1] == "AwaitSurvey"
+    assert world.status(number) == "SUCCEEDED"
+    assert world.at_rest(number)
+
+
+def test_rungs_of_a_promised_remedy_fire_also_if_the_customer_withdraws(world: World) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.take(number, _promise_refund)
+    world.withdraw(number)
+    assert world.states(number)[-1] == "AwaitSurvey"
+    world.pass_time(hours=401)
+    assert world.rungs(number)[-1] == ("remedy:1", "breach", 400)
+    world.take(number, _pay_refund)
+    assert world.at_rest(number)
+
+
+def test_rungs_of_a_decision_end_with_it_and_those_of_the_promise_begin(world: World) -> None:
+    number = world.open("feedback")
+    world.acknowledge(number)
+    new = NewRemedy("discount", "a good idea", 50_000, "CNY")
+    world.take(number, lambda t, p, at: remedying.propose(t, p, MEI, new, "For you", at))
+    world.pass_time(hours=6)
+    lin = Actor(Role.SUPERVISOR, "s-lin")
+    world.take(number, lambda t, p, at: remedying.approve(t, p, lin, "1", None, "For you", at))
+    world.pass_time(hours=25)
+    fired = [rung for rung in world.rungs(number) if rung[0] == "remedy:1"]
+    assert [(action, at) for _, action, at in fired] == [
+        ("remind", 5),  # four office hours, with the lunch break
+        ("remind", 22),
+        ("remind", 25.2),
+        ("breach", 30),
     ]
 
 

@@ -76,6 +76,18 @@ def with_another_plan(life: Life) -> Life:
     return with_checklist(life).move_to(parse(document))
 
 
+def with_remedy(life: Life, *, promised: bool = False) -> Life:
+    """Add a remedy to the ticket of a life, as if it had been proposed while the ticket was new."""
+    other = builders.life_at(State.NEW)
+    if promised:
+        other.promise_remedy()
+    else:
+        other.propose_remedy()
+    last = life.changes[-1]
+    life.changes[-1] = replace(last, after=replace(last.after, remedies=other.ticket.remedies))
+    return life
+
+
 def follow_up(life: Life) -> Life:
     """Record on the ticket that its customer opened another one for something else."""
     require_possible(Step.FOLLOW_UP, life.ticket)
@@ -113,6 +125,11 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.REJECT_ITEM: lambda life: with_checklist(life, Life.send_item).reject_item(),
     Step.FINISH_STEP: lambda life: with_checklist(life).finish_step(),
     Step.TELL_OBSTACLE: lambda life: with_checklist(life).tell_obstacle(),
+    Step.PROPOSE_REMEDY: Life.propose_remedy,
+    Step.APPROVE_REMEDY: lambda life: with_remedy(life).approve_remedy(),
+    Step.REFUSE_REMEDY: lambda life: with_remedy(life).refuse_remedy(),
+    Step.WITHDRAW_REMEDY: lambda life: with_remedy(life, promised=True).withdraw_remedy(),
+    Step.FINISH_REMEDY: lambda life: with_remedy(life, promised=True).finish_remedy(),
     Step.LINK: Life.link,
     Step.FOLLOW_UP: follow_up,
     Step.UNLINK: lambda life: life.link().unlink(),
@@ -214,6 +231,11 @@ WRITTEN = {
     Step.ASK_EXTENSION:      "new     open    waiting resolved confirmed -",
     Step.DECIDE_EXTENSION:   "new     open    waiting resolved confirmed -",
     Step.URGE:               "new     open    -       -        -         -",
+    Step.PROPOSE_REMEDY:     "new     open    waiting resolved confirmed -",
+    Step.APPROVE_REMEDY:     "new     open    waiting resolved confirmed closed",
+    Step.REFUSE_REMEDY:      "new     open    waiting resolved confirmed closed",
+    Step.WITHDRAW_REMEDY:    "new     open    waiting resolved confirmed closed",
+    Step.FINISH_REMEDY:      "new     open    waiting resolved confirmed closed",
     Step.WRITE:              "new     open    open    resolved confirmed -",
     Step.THANK:              "new     open    waiting resolved confirmed closed",
     Step.COUNT_MESSAGE:      "new     open    open    resolved confirmed -",

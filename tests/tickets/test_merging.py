@@ -240,6 +240,17 @@ def test_every_reason_against_a_merge_is_named() -> None:
     assert len(caught.value.faults) == 5
 
 
+def test_ticket_with_an_open_remedy_is_not_merged_because_its_clocks_would_stop() -> None:
+    source, target = two()
+    source.promise_remedy(amount=1).propose_remedy()
+    assert codes(source.side(), target.side()) == [
+        ("/remedies/1", "remedy_open"),
+        ("/remedies/2", "remedy_open"),
+    ]
+    source.refuse_remedy()
+    assert codes(source.side(), target.side()) == [("/remedies/1", "remedy_open")]
+
+
 def test_tickets_of_different_customers_are_not_merged() -> None:
     source, target = two()
     other = replace(target.side(), customer="another")

@@ -180,7 +180,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "reacted": False,
         "replies": 0,
         "round": 1,
-        "resolution": solved | {"contacts_after": 0},
+        "resolution": solved | {"contacts_after": 0, "cause": None},
         "callback_attempts": 0,
         "callback_preference": None,
         "escalation": None,
@@ -191,6 +191,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "urged_at": None,
         "conversation": None,
         "checklist": None,
+        "remedies": [],
     }
 
 

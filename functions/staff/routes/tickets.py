@@ -231,7 +231,8 @@ def tell_progress(given: Given, text: str) -> StaffStep:
 
 @_telling
 def resolve(given: Given, text: str) -> StaffStep:
-    step = wiring.resolving().step(text, given["outcome"], given["remedy"], given["root_cause"])
+    facts = [given[name] for name in ("outcome", "remedy", "root_cause", "cause")]
+    step = wiring.resolving().step(text, *facts)
     return wiring.referring().step(step, given["files"])
 
 
@@ -398,6 +399,7 @@ ROUTES = (
         OptionalOneOf("outcome", (*OUTCOMES, *REQUEST_OUTCOMES)),
         OptionalText("remedy", REMEDY_LIMIT),
         OptionalText("root_cause", REMEDY_LIMIT),
+        OptionalText("cause", TEMPLATE_NAME_LIMIT),
         FILES,
     ),
     _change(

@@ -21,6 +21,7 @@ from local.openapi.values import (
     Language,
     Moment,
     OpenAnswer,
+    Outcome,
     TicketState,
     Uri,
     text,
@@ -158,6 +159,18 @@ class Continued(OpenAnswer):
     token: str
 
 
+class Remedy(OpenAnswer):
+    """What the customer was promised to make up for a fault."""
+
+    label: CategoryLabel
+    amount: Annotated[int, Meta(ge=1)] | None
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None
+    money: str | None
+    state: Annotated[str, named("RemedyStanding", ("promised", "overdue", "done", "withdrawn"))]
+    due_at: Moment
+    done_at: Moment | None
+
+
 class Status(OpenAnswer):
     number: str
     subject: str
@@ -178,6 +191,9 @@ class Status(OpenAnswer):
     follows: str | None
     checklist: list[ItemLine]
     continued_in: Continued | None
+    outcome: Outcome | None
+    cause: CategoryLabel | None
+    remedies: list[Remedy]
 
 
 class Words(Answer):

@@ -68,6 +68,7 @@ class ActContent(Answer):
     outcome: Outcome | UnsetType = UNSET
     remedy: Short | UnsetType = UNSET
     root_cause: Short | UnsetType = UNSET
+    cause: Annotated[str, Meta(max_length=NAME_LIMIT)] | UnsetType = UNSET
     agent: Agent | UnsetType = UNSET
     team: Annotated[str, Meta(pattern=f"^{TEAM}$")] | UnsetType = UNSET
     incident: Annotated[str, Meta(pattern=f"^{acts.INCIDENT}$")] | UnsetType = UNSET

@@ -32,6 +32,7 @@ from redress.edge.http import BODY_LIMIT
 from redress.staff.cases.board import BOARD_LIMIT, QUEUE_LIMIT
 from redress.tickets.cases.listing import COUNT_LIMIT
 from redress.tickets.rules.listing import MOST_READ
+from redress.tickets.rules.remedies import MOST_REMEDIES
 from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS
 from redress.tickets.store.feed import KEPT_DAYS
 
@@ -65,6 +66,7 @@ def _document(
         "most_faults": MOST_FAULTS,
         "most_open": MOST_OPEN,
         "most_read": MOST_READ,
+        "most_remedies": MOST_REMEDIES,
         "most_tasks": MOST_TASKS,
         "plan_limit": declared.PLAN_LIMIT,
         "pointer_limit": POINTER_LIMIT,

@@ -31,6 +31,7 @@ from redress.plans.rules.acts import INCIDENT
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.plans.rules.reader import NAME
 from redress.search.rules.words import QUERY_LIMIT
+from redress.staff.cases.remedies import Which as WhichRemedies
 from redress.staff.cases.tasks import Which
 from redress.tickets.cases.feed import CHANGES_LIMIT
 from redress.tickets.cases.staff import PAGE_LIMIT
@@ -139,6 +140,10 @@ PARAMETERS = {
         "list", "query", Annotated[str, named("IncidentState", ("open", "closed"))]
     ),
     "TaskList": Parameter("list", "query", Annotated[str, named("TaskList", Which)]),
+    "RemedyId": Parameter(
+        "id", "path", Annotated[str, Meta(pattern="^[1-9][0-9]?$", examples=["1"])]
+    ),
+    "RemedyList": Parameter("list", "query", Annotated[str, named("RemedyList", WhichRemedies)]),
     "Team": Parameter(
         "team", "query", Annotated[str, Meta(pattern=f"^({TEAM})?$", examples=["complaints"])]
     ),

@@ -20,6 +20,7 @@ from local.openapi.values import (
     ClockStanding,
     Closure,
     Count,
+    Currency,
     Email,
     EscalationRole,
     EventKind,
@@ -36,6 +37,8 @@ from local.openapi.values import (
     Ordinal,
     Outcome,
     OutgoingMailState,
+    RemedyAct,
+    RemedyStatus,
     StaffAction,
     StaffRole,
     TaskStatus,
@@ -80,6 +83,7 @@ class Resolution(Answer):
     outcome: Outcome | None
     remedy: str | None
     root_cause: str | None
+    cause: str | None
     contacts_after: Count
 
 
@@ -179,6 +183,24 @@ class ChecklistItem(Answer):
     event: Ordinal | None
 
 
+class Remedy(Answer, kw_only=True):
+    """What the customer gets, or may get, to make up for a fault."""
+
+    id: Annotated[str, Meta(pattern="^[1-9][0-9]?$", examples=["1"])]
+    kind: Annotated[str, Meta(examples=["refund"])]
+    amount: Ordinal | None
+    currency: Currency | None
+    state: RemedyStatus
+    proposed_by: Agent
+    approved_by: AgentOrNull
+    promised_at: Instant | None
+    due_at: Instant
+    standing: ClockStanding
+    breached: bool
+    ended_at: Instant | None
+    can: list[RemedyAct]
+
+
 class Ticket(Answer, kw_only=True):
     number: TicketNumber
     version: Ordinal
@@ -226,6 +248,7 @@ class Ticket(Answer, kw_only=True):
     plan_version: Ordinal
     tasks: list[Task]
     checklist: list[ChecklistItem]
+    remedies: list[Remedy]
     can: list[StaffAction]
     warnings: list[WordingWarning] | UnsetType = UNSET
     lengthened: Lengthened | UnsetType = UNSET

@@ -12,14 +12,17 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
-from redress.base.people import Member
+from redress.base.people import Actor, Member, Role
 from redress.mail.incoming.store import IncomingRecord, MailState
 from redress.scores.messages import AgentResult
+from redress.tickets.rules.steps import remedying
+from redress.tickets.rules.steps.remedying import NewRemedy
+from redress.tickets.rules.ticket import Ticket
 from redress.wiring import scoring as scoring_wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import Clock
 from tests.functions.conftest import MEMBERS, altered
-from tests.world import Context
+from tests.world import Context, Stores
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,12 @@ WHO_MAY = {
     "item-rejection": ALL,
     "step-result": ALL,
     "obstacle": ALL,
+    "remedy-proposal": ALL,
+    "remedy-approval": LEADERS,
+    "remedy-refusal": LEADERS,
+    "remedy-withdrawal": ALL,
+    "remedy-completion": ALL,
+    "remedies": LEADERS,
     "progress": ALL,
     "resolution": ALL,
     "callback": ALL,
@@ -323,10 +332,35 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "plan-move": {"plan_version": 1, "reason": "as promised"},
     "task-opening": {"team": "service", "title": "A spare seal?", "text": "Is there one?"},
+    "remedy-proposal": {
+        "kind": "refund",
+        "amount": 15_900,
+        "currency": "CNY",
+        "text": "我们给您退款。",
+        "reason": "There is no spare part.",
+    },
+    "remedy-approval": {},
+    "remedy-refusal": {"reason": "A spare part came in."},
+    "remedy-withdrawal": {"reason": "They want a new one."},
+    "remedy-completion": {"proof": "Transfer 0113"},
     "ticket-customer": {"customer": None, "reason": "a shared address"},
     "macro": {},
 }
 """Sample event of a route that requires the ticket's version -> valid body without it."""
+
+REMEDY_ACTS = ("remedy-approval", "remedy-refusal", "remedy-withdrawal", "remedy-completion")
+"""Sample events of acts on a remedy. Their ticket must have one (`with_remedy`)."""
+
+
+def with_remedy(stores: Stores, ticket: Ticket, amount: int = 50_000) -> Ticket:
+    """The ticket with a refund that mei proposes. By default it needs an approval."""
+    mei = Actor(Role.AGENT, "a-mei")
+    new = NewRemedy("refund", "There is no spare part", amount, "CNY")
+    text = "我们给您退款。"
+    return stores.changes.change(
+        ticket.number, lambda t, p, at: remedying.propose(t, p, mei, new, text, at)
+    )
+
 
 TASK_ACTS: dict[str, dict[str, Any]] = {
     "task-assignment": {"owner": "a-tao"},

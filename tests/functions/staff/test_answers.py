@@ -297,10 +297,38 @@ def test_all_that_staff_write_to_the_customer_goes_back_through_the_connector(
     assert found.status == 200, found.body
     [job] = world.jobs(number)
     assert world.deliver(job)
-    assert (world.inbox.got[0]["event"], world.inbox.got[0]["text"]) == (event, fields["text"])
+    result = "\n\nResult: your complaint is justified" if act == "resolution" else ""
+    assert world.inbox.got[0]["event"] == event
+    assert world.inbox.got[0]["text"] == fields["text"] + result
 
 
 # ---------------------------------------------------------------------- faults
+
+
+def test_remedy_goes_back_through_the_connector_with_what_it_is_and_by_when(world: World) -> None:
+    number = world.opened()
+    fields: dict[str, Any] = {
+        "kind": "refund",
+        "amount": 15_900,
+        "currency": "CNY",
+        "reason": "no spare part",
+    }
+    promised = world.act("remedy-proposal", number, text="We pay it back.", **fields)
+    assert promised.status == 200, promised.body
+    world.deliver(world.jobs(number)[-1])
+    assert world.inbox.got[-1]["event"] == "remedy_promised"
+    assert world.inbox.got[-1]["text"].startswith("What we do for you: Refund CNY 159.00, by ")
+    assert world.inbox.got[-1]["text"].endswith("\n\nWe pay it back.")
+    done = world.api(
+        "remedy-completion",
+        "mei",
+        number=number,
+        id="1",
+        body={"version": promised.body["version"], "proof": "Transfer 0113"},
+    )
+    assert done.status == 200, done.body
+    world.deliver(world.jobs(number)[-1])
+    assert world.inbox.got[-1]["text"] == "What we do for you: Refund CNY 159.00 (done)"
 
 
 def test_answer_is_sent_once_however_often_its_job_comes(world: World) -> None:

@@ -14,7 +14,7 @@ from redress.wiring import stores
 from tests.answers import DOCUMENTS
 from tests.customers.builders import LI_NA, new, profile
 from tests.examples import TIMES
-from tests.functions.staff.api import ITEM_ACTS, TASK_ACTS, Api
+from tests.functions.staff.api import ITEM_ACTS, REMEDY_ACTS, TASK_ACTS, Api
 from tests.world import Opener
 
 WITH_BODY = (
@@ -24,6 +24,8 @@ WITH_BODY = (
     "note",
     "reminder",
     "task-opening",
+    "remedy-proposal",
+    *REMEDY_ACTS,
     "inspection-check",
     "progress",
     "resolution",

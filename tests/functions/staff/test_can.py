@@ -16,7 +16,7 @@ from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.ticket import State, Ticket
 from tests.examples import TIMES
 from tests.functions.conftest import MEMBERS
-from tests.functions.staff.api import Api, Reply
+from tests.functions.staff.api import CHANGES, Api, Reply
 from tests.world import Opener, Stores
 
 DONE = {"text": "Done.", "outcome": "upheld", "remedy": "new", "root_cause": "seal"}
@@ -59,6 +59,14 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "reject_item": ("item-rejection", [{"text": "The name cannot be read."}]),
     "finish_step": ("step-result", [{"text": "It is changed."}]),
     "tell_obstacle": ("obstacle", [{"text": "It is closed today.", "who": "third_party"}]),
+    "propose_remedy": ("remedy-proposal", [CHANGES["remedy-proposal"]]),
+    "approve_remedy": ("remedy-approval", [{}]),
+    "refuse_remedy": ("remedy-refusal", [{"reason": "A spare part came in."}]),
+    "withdraw_remedy": (
+        "remedy-withdrawal",
+        [{"reason": "They want a new one."}, {"reason": "So they said", "text": "我们换新。"}],
+    ),
+    "finish_remedy": ("remedy-completion", [{"proof": "Transfer 0113"}]),
     "accept_mail": ("acceptance", [{}]),
     "link": ("linking", [{"kind": "related", "reason": "the same batch"}]),
     "unlink": ("unlinking", [{"kind": "related", "reason": "another one"}]),

@@ -652,6 +652,7 @@ def test_a_plan_can_name_each_change_of_a_ticket_that_has_a_customer() -> None:
         "note",
         "remind",
         "open_task",
+        "refuse_remedy",
         "correct_match",
         "link",
         "unlink",

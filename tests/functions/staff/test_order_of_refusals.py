@@ -20,7 +20,16 @@ from redress.tickets.rules.ticket import State, Ticket
 from redress.wiring import stores as wired_stores
 from tests.builders import Clock
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
-from tests.functions.staff.api import CHANGES, INCIDENT, ITEM_ACTS, TASK_ACTS, WHO_MAY, Api, Reply
+from tests.functions.staff.api import (
+    CHANGES,
+    INCIDENT,
+    ITEM_ACTS,
+    REMEDY_ACTS,
+    TASK_ACTS,
+    WHO_MAY,
+    Api,
+    Reply,
+)
 from tests.world import Opener, Stores
 
 BROKEN: list[dict[str, Any]] = [
@@ -186,10 +195,22 @@ def test_connector_that_is_not_there_is_refused_before_the_content(
             assert call(name, "wei", generation="7", **broken).status == 404
 
 
+def proposed(call: Callable[..., Reply], name: str) -> int:
+    """Propose a remedy if an act on one is tested. Returns the version of the ticket then."""
+    if name not in REMEDY_ACTS:
+        return 3
+    body = {"version": 3} | CHANGES["remedy-proposal"] | {"amount": 50_000}
+    found = call("remedy-proposal", "mei", body=body)
+    assert found.status == 200
+    version: int = found.body["version"]
+    return version
+
+
 @pytest.mark.parametrize("name", [name for name in CHANGES if "agent" in WHO_MAY[name]])
 def test_right_to_act_is_checked_before_the_content_and_the_version(
     call: Callable[..., Reply], name: str
 ) -> None:
+    proposed(call, name)
     stale, future = {"version": 1}, {"version": 999}
     for broken in ({"body": CHANGES[name] | stale}, {"body": CHANGES[name] | future}, *BROKEN):
         assert call(name, "jun", **broken).status == 403
@@ -243,6 +264,7 @@ def test_wrong_content_has_its_own_status_if_nothing_earlier_is_wrong(
     if name in TASK_ACTS:
         asked = {"version": 3} | CHANGES["task-opening"]
         assert call("task-opening", "mei", body=asked).status == 200
+    proposed(call, name)
     given = [call(name, "wei", agent="a-mei", **broken).status for broken in BROKEN]
     assert tuple(given) == BY_FORM
 
@@ -275,13 +297,30 @@ WRONG: dict[str, dict[str, Any]] = {
     "release": {"x": 1},
     "correction": {"clock": "first_response", "at": "2026-01-01T00:00:00Z", "reason": "r"},
     "plan-move": {"plan_version": 7, "reason": "r"},
+    "remedy-proposal": {"kind": "cruise", "text": "x", "reason": "r"},
+    "remedy-approval": {"due_at": "2026-11-20T00:00:00Z"},
+    "remedy-refusal": {"reason": " "},
+    "remedy-withdrawal": {"reason": "r", "text": "你没有得到通知。"},
+    "remedy-completion": {"proof": "x", "file": "0" * 16},
     "ticket-customer": {"customer": "0" * 24, "reason": "r"},
     "macro": {"dry_run": "yes"},
 }
 """Content that is wrong, if possible for a reason that only the use case or the step finds."""
 
 
-SPEAKING = ("reply", "progress", "resolution", "callback", "promise", "hold", "correction", "macro")
+SPEAKING = (
+    "reply",
+    "progress",
+    "resolution",
+    "callback",
+    "promise",
+    "hold",
+    "correction",
+    "macro",
+    "remedy-proposal",
+    "remedy-approval",
+    "remedy-withdrawal",
+)
 """The changes that conflict with a reply that the caller has not read."""
 
 
@@ -291,7 +330,9 @@ def test_wrong_content_is_listed_for_every_change() -> None:
 
 @pytest.mark.parametrize("name", WRONG)
 def test_content_is_refused_before_an_old_version(call: Callable[..., Reply], name: str) -> None:
-    assert call("reply", "mei", body={"version": 3, "text": "We are on it."}).status == 200
+    version = proposed(call, name)
+    reply = {"version": version, "text": "We are on it."}
+    assert call("reply", "mei", body=reply).status == 200
     found = call(name, "lin", body=WRONG[name] | {"version": 1})
     assert found.status == 422
     right = call(name, "lin", body=CHANGES[name] | {"version": 1})
@@ -335,7 +376,7 @@ def closed(call: Callable[..., Reply], stores: Stores) -> Ticket:
     [
         name
         for name in WRONG
-        if name not in ("ticket-customer", "about", "incident-joining", *WITH_ANOTHER)
+        if name not in ("ticket-customer", "about", "incident-joining", *WITH_ANOTHER, *REMEDY_ACTS)
     ],
 )
 def test_content_and_version_are_refused_before_the_state(

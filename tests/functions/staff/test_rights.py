@@ -36,7 +36,17 @@ from redress.workflow.store import ReconciliationReport
 from tests.builders import MEI, Clock, plan_document, rehearsal_job
 from tests.functions.conftest import MEMBERS
 from tests.functions.filing import create_bucket
-from tests.functions.staff.api import CHANGES, KEEP, THIS_MONTH, WHO_MAY, Api, hold_mail, score
+from tests.functions.staff.api import (
+    CHANGES,
+    KEEP,
+    REMEDY_ACTS,
+    THIS_MONTH,
+    WHO_MAY,
+    Api,
+    hold_mail,
+    score,
+    with_remedy,
+)
 from tests.world import Act, Context, Opener, Stores, called
 
 SUBJECT = "The secret kettle"
@@ -121,6 +131,7 @@ SHOWS_ELSEWHERE = {
     "members": "test_load_of_a_colleague_leaves_out_tickets_about_its_reader",
     "member": "test_load_of_a_colleague_leaves_out_tickets_about_its_reader",
     "held-mail-release": "test_mail_about_a_ticket_is_released_by_those_who_see_the_ticket",
+    "remedies": "tests/functions/staff/test_remedies.py",
     "tasks": "tests/functions/staff/test_tasks.py",
     "task": "tests/functions/staff/test_tasks.py",
     "task-assignment": "tests/functions/staff/test_tasks.py",
@@ -320,7 +331,10 @@ def test_route_of_a_ticket_answers_as_if_it_did_not_exist_unless_the_reader_sees
     name: str,
     standing: str,
 ) -> None:
-    ticket = noted(ticket=open_ticket("complaint", agent="a-mei", subject=SUBJECT))
+    opened = open_ticket("complaint", agent="a-mei", subject=SUBJECT)
+    if name in REMEDY_ACTS:
+        opened = with_remedy(stores, opened)
+    ticket = noted(ticket=opened)
     event = str(ticket.version)
     if name == "file-withdrawal":
         create_bucket()
@@ -525,7 +539,10 @@ def test_colleague_of_another_team_whom_a_note_mentions_reads_and_notes_and_chan
     by: str,
     accused: bool,
 ) -> None:
-    ticket = noted(ticket=open_ticket("complaint", agent="a-mei", subject=SUBJECT))
+    opened = open_ticket("complaint", agent="a-mei", subject=SUBJECT)
+    if name in REMEDY_ACTS:
+        opened = with_remedy(stores, opened)
+    ticket = noted(ticket=opened)
     event = str(ticket.version)
     file = Attached(FILE, "x", "image/png", 1, CUSTOMER, clock.now(), FileState.HELD)
     wired_stores.attached().put_new(ticket.number, file)

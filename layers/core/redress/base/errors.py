@@ -122,9 +122,11 @@ class LimitReached(NotAllowedNow):
 
 
 class TasksOpen(NotAllowedNow):
-    """The ticket cannot be resolved, because required tasks of other departments are not done.
+    """The ticket cannot be resolved, because required tasks of other departments are not done, or
+    nobody has decided about proposed remedies.
 
-    `faults` has an entry for each of them. `/tasks/2` points at the second task of the ticket.
+    `faults` has an entry for each of them. `/tasks/2` points at the second task of the ticket, and
+    `/remedies/1` at its first remedy.
     """
 
     def __init__(self, faults: list[Fault]) -> None:

@@ -27,7 +27,9 @@ class Phrases(msgspec.Struct, frozen=True):
     a quote, because Redress wrote it. `held` is a line of a digest of held mail, and `reasons`
     says why mails are held. `files`, `files_copy` and `files_staff` name the files of a message
     in mails to its reader, to participants and to staff. `tasks` says what happened to a task
-    of another department. `items` says what happened to an item of a checklist, and `needed` and
+    of another department, and `remedies` what happened to a remedy. `outcomes`, `outcome`, `cause`,
+    `remedy`, `remedy_due`, `remedy_done` and `remedy_withdrawn` tell the customer what came of a
+    complaint. `items` says what happened to an item of a checklist, and `needed` and
     `needed_optional` are the lines of a checklist in a mail. `note_marker` is the same line as
     `marker` in mails to staff: it says that their answer becomes an internal note. `links` holds
     a button label for each page.
@@ -63,6 +65,14 @@ class Phrases(msgspec.Struct, frozen=True):
     items: dict[str, str]
     needed: str
     needed_optional: str
+    remedies: dict[str, str]
+    outcomes: dict[str, str]
+    outcome: str
+    cause: str
+    remedy: str
+    remedy_due: str
+    remedy_done: str
+    remedy_withdrawn: str
 
 
 @cache

@@ -295,14 +295,30 @@ def team_tasks_pk(team: str) -> str:
 
 
 def task_place(due: datetime, number: str, task: str) -> str:
-    """`2026-11-23T09:00:00.000+00:00#R-7K3M9-QW0X2#2`: sorts open tasks by their due time."""
+    """`2026-11-23T09:00:00.000+00:00#R-7K3M9-QW0X2#2`: sorts parts by due time."""
     return f"{due.astimezone(UTC).isoformat(timespec='milliseconds')}#{number}#{task}"
 
 
 def listed_task(place: str) -> tuple[str, str]:
-    """Return the ticket number and the id of the task in a `task_place`. Raises ValueError."""
+    """Return the ticket number and the id of the task or remedy in a `task_place`.
+
+    Raises ValueError.
+    """
     _, number, task = place.split("#")
     return number, task
+
+
+def remedy_sk(remedy: str) -> str:
+    """`WORK#REMEDY#2`: the second remedy of a ticket that somebody must decide about or do."""
+    return f"{TASK_PREFIX}REMEDY#{remedy}"
+
+
+def team_remedies_pk(team: str, state: str) -> str:
+    """`REMEDIES#proposed#complaints`: the remedies of tickets of a team that are in a state, in the
+    open index. `task_place` sorts them by their due time. Few tickets have one, so these partitions
+    need no shards.
+    """
+    return f"REMEDIES#{state}#{team}"
 
 
 def shifts_sk(month: str) -> str:

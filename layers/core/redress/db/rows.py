@@ -51,7 +51,8 @@ class OwnerIndex(GlobalSecondaryIndex[Any]):
 
 class OpenIndex(GlobalSecondaryIndex[Any]):
     """Open tickets of a team, by next due time; also tickets of a month that were opened or closed,
-    quarantined mails, and the open tasks of a department."""
+    quarantined mails, and the open tasks of a department
+    and the open remedies of a team."""
 
     class Meta:
         index_name = keys.OPEN_INDEX
@@ -198,7 +199,9 @@ class TimerRow(Row):
 class TaskRow(Row):
     """TICKET#{number} / WORK#{task}: lists a task that another department has, while it is open.
 
-    The snapshot has the task. The item of an ended one has only `expires`, and TTL removes it.
+    TICKET#{number} / WORK#REMEDY#{remedy} lists a remedy while somebody must decide about it or do
+    it. The snapshot has the task or the remedy. The item of an ended one has only `expires`, and
+    TTL removes it.
     """
 
     class Meta:

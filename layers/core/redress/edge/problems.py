@@ -15,7 +15,8 @@ class Problem(msgspec.Struct, frozen=True):
     """The content of an error response. It shows nothing about the inside of the system.
 
     `faults` has an entry for every wrong field, for every act of a macro that was refused, or
-    for every unchecked ticket of a list, or for every task that is not done.
+    for every unchecked ticket of a list, or for every task that is not
+    done and every remedy that is not decided.
     `conflicts` has an entry for every event with which a change of a ticket conflicts.
     `reason` says why a mail cannot be released, or a file cannot be opened. `can` says what the
     caller may do with the ticket instead.
@@ -47,7 +48,7 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
     (errors.MacroRefused, 409, "macro-refused", "Nothing of the macro was done"),
     (errors.NotComplete, 409, "not-complete", "Some tickets of the list are unchecked"),
     (errors.AlreadyDone, 409, "already-done", "This was done before"),
-    (errors.TasksOpen, 409, "tasks-open", "Tasks of other departments are not done"),
+    (errors.TasksOpen, 409, "tasks-open", "Something must be done before"),
     (
         errors.ChecklistOpen,
         409,

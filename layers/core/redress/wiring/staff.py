@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.opening import OpeningCase
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
+    from redress.staff.cases.remedies import RemedyCases
     from redress.staff.cases.reminders import ReminderCases
     from redress.staff.cases.shifts import ShiftCases
     from redress.staff.cases.signing_in import SignInCase
@@ -419,6 +420,15 @@ def tasks() -> TaskCases:
         stores.changes(),
         IdentityCase(stores.customers()).require,
     )
+
+
+@cache
+def remedies() -> RemedyCases:
+    from redress.staff.cases.remedies import RemedyCases
+    from redress.tickets.store.remedies import RemedyLists
+    from redress.wiring import stores
+
+    return RemedyCases(stores.tickets(), RemedyLists(stores.models()), stores.attached())
 
 
 @cache

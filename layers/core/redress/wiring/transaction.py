@@ -8,7 +8,7 @@ from redress.incidents import store as incidents
 from redress.mail.incoming import store as incoming_mails
 from redress.scores.store import facts
 from redress.staff import store as staff
-from redress.tickets.store import attached, opening_keys, tasks
+from redress.tickets.store import attached, opening_keys, remedies, tasks
 from redress.tickets.store.transaction import AlsoWritten
 
 ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
@@ -22,6 +22,7 @@ ALSO_WRITTEN: tuple[AlsoWritten, ...] = (
     opening_keys.also_written,
     tasks.also_written,
     incidents.also_written,
+    remedies.also_written,
 )
 """The complete list. A subject that writes in this transaction adds its function here.
 

@@ -58,7 +58,7 @@ def id_of(number: str, event: int) -> str:
     return f"{number}-{event}"
 
 
-def body_of(ticket: Ticket, event: Event, status_url: str) -> dict[str, Any]:
+def body_of(ticket: Ticket, event: Event, text: str, status_url: str) -> dict[str, Any]:
     """The content of an answer. It is the same for each attempt, so it has nothing that changes.
 
     Files are only named: the customer opens them on the status page.
@@ -72,7 +72,7 @@ def body_of(ticket: Ticket, event: Event, status_url: str) -> dict[str, Any]:
         "event": event.type.value,
         "at": instants.written(event.at),
         "language": ticket.language,
-        "text": data["text"],
+        "text": text,
         "files": [{"name": one["name"], "size": one["size"]} for one in data.get("files", ())],
         "status_url": status_url,
     }

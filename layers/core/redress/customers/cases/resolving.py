@@ -21,7 +21,12 @@ class ResolvingCase:
         self._customers = customers
 
     def step(
-        self, text: str, outcome: str | None, remedy: str | None, root_cause: str | None
+        self,
+        text: str,
+        outcome: str | None,
+        remedy: str | None,
+        root_cause: str | None,
+        cause: str | None = None,
     ) -> StepWithFiles:
         """The step that resolves a ticket. It reads the profile if the ticket has a customer.
 
@@ -40,7 +45,7 @@ class ResolvingCase:
         ) -> Change:
             preference = self._preference_of(ticket)
             return by_staff.resolve(
-                ticket, plan, by, text, outcome, remedy, root_cause, at, preference, files
+                ticket, plan, by, text, outcome, remedy, root_cause, at, preference, files, cause
             )
 
         return decide

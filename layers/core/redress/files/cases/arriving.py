@@ -28,7 +28,7 @@ from redress.files.store.bucket import FilesBucket, Stored, file_key, upload_key
 from redress.plans.rules.plan import FilesPlan, Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules.attached import Attached, FileState, kept, uploaded
+from redress.tickets.rules.attached import Attached, FileState, kept, listed, uploaded
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.steps import by_customer, by_system, checklists
 from redress.tickets.rules.ticket import Ticket
@@ -200,7 +200,7 @@ class ArrivingCase:
             bad = [file for file in new if not file.is_kept]
             change = None
             for item, group in _by_item(ticket, good, uploads):
-                data = [refusals.listed(file) for file in group]
+                data = [listed(file) for file in group]
                 before = change.after if change is not None else ticket
                 step = partial(checklists.send, id_=item) if item else by_customer.attach
                 part = step(before, plan, files=data, at=at)

@@ -8,10 +8,9 @@ from typing import Any, Protocol
 
 from redress.base.errors import Fault, InvalidInput
 from redress.base.people import Actor
-from redress.files.rules import refusals
 from redress.plans.rules.plan import FilesPlan, Plan
 from redress.tickets.cases.staff import StaffStep
-from redress.tickets.rules.attached import WAITS, Attached, FileState, is_over
+from redress.tickets.rules.attached import WAITS, Attached, FileState, is_over, listed
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Ticket
@@ -66,7 +65,7 @@ class ReferringCase:
         known = {file.id: file for file in self._files.of_ticket(ticket.number)}
         if faults := _faults(plan.files, known, by, ids, at):
             raise InvalidInput(faults)
-        return [refusals.listed(known[one]) for one in ids]
+        return [listed(known[one]) for one in ids]
 
 
 def _faults(

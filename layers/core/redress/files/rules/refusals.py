@@ -63,8 +63,3 @@ def noted(file: Attached) -> dict[str, Any]:
     """Return a file as the event of its refusal lists it."""
     data = {"id": file.id, "name": file.name, "state": file.state.value}
     return data | ({"reason": file.reason} if file.reason else {})
-
-
-def listed(file: Attached) -> dict[str, Any]:
-    """Return a file as the event that it belongs to lists it."""
-    return {"id": file.id, "name": file.name, "size": file.size, "type": file.type}

@@ -42,7 +42,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "release": (),
     "reclassify": (*_CORRECTED, "reason"),
     "set_tags": ("add", "remove"),
-    "resolve": (*_MESSAGE, "outcome", "remedy", "root_cause"),
+    "resolve": (*_MESSAGE, "outcome", "remedy", "root_cause", "cause"),
     "reassign": ("agent", "team", "reason"),
     "join_incident": ("incident", "reason"),
     "leave_incident": ("reason",),
@@ -100,6 +100,7 @@ def check(
                 read.one_of(given["outcome"], (*OUTCOMES, *REQUEST_OUTCOMES), f"{at}/outcome")
             for field in ("remedy", "root_cause"):
                 _check_optional(read, given, field, at, SHORT_LIMIT)
+            _check_optional(read, given, "cause", at, NAME_LIMIT)
         case "reassign":
             _check_assignment(read, given, at)
         case "join_incident":

@@ -119,11 +119,16 @@ def check_named(
         read.fault(f"{at}/name", "twice", "each name once")
     else:
         seen.add(name)
-    label = read.section(entry, "label", at)
-    here = f"{at}/label"
+    check_label(read, entry, "label", at)
+    return True
+
+
+def check_label(read: DocumentReader, parent: Mapping[str, Any], key: str, at: str) -> None:
+    """Check a label under `key` of `parent`: one line in each language."""
+    label = read.section(parent, key, at)
+    here = at + pointer(key)
     read.known(label, LANGUAGES, here)
     for language in LANGUAGES:
         text = read.text(label, language, here, LABEL_LIMIT)
         if text and text.splitlines() != [text]:
             read.fault(here + pointer(language), "one_line", "a label is one line")
-    return True

@@ -131,6 +131,8 @@ _SECTIONS = (
     "routing",
     "tasks",
     "checklists",
+    "remedies",
+    "causes",
     "hotline",
     "sms",
     "incidents",
@@ -233,13 +235,22 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         routing=read.section(document, "routing", "", need=False),
         tasks=read.section(document, "tasks", "", need=False),
         checklists=read.section(document, "checklists", "", need=False),
+        remedies=read.section(document, "remedies", "", need=False),
+        causes=read.section(document, "causes", "", need=False),
         hotline=_hotline(read, document, known),
         sms=_sms(read, document),
         incidents=read.section(document, "incidents", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
-        from redress.plans.rules import classification, hotline, incidents, macros, tasks
+        from redress.plans.rules import (
+            classification,
+            hotline,
+            incidents,
+            macros,
+            remedies,
+            tasks,
+        )
         from redress.plans.rules import routing as section
         from redress.plans.rules.publishing import check_promised, check_shapes
 
@@ -248,6 +259,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         classification.check(read, document, plan)
         section.check(read, document, plan)
         tasks.check(read, document, plan)
+        remedies.check(read, document, plan)
         hotline.check(read, document)
         incidents.check(read, document)
         check_promised(read, plan, begins or publishing_at)

@@ -202,9 +202,14 @@ TICKET_ACTS = (
     "move_to_plan",
     "merge_ticket",
     "unmerge_ticket",
+    "propose_remedy",
+    "approve_remedy",
+    "withdraw_remedy",
+    "finish_remedy",
 )
 """Changes of a ticket, by their names in `access.ACTIONS`. A note, a
-reminder, a task and a link need no identity, because they tell the customer nothing. Whose ticket
+reminder, a task, a link and a refused remedy need no identity, because they tell the customer
+nothing. Whose ticket
 it is must be said before an identity can be verified."""
 VERIFIABLE_ACTS = (*PROFILE_ACTS, *TICKET_ACTS)
 """The acts of staff for which a plan can ask that the customer's identity is verified."""
@@ -382,6 +387,10 @@ class Plan(Struct, frozen=True):
     """The section of the document, which `plans.rules.tasks` reads."""
     checklists: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.checklists` reads."""
+    remedies: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.remedies` reads."""
+    causes: Mapping[str, Mapping[str, str]] = {}
+    """What customers read of the cause of a complaint, by the name of the cause and language."""
     hotline: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.hotline` checks."""
     sms: str | None = None

@@ -16,7 +16,16 @@ from typing import Any
 from redress.base.errors import Fault
 from redress.clocks.rules.calendars import Calendar
 from redress.clocks.rules.clocks import ClockName
-from redress.plans.rules import categories, checklists, fields, tasks, templates, thanks, wording
+from redress.plans.rules import (
+    categories,
+    checklists,
+    fields,
+    remedies,
+    tasks,
+    templates,
+    thanks,
+    wording,
+)
 from redress.plans.rules.plan import CHANNELS, Override, Plan, Promise, duration_of, promise_from
 from redress.plans.rules.reader import MOST_DAYS, DocumentReader
 
@@ -38,7 +47,7 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
     """Check the promises of each kind, under each combination of overrides that can apply.
 
     No promise and no rung may be due later than REACH after its start; nor may the promise for held
-    mail, nor the time that a department has for a task. An override that adds a
+    mail, nor the time for a task, a remedy or its approval. An override that adds a
     survey needs a callback, because a survey follows a callback. An agent's own promise is not
     checked: the agent chooses its due time, at most a year ahead, and its calendar is never closed.
     """
@@ -62,13 +71,15 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
         what = duration_of(held.target_s)
         detail = f"in the calendar '{held.calendar}' {what} is more than 3 years ahead"
         read.fault("/mail/held/look_within", "too_far", detail)
-    if not any(fault.pointer.startswith(("/tasks", "/ladders")) for fault in read.faults):
-        for at, task in tasks.promises(plan):
-            rungs = plan.rungs("task", task.ladder, task.target_s, by_mail=False)
-            last_s = max(task.target_s, *(rung.at_s for rung in rungs))
-            if not named_within_reach(task.calendar, last_s):
+    for section, promised in (("/tasks", tasks.promises), ("/remedies", remedies.promises)):
+        if any(fault.pointer.startswith((section, "/ladders")) for fault in read.faults):
+            continue
+        for at, part in promised(plan):
+            rungs = plan.rungs("part", part.ladder, part.target_s, by_mail=False)
+            last_s = max(part.target_s, *(rung.at_s for rung in rungs))
+            if not named_within_reach(part.calendar, last_s):
                 what = duration_of(math.ceil(last_s))
-                detail = f"in the calendar '{task.calendar}' {what} is more than 3 years ahead"
+                detail = f"in the calendar '{part.calendar}' {what} is more than 3 years ahead"
                 read.fault(at, "too_far", detail)
     callback_has_fault = any("/promises/callback" in fault.pointer for fault in read.faults)
     reported = set[str]()

@@ -17,7 +17,8 @@ MOST_TEAMS = 50
 USUAL_URGE_S = 86_400
 """The shortest time between two urges of a customer if the plan has none, in seconds."""
 _ONLY_OF_TICKETS = ("priority", "reassign", "watch", "incident", "return_unaccepted")
-"""The fields of a rung that change the ticket. A ladder for tasks must not have them."""
+"""The fields of a rung that change the ticket. A ladder for tasks or remedies
+must not have them."""
 
 
 def has_tasks(plan: Plan) -> bool:
@@ -68,7 +69,7 @@ def check(read: DocumentReader, document: Mapping[str, Any], plan: Plan) -> None
         return
     section = read.section(document, "tasks", "")
     read.known(section, SECTION, "/tasks")
-    _entry(read, document, section, plan, "/tasks", need=("within", "ladder"))
+    check_entry(read, document, section, plan, "/tasks", need=("within", "ladder"))
     for name in ("most", "urge_every"):
         if name in section:
             read.duration(section, name, "/tasks")
@@ -81,10 +82,10 @@ def check(read: DocumentReader, document: Mapping[str, Any], plan: Plan) -> None
             read.fault(at, "unknown_team", "a department has a name in /team_names")
         own = read.section(teams, team, "/tasks/teams")
         read.known(own, _OF_TEAM, at)
-        _entry(read, document, own, plan, at, need=())
+        check_entry(read, document, own, plan, at, need=())
 
 
-def _entry(
+def check_entry(
     read: DocumentReader,
     document: Mapping[str, Any],
     entry: Mapping[str, Any],
@@ -92,6 +93,8 @@ def _entry(
     at: str,
     need: tuple[str, ...],
 ) -> None:
+    """Check when a part of a ticket is due: a task or a remedy. Its ladder must not change the
+    ticket. `need` has those of `within` and `ladder` that the entry must have."""
     if "within" in entry or "within" in need:
         read.duration(entry, "within", at)
     if "calendar" in entry:
@@ -104,5 +107,6 @@ def _entry(
     for rung in rungs if isinstance(rungs, list) else ():
         if isinstance(rung, dict) and any(name in rung for name in _ONLY_OF_TICKETS):
             what = ", ".join(_ONLY_OF_TICKETS)
-            read.fault(f"{at}/ladder", "not_of_tasks", f"a rung of a task has none of: {what}")
+            detail = f"a rung of a task or a remedy has none of: {what}"
+            read.fault(f"{at}/ladder", "not_of_tasks", detail)
             return

@@ -157,7 +157,7 @@ def _add_side(group: Group, side: str, life: Side) -> None:
             group.count(f"incidents.{side}")
         elif event.type is EventType.RUNG_FIRED:
             clock, action = event.data["clock"], event.data["action"]
-            if clock == ClockName.ASSIGNMENT or "task" in event.data:
+            if clock == ClockName.ASSIGNMENT or not {"task", "remedy_id"}.isdisjoint(event.data):
                 continue
             for role in ("", *event.data["notify"]):
                 group.count(f"rung.{action}.{role}.{side}", clock)

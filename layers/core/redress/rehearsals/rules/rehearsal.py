@@ -132,6 +132,7 @@ def _plan_actions(side: Side) -> list[tuple[object, ...]]:
         and not event.by.is_person
         and event.data.get("clock") != ClockName.ASSIGNMENT  # who was there is not known
         and "task" not in event.data  # tasks are not repeated
+        and "remedy_id" not in event.data  # nor are remedies
         and not event.data.get("gone")
     ]
 
@@ -506,6 +507,18 @@ def _progress_told(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | Non
     return by_staff.tell_progress(ticket, plan, event.by, _text(event), event.at)
 
 
+def _told_of_remedy(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    """What the customer is told of a remedy counts as progress while somebody works on the ticket.
+
+    The remedy itself is not repeated: who approved what does not follow from a plan.
+    """
+    event = kept.event
+    is_silent = event.type is EventType.REMEDY_WITHDRAWN and "text" not in event.data
+    if is_silent or not ticket.needs_agent:
+        return None
+    return by_staff.tell_progress(ticket, plan, event.by, event.data.get("text", ""), event.at)
+
+
 def _replied(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event = kept.event
     waits = bool(event.data.get("wait_for_customer"))
@@ -662,6 +675,11 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.ITEM_REJECTED: _as_it_was,
     EventType.ITEM_DONE: _as_it_was,
     EventType.ITEM_OBSTRUCTED: _as_it_was,
+    EventType.REMEDY_PROPOSED: None,
+    EventType.REMEDY_PROMISED: _told_of_remedy,
+    EventType.REMEDY_REFUSED: None,
+    EventType.REMEDY_WITHDRAWN: _told_of_remedy,
+    EventType.REMEDY_DONE: _told_of_remedy,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.MESSAGE_COUNTED: _message_counted,
     EventType.PROMISED: _promised,

@@ -26,6 +26,9 @@ FOUND = frozenset(
         EventType.ITEM_REJECTED,
         EventType.ITEM_DONE,
         EventType.ITEM_OBSTRUCTED,
+        EventType.REMEDY_PROPOSED,
+        EventType.REMEDY_WITHDRAWN,
+        EventType.REMEDY_DONE,
         EventType.CUSTOMER_WROTE,
         EventType.MAIL_NOTED,
         EventType.PROMISED,
@@ -46,6 +49,7 @@ FIELDS = (
     "text",
     "remedy",
     "root_cause",
+    "proof",
     "from",
 )
 """The fields of events with texts that people wrote. `from` is the sender of a stranger's mail."""

@@ -96,7 +96,7 @@ class ActingCase:
             case "hold":
                 return partial(by_staff.hold, reason=fields["reason"], text=text)
             case "resolve":
-                given = [fields.get(one) for one in ("outcome", "remedy", "root_cause")]
+                given = [fields.get(one) for one in ("outcome", "remedy", "root_cause", "cause")]
                 return partial(self._resolving.step(text, *given), files=())
             case _:
                 raise ValueError(f"{name} is no message")

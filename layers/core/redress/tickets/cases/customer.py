@@ -11,10 +11,12 @@ from redress.base import texts
 from redress.base.errors import NotAllowedNow, NotFound
 from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Role
-from redress.clocks.rules.clocks import ClockName
+from redress.clocks.rules.clocks import ClockName, Standing, standing
 from redress.plans.rules import checklists
+from redress.plans.rules import remedies as in_plan
 from redress.plans.rules.categories import labels
 from redress.plans.rules.plan import Plan
+from redress.plans.rules.remedies import Amounts
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import Decide, TicketChanges
 from redress.tickets.cases.intake import Receipt
@@ -22,6 +24,7 @@ from redress.tickets.links import Links
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist import is_possible
 from redress.tickets.rules.promise_view import PromiseView, promises_of
+from redress.tickets.rules.remedies import Remedy
 from redress.tickets.rules.steps import by_customer, table
 from redress.tickets.rules.steps import checklists as steps
 from redress.tickets.rules.steps.checklists import room
@@ -58,6 +61,9 @@ PUBLIC = frozenset(
         EventType.ITEM_REJECTED,
         EventType.ITEM_DONE,
         EventType.ITEM_OBSTRUCTED,
+        EventType.REMEDY_PROMISED,
+        EventType.REMEDY_WITHDRAWN,
+        EventType.REMEDY_DONE,
         EventType.CLOSED,
     }
 )
@@ -173,6 +179,24 @@ class Continued:
 
 
 @dataclass(frozen=True, slots=True)
+class RemedyView:
+    """What the customer was promised to make up for a fault.
+
+    `label` is what the plan calls it, in each language. `amount` is in the smallest unit of
+    `currency`, and `money` is how the page shows it; all three are None if it has no amount that
+    the customer reads. `state` is promised, overdue, done or withdrawn.
+    """
+
+    label: Mapping[str, str]
+    amount: int | None
+    currency: str | None
+    money: str | None
+    state: str
+    due_at: datetime
+    done_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """A ticket as its customer sees it.
 
@@ -203,6 +227,11 @@ class StatusView:
     checklist: tuple[ItemLine, ...] = ()
     continued_in: Continued | None = None
     """Set if the ticket was merged into another one that is still of the same customer."""
+    outcome: str | None = None
+    """The outcome of a complaint that is resolved, one of `plan.OUTCOMES`."""
+    cause: Mapping[str, str] | None = None
+    """Its cause in the words of the plan, in each language."""
+    remedies: tuple[RemedyView, ...] = ()
 
 
 def view(
@@ -221,6 +250,8 @@ def view(
         can.discard("answer")
     if continued_in is not None:
         can.clear()  # the customer does it on the page of the other ticket
+    # A ticket that was reopened has no result.
+    resolution = None if ticket.needs_agent else ticket.resolution
     return StatusView(
         number=ticket.number,
         subject=ticket.subject,
@@ -243,6 +274,25 @@ def view(
         follows=file.history[0].data.get("follows"),
         checklist=items,
         continued_in=continued_in,
+        outcome=resolution.outcome if resolution is not None else None,
+        cause=plan.causes.get(resolution.cause or "") if resolution is not None else None,
+        remedies=tuple(_remedy(one, plan, now) for one in ticket.remedies if one.promised_at),
+    )
+
+
+def _remedy(remedy: Remedy, plan: Plan, now: datetime) -> RemedyView:
+    money = remedy.money if in_plan.amounts(plan, remedy.kind) is Amounts.TOLD else None
+    state = str(remedy.state)
+    if remedy.is_owed and standing(remedy.clock, now) is Standing.OVERDUE:
+        state = Standing.OVERDUE.value
+    return RemedyView(
+        label={language: in_plan.label(plan, remedy.kind, language) for language in LANGUAGES},
+        amount=money.amount if money else None,
+        currency=money.currency if money else None,
+        money=str(money) if money else None,
+        state=state,
+        due_at=remedy.clock.due_at,
+        done_at=remedy.clock.stopped_at,
     )
 
 
@@ -297,6 +347,8 @@ def _is_public(event: Event) -> bool:
         return event.by.role is Role.CUSTOMER
     if event.type is EventType.CHECKLIST_SET:
         return bool(event.data["items"])
+    if event.type is EventType.REMEDY_WITHDRAWN:
+        return "text" in event.data  # otherwise the customer knew nothing of it
     return event.type in PUBLIC
 
 
@@ -330,6 +382,8 @@ def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -
 
 
 def _files(event: Event, states: Mapping[str, str]) -> tuple[LineFile, ...]:
+    if event.type is EventType.REMEDY_DONE:
+        return ()  # the proof is for staff
     return tuple(
         LineFile(one["id"], one["name"], one["type"], one["size"], states.get(one["id"]))
         for one in event.data.get("files", ())

@@ -126,6 +126,11 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "set_fields": (Step.SET_FIELDS,),
     "remind": (Step.REMIND,),
     "open_task": (Step.OPEN_TASK,),
+    "propose_remedy": (Step.PROPOSE_REMEDY,),
+    "approve_remedy": (Step.APPROVE_REMEDY,),
+    "refuse_remedy": (Step.REFUSE_REMEDY,),
+    "withdraw_remedy": (Step.WITHDRAW_REMEDY,),
+    "finish_remedy": (Step.FINISH_REMEDY,),
     "link": (Step.LINK,),
     "unlink": (Step.UNLINK,),
     "accept_item": (Step.ACCEPT_ITEM,),
@@ -146,8 +151,17 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
 """The changes of the staff API by the names of their operations, with the steps of each. Which of
 the steps a change is depends on its content."""
 
-LEADERS_ONLY = ("correct", "move_to_plan", "set_mentions", "remind")
+LEADERS_ONLY = (
+    "correct",
+    "move_to_plan",
+    "set_mentions",
+    "remind",
+    "approve_remedy",
+    "refuse_remedy",
+)
 """The changes that only supervisors and managers make."""
+
+_DECIDING = ("approve_remedy", "refuse_remedy")
 
 ITS_AGENT_ONLY = ("accept", "decline")
 """The changes that only the agent of the ticket makes."""
@@ -171,6 +185,10 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (name != "accept" or ticket.unaccepted_since is not None)
         and (name != "resolve" or not any(task.blocks for task in ticket.tasks))
         and (name not in checklist.POSSIBLE or checklist.can(ticket.checklist, name))
+        and (name != "resolve" or not any(one.is_undecided for one in ticket.remedies))
+        and (name not in _DECIDING or any(one.is_undecided for one in ticket.remedies))
+        and (name != "withdraw_remedy" or ticket.has_open_remedy)
+        and (name != "finish_remedy" or any(one.is_owed for one in ticket.remedies))
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
         and (name != "unlink" or ticket.links)

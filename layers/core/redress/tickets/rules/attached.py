@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -71,6 +72,11 @@ class Attached(Struct, frozen=True, omit_defaults=True):
     def is_kept(self) -> bool:
         """Whether the file is one that readers can open, now or after its check."""
         return self.state in KEPT
+
+
+def listed(file: Attached) -> dict[str, Any]:
+    """Return a file as the event that it belongs to lists it."""
+    return {"id": file.id, "name": file.name, "size": file.size, "type": file.type}
 
 
 WAITS = timedelta(days=6)

@@ -34,6 +34,9 @@ SAID = frozenset(
         EventType.ITEM_OBSTRUCTED,
         EventType.MERGED,
         EventType.UNMERGED,
+        EventType.REMEDY_PROMISED,
+        EventType.REMEDY_WITHDRAWN,
+        EventType.REMEDY_DONE,
     }
 )
 """What the customer has said, or was told. Whoever speaks to the customer must have read it. A
@@ -63,6 +66,16 @@ _OF_ITEMS = frozenset(
     }
 )
 
+_OF_REMEDIES = frozenset(
+    {
+        EventType.REMEDY_PROPOSED,
+        EventType.REMEDY_PROMISED,
+        EventType.REMEDY_REFUSED,
+        EventType.REMEDY_WITHDRAWN,
+        EventType.REMEDY_DONE,
+    }
+)
+
 CONFLICTS: Mapping[str, frozenset[EventType]] = {
     # These speak to the customer, so nothing may have been said since. A claim, an assignment,
     # tags, fields and participants do not make the words wrong.
@@ -70,9 +83,17 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     "tell_progress": SPEAKING,
     "promise": SPEAKING,
     "hold": SPEAKING,
-    # What a department was asked, or has found, must be read before the ticket is resolved.
-    "resolve": SPEAKING | _OF_TASKS,
+    # What a department was asked, or has found, must be read before the ticket is resolved. So must
+    # what was decided about a remedy.
+    "resolve": SPEAKING | _OF_TASKS | _OF_REMEDIES,
     "record_callback": SAID,
+    # These speak to the customer, too, and each changes what the ticket's remedies come to.
+    "propose_remedy": SPEAKING | _OF_REMEDIES,
+    "approve_remedy": SAID | _OF_REMEDIES,
+    "withdraw_remedy": SAID | _OF_REMEDIES,
+    # These decide about a remedy, or state a fact about it, as it was read.
+    "refuse_remedy": _OF_REMEDIES,
+    "finish_remedy": _OF_REMEDIES,
     # This says when the customer was answered, which decides which of their words are unanswered.
     "correct": SPEAKING,
     # These replace a value, so nobody may have set it since.

@@ -458,6 +458,8 @@ def _collect_consequence(
         return None  # it is no promise
     if event.type is EventType.RUNG_FIRED and "task" in event.data:
         return None  # it is a promise of a department, and none to the customer
+    if event.type is EventType.RUNG_FIRED and "remedy_id" in event.data:
+        return None  # the remedy has a due time of its own, which its events say
     if event.type is EventType.RUNG_FIRED:
         acted = _Acted(event)
         current[ClockName(event.data["clock"])].fired.append(acted)

@@ -16,7 +16,13 @@ from redress.base.people import Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
 from redress.plans.rules.plan import Plan, Promise
-from redress.tickets.rules import checklist_events, merge_events, task_events
+from redress.tickets.rules import (
+    checklist_events,
+    merge_events,
+    remedies,
+    remedy_events,
+    task_events,
+)
 from redress.tickets.rules.interest import kept_from_in_doubt
 from redress.tickets.rules.preference import PHONE, preference_in
 from redress.tickets.rules.tasks import id_in
@@ -597,6 +603,7 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         priority=_priority(ticket.raised, plan, ticket.urgency, ticket.impact),
     )
     ticket = task_events.moved_to_plan(ticket, event, plan)
+    ticket = remedy_events.moved_to_plan(ticket, event, plan)
     return _replanned(_searched_again(ticket, plan, moved=True), event.at, plan)
 
 
@@ -663,6 +670,24 @@ def _promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     begun = ticket.clocks | {ClockName.OWN_WORD: _new_clock(promise, event.at, plan)}
     stopped = _stop_clocks(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
     return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
+
+
+def _remedy_promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return _told_of_remedy(remedy_events.promised(ticket, event, plan), event, plan)
+
+
+def _remedy_withdrawn(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    changed = remedy_events.withdrawn(ticket, event, plan)
+    return _told_of_remedy(changed, event, plan) if "text" in event.data else changed
+
+
+def _remedy_done(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return _told_of_remedy(remedy_events.done(ticket, event, plan), event, plan)
+
+
+def _told_of_remedy(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """The customer is told something by a person, as with progress."""
+    return _progress_told(ticket, event, plan) if ticket.needs_agent else ticket
 
 
 def _held(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -951,6 +976,7 @@ def _resolved(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
             root_cause=data.get("root_cause"),
             replies=replies,
             round=ticket.round,
+            cause=data.get("cause"),
         ),
     )
 
@@ -1016,6 +1042,8 @@ def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     data = event.data
     if id_in(data["clock"]) is not None:
         return task_events.rung_fired(ticket, event)
+    if remedies.id_in(data["clock"]) is not None:
+        return remedy_events.rung_fired(ticket, event)
     name, action = ClockName(data["clock"]), Action(data["action"])
     if name is ClockName.ASSIGNMENT:
         if (search := ticket.placing) is None:  # another rung of the same wake ended the search
@@ -1103,6 +1131,11 @@ _APPLY = {
     EventType.ITEM_REJECTED: _item_rejected,
     EventType.ITEM_DONE: _item_done,
     EventType.ITEM_OBSTRUCTED: _item_obstructed,
+    EventType.REMEDY_PROPOSED: remedy_events.proposed,
+    EventType.REMEDY_PROMISED: _remedy_promised,
+    EventType.REMEDY_REFUSED: remedy_events.refused,
+    EventType.REMEDY_WITHDRAWN: _remedy_withdrawn,
+    EventType.REMEDY_DONE: _remedy_done,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

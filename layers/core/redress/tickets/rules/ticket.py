@@ -16,6 +16,7 @@ from redress.plans.rules.plan import ALWAYS, Plan, Promise
 from redress.plans.rules.plan import CUSTOMER as WAITED_FOR
 from redress.tickets.rules.checklist import Checklist, waits_for_customer
 from redress.tickets.rules.preference import PHONE, Preference, due_within
+from redress.tickets.rules.remedies import Remedy
 from redress.tickets.rules.tasks import Task
 
 CHAT_IS_QUIET = timedelta(minutes=10)
@@ -38,7 +39,10 @@ class State(StrEnum):
 
 
 class Phase(StrEnum):
-    """What the workflow waits for. Each phase is one state of `ticket.asl.json`."""
+    """What the workflow waits for. Each phase is one state of `ticket.asl.json`.
+
+    SURVEY is the last wait, in which a closed ticket stays while it has an open remedy.
+    """
 
     ACKNOWLEDGEMENT = "acknowledgement"
     FIRST_RESPONSE = "first_response"
@@ -98,6 +102,11 @@ class EventType(StrEnum):
     ITEM_REJECTED = "item_rejected"
     ITEM_DONE = "item_done"
     ITEM_OBSTRUCTED = "item_obstructed"
+    REMEDY_PROPOSED = "remedy_proposed"
+    REMEDY_PROMISED = "remedy_promised"
+    REMEDY_REFUSED = "remedy_refused"
+    REMEDY_WITHDRAWN = "remedy_withdrawn"
+    REMEDY_DONE = "remedy_done"
     CORRECTED = "corrected"
     CALL_RECORDED = "call_recorded"
     ANSWER_REPORTED = "answer_reported"
@@ -168,10 +177,11 @@ class Conversation(Struct, frozen=True, omit_defaults=True):
 class Resolution(Struct, frozen=True):
     """An agent's statement that the matter is solved. Scores are attributed to `by` and `team`.
 
-    `outcome`, `remedy` and `root_cause` are required for complaints. A service request may have an
-    outcome of `plan.REQUEST_OUTCOMES`. `replies` is the number of
-    public replies up to the resolution, which counts as one. `round` is the ticket's round.
-    `contacts_after` is the number of the customer's messages since the resolution.
+    `outcome` and `root_cause` are required for complaints, and `remedy` unless the ticket has a
+    remedy. A service request may have an outcome of `plan.REQUEST_OUTCOMES`. `replies` is the
+    number of public replies up to the resolution, which counts as one.
+    `round` is the ticket's round. `contacts_after` is the number of the customer's messages since
+    the resolution. `cause` is a name of the plan, whose words the customer reads.
     """
 
     at: datetime
@@ -183,6 +193,7 @@ class Resolution(Struct, frozen=True):
     replies: int
     round: int
     contacts_after: int = 0
+    cause: str | None = None
 
 
 class LinkKind(StrEnum):
@@ -402,6 +413,9 @@ class Ticket(Struct, frozen=True):
     """What a service request needs. None if the plan has no checklist for its category."""
     merged: Merged | None = None
     """Set if the ticket was merged into another one. It is closed then."""
+    remedies: tuple[Remedy, ...] = ()
+    """What the customer gets, or may get, to make up for a fault, in the order in which it was
+    proposed. Most tickets have none."""
 
     @property
     def has_address(self) -> bool:
@@ -458,20 +472,31 @@ class Ticket(Struct, frozen=True):
 
     @property
     def timers(self) -> dict[str, Clock]:
-        """The clocks whose rungs fire: the promises, the search for an agent, and the tasks."""
+        """The clocks whose rungs fire: the promises, the search for an agent, the tasks, and the
+        remedies."""
         found = dict[str, Clock](self.clocks.items())
         if self.placing is not None:
             search = clocks.start(1, self.placing.since, ladder=self.placing.ladder)
             found[ClockName.ASSIGNMENT] = replace(search, fired=self.placing.fired)
         for task in self.tasks:
             found[task.clock_name] = task.clock
+        for remedy in self.remedies:
+            found[remedy.clock_name] = remedy.clock
         return found
+
+    @property
+    def has_open_remedy(self) -> bool:
+        """Whether a remedy waits for a decision, or the customer was promised one that is not
+        done."""
+        return any(remedy.is_open for remedy in self.remedies)
 
     @property
     def phase(self) -> Phase:
         """What the workflow waits for. It follows from the state and the acknowledgement.
 
         A ticket that is not to be acknowledged has no such clock and waits for the first response.
+        A closed ticket with an open remedy stays in the last wait, which fires the rungs of the
+        remedy: the end of the matter does not end what the customer was promised.
         """
         if self.state is State.NEW:
             promised = ClockName.ACKNOWLEDGEMENT in self.clocks
@@ -482,7 +507,7 @@ class Ticket(Struct, frozen=True):
             State.WAITING: Phase.RESOLUTION,
             State.RESOLVED: Phase.CALLBACK,
             State.CONFIRMED: Phase.SURVEY,
-            State.CLOSED: Phase.CLOSED,
+            State.CLOSED: Phase.SURVEY if self.has_open_remedy else Phase.CLOSED,
         }[self.state]
 
 
@@ -583,7 +608,8 @@ def next_due(ticket: Ticket) -> datetime | None:
     """When the next promise that staff must keep is due; None if no such promise is running.
 
     A callback by phone is a task for staff. A callback by mail is not, because it waits for the
-    customer. Paused clocks do not count.
+    customer. Paused clocks do not count. What the customer was promised to make up for a fault
+    counts, also on a closed ticket.
     """
     names = STAFF_CLOCKS if ticket.callback_by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
     due = [
@@ -591,6 +617,7 @@ def next_due(ticket: Ticket) -> datetime | None:
         for name, clock in ticket.clocks.items()
         if name in names and clock.state is ClockState.RUNNING
     ]
+    due += [remedy.clock.due_at for remedy in ticket.remedies if remedy.is_owed]
     return min(due, default=None)
 
 

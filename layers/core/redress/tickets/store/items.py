@@ -52,9 +52,10 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
     """The index keys of a snapshot. If an index does not list the ticket, its keys are None.
 
     The owner index lists an unassigned ticket in its team's queue and an assigned one in the
-    agent's work list. A resolved ticket stays in the work list only if its callback is a phone
-    call. The open index lists every ticket that is not closed. A closed ticket is in a partition of
-    its own of that index, by the day of its last change, for the daily comparison of its mails.
+    agent's work list. A resolved or closed ticket stays in the work list only if its callback is a
+    phone call, or if its customer was promised a remedy that is not done. The open index lists
+    every ticket that is not closed, or has an open remedy. Any other one is in a partition of its
+    own of that index, by the day of its last change, for the daily comparison of its mails.
     The present index lists a ticket while it is on hold.
     """
     due = keys.due_sk(tickets.next_due(ticket), ticket.number)
@@ -63,7 +64,10 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
         owner = (
             keys.agent_pk(ticket.assignee) if ticket.assignee else keys.queue_pk(ticket.team, shard)
         )
-    elif ticket.phase is Phase.CALLBACK and not ticket.callback_by_mail and ticket.assignee:
+    elif ticket.assignee and (
+        (ticket.phase is Phase.CALLBACK and not ticket.callback_by_mail)
+        or any(remedy.is_owed for remedy in ticket.remedies)
+    ):
         owner = keys.agent_pk(ticket.assignee)
     else:
         owner = None

@@ -108,7 +108,7 @@ def queue(team: str, due_from: datetime | None = None, due_before: datetime | No
 def opened(
     team: str, due_from: datetime | None = None, due_before: datetime | None = None
 ) -> Range:
-    """The tickets of a team that are not closed, next due first."""
+    """The tickets of a team that are not closed, or have an open remedy, next due first."""
     return Range(keys.OPEN_INDEX, _shards(keys.open_pk, team), *_due(due_from, due_before))
 
 

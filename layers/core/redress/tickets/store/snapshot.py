@@ -150,7 +150,7 @@ def decode(raw: Any) -> Ticket:
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise msgspec.ValidationError(f"this is not a snapshot: {error!r}") from error
     ticket = msgspec.convert(raw, Ticket)
-    every = (*ticket.clocks.values(), *(task.clock for task in ticket.tasks))
+    every = ticket.timers.values()
     seconds = [s for clock in every for s in (clock.target_s, clock.consumed_s)]
     if max([ticket.version, *seconds]) > MOST:
         raise msgspec.ValidationError("a number of this snapshot is too big")

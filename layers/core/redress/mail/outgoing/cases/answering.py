@@ -19,6 +19,7 @@ from redress.connectors.rules import answer as rules
 from redress.connectors.rules.connector import Connector, State
 from redress.connectors.rules.secrets import Purpose
 from redress.connectors.store.connectors import ConnectorStore
+from redress.mail.outgoing import results
 from redress.mail.outgoing.cases.posting import (
     Letter,
     NotSentYet,
@@ -33,7 +34,7 @@ from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.store.plans import Plans
 from redress.tickets.links import Links
 from redress.tickets.rules.answers import AnswerState, Why
-from redress.tickets.rules.ticket import Event, Ticket
+from redress.tickets.rules.ticket import Event
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.tickets.store.tickets import TicketStore
 
@@ -85,7 +86,7 @@ class AnsweringCase:
         if why := reason_to_skip(about):
             return SendOutcome(Result.SKIPPED, why)
         connector, fault = self._connector(event, now)
-        raw = None if fault else msgspec.json.encode(self._body(ticket, event))
+        raw = None if fault else msgspec.json.encode(self._body(about))
         carrier = ConnectorCarrier(
             event.data["via"]["connector"],
             (connector and connector.answers_url) or "",
@@ -121,9 +122,9 @@ class AnsweringCase:
             raise NotSentYet("the connector is suspended")
         return found, None
 
-    def _body(self, ticket: Ticket, event: Event) -> dict[str, Any]:
-        url = f"{self._base}/t/{self._links.status_token(ticket.number)}"
-        return rules.body_of(ticket, event, url)
+    def _body(self, about: Matter) -> dict[str, Any]:
+        url = f"{self._base}/t/{self._links.status_token(about.ticket.number)}"
+        return rules.body_of(about.ticket, about.event, results.for_connector(about), url)
 
     def _report(self, job: MailJob, done: SendOutcome) -> None:
         """Record the outcome on the ticket.

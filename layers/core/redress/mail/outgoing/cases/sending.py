@@ -9,7 +9,7 @@ true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, ClockName
 from redress.db import encoding
 from redress.mail.incoming.rules.answers import NoAnswer
-from redress.mail.outgoing import rendering
+from redress.mail.outgoing import rendering, results
 from redress.mail.outgoing.cases.posting import (
     NO_RECIPIENT,
     Letter,
@@ -36,7 +36,7 @@ from redress.mail.outgoing.cases.posting import (
     reached,
 )
 from redress.mail.outgoing.messages import MailJob, NotAJob, tags_of
-from redress.mail.outgoing.rules import task_mails
+from redress.mail.outgoing.rules import remedy_mails, task_mails
 from redress.mail.outgoing.rules.relevance import (
     LATE,
     NEED_HISTORY,
@@ -78,6 +78,7 @@ from redress.mail.outgoing.rules.table import (
 )
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.rules import categories, checklists
+from redress.plans.rules import remedies as in_plan
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
@@ -116,6 +117,7 @@ _WRITTEN_BY_A_PERSON = {
     "resolution_told",
     "copy",
     ITEM,
+    *remedy_mails.TO_CUSTOMER.values(),
 }
 
 
@@ -248,6 +250,8 @@ class MailingCase:
             return addressed((address, (ticket.language,)) for address in wanted)
         if about.job.template in (task_mails.TASK, task_mails.URGED):
             return self._of_task(about)
+        if about.job.template == remedy_mails.REMEDY:
+            return self._of_remedy(about)
         if about.job.template == MENTIONED:
             named = self._staff.named([mentioned_member(about.event, audience)]).values()
             return reached(one for one in named if one.is_active and may_see(one, ticket))
@@ -289,6 +293,41 @@ class MailingCase:
             team = task.team
             if not audience.startswith(task_mails.LEADERS):
                 person = task.owner
+        role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
+        return self._person_or_leaders(ticket, person, role, team)
+
+    def _of_remedy(self, about: Matter) -> list[Recipient]:
+        """Return the recipients of a mail to staff about a remedy (`remedy_mails`).
+
+        Who proposed it, or has the ticket, and cannot be reached is replaced by the leaders of the
+        ticket's team. Who cannot decide about a remedy is not asked to.
+        """
+        ticket, audience = about.ticket, about.job.audience
+        remedy = remedy_mails.remedy_in(ticket, about.event)
+        person, without = None, set[str | None]()
+        if audience == remedy_mails.PROPOSER:
+            person = remedy.by
+        elif audience == Role.AGENT:
+            person = ticket.assignee
+        elif remedy_mails.is_about_decision(about.event):
+            without = {remedy.by, ticket.assignee}
+        role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
+        return self._person_or_leaders(ticket, person, role, ticket.team, without)
+
+    def _person_or_leaders(
+        self,
+        ticket: Ticket,
+        person: str | None,
+        role: Role,
+        team: str,
+        without: Collection[str | None] = (),
+    ) -> list[Recipient]:
+        """Return a member of staff, or the leaders of a team if they cannot be reached or are None.
+
+        Nobody gets a mail about a ticket from which they are kept, nor do the members `without`. If
+        there are such, the mail asks for a decision, for which supervisors of other teams have no
+        right.
+        """
         if person is not None:
             found = reached(
                 one
@@ -298,10 +337,13 @@ class MailingCase:
             if found:
                 return found
         kept = has_conflict(ticket)
-        members = [one for one in self._staff.members() if not (kept and is_kept_from(ticket, one))]
-        role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
-        operator = self._settings.operator_address
-        return leaders(members, role, team, operator, others=not kept)
+        members = [
+            one
+            for one in self._staff.members()
+            if one.id not in without and not (kept and is_kept_from(ticket, one))
+        ]
+        operator, others = self._settings.operator_address, not (kept or without)
+        return leaders(members, role, team, operator, others=others)
 
     def _addresses_kept_from(self, ticket: Ticket) -> set[str]:
         """The addresses of the members of staff from whom the ticket is kept, in canonical form."""
@@ -319,8 +361,11 @@ class MailingCase:
             values = self._to_customer(about)
             texts = [rendering.render(name, about.ticket.language, _needed(name, values))]
         else:
-            of_task = about.job.template == task_mails.TASK
-            said = self._about_task(about) if of_task else self._to_staff(about)
+            of_part = {
+                task_mails.TASK: self._about_task,
+                remedy_mails.REMEDY: self._about_remedy,
+            }
+            said = of_part.get(about.job.template, self._to_staff)(about)
             texts = [
                 rendering.render(name, lang, _needed(name, said(lang)))
                 for lang in languages_of(recipients)
@@ -385,6 +430,10 @@ class MailingCase:
         }
         if about.job.template in (MERGED, UNMERGED):
             values["into"] = about.event.data["ticket"]
+        if "remedy_id" in about.event.data:
+            values |= results.of_remedy(about)
+        if about.event.type is EventType.RESOLVED and about.job.audience == Role.CUSTOMER:
+            values["text"] += results.of_complaint(about)
         if about.job.template == PROMISE_MOVED:
             is_move = about.event.type is EventType.PLAN_CHANGED
             values["cause"] = own.plan_changed if is_move else own.reclassified
@@ -461,6 +510,32 @@ class MailingCase:
                 "owner": owner or own.nobody,
                 "due": moment(due, about.plan.time_zone, language),
                 "task_url": f"{self._base}/staff/tasks/{ticket.number}/{task.id}",
+            }
+
+        return said
+
+    def _about_remedy(self, about: Matter) -> Callable[[str], dict[str, str]]:
+        """Return a function that takes a language and returns the values of a mail about a remedy.
+
+        The values contain nothing that anybody wrote.
+        """
+        event, ticket = about.event, about.ticket
+        remedy = remedy_mails.remedy_in(ticket, event)
+        agent, writer = self._name_of(ticket.assignee), self._name_of(event.by.id or None)
+        news = remedy_mails.news_in(event)
+        is_breach = event.data.get("action") == Action.BREACH
+        due = datetime.fromisoformat(event.data["due_at"]) if is_breach else remedy.clock.due_at
+
+        def said(language: str) -> dict[str, str]:
+            own = phrases(language)
+            money = f" {remedy.money}" if remedy.money else ""
+            return {
+                "news": own.remedies[news].format(by=writer or own.nobody),
+                "number": ticket.number,
+                "remedy": in_plan.label(about.plan, remedy.kind, language) + money,
+                "agent": agent or own.nobody,
+                "due": moment(due, about.plan.time_zone, language),
+                "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
             }
 
         return said

@@ -15,7 +15,7 @@ from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, reached, spans
 from redress.mail.incoming.rules.answers import ABOUT_THE_ADDRESS, NoAnswer
 from redress.mail.outgoing.messages import MailJob
-from redress.mail.outgoing.rules import task_mails
+from redress.mail.outgoing.rules import remedy_mails, task_mails
 from redress.mail.outgoing.rules.table import (
     ABOUT_DOUBTED,
     ANSWER_FAILED,
@@ -253,12 +253,16 @@ def reason_to_skip(about: Matter) -> str | None:
     job, ticket = about.job, about.ticket
     if job.template == task_mails.TASK:
         return task_mails.reason_to_skip(ticket, about.event, job.audience)
+    if job.template == remedy_mails.REMEDY:
+        return remedy_mails.reason_to_skip(ticket, about.event, job.audience)
     if job.template == task_mails.URGED:
         return None if ticket.needs_agent else "nobody works on the ticket any more"
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
         return "the customer has no email address"
     if job.audience == PARTICIPANTS and not ticket.participants:
         return NOBODY_TAKES_PART
+    if job.template in remedy_mails.TO_CUSTOMER.values():
+        return remedy_mails.reason_to_skip_told(ticket, about.event)
     nobody_has_it = job.audience == Role.AGENT and agent_for(about) is None
     if nobody_has_it and not falls_to_supervisors(about):
         return "nobody has the ticket"

@@ -9,6 +9,7 @@ from typing import Any
 from redress.base.people import Role
 from redress.clocks.rules.clocks import Action, ClockName
 from redress.mail.incoming.rules.decision import Notice
+from redress.mail.outgoing.rules import remedy_mails
 from redress.mail.outgoing.rules.task_mails import ASKER, ASKERS, DEPARTMENT, TASK, URGED, audiences
 from redress.plans.rules.checklists import STEP
 from redress.tickets.rules.answers import AnswerState
@@ -57,8 +58,8 @@ class MailToSend:
     """One mail to be sent: its template and its audience.
 
     The audience is `customer`, PARTICIPANTS, RESERVE, CONNECTOR, a role of staff, one of
-    `task_mails`, or one
-    member whom a note mentions: `mentioned-2` is the second one in the note.
+    `task_mails` or of `remedy_mails`, or one member whom a note mentions: `mentioned-2` is the
+    second one in the note.
     """
 
     template: str
@@ -119,9 +120,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     supervisor is asked to decide whom a complaint is about, if that is unclear.
     Supervisor and manager are notified of a proposed incident, because they can declare it. If
     nobody is there, the customer and the supervisor are told. If too many tickets wait, supervisor
-    and reserve staff are called. `task_mails` says who is told of a task. A customer gets the
-    checklist of their service request, and what staff write about its items; the agent is asked to
-    check what the customer has given.
+    and reserve staff are called. `task_mails` says who is told of a task, and `remedy_mails` who is
+    told of a remedy. A customer gets the checklist of their service request, and what staff write
+    about its items; the agent is asked to check what the customer has given.
 
     Words to a customer who wrote through a connector that takes answers go there (CONNECTOR)
     instead of by mail. If they do not reach the customer, the agent is told.
@@ -130,6 +131,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     if event.type is EventType.URGED or "task" in event.data:
         asker = [MailToSend(URGED, ASKER)] if event.type is EventType.URGED else []
         return [*asker, *(MailToSend(TASK, audience) for audience in audiences(event))]
+    if "remedy_id" in event.data:
+        return _about_remedy(event)
     if event.type is EventType.OPENED:
         return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _is_acknowledged(event.data) else []
     if event.type in _TO_CUSTOMER:
@@ -198,6 +201,17 @@ def _to_customer(template: str, data: Mapping[str, Any]) -> MailToSend:
     return MailToSend(template, "customer")
 
 
+def _about_remedy(event: Event) -> list[MailToSend]:
+    """The mails about a remedy: to the customer, with a copy of what staff wrote, and to staff."""
+    found = []
+    if (template := remedy_mails.template_for_customer(event)) is not None:
+        found.append(_to_customer(template, event.data))
+        if event.data.get("copied_to") and event.data.get("text"):
+            found.append(MailToSend("copy", PARTICIPANTS))
+    staff = remedy_mails.audiences(event)
+    return [*found, *(MailToSend(remedy_mails.REMEDY, audience) for audience in staff)]
+
+
 def mentioned_member(event: Event, audience: str) -> str:
     """Return the id of the member who is the audience `mentioned-2` of a note's mails."""
     place = int(audience.removeprefix(f"{MENTIONED}-"))
@@ -209,9 +223,9 @@ def next_role(noted: Mapping[str, Any]) -> Role | None:
     """Return who is notified of a notice that did not reach a member of staff, or was called spam.
 
     The role above the one that the notice was for; for managers, the other managers. If it told a
-    member that a note mentions them, or was about a task, these are the supervisors of the ticket's
-    team. Returns None for any other mail, and if such a notification itself did not reach its
-    reader: it would be followed by another one without end. Operations learn of each
+    member that a note mentions them, or was about a task or a remedy, these are the supervisors of
+    the ticket's team. Returns None for any other mail, and if such a notification itself did not
+    reach its reader: it would be followed by another one without end. Operations learn of each
     (`mail.outgoing.cases.feedback`).
     """
     mail = noted["mail"]
@@ -221,7 +235,8 @@ def next_role(noted: Mapping[str, Any]) -> Role | None:
     ):
         return None
     to: str = mail.get("to", "customer")
-    if to.startswith((f"{MENTIONED}-", DEPARTMENT, ASKER, ASKERS)):
+    of_part = (DEPARTMENT, ASKER, ASKERS, remedy_mails.PROPOSER, remedy_mails.DECIDERS)
+    if to.startswith((f"{MENTIONED}-", *of_part)):
         return Role.SUPERVISOR
     return _ABOVE.get(to)
 

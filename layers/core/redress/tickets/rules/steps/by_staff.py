@@ -40,6 +40,7 @@ from redress.tickets.rules.checklist import Item, blocking
 from redress.tickets.rules.interest import kept_from
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.promise_view import lengthened
+from redress.tickets.rules.remedies import Remedy, RemedyState
 from redress.tickets.rules.steps.by_customer import confirm, dispute
 from redress.tickets.rules.steps.draft import (
     Draft,
@@ -697,28 +698,25 @@ def resolve(
     at: datetime,
     preference: Preference | None = None,
     files: Files = (),
+    cause: str | None = None,
 ) -> Change:
-    """Resolve the ticket. A complaint also needs an outcome, a remedy and a root cause.
+    """Resolve the ticket. A complaint also needs an outcome, a root cause and a remedy.
 
-    `preference` says how and when the customer wants to be called back. Raises TasksOpen while a
-    required task of another department is not done. A service request is done only if each required
-    item of its checklist is settled (ChecklistOpen). Otherwise it is resolved with an outcome that
-    says that it is not done, and `text` tells the customer why.
+    The remedy is a text for staff. A complaint does not need it if the customer was promised a
+    remedy, or got one. `cause` is a cause of the plan, whose words the customer reads. `preference`
+    says how and when the customer wants to be called back. Raises TasksOpen while a required task
+    of another department is not done, or nobody has decided about a proposed remedy. A service
+    request is done only if each required item of its checklist is settled (ChecklistOpen).
+    Otherwise it is resolved with an outcome that says that it is not done, and `text` tells the
+    customer why.
     """
-    if fault := _fault_of_outcome(ticket, outcome):
-        raise InvalidInput([fault])
-    if ticket.kind == "complaint":
-        needed = (("outcome", outcome), ("remedy", remedy), ("root_cause", root_cause))
-        faults = [
-            Fault(f"/{name}", "required", f"a complaint needs its {name}")
-            for name, value in needed
-            if not (value or "").strip()
-        ]
-        if faults:
-            raise InvalidInput(faults)
+    faults = _faults_of_resolution(ticket, plan, outcome, remedy, root_cause, cause)
+    if faults:
+        raise InvalidInput(faults)
     require_possible(Step.RESOLVE, ticket)
-    if faults := [_not_done(task) for task in ticket.tasks if task.blocks]:
-        raise TasksOpen(faults)
+    undone = [_not_done(task) for task in ticket.tasks if task.blocks]
+    if undone := undone + [_undecided(one) for one in ticket.remedies if one.is_undecided]:
+        raise TasksOpen(undone)
     if outcome not in NOT_DONE and (open_items := blocking(ticket.checklist)):
         raise ChecklistOpen([_not_settled(item) for item in open_items])
     draft = Draft(ticket, plan, by, at).add(
@@ -731,6 +729,7 @@ def resolve(
         }
         | recipients(ticket, plan, at, always=True)
         | files_data(files)
+        | ({"cause": cause} if cause else {})
         | ({"preference": to_builtins(preference)} if preference else {}),
     )
     if closure := closure_now(draft.after, plan):
@@ -753,6 +752,37 @@ def _fault_of_outcome(ticket: Ticket, outcome: str | None) -> Fault | None:
 
 def _not_settled(item: Item) -> Fault:
     return Fault(pointer("checklist", item.id), "item_not_settled", f"this item is {item.state}")
+
+
+def _faults_of_resolution(
+    ticket: Ticket,
+    plan: Plan,
+    outcome: str | None,
+    remedy: str | None,
+    root_cause: str | None,
+    cause: str | None,
+) -> list[Fault]:
+    fault = _fault_of_outcome(ticket, outcome)
+    faults = [fault] if fault else []
+    if ticket.kind == "complaint":
+        has_remedy = any(one.is_owed or one.state == RemedyState.DONE for one in ticket.remedies)
+        needed = {"outcome": outcome, "remedy": remedy, "root_cause": root_cause}
+        if has_remedy:
+            del needed["remedy"]
+        faults += [
+            Fault(f"/{name}", "required", f"a complaint needs its {name}")
+            for name, value in needed.items()
+            if not (value or "").strip()
+        ]
+    if cause is not None and cause not in plan.causes:
+        known = ", ".join(plan.causes) or "none: the plan has no causes"
+        faults.append(Fault("/cause", "unknown_cause", f"one of {known}"))
+    return faults
+
+
+def _undecided(remedy: Remedy) -> Fault:
+    detail = f"nobody has decided about a proposed remedy ({remedy.kind})"
+    return Fault(pointer("remedies", remedy.id), "remedy_not_decided", detail)
 
 
 def _not_done(task: Task) -> Fault:

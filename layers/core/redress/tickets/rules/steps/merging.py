@@ -156,6 +156,12 @@ def faults_of(source: Merger, target: Merger) -> list[Fault]:
     ):
         detail = "let the other ticket join the incident of this one, or let this one leave it"
         faults.append(Fault(INTO, "other_incident", detail))
+    # The clocks of a merged ticket stop, and what its customer was promised must not be forgotten.
+    faults += [
+        Fault(f"/remedies/{one.id}", "remedy_open", f"this remedy ({one.kind}) is {one.state}")
+        for one in ticket.remedies
+        if one.is_open
+    ]
     if len(ticket.links) >= MOST_LINKS:
         faults.append(Fault("", "too_many", f"this ticket has {MOST_LINKS} links; end one first"))
     if len(other.links) >= MOST_LINKS:

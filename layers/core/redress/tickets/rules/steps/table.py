@@ -48,6 +48,11 @@ class Step(StrEnum):
     REJECT_ITEM = "reject_item"
     FINISH_STEP = "finish_step"
     TELL_OBSTACLE = "tell_obstacle"
+    PROPOSE_REMEDY = "propose_remedy"
+    APPROVE_REMEDY = "approve_remedy"
+    REFUSE_REMEDY = "refuse_remedy"
+    WITHDRAW_REMEDY = "withdraw_remedy"
+    FINISH_REMEDY = "finish_remedy"
     LINK = "link"
     FOLLOW_UP = "follow_up"
     UNLINK = "unlink"
@@ -157,6 +162,12 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.REJECT_ITEM: {_N: _N, _O: _O, _W: _W},
     Step.FINISH_STEP: {_N: _N, _O: _O, _W: _W},
     Step.TELL_OBSTACLE: {_N: _N, _O: _O, _W: _W},
+    Step.PROPOSE_REMEDY: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    # What was promised is owed until it is done, also when the ticket is closed.
+    Step.APPROVE_REMEDY: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.REFUSE_REMEDY: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.WITHDRAW_REMEDY: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    Step.FINISH_REMEDY: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
     # A bare thanks changes nothing: a waiting ticket waits on, because its question is still open.
     Step.THANK: {s: s for s in (_N, _O, _W, _R, _C, _X)},

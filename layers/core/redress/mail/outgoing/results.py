@@ -1,0 +1,90 @@
+"""What customers read of a remedy and of the result of a complaint, by mail and through connectors.
+
+The words are those of the plan and of `Phrases`, in the language of the customer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from redress.base.phrases import moment, phrases
+from redress.mail.outgoing.rules import remedy_mails
+from redress.mail.outgoing.rules.relevance import Matter
+from redress.plans.rules import remedies as in_plan
+from redress.tickets.rules.remedies import RemedyState
+from redress.tickets.rules.ticket import EventType
+
+
+def of_remedy(about: Matter) -> dict[str, str]:
+    """The values of a mail that tells the customer of a remedy.
+
+    When it is done, the words of staff are optional. A file that proves it is not named: it is for
+    staff.
+    """
+    remedy, language = remedy_mails.remedy_in(about.ticket, about.event), about.ticket.language
+    values = {
+        "remedy": in_plan.told(about.plan, remedy.kind, remedy.money, language),
+        "due": moment(remedy.clock.due_at, about.plan.time_zone, language),
+    }
+    if about.event.type is EventType.REMEDY_DONE:
+        text = about.event.data.get("text")
+        values["text"] = f"\n\n{text}" if text else ""
+    return values
+
+
+def of_complaint(about: Matter) -> str:
+    """What came of a complaint, after an empty line; "" if there is nothing to say.
+
+    The outcome, the cause in the words of the plan, and what the customer was promised or got.
+    """
+    lines = [*_outcome(about), *_remedies(about)]
+    return "\n\n" + "\n".join(lines) if lines else ""
+
+
+def for_connector(about: Matter) -> str:
+    """The text of an answer that goes through a connector, which knows no templates.
+
+    It is the same for each attempt, so it says only what the event has.
+    """
+    event, own = about.event, phrases(about.ticket.language)
+    text: str = event.data.get("text", "")
+    if event.type is EventType.RESOLVED:
+        lines = _outcome(about)
+        return f"{text}\n\n{'\n'.join(lines)}" if lines else text
+    if event.type not in remedy_mails.TO_CUSTOMER:
+        return text
+    name = of_remedy(about)["remedy"]
+    match event.type:
+        case EventType.REMEDY_PROMISED:
+            due = datetime.fromisoformat(event.data["due"])
+            shown = moment(due, about.plan.time_zone, about.ticket.language)
+            said = own.remedy_due.format(remedy=name, due=shown)
+        case EventType.REMEDY_DONE:
+            said = own.remedy_done.format(remedy=name)
+        case _:
+            said = own.remedy_withdrawn.format(remedy=name)
+    line = own.remedy.format(remedy=said)
+    return f"{line}\n\n{text}" if text else line
+
+
+def _outcome(about: Matter) -> list[str]:
+    data, language = about.event.data, about.ticket.language
+    own, lines = phrases(language), list[str]()
+    if outcome := data.get("outcome"):
+        lines.append(own.outcome.format(outcome=own.outcomes[outcome]))
+    if cause := in_plan.cause(about.plan, data.get("cause") or "", language):
+        lines.append(own.cause.format(cause=cause))
+    return lines
+
+
+def _remedies(about: Matter) -> list[str]:
+    plan, language = about.plan, about.ticket.language
+    own, lines = phrases(language), list[str]()
+    for remedy in about.ticket.remedies:
+        name = in_plan.told(plan, remedy.kind, remedy.money, language)
+        if remedy.is_owed:
+            due = moment(remedy.clock.due_at, plan.time_zone, language)
+            lines.append(own.remedy.format(remedy=own.remedy_due.format(remedy=name, due=due)))
+        elif remedy.state == RemedyState.DONE:
+            lines.append(own.remedy.format(remedy=own.remedy_done.format(remedy=name)))
+    return lines

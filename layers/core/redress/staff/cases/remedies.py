@@ -1,0 +1,129 @@
+"""Remedies of tickets: the step of each act, and the lists of them for leaders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from redress.base.errors import Forbidden, NotFound
+from redress.base.people import Actor, Member
+from redress.plans.rules.plan import Plan
+from redress.tickets.cases.staff import StaffStep
+from redress.tickets.rules import access, remedy_rights
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.remedies import Remedy, RemedyState, find
+from redress.tickets.rules.steps import remedying
+from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.attached import AttachedStore
+from redress.tickets.store.remedies import Listed, RemedyLists
+from redress.tickets.store.tickets import TicketStore
+
+PAGE = 25
+"""The most remedies of one page."""
+
+
+class Which(StrEnum):
+    """Which remedies are listed: those that nobody has decided about, or those that customers were
+    promised and that are not done."""
+
+    PROPOSED = "proposed"
+    OWED = "owed"
+
+
+_STATES = {Which.PROPOSED: RemedyState.PROPOSED, Which.OWED: RemedyState.PROMISED}
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyLine:
+    """One remedy in a list, with its ticket. `key` is its place in the list."""
+
+    ticket: Ticket
+    remedy: Remedy
+    can: list[str]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyPage:
+    lines: list[RemedyLine]
+    next: str | None
+
+
+class RemedyCases:
+    def __init__(self, tickets: TicketStore, lists: RemedyLists, files: AttachedStore) -> None:
+        self._tickets, self._lists, self._files = tickets, lists, files
+
+    def approving(self, id_: str, due: datetime | None) -> StaffStep:
+        """The step that approves a remedy. What the customer is told is in the event that proposed
+        it."""
+
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
+            remedy = find(ticket.remedies, id_)
+            assert remedy is not None, "`must_have` has found it"
+            text = self._tickets.event(ticket.number, remedy.event).data["text"]
+            return remedying.approve(ticket, plan, by, id_, due, text, at)
+
+        return decide
+
+    def finishing(self, id_: str, proof: str, text: str, file: str | None) -> StaffStep:
+        """The step that says that a remedy is done. It reads the ticket's files if one is named."""
+
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
+            files = self._files.of_ticket(ticket.number) if file is not None else ()
+            return remedying.finish(ticket, plan, by, id_, proof, text, at, file, files)
+
+        return decide
+
+    def page(
+        self,
+        member: Member,
+        which: Which,
+        team: str | None,
+        content: Callable[[], tuple[int, str | None]],
+    ) -> RemedyPage:
+        """One page of the remedies of a team's tickets, next due first.
+
+        `team` is None for the member's own. `content` reads from the request how many are wanted,
+        and `next` of the page before. A remedy of a ticket that the member may not see is left out.
+        Raises Forbidden for another team unless the member sees every team, and then the errors of
+        `content`.
+        """
+        of_team = team or member.team
+        if of_team != member.team and not member.sees_every_team:
+            raise Forbidden("only the remedies of your own team")
+        limit, after = content()
+        lines: list[RemedyLine] = []
+        while len(lines) <= limit:
+            some = self._lists.of_team(of_team, _STATES[which], after, PAGE)
+            lines += self._lines(member, _STATES[which], some)
+            if len(some) < PAGE:
+                break
+            after = some[-1].key
+        further = lines[limit - 1].key if len(lines) > limit else None
+        return RemedyPage(lines[:limit], further)
+
+    def _lines(self, member: Member, state: RemedyState, some: list[Listed]) -> list[RemedyLine]:
+        found = self._tickets.get_readable([one.number for one in some])
+        tickets = {ticket.number: ticket for ticket in found}
+        lines = []
+        for one in some:
+            ticket = tickets.get(one.number)
+            remedy = find(ticket.remedies, one.remedy) if ticket is not None else None
+            if ticket is None or remedy is None or remedy.state != state:
+                continue
+            if access.may_see(member, ticket):
+                can = remedy_rights.can(member, ticket, remedy)
+                lines.append(RemedyLine(ticket, remedy, can, one.key))
+        return lines
+
+
+def must_have(id_: str) -> Callable[[Ticket], None]:
+    """Return a check that raises NotFound if a ticket does not have this remedy."""
+
+    def there(ticket: Ticket) -> None:
+        if find(ticket.remedies, id_) is None:
+            raise NotFound("the ticket has no such remedy")
+
+    return there
