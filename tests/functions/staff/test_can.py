@@ -144,6 +144,12 @@ def ways(stores: Stores, api: Api) -> dict[str, Callable[[Ticket], Any]]:
     }
 
 
+OF_A_PART = (
+    *checklist.POSSIBLE,
+    *("approve_remedy", "refuse_remedy", "withdraw_remedy", "finish_remedy"),
+)
+"""Actions on a part that the ticket must have (test_checklists.py, test_remedies.py)."""
+
 WAYS = (
     "reply",
     "ask",
@@ -193,7 +199,7 @@ def answers(
 @given(
     path=st.lists(st.sampled_from(WAYS), max_size=5),
     by=st.sampled_from(["mei", "jun", "lin", "wei", "hua"]),
-    name=st.sampled_from(sorted(set(CONTENT) - set(checklist.POSSIBLE))),  # test_checklists.py
+    name=st.sampled_from(sorted(set(CONTENT) - set(OF_A_PART))),
 )
 def test_action_is_possible_if_and_only_if_it_is_in_can(
     api: Api,
@@ -256,7 +262,7 @@ def test_answer_of_a_change_and_lists_say_what_the_reader_can_do(
     assert (gone.status, gone.body["can"]) == (200, [])
 
 
-def test_closed_ticket_takes_only_notes_and_whose_and_whom_it_is_about(
+def test_closed_ticket_takes_only_notes_and_what_it_belongs_to(
     api: Api, open_ticket: Opener, stores: Stores
 ) -> None:
     ticket = open_ticket(agent="a-mei")
@@ -264,7 +270,7 @@ def test_closed_ticket_takes_only_notes_and_whose_and_whom_it_is_about(
     found = api("ticket", "wei", number=ticket.number).body
     assert (found["state"], found["can"]) == (
         State.CLOSED,
-        ["correct_match", "link", "note", "set_about"],
+        ["correct_match", "join_incident", "link", "note", "set_about"],
     )
 
 
