@@ -49,7 +49,8 @@ WIDER = {
     "${FilesBucket.Arn}/uploads/*": "all uploads",
     "${FilesBucket.Arn}/files/*": "the files of all tickets; the policy of the bucket denies those "
     "that are not clean",
-    "${RecordingsBucket}/*": "all recordings in the bucket that the operator names",
+    "${RecordingsBucket}/${RecordingsPrefix}*": "all recordings in the place that the "
+    "operator names",
     "${FilesBucket.Arn}/*": "as GuardDuty's user guide demands it; see test_data.py for what the "
     "policy of the bucket denies",
     "rule/DO-NOT-DELETE-AmazonGuardDutyMalwareProtectionS3*": "GuardDuty names its own rule",
@@ -284,7 +285,7 @@ def written_items(logical_id: str) -> dict[str, list[str]]:
     return found
 
 
-RECORDINGS = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RecordingsBucket}/*"}
+RECORDINGS = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RecordingsBucket}/${RecordingsPrefix}*"}
 
 
 def _reads_files(statement: Statement) -> bool:

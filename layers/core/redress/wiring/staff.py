@@ -89,6 +89,7 @@ class StaffSettings(Settings, frozen=True, kw_only=True):
     files_bucket: str = ""
     recordings_bucket: str = ""
     """Empty if the telephone system keeps no recordings in a bucket."""
+    recordings_prefix: str = ""
     checker_function: str = ""
     """Empty if files are switched off."""
     link_key_secret: str
@@ -681,7 +682,10 @@ def recordings() -> RecordingCases:
     from redress.files.store.recordings import HeardStore, RecordingsBucket
     from redress.wiring import stores
 
-    bucket = RecordingsBucket(clients.client("s3"), settings().recordings_bucket)
+    given = settings()
+    bucket = RecordingsBucket(
+        clients.client("s3"), given.recordings_bucket, given.recordings_prefix
+    )
     return RecordingCases(stores.tickets(), HeardStore(stores.models()), bucket, clients.now)
 
 

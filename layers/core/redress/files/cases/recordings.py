@@ -68,7 +68,7 @@ class RecordingCases:
     def _opened(self, event: int, reference: str) -> OpenedRecording:
         if is_address(reference):
             return OpenedRecording(event, reference, None)
-        key = object_in(self._bucket.name, reference)
+        key = object_in(self._bucket.name, self._bucket.prefix, reference)
         if isinstance(key, Elsewhere):
             raise FileNotOpen(key.value, IN_WORDS[key])
         return OpenedRecording(event, self._bucket.link(key), LINK_S)

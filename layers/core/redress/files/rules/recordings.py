@@ -15,7 +15,7 @@ class Elsewhere(StrEnum):
 
 IN_WORDS = {
     Elsewhere.NO_BUCKET: "the recording is in a bucket, and the deployment names none",
-    Elsewhere.OTHER_BUCKET: "the recording is not in the bucket that the deployment names",
+    Elsewhere.OTHER_BUCKET: "the recording is not where the deployment says that they are",
     Elsewhere.NO_ADDRESS: "the place of the recording is neither in a bucket nor an https address",
 }
 
@@ -25,10 +25,11 @@ def is_address(reference: str) -> bool:
     return reference.startswith("https://")
 
 
-def object_in(bucket: str, reference: str) -> str | Elsewhere:
+def object_in(bucket: str, prefix: str, reference: str) -> str | Elsewhere:
     """The key of the object to which a reference points, or why there is none.
 
-    `bucket` is that of the deployment, "" if it has none. A reference is `s3://bucket/key`, or
+    `bucket` is that of the deployment, "" if it has none. It may hold more than recordings, so the
+    key must begin with `prefix`: what the telephone system writes is not trusted. A reference is `s3://bucket/key`, or
     `bucket/key` as in the contact records of Amazon Connect (Amazon Connect Administrator Guide,
     "Contact records data model", Recording.Location).
     """
@@ -37,4 +38,4 @@ def object_in(bucket: str, reference: str) -> str | Elsewhere:
         return Elsewhere.NO_ADDRESS
     if not bucket:
         return Elsewhere.NO_BUCKET
-    return key if named == bucket else Elsewhere.OTHER_BUCKET
+    return key if named == bucket and key.startswith(prefix) else Elsewhere.OTHER_BUCKET

@@ -37,8 +37,9 @@ _HEARD = msgspec.json.Decoder(Heard)
 
 
 class RecordingsBucket:
-    def __init__(self, s3_client: Any, name: str) -> None:
-        self._s3, self.name = s3_client, name
+    def __init__(self, s3_client: Any, name: str, prefix: str) -> None:
+        """`prefix` is what the keys of recordings begin with."""
+        self._s3, self.name, self.prefix = s3_client, name, prefix
 
     def link(self, key: str) -> str:
         """Return a URL that lets anybody play this object for LINK_S seconds.
