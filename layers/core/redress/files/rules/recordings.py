@@ -29,9 +29,9 @@ def object_in(bucket: str, prefix: str, reference: str) -> str | Elsewhere:
     """The key of the object to which a reference points, or why there is none.
 
     `bucket` is that of the deployment, "" if it has none. It may hold more than recordings, so the
-    key must begin with `prefix`: what the telephone system writes is not trusted. A reference is `s3://bucket/key`, or
-    `bucket/key` as in the contact records of Amazon Connect (Amazon Connect Administrator Guide,
-    "Contact records data model", Recording.Location).
+    key must begin with `prefix`: what the telephone system writes is not trusted. A reference is
+    `s3://bucket/key`, or `bucket/key` as in the contact records of Amazon Connect (Amazon Connect
+    Administrator Guide, "Contact records data model", Recording.Location).
     """
     named, _, key = reference.removeprefix("s3://").partition("/")
     if not named or not key or "://" in reference.removeprefix("s3://"):
