@@ -10,12 +10,15 @@ import msgspec
 import pytest
 
 from redress.base.errors import InvalidInput, NotAllowedNow, NotMergeable, NotUndone
-from redress.base.people import Member, Role
+from redress.base.people import SYSTEM, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.document import parse as parse_plan
+from redress.plans.rules.plan import ConflictPlan
 from redress.scores.rules.facts import facts_of
+from redress.tickets.rules.calls import Result
 from redress.tickets.rules.explain import What, explain
-from redress.tickets.rules.steps import merging
+from redress.tickets.rules.steps import by_system, merging
+from redress.tickets.rules.steps.draft import Draft
 from redress.tickets.rules.steps.table import MOST_LINKS, MOST_PARTICIPANTS
 from redress.tickets.rules.ticket import (
     EventType,
@@ -28,7 +31,7 @@ from redress.tickets.rules.ticket import (
     next_wake,
 )
 from redress.tickets.store.snapshot import decode, encode
-from tests.builders import BY_PHONE, LIN, MEI, NUMBER, OTHER, START, Life, plan_document
+from tests.builders import BY_PHONE, LIN, MEI, NUMBER, OTHER, START, TAO, Life, plan_document
 
 LIN_LEADS = Member("s-lin", "lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 5)
 CUSTOMER = "9f86d081884c7d659a2feaa0"
@@ -66,6 +69,20 @@ def test_source_ends_and_both_sides_say_so() -> None:
         ticket,
         target.ticket,
     ]
+
+
+def test_address_that_gets_no_automatic_mail_gets_none_about_the_merge() -> None:
+    source, target = two(mail={"id": "m-1", "unacknowledged": "list"})
+    source.merge(target)
+    assert "to" not in source.last.events[0].data
+    source.unmerge(target)
+    assert "to" not in source.last.events[0].data
+
+    source, target = two()
+    source.merge(target)
+    assert source.last.events[0].data["to"] == source.ticket.contact.email
+    source.unmerge(target)
+    assert source.last.events[0].data["to"] == source.ticket.contact.email
 
 
 def test_merged_ticket_is_not_shown_as_escalated_and_no_clock_runs() -> None:
@@ -381,6 +398,12 @@ def test_reminder_that_acted_in_the_target_is_not_repeated_in_the_source() -> No
     assert newer.ticket.clocks[ClockName.FIRST_RESPONSE].fired == ()
 
 
+def nobody_is_there(life: Life) -> Life:
+    data = {"text": "Nobody is there at the moment.", "to": "li@example.com"}
+    draft = Draft(life.ticket, life.plan, SYSTEM, life.clock.now())
+    return life.take(draft.add(EventType.NOBODY_THERE, data).change())
+
+
 @pytest.mark.parametrize(
     "happens",
     [
@@ -391,8 +414,22 @@ def test_reminder_that_acted_in_the_target_is_not_repeated_in_the_source() -> No
         lambda life: life.wait(hours=25).wake(),
         Life.withdraw,
         lambda life: life.take_in(Life(life.clock).open(number="R-00000-00001")),
+        lambda life: life.open_task().urge(),
+        Life.record_call,
+        nobody_is_there,
     ],
-    ids=["a message", "a reply", "progress", "a new kind", "a breach", "closing", "a merge"],
+    ids=[
+        "a message",
+        "a reply",
+        "progress",
+        "a new kind",
+        "a breach",
+        "closing",
+        "a merge",
+        "urging",
+        "an answered call",
+        "a word that nobody is there",
+    ],
 )
 def test_merge_is_not_undone_after_the_next_public_word(happens: Any) -> None:
     older, newer = two()
@@ -409,6 +446,7 @@ def test_internal_work_on_the_target_does_not_keep_a_merge_from_being_undone() -
     older, newer = two()
     older.merge(newer)
     newer.assign().note().tag("kettle")
+    newer.record_call(result=Result.MISSED, answered=None, hold_s=None)
     older.unmerge(newer)
     assert newer.ticket.tags == ("kettle",)
     assert newer.folded == newer.ticket
@@ -421,6 +459,18 @@ def test_fact_that_staff_changed_since_the_merge_stays() -> None:
     source.unmerge(target)
     assert target.ticket.about == ("a-jun", "a-tao")
     assert source.ticket.about == ("a-jun",)
+
+
+def test_complaint_that_follows_an_accused_agent_into_another_team_is_no_decision() -> None:
+    source, target = two()
+    source.is_about(TAO.id).merge(target)
+    strict = replace(target.plan, conflict=ConflictPlan(without_their_supervisor=True))
+    moved = by_system.follow_accused(target.ticket, strict, TAO, target.clock.now())
+    assert moved is not None
+    target.take(moved)
+    source.unmerge(target)
+    assert (target.ticket.about, target.ticket.about_decided) == ((), False)
+    assert source.ticket.about == (TAO.id,)
 
 
 def test_ticket_that_is_not_merged_cannot_be_undone() -> None:

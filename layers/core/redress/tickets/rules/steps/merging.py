@@ -118,10 +118,12 @@ def merge(source: Merger, target: Merger, by: Actor, why: str) -> tuple[Change, 
 def _told_by_mail(ticket: Ticket, plan: Plan, at: datetime) -> dict[str, Any]:
     """Return the event data with the address to which the customer is told by mail; {} if by none.
 
-    Who is answered through a connector gets no mail. Their status page says it.
+    Who is answered through a connector gets no mail, and neither does an address to which no
+    automatic mail may go: its ticket was never acknowledged. The status page says it.
     """
     by_mail = way_of(ticket, at, plan.sms).by is Way.MAIL
-    return {"to": ticket.contact.email} if by_mail else {}
+    may_be_told = ClockName.ACKNOWLEDGEMENT in ticket.clocks
+    return {"to": ticket.contact.email} if by_mail and may_be_told else {}
 
 
 def faults_of(source: Merger, target: Merger) -> list[Fault]:
@@ -373,15 +375,25 @@ def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change
 def _too_late(target: Undone) -> list[Fault]:
     """Return a fault for each event of the target after which the merge is not undone."""
     brought = target.merge.data["clocks"]
-    last = (*SPEAKING, EventType.CLOSED)
     faults = []
     for event in target.since:
         broken = event.type is EventType.RUNG_FIRED and event.data["clock"] in brought
         broken = broken and event.data["action"] in (Action.BREACH, Action.ESCALATE)
-        if event.type in last or broken:
+        if event.type in _LAST or _is_answered_call(event) or broken:
             detail = f"{event.type} (event {event.number}) came after the merge"
             faults.append(Fault(INTO, "too_late", detail))
     return faults
+
+
+_LAST = (*SPEAKING, EventType.URGED, EventType.NOBODY_THERE, EventType.CLOSED)
+"""The events of the target after which a merge is not undone: what the customer said or was told,
+and the end. More than SPEAKING, because a reply need not be written again only because the
+customer urged; but whether they urged for the one ticket or the other, nobody knows."""
+
+
+def _is_answered_call(event: Event) -> bool:
+    """Whether somebody spoke with the customer."""
+    return event.type is EventType.CALL_RECORDED and "answered" in event.data
 
 
 def _again(source: Undone, target: Undone) -> dict[str, Any]:
@@ -464,7 +476,11 @@ def _without(target: Undone) -> dict[str, Any]:
 
 
 def _is_decided_since(target: Undone) -> bool:
-    return any(one.type is EventType.ABOUT_SET for one in target.since)
+    """Whether staff have decided since whom the target is about.
+
+    An event with `moved` decides nothing: an accused agent is in another team.
+    """
+    return any(one.type is EventType.ABOUT_SET and "moved" not in one.data for one in target.since)
 
 
 def _still_there(ticket: Ticket, target: Undone) -> dict[str, Any]:
