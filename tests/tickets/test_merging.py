@@ -227,6 +227,22 @@ def test_facts_follow_with_their_origin_where_the_target_has_none() -> None:
     assert target.ticket.order == "B-2"
 
 
+def test_whom_the_source_is_about_loses_their_task_and_is_not_preferred_in_the_target() -> None:
+    source, target = two()
+    source.is_about(TAO.id, MEI.id)
+    target.open_task(required=True).assign_task(TAO)
+    queued = {"from": None, "why": "a reason", "team": target.ticket.team, "preferred": MEI.id}
+    draft = Draft(target.ticket, target.plan, LIN, target.clock.now())
+    target.take(draft.add(EventType.QUEUED, queued).change())
+    assert (target.ticket.tasks[0].owner, target.ticket.preferred) == (TAO.id, MEI.id)
+    source.merge(target)
+    [task] = target.ticket.tasks
+    assert (task.is_open, task.owner, task.private) == (True, None, True)
+    assert task.revision == target.ticket.version
+    assert target.ticket.preferred is None
+    assert target.folded == target.ticket
+
+
 def test_other_address_of_the_customer_takes_part_and_strangers_do_not() -> None:
     source, target = two(contact={"name": "Li Na", "email": "Na.Li@example.net"})
     source.let_in("bo@example.net").merge(target)

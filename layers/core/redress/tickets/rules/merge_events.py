@@ -14,6 +14,7 @@ import msgspec
 
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Clock, ClockName
+from redress.tickets.rules import task_events
 from redress.tickets.rules.ticket import (
     Conversation,
     Event,
@@ -71,8 +72,13 @@ def _with_words(ticket: Ticket, data: dict[str, Any]) -> Ticket:
 
 
 def _with_facts(ticket: Ticket, facts: dict[str, Any]) -> Ticket:
+    """The ticket with the facts of the source.
+
+    Whom the source is about loses what they had of the target, as after `about_set`.
+    """
     added: dict[str, str] = facts.get("fields", {})
-    about, kept_from = facts.get("about", ()), facts.get("kept_from", ())
+    about, kept_from = tuple(facts.get("about", ())), facts.get("kept_from", ())
+    ticket = task_events.without_owners(ticket, about)
     return replace(
         ticket,
         order=facts.get("order", ticket.order),
@@ -81,6 +87,7 @@ def _with_facts(ticket: Ticket, facts: dict[str, Any]) -> Ticket:
         participants=(*ticket.participants, *facts.get("participants", ())),
         about=(*ticket.about, *about),
         about_decided=ticket.about_decided or bool(about),
+        preferred=None if ticket.preferred in about else ticket.preferred,
         kept_from=tuple(sorted({*ticket.kept_from, *kept_from})),
         mentioned=tuple(one for one in ticket.mentioned if one not in about),
         conversation=msgspec.convert(facts["conversation"], Conversation)
