@@ -34,6 +34,7 @@ from redress.tickets.store.snapshot import decode, encode
 from tests.builders import BY_PHONE, LIN, MEI, NUMBER, OTHER, START, TAO, Life, plan_document
 
 LIN_LEADS = Member("s-lin", "lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 5)
+DETAILS = "account/personal_data"
 CUSTOMER = "9f86d081884c7d659a2feaa0"
 
 
@@ -241,6 +242,98 @@ def test_whom_the_source_is_about_loses_their_task_and_is_not_preferred_in_the_t
     assert task.revision == target.ticket.version
     assert target.ticket.preferred is None
     assert target.folded == target.ticket
+
+
+def requests(of_target: str | None = DETAILS, of_source: str = DETAILS) -> tuple[Life, Life]:
+    """Two service requests of one customer, of these categories."""
+    source = Life().request(of_source)
+    source.wait(hours=1)
+    target = Life(source.clock).open("service_request", number=OTHER, category=of_target)
+    return source, target
+
+
+def items(life: Life) -> dict[str, str]:
+    checklist = life.ticket.checklist
+    return {one.id: one.state for one in checklist.items} if checklist is not None else {}
+
+
+def test_form_that_was_sent_twice_is_merged_before_anything_of_it_was_given() -> None:
+    source, target = requests()
+    assert codes(source.side(), target.side()) == []
+    before = target.ticket.checklist
+    source.merge(target)
+    assert target.ticket.checklist == before
+
+
+def test_what_was_given_in_the_source_is_not_asked_again_in_the_target() -> None:
+    source, target = requests()
+    source.send_item().accept_item().answer_item()
+    target.finish_step()
+    source.merge(target)
+    assert items(target) == {"identity": "accepted", "new_details": "given", "change": "done"}
+    assert [one.type for one in target.last.events] == [EventType.MERGED]
+    assert target.folded == target.ticket
+    target.accept_item("new_details")
+    assert items(target)["new_details"] == "accepted"
+
+
+def test_target_keeps_what_was_decided_about_its_own_items() -> None:
+    source, target = requests()
+    source.send_item().accept_item()
+    target.send_item().reject_item()
+    source.merge(target)
+    assert items(target)["identity"] == "rejected"
+
+
+def test_what_nobody_has_checked_ends_the_wait_of_the_target() -> None:
+    source, target = requests()
+    source.reply().answer_item()
+    target.assign().reply(wait_for_customer=True)
+    source.merge(target)
+    assert target.ticket.state is State.OPEN
+    source.unmerge(target)
+    assert (target.ticket.state, items(target)["new_details"]) == (State.WAITING, "open")
+    assert target.folded == target.ticket
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_checklist_that_comes_with_the_category_asks_only_for_what_is_missing(
+    settled: bool,
+) -> None:
+    source, target = requests(None)
+    source.send_item().accept_item().answer_item().accept_item("new_details")
+    if settled:
+        source.finish_step()
+    source.merge(target)
+    assert (target.ticket.category, items(target)) == (DETAILS, items(source))
+    # The customer gets no list of what they have given.
+    set_again = [one.type for one in target.last.events if one.type is EventType.CHECKLIST_SET]
+    assert set_again == [] if settled else [EventType.CHECKLIST_SET]
+    assert target.folded == target.ticket
+    source.unmerge(target)
+    assert (target.ticket.category, target.ticket.checklist) == (None, None)
+    assert target.folded == target.ticket
+
+
+def test_required_item_that_the_target_does_not_have_must_be_settled_first() -> None:
+    source, target = requests("payment/invoice")
+    source.send_item().accept_item()
+    wanted = [("/checklist/new_details", "item_open"), ("/checklist/change", "item_open")]
+    assert codes(source.side(), target.side()) == wanted
+
+
+def test_undone_merge_gives_back_the_items_that_nobody_has_touched_since() -> None:
+    source, target = requests()
+    target.assign().tell_obstacle("identity")
+    before = target.ticket.checklist
+    source.send_item().answer_item().merge(target).unmerge(target)
+    assert target.ticket.checklist == before
+    source.merge(target)
+    target.accept_item("new_details")
+    source.unmerge(target)
+    assert items(target) == {"identity": "open", "new_details": "accepted", "change": "open"}
+    assert items(source) == {"identity": "given", "new_details": "given", "change": "open"}
+    assert (source.folded, target.folded) == (source.ticket, target.ticket)
 
 
 def test_other_address_of_the_customer_takes_part_and_strangers_do_not() -> None:

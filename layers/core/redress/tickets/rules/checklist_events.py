@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import replace
 from typing import Any
+
+import msgspec
 
 from redress.tickets.rules.checklist import Checklist, Item, ItemState, find
 from redress.tickets.rules.ticket import Event, State, Ticket
@@ -59,6 +61,40 @@ def done(ticket: Ticket, event: Event) -> Ticket:
 
 def obstructed(ticket: Ticket, event: Event) -> Ticket:
     return _changed(ticket, event, obstacle=True)
+
+
+def brought(ticket: Ticket, event: Event, items: Sequence[Mapping[str, Any]]) -> Ticket:
+    """Give items the states that they had in a ticket that was merged into this one.
+
+    A ticket without a checklist has only these items until it gets that of the category, which came
+    with them. Then they keep their states (`was_set`). What staff have to check opens a ticket that
+    waits for an answer (`given`).
+    """
+    if not items:
+        return ticket
+    came = {
+        one["id"]: Item(one["id"], one["kind"], one["required"], one["state"], event.number)
+        for one in items
+    }
+    before = ticket.checklist or Checklist(event.number, tuple(came.values()))
+    after = tuple(came.get(item.id, item) for item in before.items)
+    opens = ticket.state is State.WAITING and any(
+        item.state == ItemState.GIVEN for item in came.values()
+    )
+    return replace(
+        ticket,
+        checklist=replace(before, items=after),
+        state=State.OPEN if opens else ticket.state,
+    )
+
+
+def restored(ticket: Ticket, items: Sequence[Mapping[str, Any]]) -> Ticket:
+    """Make items what they were before a merge that is undone."""
+    if ticket.checklist is None or not items:
+        return ticket
+    again = {one["id"]: msgspec.convert(one, Item) for one in items}
+    after = tuple(again.get(item.id, item) for item in ticket.checklist.items)
+    return replace(ticket, checklist=replace(ticket.checklist, items=after))
 
 
 def _changed(ticket: Ticket, event: Event, **fields: Any) -> Ticket:

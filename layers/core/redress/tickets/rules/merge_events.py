@@ -14,7 +14,7 @@ import msgspec
 
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Clock, ClockName
-from redress.tickets.rules import task_events
+from redress.tickets.rules import checklist_events, task_events
 from redress.tickets.rules.ticket import (
     Conversation,
     Event,
@@ -55,7 +55,9 @@ def _taken_in(ticket: Ticket, event: Event) -> Ticket:
         escalation=data.get("escalation", ticket.escalation),
         watchers=tuple(dict.fromkeys((*ticket.watchers, *data.get("watchers", ())))),
     )
-    return _with_words(_with_facts(ticket, data.get("facts", {})), data)
+    facts = data.get("facts", {})
+    ticket = checklist_events.brought(ticket, event, facts.get("items", ()))
+    return _with_words(_with_facts(ticket, facts), data)
 
 
 def _with_words(ticket: Ticket, data: dict[str, Any]) -> Ticket:
@@ -139,6 +141,7 @@ def _given_back(ticket: Ticket, event: Event) -> Ticket:
     }
     facts: dict[str, Any] = data.get("facts", {})
     fields, about = facts.get("fields", {}), facts.get("about", ())
+    ticket = checklist_events.restored(ticket, data.get("items", ()))
     return replace(
         ticket,
         clocks=ticket.clocks | ended,

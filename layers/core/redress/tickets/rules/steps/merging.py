@@ -20,10 +20,11 @@ from redress.base.errors import Fault, InvalidInput, NotAllowedNow, NotMergeable
 from redress.base.people import SYSTEM, Actor, Member, Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName
+from redress.plans.rules import checklists
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.answers import Way, way_of
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.checklist import blocking
+from redress.tickets.rules.checklist import Item, ItemState, blocking, find
 from redress.tickets.rules.conflicts import SPEAKING
 from redress.tickets.rules.steps.draft import Draft, require_possible
 from redress.tickets.rules.steps.table import (
@@ -149,9 +150,12 @@ def faults_of(source: Merger, target: Merger) -> list[Fault]:
         for task in ticket.tasks
         if task.blocks
     ]
+    detail = "this required item is not settled, and the other ticket has no such item"
+    there = {(item.id, item.kind) for item in _items_there(ticket, target)}
     faults += [
-        Fault(f"/checklist/{item.id}", "item_open", "this required item is not settled")
+        Fault(f"/checklist/{item.id}", "item_open", detail)
         for item in blocking(ticket.checklist)
+        if (item.id, item.kind) not in there
     ]
     if ticket.incident is not None and (
         other.incident is None or other.incident.id != ticket.incident.id
@@ -220,7 +224,7 @@ def _brought(source: Merger, target: Merger) -> dict[str, Any]:
         brought["escalation"] = ticket.escalation
     if ticket.watchers:
         brought["watchers"] = list(ticket.watchers)
-    if facts := _facts(ticket, other):
+    if facts := _facts(ticket, target):
         brought["facts"] = facts
     return brought
 
@@ -278,13 +282,16 @@ def _under(target: Merger, name: ClockName, clock: Clock, plan_version: int) -> 
     )
 
 
-def _facts(ticket: Ticket, other: Ticket) -> dict[str, Any]:
+def _facts(ticket: Ticket, target: Merger) -> dict[str, Any]:
     """Return the facts of the source that the target does not have itself."""
+    other = target.ticket
     facts: dict[str, Any] = {}
     if ticket.order is not None and other.order is None:
         facts["order"] = ticket.order
-    if ticket.category is not None and other.category is None and ticket.kind == other.kind:
+    if _brings_category(ticket, other):
         facts["category"] = ticket.category
+    if items := _items_brought(ticket, target):
+        facts["items"] = items
     known = dict(other.fields)
     if fields := {name: value for name, value in ticket.fields if name not in known}:
         facts["fields"] = fields
@@ -297,6 +304,49 @@ def _facts(ticket: Ticket, other: Ticket) -> dict[str, Any]:
     if ticket.conversation is not None and other.conversation is None and not other.has_address:
         facts["conversation"] = msgspec.to_builtins(ticket.conversation)
     return facts
+
+
+def _brings_category(ticket: Ticket, other: Ticket) -> bool:
+    is_missing = ticket.category is not None and other.category is None
+    return is_missing and ticket.kind == other.kind
+
+
+def _items_there(ticket: Ticket, target: Merger) -> tuple[Item, ...]:
+    """Return the items of the target after the merge, as they are without the source.
+
+    If its category comes with the source, it gets the checklist of that category (`Draft.add`).
+    """
+    other = target.ticket
+    if not _brings_category(ticket, other):
+        return other.checklist.items if other.checklist is not None else ()
+    planned = checklists.of(target.plan, other.kind, ticket.category)
+    return tuple(Item(one.id, one.kind, one.required) for one in planned)
+
+
+_MISSING = (ItemState.OPEN, ItemState.REJECTED)
+"""The states of an item that the customer, or a step of staff, still has to give."""
+
+
+def _items_brought(ticket: Ticket, target: Merger) -> list[dict[str, Any]]:
+    """Return the items of the target that are as in the source, because they are open there.
+
+    So the customer is not asked again for what they have given. The files of an item stay in the
+    source, where the people of the target open them.
+    """
+    found = []
+    for own in _items_there(ticket, target):
+        item = find(ticket.checklist, own.id)
+        is_given = item is not None and item.kind == own.kind and item.state not in _MISSING
+        if item is not None and is_given and own.state == ItemState.OPEN:
+            found.append(
+                {
+                    "id": own.id,
+                    "kind": own.kind,
+                    "required": own.required,
+                    "state": str(item.state),
+                }
+            )
+    return found
 
 
 def _further_addresses(ticket: Ticket, other: Ticket) -> list[str]:
@@ -463,6 +513,8 @@ def _without(target: Undone) -> dict[str, Any]:
         "about_decided": was.about_decided or _is_decided_since(target),
         "watchers": list(ticket.watchers),
     }
+    if items := _items_again(target):
+        data["items"] = items
     if was.unanswered_since is not None:
         data["unanswered_since"] = was.unanswered_since.isoformat()
     escalation = ticket.escalation
@@ -483,9 +535,28 @@ def _is_decided_since(target: Undone) -> bool:
     return any(one.type is EventType.ABOUT_SET and "moved" not in one.data for one in target.since)
 
 
+def _items_again(target: Undone) -> list[dict[str, Any]]:
+    """Return the items as they were before the merge, of those that nobody has touched since.
+
+    A checklist that came with the category goes with it.
+    """
+    came = [one["id"] for one in target.merge.data.get("facts", {}).get("items", ())]
+    return [
+        msgspec.to_builtins(was)
+        for id_ in came
+        if (was := find(target.before.checklist, id_)) is not None
+        and (item := find(target.ticket.checklist, id_)) is not None
+        and item.event == target.merge.number
+    ]
+
+
 def _still_there(ticket: Ticket, target: Undone) -> dict[str, Any]:
-    """Return the facts that came with the source and that nobody has changed since."""
+    """Return the facts that came with the source and that nobody has changed since.
+
+    Those of items are apart (`_items_again`).
+    """
     facts: dict[str, Any] = dict(target.merge.data.get("facts", {}))
+    facts.pop("items", None)
     if _is_decided_since(target):
         facts = {name: one for name, one in facts.items() if name not in ("about", "kept_from")}
     for name in ("order", "category"):

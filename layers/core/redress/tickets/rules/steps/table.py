@@ -126,7 +126,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     # The matter goes on in the other ticket, which takes it in.
     Step.MERGE: {_N: _X, _O: _X, _W: _X},
     Step.TAKE_IN: {_N: _N, _O: _O, _W: _W},
-    # A message that nobody has answered comes with it, as if the customer had written it here.
+    # A message that nobody has answered, or what nobody has checked, comes with it, as if the
+    # customer had sent it here.
     Step.TAKE_IN_WORDS: {_N: _N, _O: _O, _W: _O},
     # A merge is undone: the source is in the state in which it was merged, and so is the target.
     Step.UNMERGE: {_X: _O},
