@@ -44,6 +44,8 @@ _COLOURS = {
     "returned": "bright_magenta",
     "department": "bright_green",
     "call": "bright_yellow",
+    "merged": "bright_blue",
+    "incident": "bright_white",
     "suggestion": "blue",
     "withdrawn": "yellow",
 }

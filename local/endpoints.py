@@ -176,8 +176,8 @@ class Staff:
     token: str
     id: str
 
-    def call(self, method: str, path: str, body: Any = None) -> Answer:
-        headers = {"Authorization": self.token}
+    def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> Answer:
+        headers = {"Authorization": self.token} | ({"Idempotency-Key": key} if key else {})
         return call(method, f"{self.base_url}/staff{path}", body=body, headers=headers)
 
     def get(self, path: str) -> Any:
@@ -186,8 +186,8 @@ class Staff:
             raise EndpointError(f"GET /staff{path} answered {answer.status}: {answer.text[:300]}")
         return answer.json()
 
-    def send(self, method: str, path: str, body: Any) -> Any:
-        answer = self.call(method, path, body)
+    def send(self, method: str, path: str, body: Any, key: str | None = None) -> Any:
+        answer = self.call(method, path, body, key)
         if answer.status not in (200, 201, 202):
             raise EndpointError(
                 f"{method} /staff{path} answered {answer.status}: {answer.text[:300]}"

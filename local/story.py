@@ -14,12 +14,14 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from standardwebhooks import Webhook
 
 from local.endpoints import (
     EndpointError,
+    Form,
     Receipt,
     Staff,
     act_on_page,
@@ -436,6 +438,99 @@ def department(world: World, title: str, submission: dict[str, Any]) -> str:
     return number
 
 
+def merged(world: World, title: str, submission: dict[str, Any], again: str) -> str:
+    """A customer writes twice about one matter: one ticket goes on, and hears both."""
+    target = start(world, title, submission, form=True)
+    agent = agent_of(world, target.number)
+    source = start(world, title, submission | {"subject": again}, form=True)
+    agent_of(world, source.number)
+    versions = [world.manager.read(one.number)["version"] for one in (source, target)]
+    world.manager.send(
+        "POST",
+        f"/tickets/{source.number}/merge",
+        {
+            "version": versions[0],
+            "into": target.number,
+            "into_version": versions[1],
+            "reason": "It is the same machine.",
+        },
+    )
+    closed = state_is(world, source.number, "closed")
+    expect(closed["closure"] == "merged", f"{source.number}: closed as merged")
+    page = Form()
+    page.feed(call("GET", source.status_url).text)
+    link = next((url for url in page.links if f"/t/{target.number}." in url), None)
+    if link is None:
+        raise EndpointError(f"the page of {source.number} does not lead to {target.number}")
+    goes_on = Receipt(target.number, link)
+    act_on_page(goes_on, "write", {"words": "It is the one in the kitchen."})
+    agent.change(target.number, "resolution", text="It was repaired today.", **solved("complaint"))
+    confirm_and_rate(world, goes_on, 5)
+    return target.number
+
+
+def incident(world: World, title: str, submissions: list[dict[str, Any]]) -> str:
+    """Three tickets have one cause: all customers get one word, each in their language."""
+    receipts = [start(world, title, one, form=True) for one in submissions]
+    agents = [agent_of(world, one.number) for one in receipts]
+    declared = {
+        "title": "No power in the west of the city",
+        "cause": "A cable is broken.",
+        "categories": [],
+        "channels": [],
+    }
+    made = world.manager.send("POST", "/incidents", declared, uuid.uuid4().hex)
+    path = f"/incidents/{made['id']}"
+    for receipt in receipts:
+        case = {"incident": made["id"], "reason": "the same street"}
+        world.manager.change(receipt.number, "incident", **case)
+    text = {
+        "zh-CN": "电缆断了，今晚八点前修好。",
+        "zh-TW": "電纜斷了，今晚八點前修好。",
+        "en": "A cable is broken. It is repaired by eight this evening.",
+    }
+    notice = {"revision": world.manager.get(path)["revision"], "text": text}
+    world.manager.send("PUT", f"{path}/notice", notice)
+    wait_for(
+        lambda: text["en"] in call("GET", f"{world.base_url}/?lang=en").text,
+        "the form says what is known",
+        PATIENCE_S,
+    )
+    word = {"revision": world.manager.get(path)["revision"], "text": text}
+    world.manager.send("POST", f"{path}/words", word)
+    for receipt, submission in zip(receipts, submissions, strict=True):
+        told = wait_for(
+            partial(_told, world, receipt.number),
+            f"{receipt.number} has the word about the incident",
+            PATIENCE_S,
+        )
+        expected = [text[submission["language"]]]
+        expect(told == expected, f"{receipt.number}: one word, in the customer's language")
+    for agent, receipt, submission in zip(agents, receipts, submissions, strict=True):
+        answer = solved(submission["kind"])
+        agent.change(receipt.number, "resolution", text="The power is back.", **answer)
+        confirm_and_rate(world, receipt, 4)
+    post_mortem = {
+        "revision": world.manager.get(path)["revision"],
+        "happened": "The power was off for two hours.",
+        "cause": "A digger cut the cable.",
+        "actions": [
+            {
+                "text": "Mark the cables in that street.",
+                "owner": agents[0].id,
+                "due": f"{datetime.now(UTC) + timedelta(days=14):%Y-%m-%d}",
+            }
+        ],
+    }
+    world.manager.send("POST", f"{path}/post-mortem", post_mortem)
+    expect(world.manager.get(path)["state"] == "closed", "the post-mortem closes the incident")
+    return receipts[0].number
+
+
+def _told(world: World, number: str) -> list[str]:
+    return [one["data"]["text"] for one in happened(world.reader.read(number), "progress_told")]
+
+
 def missed_call(world: World, title: str) -> str:
     """Nobody answers a call: it becomes a ticket, and the callback belongs to the same one."""
     made = world.manager.send(
@@ -528,7 +623,7 @@ class Scene:
 
 
 def scenes() -> list[Scene]:
-    """Sixteen tickets of all five kinds in three languages."""
+    """Twenty-one tickets of all five kinds in three languages."""
 
     def scene(title: str, act: Callable[..., str], submission: dict[str, Any], *more: Any) -> Scene:
         return Scene(title, lambda world: act(world, title, submission, *more))
@@ -639,6 +734,34 @@ def scenes() -> list[Scene]:
             ),
         ),
         Scene("call", lambda world: missed_call(world, "call")),
+        scene(
+            "merged",
+            merged,
+            body(
+                "complaint",
+                "zh-TW",
+                "許志偉",
+                "烘衣機不轉了",
+                "烘衣機上週開始不轉，聲音很大。",
+                email="zhiwei@customer.example",
+            ),
+            "還是那台烘衣機",
+        ),
+        Scene(
+            "incident",
+            lambda world: incident(
+                world,
+                "incident",
+                [
+                    body("complaint", language, name, subject, text, email=f"{name}@dark.example")
+                    for language, name, subject, text in (
+                        ("zh-CN", "tian", "整条街停电了", "从下午开始整条街都停电。"),
+                        ("zh-TW", "hsu", "整條街停電", "下午開始整條街都沒有電。"),
+                        ("en", "webb", "No power in our street", "It went dark this afternoon."),
+                    )
+                ],
+            ),
+        ),
         scene(
             "returned",
             returned,
