@@ -157,6 +157,23 @@ def test_paused_promise_of_the_source_goes_on_as_if_it_were_resumed() -> None:
     assert kept.due_at == paused.due_at + timedelta(minutes=10)
 
 
+def test_promise_that_comes_is_not_paused_longer_than_that_of_the_target_was() -> None:
+    """A service request waits for parts at the cost of its customer, a complaint does not."""
+    older = Life().open("service_request")
+    older.wait(hours=96)
+    newer = Life(older.clock).open("complaint", number=OTHER)
+    wanted = due(older.ticket, ClockName.RESOLUTION)
+    assert "part" in older.ticket.clocks[ClockName.RESOLUTION].pauses
+    older.merge(newer)
+    assert due(newer.ticket, ClockName.RESOLUTION) == wanted
+    newer.assign().reply().hold("part")
+    kept = newer.ticket.clocks[ClockName.RESOLUTION]
+    assert (kept.state, kept.pauses) == (ClockState.RUNNING, ("customer",))
+    newer.release().reply(wait_for_customer=True)
+    assert newer.ticket.clocks[ClockName.RESOLUTION].state is ClockState.PAUSED
+    assert newer.folded == newer.ticket
+
+
 def test_reaction_is_kept_only_if_the_target_waits_for_one() -> None:
     older, newer = two()
     older.assign().tell_progress()

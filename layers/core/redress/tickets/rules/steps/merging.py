@@ -255,12 +255,21 @@ def earliest(source: Merger, target: Merger) -> dict[ClockName, Clock]:
         due = [_due_now(own, target)] if own is not None and not own.over else []
         due += [found[kept_as].due_at] if kept_as in found else []
         if all(running.due_at < one for one in due):
-            found[kept_as] = _under(target, kept_as, running, ticket.plan_version)
+            kept = _under(target, kept_as, running, ticket.plan_version)
+            found[kept_as] = kept if own is None or own.over else _paused_less(kept, own)
     return found
 
 
 def _due_now(clock: Clock, side: Merger) -> datetime:
     return clocks.resume(clock, side.at, side.plan.calendar(clock.calendar)).due_at
+
+
+def _paused_less(clock: Clock, own: Clock) -> Clock:
+    """The clock with the reasons to pause that both have.
+
+    With further ones, a wait would make it later than the promise whose place it takes.
+    """
+    return replace(clock, pauses=tuple(one for one in clock.pauses if one in own.pauses))
 
 
 def _under(target: Merger, name: ClockName, clock: Clock, plan_version: int) -> Clock:
