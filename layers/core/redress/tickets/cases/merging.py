@@ -72,8 +72,9 @@ class MergeCases:
         """Merge a ticket into another one that the member sees. Return the source after it.
 
         `content` reads the request. Raises the errors of `StaffCases.act` and of `merging.merge`,
-        and OtherTicketChanged if something happened to the target that the member has not read. The
-        number of no ticket and that of a ticket that the member may not see are the same fault.
+        Forbidden for a guest of the target, and OtherTicketChanged if something happened to it that
+        the member has not read. The number of no ticket and that of a ticket that the member may
+        not see are the same fault.
         """
         asked = cache(content)
         beside: list[tuple[Change, datetime]] = []
@@ -81,6 +82,7 @@ class MergeCases:
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             wanted = asked()
             other = self._links.visible(member, wanted.into, INTO)
+            _require_no_guest(member, other)
             if faults := conflicts.version_faults(other, wanted.into_version):
                 raise InvalidInput([Fault(INTO_VERSION, one.code, one.detail) for one in faults])
             source = self._side(ticket, plan, at)
@@ -110,7 +112,7 @@ class MergeCases:
 
         `content` reads from the request the version that the member has read, and why. Raises the
         errors of `StaffCases.act` and of `merging.unmerge`, and Forbidden for who does not see the
-        target.
+        target, or only as its guest.
         """
         asked = cache(content)
         beside: list[tuple[Change, datetime]] = []
@@ -122,6 +124,7 @@ class MergeCases:
             into = self._tickets.get(ticket.merged.into)
             if not access.may_see(member, into):
                 raise Forbidden("you do not see the ticket into which it was merged")
+            _require_no_guest(member, into)
             if not conflicts.version_faults(ticket, version):
                 self._staff.require_current(ticket, version, [UNDO])
             moment = self._changes.moment(into)
@@ -160,3 +163,12 @@ class MergeCases:
         customer = self._profile_of(ticket.customer) if ticket.customer is not None else None
         accused = self._named(ticket.about) if ticket.about else {}
         return Merger(ticket, plan, at, customer, accused)
+
+
+def _require_no_guest(member: Member, target: Ticket) -> None:
+    """Raise Forbidden if only a mention lets the member see the target.
+
+    A guest reads the target. A merge would change its promises and its words.
+    """
+    if access.is_guest(member, target):
+        raise Forbidden("you see the other ticket only because a note mentions you")
