@@ -23,6 +23,7 @@ from redress.mail.outgoing.cases.posting import LEASE
 from redress.mail.outgoing.connector_carrier import PAUSE
 from redress.mail.outgoing.messages import MailJob, encode
 from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_after
+from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
 from redress.wiring import mailer as mailer_wiring
@@ -659,33 +660,110 @@ def test_wechat_customer_is_answered_in_wechat_for_48_hours_and_then_not_at_all(
 # ---------------------------------------------------------------------- short messages
 
 
-def test_who_left_only_a_phone_number_is_answered_by_sms_and_can_write_back(
+SMS = "+8613800138000"
+LEFT_NUMBER = {"name": "Li Na", "phone": "138 0013 8000"}
+
+
+@pytest.fixture
+def gateway(
     api: Api,
     stores: Stores,
     clock: Clock,
     load_function: Callable[[str], ModuleType],
     monkeypatch: pytest.MonkeyPatch,
-    open_ticket: Opener,
-) -> None:
-    """A customer of the web form without an address. The gateway for SMS is a connector."""
+) -> World:
+    """The connector is a gateway for SMS that the plan names."""
     document = plan_document() | {"version": 2, "sms": {"connector": "social"}}
     stores.plan_store.publish(document, 2, 1)
     stores.plans.refresh()
     wired_stores.plans().refresh()
-    world = build(api, stores, clock, load_function, monkeypatch)
-    contact = {"name": "Li Na", "phone": "138 0013 8000"}
-    number = open_ticket(agent="a-mei", contact=contact).number
+    return build(api, stores, clock, load_function, monkeypatch)
+
+
+def from_number(world: World, message: str, text: str) -> Answered:
+    """Somebody writes an SMS from the number."""
+    return world.machine.message(
+        channel="social", conversation=SMS, message=message, text=text, customer=LEFT_NUMBER
+    )
+
+
+def shown_to_customer(number: str) -> list[str]:
+    """The texts on the status page."""
+    view = customer_wiring.customer_cases().status(customer_wiring.links().status_token(number))
+    return [line.text for line in view.timeline if line.text is not None]
+
+
+def test_who_left_only_a_phone_number_is_answered_by_sms_and_can_write_back(
+    gateway: World, open_ticket: Opener
+) -> None:
+    """A customer of the web form without an address."""
+    world = gateway
+    number = open_ticket(agent="a-mei", contact=LEFT_NUMBER).number
     shown = world.reply(number)
     assert (shown.status, shown.body["answers"]["by"]) == (200, "connector")
     assert world.jobs(number, "customer") == []
     assert world.deliver(world.jobs(number)[0])
     assert world.inbox.got[0]["conversation"] == "+8613800138000"
     assert world.states(number) == ["sent"]
-    back = world.machine.message(
-        channel="social", conversation="+8613800138000", message="s-1", customer=contact
-    )
+    back = from_number(world, "s-1", "Here it is.")
     assert (back.status, back.body["number"]) == (200, number)
-    assert stores.tickets.get(number).conversation is not None
     assert world.reply(number, "Thank you.").status == 200
     assert world.deliver(world.jobs(number)[1])
     assert world.inbox.got[1]["conversation"] == "+8613800138000"
+
+
+def test_what_comes_back_from_a_number_that_nobody_has_proven_is_not_on_the_status_page(
+    gateway: World, open_ticket: Opener
+) -> None:
+    """Whoever opened the ticket has its link, and may have left the number of a stranger."""
+    number = open_ticket(agent="a-mei", contact=LEFT_NUMBER).number
+    gateway.reply(number)
+    for count, text in enumerate(("My address is 5 Long Street.", "And I am away on Monday.")):
+        assert from_number(gateway, f"s-{count}", text).body["number"] == number
+        assert gateway.reply(number, "Thank you.").status == 200
+    written = [
+        event.data["text"]
+        for event in gateway.stores.tickets.history(number)
+        if event.type is EventType.CUSTOMER_WROTE
+    ]
+    assert written == ["My address is 5 Long Street.", "And I am away on Monday."]
+    assert shown_to_customer(number)[-3:] == ["Please send a photo.", "Thank you.", "Thank you."]
+
+
+def test_what_comes_from_the_number_that_opened_the_ticket_is_on_the_status_page(
+    gateway: World,
+) -> None:
+    number = gateway.opened(conversation=SMS, customer=LEFT_NUMBER)
+    gateway.reply(number)
+    assert from_number(gateway, "s-1", "Here it is.").body["number"] == number
+    assert shown_to_customer(number)[-1] == "Here it is."
+
+
+def test_ticket_of_somebody_else_does_not_take_over_the_conversation_of_a_number(
+    gateway: World, open_ticket: Opener
+) -> None:
+    own = gateway.opened(conversation=SMS, customer=LEFT_NUMBER)
+    other = open_ticket(agent="a-mei", contact=LEFT_NUMBER).number
+    assert gateway.reply(other).body["answers"]["by"] == "connector"
+    assert from_number(gateway, "s-1", "Who are you?").body["number"] == own
+    assert "Who are you?" not in shown_to_customer(other)
+
+
+def test_answer_by_sms_belongs_to_the_ticket_about_which_staff_wrote_last(
+    gateway: World, open_ticket: Opener
+) -> None:
+    """Both tickets are of one customer, as staff have found."""
+    first = gateway.opened(conversation=SMS, customer=LEFT_NUMBER)
+    second = open_ticket(agent="a-mei", contact=LEFT_NUMBER).number
+    for number in (first, second):
+        gateway.stores.changes.change(
+            number, lambda t, p, at: match(t, p, "9f86d081884c7d659a2feaa0", "staff", at)
+        )
+    gateway.reply(second)
+    assert from_number(gateway, "s-1", "It is blue.").body["number"] == second
+    gateway.reply(first)
+    assert from_number(gateway, "s-2", "It is red.").body["number"] == first
+    assert shown_to_customer(first)[-1] == "It is red."
+    gateway.reply(second)
+    assert from_number(gateway, "s-3", "It is green.").body["number"] == second
+    assert "It is green." not in shown_to_customer(second)

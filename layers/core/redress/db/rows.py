@@ -664,7 +664,8 @@ class ConnectorRow(Row):
 
     It is what a connector did.
 
-    `number` is the ticket of a conversation. A nonce has no attribute but `expires`.
+    `number` is the ticket of a conversation. It has `unproven` if staff began the conversation by
+    writing to a phone number. A nonce has no attribute but `expires`.
     """
 
     class Meta:
@@ -672,6 +673,7 @@ class ConnectorRow(Row):
 
     doc = UnicodeAttribute(null=True)
     number = UnicodeAttribute(null=True)
+    unproven = BooleanAttribute(null=True)
     expires = NumberAttribute(null=True)
 
 

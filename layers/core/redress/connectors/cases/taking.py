@@ -26,7 +26,7 @@ from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.preference import PHONE
 from redress.tickets.rules.steps import by_call, by_customer, opening
 from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.ticket import UNPROVEN, Ticket
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import DoneAlready
 
@@ -119,6 +119,8 @@ class MessageCases:
         if ticket is not None and self._is_possible(ticket, message):
             at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
             source = message.source(connector, missing) | way_back(message.wrote_at(at))
+            if known.unproven:
+                source[UNPROVEN] = True
             sent_to = known.ticket if known.ticket != ticket.number else None
             change = by_customer.write(
                 ticket, plan, message.text, at, source=source, sent_to=sent_to
@@ -144,6 +146,8 @@ class MessageCases:
             known.ticket,
             call,
             numbered,
+            # Whoever opens a ticket from a conversation wrote it from there.
+            known.unproven and not taken.opened,
         )
         return Decided(taken, change, at, cause)
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence as Listing
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from msgspec import Struct
+from pynamodb.exceptions import DoesNotExist
 
 from redress.connectors.rules.sequence import Sequence
 from redress.connectors.store.calls import CallAdded, write_of
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
+from redress.tickets.rules.ticket import State, Ticket
+from redress.tickets.store import items
 from redress.tickets.store.transaction import Cause, Dated, DoneAlready, Raced, Write
 
 KEPT = timedelta(days=30)
@@ -44,13 +48,16 @@ class Known:
 
     `delivered` and `said` are the answers to the same delivery and to the same message of the
     source. `ticket` is the number of the ticket of its conversation. `sequence` says which of its
-    messages are missing; None if they have no numbers, or if that was not asked.
+    messages are missing; None if they have no numbers, or if that was not asked. `unproven` says
+    that staff began the conversation: they wrote to a phone number, and nobody knows whether it
+    belongs to who opened the ticket.
     """
 
     delivered: Taken | None
     said: Taken | None
     ticket: str | None
     sequence: Sequence | None = None
+    unproven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class MessageTaken(Cause):
 
     `call` is set if the record of a call had waited for the ticket that the message opened.
     `numbered` is set if the message has a number: the sequence as it was read, and after it.
+    `unproven` is that of the conversation after the message (`Known`).
     """
 
     connector: str
@@ -69,6 +77,7 @@ class MessageTaken(Cause):
     before: str | None
     call: CallAdded | None = None
     numbered: tuple[Sequence | None, Sequence] | None = None
+    unproven: bool = False
 
 
 class MessageStore:
@@ -107,7 +116,8 @@ class MessageStore:
         number = encoding.decoded(talk, lambda one: str(one.number)) if talk else None
         row = found.get(sequence_sk)
         sequence = encoding.decoded(row, lambda one: _SEQUENCE.decode(one.doc)) if row else None
-        return Known(answer(sks[0]), answer(sks[1]), number, sequence)
+        unproven = talk is not None and bool(talk.unproven)
+        return Known(answer(sks[0]), answer(sks[1]), number, sequence, unproven)
 
 
 def also_written(models: Models, changes: Listing[Dated], cause: Cause | None) -> list[Write]:
@@ -148,24 +158,65 @@ def also_written(models: Models, changes: Listing[Dated], cause: Cause | None) -
         unchanged = (
             model.pk.does_not_exist() if cause.before is None else model.number == cause.before
         )
-        row = model(pk, keys.conversation_sk(cause.conversation), number=cause.taken.number)
+        row = _talk(models, cause.connector, cause.conversation, cause.taken.number, cause.unproven)
         raced = Raced("another message of this conversation came meanwhile")
         writes.append(Write(row, condition=unchanged, lost=raced))
     return writes
 
 
-def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]:
-    """The conversations that staff began with who left only a phone number (`answers.way_of`).
+def _talk(models: Models, connector: str, id_: str, number: str, unproven: bool) -> Any:
+    """The item with the ticket of a conversation."""
+    pk, sk = keys.connector_pk(connector), keys.conversation_sk(id_)
+    return models.connector(pk, sk, number=number, unproven=True if unproven else None)
 
-    What the customer writes back from this number then belongs to the ticket about which they were
-    written to last.
+
+def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]:
+    """The conversations with a phone number in which staff write now (`answers.way_of`).
+
+    What comes back from the number then belongs to the ticket about which staff wrote to it last.
+    But a number that somebody left proves nothing. So a conversation with an open ticket stays
+    there, unless both tickets have the same customer. Raises Unreadable.
     """
-    model, begun = models.connector, dict[tuple[str, str], str]()
+    model, begun = models.connector, dict[tuple[str, str], Ticket]()
     for change, _ in changes:
-        own = change.after.conversation
+        phone = change.after.contact.phone_e164
         for event in change.events:
             via = event.data.get("via")
-            if via is not None and (own is None or own.id != via["id"]):
-                key = keys.connector_pk(via["connector"]), keys.conversation_sk(via["id"])
-                begun[key] = change.after.number
-    return [Write(model(*key, number=number)) for key, number in begun.items()]
+            if via is not None and via["id"] == phone:
+                begun[via["connector"], via["id"]] = change.after
+    writes = []
+    for (connector, id_), ticket in begun.items():
+        pk, sk = keys.connector_pk(connector), keys.conversation_sk(id_)
+        before = _number_at(models, pk, sk)
+        if before == ticket.number or (before and _is_of_another(models, before, ticket)):
+            continue
+        own = ticket.conversation
+        came_from_there = own is not None and (own.connector, own.id) == (connector, id_)
+        row = _talk(models, connector, id_, ticket.number, not came_from_there)
+        unchanged = model.pk.does_not_exist() if before is None else model.number == before
+        raced = Raced("this conversation was given to another ticket meanwhile")
+        writes.append(Write(row, condition=unchanged, lost=raced))
+    return writes
+
+
+def _number_at(models: Models, pk: str, sk: str) -> str | None:
+    """The number of the ticket of a conversation; None if it has none."""
+    try:
+        row = retry.call(lambda: models.connector.get(pk, sk, consistent_read=True))
+    except DoesNotExist:
+        return None
+    return str(row.number)
+
+
+def _is_of_another(models: Models, number: str, ticket: Ticket) -> bool:
+    """Whether a ticket takes messages and is not known to be of the same customer as `ticket`."""
+    try:
+        row = retry.call(
+            lambda: models.snapshot.get(keys.ticket_pk(number), keys.TICKET, consistent_read=True)
+        )
+    except DoesNotExist:
+        return False
+    found = items.ticket_in(row)
+    # A merged ticket is closed, but its messages go to the one in which it goes on.
+    is_over = found.state is State.CLOSED and found.merged is None
+    return not is_over and (found.customer is None or found.customer != ticket.customer)

@@ -29,7 +29,14 @@ from redress.tickets.rules.steps import by_customer, table
 from redress.tickets.rules.steps import checklists as steps
 from redress.tickets.rules.steps.checklists import room
 from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_survey_due
+from redress.tickets.rules.ticket import (
+    UNPROVEN,
+    Event,
+    EventType,
+    State,
+    Ticket,
+    is_survey_due,
+)
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
 PUBLIC = frozenset(
@@ -365,6 +372,8 @@ def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -
         kind = PARTICIPANT_WROTE
     elif event.type is EventType.ITEM_ACCEPTED:
         text = None  # it says for staff how the item came
+    elif UNPROVEN in event.data.get("source", {}):
+        text = None  # whoever has the link may be somebody else
     if event.by.role is Role.CUSTOMER:
         by = "customer"
     else:

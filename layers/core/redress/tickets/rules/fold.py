@@ -27,6 +27,7 @@ from redress.tickets.rules.interest import kept_from_in_doubt
 from redress.tickets.rules.preference import PHONE, preference_in
 from redress.tickets.rules.tasks import id_in
 from redress.tickets.rules.ticket import (
+    UNPROVEN,
     Contact,
     Conversation,
     Event,
@@ -286,6 +287,14 @@ def _conversation_in(source: dict[str, Any]) -> Conversation | None:
         source["conversation"],
         None if until is None else datetime.fromisoformat(until),
     )
+
+
+def _conversation_after(ticket: Ticket, source: dict[str, Any]) -> Conversation | None:
+    """The conversation through which the customer is answered after one more message.
+
+    A message from a phone number that nobody has proven does not change it.
+    """
+    return ticket.conversation if UNPROVEN in source else _conversation_in(source)
 
 
 FIELD_LIMIT = 500
@@ -869,7 +878,7 @@ def _unless_about(agent: str | None, about: Collection[str]) -> str | None:
 
 def _customer_wrote(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if "source" in event.data:
-        ticket = replace(ticket, conversation=_conversation_in(event.data["source"]))
+        ticket = replace(ticket, conversation=_conversation_after(ticket, event.data["source"]))
     if is_bare_thanks(event):
         return ticket
     if ticket.resolution is not None and not ticket.needs_agent:

@@ -162,6 +162,11 @@ class Contact(Struct, frozen=True, omit_defaults=True):
     company: str | None = None
 
 
+UNPROVEN = "unproven"
+"""In the `source` of a message: it came from a phone number to which staff wrote, and nobody knows
+whether who opened the ticket has this number. So the status page does not show its text."""
+
+
 class Conversation(Struct, frozen=True, omit_defaults=True):
     """The conversation in the system of a connector through which the customer is answered.
 
