@@ -20,6 +20,7 @@ from redress.connectors.https import (
     Sender,
     is_public,
 )
+from redress.mail.outgoing.connector_carrier import ConnectorCarrier
 from tests.mail.relay import certificate
 
 URL = "https://localhost/answers?of=1"
@@ -204,3 +205,22 @@ def test_address_inside_is_never_asked(
 
 def test_address_of_the_internet_is_public() -> None:
     assert is_public("93.184.215.14")
+
+
+def test_look_up_that_hangs_ends_and_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "LOOK_UP_S", 0.05)
+    goes_on = threading.Event()
+
+    def hang(host: str) -> list[str]:
+        goes_on.wait(10)
+        return ["127.0.0.1"]
+
+    began = time.monotonic()
+    with pytest.raises(NotReached, match=r"^LookUpTimeout$"):
+        Sender(hang).post(URL, {}, b"{}")
+    assert time.monotonic() - began < 5
+    goes_on.set()
+
+
+def test_carrier_counts_the_look_up_in_its_time() -> None:
+    assert ConnectorCarrier.seconds == https.LOOK_UP_S + https.CONNECT_S + https.ANSWER_S

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
+import queue
 import socket
 import ssl
 import threading
@@ -19,12 +20,16 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
+LOOK_UP_S = 1.0
+"""How long the look-up of a name takes at most. The machine itself sets no limit."""
 CONNECT_S = 1.0
 """How long a request waits for a connection at most."""
 ANSWER_S = 3.5
 """How long TLS and the complete answer take at most after that."""
 ANSWER_LIMIT = 64 * 1024
 """The most bytes of an answer that are read."""
+MOST_S = LOOK_UP_S + CONNECT_S + ANSWER_S
+"""How long a request takes at most."""
 PORT = 443
 
 Resolve = Callable[[str], list[str]]
@@ -109,8 +114,7 @@ class Sender:
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send one request. Raises NotPublic, NotReached and NotAnswered.
 
-        It takes CONNECT_S and then ANSWER_S at most, however slowly the other side writes, beside
-        the look-up of the name.
+        It takes MOST_S at most, however slowly the other side writes.
         """
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -125,15 +129,37 @@ class Sender:
             connection.close()
 
     def _address_of(self, host: str) -> str:
-        try:
-            found = self._resolve(host)
-        except (OSError, UnicodeError) as error:
-            raise NotReached(type(error).__name__) from None
+        found = self._looked_up(host)
         if not found:
             raise NotReached("NoAddress")
         if not all(map(self._is_allowed, found)):
             raise NotPublic("the host has an address that is not public")
         return found[0]
+
+    def _looked_up(self, host: str) -> list[str]:
+        """The addresses of a host. Raises NotReached, after LOOK_UP_S at the latest.
+
+        A look-up cannot be ended from outside. So it has a thread of its own, which nobody waits
+        for when the time is over.
+        """
+        ended = queue.SimpleQueue[list[str] | Exception]()
+
+        def look_up() -> None:
+            try:
+                ended.put(self._resolve(host))
+            except Exception as error:
+                ended.put(error)
+
+        threading.Thread(target=look_up, daemon=True).start()
+        try:
+            found = ended.get(timeout=LOOK_UP_S)
+        except queue.Empty:
+            raise NotReached("LookUpTimeout") from None
+        if isinstance(found, (OSError, UnicodeError)):
+            raise NotReached(type(found).__name__) from None
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def _exchange(
         self,

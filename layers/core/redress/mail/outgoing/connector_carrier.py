@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 
 from redress.connectors import webhooks
 from redress.connectors.https import (
-    ANSWER_S,
-    CONNECT_S,
+    MOST_S,
     NotAnswered,
     NotPublic,
     NotReached,
@@ -61,7 +60,7 @@ class ConnectorCarrier:
     time. They are None for an answer that will not be sent.
     """
 
-    seconds = CONNECT_S + ANSWER_S
+    seconds = MOST_S
 
     def __init__(
         self,
