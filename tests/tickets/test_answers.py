@@ -148,6 +148,37 @@ def test_a_message_through_a_connector_without_answers_ends_the_way_back(life: L
     assert life.events[-1].data["to"] == "li.na@example.com"
 
 
+def test_message_through_a_connector_without_answers_leaves_another_conversation(
+    life: Life,
+) -> None:
+    """A hotline hands over a message of a customer whose only way back is the social inbox."""
+    life.open_by_connector(48)
+    source = {"connector": "hotline", "conversation": "call-1", "message": "m-2"}
+    at, plan = life.clock.now(), life.plan
+    life.take(by_customer.write(life.ticket, plan, "Hello?", at, source=source)).reply()
+    assert life.events[-1].data["via"]["connector"] == "social"
+    life.wait(hours=49)
+    with pytest.raises(AnswerWindowEnded):
+        life.reply()
+
+
+@pytest.mark.parametrize("late", [48, 40])
+def test_late_message_never_moves_the_end_of_the_window_back(life: Life, late: int) -> None:
+    """A message that was sent before the last one comes after it."""
+    first = life.open_by_connector(48).ticket.conversation
+    life.write_by_connector(late)
+    assert life.ticket.conversation == first
+
+
+@pytest.mark.parametrize("hours", [(None, 48), (48, None)])
+def test_conversation_without_end_has_none_in_whatever_order_its_messages_come(
+    life: Life, hours: tuple[int | None, int | None]
+) -> None:
+    life.open_by_connector(hours[0]).write_by_connector(hours[1])
+    assert life.ticket.conversation is not None
+    assert life.ticket.conversation.until is None
+
+
 # ---------------------------------------------------------------------- reports
 
 

@@ -292,9 +292,21 @@ def _conversation_in(source: dict[str, Any]) -> Conversation | None:
 def _conversation_after(ticket: Ticket, source: dict[str, Any]) -> Conversation | None:
     """The conversation through which the customer is answered after one more message.
 
-    A message from a phone number that nobody has proven does not change it.
+    A message from a phone number that nobody has proven does not change it. A message through
+    another connector that takes no answers does not, either: the earlier way is still the only one.
+    Messages may come late and in any order, so within a conversation the latest end counts.
     """
-    return ticket.conversation if UNPROVEN in source else _conversation_in(source)
+    earlier, found = ticket.conversation, _conversation_in(source)
+    if UNPROVEN in source:
+        return earlier
+    if found is None:
+        is_other = earlier is not None and earlier.connector != source["connector"]
+        return earlier if is_other else None
+    if earlier is None or (found.connector, found.id) != (earlier.connector, earlier.id):
+        return found
+    if found.until is None or earlier.until is None:
+        return replace(found, until=None)
+    return replace(found, until=max(found.until, earlier.until))
 
 
 FIELD_LIMIT = 500
