@@ -353,6 +353,21 @@ def test_undone_merge_gives_back_the_items_that_nobody_has_touched_since() -> No
     assert (source.folded, target.folded) == (source.ticket, target.ticket)
 
 
+@pytest.mark.parametrize(("hours", "comes"), [(48, True), (1000, False), (None, False)])
+def test_open_conversation_comes_with_the_source_if_the_window_of_the_target_has_ended(
+    hours: int | None, comes: bool
+) -> None:
+    target = Life().open_by_connector(hours)
+    source = Life(target.clock).open("inquiry", number=OTHER, contact=BY_PHONE)
+    source.wait(hours=100).write_by_connector(48)
+    before, own = target.ticket.conversation, source.ticket.conversation
+    source.merge(target)
+    assert target.ticket.conversation == (own if comes else before)
+    source.unmerge(target)
+    assert target.ticket.conversation == before
+    assert target.folded == target.ticket
+
+
 def test_other_address_of_the_customer_takes_part_and_strangers_do_not() -> None:
     source, target = two(contact={"name": "Li Na", "email": "Na.Li@example.net"})
     source.let_in("bo@example.net").merge(target)

@@ -63,7 +63,7 @@ def way_of(ticket: Ticket, at: datetime, sms: str | None) -> AnswerWay:
     connector `sms` (`Plan.sms`), if there is one: the number is the id of the conversation.
     """
     conversation = ticket.conversation
-    if conversation is not None and (conversation.until is None or at < conversation.until):
+    if conversation is not None and conversation.goes_on(at):
         return AnswerWay(Way.CONNECTOR, None, conversation)
     why = None if conversation is None else Why.WINDOW_ENDED
     if ticket.has_address:

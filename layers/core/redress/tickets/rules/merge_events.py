@@ -6,6 +6,7 @@ source brings is in the event of the target, so the fold of one ticket needs not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import replace
 from datetime import datetime
 from typing import Any
@@ -92,10 +93,13 @@ def _with_facts(ticket: Ticket, facts: dict[str, Any]) -> Ticket:
         preferred=None if ticket.preferred in about else ticket.preferred,
         kept_from=tuple(sorted({*ticket.kept_from, *kept_from})),
         mentioned=tuple(one for one in ticket.mentioned if one not in about),
-        conversation=msgspec.convert(facts["conversation"], Conversation)
-        if "conversation" in facts
-        else ticket.conversation,
+        conversation=_conversation(facts) or ticket.conversation,
     )
+
+
+def _conversation(data: Mapping[str, Any]) -> Conversation | None:
+    found = data.get("conversation")
+    return None if found is None else msgspec.convert(found, Conversation)
 
 
 def unmerged(ticket: Ticket, event: Event) -> Ticket:
@@ -147,7 +151,7 @@ def _given_back(ticket: Ticket, event: Event) -> Ticket:
         clocks=ticket.clocks | ended,
         priority=data.get("priority", ticket.priority),
         raised=data.get("raised", ticket.raised) if "priority" in data else ticket.raised,
-        conversation=None if "conversation" in facts else ticket.conversation,
+        conversation=_conversation(data) if "conversation" in facts else ticket.conversation,
         order=None if "order" in facts else ticket.order,
         category=None if "category" in facts else ticket.category,
         fields=tuple(one for one in ticket.fields if fields.get(one[0]) != one[1]),

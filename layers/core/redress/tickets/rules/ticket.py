@@ -178,6 +178,10 @@ class Conversation(Struct, frozen=True, omit_defaults=True):
     id: str
     until: datetime | None = None
 
+    def goes_on(self, at: datetime) -> bool:
+        """Whether the system takes answers at this time."""
+        return self.until is None or at < self.until
+
 
 class Resolution(Struct, frozen=True):
     """An agent's statement that the matter is solved. Scores are attributed to `by` and `team`.

@@ -117,10 +117,11 @@ def merge(source: Merger, target: Merger, by: Actor, why: str) -> tuple[Change, 
 
 
 def _told_by_mail(ticket: Ticket, plan: Plan, at: datetime) -> dict[str, Any]:
-    """Return the event data with the address to which the customer is told by mail; {} if by none.
+    """Return the event data with the address to which the customer is told by mail.
 
-    Who is answered through a connector gets no mail, and neither does an address to which no
-    automatic mail may go: its ticket was never acknowledged. The status page says it.
+    Returns {} if nobody is told by mail. Who is answered through a connector gets no mail, and
+    neither does an address to which no automatic mail may go: its ticket was never acknowledged.
+    The status page says it.
     """
     by_mail = way_of(ticket, at, plan.sms).by is Way.MAIL
     may_be_told = ClockName.ACKNOWLEDGEMENT in ticket.clocks
@@ -310,9 +311,20 @@ def _facts(ticket: Ticket, target: Merger) -> dict[str, Any]:
         facts["kept_from"] = kept_from
     if further := _further_addresses(ticket, other):
         facts["participants"] = further
-    if ticket.conversation is not None and other.conversation is None and not other.has_address:
+    if _brings_conversation(ticket, target):
         facts["conversation"] = msgspec.to_builtins(ticket.conversation)
     return facts
+
+
+def _brings_conversation(ticket: Ticket, target: Merger) -> bool:
+    """Whether the customer is answered in the source's conversation, because the target has no way.
+
+    A conversation of the target whose window has ended is none if that of the source still goes on.
+    """
+    own, other = ticket.conversation, target.ticket.conversation
+    if own is None or target.ticket.has_address:
+        return False
+    return other is None or (not other.goes_on(target.at) and own.goes_on(target.at))
 
 
 def _brings_category(ticket: Ticket, other: Ticket) -> bool:
@@ -524,6 +536,8 @@ def _without(target: Undone) -> dict[str, Any]:
     }
     if items := _items_again(target):
         data["items"] = items
+    if "conversation" in brought.get("facts", {}) and was.conversation is not None:
+        data["conversation"] = msgspec.to_builtins(was.conversation)
     if was.unanswered_since is not None:
         data["unanswered_since"] = was.unanswered_since.isoformat()
     escalation = ticket.escalation
