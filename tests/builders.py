@@ -530,6 +530,15 @@ class Life:
         at, written = self.clock.now(), by_staff.written_at(self.events)
         return self.take(by_call.record(self.ticket, self.plan, call, "hotline", by, at, written))
 
+    def record_call_of(self, merged: Life, call: Call) -> Life:
+        """The record of a call comes, whose ticket was merged into this one."""
+        by, at = Actor(Role.MACHINE, "hotline"), self.clock.now()
+        return self.take(
+            by_call.record(
+                self.ticket, self.plan, call, "hotline", by, at, (), merged=merged.ticket
+            )
+        )
+
     def open_for_call(self, kind: str = "inquiry", **fields: Any) -> Life:
         """The record of a call opens the ticket."""
         at, by = self.clock.now(), Actor(Role.MACHINE, "hotline")

@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from redress.base.errors import InvalidInput, KeyReused
+from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.connectors.cases.calls import CallCases, Recorded
 from redress.connectors.cases.taking import MessageCases
 from redress.connectors.rules.connector import Connector, Scope, State
 from redress.connectors.store.calls import CallStore, Outcome
 from redress.connectors.store.taken import MessageStore
 from redress.db import keys
+from redress.tickets.cases.changes import Decided
 from redress.tickets.links import Links
+from redress.tickets.rules.steps import merging
 from redress.tickets.rules.ticket import Event, EventType
-from tests.builders import BY_PHONE, Life
+from tests.builders import BY_PHONE, MEI, Life
 from tests.contract.conftest import Shop
 
 
@@ -204,6 +207,46 @@ def test_record_is_added_to_the_ticket_that_an_agent_opened_for_the_caller(shop:
     times |= {"answered": "2026-11-23T00:59:10Z", "ended": "2026-11-23T01:04:00Z"}
     found = take(shop, record(phone=BY_PHONE["phone"], updated="2026-11-23T01:04:00Z", **times))
     assert (found.outcome, found.number) == (Outcome.ADDED, life.ticket.number)
+
+
+def merged(shop: Shop, source: str, target: str) -> None:
+    """Staff merge a ticket into another one."""
+    at = shop.clock.now()
+    first, second = (
+        merging.Merger(one, shop.plans.get(one.plan_version), at, one.customer, {})
+        for one in (shop.tickets.get(source), shop.tickets.get(target))
+    )
+    ended, taken = merging.merge(first, second, MEI, "the same matter")
+    shop.changes.write(lambda: Decided(None, ended, at, also=((taken, at),)))
+
+
+def test_record_that_comes_after_its_ticket_was_merged_keeps_the_promise_in_the_target(
+    shop: Shop,
+) -> None:
+    """The agent opened a ticket in the call, and saw then that the matter had one already."""
+    target = shop.open("inquiry", contact=BY_PHONE).ticket.number
+    shop.assigner().assign(target)
+    shop.clock.advance(hours=1)
+    source = opened_by_agent(shop).ticket.number
+    shop.clock.advance(minutes=1)
+    merged(shop, source, target)
+    times = {"began": "2026-11-23T01:59:00Z", "left_menu": "2026-11-23T01:59:10Z"}
+    times |= {"answered": "2026-11-23T01:59:14Z", "ended": "2026-11-23T02:00:30Z"}
+    body = record(phone=BY_PHONE["phone"], updated="2026-11-23T02:01:00Z", **times)
+    found = take(shop, body)
+    assert (found.outcome, found.number) == (Outcome.ADDED, target)
+    assert recorded(shop, source) == []
+    [event] = recorded(shop, target)
+    assert event.data["sent_to"] == source
+    ticket = shop.tickets.get(target)
+    answered = ticket.clocks[ClockName.FIRST_RESPONSE]
+    assert (answered.state, answered.breached) == (ClockState.STOPPED, False)
+    assert answered.stopped_at is not None
+    assert answered.stopped_at.isoformat() == "2026-11-23T01:59:14+00:00"
+    assert ticket.unanswered_since is None
+    again = body | {"updated": "2026-11-23T02:02:00Z", "after_work_ended": "2026-11-23T02:01:30Z"}
+    assert take(shop, again).number == target
+    assert shop.tickets.get(target).version == ticket.version + 1
 
 
 def test_ticket_of_another_call_of_the_customer_is_left_alone(shop: Shop) -> None:

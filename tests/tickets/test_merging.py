@@ -31,7 +31,18 @@ from redress.tickets.rules.ticket import (
     next_wake,
 )
 from redress.tickets.store.snapshot import decode, encode
-from tests.builders import BY_PHONE, LIN, MEI, NUMBER, OTHER, START, TAO, Life, plan_document
+from tests.builders import (
+    BY_PHONE,
+    LIN,
+    MEI,
+    NUMBER,
+    OTHER,
+    START,
+    TAO,
+    Life,
+    a_call,
+    plan_document,
+)
 
 LIN_LEADS = Member("s-lin", "lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 5)
 DETAILS = "account/personal_data"
@@ -475,6 +486,27 @@ def test_nothing_goes_on_if_one_of_them_turns_out_to_be_of_another_customer() ->
     source.merge(target)
     target.match("another")
     assert not continues_in(source.ticket, target.ticket)
+
+
+def test_call_that_was_answered_keeps_the_promise_that_came_with_its_ticket() -> None:
+    """The agent opened the ticket in the call, and merged it before the record of the call came."""
+    target = Life().open("inquiry", number=OTHER).assign()
+    target.reply()
+    target.wait(hours=1)
+    source = Life(target.clock).open("inquiry", channel="phone", contact=BY_PHONE)
+    target.wait(minutes=1)
+    source.merge(target)
+    assert not target.ticket.clocks[ClockName.NEXT_REPLY].over
+    call = a_call(target.clock.now(), began=source.ticket.created_at - timedelta(seconds=60))
+    target.record_call_of(source, call)
+    answered = target.ticket.clocks[ClockName.NEXT_REPLY]
+    assert (answered.state, answered.stopped_at) == (ClockState.STOPPED, call.answered)
+    assert (answered.started_at, answered.breached) == (call.waited_from, False)
+    assert target.ticket.unanswered_since is None
+    assert target.last.events[-1].data["sent_to"] == NUMBER
+    assert target.folded == target.ticket
+    target.record_call_of(source, call)
+    assert [one.type for one in target.last.events] == [EventType.CALL_RECORDED]
 
 
 # ------------------------------------------------------------------------------------- undone

@@ -36,8 +36,8 @@ from redress.tickets.rules.preference import PHONE
 from redress.tickets.rules.steps import by_call
 from redress.tickets.rules.steps.by_staff import written_at
 from redress.tickets.rules.submission import Submission
-from redress.tickets.rules.ticket import Contact, Ticket
-from redress.tickets.store.tickets import TicketStore
+from redress.tickets.rules.ticket import Contact, EventType, Ticket
+from redress.tickets.store.tickets import TicketFile, TicketStore
 
 LATEST = 5
 """The most tickets of the caller that are compared with the time of the call, newest first."""
@@ -74,7 +74,8 @@ class CallCases:
         """Take the record of a call.
 
         The source's id of the call is the key. A repeat gets the same answer and changes nothing. A
-        newer record of the same call is added to the same ticket, and an older one is ignored.
+        newer record of the same call is added to the same ticket, and an older one is ignored. If
+        the ticket was merged into another one, the record is added to that one.
 
         The ticket of a call is the one that the record names, that of the call's conversation, or
         the one that an agent opened for this caller while the call lasted. If there is none, the
@@ -126,12 +127,21 @@ class CallCases:
         known: CallKnown | None,
         ticket: Ticket,
     ) -> Decided[Recorded]:
+        """Add the record to the ticket of its call, or to the one in which that goes on."""
+        of_call, ticket = ticket, self._tickets.continued(ticket)
+        merged = of_call if of_call.number != ticket.number else None
         at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
         written: list[datetime] = []
-        if by_call.kept_promise(ticket, record.call, at, opened=False):
+        if by_call.kept_promise(ticket, record.call, at, opened=False, merged=merged):
             file = self._tickets.file(ticket.number)
             ticket, written = file.ticket, written_at(file.history)
-        change = by_call.record(ticket, plan, record.call, machine.id, machine.actor, at, written)
+            if merged is not None:
+                # What opened the ticket of the call was said in the call.
+                since = self._tickets.history(merged.number)[1:]
+                written = _unanswered(file) + written_at(since)
+        change = by_call.record(
+            ticket, plan, record.call, machine.id, machine.actor, at, written, merged=merged
+        )
         version = change.after.version
         after = CallKnown(record.updated, fingerprint, Outcome.ADDED, ticket.number, version)
         cause = CallRecorded(CallAdded(machine.id, record.call.id, known, after))
@@ -194,3 +204,16 @@ class CallCases:
             wished_remedy=None,
             contact=Contact(name=named or phone, phone=phone),
         )
+
+
+def _unanswered(file: TicketFile) -> list[datetime]:
+    """The times of the customer's words since the last answer.
+
+    The ticket took in the one of the call, so it may have answered other words after the call.
+    """
+    answers = [
+        place
+        for place, event in enumerate(file.history)
+        if event.type in (EventType.REPLIED, EventType.CORRECTED)
+    ]
+    return written_at(file.history[answers[-1] + 1 if answers else 0 :])

@@ -12,7 +12,7 @@ from typing import Any
 
 from redress.base.errors import NotAllowedNow
 from redress.base.people import CUSTOMER, SYSTEM, Actor
-from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.clocks.rules.clocks import Clock, ClockName, ClockState
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.calls import Call, Direction
 from redress.tickets.rules.change import Change
@@ -65,15 +65,17 @@ def record(
     written: Iterable[datetime] = (),
     *,
     opened: bool = False,
+    merged: Ticket | None = None,
 ) -> Change:
     """Add the record of a call to a ticket. A later record of the same call is one more event.
 
     `opened` says that the ticket was opened for this call, whenever that was. `written` are the
-    times of the customer's messages. Those after the answer stay unanswered.
+    times of the customer's messages. Those after the answer stay unanswered. `merged` is the ticket
+    of the call, if that was merged into this one.
     """
     require_possible(Step.RECORD_CALL, ticket)
     draft = Draft(ticket, plan, by, at)
-    _add(draft, plan, call, connector, by, at, written=written, opened=opened)
+    _add(draft, plan, call, connector, by, at, written, opened=opened, merged=merged)
     return draft.change()
 
 
@@ -87,9 +89,10 @@ def _add(
     written: Iterable[datetime] = (),
     *,
     opened: bool = False,
+    merged: Ticket | None = None,
 ) -> None:
     ticket = draft.after
-    if correction := kept_promise(ticket, call, at, opened=opened):
+    if correction := kept_promise(ticket, call, at, opened=opened, merged=merged):
         answered = call.answered
         is_first = correction["clock"] != ClockName.REACTION
         later = [one for one in written if answered is not None and one > answered]
@@ -97,30 +100,37 @@ def _add(
             correction["unanswered_since"] = min(later).isoformat()
         draft.add(EventType.CORRECTED, correction, by)
     data = call.data() | {"connector": connector}
+    if merged is not None:
+        data["sent_to"] = merged.number
     if plan.talk_s is not None and "talk" in call.seconds:
         data["talk_target_s"] = plan.talk_s
     draft.add(EventType.CALL_RECORDED, data, by)
 
 
-def kept_promise(ticket: Ticket, call: Call, at: datetime, *, opened: bool) -> dict[str, Any]:
+def kept_promise(
+    ticket: Ticket, call: Call, at: datetime, *, opened: bool, merged: Ticket | None = None
+) -> dict[str, Any]:
     """Return the data of the correction that a call makes; {} if it makes none.
 
     A call answers the ticket that was opened for it, while it lasted or by its record (`opened`).
     Its promises then count from leaving the menu. A call to the customer answers a missed call.
+    If the ticket of the call was `merged` into this one, its promise may have come with it.
     """
-    answered = call.answered
-    if answered is None or ticket.channel != PHONE:
+    answered, of_call = call.answered, merged or ticket
+    if answered is None or of_call.channel != PHONE:
         return {}
     if call.direction is Direction.INBOUND:
         until = call.ended or at
-        if not opened and not call.began <= ticket.created_at <= until:
+        if not opened and not call.began <= of_call.created_at <= until:
             return {}
-        clock = kept_by_speaking(ticket.clocks)
+        clock = kept_by_speaking(of_call.clocks)
         started: datetime | None = call.waited_from
-    elif ticket.missed_call and ticket.created_at <= answered:
+    elif of_call.missed_call and of_call.created_at <= answered:
         clock, started = ClockName.FIRST_RESPONSE, None
     else:
         return {}
+    if merged is not None and clock is not None:
+        clock = _came_as(merged.clocks[clock], clock, ticket) if clock in merged.clocks else None
     held = ticket.clocks.get(clock) if clock is not None else None
     if clock is None or held is None or held.state is ClockState.CANCELLED or held.settled:
         return {}
@@ -140,6 +150,19 @@ def kept_promise(ticket: Ticket, call: Call, at: datetime, *, opened: bool) -> d
     if call.agent is not None:
         data["agent"] = call.agent
     return data
+
+
+def _came_as(promise: Clock, name: ClockName, ticket: Ticket) -> ClockName | None:
+    """Return the name of the promise of a merged ticket in the one that took it in.
+
+    None if it did not come, because that had an earlier one of its own or waited for none. A
+    promised answer may be the next reply there (`merging.earliest`).
+    """
+    for one in (name, ClockName.NEXT_REPLY):
+        clock = ticket.clocks.get(one)
+        if clock is not None and clock.started_at == promise.started_at:
+            return one if one == name or name is ClockName.FIRST_RESPONSE else None
+    return None
 
 
 def correct_again(
