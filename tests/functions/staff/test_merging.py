@@ -15,9 +15,12 @@ from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.tickets.store.tickets import TicketStore
 from redress.wiring import stores as wired_stores
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
+from tests.files import samples
 from tests.functions.conftest import MEMBERS
+from tests.functions.filing import create_bucket, send
 from tests.functions.staff.api import Api, Reply
-from tests.world import Act, Opener, Stores
+from tests.wired import set_environment
+from tests.world import Act, Opener, Stores, called
 
 type Two = tuple[Ticket, Ticket]
 Meanwhile = Callable[[Callable[[], Any]], None]
@@ -180,6 +183,36 @@ def test_who_sees_the_target_reads_the_source_of_another_team(
     act(source, by_staff.set_about, MEMBERS["wei"].actor, ["a-mei"], "named")
     assert api("ticket", "mei", number=source.number).status == 404
     assert source.number not in str(api("ticket", "mei", number=target.number).body)
+
+
+def test_people_of_the_target_open_files_and_recordings_of_the_source(
+    api: Api,
+    of_li_na: Callable[..., Ticket],
+    act: Act,
+    stores: Stores,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_environment(monkeypatch, RECORDINGS_BUCKET="calls")
+    create_bucket()
+    source, target = of_li_na("inquiry", agent="a-tao"), of_li_na(agent="a-mei")
+    found = api("upload", "tao", number=source.number, body={"name": "a.pdf", "size": 9})
+    file = found.body["id"]
+    send(found.body, samples.PDF)
+    event = str(called(stores, source))
+    source = stores.tickets.get(source.number)
+    assert api("files", "mei", number=source.number).status == 404
+    assert merge(api, "wei", source, target).status == 200
+    listed = api("files", "mei", number=source.number)
+    assert (listed.status, [one["id"] for one in listed.body["files"]]) == (200, [file])
+    heard = api("recording", "mei", number=source.number, event=event)
+    assert (heard.status, api("recordings", "lin", number=source.number).status) == (200, 200)
+    assert api("recordings", "mei", number=source.number).status == 403
+    # A colleague of the same team reads the target, but does not act on it.
+    assert api("files", "jun", number=source.number).status == 200
+    assert api("recording", "jun", number=source.number, event=event).status == 403
+    act(source, by_staff.set_about, MEMBERS["wei"].actor, ["a-mei"], "named")
+    for name in ("files", "recording"):
+        assert api(name, "mei", number=source.number, event=event).status == 404
 
 
 # ------------------------------------------------------------------------------------- races

@@ -18,7 +18,7 @@ from redress.files.store.bucket import FilesBucket, file_key, upload_key
 from redress.plans.rules.checklists import label
 from redress.plans.rules.plan import FilesPlan
 from redress.plans.store.plans import Plans
-from redress.tickets.cases.staff import must_see
+from redress.tickets.cases.staff import must_read
 from redress.tickets.rules import access
 from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_customer, uploaded
 from redress.tickets.rules.steps.checklists import room
@@ -170,7 +170,7 @@ class CustomerFiles(_Files):
 
 
 class StaffFiles(_Files):
-    """What staff do with files of tickets that they may see."""
+    """What staff do with files of tickets that they may see or read (`must_read`)."""
 
     def view(self, member: Member, number: str) -> FilesView:
         """All files of a ticket, and who opened them. Raises NotFound."""
@@ -211,5 +211,5 @@ class StaffFiles(_Files):
 
     def _ticket(self, member: Member, number: str) -> Ticket:
         ticket = self._tickets.get(number)
-        must_see(member, ticket)
+        must_read(self._tickets, member, ticket)
         return ticket

@@ -14,8 +14,7 @@ from redress.base.errors import FileNotOpen, Forbidden, NotFound
 from redress.base.people import Member, Role
 from redress.files.rules.recordings import IN_WORDS, Elsewhere, is_address, object_in
 from redress.files.store.recordings import LINK_S, Heard, HeardStore, RecordingsBucket
-from redress.tickets.cases.staff import must_see
-from redress.tickets.rules import access
+from redress.tickets.cases.staff import acts_on_matter, must_read
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store.tickets import TicketStore
 
@@ -43,11 +42,12 @@ class RecordingCases:
     def heard(self, member: Member, number: str) -> Sequence[Heard]:
         """Who opened recordings of a ticket, newest first.
 
-        Raises NotFound, and Forbidden for whoever does not lead the ticket's team.
+        Raises NotFound, and Forbidden for whoever does not lead the ticket's team, or the team of
+        the ticket into which it was merged.
         """
         ticket = self._tickets.get(number)
-        must_see(member, ticket)
-        if member.role is Role.AGENT or not access.may_act(member, ticket):
+        must_read(self._tickets, member, ticket)
+        if member.role is Role.AGENT or not acts_on_matter(self._tickets, member, ticket):
             raise Forbidden("leaders read who opened recordings")
         return self._heard.of_ticket(number)
 
@@ -55,11 +55,12 @@ class RecordingCases:
         """Return the link to the recording of an event's call, and record that it was opened.
 
         Raises NotFound, also if the event has no recording, Forbidden for whoever may not act on
-        the ticket, and FileNotOpen if the product can give no link.
+        the ticket, nor on the one into which it was merged, and FileNotOpen if the product can give
+        no link.
         """
         found = self._tickets.file(number)
-        must_see(member, found.ticket)
-        if not access.may_act(member, found.ticket):
+        must_read(self._tickets, member, found.ticket)
+        if not acts_on_matter(self._tickets, member, found.ticket):
             raise Forbidden(_whose(found.ticket))
         opened = self._opened(event, _recording(found.history, event))
         self._heard.record(number, Heard(event, member.actor, self._now()))

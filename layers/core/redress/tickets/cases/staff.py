@@ -146,18 +146,8 @@ class StaffCases:
         Raises NotFound if the ticket does not exist or the member may not see it.
         """
         file = self._tickets.file(number, with_viewers=True)
-        if not self._may_read(member, file.ticket):
-            raise NotFound(f"there is no ticket {number}")
+        must_read(self._tickets, member, file.ticket)
         return file
-
-    def _may_read(self, member: Member, ticket: Ticket) -> bool:
-        """Whether the member may see a ticket, or the ticket into which it was merged."""
-        if access.may_see(member, ticket):
-            return True
-        if ticket.merged is None or access.is_kept_from(ticket, member):
-            return False
-        into = self._tickets.get_readable([ticket.merged.into])
-        return any(access.may_see_source(member, ticket, one) for one in into)
 
     def clocks(self, member: Member, number: str, language: str | None) -> ClockStories:
         """The story of every clock of a ticket, by default in the member's first language.
@@ -422,3 +412,28 @@ def must_see(member: Member, ticket: Ticket) -> None:
     """Raise NotFound for a ticket that the member may not see, because they may not know of it."""
     if not access.may_see(member, ticket):
         raise NotFound(f"there is no ticket {ticket.number}")
+
+
+def must_read(tickets: TicketStore, member: Member, ticket: Ticket) -> None:
+    """Raise NotFound for a ticket that the member may neither see nor read.
+
+    They may read one that was merged into a ticket that they see, with its files.
+    """
+    if not access.may_see(member, ticket) and _target(tickets, member, ticket) is None:
+        raise NotFound(f"there is no ticket {ticket.number}")
+
+
+def acts_on_matter(tickets: TicketStore, member: Member, ticket: Ticket) -> bool:
+    """Whether the member may act on the ticket, or on the one into which it was merged."""
+    if access.may_act(member, ticket):
+        return True
+    into = _target(tickets, member, ticket)
+    return into is not None and access.may_act(member, into)
+
+
+def _target(tickets: TicketStore, member: Member, ticket: Ticket) -> Ticket | None:
+    """The ticket that lets the member read one that was merged into it; None if none does."""
+    if ticket.merged is None or access.is_kept_from(ticket, member):
+        return None
+    into = tickets.get_readable([ticket.merged.into])
+    return next((one for one in into if access.may_see_source(member, ticket, one)), None)
