@@ -104,8 +104,13 @@ def message_of(fields: Mapping[str, str], language: str) -> dict[str, Any] | Non
 
 
 def text_of(answer: Mapping[str, Any]) -> str:
-    """The text for the customer. A resolution, files and a long text lead to their page."""
+    """The text for the customer. A resolution, files and a long text lead to their page.
+
+    Before words about an item of a checklist stands which item it is.
+    """
     text, url = str(answer["text"]), str(answer["status_url"])
+    if "item" in answer:
+        text = f"{answer['item']}\n{text}"
     raw = text.encode()
     is_long = len(raw) + len(url) + 2 > TEXT_BYTES
     if is_long:

@@ -189,6 +189,13 @@ def test_resolution_leads_to_the_page_where_the_customer_confirms_it(
     assert content == "已换新壶。\n\nhttps://redress.example.com/v1/t/R-7K3M9-QW0X2.signature"
 
 
+def test_words_about_an_item_of_a_checklist_begin_with_the_item(
+    adapter: Any, outside: Outside
+) -> None:
+    adapter.from_redress(*answer(event="item_rejected", item="身份证照片", text="看不清。"))
+    assert outside.sent[0]["text"]["content"] == "身份证照片\n看不清。"
+
+
 def test_long_answer_is_cut_to_what_wechat_takes(adapter: Any, outside: Outside) -> None:
     adapter.from_redress(*answer(text="很抱歉，" * 500))
     content = outside.sent[0]["text"]["content"]

@@ -23,6 +23,7 @@ from redress.mail.outgoing.cases.posting import LEASE
 from redress.mail.outgoing.connector_carrier import PAUSE
 from redress.mail.outgoing.messages import MailJob, encode
 from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_after
+from redress.plans.rules.checklists import label
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
@@ -301,6 +302,29 @@ def test_all_that_staff_write_to_the_customer_goes_back_through_the_connector(
     result = "\n\nResult: your complaint is justified" if act == "resolution" else ""
     assert world.inbox.got[0]["event"] == event
     assert world.inbox.got[0]["text"] == fields["text"] + result
+
+
+def test_words_about_an_item_of_a_checklist_say_which_one_it_is(world: World) -> None:
+    category = "account/personal_data"
+    opened = world.machine.message(
+        channel="social",
+        customer=NAME_ONLY,
+        kind="service_request",
+        category=category,
+        language="en",
+    )
+    number = opened.body["number"]
+    version = world.stores.tickets.get(number).version
+    body = {"agent": "a-tao", "reason": "-", "version": version}
+    assert world.api("assignment", "wei", number=number, body=body).status == 200
+    version = world.stores.tickets.get(number).version
+    body = {"text": "The register is closed.", "who": "third_party", "version": version}
+    told = world.api("obstacle", "tao", number=number, id="change", body=body)
+    assert told.status == 200, told.body
+    assert world.deliver(world.jobs(number)[-1])
+    got, name = world.inbox.got[-1], label(world.stores.plans.current(), category, "change")
+    assert (got["item"], got["text"]) == (name["en"], "The register is closed.")
+    assert name["en"] != "change"
 
 
 # ---------------------------------------------------------------------- faults

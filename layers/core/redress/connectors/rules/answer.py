@@ -58,10 +58,13 @@ def id_of(number: str, event: int) -> str:
     return f"{number}-{event}"
 
 
-def body_of(ticket: Ticket, event: Event, text: str, status_url: str) -> dict[str, Any]:
+def body_of(
+    ticket: Ticket, event: Event, text: str, status_url: str, item: str | None = None
+) -> dict[str, Any]:
     """The content of an answer. It is the same for each attempt, so it has nothing that changes.
 
-    Files are only named: the customer opens them on the status page.
+    `item` is what the plan calls the item of the checklist that the words are about, if they are
+    about one. Files are only named: the customer opens them on the status page.
     """
     via, data = event.data["via"], event.data
     return {
@@ -73,6 +76,7 @@ def body_of(ticket: Ticket, event: Event, text: str, status_url: str) -> dict[st
         "at": instants.written(event.at),
         "language": ticket.language,
         "text": text,
+        **({} if item is None else {"item": item}),
         "files": [{"name": one["name"], "size": one["size"]} for one in data.get("files", ())],
         "status_url": status_url,
     }

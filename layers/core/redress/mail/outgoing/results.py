@@ -10,6 +10,7 @@ from datetime import datetime
 from redress.base.phrases import moment, phrases
 from redress.mail.outgoing.rules import remedy_mails
 from redress.mail.outgoing.rules.relevance import Matter
+from redress.plans.rules import checklists
 from redress.plans.rules import remedies as in_plan
 from redress.tickets.rules.remedies import RemedyState
 from redress.tickets.rules.ticket import EventType
@@ -65,6 +66,14 @@ def for_connector(about: Matter) -> str:
             said = own.remedy_withdrawn.format(remedy=name)
     line = own.remedy.format(remedy=said)
     return f"{line}\n\n{text}" if text else line
+
+
+def item_of(about: Matter) -> str | None:
+    """What the plan calls the item of the checklist that an event is about; None without one."""
+    if (item := about.event.data.get("item")) is None:
+        return None
+    ticket = about.ticket
+    return checklists.label(about.plan, ticket.category, item)[ticket.language]
 
 
 def _outcome(about: Matter) -> list[str]:

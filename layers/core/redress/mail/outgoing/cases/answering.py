@@ -124,7 +124,8 @@ class AnsweringCase:
 
     def _body(self, about: Matter) -> dict[str, Any]:
         url = f"{self._base}/t/{self._links.status_token(about.ticket.number)}"
-        return rules.body_of(about.ticket, about.event, results.for_connector(about), url)
+        text, item = results.for_connector(about), results.item_of(about)
+        return rules.body_of(about.ticket, about.event, text, url, item)
 
     def _report(self, job: MailJob, done: SendOutcome) -> None:
         """Record the outcome on the ticket.
