@@ -58,7 +58,10 @@ class ReportingCases:
         by: Actor,
         connector: str | None,
     ) -> Reported:
-        """`connector` is who reports; None if it is the product."""
+        """Record the state of an answer, if it may follow the last one that was recorded.
+
+        `connector` is who reports; None if it is the product.
+        """
         is_news = False
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:

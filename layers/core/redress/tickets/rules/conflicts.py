@@ -39,8 +39,8 @@ SAID = frozenset(
         EventType.REMEDY_DONE,
     }
 )
-"""What the customer has said, or was told. Whoever speaks to the customer must have read it. A
-merge is among it: its source is over, and its target got what the customer said in the source."""
+"""What the customer has said, or was told. Whoever speaks to the customer must have read it. It
+includes a merge: its source is over, and its target got what the customer said in the source."""
 
 _PROMISED = frozenset({EventType.RECLASSIFIED, EventType.PLAN_CHANGED})
 """What decides which promises the customer has."""

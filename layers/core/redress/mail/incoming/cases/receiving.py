@@ -425,7 +425,7 @@ class ReceivingCase:
         """Return the names and the existing tickets that they name, by number.
 
         A merged ticket is replaced by the one in which it goes on, so nothing else has to know of
-        it. The third value has the merged ticket of each that only a merged one names.
+        it. The third value maps each target to the merged ticket by which alone it was named.
         """
         numbers = list(dict.fromkeys(name.number for name in named))
         found = {t.number: t for t in self._tickets.get_many(numbers)} if numbers else {}

@@ -68,7 +68,7 @@ def answer(ticket: Ticket, plan: Plan, id_: str, text: str, at: datetime) -> Cha
 def send(
     ticket: Ticket, plan: Plan, id_: str, files: Sequence[Mapping[str, Any]], at: datetime
 ) -> Change:
-    """Files of the customer arrived for a material. `takes` says whether it takes so many."""
+    """Files of the customer arrived for a material. `room` says how many it takes."""
     item = _of_customer(ticket, id_)
     _require(Step.GIVE_ITEM, "give_item", ticket, item)
     data = {"item": id_} | files_data(files)
