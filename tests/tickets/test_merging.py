@@ -20,6 +20,7 @@ from redress.tickets.rules.explain import What, explain
 from redress.tickets.rules.steps import by_system, merging
 from redress.tickets.rules.steps.draft import Draft
 from redress.tickets.rules.steps.table import MOST_LINKS, MOST_PARTICIPANTS
+from redress.tickets.rules.tasks import TaskState
 from redress.tickets.rules.ticket import (
     EventType,
     LinkKind,
@@ -623,6 +624,15 @@ def test_internal_work_on_the_target_does_not_keep_a_merge_from_being_undone() -
     older.unmerge(newer)
     assert newer.ticket.tags == ("kettle",)
     assert newer.folded == newer.ticket
+
+
+def test_task_that_the_merge_cancelled_stays_cancelled_when_it_is_undone() -> None:
+    source, target = two()
+    source.open_task(required=False).merge(target).unmerge(target)
+    assert [task.state for task in source.ticket.tasks] == [TaskState.CANCELLED]
+    source.open_task(required=False)
+    assert [task.is_open for task in source.ticket.tasks] == [False, True]
+    assert source.folded == source.ticket
 
 
 def test_fact_that_staff_changed_since_the_merge_stays() -> None:
