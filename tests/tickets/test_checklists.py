@@ -29,7 +29,7 @@ from redress.tickets.rules.promise_view import promises_of
 from redress.tickets.rules.steps import by_staff, checklists
 from redress.tickets.rules.ticket import EventType, State
 from redress.tickets.store import items
-from tests.builders import LIN, MEI, START, Life, plan_1, plan_document
+from tests.builders import BY_PHONE, LIN, MEI, START, Life, plan_1, plan_document
 
 MEI_OF_STAFF = Member("a-mei", "mei", "mei@example.com", Role.AGENT, "service", ("en",), 5)
 
@@ -297,6 +297,26 @@ def test_promise_waits_for_the_customer_only_after_the_first_answer() -> None:
     assert resolution(life) is ClockState.PAUSED
     [promise] = [one for one in promises_of(life.ticket, START) if one.clock == "resolution"]
     assert (promise.state, promise.due_at, promise.waits_for) == ("paused", None, "customer")
+
+
+def test_promise_waits_for_no_customer_who_was_never_told_of_the_list() -> None:
+    """Who left only a phone number gets no mail with the list."""
+    life = Life().request(contact=BY_PHONE).reply()
+    assert resolution(life) is ClockState.RUNNING
+    life.tell_obstacle("identity")
+    assert resolution(life) is ClockState.RUNNING, "these words reached nobody"
+    life.send_item().accept_item()
+    assert resolution(life) is ClockState.PAUSED, "they have seen the list"
+    assert life.folded == life.ticket
+
+
+def test_promise_waits_once_words_about_an_item_went_through_a_connector() -> None:
+    life = Life()
+    life.plan = replace(life.plan, sms="sms")
+    life.request(contact=BY_PHONE).reply()
+    assert resolution(life) is ClockState.RUNNING
+    life.tell_obstacle("identity")
+    assert resolution(life) is ClockState.PAUSED
 
 
 def test_promise_goes_on_while_staff_have_something_to_check() -> None:

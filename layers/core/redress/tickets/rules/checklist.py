@@ -77,11 +77,16 @@ class Item(Struct, frozen=True, omit_defaults=True):
         return self.required and self.state not in (ItemState.ACCEPTED, ItemState.DONE)
 
 
-class Checklist(Struct, frozen=True):
-    """The items of a ticket, in the order of the plan. `event` is the event that set them."""
+class Checklist(Struct, frozen=True, omit_defaults=True):
+    """The items of a ticket, in the order of the plan. `event` is the event that set them.
+
+    `told` says that the customer knows of it: they were sent the list or words about an item, or
+    have given one.
+    """
 
     event: int
     items: tuple[Item, ...]
+    told: bool = False
 
 
 def find(checklist: Checklist | None, id_: str) -> Item | None:
@@ -94,9 +99,10 @@ def waits_for_customer(checklist: Checklist | None) -> bool:
     """Whether only the customer can go on: something required is missing, and nothing is to check.
 
     What the customer has given and nobody has decided about is work of staff. So the ticket does
-    not wait for the customer meanwhile, even if something else is missing.
+    not wait for the customer meanwhile, even if something else is missing. Nor does it wait for
+    what a customer was never told of, as one who left no email address.
     """
-    if checklist is None:
+    if checklist is None or not checklist.told:
         return False
     return any(item.required and item.is_missing for item in checklist.items) and not any(
         item.state == ItemState.GIVEN for item in checklist.items

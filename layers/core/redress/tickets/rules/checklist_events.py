@@ -9,16 +9,25 @@ from typing import Any
 import msgspec
 
 from redress.tickets.rules.checklist import Checklist, Item, ItemState, find
-from redress.tickets.rules.ticket import Event, State, Ticket
+from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 
 
 def was_set(ticket: Ticket, event: Event) -> Ticket:
     """Set the items of the ticket. An item that it had before keeps its state.
 
-    So what the customer has given, and what was accepted, is not asked for again.
+    So what the customer has given, and what was accepted, is not asked for again. Who knew of the
+    list before does not know of new items.
     """
-    items = tuple(_kept(find(ticket.checklist, one["id"]), one) for one in event.data["items"])
-    return replace(ticket, checklist=Checklist(event.number, items) if items else None)
+    before = ticket.checklist
+    items = tuple(_kept(find(before, one["id"]), one) for one in event.data["items"])
+    knew = before is not None and before.told and all(find(before, one.id) for one in items)
+    told = knew or _tells(event)
+    return replace(ticket, checklist=Checklist(event.number, items, told) if items else None)
+
+
+def _tells(event: Event) -> bool:
+    """Whether the customer knows of the list by this event."""
+    return event.type is EventType.ITEM_GIVEN or not {"to", "via"}.isdisjoint(event.data)
 
 
 def _kept(before: Item | None, new: Mapping[str, Any]) -> Item:
@@ -110,4 +119,5 @@ def _changed(ticket: Ticket, event: Event, **fields: Any) -> Ticket:
         replace(item, **values) if item.id == event.data["item"] else item
         for item in ticket.checklist.items
     )
-    return replace(ticket, checklist=replace(ticket.checklist, items=items))
+    told = ticket.checklist.told or _tells(event)
+    return replace(ticket, checklist=replace(ticket.checklist, items=items, told=told))
