@@ -905,8 +905,8 @@ def test_message_that_comes_twice_at_once_is_taken_once(
 
     begun: list[bool] = []
 
-    def known(*given: Any) -> Any:
-        found = original(*given)
+    def known(*given: Any, **options: Any) -> Any:
+        found = original(*given, **options)
         if not begun:
             begun.append(True)
             sent.append(crm.message("msg_a"))  # the other delivery is faster
