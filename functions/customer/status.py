@@ -17,6 +17,7 @@ from redress.base.errors import (
     NotFound,
 )
 from redress.base.languages import LANGUAGES
+from redress.clocks.rules.clocks import ClockName
 from redress.edge.http import (
     Answer,
 )
@@ -107,13 +108,22 @@ def status_page(
         steps=steps_of(view),
         segments=segments_of,
         is_rated_low=is_rated_low(view),
-        waits=any(item.required and item.can and item.state != "given" for item in view.checklist),
+        waits=waits_for_items(view),
         action=status_url(request, view.language, view.language),
         faults=faults or [],
         by_field=by_field or Blank(),
         typed=Blank(typed or {}),
         switch=[(code, status_url(request, code, view.language)) for code in LANGUAGES],
     )
+
+
+def waits_for_items(view: StatusView) -> bool:
+    """Whether the promise of a solution stands still and the customer has something to send."""
+    is_paused = any(
+        one.clock == ClockName.RESOLUTION and one.waits_for == "customer" for one in view.promises
+    )
+    missing = (item.required and item.can and item.state != "given" for item in view.checklist)
+    return is_paused and any(missing)
 
 
 def status(request: WebRequest) -> Answer:

@@ -17,7 +17,7 @@ from redress.tickets.rules.checklist import MOST_FILES, Responsible, find
 from redress.tickets.rules.steps import by_staff, checklists
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
-from tests.builders import MEI, Clock, plan_1
+from tests.builders import MEI, plan_1
 from tests.files import samples
 from tests.functions.conftest import BASE_ADDRESS
 from tests.functions.filing import create_bucket, judge, send
@@ -86,8 +86,9 @@ def test_page_shows_what_the_request_needs_and_who_does_what(
 
     for id_ in ("title", "licence", "no_change", "issue"):
         assert text_of_item(id_, language, "payment/invoice") in found
-    for key in ("title", "hint", "optional", "open", "open_optional", "open_step", "read"):
+    for key in ("title", "optional", "open", "open_optional", "open_step", "read"):
         assert words(key) in found
+    assert words("hint") not in found, "no promise stands still before the first answer"
     assert "<script" not in found
 
 
@@ -195,17 +196,26 @@ def test_how_an_item_came_is_shown_to_nobody_outside(site: Site, stores: Stores)
     assert "His wife" not in site("api-ticket", headers=bearer(token), number=number)["body"]
 
 
-def test_page_says_that_the_promise_waits_for_the_customer(
-    site: Site, stores: Stores, clock: Clock
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_page_says_that_the_promise_waits_for_the_customer_and_only_while_it_does(
+    site: Site, stores: Stores, language: str
 ) -> None:
     """No promise is lengthened in silence: the page says what it waits for."""
     number, token = request(site)
-    paused = catalogue.text("en", "promise.paused.customer")
-    assert paused not in page(site, token)
+    said = [
+        catalogue.text(language, "promise.paused.customer"),
+        catalogue.text(language, "checklist.hint"),
+    ]
+
+    def shown() -> list[str]:
+        found = page(site, token, language)
+        return [words for words in said if words in found]
+
+    assert shown() == []
     does(stores, number, by_staff.reply, "We look after it.", False)
-    assert paused in page(site, token)
+    assert shown() == said
     press(site, token, "answer", item="new_details", answer="12 Mill Lane")
-    assert paused not in page(site, token)
+    assert shown() == []
 
 
 # ------------------------------------------------------------------------------- the JSON API
