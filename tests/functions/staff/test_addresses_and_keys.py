@@ -117,6 +117,7 @@ KEYED = {
     "next": ("mei", 200),
     "opening": ("mei", 201),
     "bulk": ("mei", 200),
+    "incident-declaration": ("wei", 201),
 }
 """The sample events of the routes that take an Idempotency-Key, with who may call the route, and
 the status of the answer."""
