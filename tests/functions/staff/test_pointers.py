@@ -177,6 +177,8 @@ TEXTS = {
 """Sample event -> the fields of its body that are free texts."""
 ELSEWHERE = {
     "task-opening": ["team", "title", "text", "owner"],
+    "incident-joining": ["reason"],
+    "incident-leaving": ["reason"],
     "item-acceptance": ["text"],
     "item-rejection": ["text", "template"],
     "step-result": ["text", "template"],
@@ -250,6 +252,7 @@ LISTS: dict[str, dict[str, str]] = {
     "mentions": {},
     "tasks": {},
     "remedies": {},
+    "incidents": {},
     "tickets": {},
     "changes": {},
     "search": {"q": "退款"},
