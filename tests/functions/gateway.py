@@ -222,6 +222,10 @@ IDS = {
     "/quarantine/": HELD,
     "/customers/": CUSTOMER,
     "/connectors/": CONNECTOR,
+    "/tasks/": "1",
+    "/remedies/": "1",
+    "/checklist/": "identity",
+    "/incidents/": "9f86d081884c7d65",
 }
 """A part of a path, with the `id` that requests have there."""
 
@@ -297,6 +301,7 @@ class Caller:
             "channel": "web",
             "entry": NUMBER,
             "id": next((id_ for part, id_ in IDS.items() if part in path), ""),
+            "item": "identity",
             "action": "write",
             "name": "style.css",
             "file": FILE,

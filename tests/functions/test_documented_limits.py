@@ -96,8 +96,8 @@ LIMITED = {
     route: [
         (pointer, value, fits)
         for pointer, field in fields(DOCUMENTS[route[0]], request["content"][JSON]["schema"])
-        # The content of a bulk depends on its act (tests/functions/staff/test_bulk.py), and the item
-        # of an upload is one that the ticket has, or there is no such item.
+        # The content of a bulk depends on its act (tests/functions/staff/test_bulk.py). An upload
+        # is for an item that the ticket has, or there is no such item.
         if not pointer.startswith("/content/") and (route[2], pointer) != UPLOAD_OF_AN_ITEM
         for value, fits in cases(DOCUMENTS[route[0]], field)
     ]
