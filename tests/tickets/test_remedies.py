@@ -183,7 +183,7 @@ def test_act_is_possible_if_and_only_if_it_is_in_can(member: Member, steps: list
 def test_every_fault_of_a_new_remedy_is_named() -> None:
     life = life_at(State.OPEN)
     past = life.clock.moment
-    wrong = NewRemedy("cruise", "why", 0, "XXX", past)
+    wrong = NewRemedy("cruise", "why", 0, "ABC", past)
     assert faults(life, wrong) == {
         "/kind unknown_remedy",
         "/currency unknown_currency",

@@ -1,9 +1,9 @@
-"""Send a request to an address that a manager entered, so that it can reach nothing of ours.
+"""Send a request to an address that a manager entered. It cannot reach our own network.
 
-Only HTTPS on its usual port is spoken. A name is looked up once, every address that it has must be
+Only HTTPS on port 443 is used. The name is looked up once, all addresses that it has must be
 public, and the connection goes to one of these addresses. So a name that leads to a private network
-or to the metadata of a machine is refused, also if it changes between the check and the connection.
-No redirect is followed. IPv4 only: the functions have no other way out.
+or to a machine's metadata is refused, also if its addresses change after the check. No redirect is
+followed. Only IPv4 is used, because the functions have no other connection to the internet.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_S = LOOK_UP_S + CONNECT_S + ANSWER_S
 PORT = 443
 
 Resolve = Callable[[str], list[str]]
-"""Returns the IPv4 addresses of a host name. Raises OSError."""
+"""A function that looks up a host name and returns its IPv4 addresses. It raises OSError."""
 
 
 class NotPublic(Exception):
@@ -41,11 +41,11 @@ class NotPublic(Exception):
 
 
 class NotReached(Exception):
-    """There was no connection. Nothing was sent. Its text is the name of an error, never more."""
+    """There was no connection, and nothing was sent. The text is only the name of the error."""
 
 
 class NotAnswered(Exception):
-    """The request may have been taken, but there was no complete answer."""
+    """The other side may have received the request, but its answer was not complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class _Connection(http.client.HTTPSConnection):
 
 
 class Sender:
-    """Sends requests. Tests give it another look-up, port and trust."""
+    """Sends requests. Tests replace what its parameters give."""
 
     def __init__(
         self,

@@ -21,13 +21,13 @@ MOST_ACTIONS = 20
 MOST_WORDS = 50
 """The most words to all customers of one incident."""
 MOST_FAILED = 50
-"""The most tickets that a word names whose customers could not be told."""
+"""The most tickets in `Word.failed`."""
 MOST_NOTICES = 5
 """The most notices that the form shows at a time. More would hide the form."""
 
 
 class Action(Struct, frozen=True):
-    """Something to change because of the incident, who does it, and until when."""
+    """One thing to change because of the incident, with its owner and the day when it is due."""
 
     text: str
     owner: str
@@ -35,7 +35,7 @@ class Action(Struct, frozen=True):
 
 
 class PostMortem(Struct, frozen=True):
-    """What was learnt of an incident. It closes the incident."""
+    """What was learnt from an incident. Writing it closes the incident."""
 
     at: datetime
     by: str
@@ -48,10 +48,11 @@ class Word(Struct, frozen=True, omit_defaults=True):
     """One word to all customers of an incident, in the languages of their tickets.
 
     `number` counts the words of the incident from 1. `by` and `role` say who wrote it. `texts` has
-    a text for each language. `after` is the number of the last ticket that is settled: its customer
-    was told, or is not to be told; None at the beginning. `delivered_at` is when all were settled.
-    `failed` are the tickets whose customers could not be told, with a code of the reason, at most
-    MOST_FAILED. `revision` counts the saved steps of the delivery.
+    a text for each language. The delivery goes through the tickets in the order of their numbers.
+    `after` is the number of the last ticket that is finished: its customer was told or need not be;
+    None before the first one. `delivered_at` is when all tickets were finished. `failed` has at
+    most MOST_FAILED tickets whose customers could not be told, each with a code for the reason.
+    `revision` grows by 1 each time the progress of the delivery is stored.
     """
 
     number: int
@@ -66,13 +67,13 @@ class Word(Struct, frozen=True, omit_defaults=True):
 
 
 class Incident(Struct, frozen=True, omit_defaults=True):
-    """The present state of an incident. `revision` counts its changes.
+    """An incident as it is now. `revision` is 1 at first and grows by 1 with each change.
 
-    `cause` is what is known or supposed of the cause when it was declared. `categories` and
-    `channels` say which tickets it concerns. They are for readers: no ticket joins because of them.
-    `words` is the number of the last word to all customers. `notice` is what the public form says,
-    by language; empty if it says nothing. `fingerprint` is a digest of the request that declared
-    the incident.
+    `cause` is what was known or suspected about the cause when the incident was declared.
+    `categories` and `channels` describe the tickets that it affects. They only inform readers: they
+    make no ticket join. `words` is the number of the last word to all customers. `notice` is what
+    the public form says, by language; empty if it says nothing. `fingerprint` is a digest of the
+    request that declared the incident.
     """
 
     id: str

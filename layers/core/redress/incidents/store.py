@@ -31,7 +31,8 @@ _WORD = msgspec.json.Decoder(Word)
 _NOTICES = msgspec.json.Decoder(dict[str, dict[str, str]])
 
 OPEN, CLOSED = "open", "closed"
-"""The states of an incident in its item, and the names of its two lists."""
+"""The values of the attribute `state` of an incident's item. Each is also the name of the list in
+which the incident stands."""
 MOST_CHANGES = 200
 """The most entries of the history that are shown, the newest first."""
 
@@ -42,10 +43,10 @@ class IncidentRaced(RedressError):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An incident with what tickets count in its item.
+    """An incident, and what the tickets that join and leave it write into its item.
 
-    `cases` is the number of its tickets. `languages` are those of the tickets that are or were its
-    cases.
+    `cases` is the number of its tickets. `languages` has the language of each ticket that is a case
+    of it or was one.
     """
 
     incident: Incident

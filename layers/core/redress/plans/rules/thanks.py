@@ -67,7 +67,7 @@ def _listed(section: Mapping[str, Any], name: str) -> Iterator[str]:
 
 
 def _names(name: str) -> tuple[str, ...]:
-    """Return the forms in which somebody signs a message: the whole name, and its first word."""
+    """Return the names with which a person may sign a message: the full name and its first word."""
     parts = wording.folded(name).split()
     return tuple(dict.fromkeys(one for one in (" ".join(parts), *parts[:1]) if len(one) > 1))
 

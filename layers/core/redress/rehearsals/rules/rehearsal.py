@@ -535,7 +535,7 @@ def _noted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
 def _customer_wrote(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event, source = kept.event, kept.event.data.get("source")
     if is_bare_thanks(event):
-        # Nothing followed from it, except that a connector may take answers for longer.
+        # A bare thanks changes one thing at most: until when its connector takes our answers.
         return _again(ticket, plan, event) if source else None
     if not _text(event):
         return by_customer.attach(ticket, plan, event.data.get("files", ()), event.at)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from redress.plans.rules.checklists import MATERIAL, NOTE, STEP
 
 MOST_FILES = 5
-"""The most files with which a customer gives one material. The snapshot contains their ids."""
+"""The most files that a customer sends for one material. The snapshot contains their ids."""
 
 
 class ItemState(StrEnum):
@@ -43,29 +43,31 @@ class Item(Struct, frozen=True, omit_defaults=True):
     """One item of a ticket's checklist.
 
     `id` is its id in the plan. `event` is the number of the last event about it; 0 if there is
-    none. `files` are the ids of the files with which the customer has given it.
+    none. `files` are the ids of the files that the customer has sent for it.
     """
 
     id: str
     kind: str
-    """One of `checklists.ITEM_KINDS`. A later version may store another one."""
+    """One of `checklists.ITEM_KINDS`. It is a text, because a later version may store a kind that
+    this version does not know."""
     required: bool = True
     """Whether the request is done only when the item is settled."""
     state: str = ItemState.OPEN
-    """An `ItemState`. A later version may store another one, which counts as not settled."""
+    """An `ItemState`. It is a text, because a later version may store a state that this version
+    does not know. Such an item counts as not settled."""
     event: int = 0
     files: tuple[str, ...] = ()
     obstacle: bool = False
-    """Whether staff have said why it cannot go on, and nothing has happened to it since."""
+    """Whether the last event about the item says why it cannot go on."""
 
     @property
     def is_of_customer(self) -> bool:
-        """Whether the customer gives it. Otherwise staff do it."""
+        """Whether the customer has to give it. Otherwise it is a step of staff."""
         return self.kind in (MATERIAL, NOTE)
 
     @property
     def is_missing(self) -> bool:
-        """Whether the customer has to give it."""
+        """Whether the customer has not given it yet, or has to give it again."""
         return self.is_of_customer and self.state in (ItemState.OPEN, ItemState.REJECTED)
 
     @property
@@ -80,8 +82,8 @@ class Item(Struct, frozen=True, omit_defaults=True):
 class Checklist(Struct, frozen=True, omit_defaults=True):
     """The items of a ticket, in the order of the plan. `event` is the event that set them.
 
-    `told` says that the customer knows of it: they were sent the list or words about an item, or
-    have given one.
+    `told` says that the customer knows of the list: it was sent to them, words about an item were
+    sent to them, or they have given an item.
     """
 
     event: int

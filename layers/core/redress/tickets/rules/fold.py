@@ -917,10 +917,10 @@ def _with_unanswered_message(ticket: Ticket, at: datetime, plan: Plan) -> Ticket
 
 
 def _message_counted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Treat a message as ordinary that was taken for a bare thanks before.
+    """Treat a message that was taken for a bare thanks as an ordinary message.
 
-    The customer waits for an answer since the message. A wait that went on after it is cut at its
-    time, because the delay was not the customer's.
+    The customer has waited for an answer since it was written. If the ticket waited for the
+    customer after that time, this wait ends at that time: the delay was not the customer's.
     """
     at = datetime.fromisoformat(event.data["written_at"])
     resolution = ticket.resolution

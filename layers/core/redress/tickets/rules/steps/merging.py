@@ -131,7 +131,7 @@ def _told_by_mail(ticket: Ticket, plan: Plan, at: datetime) -> dict[str, Any]:
 def faults_of(source: Merger, target: Merger) -> list[Fault]:
     """Return every reason why a ticket cannot be merged into another one now; [] if it can.
 
-    The state of the source is none of them: the table of steps says what is possible in it.
+    The state of the source is not checked here: `merge` does that by the table of steps.
     """
     ticket, other = source.ticket, target.ticket
     faults = []

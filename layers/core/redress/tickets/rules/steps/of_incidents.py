@@ -69,10 +69,11 @@ def propose(ticket: Ticket, plan: Plan, tickets: int, within_s: int, at: datetim
 
 
 def is_to_be_told(ticket: Ticket, incident: str, word: int) -> bool:
-    """Whether the customer gets this word to all customers of an incident.
+    """Whether the customer of a ticket must still be told a word to all customers of an incident.
 
-    They do if the ticket is open and a case of the incident, and if it was one when the word was
-    written. The snapshot has the number of the last word, so nobody gets a word twice.
+    `word` is the number of the word. The ticket must be open, be a case of the incident, and have
+    been one when the word was written. The snapshot has the number of the last word that the
+    customer was told, so nobody is told a word twice.
     """
     part = ticket.incident
     return (
