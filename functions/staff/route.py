@@ -8,7 +8,7 @@ in `local/openapi`, which no function loads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from redress.base import idempotency, instants
 from redress.base.errors import Fault, InvalidInput, NotFound
-from redress.base.people import Member, Role, is_subject
+from redress.base.people import Member, Role, is_subject, is_team
 from redress.connectors.rules.connector import Scope
 from redress.edge.bodies import Body, Text, UnreadBody, Whole
 from redress.edge.http import Answer, header, source_of
@@ -51,6 +51,33 @@ REASON = Text("reason", REASON_LIMIT)
 def iso(at: datetime | None) -> str | None:
     """An instant in the format of answers (`instants.written`); None for None."""
     return instants.written(at) if at else None
+
+
+def asked_list(
+    query: Mapping[str, str],
+    known: Collection[str],
+    usual: str,
+    page: Callable[[], tuple[int, str | None]],
+) -> tuple[str, str | None]:
+    """The list and the team that a query asks for; None for the reader's own team.
+
+    `known` are the lists, and `usual` is the one without the parameter `list`. `page` reads the
+    limit and the cursor. Raises InvalidInput with a fault for each wrong parameter, also those of
+    `page`. If list and team are right, the case reads `page` when it knows that the reader may have
+    the list.
+    """
+    which, team, faults = query.get("list") or usual, query.get("team") or None, list[Fault]()
+    if which not in known:
+        faults.append(Fault("/list", "unknown_value", f"one of {', '.join(known)}"))
+    if team is not None and not is_team(team):
+        faults.append(Fault("/team", "unknown_team", "there is no such team"))
+    if faults:
+        try:
+            page()
+        except InvalidInput as invalid:
+            faults += invalid.faults
+        raise InvalidInput(faults)
+    return which, team
 
 
 class PathPart(Struct, frozen=True):

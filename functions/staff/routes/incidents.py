@@ -18,13 +18,14 @@ from route import (
     PathPart,
     Request,
     Route,
+    asked_list,
     hexadecimal,
     iso,
 )
 from ticket_view import ticket_view
 
 from redress.base import texts
-from redress.base.errors import Fault, InvalidInput, pointer
+from redress.base.errors import Fault, pointer
 from redress.base.languages import LANGUAGES
 from redress.base.people import is_subject
 from redress.edge import cursors
@@ -143,21 +144,11 @@ def declare_incident(request: Request) -> Answer:
 
 
 def list_incidents(request: Request) -> Answer:
-    query, faults = request.query, list[Fault]()
-    state = query.get("list") or "open"
-    if state not in STATES:
-        faults.append(Fault("/list", "unknown_value", f"one of {', '.join(STATES)}"))
-
     def content() -> tuple[int, str | None]:
-        return cursors.page(query, PAGE, is_incident_place)
+        return cursors.page(request.query, PAGE, is_incident_place)
 
-    if faults:
-        try:
-            content()
-        except InvalidInput as invalid:
-            faults += invalid.faults
-        raise InvalidInput(faults)
-    page = wiring.incidents().page(request.member, is_open=state == "open", content=content)
+    state, _ = asked_list(request.query, STATES, STATES[0], content)
+    page = wiring.incidents().page(request.member, is_open=state == STATES[0], content=content)
     return answer(200, incident_page_view(page))
 
 

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from route import LEADERS, REASON, STAFF, VERSION, PathPart, Request, Route
+from route import LEADERS, REASON, STAFF, VERSION, PathPart, Request, Route, asked_list
 from ticket_view import remedy_view, ticket_view, warnings_view
 
-from redress.base.errors import Fault, InvalidInput
 from redress.base.money import MOST_AMOUNT
-from redress.base.people import Role, is_team
+from redress.base.people import Role
 from redress.edge import cursors
 from redress.edge.bodies import (
     Body,
@@ -118,22 +117,10 @@ finish_remedy = _acting(
 
 
 def list_remedies(request: Request) -> Answer:
-    query, faults = request.query, list[Fault]()
-    which, team = query.get("list") or Which.PROPOSED.value, query.get("team") or None
-    if which not in tuple(Which):
-        faults.append(Fault("/list", "unknown_value", f"one of {', '.join(Which)}"))
-    if team is not None and not is_team(team):
-        faults.append(Fault("/team", "unknown_team", "there is no such team"))
-
     def content() -> tuple[int, str | None]:
-        return cursors.page(query, PAGE, is_task_place)
+        return cursors.page(request.query, PAGE, is_task_place)
 
-    if faults:
-        try:
-            content()
-        except InvalidInput as invalid:
-            faults += invalid.faults
-        raise InvalidInput(faults)
+    which, team = asked_list(request.query, tuple(Which), Which.PROPOSED, content)
     page = wiring.remedies().page(request.member, Which(which), team, content)
     return answer(200, _page_view(page))
 

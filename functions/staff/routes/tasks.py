@@ -7,12 +7,22 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from route import LEADERS, NAME_LIMIT, REASON, REASON_LIMIT, STAFF, PathPart, Request, Route
+from route import (
+    LEADERS,
+    NAME_LIMIT,
+    REASON,
+    REASON_LIMIT,
+    STAFF,
+    PathPart,
+    Request,
+    Route,
+    asked_list,
+)
 from task_view import task_file_view, task_page_view
 from ticket_view import ticket_view
 
 from redress.base.errors import Fault, InvalidInput
-from redress.base.people import SUBJECT_LIMIT, Role, is_team
+from redress.base.people import SUBJECT_LIMIT, Role
 from redress.edge import cursors
 from redress.edge.bodies import (
     Body,
@@ -79,22 +89,10 @@ def open_task(request: Request) -> Answer:
 
 
 def list_tasks(request: Request) -> Answer:
-    query, faults = request.query, list[Fault]()
-    which, team = query.get("list") or Which.MINE.value, query.get("team") or None
-    if which not in tuple(Which):
-        faults.append(Fault("/list", "unknown_value", f"one of {', '.join(Which)}"))
-    if team is not None and not is_team(team):
-        faults.append(Fault("/team", "unknown_team", "there is no such team"))
-
     def content() -> tuple[int, str | None]:
-        return cursors.page(query, PAGE, is_task_place)
+        return cursors.page(request.query, PAGE, is_task_place)
 
-    if faults:
-        try:
-            content()
-        except InvalidInput as invalid:
-            faults += invalid.faults
-        raise InvalidInput(faults)
+    which, team = asked_list(request.query, tuple(Which), Which.MINE, content)
     page = wiring.tasks().page(request.member, Which(which), team, content)
     return answer(200, task_page_view(page, wiring.now()))
 

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from redress.base.errors import Forbidden, NotFound
 from redress.base.people import Actor, Member
 from redress.plans.rules.plan import Plan
+from redress.staff.cases import paging
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules import access, remedy_rights
 from redress.tickets.rules.change import Change
@@ -94,15 +96,17 @@ class RemedyCases:
         if of_team != member.team and not member.sees_every_team:
             raise Forbidden("only the remedies of your own team")
         limit, after = content()
-        lines: list[RemedyLine] = []
-        while len(lines) <= limit:
-            some = self._lists.of_team(of_team, _STATES[which], after, PAGE)
-            lines += self._lines(member, _STATES[which], some)
-            if len(some) < PAGE:
-                break
-            after = some[-1].key
-        further = lines[limit - 1].key if len(lines) > limit else None
-        return RemedyPage(lines[:limit], further)
+        state = _STATES[which]
+        shown = partial(self._lines, member, state)
+        return RemedyPage(
+            *paging.page(
+                limit,
+                after,
+                lambda last: self._lists.of_team(of_team, state, last, PAGE),
+                shown,
+                PAGE,
+            )
+        )
 
     def _lines(self, member: Member, state: RemedyState, some: list[Listed]) -> list[RemedyLine]:
         found = self._tickets.get_readable([one.number for one in some])

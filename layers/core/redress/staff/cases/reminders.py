@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 
 from redress.base import texts
 from redress.base.errors import Forbidden
 from redress.base.people import Member
 from redress.plans.rules.plan import Plan
+from redress.staff.cases import paging
 from redress.staff.rules.leading import may_lead
 from redress.staff.store import Reminder, StaffStore
 from redress.tickets.cases.changes import TicketChanges
@@ -94,15 +95,16 @@ class ReminderCases:
         if reader.id != member.id and not may_lead(reader, member):
             raise Forbidden("only the member and those who lead them read these reminders")
         limit, before = content()
-        lines: list[ReminderLine] = []
-        while len(lines) <= limit:
-            some = self._staff.reminders_of(agent, before, PAGE_LIMIT)
-            lines += self._lines(reader, some)
-            if len(some) < PAGE_LIMIT:
-                break
-            before = some[-1].key
-        further = lines[limit - 1].key if len(lines) > limit else None
-        return ReminderPage(lines[:limit], further)
+        shown = partial(self._lines, reader)
+        return ReminderPage(
+            *paging.page(
+                limit,
+                before,
+                lambda last: self._staff.reminders_of(agent, last, PAGE_LIMIT),
+                shown,
+                PAGE_LIMIT,
+            )
+        )
 
     def _lines(self, reader: Member, some: list[Reminder]) -> list[ReminderLine]:
         found = self._tickets.get_readable([one.number for one in some])

@@ -21,6 +21,7 @@ from redress.base.errors import (
 )
 from redress.base.people import Actor, Member, is_subject
 from redress.plans.rules.plan import Plan
+from redress.staff.cases import paging
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.staff import StaffStep
@@ -254,15 +255,8 @@ class TaskCases:
         if of_team != member.team and not member.sees_every_team:
             raise Forbidden("only your own department's tasks")
         limit, after = content()
-        lines: list[TaskLine] = []
-        while len(lines) <= limit:
-            some = self._some(member, which, of_team, after)
-            lines += self._lines(member, some)
-            if len(some) < PAGE:
-                break
-            after = some[-1].key
-        further = lines[limit - 1].key if len(lines) > limit else None
-        return TaskPage(lines[:limit], further)
+        listed, shown = partial(self._some, member, which, of_team), partial(self._lines, member)
+        return TaskPage(*paging.page(limit, after, listed, shown, PAGE))
 
     def _some(self, member: Member, which: Which, team: str, after: str | None) -> list[Listed]:
         match which:
