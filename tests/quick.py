@@ -23,6 +23,13 @@ TESTS_OF = {
     f"{PRODUCT}/data": ("tests/plans", "tests/template/test_api.py"),
     f"{PRODUCT}/data/catalogue": ("tests/base", "tests/tickets/test_explain.py"),
     f"{PRODUCT}/data/mail": ("tests/mail/test_templates.py",),
+    f"{PRODUCT}/incidents": (
+        "tests/contract/test_incidents.py",
+        "tests/tickets/test_incidents.py",
+        "tests/functions/test_notices.py",
+        "tests/functions/test_spikes.py",
+        "tests/functions/staff/test_incidents.py",
+    ),
     f"{PRODUCT}/inspections": (
         "tests/contract/test_inspections.py",
         "tests/functions/staff/test_inspections.py",

@@ -196,7 +196,7 @@ ROUTES = (
         "completion",
         finish_remedy,
         "RemedyCompletion",
-        Text("proof", TEXT_LIMIT),
+        Text("proof", REMEDY_LIMIT),
         OptionalText("text", TEXT_LIMIT),
         OptionalText("file", 16),
     ),

@@ -405,4 +405,4 @@ def test_key_is_required_only_where_a_repeat_would_do_something_twice() -> None:
         for one in operation.get("parameters", ())
         if (found := resolved(document, one))["name"] == "Idempotency-Key" and found.get("required")
     }
-    assert required == {"/staff/tickets", "/staff/bulk"}
+    assert required == {"/staff/tickets", "/staff/bulk", "/staff/incidents"}

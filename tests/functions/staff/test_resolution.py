@@ -45,6 +45,7 @@ def test_resolution_of_a_complaint_is_stored_and_starts_the_callback(
         "outcome": "upheld",
         "remedy": "replacement",
         "root_cause": "seal",
+        "cause": None,
         "contacts_after": 0,
     }
     states = {promise["clock"]: promise["state"] for promise in found.body["promises"]}
