@@ -68,8 +68,10 @@ def test_agent_takes_reads_answers_and_resolves_a_ticket(
     )
     assert terminal("reply", number, EDITOR=edits).out == f"{number} is open.\n"
     reasons = ("--outcome", "upheld", "--remedy", "replacement", "--root-cause", "seal")
-    done = terminal("resolve", number, "--text", "-", *reasons, "--json", input="New kettle.\n")
+    told = (*reasons, "--cause", "defective_part")
+    done = terminal("resolve", number, "--text", "-", *told, "--json", input="New kettle.\n")
     assert done.json["state"] == "resolved"
+    assert done.json["resolution"]["cause"] == "defective_part"
 
     shown = terminal("show", number).out
     assert "mei: noted\n    The same batch leaked before." in shown

@@ -605,6 +605,10 @@ def resolve(
     ] = None,
     remedy: Annotated[str, typer.Option(help="What the customer gets.")] = "",
     root_cause: Annotated[str, typer.Option(help="What caused it.")] = "",
+    cause: Annotated[
+        str,
+        typer.Option(help="What the customer reads as the cause: a name in `causes` of the plan."),
+    ] = "",
     file: Files = None,
     draft: Kept = False,
     yes: Yes = False,
@@ -621,6 +625,7 @@ def resolve(
         body.outcome = facts["outcome"] or UNSET
         body.remedy = given(facts["remedy"])
         body.root_cause = given(facts["root_cause"])
+        body.cause = given(cause)
         body.files = files or UNSET
         return session.change(resolve_operation, ticket.number, body=body)
 
@@ -641,6 +646,7 @@ def resolve(
             ("--outcome", outcome and outcome.value),
             ("--remedy", remedy),
             ("--root-cause", root_cause),
+            ("--cause", cause),
         ],
     )
 
