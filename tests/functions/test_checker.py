@@ -35,6 +35,7 @@ from redress.plans.rules.plan import FilesPlan
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.attached import WAITS, Attached, FileState
 from redress.tickets.rules.steps import by_customer, by_staff
+from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store.attached import AttachedStore
 from redress.wiring import checker as checker_wiring
@@ -43,7 +44,7 @@ from redress.workflow.subscribers import messages_after
 from tests.builders import JUN, MEI, START, Clock
 from tests.files import samples
 from tests.functions.conftest import ENVIRONMENT
-from tests.world import Act, Context, Opener, Stores, aws, logged_by, read_sample
+from tests.world import Act, Context, Opener, Stores, aws, logged_by, merge, read_sample
 
 BUCKET = ENVIRONMENT["FILES_BUCKET"]
 
@@ -379,6 +380,72 @@ def test_a_closed_ticket_takes_no_file(desk: Desk, ticket: Ticket, act: Act) -> 
     desk.arrive(ticket, file)
     assert desk.file(ticket, file).reason == "closed"
     assert "the ticket was closed before it arrived" in desk.history(ticket)[-1].data["text"]
+
+
+def test_an_upload_that_ends_after_a_merge_goes_to_the_target(
+    desk: Desk, ticket: Ticket, open_ticket: Opener
+) -> None:
+    target = open_ticket(agent="a-mei")
+    file = desk.upload(ticket.number)
+    merge(desk.stores, ticket.number, target.number)
+    before, closed = len(desk.history(target)), desk.history(ticket)
+    desk.arrive(ticket, file)
+    assert desk.objects() == {upload_key(target.number, file)}
+    desk.arrive(ticket, file)  # S3 tells of the upload again
+    desk.arrive(target, file)  # S3 tells of the moved upload
+
+    assert desk.history(ticket) == closed
+    [event] = desk.history(target)[before:]
+    assert (event.type, [one["id"] for one in event.data["files"]]) == (
+        EventType.CUSTOMER_WROTE,
+        [file],
+    )
+    assert event.data["files"][0]["name"] == "杯子.jpg"
+    assert desk.file(target, file).state is FileState.HELD
+    assert desk.objects() >= {file_key(target.number, file)}
+
+
+def test_an_upload_during_a_merge_goes_to_the_target(
+    desk: Desk, ticket: Ticket, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = open_ticket(agent="a-mei")
+    file = desk.upload(ticket.number)
+    change = TicketChanges.change
+
+    def change_after_merge(self: TicketChanges, number: str, *given: Any, **named: Any) -> Ticket:
+        monkeypatch.setattr(TicketChanges, "change", change)
+        merge(desk.stores, ticket.number, target.number)
+        return change(self, number, *given, **named)
+
+    monkeypatch.setattr(TicketChanges, "change", change_after_merge)
+    desk.arrive(ticket, file)
+    assert desk.objects() == {upload_key(target.number, file)}
+    assert desk.files.of_ticket(ticket.number) == []
+
+
+def test_a_file_of_staff_is_not_passed_on_by_a_merge(
+    desk: Desk, ticket: Ticket, open_ticket: Opener
+) -> None:
+    target = open_ticket(agent="a-mei")
+    file = desk.upload(ticket.number, by=MEI)
+    merge(desk.stores, ticket.number, target.number)
+    desk.arrive(ticket, file)
+    assert desk.file(ticket, file).reason == "closed"
+    assert desk.files.of_ticket(target.number) == []
+
+
+def test_an_upload_to_a_ticket_that_was_merged_by_mistake_stays_there(
+    desk: Desk, ticket: Ticket, open_ticket: Opener
+) -> None:
+    target = open_ticket(agent="a-mei")
+    file = desk.upload(ticket.number)
+    merge(desk.stores, ticket.number, target.number)
+    desk.stores.changes.change(
+        target.number, lambda t, p, at: match(t, p, "somebody-else", "email", at)
+    )
+    desk.arrive(ticket, file)
+    assert desk.file(ticket, file).reason == "closed"
+    assert desk.files.of_ticket(target.number) == []
 
 
 def test_an_upload_to_no_ticket_or_by_nobody_is_removed(desk: Desk, ticket: Ticket) -> None:

@@ -64,6 +64,10 @@ class _Uploaded:
     """The id of the item of the checklist for which the customer sent it."""
 
 
+class _MergedSince(Exception):
+    """The ticket was merged, or its merge was undone, after it was read."""
+
+
 class ArrivingCase:
     def __init__(
         self,
@@ -109,8 +113,18 @@ class ArrivingCase:
         The customer's files of one call become one message, or more if they are more than the plan
         allows in one. A file of staff waits for the message
         that refers to it. An upload without a ticket, or of a ticket that knows too many files, is
-        removed. A repeated call repeats what a killed one has left out.
+        removed. What the customer uploaded to a ticket that was merged meanwhile is passed on to
+        the ticket in which that goes on, and arrives there as a new upload. A repeated call repeats
+        what a killed one has left out.
         """
+        while True:
+            try:
+                return self._taken(number, files)
+            except _MergedSince:
+                continue
+
+    def _taken(self, number: str, files: Sequence[str]) -> list[Attached]:
+        """Take these uploads as `arrived` does. After _MergedSince, call it again."""
         known = {file.id: file for file in self._files.of_ticket(number)}
         again = [known[file] for file in dict.fromkeys(files) if file in known]
         for file in again:
@@ -126,9 +140,15 @@ class ArrivingCase:
             return []
         new: list[Attached] = []
         own = [one for one in uploads if one.by.role is Role.CUSTOMER]
+        into = self._tickets.continued(ticket)
+        if into.number != number:
+            for one in own:
+                self._pass_on(number, one, into.number)
+            uploads = [one for one in uploads if one.by.is_staff]
+            own = []
         most = self._plans.get(ticket.plan_version).files.most_at_once
         for part in itertools.batched(own, most, strict=False):
-            new += self._attached(number, part)
+            new += self._attached(ticket, part)
         if of_staff := [one for one in uploads if one.by.is_staff]:
             new += self._waiting(ticket, of_staff)
         for file in new:
@@ -190,11 +210,16 @@ class ArrivingCase:
         item = stored.metadata.get("item")
         return _Uploaded(file, name, media_type, stored.size, by, stored.version, item)
 
-    def _attached(self, number: str, uploads: Sequence[_Uploaded]) -> list[Attached]:
-        """Make the customer's uploads part of the ticket, and return their files."""
+    def _attached(self, read: Ticket, uploads: Sequence[_Uploaded]) -> list[Attached]:
+        """Make the customer's uploads part of the ticket, and return their files.
+
+        Raises _MergedSince if they may belong to another ticket than when it was read.
+        """
         new: list[Attached] = []
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            if ticket.merged != read.merged:
+                raise _MergedSince
             new[:] = self._judged(ticket, plan.files, uploads, at)
             good = [file for file in new if file.is_kept]
             bad = [file for file in new if not file.is_kept]
@@ -219,7 +244,7 @@ class ArrivingCase:
 
         for _ in range(ATTEMPTS):
             try:
-                self._changes.change(number, decide, cause=cause)
+                self._changes.change(read.number, decide, cause=cause)
             except DoneAlready:
                 continue
             return new
@@ -282,6 +307,13 @@ class ArrivingCase:
             if now is not None and now.state is FileState.WITHDRAWN:
                 self._bucket.remove(file_key(number, file.id))  # it was withdrawn meanwhile
         return True
+
+    def _pass_on(self, number: str, upload: _Uploaded, into: str) -> None:
+        source = upload_key(number, upload.id)
+        try:
+            self._bucket.pass_on(source, upload.version, upload_key(into, upload.id))
+        except NotFound:
+            return  # another worker has passed it on
 
     def _remove(self, number: str, uploads: Iterable[_Uploaded]) -> None:
         for one in uploads:

@@ -107,6 +107,24 @@ class FilesBucket:
         named = {"Bucket": self._name, "Key": source}
         self._copy(named | ({"VersionId": version} if version else {}), target)
 
+    def pass_on(self, source: str, version: str | None, target: str) -> None:
+        """Move one version of an upload. It keeps its metadata, and S3 tells of it as of a new one.
+
+        A repeated call does the same again. Raises NotFound if the upload is not there any more.
+        """
+        named = {"Bucket": self._name, "Key": source}
+        try:
+            self._s3.copy_object(
+                Bucket=self._name,
+                Key=target,
+                CopySource=named | ({"VersionId": version} if version else {}),
+                MetadataDirective="COPY",
+                TaggingDirective="REPLACE",
+            )
+        except ClientError as error:
+            raise_meant(error)
+        self.remove(source)
+
     def take(self, bucket: str, source: str, target: str) -> None:
         """Copy an object of another bucket, as `copy` does."""
         self._copy({"Bucket": bucket, "Key": source}, target)
