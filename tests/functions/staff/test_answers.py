@@ -23,7 +23,7 @@ from redress.mail.outgoing.cases.posting import LEASE
 from redress.mail.outgoing.connector_carrier import PAUSE
 from redress.mail.outgoing.messages import MailJob, encode
 from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_after
-from redress.plans.rules.checklists import label
+from redress.plans.rules.checklists import STEP, label, of
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
@@ -304,16 +304,55 @@ def test_all_that_staff_write_to_the_customer_goes_back_through_the_connector(
     assert world.inbox.got[0]["text"] == fields["text"] + result
 
 
+def requested(world: World, category: str = "account/personal_data", **fields: Any) -> str:
+    """A customer asks for something through the social inbox."""
+    usual = {"channel": "social", "customer": NAME_ONLY, "language": "en"}
+    opened = world.machine.message(kind="service_request", category=category, **(usual | fields))
+    number: str = opened.body["number"]
+    return number
+
+
+def test_checklist_of_a_request_goes_back_through_the_connector(world: World) -> None:
+    number = requested(world, "payment/invoice")
+    [job] = world.jobs(number)
+    assert world.deliver(job)
+    [got] = world.inbox.got
+    assert (got["event"], got["status_url"][: len(BASE_ADDRESS)]) == ("checklist_set", BASE_ADDRESS)
+    first, _, rest = got["text"].partition("\n\n")
+    lines, _, last = rest.partition("\n\n")
+    plan = world.stores.plans.current()
+    wanted = [item for item in of(plan, "service_request", "payment/invoice") if item.kind != STEP]
+    assert first == "For your request we need from you:"
+    assert lines.splitlines() == [
+        f"- {item.text['en']}{'' if item.required else ' (optional)'}" for item in wanted
+    ]
+    assert last.startswith("The time that we promised for the solution stands still")
+    assert world.states(number) == ["sent"]
+    assert sent_mails() == 0
+    found = world.stores.tickets.get(number).checklist
+    assert found is not None
+    assert found.told, "so the promise waits for the customer"
+
+
+def test_checklist_that_did_not_reach_the_customer_is_told_to_staff(world: World) -> None:
+    number = requested(world, "payment/invoice")
+    world.inbox.says = 410
+    assert world.deliver(world.jobs(number)[0])
+    assert world.states(number) == ["failed"]
+    failed = world.stores.tickets.history(number)[-1]
+    assert [mail.template for mail in mails_after(failed)] == [ANSWER_FAILED]
+
+
+def test_checklist_goes_by_mail_to_a_customer_of_a_connector_with_an_address(world: World) -> None:
+    number = requested(world, customer=NAME_ONLY | {"email": "li.na@example.com"})
+    assert world.jobs(number) == []
+    templates = [json.loads(job)["template"] for job in world.jobs(number, "customer")]
+    assert templates == ["acknowledgement", "checklist"]
+
+
 def test_words_about_an_item_of_a_checklist_say_which_one_it_is(world: World) -> None:
     category = "account/personal_data"
-    opened = world.machine.message(
-        channel="social",
-        customer=NAME_ONLY,
-        kind="service_request",
-        category=category,
-        language="en",
-    )
-    number = opened.body["number"]
+    number = requested(world, category)
     version = world.stores.tickets.get(number).version
     body = {"agent": "a-tao", "reason": "-", "version": version}
     assert world.api("assignment", "wei", number=number, body=body).status == 200
@@ -734,6 +773,14 @@ def test_who_left_only_a_phone_number_is_answered_by_sms_and_can_write_back(
     assert world.reply(number, "Thank you.").status == 200
     assert world.deliver(world.jobs(number)[1])
     assert world.inbox.got[1]["conversation"] == "+8613800138000"
+
+
+def test_checklist_goes_to_no_phone_number_by_itself(gateway: World, open_ticket: Opener) -> None:
+    """Anybody can open a ticket with a stranger's number."""
+    ticket = open_ticket("service_request", contact=LEFT_NUMBER, category="payment/invoice")
+    assert ticket.checklist is not None
+    assert not ticket.checklist.told
+    assert [gateway.jobs(ticket.number, whom) for whom in (CONNECTOR, "customer")] == [[], []]
 
 
 def test_what_comes_back_from_a_number_that_nobody_has_proven_is_not_on_the_status_page(

@@ -29,10 +29,11 @@ class Phrases(msgspec.Struct, frozen=True):
     in mails to its reader, to participants and to staff. `tasks` says what happened to a task
     of another department, and `remedies` what happened to a remedy. `outcomes`, `outcome`, `cause`,
     `remedy`, `remedy_due`, `remedy_done` and `remedy_withdrawn` tell the customer what came of a
-    complaint. `items` says what happened to an item of a checklist, and `needed` and
-    `needed_optional` are the lines of a checklist in a mail. `note_marker` is the same line as
-    `marker` in mails to staff: it says that their answer becomes an internal note. `links` holds
-    a button label for each page.
+    complaint. `items` says what happened to an item of a checklist. `needed` and
+    `needed_optional` are the lines of a checklist. If it goes through a connector,
+    `needed_for_request` and `stands_still` stand before and after them. `note_marker` is the
+    same line as `marker` in mails to staff: it says that their answer becomes an internal note.
+    `links` holds a button label for each page.
     """
 
     marker: str
@@ -63,6 +64,8 @@ class Phrases(msgspec.Struct, frozen=True):
     reasons: dict[str, str]
     tasks: dict[str, str]
     items: dict[str, str]
+    needed_for_request: str
+    stands_still: str
     needed: str
     needed_optional: str
     remedies: dict[str, str]

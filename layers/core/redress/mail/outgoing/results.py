@@ -48,6 +48,8 @@ def for_connector(about: Matter) -> str:
     It is the same for each attempt, so it says only what the event has.
     """
     event, own = about.event, phrases(about.ticket.language)
+    if event.type is EventType.CHECKLIST_SET:
+        return _checklist(about)
     text: str = event.data.get("text", "")
     if event.type is EventType.RESOLVED:
         lines = _outcome(about)
@@ -74,6 +76,20 @@ def item_of(about: Matter) -> str | None:
         return None
     ticket = about.ticket
     return checklists.label(about.plan, ticket.category, item)[ticket.language]
+
+
+def _checklist(about: Matter) -> str:
+    """What the customer has to give for their request, and what it means for the promise."""
+    data, language = about.event.data, about.ticket.language
+    own = phrases(language)
+    lines = [
+        (own.needed if item["required"] else own.needed_optional).format(
+            item=checklists.label(about.plan, data["category"], item["id"])[language]
+        )
+        for item in data["items"]
+        if item["kind"] != checklists.STEP
+    ]
+    return f"{own.needed_for_request}\n\n{'\n'.join(lines)}\n\n{own.stands_still}"
 
 
 def _outcome(about: Matter) -> list[str]:

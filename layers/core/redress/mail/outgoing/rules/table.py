@@ -140,7 +140,8 @@ def mails_after(event: Event) -> list[MailToSend]:
         return [_to_customer(_TO_CUSTOMER[event.type], event.data), *copies]
     if event.type is EventType.CHECKLIST_SET:
         is_asked = any(item["kind"] != STEP for item in event.data["items"])
-        return [MailToSend(CHECKLIST, "customer")] if is_asked and "to" in event.data else []
+        is_told = not {"to", "via"}.isdisjoint(event.data)
+        return [_to_customer(CHECKLIST, event.data)] if is_asked and is_told else []
     if event.type is EventType.ITEM_GIVEN:
         return [] if event.data.get("read") else [MailToSend(ITEM_GIVEN, Role.AGENT)]
     if event.type in (EventType.RECLASSIFIED, EventType.PLAN_CHANGED):

@@ -65,7 +65,9 @@ class Draft:
         """Give the ticket the checklist of its kind, category and plan.
 
         The event has what the fold needs, so that a checklist of a later plan never changes it. It
-        has the customer's address (`to`) if they get the list by mail: automatic mail may go there.
+        says how the customer gets the list: `to` is their address, if automatic mail may go there.
+        `via` is the conversation of a customer who left no address, if it takes answers now. A
+        list goes to no phone number by itself: anybody can name a stranger's.
         """
         after = self.after
         wanted = [
@@ -78,6 +80,8 @@ class Draft:
         data: dict[str, Any] = {"items": wanted, "category": after.category}
         if after.contact.email is not None and ClockName.ACKNOWLEDGEMENT in after.clocks:
             data["to"] = after.contact.email
+        elif not after.has_address and after.conversation and after.conversation.goes_on(self._at):
+            data["via"] = to_builtins(after.conversation)
         self.add(EventType.CHECKLIST_SET, data, SYSTEM)
 
     @property
