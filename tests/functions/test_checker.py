@@ -34,7 +34,7 @@ from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.rules.plan import FilesPlan
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.attached import WAITS, Attached, FileState
-from redress.tickets.rules.steps import by_customer, by_staff
+from redress.tickets.rules.steps import by_customer, by_staff, remedying
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 from redress.tickets.store.attached import AttachedStore
@@ -380,6 +380,18 @@ def test_a_closed_ticket_takes_no_file(desk: Desk, ticket: Ticket, act: Act) -> 
     desk.arrive(ticket, file)
     assert desk.file(ticket, file).reason == "closed"
     assert "the ticket was closed before it arrived" in desk.history(ticket)[-1].data["text"]
+
+
+def test_proof_of_a_remedy_that_a_closed_ticket_still_owes_is_kept_and_no_file_of_the_customer(
+    desk: Desk, ticket: Ticket, act: Act
+) -> None:
+    new = remedying.NewRemedy("refund", "no spare part", 100, "CNY", None)
+    act(ticket, remedying.propose, MEI, new, "We pay it back")
+    act(ticket, by_customer.withdraw, "")
+    proof, late = desk.upload(ticket.number, by=MEI), desk.upload(ticket.number)
+    desk.arrive(ticket, proof, late)
+    assert desk.file(ticket, proof).state is FileState.HELD
+    assert desk.file(ticket, late).reason == "closed"
 
 
 def test_an_upload_that_ends_after_a_merge_goes_to_the_target(

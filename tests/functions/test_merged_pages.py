@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.wiring import customer as customer_wiring
 from tests.functions.conftest import altered
-from tests.world import Act, Context, Opener, Stores, load, merge, read_sample
+from tests.world import Act, Context, Opener, Stores, load, merge, read_sample, unmerge
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -92,6 +93,26 @@ def test_message_to_a_merged_ticket_whose_other_ticket_is_closed_is_refused_on_b
     for ticket in two:
         assert site("api-message", ticket, body=body)["statusCode"] == 409
     assert status(site, source)["continued_in"]["state"] == State.CLOSED
+
+
+def test_message_during_the_end_of_a_merge_goes_to_the_ticket_to_which_it_was_sent(
+    site: Site, two: Two, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = two
+    change = TicketChanges.change
+
+    def change_after_the_end(self: TicketChanges, number: str, *given: Any, **named: Any) -> Ticket:
+        monkeypatch.setattr(TicketChanges, "change", change)
+        unmerge(stores, source.number, target.number)
+        return change(self, number, *given, **named)
+
+    monkeypatch.setattr(TicketChanges, "change", change_after_the_end)
+    answer = site("api-message", source, body=json.dumps({"text": "It still leaks"}))
+    assert answer["statusCode"] == 200
+    last = stores.tickets.history(source.number)[-1]
+    assert (last.type, "sent_to" in last.data) == (EventType.CUSTOMER_WROTE, False)
+    written = {event.type for event in stores.tickets.history(target.number)}
+    assert EventType.CUSTOMER_WROTE not in written
 
 
 def test_nothing_of_the_other_ticket_is_shown_after_it_got_another_customer(

@@ -7,10 +7,11 @@ import pytest
 
 from redress.base.errors import InvalidInput, NotAllowedNow, Unchanged
 from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.mail.outgoing.rules.table import ANSWER_FAILED, MailToSend, mails_after
 from redress.tickets.rules.steps import of_incidents
 from redress.tickets.rules.ticket import EventType, InIncident, State
 from redress.tickets.store.snapshot import decode, encode
-from tests.builders import INCIDENT, LIN, Life, life_at
+from tests.builders import BY_PHONE, INCIDENT, LIN, Life, life_at
 
 
 def tell(life: Life, word: int, incident: str = INCIDENT) -> bool:
@@ -55,6 +56,16 @@ def test_customer_gets_each_word_once_and_none_from_before_the_ticket_joined() -
     assert life.ticket.incident == InIncident(INCIDENT, 3)
     assert not tell(life, 4, "0" * 16)
     assert life.folded == life.ticket
+
+
+def test_word_to_who_left_only_a_phone_number_asks_for_a_call_and_keeps_no_promise() -> None:
+    life = Life().open(contact=BY_PHONE).join_incident()
+    assert tell(life, 1)
+    [event] = life.last.events
+    assert event.data["untold"] == "no_address"
+    assert mails_after(event) == [MailToSend(ANSWER_FAILED, "agent")]
+    assert life.ticket.clocks[ClockName.REACTION].state is ClockState.RUNNING
+    assert not life.ticket.reacted
 
 
 @pytest.mark.parametrize("state", State)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from redress.base.errors import InvalidInput, NotAllowedNow, NotMergeable, NotUndone
+from redress.base.money import Money
 from redress.base.people import SYSTEM, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.document import parse as parse_plan
@@ -17,6 +18,7 @@ from redress.plans.rules.plan import ConflictPlan
 from redress.scores.rules.facts import facts_of
 from redress.tickets.rules.calls import Result
 from redress.tickets.rules.explain import What, explain
+from redress.tickets.rules.remedies import Granted
 from redress.tickets.rules.steps import by_system, merging
 from redress.tickets.rules.steps.draft import Draft
 from redress.tickets.rules.steps.table import MOST_LINKS, MOST_PARTICIPANTS
@@ -425,6 +427,32 @@ def test_tickets_of_different_customers_are_not_merged() -> None:
     source, target = two()
     other = replace(target.side(), customer="another")
     assert codes(source.side(), other) == [("/into", "other_customer")]
+
+
+@pytest.mark.parametrize("kind", ["complaint", "urgent"])
+def test_complaint_and_urgent_ticket_end_in_no_ticket_of_another_kind(kind: str) -> None:
+    """The target would be resolved without the outcome, or with later promises."""
+    source, target = two(kind)
+    other = Life(source.clock).open("inquiry", number=OTHER)
+    assert codes(source.side(), other.side()) == [("/into", "other_kind")]
+    assert codes(other.side(), source.side()) == []
+    assert codes(source.side(), target.side()) == []
+
+
+def test_what_the_customer_got_in_the_source_counts_for_the_bound_of_the_target() -> None:
+    """Otherwise an agent pays in two tickets what they may not pay at once."""
+    bound = plan_document()["remedies"]["bounds"]["CNY"]
+    source, target = two()
+    source.assign().propose_remedy(amount=bound).finish_remedy()
+    source.merge(target)
+    assert target.ticket.granted == (Granted(NUMBER, Money(bound, "CNY")),)
+    assert decode(msgspec.json.decode(msgspec.json.encode(encode(target.ticket)))) == target.ticket
+    source.unmerge(target)
+    assert target.ticket.granted == ()
+    source.merge(target)
+    target.assign().propose_remedy(amount=1)
+    assert target.ticket.remedies[-1].is_undecided
+    assert target.folded == target.ticket
 
 
 def test_chain_is_refused_in_both_directions() -> None:

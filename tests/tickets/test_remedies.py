@@ -13,6 +13,7 @@ from redress.base.errors import Forbidden, InvalidInput, LimitReached, NotAllowe
 from redress.base.money import DECIMALS, Money
 from redress.base.people import Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState, Standing, standing
+from redress.mail.outgoing.rules.table import ANSWER_FAILED, MailToSend, mails_after
 from redress.plans.rules.document import parse
 from redress.tickets.rules import access, remedy_rights
 from redress.tickets.rules.attached import Attached, FileState
@@ -22,7 +23,7 @@ from redress.tickets.rules.steps import by_staff, remedying
 from redress.tickets.rules.steps.remedying import NewRemedy, needs_approval
 from redress.tickets.rules.ticket import EventType, Phase, State, next_due, next_wake
 from redress.tickets.store import items
-from tests.builders import JUN, LIN, MEI, START, Life, life_at, plan_document
+from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Life, life_at, plan_document
 
 WEI = Actor(Role.MANAGER, "m-wei")
 LIN_OF_STAFF = Member("s-lin", "lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 5)
@@ -102,6 +103,14 @@ def test_leader_who_did_not_propose_it_approves_it_and_the_customer_is_told_then
     assert life.events[-1].data["approved"] is True
     assert (remedy(life).state, remedy(life).approved_by) == ("promised", "s-lin")
     assert life.events[-1].data["text"] == "We pay it back"
+
+
+def test_agent_is_asked_to_call_a_customer_without_an_address_about_an_approved_remedy() -> None:
+    life = Life().open(contact=BY_PHONE).assign().propose_remedy().approve_remedy()
+    assert life.events[-1].data["untold"] == "no_address"
+    assert MailToSend(ANSWER_FAILED, "agent") in mails_after(life.events[-1])
+    life = Life().open(contact=BY_PHONE).assign().promise_remedy()
+    assert "untold" not in life.events[-1].data, "the agent has said it on the phone"
 
 
 @pytest.mark.parametrize("act", [Life.approve_remedy, Life.refuse_remedy])

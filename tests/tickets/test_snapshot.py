@@ -192,6 +192,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "conversation": None,
         "checklist": None,
         "remedies": [],
+        "granted": [],
     }
 
 

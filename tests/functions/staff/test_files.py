@@ -12,7 +12,7 @@ from redress.files.messages import Verdict
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.plans.rules.plan import FilesPlan
 from redress.tickets.rules.attached import Attached, FileState
-from redress.tickets.rules.steps import by_customer, by_staff
+from redress.tickets.rules.steps import by_customer, by_staff, remedying
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import stores as wired_stores
 from tests.builders import MEI, Clock
@@ -131,6 +131,18 @@ def test_a_closed_ticket_takes_no_file_and_says_so(api: Api, ticket: Ticket, act
     found = offer(api, ticket)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
     assert found.body["detail"] == "'attach' is not possible while the ticket is closed"
+
+
+def test_staff_upload_the_proof_of_a_remedy_that_a_closed_ticket_still_owes(
+    api: Api, ticket: Ticket, act: Act
+) -> None:
+    new = remedying.NewRemedy("refund", "no spare part", 100, "CNY", None)
+    act(ticket, remedying.propose, MEI, new, "We pay it back")
+    act(ticket, by_customer.withdraw, "")
+    assert api("files", "mei", number=ticket.number).body["takes_files"] is True
+    assert offer(api, ticket).status == 201
+    act(ticket, remedying.finish, MEI, "1", "Transfer 0113", "")
+    assert offer(api, ticket).status == 409
 
 
 def test_without_a_bucket_files_are_switched_off_and_the_answer_says_so(

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from redress.base.errors import NotFound, RedressError
 from redress.base.people import Actor, Role
-from redress.files.cases.uploading import MOST_TRIES, is_closed, uploaded_by
+from redress.files.cases.uploading import MOST_TRIES, takes_files, uploaded_by
 from redress.files.messages import FILE_ID, file_in
 from redress.files.rules import names, refusals
 from redress.files.rules.kinds import HEAD
@@ -265,12 +265,13 @@ class ArrivingCase:
         """
         known = uploaded(self._files.of_ticket(ticket.number))
         ids, count, total = {file.id for file in known}, kept(known, at), len(known)
-        closed = is_closed(ticket)
         files = list[Attached]()
         for one in uploads:
             if one.id in ids or total >= MOST_TRIES * plan.most_each_ticket:
                 continue
-            why = Refusal.CLOSED if closed else refusals.refusal_of(plan, one.type, one.size)
+            why = refusals.refusal_of(plan, one.type, one.size)
+            if not takes_files(ticket, one.by):
+                why = Refusal.CLOSED
             if why is None and count >= plan.most_each_ticket:
                 why = Refusal.TOO_MANY
             count, total = count + (why is None), total + 1

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from redress.base.errors import FileNotOpen, Forbidden, NotFound
 from redress.base.people import CUSTOMER, Actor, Member, Role
-from redress.files.cases.uploading import Upload, UploadingCase, is_closed, is_full
+from redress.files.cases.uploading import Upload, UploadingCase, is_full, takes_files
 from redress.files.store.bucket import FilesBucket, file_key, upload_key
 from redress.plans.rules.checklists import label
 from redress.plans.rules.plan import FilesPlan
@@ -75,10 +75,10 @@ class _Files:
         self._uploading = UploadingCase(tickets, files, plans, bucket, now)
 
     def _view(
-        self, ticket: Ticket, known: Sequence[Attached], shown: Sequence[Attached]
+        self, ticket: Ticket, known: Sequence[Attached], shown: Sequence[Attached], by: Actor
     ) -> FilesView:
         plan = self._plans.get(ticket.plan_version)
-        closed = is_closed(ticket)
+        closed = not takes_files(ticket, by)
         count, limits = kept(known, self._now()), plan.files
         takes = not closed and not is_full(limits, count, len(uploaded(known)))
         left = max(0, limits.most_each_ticket - count)
@@ -128,7 +128,7 @@ class CustomerFiles(_Files):
         """The files that the customer sees. Raises NotFound."""
         found = self._tickets.file(number)
         shown = seen_by_customer(found.attached, found.history)
-        return self._view(found.ticket, found.attached, shown)
+        return self._view(found.ticket, found.attached, shown, CUSTOMER)
 
     def offer(
         self,
@@ -176,7 +176,9 @@ class StaffFiles(_Files):
         """All files of a ticket, and who opened them. Raises NotFound."""
         ticket = self._ticket(member, number)
         files = self._files.of_ticket(number)
-        return replace(self._view(ticket, files, files), views=self._files.views(number))
+        return replace(
+            self._view(ticket, files, files, member.actor), views=self._files.views(number)
+        )
 
     def offer(self, member: Member, number: str, content: Callable[[], tuple[str, int]]) -> Upload:
         """See `UploadingCase.offer`. `content` reads name and size from the request."""

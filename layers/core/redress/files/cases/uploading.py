@@ -71,13 +71,13 @@ class UploadingCase:
         A file of the customer goes to the ticket in which a merged one goes on.
 
         Raises NotFound, InvalidInput for a file that is empty or too large or one too many, and
-        NotAllowedNow for a closed ticket, and for an item that takes no file now.
+        NotAllowedNow for a closed ticket (`takes_files`), and for an item that takes no file now.
         """
         ticket = self._tickets.get(number)
         if by.role is Role.CUSTOMER:
             ticket = self._tickets.continued(ticket)
             number = ticket.number
-        require_open(ticket)
+        require_open(ticket, by)
         if item is not None:
             checklists.require_room(ticket, item)
         plan = self._plans.get(ticket.plan_version).files
@@ -113,14 +113,18 @@ def uploaded_by(metadata: str) -> Actor | None:
     return found if found.is_staff == bool(member) and found.is_person else None
 
 
-def is_closed(ticket: Ticket) -> bool:
-    """Whether the ticket takes no more files because it is closed."""
-    return ticket.state not in STEPS[Step.WRITE]
+def takes_files(ticket: Ticket, by: Actor) -> bool:
+    """Whether the ticket takes files of this author.
+
+    A closed ticket takes none, except from staff while it owes the customer a remedy: a file proves
+    that they got it.
+    """
+    return ticket.state in STEPS[Step.WRITE] or (by.is_staff and ticket.has_open_remedy)
 
 
-def require_open(ticket: Ticket) -> None:
-    """Raise NotAllowedNow for a closed ticket."""
-    if is_closed(ticket):
+def require_open(ticket: Ticket, by: Actor) -> None:
+    """Raise NotAllowedNow if the ticket takes no files of this author."""
+    if not takes_files(ticket, by):
         raise NotAllowedNow("attach", ticket.state)
 
 

@@ -35,6 +35,7 @@ from redress.tickets.rules.ticket import (
     EventType,
     State,
     Ticket,
+    continues_in,
     is_survey_due,
 )
 from redress.tickets.store.tickets import TicketFile, TicketStore
@@ -406,6 +407,10 @@ def _parts(event: Event) -> tuple[LinePart, ...]:
     )
 
 
+class _MergeUndone(Exception):
+    """The ticket does not go on in the other one any more."""
+
+
 class CustomerCases:
     def __init__(
         self,
@@ -458,6 +463,10 @@ class CustomerCases:
         number = self.number_of(token)
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            # An undone merge changes both tickets in one transaction. So if it comes later than
+            # this read, the message is not written, and is decided again.
+            if ticket.number != number and not continues_in(self._tickets.get(number), ticket):
+                raise _MergeUndone
             if self._is_repeat(ticket, EventType.CUSTOMER_WROTE, text):
                 return None
             sent_to = number if ticket.number != number else None
@@ -468,6 +477,9 @@ class CustomerCases:
             into = self._tickets.continued(ticket)
             try:
                 self._changes.change(into.number, decide, known=into)
+            except _MergeUndone:
+                ticket = self._tickets.get(number)
+                continue
             except NotAllowedNow:
                 before, ticket = ticket, self._tickets.get(number)
                 if ticket.merged != before.merged:

@@ -629,11 +629,12 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    stopped = _stop_clocks(ticket, event, plan, ClockName.REACTION)
-    told = replace(ticket, reacted=True, clocks=stopped)
     if (incident := event.data.get("incident")) is not None:
-        told = replace(told, incident=InIncident(incident, event.data["word"]))
-    return _with_update_restarted(told, event, plan)
+        ticket = replace(ticket, incident=InIncident(incident, event.data["word"]))
+    if "untold" in event.data:
+        return ticket  # the customer has heard nothing, so nothing that was promised is kept
+    stopped = _stop_clocks(ticket, event, plan, ClockName.REACTION)
+    return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
 
 
 def _checklist_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

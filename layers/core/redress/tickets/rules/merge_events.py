@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
+from redress.base.money import Money
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Clock, ClockName
 from redress.tickets.rules import checklist_events, task_events
+from redress.tickets.rules.remedies import Granted
 from redress.tickets.rules.ticket import (
     Conversation,
     Event,
@@ -55,6 +57,10 @@ def _taken_in(ticket: Ticket, event: Event) -> Ticket:
         clocks=ticket.clocks | _clocks(data["clocks"]),
         escalation=data.get("escalation", ticket.escalation),
         watchers=tuple(dict.fromkeys((*ticket.watchers, *data.get("watchers", ())))),
+        granted=(
+            *ticket.granted,
+            *(Granted(data["ticket"], Money(**one)) for one in data.get("granted", ())),
+        ),
     )
     facts = data.get("facts", {})
     ticket = checklist_events.brought(ticket, event, facts.get("items", ()))
@@ -155,6 +161,7 @@ def _given_back(ticket: Ticket, event: Event) -> Ticket:
         order=None if "order" in facts else ticket.order,
         category=None if "category" in facts else ticket.category,
         fields=tuple(one for one in ticket.fields if fields.get(one[0]) != one[1]),
+        granted=tuple(one for one in ticket.granted if one.source != data["ticket"]),
         participants=tuple(
             one for one in ticket.participants if one not in facts.get("participants", ())
         ),

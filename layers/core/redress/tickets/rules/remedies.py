@@ -84,6 +84,13 @@ class Remedy(Struct, frozen=True, omit_defaults=True):
         return self.is_open or self.state == RemedyState.DONE
 
 
+class Granted(Struct, frozen=True):
+    """What the customer got in the ticket `source`, which was merged into this one."""
+
+    source: str
+    money: Money
+
+
 def find(remedies: Iterable[Remedy], id_: str) -> Remedy | None:
     """The remedy with this id, or None."""
     return next((remedy for remedy in remedies if remedy.id == id_), None)

@@ -16,7 +16,7 @@ from redress.plans.rules.plan import ALWAYS, Plan, Promise
 from redress.plans.rules.plan import CUSTOMER as WAITED_FOR
 from redress.tickets.rules.checklist import Checklist, waits_for_customer
 from redress.tickets.rules.preference import PHONE, Preference, due_within
-from redress.tickets.rules.remedies import Remedy
+from redress.tickets.rules.remedies import Granted, Remedy
 from redress.tickets.rules.tasks import Task
 
 CHAT_IS_QUIET = timedelta(minutes=10)
@@ -425,6 +425,9 @@ class Ticket(Struct, frozen=True):
     remedies: tuple[Remedy, ...] = ()
     """What the customer gets, or may get, to make up for a fault, in the order in which it was
     proposed. Most tickets have none."""
+    granted: tuple[Granted, ...] = ()
+    """What the customer got in tickets that were merged into this one. It counts for the bound up
+    to which remedies need no approval."""
 
     @property
     def has_address(self) -> bool:

@@ -233,8 +233,9 @@ def decide_extension(
     draft = Draft(ticket, plan, by, at).add(EventType.TASK_EXTENSION_DECIDED, data)
     if word is not None:
         require_possible(Step.PROMISE, ticket)
-        told = {"by": word.by.isoformat(), "text": word.text.strip()}
-        draft.add(EventType.PROMISED, told | recipients(ticket, plan, at, always=True))
+        told: dict[str, Any] = {"by": word.by.isoformat(), "text": word.text.strip()}
+        told |= recipients(ticket, plan, at, always=True, unspoken=True)
+        draft.add(EventType.PROMISED, told)
     return draft.change()
 
 

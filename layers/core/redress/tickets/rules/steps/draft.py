@@ -202,7 +202,9 @@ class AnswerWindowEnded(NotAllowedNow):
         )
 
 
-def recipients(ticket: Ticket, plan: Plan, at: datetime, *, always: bool = False) -> dict[str, Any]:
+def recipients(
+    ticket: Ticket, plan: Plan, at: datetime, *, always: bool = False, unspoken: bool = False
+) -> dict[str, Any]:
     """Return the event data that say who gets a message of staff; {} if nobody gets it.
 
     They are fixed when the message is written. A later change of the ticket gives nobody else the
@@ -212,6 +214,10 @@ def recipients(ticket: Ticket, plan: Plan, at: datetime, *, always: bool = False
     Raises AnswerWindowEnded if that conversation takes no answers any more and the customer has no
     address. With `always`, the message is recorded nevertheless, and `untold` says why it reaches
     nobody. Its agent is told.
+
+    Words to a customer who left only a phone number are a record of what the agent has said on the
+    phone. With `unspoken`, nobody has said them, because a leader or a department has caused them:
+    then `untold` says that there is no address, and the agent is asked to call.
     """
     data: dict[str, Any] = {}
     way = way_of(ticket, at, plan.sms)
@@ -224,6 +230,8 @@ def recipients(ticket: Ticket, plan: Plan, at: datetime, *, always: bool = False
             if not always:
                 raise AnswerWindowEnded(conversation.until)
             data["untold"] = Why.WINDOW_ENDED.value
+        case None if unspoken:
+            data["untold"] = Why.NO_ADDRESS.value
     if ticket.participants:
         data["copied_to"] = list(ticket.participants)
     return data

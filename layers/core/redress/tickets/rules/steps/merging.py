@@ -7,6 +7,7 @@ promise is due when it is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import replace
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import msgspec
 
 from redress.base.addresses import canonical
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, NotMergeable, NotUndone
+from redress.base.money import Money
 from redress.base.people import SYSTEM, Actor, Member, Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName
@@ -52,6 +54,10 @@ _CARRIED = (
 )
 """The promises that go on in the target. Callback and survey follow a resolution, and a ticket that
 is resolved is not merged. An acknowledgement names the number of its own ticket."""
+
+_OWN_KINDS = ("complaint", "urgent")
+"""The kinds that must not end in a ticket of another kind. A complaint gets an outcome and a cause,
+and an urgent ticket the shortest promises, which tickets of other kinds do not have."""
 
 _ROLES = (None, Role.SUPERVISOR.value, Role.MANAGER.value)
 """To whom a ticket can be escalated, from nobody upwards."""
@@ -145,6 +151,10 @@ def faults_of(source: Merger, target: Merger) -> list[Fault]:
         faults.append(Fault(where, "no_customer", "say first whose ticket it is"))
     elif source.customer != target.customer:
         faults.append(Fault(INTO, "other_customer", "the tickets are of different customers"))
+    if ticket.kind in _OWN_KINDS and other.kind != ticket.kind:
+        detail = f"this is a ticket of the kind {ticket.kind}, and the other one is not: merge the "
+        detail += "other ticket into this one, or correct the kind of one of them first"
+        faults.append(Fault(INTO, "other_kind", detail))
     faults += _conflicts_of_interest(source, target)
     faults += [
         Fault(f"/tasks/{task.id}", "task_open", f"'{task.title}' is required and not done")
@@ -227,6 +237,8 @@ def _brought(source: Merger, target: Merger) -> dict[str, Any]:
         brought["watchers"] = list(ticket.watchers)
     if facts := _facts(ticket, target):
         brought["facts"] = facts
+    if granted := _granted(ticket):
+        brought["granted"] = [msgspec.to_builtins(one) for one in granted]
     return brought
 
 
@@ -314,6 +326,18 @@ def _facts(ticket: Ticket, target: Merger) -> dict[str, Any]:
     if _brings_conversation(ticket, target):
         facts["conversation"] = msgspec.to_builtins(ticket.conversation)
     return facts
+
+
+def _granted(ticket: Ticket) -> list[Money]:
+    """Return what the customer got in the source, one amount for each currency.
+
+    The bound up to which staff promise a remedy alone is for both tickets together.
+    """
+    totals = Counter[str]()
+    for remedy in ticket.remedies:
+        if remedy.stands and remedy.money is not None:
+            totals[remedy.money.currency] += remedy.money.amount
+    return [Money(amount, currency) for currency, amount in sorted(totals.items())]
 
 
 def _brings_conversation(ticket: Ticket, target: Merger) -> bool:

@@ -89,12 +89,13 @@ def tell(
 ) -> Change | None:
     """Tell the customer the word to all customers of an incident; None if they do not get it.
 
-    If it reaches nobody, because a conversation takes no answers any more, the event says so, and
-    the ticket's agent is told. It is progress: it stops the reaction clock and never counts as a
-    response, because nobody has answered what this customer wrote.
+    It is progress: it stops the reaction clock and never counts as a response, because nobody has
+    answered what this customer wrote. If it reaches nobody, because a conversation takes no answers
+    any more or the customer left no address, the event says so, and the ticket's agent is told.
+    Then the reaction is still due.
     """
     if not is_to_be_told(ticket, incident, word):
         return None
     data = {"text": text, "incident": incident, "word": word}
-    data |= recipients(ticket, plan, at, always=True)
+    data |= recipients(ticket, plan, at, always=True, unspoken=True)
     return Draft(ticket, plan, by, at).add(EventType.PROGRESS_TOLD, data).change()

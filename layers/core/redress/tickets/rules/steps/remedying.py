@@ -77,13 +77,14 @@ def propose(
 def needs_approval(ticket: Ticket, plan: Plan, money: Money | None) -> bool:
     """Whether somebody else must approve one more remedy of this amount.
 
-    The bound of the plan is for all remedies of the ticket together, so nobody can promise in two
-    parts what they may not promise at once. For the same reason a second currency needs an
-    approval.
+    The bound of the plan is for all remedies of the ticket together, with those of tickets that
+    were merged into it, so nobody can promise in two parts what they may not promise at once. For
+    the same reason a second currency needs an approval.
     """
     if money is None:
         return False
     others = [one.money for one in ticket.remedies if one.stands and one.money is not None]
+    others += [one.money for one in ticket.granted]
     if any(one.currency != money.currency for one in others):
         return True
     total = money.amount + sum(one.amount for one in others)
@@ -106,7 +107,7 @@ def approve(
     _require("approve_remedy", Step.APPROVE_REMEDY, ticket, remedy, by)
     _require_plan(plan)
     data = _promise(plan, remedy, wanted, text, at) | {"approved": True}
-    data |= recipients(ticket, plan, at, always=True)
+    data |= recipients(ticket, plan, at, always=True, unspoken=True)
     return Draft(ticket, plan, by, at).add(EventType.REMEDY_PROMISED, data).change()
 
 
@@ -138,7 +139,7 @@ def withdraw(
         raise InvalidInput(faults)
     _require("withdraw_remedy", Step.WITHDRAW_REMEDY, ticket, remedy, by)
     if told:
-        data |= {"text": told} | recipients(ticket, plan, at, always=True)
+        data |= {"text": told} | recipients(ticket, plan, at, always=True, unspoken=True)
     return Draft(ticket, plan, by, at).add(EventType.REMEDY_WITHDRAWN, data).change()
 
 
@@ -176,7 +177,7 @@ def finish(
     _require("finish_remedy", Step.FINISH_REMEDY, ticket, remedy, by)
     if told:
         data["text"] = told
-    data |= recipients(ticket, plan, at, always=True)
+    data |= recipients(ticket, plan, at, always=True, unspoken=True)
     return Draft(ticket, plan, by, at).add(EventType.REMEDY_DONE, data).change()
 
 
