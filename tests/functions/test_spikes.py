@@ -77,7 +77,34 @@ def test_tickets_of_several_categories_or_of_a_longer_time_are_no_spike(
     assert watch.watch() == 1
 
 
-def test_category_with_a_declared_incident_is_not_proposed(
+def test_proposal_is_not_repeated_after_the_category_of_its_ticket_was_corrected(
+    watch: SpikeWatch, open_ticket: Opener, act: Act, clock: Clock
+) -> None:
+    for _ in range(FEW):
+        clock.advance(minutes=1)
+        newest = open_ticket(category=DEFECT)
+    assert watch.watch() == 1
+    what = Classification("complaint", category="service")
+    act(newest, by_staff.reclassify, MEMBERS["lin"].actor, what, "a reason")
+    open_ticket(category=DEFECT)
+    assert watch.watch() == 0
+    for _ in range(FEW - 1):
+        open_ticket(category="service")
+    assert watch.watch() == 1, "another category has a spike of its own"
+
+
+def test_incident_that_a_rung_has_proposed_hides_no_spike(
+    watch: SpikeWatch, open_ticket: Opener, stores: Stores, clock: Clock
+) -> None:
+    tickets = [open_ticket(category=DEFECT) for _ in range(FEW)]
+    for one in tickets:
+        draft = Draft(one, stores.plans.current(), SYSTEM, clock.now())
+        change = draft.add(EventType.INCIDENT_PROPOSED, {"clock": "resolution"}).change()
+        stores.tickets.commit(change, clock.now())
+    assert watch.watch() == 1
+
+
+def test_tickets_of_a_declared_incident_do_not_count_and_hide_no_further_spike(
     watch: SpikeWatch, open_ticket: Opener, act: Act, clock: Clock
 ) -> None:
     tickets = [open_ticket(category=DEFECT) for _ in range(FEW)]

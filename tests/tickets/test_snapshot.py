@@ -163,6 +163,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "watchers": [],
         "classified": False,
         "incident_proposed": False,
+        "spike_proposed": None,
         "avoid": None,
         "unaccepted_since": None,
         "declined_by": [],

@@ -593,9 +593,9 @@ class SpikeWatch:
     def watch(self) -> int:
         """Propose an incident for each category with a spike. Returns how many were proposed.
 
-        The proposal is an event of the newest open ticket of the category. There is none while an
-        earlier one, or a case of an incident, is among the tickets of the spike: so a spike is
-        proposed once, and again if it goes on for longer than its time and nobody has declared it.
+        The tickets of a spike are those that are in no incident yet. The proposal is an event of
+        the newest open one. There is none while an earlier one for the category is on any ticket of
+        the time of the spike: so a spike is proposed once, and again if it goes on for longer.
         Tickets with a conflict of interest do not count, because their leaders may not know of
         them.
         """
@@ -610,15 +610,17 @@ class SpikeWatch:
         if self._count(parts) < spike.tickets:
             return 0
         found = defaultdict[str, list[Ticket]](list)
+        known = set[str | None]()
         for ticket in self._opened(parts):
-            if ticket.category is not None and not has_conflict(ticket):
+            known.add(ticket.spike_proposed)
+            counts = ticket.incident is None and not has_conflict(ticket)
+            if ticket.category is not None and counts:
                 found[ticket.category].append(ticket)
-        proposed = 0
-        for of_category in found.values():
-            known = any(one.incident_proposed or one.incident for one in of_category)
-            if len(of_category) >= spike.tickets and not known:
-                proposed += self._propose(of_category, spike)
-        return proposed
+        return sum(
+            self._propose(of_category, spike)
+            for category, of_category in found.items()
+            if category not in known and len(of_category) >= spike.tickets
+        )
 
     def _count(self, parts: Sequence[_Part]) -> int:
         return sum(self._lists.count_opened(*part) for part in parts)
@@ -639,7 +641,8 @@ class SpikeWatch:
 
     def _propose(self, tickets: Sequence[Ticket], spike: Spike) -> bool:
         """Propose an incident on the newest ticket that needs somebody. Returns whether it was."""
-        newest = max((one for one in tickets if one.needs_agent), key=_opened_at, default=None)
+        able = filter(of_incidents.may_propose, tickets)
+        newest = max(able, key=_opened_at, default=None)
         if newest is None:
             return False
         made: list[Change] = []

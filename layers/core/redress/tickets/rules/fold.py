@@ -1091,7 +1091,10 @@ def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _incident_proposed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return replace(ticket, incident_proposed=True)
+    spike = ticket.spike_proposed
+    if "within_s" in event.data:
+        spike = event.data["category"]
+    return replace(ticket, incident_proposed=True, spike_proposed=spike)
 
 
 def _closed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

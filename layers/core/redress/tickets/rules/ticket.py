@@ -339,6 +339,9 @@ class Ticket(Struct, frozen=True):
     watchers: tuple[str, ...] = ()
     """Roles that are notified of every later rung, because an earlier rung subscribed them."""
     incident_proposed: bool = False
+    spike_proposed: str | None = None
+    """The category of which so many tickets were new that an incident was proposed on this one. The
+    ticket may have another category since."""
     assignee: str | None = None
     avoid: str | None = None
     """The agent who is offered the queued ticket last, because it was taken from them: a promise

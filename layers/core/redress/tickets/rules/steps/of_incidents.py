@@ -60,12 +60,18 @@ def propose(ticket: Ticket, plan: Plan, tickets: int, within_s: int, at: datetim
     """Propose an incident, because so many tickets of the category of this one are new.
 
     Nothing follows but a mail to those who can declare it. Returns None if one was proposed on this
-    ticket before, if it is a case of one, or if it needs nobody any more.
+    ticket because of a spike before, if it is a case of one, or if it needs nobody any more.
     """
-    if ticket.incident_proposed or ticket.incident is not None or not ticket.needs_agent:
+    if not may_propose(ticket):
         return None
     data = {"category": ticket.category, "tickets": tickets, "within_s": within_s}
     return Draft(ticket, plan, SYSTEM, at).add(EventType.INCIDENT_PROPOSED, data).change()
+
+
+def may_propose(ticket: Ticket) -> bool:
+    """Whether a spike can propose an incident on a ticket. One on which a rung has proposed an
+    incident can: the reason is another one."""
+    return ticket.spike_proposed is None and ticket.incident is None and ticket.needs_agent
 
 
 def is_to_be_told(ticket: Ticket, incident: str, word: int) -> bool:
