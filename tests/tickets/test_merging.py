@@ -25,6 +25,7 @@ from redress.tickets.rules.steps.table import MOST_LINKS, MOST_PARTICIPANTS
 from redress.tickets.rules.tasks import TaskState
 from redress.tickets.rules.ticket import (
     EventType,
+    InIncident,
     LinkKind,
     Merged,
     State,
@@ -36,6 +37,7 @@ from redress.tickets.rules.ticket import (
 from redress.tickets.store.snapshot import decode, encode
 from tests.builders import (
     BY_PHONE,
+    INCIDENT,
     LIN,
     MEI,
     NUMBER,
@@ -489,6 +491,29 @@ def test_case_of_an_incident_is_merged_only_into_another_case_of_it() -> None:
     assert codes(source.side(), target.side()) == [("/into", "other_incident")]
     target.leave_incident().join_incident()
     assert codes(source.side(), target.side()) == []
+
+
+def test_word_on_its_way_to_the_source_is_still_to_be_told_in_a_target_that_joined_after_it() -> (
+    None
+):
+    source, target = two()
+    source.join_incident()
+    target.join_incident(word=1)
+    source.merge(target)
+    assert target.ticket.incident == InIncident(INCIDENT)
+    assert target.folded == target.ticket
+    source.unmerge(target)
+    assert target.ticket.incident == InIncident(INCIDENT, 1, 1)
+    assert target.folded == target.ticket
+
+
+def test_word_that_was_told_in_the_target_is_not_told_again_after_a_merge() -> None:
+    source, target = two()
+    source.join_incident()
+    target.join_incident().tell_word(1)
+    source.merge(target)
+    assert target.ticket.incident == InIncident(INCIDENT, 1)
+    assert "word" not in target.last.events[0].data
 
 
 def test_full_target_is_refused() -> None:

@@ -560,10 +560,18 @@ class DeliveryCase:
             return of_incidents.tell(ticket, plan, by, incident, word.number, text, at)
 
         try:
-            self._changes.change(number, decide)
+            ticket = self._changes.change(number, decide)
+            into = of_incidents.goes_on_in(ticket, incident, word.number)
+            if into is not None:
+                self._changes.change(into, decide)
         except VersionConflict as error:
             raise Unavailable(f"{number} is being changed all the time") from error
-        except (NotFound, NotAllowedNow, LookupError, ValueError, Unreadable):
+        except Exception as error:
+            if isinstance(error, Unavailable) or retry.is_outage(error):
+                raise
+            about = {"number": number, "incident": incident} | observe.fault_of(error)
+            message = "a customer was not told a word of an incident"
+            observe.report(Alarm.UNREADABLE, message, about)
             return UNREADABLE
         return missing[0] if missing else None
 

@@ -115,7 +115,8 @@ class IncidentStore:
         `after` has the revision after the one that was read. `word` is a word that begins with the
         change, `notices` what the form says after it, with the revision that was read.
         The number of cases stays as it is: only tickets change it. Raises IncidentRaced if the
-        incident or the notices were changed since they were read.
+        incident or the notices were changed since they were read, or if a ticket has joined in
+        whose language `word` has no text.
         """
         model, pk = self._models.incident, keys.incident_pk(after.id)
         row, place = model(pk, keys.INCIDENT), _place(after)

@@ -64,6 +64,7 @@ def _taken_in(ticket: Ticket, event: Event) -> Ticket:
     )
     facts = data.get("facts", {})
     ticket = checklist_events.brought(ticket, event, facts.get("items", ()))
+    ticket = _with_settled_word(ticket, data)
     return _with_words(_with_facts(ticket, facts), data)
 
 
@@ -78,6 +79,13 @@ def _with_words(ticket: Ticket, data: dict[str, Any]) -> Ticket:
         state=State.OPEN if ticket.state is State.WAITING else ticket.state,
         unanswered_since=at if own is None else min(own, at),
     )
+
+
+def _with_settled_word(ticket: Ticket, data: dict[str, Any]) -> Ticket:
+    """The target as a case of its incident that was told nothing after the word of the event."""
+    if ticket.incident is None or (word := data.get("word")) is None:
+        return ticket
+    return replace(ticket, incident=replace(ticket.incident, word=word, since=word))
 
 
 def _with_facts(ticket: Ticket, facts: dict[str, Any]) -> Ticket:
@@ -152,6 +160,7 @@ def _given_back(ticket: Ticket, event: Event) -> Ticket:
     facts: dict[str, Any] = data.get("facts", {})
     fields, about = facts.get("fields", {}), facts.get("about", ())
     ticket = checklist_events.restored(ticket, data.get("items", ()))
+    ticket = _with_settled_word(ticket, data)
     return replace(
         ticket,
         clocks=ticket.clocks | ended,

@@ -261,10 +261,13 @@ class InIncident(Struct, frozen=True, omit_defaults=True):
 
     `word` is the number of the last word to all customers of the incident that this customer was
     told, or that was written before the ticket joined. A word with a higher number is told once.
+    `since` is the number of the last word when the ticket joined, so its customer was told
+    something if `word` is higher.
     """
 
     id: str
     word: int = 0
+    since: int = 0
 
 
 class Placing(Struct, frozen=True, omit_defaults=True):

@@ -239,7 +239,21 @@ def _brought(source: Merger, target: Merger) -> dict[str, Any]:
         brought["facts"] = facts
     if granted := _granted(ticket):
         brought["granted"] = [msgspec.to_builtins(one) for one in granted]
+    if (word := _unheard_word(ticket, other)) is not None:
+        brought["word"] = word
     return brought
+
+
+def _unheard_word(ticket: Ticket, other: Ticket) -> int | None:
+    """Return the last word of their incident that is settled for the target after the merge.
+
+    It is None if nothing changes. A word can be on its way to the source, and the target may have
+    joined after it. The customer is then told it in the target.
+    """
+    own, its = ticket.incident, other.incident
+    if own is None or its is None or its.word > its.since or own.word >= its.word:
+        return None
+    return own.word
 
 
 def earliest(source: Merger, target: Merger) -> dict[ClockName, Clock]:
@@ -560,6 +574,11 @@ def _without(target: Undone) -> dict[str, Any]:
     }
     if items := _items_again(target):
         data["items"] = items
+    if "word" in brought and was.incident is not None:
+        # Nobody was told anything in the target since, so the word is settled there as before.
+        lowered = replace(was.incident, word=brought["word"], since=brought["word"])
+        if ticket.incident == lowered:
+            data["word"] = was.incident.word
     if "conversation" in brought.get("facts", {}) and was.conversation is not None:
         data["conversation"] = msgspec.to_builtins(was.conversation)
     if was.unanswered_since is not None:

@@ -90,6 +90,17 @@ def is_to_be_told(ticket: Ticket, incident: str, word: int) -> bool:
     )
 
 
+def goes_on_in(ticket: Ticket, incident: str, word: int) -> str | None:
+    """The ticket in which the customer of a merged one must still be told a word; None if in none.
+
+    It waited for the word when it was merged, so its customer waits for it in the other ticket,
+    which the delivery may have passed before.
+    """
+    part, merged = ticket.incident, ticket.merged
+    waits = part is not None and part.id == incident and part.word < word
+    return merged.into if waits and merged is not None else None
+
+
 def tell(
     ticket: Ticket, plan: Plan, by: Actor, incident: str, word: int, text: str, at: datetime
 ) -> Change | None:
