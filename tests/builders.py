@@ -619,6 +619,13 @@ class Life:
         at, given = self.clock.now(), (incident, word, "a reason")
         return self.take(of_incidents.join(self.ticket, self.plan, by, *given, at))
 
+    def tell_word(self, word: int = 1, by: Actor = LIN, incident: str = INCIDENT) -> Life:
+        """Tells the customer a word to all customers of the incident."""
+        given = (by, incident, word, "We replace the seals.", self.clock.now())
+        change = of_incidents.tell(self.ticket, self.plan, *given)
+        assert change is not None, "the customer was told before"
+        return self.take(change)
+
     def leave_incident(self, by: Actor = MEI) -> Life:
         at = self.clock.now()
         return self.take(of_incidents.leave(self.ticket, self.plan, by, "a reason", at))

@@ -59,7 +59,7 @@ def test_change_of_an_incident_keeps_the_number_of_its_cases(shop: Shop) -> None
     at = shop.clock.now()
     before = store.get(INCIDENT).incident
     after = replace(before, revision=2, words=1)
-    word = Word(1, at, LIN.id, "supervisor", {"en": "We replace them."})
+    word = Word(1, at, LIN.id, "supervisor", {life.ticket.language: "We replace them."})
     entry = IncidentChange(2, Done.TOLD, at, LIN.id, word=1)
     store.write(after, entry, word, Notices({INCIDENT: {"en": "x"}}, 0))
     found = store.get(INCIDENT)
@@ -73,6 +73,18 @@ def test_change_of_an_incident_keeps_the_number_of_its_cases(shop: Shop) -> None
     ):
         with pytest.raises(IncidentRaced):
             store.write(*stale)
+    assert store.get(INCIDENT).incident == after
+
+
+def test_word_without_a_text_for_a_ticket_that_has_joined_is_not_written(shop: Shop) -> None:
+    store, at = declare(shop), shop.clock.now()
+    before = store.get(INCIDENT).incident
+    shop.commit(shop.open(language="zh-CN").join_incident())
+    after, entry = replace(before, revision=2, words=1), IncidentChange(2, Done.TOLD, at, LIN.id)
+    with pytest.raises(IncidentRaced):
+        store.write(after, entry, Word(1, at, LIN.id, "supervisor", {"en": "x", "zh-TW": "x"}))
+    assert store.words(INCIDENT, 5) == []
+    store.write(after, entry, Word(1, at, LIN.id, "supervisor", {"zh-CN": "x"}))
     assert store.get(INCIDENT).incident == after
 
 

@@ -21,6 +21,7 @@ from redress.tickets.rules.steps.by_system import GONE
 from redress.tickets.rules.ticket import EventType
 from tests.builders import JUN, MEI, START, Life
 from tests.contract.conftest import Shop
+from tests.contract.test_incidents import declare
 
 
 @pytest.fixture
@@ -436,3 +437,21 @@ def test_words_in_a_conversation_without_a_long_pause_write_no_availability(shop
     assert not staff_writes(shop, chat.write().last)
     shop.clock.advance(minutes=10)
     assert staff_writes(shop, chat.reply().last) == ["DUTY"]
+
+
+def test_word_to_all_customers_of_an_incident_counts_no_quiet_chat_again(
+    shop: Shop, watch: AbsenceWatch
+) -> None:
+    shop.member(MEI.id)
+    quiet = shop.commit(shop.open(channel="chat").assign(MEI.id))
+    shop.commit(quiet.reply())
+    shop.clock.advance(minutes=10)
+    assert watch.watch() == {"ended": 1}
+    declare(shop)
+    shop.commit(quiet.join_incident())
+    shop.clock.advance(minutes=10)
+    shop.commit(quiet.tell_word())
+    assert conversations(shop) == (0, set())
+    shop.clock.advance(minutes=10)
+    shop.commit(quiet.reply())
+    assert conversations(shop) == (34, {quiet.ticket.number})

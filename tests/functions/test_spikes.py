@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from redress.base.people import Member
+from redress.base.people import SYSTEM, Member
 from redress.incidents.cases import SpikeWatch
 from redress.incidents.rules import Done, Incident, IncidentChange
 from redress.incidents.store import IncidentStore
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.steps import by_staff, of_incidents
+from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.steps.draft import Draft
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import repair as wiring
 from redress.wiring import stores as wired_stores
@@ -114,6 +116,8 @@ def test_tickets_of_a_declared_incident_do_not_count_and_hide_no_further_spike(
     IncidentStore(wired_stores.models()).declare(new, entry)
     act(tickets[0], of_incidents.join, lin, id_, 0, "")
     assert watch.watch() == 0
+    open_ticket(category=DEFECT)
+    assert watch.watch() == 1
 
 
 def test_complaint_that_is_kept_from_somebody_does_not_count(

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from copy import replace
 from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from redress.base.errors import IncidentIsClosed, Unavailable
+from redress.base.errors import IncidentIsClosed, NotFound, Unavailable, Unreadable
+from redress.base.observe import Alarm
+from redress.base.people import SYSTEM
+from redress.clocks.rules.clocks import ClockName
+from redress.clocks.rules.periods import period_of
 from redress.db import keys
 from redress.incidents import cases, rules
 from redress.incidents.cases import DeliveryCase
 from redress.incidents.store import IncidentStore
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_staff, matching
 from redress.tickets.rules.ticket import EventType, InIncident, Ticket
-from redress.tickets.store import items
 from redress.wiring import clients
 from redress.wiring import staff as wiring
 from redress.wiring import stores as wired_stores
 from tests.builders import MEI, Clock, plan_document
+from tests.customers.builders import EMAIL, LI_NA, new, profile
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, Reply
 from tests.world import Act, Context, Opener, Stores
@@ -296,7 +302,8 @@ class Dying(TicketChanges):
 
 def delivery(changes: TicketChanges | None = None) -> DeliveryCase:
     store = IncidentStore(wired_stores.models())
-    return DeliveryCase(store, changes or wired_stores.changes(), clients.now)
+    changing = changes or wired_stores.changes()
+    return DeliveryCase(store, changing, wired_stores.staff(), clients.now)
 
 
 @pytest.mark.parametrize("written", [True, False])
@@ -377,19 +384,147 @@ def test_sweep_delivers_what_the_request_had_no_time_for(
     assert delivery().run(lambda: 60.0) == 0
 
 
-def test_ticket_whose_language_was_corrected_is_named_and_nobody_else_waits_for_it(
-    api: Api, open_ticket: Opener, stores: Stores, incident: str
+def test_ticket_that_joins_while_the_word_is_written_without_a_text_for_it_is_named(
+    api: Api,
+    open_ticket: Opener,
+    stores: Stores,
+    incident: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first, second = open_ticket(language="en"), open_ticket(language="en")
-    join(api, incident, first, second)
-    spoken = replace(stores.tickets.get(first.number), language="zh-TW")
-    row, doc = wired_stores.models().snapshot, items.snapshot_doc(spoken)
-    row(keys.ticket_pk(first.number), keys.TICKET).update([row.doc.set(doc)])
-    found = tell(api, incident, text={"en": TEXT["en"]})
-    [word] = found.body["words"]
-    assert word["failed"] == [{"number": first.number, "why": "no_text"}]
+    """Its request had read the incident before. Nobody else waits for it."""
+    first, second = open_ticket(language="en"), open_ticket(language="zh-TW")
+    join(api, incident, first)
+    step = wiring.incidents().joining(incident, "")
+    lin = MEMBERS["lin"].actor
+    monkeypatch.setattr(cases, "PATIENCE_S", -1.0)
+    assert tell(api, incident, text={"en": TEXT["en"]}).status == 200
+    stores.changes.change(second.number, lambda t, p, at: step(t, p, by=lin, at=at))
+    assert delivery().run(lambda: 60.0) == 1
+    [word] = api("incident", "lin", id=incident).body["words"]
+    assert word["failed"] == [{"number": second.number, "why": "no_text"}]
     assert word["delivered_at"] is not None
-    assert len(told(stores, second)) == 1
+    assert [len(told(stores, one)) for one in (first, second)] == [1, 0]
+
+
+def test_word_is_not_written_if_a_ticket_of_a_further_language_joins_meanwhile(
+    api: Api,
+    open_ticket: Opener,
+    stores: Stores,
+    incident: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = open_ticket(language="en"), open_ticket(language="zh-TW")
+    join(api, incident, first)
+    written = IncidentStore.write
+
+    def late(self: IncidentStore, *given: Any) -> None:
+        if stores.tickets.get(second.number).incident is None:
+            join(api, incident, second)
+        written(self, *given)
+
+    monkeypatch.setattr(IncidentStore, "write", late)
+    found = tell(api, incident, text={"en": TEXT["en"]})
+    assert found.codes == {"/text/zh-TW": "no_text"}
+    assert api("incident", "lin", id=incident).body["words"] == []
+    assert told(stores, first) == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_customer_of_a_ticket_that_is_merged_before_the_word_comes_gets_it_in_the_other_one(
+    api: Api,
+    open_ticket: Opener,
+    stores: Stores,
+    act: Act,
+    incident: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_first: bool,
+) -> None:
+    """The delivery has passed the other ticket, or comes to it first."""
+    found = sorted((open_ticket(), open_ticket()), key=lambda one: one.number, reverse=is_first)
+    wired_stores.customers().write([new(profile(LI_NA, EMAIL))])
+    target, source = (act(one, matching.match, LI_NA, "email") for one in found)
+    join(api, incident, source)
+    monkeypatch.setattr(cases, "PATIENCE_S", -1.0)
+    tell(api, incident)
+    join(api, incident, target)
+    sides = [stores.tickets.get(one.number) for one in (source, target)]
+    body = {
+        "version": sides[0].version,
+        "into": sides[1].number,
+        "into_version": sides[1].version,
+        "reason": "one kettle",
+    }
+    merged = api("merging", "lin", number=source.number, body=body)
+    assert merged.status == 200, merged.body
+    assert delivery().run(lambda: 60.0) == 1
+    assert [len(told(stores, one)) for one in (source, target)] == [0, 1]
+    [word] = api("incident", "lin", id=incident).body["words"]
+    assert (word["failed"], word["delivered_at"] is None) == ([], False)
+
+
+class Broken(TicketChanges):
+    """Cannot change one ticket, whoever tries."""
+
+    def __init__(self, stores: Stores, clock: Clock, number: str, error: Exception) -> None:
+        super().__init__(stores.tickets, stores.plans, clock.now)
+        self.broken, self.error = number, error
+
+    def change(self, number: str, *given: Any, **more: Any) -> Ticket:
+        if number == self.broken:
+            raise self.error
+        return super().change(number, *given, **more)
+
+
+def refused_by_dynamodb() -> Exception:
+    said = {"Error": {"Code": "ValidationException", "Message": "too large"}}
+    return ClientError(said, "TransactWriteItems")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), refused_by_dynamodb(), NotFound()])
+def test_ticket_that_cannot_be_told_is_named_and_reported_and_the_others_go_on(
+    api: Api,
+    open_ticket: Opener,
+    stores: Stores,
+    clock: Clock,
+    incident: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    tickets = sorted((open_ticket() for _ in range(3)), key=lambda one: one.number)
+    join(api, incident, *tickets)
+    monkeypatch.setattr(cases, "PATIENCE_S", -1.0)
+    tell(api, incident)
+    broken = Broken(stores, clock, tickets[0].number, error)
+    capsys.readouterr()
+    assert delivery(broken).run(lambda: 60.0) == 1
+    [word] = api("incident", "lin", id=incident).body["words"]
+    assert word["failed"] == [{"number": tickets[0].number, "why": "unreadable"}]
+    assert [len(told(stores, one)) for one in tickets] == [0, 1, 1]
+    [line] = [json.loads(one) for one in capsys.readouterr().out.splitlines() if "alarm" in one]
+    assert (line["alarm"], line["number"]) == (Alarm.UNREADABLE, tickets[0].number)
+    assert close(api, incident).status == 200
+
+
+def test_incident_whose_word_cannot_be_read_holds_up_no_other_one(
+    api: Api,
+    open_ticket: Opener,
+    stores: Stores,
+    incident: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids = [incident, *(declare(api, key=f"k-{index}").body["id"] for index in (2, 3))]
+    tickets = [open_ticket() for _ in ids]
+    monkeypatch.setattr(cases, "PATIENCE_S", -1.0)
+    for id_, ticket in zip(ids, tickets, strict=True):
+        join(api, id_, ticket)
+        tell(api, id_)
+    row = wired_stores.models().incident
+    row(keys.incident_pk(ids[1]), keys.word_sk(1)).update([row.doc.set("{")])
+    with pytest.raises(Unreadable):
+        delivery().run(lambda: 60.0)
+    assert [len(told(stores, one)) for one in tickets] == [1, 0, 1]
 
 
 def test_outage_while_a_word_is_delivered_is_no_error_of_the_request(
@@ -543,6 +678,34 @@ def test_member_kept_from_a_ticket_finds_it_in_no_list_and_no_count_of_an_incide
     assert len(numbers(api, incident)) == 2
 
 
+def test_accused_leader_does_not_speak_to_the_customer_who_is_told_all_the_same(
+    api: Api, open_ticket: Opener, act: Act, stores: Stores, incident: str
+) -> None:
+    complaint, other = open_ticket(subject=SUBJECT), open_ticket()
+    join(api, incident, complaint, other)
+    act(
+        complaint,
+        lambda t, p, at: by_staff.set_about(t, p, MEMBERS["wei"].actor, ["s-lin"], "named", at),
+    )
+    assert tell(api, incident).status == 200
+    for ticket, by in ((complaint, SYSTEM), (other, MEMBERS["lin"].actor)):
+        [word] = [one for one in stores.tickets.history(ticket.number) if "text" in one.data]
+        assert (word.type, word.by) == (EventType.PROGRESS_TOLD, by)
+        assert word.data["text"] == TEXT[ticket.language]
+        assert stores.tickets.get(ticket.number).clocks[ClockName.REACTION].held_by is None
+
+
+def test_word_gives_its_writer_and_the_agents_no_fact_of_their_month(
+    api: Api, open_ticket: Opener, clock: Clock, incident: str
+) -> None:
+    tickets = [open_ticket(agent="a-mei") for _ in range(2)]
+    join(api, incident, *tickets)
+    assert tell(api, incident).status == 200
+    period = period_of(clock.now(), plan_document()["time_zone"])
+    for agent in ("s-lin", "a-mei", ""):
+        assert wired_stores.scores().facts(agent, period) == []
+
+
 def test_failed_ticket_of_a_word_is_named_only_to_those_who_see_it(
     api: Api, open_ticket: Opener, act: Act, incident: str
 ) -> None:
@@ -560,6 +723,43 @@ def test_failed_ticket_of_a_word_is_named_only_to_those_who_see_it(
     read = {by: api("incident", by, id=incident).body["words"][0] for by in ("mei", "lin")}
     assert read["mei"]["failed"] == []
     assert [one["number"] for one in read["lin"]["failed"]] == [ticket.number]
+
+
+def test_list_of_tickets_reads_a_bounded_number_and_goes_on_behind_them(
+    api: Api,
+    open_ticket: Opener,
+    act: Act,
+    incident: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An agent who may see few of many tickets causes few reads, and still finds each of theirs."""
+    opened = sorted((open_ticket() for _ in range(9)), key=lambda one: one.number)
+    join(api, incident, *opened)
+    for hidden in opened[1:8]:
+        act(
+            hidden,
+            lambda t, p, at: by_staff.set_about(t, p, MEMBERS["wei"].actor, ["a-mei"], "r", at),
+        )
+    monkeypatch.setattr(cases, "BATCH", 2)
+    monkeypatch.setattr(cases, "MOST_READ", 4)
+    reads = list[str | None]()
+    listed = IncidentStore.cases
+
+    def counted(self: IncidentStore, id_: str, after: str | None, most: int) -> Any:
+        reads.append(after)
+        return listed(self, id_, after, most)
+
+    monkeypatch.setattr(IncidentStore, "cases", counted)
+    found, cursor, pages = list[str](), None, 0
+    while True:
+        asked = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        page = api("incident-tickets", "mei", id=incident, query=asked).body
+        found += [one["number"] for one in page["items"]]
+        cursor, pages = page["next"], pages + 1
+        if cursor is None:
+            break
+    assert found == [opened[0].number, opened[8].number]
+    assert (pages, len(reads)) == (3, 5)
 
 
 def test_agent_does_not_make_a_ticket_of_another_team_a_case(

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from redress.base import observe
 from redress.base.errors import (
     Fault,
     Forbidden,
@@ -26,16 +27,15 @@ from redress.base.errors import (
     IncidentIsClosed,
     InvalidInput,
     KeyReused,
-    NotAllowedNow,
     NotFound,
     Unavailable,
-    Unreadable,
     VersionConflict,
     WordGoesOn,
     pointer,
 )
 from redress.base.languages import LANGUAGES
-from redress.base.people import Actor, Member, Role, is_team
+from redress.base.observe import Alarm
+from redress.base.people import SYSTEM, Actor, Member, Role, is_team
 from redress.db import encoding, keys, retry
 from redress.incidents import rules
 from redress.incidents.rules import Action, Done, Incident, IncidentChange, PostMortem, Word
@@ -47,7 +47,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.staff import StaffStep, WorkItem, work_item
-from redress.tickets.rules.access import has_conflict, may_see
+from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import of_incidents
 from redress.tickets.rules.ticket import Ticket
@@ -68,9 +68,11 @@ MOST_OPENED = 2_000
 decide."""
 BATCH = 100
 """How many tickets are read in one call."""
+MOST_READ = 1_000
+"""The most tickets of an incident that are read for one page of them, BATCH at a time."""
 UNREADABLE, NO_TEXT = "unreadable", "no_text"
-"""Why a customer was not told: the ticket cannot be read, or the word has no text in its language,
-because its language was corrected after it had joined."""
+"""Why a customer was not told: the ticket cannot be read or changed, or it joined while the word
+was being written, and the word has no text in its language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,18 +180,25 @@ class IncidentCases:
     def cases(
         self, reader: Member, incident: str, content: Callable[[], tuple[int, str | None]]
     ) -> CasePage:
-        """One page of the tickets of an incident, without those that the reader may not see."""
+        """One page of the tickets of an incident, without those that the reader may not see.
+
+        At most MOST_READ tickets are read. If the reader may see few of them, the page is shorter
+        than asked for, or empty, and `next` goes on behind them.
+        """
         self._store.get(incident)
         limit, after = content()
         lines: list[CaseLine] = []
-        while True:
-            numbers, after = self._store.cases(incident, after, limit - len(lines))
+        for _ in range(MOST_READ // BATCH):
+            numbers, after = self._store.cases(incident, after, BATCH)
             for ticket in self._tickets.get_readable(numbers):
                 part = ticket.incident
                 if may_see(reader, ticket) and part is not None and part.id == incident:
                     lines.append(CaseLine(work_item(ticket, reader), part.word))
-            if after is None or len(lines) >= limit:
-                return CasePage(lines, after)
+            if len(lines) > limit:
+                return CasePage(lines[:limit], lines[limit - 1].item.number)
+            if after is None:
+                break
+        return CasePage(lines, after)
 
     def _known(self, stored: Stored, kept: Sequence[str]) -> int:
         """The number of tickets without those that are kept from the reader."""
@@ -493,23 +502,36 @@ class DeliveryCase:
     """Delivers the words of incidents to customers."""
 
     def __init__(
-        self, store: IncidentStore, changes: TicketChanges, now: Callable[[], datetime]
+        self,
+        store: IncidentStore,
+        changes: TicketChanges,
+        staff: StaffStore,
+        now: Callable[[], datetime],
     ) -> None:
-        self._store, self._changes, self._now = store, changes, now
+        self._store, self._changes, self._staff, self._now = store, changes, staff, now
 
     def run(self, seconds_left: Callable[[], float]) -> int:
         """Go on with the words of all open incidents. Returns how many are delivered by that.
 
-        An incident is not closed while a word of it is being delivered.
+        An incident is not closed while a word of it is being delivered. An error in one holds up no
+        other one. Raises the first error at the end.
         """
         delivered, after = 0, None
+        failed: Exception | None = None
         while True:
             found, after = self._store.listed(OPEN, after, PAGE)
             for one in found:
-                if one.incident.words and seconds_left() > 0:
+                if not one.incident.words or seconds_left() <= 0:
+                    continue
+                try:
                     delivered += self.deliver(one.incident.id, seconds_left)
+                except Exception as error:
+                    failed = failed or error
             if after is None:
-                return delivered
+                break
+        if failed is not None:
+            raise failed
+        return delivered
 
     def deliver(self, incident: str, seconds_left: Callable[[], float]) -> bool:
         """Go on with the last word of an incident. Returns whether this run has ended it.
@@ -522,6 +544,7 @@ class DeliveryCase:
         word = self._store.word(incident, last)
         if word.delivered_at is not None:
             return False
+        writer = self._staff.named([word.by]).get(word.by)
         while word.delivered_at is None and seconds_left() > 0:
             numbers, further = self._store.cases(incident, word.after, PAGE)
             failed, settled, is_page_settled = list[tuple[str, str]](), word.after, True
@@ -529,7 +552,7 @@ class DeliveryCase:
                 if seconds_left() <= 0:
                     is_page_settled = False
                     break
-                if (why := self._tell(incident, word, number)) is not None:
+                if (why := self._tell(incident, word, writer, number)) is not None:
                     failed.append((number, why))
                 settled = number
             ended = is_page_settled and further is None
@@ -544,9 +567,14 @@ class DeliveryCase:
                 return False
         return word.delivered_at is not None
 
-    def _tell(self, incident: str, word: Word, number: str) -> str | None:
-        """Tell one customer, unless they were told. Returns why they could not be told, or None."""
-        by = Actor(Role(word.role), word.by)
+    def _tell(self, incident: str, word: Word, writer: Member | None, number: str) -> str | None:
+        """Tell one customer, unless they were told. Returns why they could not be told, or None.
+
+        `writer` is who wrote the word; None if nobody knows them any more. They do not speak to a
+        customer from whose ticket a conflict of interest keeps them. This customer is told all the
+        same, by the system. An error that another attempt would meet again is reported, and holds
+        up nobody else.
+        """
         missing: list[str] = []
 
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
@@ -557,6 +585,8 @@ class DeliveryCase:
             if text is None:
                 missing.append(NO_TEXT)
                 return None
+            kept = has_conflict(ticket) if writer is None else is_kept_from(ticket, writer)
+            by = SYSTEM if kept else Actor(Role(word.role), word.by)
             return of_incidents.tell(ticket, plan, by, incident, word.number, text, at)
 
         try:

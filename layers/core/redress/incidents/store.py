@@ -18,6 +18,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from redress.base.errors import IncidentIsClosed, NotFound, RedressError
+from redress.base.languages import LANGUAGES
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.incidents.rules import Incident, IncidentChange, Word
@@ -139,6 +140,11 @@ class IncidentStore:
                 doc=encoding.encode(notices.texts),
                 revision=notices.revision + 1,
             )
+        as_decided = model.revision == after.revision - 1
+        written = LANGUAGES if word is None else word.texts
+        for language in LANGUAGES:
+            if language not in written:
+                as_decided &= ~model.languages.contains(language)
         token, doc = retry.request_token(), self._models.doc
         as_read = (
             doc.pk.does_not_exist()
@@ -154,7 +160,7 @@ class IncidentStore:
                     transaction.save(said)
                 if shown is not None:
                     transaction.save(shown, condition=as_read)
-                transaction.update(row, actions, condition=model.revision == after.revision - 1)
+                transaction.update(row, actions, condition=as_decided)
 
         names = ["trail", *(["word"] if said else []), *(["notices"] if shown else []), "incident"]
         try:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from redress.base.people import Member, Role
 from redress.tickets.rules.access import may_see
-from redress.tickets.rules.ticket import Event, EventType, Ticket
+from redress.tickets.rules.ticket import Event, EventType, Ticket, is_word_to_all
 
 
 class Verdict(StrEnum):
@@ -166,8 +166,14 @@ _WORK = frozenset(
 
 
 def has_worked_on(member: Member, history: Iterable[Event]) -> bool:
-    """Whether a member did anything for the customer of a ticket."""
-    return any(event.by.id == member.id and event.type in _WORK for event in history)
+    """Whether a member did anything for the customer of a ticket.
+
+    Who wrote one word to all customers of an incident has worked on none of their tickets.
+    """
+    return any(
+        event.by.id == member.id and event.type in _WORK and not is_word_to_all(event)
+        for event in history
+    )
 
 
 def unchecked(numbers: Iterable[str], checks: Mapping[str, Check]) -> list[str]:

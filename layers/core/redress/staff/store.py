@@ -35,7 +35,7 @@ from redress.staff.rules.presence import ONLINE, Period, since, within
 from redress.staff.rules.routing import MOST_READ, PAGE, Page, place_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import led_before
-from redress.tickets.rules.ticket import EventType
+from redress.tickets.rules.ticket import EventType, is_word_to_all
 from redress.tickets.store.items import kept_out
 from redress.tickets.store.transaction import Cause, Dated, Raced, Write
 
@@ -914,7 +914,8 @@ def _goes_on_again(change: Change, now: datetime) -> bool:
     """
     if change.before is None or not change.after.live_now or change.before.is_live_at(now):
         return False
-    return any(event.type in _AGENTS_WORDS for event in change.events)
+    said = [event for event in change.events if event.type in _AGENTS_WORDS]
+    return not all(is_word_to_all(event) for event in said)
 
 
 def _more(model: Any, number: str, weight: int) -> list[UpdateAction]:

@@ -221,7 +221,9 @@ def members_catch_up() -> MembersCatchUpCase:
 @cache
 def words() -> DeliveryCase:
     """Delivers words of incidents that a request could not deliver to all customers in its time."""
-    return DeliveryCase(IncidentStore(stores.models()), stores.changes(), clients.now)
+    return DeliveryCase(
+        IncidentStore(stores.models()), stores.changes(), stores.staff(), clients.now
+    )
 
 
 @cache

@@ -462,7 +462,7 @@ def incidents() -> IncidentCases:
         stores.staff(),
         stores.tickets(),
         stores.plans(),
-        DeliveryCase(store, stores.changes(), clients.now),
+        DeliveryCase(store, stores.changes(), stores.staff(), clients.now),
         clients.now,
     )
 

@@ -40,6 +40,7 @@ from redress.tickets.rules.ticket import (
     LinkKind,
     Ticket,
     is_bare_thanks,
+    is_word_to_all,
     next_wake,
 )
 
@@ -504,6 +505,8 @@ def _reclassified(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None
 
 def _progress_told(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event = kept.event
+    if is_word_to_all(event):  # that the customer was told it is a fact, and no agent's work
+        return _as_it_was(ticket, plan, kept) if ticket.needs_agent else None
     return by_staff.tell_progress(ticket, plan, event.by, _text(event), event.at)
 
 

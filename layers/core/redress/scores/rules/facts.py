@@ -4,8 +4,9 @@
 key of a fact is agent, period, ticket and name. Writing a fact again has no effect.
 
 Each promise produces at most one fact that is scored. A kept promise counts for the agent who
-acted. A missed promise counts for the agent who held the ticket when it was missed. A late answer,
-a transfer or a new classification never moves a miss to another agent.
+acted; a word to all customers of an incident is nobody's act. A missed promise counts for the agent
+who held the ticket when it was missed. A late answer, a transfer or a new classification never
+moves a miss to another agent.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from redress.tickets.rules.ticket import (
     State,
     Ticket,
     is_bare_thanks,
+    is_word_to_all,
 )
 
 PROMISES = (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION)
@@ -130,7 +132,7 @@ def _promise(
     """The entries that one event produces for one promise: none, a miss, or how it ended.
 
     A miss is counted at the due time. A late first response can produce two entries: the miss and
-    `answered`.
+    `answered`. A promise that a word to all customers of an incident ends in time has none.
     """
     label = f"{name}.{before.round}" if name is ClockName.RESOLUTION else name.value
     held_by = before.assignee
@@ -145,6 +147,8 @@ def _promise(
         return
     seconds = math.floor(new.consumed_s)
     if not new.breached and not new.missed:
+        if is_word_to_all(event):  # its writer has not turned to this ticket
+            return
         yield event.by.id, new.due_at, label, {"kept": True, "seconds": seconds}
         return
     if not new.breached and held_by:  # late, but its breach was not recorded yet

@@ -37,6 +37,7 @@ from redress.tickets.rules.ticket import (
     Ticket,
     continues_in,
     is_survey_due,
+    is_word_to_all,
 )
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
@@ -378,7 +379,7 @@ def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -
     if event.by.role is Role.CUSTOMER:
         by = "customer"
     else:
-        by = "staff" if event.by.is_staff else "system"
+        by = "staff" if event.by.is_staff or is_word_to_all(event) else "system"
     parts = _parts(event) if text else ()
     return Line(
         event.at,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from redress.base.errors import Conflict, Fault, InvalidInput, VersionConflict
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.ticket import Event, EventType, Ticket
+from redress.tickets.rules.ticket import Event, EventType, Ticket, is_word_to_all
 
 SAID = frozenset(
     {
@@ -194,7 +194,8 @@ def require_current(
 
 
 def _is_conflict(act: str, event: Event, change: Change | None) -> bool:
-    if not event.by.is_person and act not in REPLACING:
+    by_person = event.by.is_person or is_word_to_all(event)
+    if not by_person and act not in REPLACING:
         return False
     conflicting = CONFLICTS.get(act)
     if conflicting is None:

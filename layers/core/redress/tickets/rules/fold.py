@@ -12,7 +12,7 @@ from copy import replace
 from datetime import datetime
 from typing import Any
 
-from redress.base.people import Role
+from redress.base.people import SYSTEM, Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
 from redress.plans.rules.plan import Plan, Promise
@@ -43,6 +43,7 @@ from redress.tickets.rules.ticket import (
     classification_of,
     is_bare_thanks,
     is_survey_due,
+    is_word_to_all,
     promises,
     waits_for,
     within_call_hours,
@@ -132,13 +133,13 @@ def _is_over(before: Ticket, after: Ticket, event: Event) -> bool:
     resolution. A call is also over with a reply, which documents it: nobody writes while they
     speak. So it is with progress, unless that is the first word. The first word says that somebody
     has picked up. In a chat, replies and progress are the conversation. A call is over when its
-    record has an end.
+    record has an end. A word to all customers of an incident says nothing about the conversation.
     """
     if after.assignee is None or not after.needs_agent or event.type in _TOLD_AFTERWARDS:
         return True
     if event.type is EventType.CALL_RECORDED:
         return after.channel == PHONE and "ended" in event.data
-    if event.type not in _TOLD or after.channel != PHONE:
+    if event.type not in _TOLD or after.channel != PHONE or is_word_to_all(event):
         return False
     return event.type is EventType.REPLIED or not before.is_unanswered
 
@@ -191,8 +192,11 @@ def _agent_must_see(event: Event) -> bool:
     """Whether an agent must have seen this event before they change the ticket.
 
     This is so if a person caused the event, unless it changes nothing that an agent decides on: a
-    note, a reminder, a leader who presses for a task, a customer who urges.
+    note, a reminder, a leader who presses for a task, a customer who urges. A word to all customers
+    of an incident was written by a person, also if the event does not name them.
     """
+    if is_word_to_all(event):
+        return True
     return event.by.is_person and event.type not in _CHANGE_NOTHING
 
 
@@ -629,12 +633,32 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _progress_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    if (incident := event.data.get("incident")) is not None:
-        ticket = replace(ticket, incident=InIncident(incident, event.data["word"]))
+    if is_word_to_all(event):
+        return _word_told(ticket, event, plan)
     if "untold" in event.data:
         return ticket  # the customer has heard nothing, so nothing that was promised is kept
     stopped = _stop_clocks(ticket, event, plan, ClockName.REACTION)
     return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
+
+
+def _word_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """Record a word to all customers of an incident.
+
+    It stops the reaction clock, and nobody has kept that promise: it was written once for many. A
+    customer who waits in a queue for a live conversation was promised a person, so they wait on.
+    """
+    if ticket.incident is not None:
+        ticket = replace(ticket, incident=replace(ticket.incident, word=event.data["word"]))
+    if "untold" in event.data or _waits_for_a_person(ticket, plan):
+        return ticket
+    stopped = _stop_clocks(ticket, replace(event, by=SYSTEM), plan, ClockName.REACTION)
+    return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
+
+
+def _waits_for_a_person(ticket: Ticket, plan: Plan) -> bool:
+    """Whether the customer waits on a live channel, and no person has said anything yet."""
+    is_live_channel = bool(ticket.live or plan.weight(ticket.channel))
+    return ticket.is_unanswered and ticket.is_live and is_live_channel
 
 
 def _checklist_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -839,7 +863,7 @@ def _unmerged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 def _incident_joined(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     word = event.data.get("word", 0)
-    return replace(ticket, incident=InIncident(event.data["incident"], word))
+    return replace(ticket, incident=InIncident(event.data["incident"], word, word))
 
 
 def _incident_left(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

@@ -143,6 +143,15 @@ def is_bare_thanks(event: Event) -> bool:
     return event.type is EventType.CUSTOMER_WROTE and "thanks" in event.data
 
 
+def is_word_to_all(event: Event) -> bool:
+    """Whether the event is a word to all customers of an incident (`of_incidents.tell`).
+
+    The customer was told it, but nobody has turned to this ticket. So it neither begins nor ends a
+    conversation, and it counts as nobody's work.
+    """
+    return event.type is EventType.PROGRESS_TOLD and "incident" in event.data
+
+
 class Contact(Struct, frozen=True, omit_defaults=True):
     """How the customer can be reached.
 

@@ -23,7 +23,7 @@ from redress.tickets.rules.submission import (
     SUBJECT_LIMIT,
     Submission,
 )
-from redress.tickets.rules.ticket import Contact, Event, EventType, Ticket
+from redress.tickets.rules.ticket import Contact, Event, EventType, Ticket, is_word_to_all
 
 _NOTHING = {"en": "(no text)", "zh-CN": "（无正文）", "zh-TW": "（無內文）"}
 _UNTITLED = {"en": "(no subject)", "zh-CN": "（无主题）", "zh-TW": "（無主旨）"}
@@ -84,7 +84,7 @@ _SENT = (
 def sent_texts(history: Iterable[Event]) -> Iterator[str]:
     """Yield the texts that staff sent to the customer of a ticket."""
     for event in history:
-        if event.by.is_staff and event.type in _SENT:
+        if (event.by.is_staff or is_word_to_all(event)) and event.type in _SENT:
             texts = (event.data.get(name) for name in ("text", "remedy"))
             yield from (text for text in texts if isinstance(text, str))
 

@@ -109,7 +109,8 @@ def tell(
     It is progress: it stops the reaction clock and never counts as a response, because nobody has
     answered what this customer wrote. If it reaches nobody, because a conversation takes no answers
     any more or the customer left no address, the event says so, and the ticket's agent is told.
-    Then the reaction is still due.
+    Then the reaction is still due. `by` is the member who wrote the word, and SYSTEM on a ticket
+    from which a conflict of interest keeps them.
     """
     if not is_to_be_told(ticket, incident, word):
         return None
