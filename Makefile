@@ -151,6 +151,10 @@ plan-check: .venv/ready ## Report everything that is wrong with a service plan (
 plan-build: .venv/ready ## Build plan-1.json, which the functions read, from plan-1.yaml
 	$(PYTHON) -m local.plans build
 
+.PHONY: lifecycle
+lifecycle: .venv/ready ## Draw docs/lifecycle.md from the table of the lifecycle
+	$(PYTHON) -m local.lifecycle
+
 # ------------------------------------------------------------------------------ the API
 
 .PHONY: openapi reference

@@ -79,6 +79,8 @@ TESTS_OF = {
     "docs/runbooks": ("tests/test_docs.py", "tests/test_runbooks.py"),
     "local": ("tests/laptop",),
     "local/operations": ("tests/laptop/test_{}.py", "tests/laptop/test_versions.py"),
+    "local/lifecycle.py": ("tests/laptop/test_lifecycle.py",),
+    f"{PRODUCT}/tickets": ("tests/tickets", "tests/laptop/test_lifecycle.py"),
     "local/letters.py": ("tests/functions/test_letters.py",),
     "local/openapi": ("tests/template/test_api.py", "tests/functions/staff/test_contract.py"),
     "local/clients": ("tests/functions/test_clients.py",),
