@@ -83,6 +83,8 @@ def values(name: str, language: str) -> dict[str, str]:
         "survey_url": f"{BASE}/s/{NUMBER}.1796000400.QW0X2abcdefgh23456789",
         "ticket_url": f"{BASE}/staff/tickets/{NUMBER}",
         "task_url": f"{BASE}/staff/tasks/{NUMBER}/2",
+        "customer_url": f"{BASE}/staff/customers/9f86d081884c7d659a2feaa0",
+        "type": "vip",
         "items": own.needed.format(item=SAMPLES[language]["item"]),
         "into": "R-0M4C1-Z2Y3X",
         "waiting": "21",
@@ -103,6 +105,8 @@ def values(name: str, language: str) -> dict[str, str]:
         "quarantine_url": f"{BASE}/staff/quarantine?team=complaints&unseen=true",
     }
     times = dict.fromkeys(("due", "oldest", "closes_at", "resolved_at", "since", "until"), when)
+    if name == "relationship_call":
+        known["news"] = own.calls["breach"]
     return {place: (known | times)[place] for place in rendering.PLACEHOLDERS[name]}
 
 

@@ -21,14 +21,21 @@ from redress.base.errors import NotFound
 from redress.db import retry
 from redress.mail.outgoing.cases.feedback import (
     Accepted,
-    DigestMissed,
     Feedback,
+    NoticeMissed,
     feedback_of,
     is_feedback,
 )
 from redress.mail.outgoing.cases.posting import SOME_REFUSED, NotSentYet, Result, SendOutcome
 from redress.mail.outgoing.cases.sending import UNWANTED
-from redress.mail.outgoing.messages import HeldDigest, Job, LostLinks, NotAJob, job_of
+from redress.mail.outgoing.messages import (
+    CallNotice,
+    HeldDigest,
+    Job,
+    LostLinks,
+    NotAJob,
+    job_of,
+)
 from redress.mail.outgoing.rules.table import CONNECTOR
 from redress.wiring import clients
 from redress.wiring import mailer as wiring
@@ -88,6 +95,10 @@ def _wait_of(record: dict[str, Any]) -> float | None:
             with logger.append_context_keys(team=job.team, mail=job.key):
                 _report(wiring.digests().send(job), record)
             return None
+        if isinstance(job, CallNotice):
+            with logger.append_context_keys(customer=job.customer, mail=job.key):
+                _report(wiring.call_notices().send(job), record)
+            return None
         if isinstance(job, LostLinks):
             with logger.append_context_keys(mail=job.key):
                 _report(wiring.lost_links().send(job), record)
@@ -127,7 +138,7 @@ def _log_delay(
 
 
 def _subject_of(body: str) -> dict[str, str]:
-    """Which mail a record is about: the ticket or the team, and the key of the mail's record.
+    """Which mail a record is about: the ticket, team or customer, and the key of the mail's record.
 
     Empty for an event of SES. A mail with links is named without its address.
     """
@@ -137,10 +148,11 @@ def _subject_of(body: str) -> dict[str, str]:
 def _named_mail(job: Job) -> dict[str, str]:
     if isinstance(job, LostLinks):
         return {"mail": job.key}
-    return {"team" if isinstance(job, HeldDigest) else "ticket": job.owner, "mail": job.key}
+    kinds = {HeldDigest: "team", CallNotice: "customer"}
+    return {kinds.get(type(job), "ticket"): job.owner, "mail": job.key}
 
 
-def _take(feedback: Feedback | DigestMissed | Accepted | None) -> None:
+def _take(feedback: Feedback | NoticeMissed | Accepted | None) -> None:
     """Record what SES reports about a mail."""
     if feedback is None:
         logger.info("this event of SES changes nothing")
@@ -148,9 +160,8 @@ def _take(feedback: Feedback | DigestMissed | Accepted | None) -> None:
     if isinstance(feedback, Accepted):
         _confirm(feedback)
         return
-    if isinstance(feedback, DigestMissed):
-        job, why = feedback.job, feedback.why.value
-        _report_missed_staff({"team": job.team, "mail": job.key, "why": why})
+    if isinstance(feedback, NoticeMissed):
+        _report_missed_staff(_named_mail(feedback.job) | {"why": feedback.why.value})
         return
     about = {
         "ticket": feedback.job.number,

@@ -5,8 +5,9 @@ notices members of staff who are gone, and gives their urgent tickets to others.
 asks again for the verdict about files that nobody can open yet. It looks whether a reader is
 switched off and whether dead letters lie in the queues, which no other function notices. It
 delivers words to all customers of an incident as far as the request that wrote them had no time,
-and proposes an incident if many new tickets are of one category. After that it mends
-tickets and members of the version before, until all are mended.
+and proposes an incident if many new tickets are of one category. It
+reminds staff of planned calls to customers, and plans them when a new plan comes into force. After
+that it mends tickets and members of the version before, until all are mended.
 
 This function also marks a rehearsal as failed if its execution could not do so itself, and starts a
 scoring run again that ended badly.
@@ -36,6 +37,9 @@ logger = observe.logger("repair")
 WORDS_S = 200.0
 """The seconds of a sweep that words to customers of incidents may take. The sweep comes every five
 minutes."""
+
+CALLS_S = 30.0
+"""The seconds of a sweep that each part about planned calls may take."""
 
 REPAIRS = ("started", "signalled", "followed")
 """What the sweep does to a workflow that the relay or Step Functions should have moved."""
@@ -89,6 +93,8 @@ def _sweep(context: Any) -> dict[str, Any]:
         "ask_for_verdicts": _ask_for_verdicts,
         "deliver_words": partial(_deliver_words, context),
         "watch_spikes": _watch_spikes,
+        "watch_calls": partial(_watch_calls, context),
+        "plan_calls": partial(_plan_calls, context),
         "look_around": _look_around,
     }
     for name, part in parts.items():
@@ -138,13 +144,7 @@ def _ask_for_verdicts() -> dict[str, int]:
 
 def _deliver_words(context: Any) -> dict[str, int]:
     """Go on with words to all customers of an incident, for WORDS_S seconds at most."""
-    began_with = context.get_remaining_time_in_millis() / 1000
-
-    def seconds_left() -> float:
-        used: float = began_with - context.get_remaining_time_in_millis() / 1000
-        return WORDS_S - used
-
-    delivered = wiring.words().run(seconds_left)
+    delivered = wiring.words().run(_within(context, WORDS_S))
     return {"words_delivered": delivered} if delivered else {}
 
 
@@ -154,6 +154,38 @@ def _watch_spikes() -> dict[str, int]:
     if proposed:
         logger.info("proposed incidents", extra={"spikes": proposed})
     return {"spikes": proposed} if proposed else {}
+
+
+def _watch_calls(context: Any) -> dict[str, int]:
+    """Remind staff of planned calls to customers, for CALLS_S seconds at most."""
+    done = wiring.calls().watch(_within(context, CALLS_S))
+    if done:
+        logger.info("watched planned calls", extra={"done": done})
+    return {f"calls_{name}": count for name, count in done.items()}
+
+
+def _plan_calls(context: Any) -> dict[str, int]:
+    """Plan calls as a new plan says, for CALLS_S seconds at most. Once an hour is soon enough.
+
+    A run that the time has ended goes on in the sweeps after that.
+    """
+    if not (counts_letters(clients.now()) or wiring.call_planning().goes_on):
+        return {}
+    progress = wiring.call_planning().run(_within(context, CALLS_S))
+    if progress is not None:
+        logger.info("planned calls", extra={"progress": msgspec.to_builtins(progress)})
+    return {"calls_planned": progress.planned} if progress is not None and progress.planned else {}
+
+
+def _within(context: Any, most: float) -> Callable[[], float]:
+    """Returns how many of `most` seconds are left, counted from now."""
+    began_with = context.get_remaining_time_in_millis() / 1000
+
+    def seconds_left() -> float:
+        used: float = began_with - context.get_remaining_time_in_millis() / 1000
+        return most - used
+
+    return seconds_left
 
 
 def _look_around() -> dict[str, int]:
@@ -171,12 +203,7 @@ def _catch_up(context: Any) -> None:
 
     A fault in one job does not stop the other. Raises the first error at the end.
     """
-    began_with = context.get_remaining_time_in_millis() / 1000
-
-    def seconds_left() -> float:
-        used: float = began_with - context.get_remaining_time_in_millis() / 1000
-        return RUN_S - used
-
+    seconds_left = _within(context, RUN_S)
     failed: Exception | None = None
     for job in (wiring.members_catch_up(), wiring.catch_up()):
         try:

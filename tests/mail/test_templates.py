@@ -26,7 +26,7 @@ from redress.mail.incoming.reader import parsing
 from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import UNPROMISED
 from redress.mail.outgoing import rendering
-from redress.mail.outgoing.messages import HELD_MAIL, LOST_LINKS, NotAJob, job_of
+from redress.mail.outgoing.messages import HELD_MAIL, LOST_LINKS, RELATIONSHIP_CALL, NotAJob, job_of
 from redress.mail.outgoing.rules.relevance import acknowledgement_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.plan import KINDS
@@ -53,6 +53,7 @@ STAFF = (
     "stranger_wrote",
     "disputed",
     "held_mail",
+    "relationship_call",
     "mentioned",
     "reminded",
     "task",
@@ -65,7 +66,15 @@ STAFF = (
 )
 
 
-PAGES = ("status_url", "status_links", "survey_url", "ticket_url", "task_url", "quarantine_url")
+PAGES = (
+    "status_url",
+    "status_links",
+    "survey_url",
+    "ticket_url",
+    "task_url",
+    "quarantine_url",
+    "customer_url",
+)
 
 
 def values(name: str, **given: str) -> dict[str, str]:
@@ -144,6 +153,7 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
         "incident",
         "spike",
         "held_mail",
+        "relationship_call",
         "staff_unreached",
         "reminded",
         "unattended",
@@ -255,7 +265,8 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     second |= {"reply_waiting", "resolution_told"}
     second |= {"resolution_call"}
     second |= {"watch", "taken", "customer_wrote_late", "customer_thanked", "stranger_wrote"}
-    assert names | second == rendering.PLACEHOLDERS.keys() - {HELD_MAIL, LOST_LINKS}
+    others = {HELD_MAIL, LOST_LINKS, RELATIONSHIP_CALL}
+    assert names | second == rendering.PLACEHOLDERS.keys() - others
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

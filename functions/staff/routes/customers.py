@@ -14,11 +14,12 @@ from ticket_view import ticket_view
 from redress.base.errors import Fault, InvalidInput
 from redress.base.people import is_team
 from redress.customers.cases.profiles import CustomerFile, Edition, MergeOf, SeenProfile, Trail
-from redress.customers.rules import editing
+from redress.customers.rules import editing, relationship
 from redress.customers.rules.profile import (
     CONTACT_KINDS,
     ID_DIGITS,
     MOST_NEEDS,
+    CallPlan,
     Card,
     Entry,
     Profile,
@@ -142,7 +143,7 @@ def is_revision(key: str) -> bool:
 # -------------------------------------------------------------------- changing
 
 
-def _changing(edition_of: Callable[[Request, Given], Edition]) -> Callable[[Request], Answer]:
+def changing(edition_of: Callable[[Request, Given], Edition]) -> Callable[[Request], Answer]:
     """The route that changes a profile as `edition_of` says for a body."""
 
     @wraps(edition_of)
@@ -150,22 +151,26 @@ def _changing(edition_of: Callable[[Request, Given], Edition]) -> Callable[[Requ
         def content() -> Edition:
             return edition_of(request, request.content().body)
 
-        found = wiring.customers().change(request.member, request.path["id"], content)
+        found = wiring.customers().change(
+            request.member, request.path["id"], content, request.source
+        )
         return answer(200, customer_view(request, found))
 
     return run
 
 
-@_changing
+@changing
 def edit_customer(request: Request, given: Given) -> Edition:
     def edit(profile: Profile, plan: Plan, at: datetime) -> Profile:
-        return editing.edited(profile, given, plan)
+        after = editing.edited(profile, given, plan)
+        # The rule of the new type says when the customer is called next.
+        return after if after.type == profile.type else relationship.aligned(after, plan, at)
 
     revision, named = given["revision"], given["type"] or ""
     return Edition(revision, "edited", edit, EDITED, needs="change_fields", type=named)
 
 
-@_changing
+@changing
 def add_contact(request: Request, given: Given) -> Edition:
     def edit(profile: Profile, plan: Plan, at: datetime) -> Profile:
         return wiring.customers().add_contact(
@@ -176,7 +181,7 @@ def add_contact(request: Request, given: Given) -> Edition:
     return Edition(revision, "contact_added", edit, (Part.CONTACTS,), needs="change_contacts")
 
 
-@_changing
+@changing
 def remove_contact(request: Request, given: Given) -> Edition:
     def edit(profile: Profile, plan: Plan, at: datetime) -> Profile:
         point = editing.point_of(given["kind"], given["value"], plan)
@@ -186,7 +191,7 @@ def remove_contact(request: Request, given: Given) -> Edition:
     return Edition(revision, "contact_removed", edit, (Part.CONTACTS,), needs="change_contacts")
 
 
-@_changing
+@changing
 def add_note(request: Request, given: Given) -> Edition:
     def edit(profile: Profile, plan: Plan, at: datetime) -> Profile:
         return editing.noted(profile, given["text"], request.member.id, at)
@@ -194,7 +199,7 @@ def add_note(request: Request, given: Given) -> Edition:
     return Edition(None, "noted", edit, (Part.NOTES,))
 
 
-@_changing
+@changing
 def record_consent(request: Request, given: Given) -> Edition:
     decided = given["decision"] == GIVEN
 
@@ -206,7 +211,7 @@ def record_consent(request: Request, given: Given) -> Edition:
     return Edition(given["revision"], act, edit, (Part.CONSENT,), needs, given["where"])
 
 
-@_changing
+@changing
 def verify_identity(request: Request, given: Given) -> Edition:
     def edit(profile: Profile, plan: Plan, at: datetime) -> Profile:
         return editing.verified(profile, given["how"], given["until"], request.member.id, at)
@@ -214,7 +219,7 @@ def verify_identity(request: Request, given: Given) -> Edition:
     return Edition(given["revision"], "verified", edit, (Part.IDENTITY,))
 
 
-@_changing
+@changing
 def withdraw_identity(request: Request, given: Given) -> Edition:
     def edit(profile: Profile, plan: Plan, at: datetime) -> Profile:
         return editing.unverified(profile)
@@ -228,7 +233,8 @@ def tell_apart(request: Request) -> Answer:
         given: Given = request.content().body
         return given["revision"], given["other"], given["reason"]
 
-    found = wiring.customers().tell_apart(request.member, request.path["id"], content)
+    cases, customer = wiring.customers(), request.path["id"]
+    found = cases.tell_apart(request.member, customer, content, request.source)
     return answer(200, customer_view(request, found))
 
 
@@ -239,13 +245,13 @@ def _merge_of(request: Request) -> MergeOf:
 
 def merge_customers(request: Request) -> Answer:
     cases, customer = wiring.customers(), request.path["id"]
-    found = cases.merge(request.member, customer, lambda: _merge_of(request))
+    found = cases.merge(request.member, customer, lambda: _merge_of(request), request.source)
     return answer(200, customer_view(request, found))
 
 
 def undo_merge(request: Request) -> Answer:
     cases, customer = wiring.customers(), request.path["id"]
-    found = cases.undo_merge(request.member, customer, lambda: _merge_of(request))
+    found = cases.undo_merge(request.member, customer, lambda: _merge_of(request), request.source)
     return answer(200, customer_view(request, found))
 
 
@@ -330,7 +336,33 @@ def customer_view(request: Request, seen: SeenProfile) -> dict[str, Any]:
         "distinct_from": list(found.distinct_from),
         "absorbed": list(found.absorbed),
         "merged_into": found.merged_into.id if found.merged_into else None,
+        "calls": calls_view(found.calls) if found.calls else None,
+        "calls_made": [
+            {
+                "at": iso(one.at),
+                "by": one.by,
+                "outcome": one.outcome.value,
+                # The notes say what the ticket is about.
+                "notes": one.notes if one.ticket is None or shown(one.ticket) else None,
+                "ticket": shown(one.ticket),
+                "next_at": iso(one.next_at),
+            }
+            for one in found.calls_made
+        ],
         "can": changeable(request.member.role),
+    }
+
+
+def calls_view(calls: CallPlan) -> dict[str, Any]:
+    """`PlannedCalls`: when staff call a customer next to keep in touch."""
+    return {
+        "next_at": iso(calls.clock.started_at) if calls.clock else None,
+        "overdue_at": iso(calls.clock.due_at) if calls.clock else None,
+        "overdue": relationship.is_overdue(calls, wiring.now()),
+        "team": calls.team or None,
+        "owner": calls.owner,
+        "tries": calls.tries,
+        "refused": {"at": iso(calls.refused.at), "by": calls.refused.by} if calls.refused else None,
     }
 
 
@@ -379,6 +411,7 @@ def _entry_view(entry: Entry) -> dict[str, Any]:
         "act": entry.act,
         "why": entry.why or None,
         "ticket": entry.ticket,
+        "source": entry.source or None,
         "fields": {
             name: {"before": before, "after": after}
             for name, (before, after) in entry.fields.items()
@@ -406,7 +439,7 @@ EDITED = (
 )
 
 
-def _change(
+def changes(
     method: str,
     path: str,
     run: Callable[[Request], Answer],
@@ -457,7 +490,7 @@ ROUTES = (
         answer="CustomerTrail",
         problems=(404, 422),
     ),
-    _change(
+    changes(
         "PUT",
         "",
         edit_customer,
@@ -473,12 +506,12 @@ ROUTES = (
         OptionalText("company", editing.COMPANY_LIMIT),
         Texts("needs", editing.NEED_LIMIT, MOST_NEEDS),
     ),
-    _change("POST", "/contacts", add_contact, "ContactPointToAdd", REVISION, KIND, VALUE),
-    _change(
+    changes("POST", "/contacts", add_contact, "ContactPointToAdd", REVISION, KIND, VALUE),
+    changes(
         "POST", "/contacts/removal", remove_contact, "ContactPointToRemove", REVISION, KIND, VALUE
     ),
-    _change("POST", "/notes", add_note, "CustomerNote", Text("text", editing.NOTE_LIMIT)),
-    _change(
+    changes("POST", "/notes", add_note, "CustomerNote", Text("text", editing.NOTE_LIMIT)),
+    changes(
         "POST",
         "/consent",
         record_consent,
@@ -488,7 +521,7 @@ ROUTES = (
         Text("where", editing.PLACE_LIMIT),
         OneOf("decision", DECISIONS),
     ),
-    _change(
+    changes(
         "POST",
         "/identity",
         verify_identity,
@@ -498,7 +531,7 @@ ROUTES = (
         Instant("until"),
         part=Part.IDENTITY,
     ),
-    _change(
+    changes(
         "POST",
         "/identity/withdrawal",
         withdraw_identity,
@@ -507,11 +540,11 @@ ROUTES = (
         REASON,
         part=Part.WITHDRAWAL,
     ),
-    _change(
+    changes(
         "POST", "/distinct", tell_apart, "Distinction", REVISION, OTHER, REASON, part=Part.DOUBTS
     ),
-    _change("POST", "/merge", merge_customers, "CustomerMerge", *MERGED, part=Part.MERGES),
-    _change("POST", "/unmerge", undo_merge, "CustomerMergeUndo", *MERGED, part=Part.MERGES),
+    changes("POST", "/merge", merge_customers, "CustomerMerge", *MERGED, part=Part.MERGES),
+    changes("POST", "/unmerge", undo_merge, "CustomerMergeUndo", *MERGED, part=Part.MERGES),
     Route(
         "POST",
         "/staff/tickets/{number}/customer",

@@ -21,7 +21,7 @@ from local.openapi.values import (
     TicketNumber,
     TicketState,
 )
-from redress.customers.rules.profile import CONTACT_KINDS, ID_DIGITS
+from redress.customers.rules.profile import CONTACT_KINDS, ID_DIGITS, MOST_CALLS, CallOutcome
 from redress.customers.rules.rights import Part
 from redress.tickets.rules.preference import WAYS
 
@@ -99,6 +99,32 @@ class CustomerPage(Answer):
     next: NextCursor
 
 
+class CallRefusal(Answer):
+    at: Instant
+    by: Agent
+
+
+class PlannedCalls(Answer):
+    """When staff call a customer next to keep in touch, though no ticket asks for it."""
+
+    next_at: Moment | None
+    overdue_at: Moment | None
+    overdue: bool
+    team: str | None
+    owner: Agent | None
+    tries: Count
+    refused: CallRefusal | None
+
+
+class MadeCall(Answer):
+    at: Instant
+    by: Agent
+    outcome: Annotated[str, named("RelationshipCallOutcome", CallOutcome)]
+    notes: str | None
+    ticket: TicketNumber | None
+    next_at: Moment | None
+
+
 class Customer(CustomerCard):
     revision: Ordinal
     created_at: Instant
@@ -114,6 +140,8 @@ class Customer(CustomerCard):
     distinct_from: list[CustomerId]
     absorbed: list[CustomerId]
     merged_into: CustomerId | None
+    calls: PlannedCalls | None
+    calls_made: Annotated[list[MadeCall], Meta(max_length=MOST_CALLS)]
     can: list[ProfilePart]
 
 
@@ -161,6 +189,7 @@ class CustomerChange(Answer):
     act: str
     why: str | None
     ticket: TicketNumber | None
+    source: str | None
     fields: dict[str, ProfileFieldChange]
 
 

@@ -27,6 +27,7 @@ from redress.base.idempotency import KEY_LIMIT
 from redress.base.people import TEAM
 from redress.connectors.rules.connector import ATTEMPTS_LIMIT
 from redress.connectors.rules.connector import ID as CONNECTOR_ID
+from redress.customers.cases.relationship import Which as WhichCalls
 from redress.plans.rules.acts import INCIDENT
 from redress.plans.rules.plan import MOST_VERSIONS
 from redress.plans.rules.reader import NAME
@@ -140,6 +141,7 @@ PARAMETERS = {
         "list", "query", Annotated[str, named("IncidentState", ("open", "closed"))]
     ),
     "TaskList": Parameter("list", "query", Annotated[str, named("TaskList", Which)]),
+    "CallList": Parameter("list", "query", Annotated[str, named("CallList", WhichCalls)]),
     "RemedyId": Parameter(
         "id", "path", Annotated[str, Meta(pattern="^[1-9][0-9]?$", examples=["1"])]
     ),

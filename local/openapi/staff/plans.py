@@ -64,6 +64,7 @@ class Plan(OpenAnswer, kw_only=True):
     sampling: Any | UnsetType = UNSET
     scripts: Any | UnsetType = UNSET
     sources: Any | UnsetType = UNSET
+    relationship_calls: Any | UnsetType = UNSET
     remedies: Any | UnsetType = UNSET
     causes: Any | UnsetType = UNSET
     tasks: Any | UnsetType = UNSET

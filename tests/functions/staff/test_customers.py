@@ -275,6 +275,11 @@ PARTS: dict[Part, tuple[str, dict[str, Any]]] = {
     Part.WITHDRAWAL: ("customer-identity-withdrawal", {"revision": 1, "reason": "a mistake"}),
     Part.DOUBTS: ("customer-distinct", {"revision": 1, "other": WANG_WEI, "reason": "two"}),
     Part.MERGES: ("customer-merge", MERGE),
+    Part.CALLS: ("relationship-call", {"revision": 2, "outcome": "reached"}),
+    Part.CALL_OWNER: (
+        "relationship-call-owner",
+        {"revision": 2, "owner": "a-mei", "reason": "knows the house"},
+    ),
 }
 
 
@@ -284,6 +289,8 @@ def test_each_role_changes_the_parts_that_the_table_names(
 ) -> None:
     if part is Part.CONTACTS:
         verify(api)
+    if part in (Part.CALLS, Part.CALL_OWNER):
+        assert api("customer-edit", "lin", id=LI_NA, body=FIELDS | {"type": "vip"}).status == 200
     name, body = PARTS[part]
     found = api(name, by, id=LI_NA, body=body)
     allowed = MEMBERS[by].role in RIGHTS[part].change

@@ -204,6 +204,9 @@ ELSEWHERE = {
     "customer-distinct": ["other", "reason"],
     "customer-merge": ["other", "reason"],
     "customer-unmerge": ["other", "reason"],
+    "relationship-call": ["notes", "ticket"],
+    "relationship-call-resumption": ["reason"],
+    "relationship-call-owner": ["owner", "reason"],
 }
 """The same for bodies that need a customer or a member. The same fields read their texts."""
 
@@ -257,6 +260,7 @@ LISTS: dict[str, dict[str, str]] = {
     "changes": {},
     "search": {"q": "退款"},
     "customers": {"type": "vip"},
+    "relationship-calls": {},
     "plans": {},
     "quarantine": {},
     "reconciliations": {},

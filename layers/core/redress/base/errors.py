@@ -181,6 +181,13 @@ class WordGoesOn(NotAllowedNow):
         RedressError.__init__(self, "the last word to all customers is still being delivered")
 
 
+class CallNotPossible(NotAllowedNow):
+    """A relationship call cannot be recorded, moved or resumed, as the customer's calls are now."""
+
+    def __init__(self, detail: str) -> None:
+        RedressError.__init__(self, detail)
+
+
 class NotReleasable(RedressError):
     """A mail in quarantine cannot be released. `reason` is a code that clients can compare."""
 

@@ -26,8 +26,9 @@ class Phrases(msgspec.Struct, frozen=True):
     write their answer above it. The reader of incoming mail treats the text below this line as
     a quote, because Redress wrote it. `held` is a line of a digest of held mail, and `reasons`
     says why mails are held. `files`, `files_copy` and `files_staff` name the files of a message
-    in mails to its reader, to participants and to staff. `tasks` says what happened to a task
-    of another department, and `remedies` what happened to a remedy. `outcomes`, `outcome`, `cause`,
+    in mails to its reader, to participants and to staff. `calls` says
+    how far a planned call to a customer is, `tasks` what happened to a task of another department,
+    and `remedies` what happened to a remedy. `outcomes`, `outcome`, `cause`,
     `remedy`, `remedy_due`, `remedy_done` and `remedy_withdrawn` tell the customer what came of a
     complaint. `items` says what happened to an item of a checklist. `needed` and
     `needed_optional` are the lines of a checklist. If it goes through a connector,
@@ -62,6 +63,7 @@ class Phrases(msgspec.Struct, frozen=True):
     nobody: str
     held: str
     reasons: dict[str, str]
+    calls: dict[str, str]
     tasks: dict[str, str]
     items: dict[str, str]
     needed_for_request: str

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -195,6 +195,46 @@ class CustomerStore:
         pk = keys.doubtful_pk(team)
         return self._listed(self._models.profile, [pk], "owner", limit, cursor)
 
+    def calls_of(self, agent: str, limit: int, cursor: str | None) -> CustomerPage:
+        """One page of the customers whom a member is to call, the next call first."""
+        pk = keys.calls_of_pk(agent)
+        return self._listed(self._models.relationship_call, [pk], "owner", limit, cursor)
+
+    def calls_of_team(
+        self, team: str, limit: int, cursor: str | None, until: datetime | None = None
+    ) -> CustomerPage:
+        """One page of the customers whom a team is to call, the next call first.
+
+        With `until` only those whose call was planned for an earlier time.
+        """
+        pk = keys.team_calls_pk(team)
+        return self._listed(self._models.relationship_call, [pk], "open", limit, cursor, until)
+
+    def calls_to_act_on(self, until: datetime, limit: int, after: str | None) -> CustomerPage:
+        """One page of the customers of whose planned call a rung is due, in the order of rungs."""
+        return self._planned(limit, after, keys.customers_sk(until, "~"))
+
+    def planned_calls(self, limit: int, after: str | None) -> CustomerPage:
+        """One page of all customers to whom a call is planned, in the order of their next rungs."""
+        return self._planned(limit, after, f"{keys.UNDUE}#~")
+
+    def _planned(self, limit: int, after: str | None, before: str) -> CustomerPage:
+        model = self._models.relationship_call
+        order = model.awake_since
+        condition = order.between(keys.just_after(after), before) if after else order < before
+        query = functools.partial(
+            _first,
+            model.awake_index,
+            keys.RELATIONSHIP_CALL,
+            condition,
+            most=limit + 1,
+            order="awake_since",
+            page_size=limit + 1,
+        )
+        found = sorted(retry.call(query))
+        ids = [one.rpartition("#")[2] for one in found[:limit]]
+        return CustomerPage(ids, found[limit - 1] if len(found) > limit else None)
+
     def tickets_of(self, customers: Sequence[str], limit: int, cursor: str | None) -> HistoryPage:
         """One page of the tickets that were matched with one of these profiles, newest first.
 
@@ -208,9 +248,15 @@ class CustomerStore:
         return HistoryPage([one.rpartition("#")[2] for one in found], found[-1] if more else None)
 
     def _listed(
-        self, model: Any, partitions: list[str], index: str, limit: int, cursor: str | None
+        self,
+        model: Any,
+        partitions: list[str],
+        index: str,
+        limit: int,
+        cursor: str | None,
+        until: datetime | None = None,
     ) -> CustomerPage:
-        found, more = _merged(model, partitions, index, limit, cursor)
+        found, more = _merged(model, partitions, index, limit, cursor, until=until)
         return CustomerPage([one.rpartition("#")[2] for one in found], found[-1] if more else None)
 
 
@@ -222,16 +268,23 @@ def _merged(
     cursor: str | None,
     *,
     newest_first: bool = False,
+    until: datetime | None = None,
 ) -> tuple[list[str], bool]:
     """The next `limit` sort keys after `cursor` of partitions of an index, and whether more follow.
 
     `index` is `owner` or `open`. A sort key ends with an id. So no entry is on two pages, and
-    entries that come meanwhile move no other entry to another page.
+    entries that come meanwhile move no other entry to another page. With `until` only entries are
+    found whose sort key begins with an earlier time.
     """
     order, listing = getattr(model, f"{index}_sk"), getattr(model, f"{index}_index")
     condition = None
     if cursor is not None:
         condition = order < cursor if newest_first else order > cursor
+    if until is not None:
+        last = keys.customers_sk(until, "")
+        # A cursor of another list may lie behind the last key. Then the range is empty.
+        begin = keys.just_after(cursor) if cursor is not None else keys.NEVER
+        condition = order.between(min(begin, last), last)
     found: set[str] = set()
     for pk in partitions:
         query = functools.partial(
@@ -332,7 +385,30 @@ def _profile_writes(models: Models, change: Revised) -> list[Write]:
         for sk, partition in new.items()
         if old.get(sk) != partition
     ]
+    was, planned = _call_keys(before), _call_keys(after)
+    if was != planned:
+        values: dict[str, Any] = planned or {"expires": _expiry(change)}
+        writes.append(Write(models.relationship_call(pk, keys.RELATIONSHIP_CALL, **values)))
     return writes
+
+
+def _call_keys(profile: Profile | None) -> dict[str, str]:
+    """The index keys of the item that lists the planned call to a customer; {} if none is."""
+    if profile is None or profile.merged_into is not None or profile.calls is None:
+        return {}
+    calls = profile.calls
+    if calls.clock is None:
+        return {}
+    place = keys.customers_sk(calls.clock.started_at, profile.id)
+    found = {
+        "open_pk": keys.team_calls_pk(calls.team),
+        "open_sk": place,
+        "awake": keys.RELATIONSHIP_CALL,
+        "awake_since": keys.rung_sk(calls.wake_at, profile.id),
+    }
+    if calls.owner is not None:
+        found |= {"owner_pk": keys.calls_of_pk(calls.owner), "owner_sk": place}
+    return found
 
 
 def _index_attributes(profile: Profile) -> dict[str, Any]:

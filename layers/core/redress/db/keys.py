@@ -50,6 +50,11 @@ COUNT = "COUNT"
 PROFILE = "PROFILE"
 CONTACT = "CONTACT"
 COMPANY = "COMPANY"
+RELATIONSHIP_CALL = "RELATIONSHIP_CALL"
+"""The sort key of the item that lists a planned call to a customer, in `customer_pk`. In the awake
+index, the partition of all planned calls, sorted by when the next rung is due (`rung_sk`)."""
+RELATIONSHIP_CALLS = "RELATIONSHIP_CALLS"
+"""In `CATCH_UP`, the sort key of the job that plans calls as a new plan says."""
 CHANGE_PREFIX = "CHANGE#"
 STAFF = "STAFF"
 PLAN = "PLAN"
@@ -815,6 +820,30 @@ def customers_with_pk(what: str, value: str) -> str:
 def customers_sk(created: datetime, customer: str) -> str:
     """`2026-11-23T01:00:00.000+00:00#9f86d0...`: sorts customers by when their profile was made."""
     return f"{created.astimezone(UTC).isoformat(timespec='milliseconds')}#{customer}"
+
+
+def calls_of_pk(agent: str) -> str:
+    """`CALLS#AGENT#0b7e...`: planned calls to customers that a member owns, in the owner index.
+
+    They are sorted by `customers_sk`, with the planned time.
+    """
+    return f"CALLS#{agent_pk(agent)}"
+
+
+def team_calls_pk(team: str) -> str:
+    """`CALLS#service`: planned calls of a team to customers, in the open index, sorted likewise.
+
+    Staff and the sweep plan calls, and no intake does, so these partitions need no shards.
+    """
+    return f"CALLS#{team}"
+
+
+def rung_sk(due: datetime | None, customer: str) -> str:
+    """`2026-11-23T01:00:00.000+00:00#9f86d0...`: a rung of a planned call is due at this time.
+
+    A call of which no rung is left comes last.
+    """
+    return customers_sk(due, customer) if due else f"{UNDUE}#{customer}"
 
 
 def doubtful_pk(team: str) -> str:

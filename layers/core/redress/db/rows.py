@@ -38,7 +38,8 @@ class OwnerIndex(GlobalSecondaryIndex[Any]):
     """An agent's work list or a team's queue, by next due time.
 
     It also has an agent's closed tickets, the quarantine of a team, the tickets about an order,
-    open invitations, and the open tasks of a member or of a department's queue.
+    open invitations, the open tasks of a member or of a department's queue, and the planned calls
+    of a member to customers.
     """
 
     class Meta:
@@ -51,8 +52,8 @@ class OwnerIndex(GlobalSecondaryIndex[Any]):
 
 class OpenIndex(GlobalSecondaryIndex[Any]):
     """Open tickets of a team, by next due time; also tickets of a month that were opened or closed,
-    quarantined mails, and the open tasks of a department
-    and the open remedies of a team."""
+    quarantined mails, the open tasks of a department, the open remedies of a team, and its planned
+    calls to customers."""
 
     class Meta:
         index_name = keys.OPEN_INDEX
@@ -63,7 +64,8 @@ class OpenIndex(GlobalSecondaryIndex[Any]):
 
 
 class AwakeIndex(GlobalSecondaryIndex[Any]):
-    """Awake tickets: their workflow does not sleep until the right time yet. The sweep reads it."""
+    """Awake tickets: their workflow does not sleep until the right time yet. Also planned calls to
+    customers, by when the next rung is due. The sweep reads both."""
 
     class Meta:
         index_name = keys.AWAKE_INDEX
@@ -624,6 +626,29 @@ class CustomerListingRow(Row):
     open_index = OpenIndex()
 
 
+class RelationshipCallRow(Row):
+    """CUSTOMER#{id} / RELATIONSHIP_CALL: lists the planned call to a customer, whom no ticket asks
+    to call.
+
+    The open index lists it for the team, the owner index for the member who owns it, and the awake
+    index for the sweep. If no call is planned any more, the item has only `expires`.
+    """
+
+    class Meta:
+        table_name = ""
+
+    owner_pk = UnicodeAttribute(null=True)
+    owner_sk = UnicodeAttribute(null=True)
+    open_pk = UnicodeAttribute(null=True)
+    open_sk = UnicodeAttribute(null=True)
+    awake = UnicodeAttribute(null=True)
+    awake_since = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+    owner_index = OwnerIndex()
+    open_index = OpenIndex()
+    awake_index = AwakeIndex()
+
+
 class DocRow(Row):
     """An item that is always written and read as one document.
 
@@ -780,6 +805,7 @@ class Models:
         self.profile = bound(ProfileRow)
         self.contact = bound(ContactRow)
         self.customer_listing = bound(CustomerListingRow)
+        self.relationship_call = bound(RelationshipCallRow)
         self.doc = bound(DocRow)
         self.incident = bound(IncidentRow)
         self.connector = bound(ConnectorRow)

@@ -15,12 +15,13 @@ from redress.mail.outgoing.cases.feedback import FeedbackCase
 from redress.mail.outgoing.cases.lost_links import AGAIN_AFTER, LostLinksCase
 from redress.mail.outgoing.cases.posting import MailSettings, Posting
 from redress.mail.outgoing.cases.sending import MailingCase
-from redress.mail.outgoing.messages import HeldDigest, Job, LostLinks
+from redress.mail.outgoing.messages import CallNotice, HeldDigest, Job, LostLinks
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.wiring import clients, stores
 
 if TYPE_CHECKING:
     from redress.mail.outgoing.cases.answering import AnsweringCase
+    from redress.mail.outgoing.cases.call_notices import CallNoticeCase
 
 
 class MailerSettings(Settings, frozen=True, kw_only=True):
@@ -147,6 +148,26 @@ def digests() -> DigestCase:
 
 
 @cache
+def _notice_records() -> MailRecordStore:
+    return MailRecordStore(stores.models(), keys.customer_pk)
+
+
+@cache
+def call_notices() -> CallNoticeCase:
+    # Only a notice about a call to a customer pays for this import.
+    from redress.mail.outgoing.cases.call_notices import CallNoticeCase
+
+    return CallNoticeCase(
+        stores.customers(),
+        stores.staff(),
+        stores.plans(),
+        _posting(_notice_records()),
+        _mail_settings(),
+        clients.now,
+    )
+
+
+@cache
 def _link_records() -> MailRecordStore:
     return MailRecordStore(stores.models(), keys.contact_pk_of, AGAIN_AFTER)
 
@@ -194,6 +215,8 @@ def records_of(job: Job) -> MailRecordStore:
     """Return the store that has the record of the job's mail."""
     if isinstance(job, HeldDigest):
         return stores.digest_records()
+    if isinstance(job, CallNotice):
+        return _notice_records()
     return _link_records() if isinstance(job, LostLinks) else stores.mail_records()
 
 

@@ -7,6 +7,7 @@ from functools import cache, partial
 
 from redress.base.settings import Settings
 from redress.customers.cases.matching import MatchingCase
+from redress.customers.rules.relationship import Notice
 from redress.db import keys
 from redress.files import messages as files
 from redress.files.cases.watching import HeldFilesWatch
@@ -14,7 +15,7 @@ from redress.incidents.cases import DeliveryCase, SpikeWatch
 from redress.incidents.store import IncidentStore
 from redress.mail.incoming.cases.watching import HeldMailWatch
 from redress.mail.outgoing import messages
-from redress.mail.outgoing.messages import HeldDigest, MailJob
+from redress.mail.outgoing.messages import CallNotice, HeldDigest, MailJob
 from redress.rehearsals.cases import RehearsalJobs
 from redress.scores.cases.repeats import EndedRun, ScoringRepeats
 from redress.scores.cases.watching import MonthWatch
@@ -27,17 +28,20 @@ from redress.workflow.cases.catching_up import CatchUpCase, MembersCatchUpCase
 from redress.workflow.cases.follower import FollowerCase
 from redress.workflow.cases.mails import CompareMails
 from redress.workflow.cases.reconciliation import ReconcileCase
+from redress.workflow.cases.relationship import CallPlanning, CallWatch
 from redress.workflow.cases.relay import RelayCase
 from redress.workflow.cases.repair import RepairCase
 from redress.workflow.cases.watching import StackWatch
 from redress.workflow.executions import Executions
-from redress.workflow.store import CatchUpStore, MembersCatchUpStore
+from redress.workflow.store import CallsPlannedStore, CatchUpStore, MembersCatchUpStore
 
 __all__ = [
     "EndedRun",
     "RehearsalJobs",
     "RepairSettings",
     "absences",
+    "call_planning",
+    "calls",
     "held_files",
     "held_mail",
     "month_watch",
@@ -181,7 +185,7 @@ def held_mail() -> HeldMailWatch:
     )
 
 
-def _ask_for_mail(job: MailJob | HeldDigest) -> None:
+def _ask_for_mail(job: MailJob | HeldDigest | CallNotice) -> None:
     clients.client("sqs").send_message(
         QueueUrl=settings().mail_queue_url, MessageBody=messages.encode(job)
     )
@@ -230,6 +234,22 @@ def words() -> DeliveryCase:
 def spikes() -> SpikeWatch:
     return SpikeWatch(
         stores.lists(), stores.tickets(), stores.changes(), stores.plans(), clients.now
+    )
+
+
+@cache
+def calls() -> CallWatch:
+    def ask(notice: Notice) -> None:
+        step = notice.step.replace(".", "-")
+        _ask_for_mail(CallNotice(notice.customer, notice.date, step, notice.role))
+
+    return CallWatch(stores.customers(), stores.plans(), ask, clients.now)
+
+
+@cache
+def call_planning() -> CallPlanning:
+    return CallPlanning(
+        CallsPlannedStore(stores.models()), stores.customers(), stores.plans(), clients.now
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redress.connectors.cases.taking import MessageCases
     from redress.connectors.store.connectors import ConnectorStore
     from redress.customers.cases.profiles import CustomerCases
+    from redress.customers.cases.relationship import RelationshipCases
     from redress.customers.cases.resolving import ResolvingCase
     from redress.files.cases.accepting import AcceptingCase
     from redress.files.cases.reading import StaffFiles
@@ -248,6 +249,16 @@ def customers() -> CustomerCases:
 
     return CustomerCases(
         stores.customers(), stores.tickets(), staff_cases(), stores.plans(), clients.now
+    )
+
+
+@cache
+def relationship() -> RelationshipCases:
+    from redress.customers.cases.relationship import RelationshipCases
+    from redress.wiring import stores
+
+    return RelationshipCases(
+        stores.customers(), stores.tickets(), stores.staff().member, clients.now
     )
 
 

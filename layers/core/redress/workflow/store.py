@@ -153,7 +153,26 @@ class MembersCatchUp:
     revision: int = 0
 
 
-class ProgressStore[Progress: (CatchUp, MembersCatchUp)]:
+@dataclass(frozen=True, slots=True)
+class CallsPlanned:
+    """How far relationship calls are planned as a plan says (`cases/relationship.py`).
+
+    `place` counts the customer types of the plan that are done, and `cursor` says where the next
+    page of the next type begins. After the last type the planned calls themselves are walked. Of
+    `customers` that were listed, `planned` were changed, and `left` could not be.
+    """
+
+    plan_version: int
+    place: int = 0
+    cursor: str | None = None
+    customers: int = 0
+    planned: int = 0
+    left: int = 0
+    ended_at: datetime | None = None
+    revision: int = 0
+
+
+class ProgressStore[Progress: (CatchUp, MembersCatchUp, CallsPlanned)]:
     """The progress of a job in the partition CATCH_UP."""
 
     def __init__(self, models: Models, sort_key: str, kind: type[Progress]) -> None:
@@ -203,3 +222,8 @@ class CatchUpStore(ProgressStore[CatchUp]):
 class MembersCatchUpStore(ProgressStore[MembersCatchUp]):
     def __init__(self, models: Models) -> None:
         super().__init__(models, keys.MEMBERS_CATCH_UP, MembersCatchUp)
+
+
+class CallsPlannedStore(ProgressStore[CallsPlanned]):
+    def __init__(self, models: Models) -> None:
+        super().__init__(models, keys.RELATIONSHIP_CALLS, CallsPlanned)

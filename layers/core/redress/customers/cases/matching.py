@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from redress.base.errors import NotFound, Unreadable
-from redress.customers.rules import matching
+from redress.customers.rules import matching, relationship
 from redress.customers.rules.matching import Point, Recognised
 from redress.customers.rules.profile import Doubt, Profile, Revised, new_id, revised
 from redress.customers.store import CustomerMatched, CustomerStore
@@ -82,7 +82,7 @@ class MatchingCase:
 
     def _first(self, ticket: Ticket, plan: Plan, free: Sequence[Point], at: datetime) -> Match:
         """The match of a ticket whose customer is unknown, with a new profile."""
-        made = matching.first_profile(new_id(), ticket, free, at)
+        made = relationship.aligned(matching.first_profile(new_id(), ticket, free, at), plan, at)
         change = match(ticket, plan, made.id, matching.NEW, at)
 
         def changes(written: Change) -> list[Revised]:

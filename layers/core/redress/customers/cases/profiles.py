@@ -18,6 +18,7 @@ from redress.base.errors import (
     Fault,
     Forbidden,
     InvalidInput,
+    NotAllowedNow,
     NotFound,
     RevisionConflict,
     Unavailable,
@@ -25,7 +26,7 @@ from redress.base.errors import (
     saying_what_is_possible,
 )
 from redress.base.people import Actor, Member, Role
-from redress.customers.rules import editing, matching, merging
+from redress.customers.rules import editing, matching, merging, relationship
 from redress.customers.rules.profile import Card, Entry, Profile, Revised, new_id, revised
 from redress.customers.rules.rights import RIGHTS, Part, changeable, require_verified
 from redress.customers.store import CustomerMatched, CustomerPage, CustomerStore
@@ -247,14 +248,17 @@ class CustomerCases:
 
     # ------------------------------------------------------------------------ changing
 
-    def change(self, member: Member, customer: str, content: Callable[[], Edition]) -> SeenProfile:
+    def change(
+        self, member: Member, customer: str, content: Callable[[], Edition], source: str
+    ) -> SeenProfile:
         """Change a profile, and return it after the change.
 
-        `content` reads the request. Checks are made in the order of decision 25: the profile exists
-        (NotFound); the content has the right form; the member's role may change these parts
-        (Forbidden); the content is valid for this profile (InvalidInput); nobody changed the
-        profile meanwhile (RevisionConflict); its state allows it (ProfileMerged, IdentityNeeded).
-        A change that changes nothing is not written.
+        `content` reads the request, which came from the address `source`. Checks are made in the
+        order of decision 25: the profile exists (NotFound); the content has the right form; the
+        member's role may change these parts (Forbidden); the content is valid for this profile
+        (InvalidInput); nobody changed the profile meanwhile (RevisionConflict); its state allows it
+        (ProfileMerged, CallNotPossible, IdentityNeeded). A change that changes nothing is not
+        written.
         """
         asked = cache(content)
 
@@ -266,20 +270,25 @@ class CustomerCases:
                 touched = part is not Part.TYPE or wanted.type not in ("", profile.type)
                 if touched and member.role not in RIGHTS[part].change:
                     raise Forbidden(f"the role {member.role} may not change this: {part}")
+            refused: NotAllowedNow | None = None
             try:
                 after = wanted.edit(profile, plan, at)
             except InvalidInput as invalid:
                 faults = _revision_faults(profile, wanted.revision) + invalid.faults
                 raise InvalidInput(faults) from None
+            except NotAllowedNow as error:
+                after, refused = profile, error
             _require_revision(profile, wanted.revision)
             merging.require_own(profile)
+            if refused is not None:
+                raise refused
             if after == profile:
                 return profile, []
             _require_identity(profile, wanted.needs, plan, at)
             change = revised(profile, after, wanted.act, at, member.actor, wanted.why)
             return change.after, [change]
 
-        return self._seen(member, self._write(member, attempt))
+        return self._seen(member, self._write(member, attempt, source))
 
     def add_contact(
         self, profile: Profile, plan: Plan, at: datetime, *, kind: str, text: str, by: str
@@ -297,6 +306,7 @@ class CustomerCases:
         member: Member,
         customer: str,
         content: Callable[[], tuple[int, str, str]],
+        source: str,
     ) -> SeenProfile:
         """Record that two profiles are of different people, and settle the doubt about them.
 
@@ -319,9 +329,11 @@ class CustomerCases:
                     changes.append(revised(one, after, "told_apart", at, member.actor, why))
             return next((c.after for c in changes if c.after.id == profile.id), profile), changes
 
-        return self._seen(member, self._write(member, attempt))
+        return self._seen(member, self._write(member, attempt, source))
 
-    def merge(self, member: Member, customer: str, content: Callable[[], MergeOf]) -> SeenProfile:
+    def merge(
+        self, member: Member, customer: str, content: Callable[[], MergeOf], source: str
+    ) -> SeenProfile:
         """Merge another profile into this one. Raises as `change` does."""
         asked = cache(content)
 
@@ -332,14 +344,21 @@ class CustomerCases:
                 profile, wanted.revision, wanted.other, wanted.other_revision, merging.merge_faults
             )
             at, plan = self._now(), self._plans.current()
-            changes = merging.merged(profile, other, member.actor, wanted.why, at)
+            changes = merging.merged(
+                profile,
+                other,
+                member.actor,
+                wanted.why,
+                at,
+                aligned=lambda one: relationship.aligned(one, plan, at),
+            )
             _require_identity(profile, "merge", plan, at)
             return changes[0].after, changes
 
-        return self._seen(member, self._write(member, attempt))
+        return self._seen(member, self._write(member, attempt, source))
 
     def undo_merge(
-        self, member: Member, customer: str, content: Callable[[], MergeOf]
+        self, member: Member, customer: str, content: Callable[[], MergeOf], source: str
     ) -> SeenProfile:
         """Undo the merge of another profile into this one. Raises as `change` does."""
         asked = cache(content)
@@ -357,7 +376,7 @@ class CustomerCases:
             changes = merging.unmerged(profile, other, entry, member.actor, wanted.why, self._now())
             return changes[0].after, changes
 
-        return self._seen(member, self._write(member, attempt))
+        return self._seen(member, self._write(member, attempt, source))
 
     def correct_match(
         self, member: Member, number: str, content: Callable[[], tuple[int, str | None, str]]
@@ -385,6 +404,7 @@ class CustomerCases:
                 cards = self._customers.by_contacts(points) if points else {}
                 free = [point for point in points if point not in cards]
                 profile = matching.first_profile(new_id(), ticket, free, at)
+                profile = relationship.aligned(profile, plan, at)
                 made.append(profile)
             else:
                 profile = self._named(customer, "/customer")
@@ -442,22 +462,28 @@ class CustomerCases:
             raise InvalidInput([Fault(pointer, "unknown_customer", detail)]) from error
 
     def _write(
-        self, member: Member, attempt: Callable[[], tuple[Profile, list[Revised]]]
+        self, member: Member, attempt: Callable[[], tuple[Profile, list[Revised]]], source: str
     ) -> Profile:
         """Write what `attempt` decides, and return its profile. A lost race is decided again.
 
-        Raises what `attempt` raises, with the parts of a profile that the member may change.
+        The trail says that the request came from `source`. Raises what `attempt` raises, with the
+        parts of a profile that the member may change.
         """
         for _ in range(ATTEMPTS):
             with saying_what_is_possible(lambda: changeable(member.role)):
                 profile, changes = attempt()
             try:
                 if changes:
-                    self._customers.write(changes)
+                    self._customers.write([_from_source(one, source) for one in changes])
             except Raced:
                 continue
             return profile
         raise Unavailable("this profile is being changed all the time")
+
+
+def _from_source(change: Revised, source: str) -> Revised:
+    entry = change.entry
+    return change if entry is None else replace(change, entry=replace(entry, source=source))
 
 
 def _require_list(member: Member, what: str, team: str) -> None:
@@ -475,10 +501,10 @@ def _require_list(member: Member, what: str, team: str) -> None:
 
 
 def _mentions(entry: Entry) -> list[dict[str, Any]]:
-    """The contact points and doubts in an entry that mention a ticket."""
+    """The contact points, doubts and calls in an entry that mention a ticket."""
     return [
         one
-        for name in ("contacts", "doubts")
+        for name in ("contacts", "doubts", "calls_made")
         for values in entry.fields.get(name, ())
         for one in values
         if one.get("ticket")
@@ -486,16 +512,22 @@ def _mentions(entry: Entry) -> list[dict[str, Any]]:
 
 
 def _without_others(entry: Entry, visible: Set[str]) -> Entry:
-    """The entry without the numbers of tickets that are not visible."""
+    """The entry without the numbers of tickets that are not visible.
+
+    The notes of a call say what its ticket is about, so they are left out with it.
+    """
     for one in _mentions(entry):
         if one["ticket"] not in visible:
             one["ticket"] = None
+            if "notes" in one:
+                one["notes"] = None
     return entry if entry.ticket in visible else replace(entry, ticket=None)
 
 
 def _mentioned(profile: Profile) -> list[str]:
     """The numbers of the tickets that a profile mentions."""
     found = [point.ticket for point in profile.contacts] + [one.ticket for one in profile.doubts]
+    found += [one.ticket for one in profile.calls_made]
     return list(dict.fromkeys(number for number in found if number is not None))
 
 

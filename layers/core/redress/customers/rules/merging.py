@@ -22,6 +22,7 @@ import msgspec
 
 from redress.base.errors import Fault, ProfileMerged
 from redress.base.people import Actor
+from redress.customers.rules import relationship
 from redress.customers.rules.profile import (
     LISTS,
     MOST_ABSORBED,
@@ -55,10 +56,18 @@ def merge_faults(target: Profile, other: Profile) -> list[Fault]:
     return faults
 
 
-def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -> list[Revised]:
+def merged(
+    target: Profile,
+    other: Profile,
+    by: Actor,
+    why: str,
+    at: datetime,
+    aligned: Callable[[Profile], Profile] = lambda profile: profile,
+) -> list[Revised]:
     """Merge `other` into `target`. What the target has stays; the other one adds what is missing.
 
-    The type and the identity are those of the target. `merge_faults` has found nothing. Raises
+    The type and the identity are those of the target. The next relationship call is the earlier of
+    both, and `aligned` brings it in line with the plan. `merge_faults` has found nothing. Raises
     ProfileMerged if one of the profiles was merged before.
     """
     require_own(target)
@@ -81,8 +90,10 @@ def merged(target: Profile, other: Profile, by: Actor, why: str, at: datetime) -
         doubts=tuple(one for one in (*target.doubts, *other.doubts) if one.other not in ids),
         distinct_from=_beside(ids, (*target.distinct_from, *other.distinct_from)),
         absorbed=(*target.absorbed, other.id, *other.absorbed),
+        calls=relationship.merged_calls(target, other),
+        calls_made=relationship.merged_records(target.calls_made, other.calls_made),
     )
-    change = revised(target, after, "merged", at, by, why)
+    change = revised(target, aligned(after), "merged", at, by, why)
     gone = replace(other, merged_into=MergedInto(target.id, change.after.revision, at))
     return [change, revised(other, gone, "merged", at, by, why)]
 
@@ -147,4 +158,5 @@ def _taken_back(profile: Profile, merge: Entry) -> Profile:
         found,
         notes=tuple(notes[-MOST_NOTES:]),
         doubts=tuple(sorted(found.doubts, key=attrgetter("since"))),
+        calls_made=relationship.merged_records(found.calls_made, ()),
     )

@@ -11,6 +11,7 @@ import secrets
 import unicodedata
 from copy import replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from msgspec import Struct
 
 from redress.base import texts
 from redress.base.people import SYSTEM, Actor
+from redress.clocks.rules.clocks import Clock
 
 STANDARD = "standard"
 """The type of a customer of whom nothing else is known. Every plan has it."""
@@ -35,6 +37,8 @@ MOST_ABSORBED = 20
 """The limit for profiles that were merged into one. The history of a customer is read from a
 partition for each of them."""
 MOST_DISTINCT = 20
+MOST_CALLS = 10
+"""The limit for relationship calls of which a profile keeps the record. The trail keeps all."""
 
 
 class ContactPoint(Struct, frozen=True, omit_defaults=True):
@@ -104,6 +108,60 @@ class MergedInto(Struct, frozen=True):
     at: datetime
 
 
+class CallOutcome(StrEnum):
+    """What came of a relationship call. The values are stored."""
+
+    REACHED = "reached"
+    NOT_REACHED = "not_reached"
+    MOVED = "moved"
+    """The customer was not called, or asked for another day."""
+    DECLINED = "declined"
+    """The customer wants no such calls."""
+
+
+class RelationshipCall(Struct, frozen=True, omit_defaults=True):
+    """A relationship call that `by` recorded. `ticket` is the ticket that it led to.
+
+    `notes` have the reason if it was moved or declined. `next_at` is for when the next call was
+    planned then, or None if none was.
+    """
+
+    at: datetime
+    by: str
+    outcome: CallOutcome
+    notes: str = ""
+    ticket: str | None = None
+    next_at: datetime | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """That the customer wants no relationship calls, as `by` recorded. Their reason is in the notes
+    of the call."""
+
+    at: datetime
+    by: str
+
+
+class CallPlan(Struct, frozen=True, omit_defaults=True):
+    """When staff call a customer next though no ticket asks for it.
+
+    `type` is the customer type by whose rule it was planned. `owner` is the member of staff who
+    calls; if it is None, `team` does. `clock` begins at the planned time and is due when the call
+    is overdue. It is None if no call is planned. `date` counts the planned times, so that each
+    notice about one of them is sent once. `tries` counts the calls since the last one that reached
+    the customer. `wake_at` is when the next rung of the ladder is due, or None.
+    """
+
+    type: str
+    team: str = ""
+    owner: str | None = None
+    date: int = 0
+    clock: Clock | None = None
+    wake_at: datetime | None = None
+    tries: int = 0
+    refused: Refusal | None = None
+
+
 class Profile(Struct, frozen=True, omit_defaults=True):
     """What is known about one customer.
 
@@ -112,8 +170,9 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     `preference.WAYS`. `hours` are those of a day in which the customer wants to be called, in the
     plan's time zone (`preference.CallHours`): `18:00-20:00`. `absorbed` has the ids of the profiles
     that were merged into this one, directly or through another one. `distinct_from` has the ids of
-    profiles that are known to be those of other people. A field that is added later needs a
-    default, because stored profiles do not have it.
+    profiles that are known to be those of other people. `calls` is when the customer is called
+    next to keep in touch, and `calls_made` are the last of these calls. A field that is added later
+    needs a default, because stored profiles do not have it.
     """
 
     id: str
@@ -136,6 +195,8 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     absorbed: tuple[str, ...] = ()
     merged_into: MergedInto | None = None
     languages_chosen: bool = False
+    calls: CallPlan | None = None
+    calls_made: tuple[RelationshipCall, ...] = ()
 
     @property
     def owned(self) -> tuple[ContactPoint, ...]:
@@ -180,7 +241,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
 
     `revision` is that of the profile after the change. `fields` has two values for each changed
     field, as JSON: the value before and after, or for a field of LISTS what was removed from it and
-    what was added. `ticket` is the ticket that caused the change, if one did.
+    what was added. `ticket` is the ticket that caused the change, if one did. `source` is the IP
+    address of the request; it is "" in entries of an earlier version, and if no request was made.
     """
 
     revision: int
@@ -190,9 +252,19 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     fields: dict[str, tuple[Any, Any]]
     why: str = ""
     ticket: str | None = None
+    source: str = ""
 
 
-LISTS = ("needs", "consent", "notes", "contacts", "doubts", "distinct_from", "absorbed")
+LISTS = (
+    "needs",
+    "consent",
+    "notes",
+    "contacts",
+    "doubts",
+    "distinct_from",
+    "absorbed",
+    "calls_made",
+)
 """The fields of a profile that have several entries, in an order that means nothing."""
 
 

@@ -38,6 +38,10 @@ class Part(StrEnum):
     DOUBTS = "doubts"
     MERGES = "merges"
     """Which profiles were merged into this one."""
+    CALLS = "calls"
+    """Relationship calls: recording, moving, stopping and resuming them."""
+    CALL_OWNER = "call_owner"
+    """Who makes the relationship calls."""
     TRAIL = "trail"
     """Who changed what, when and why."""
 
@@ -72,6 +76,10 @@ RIGHTS: Mapping[Part, Rights] = {
     Part.DOUBTS: Rights(_STAFF, _STAFF),
     # A wrong merge shows the history of one person to another.
     Part.MERGES: Rights(_STAFF, _LEADERS),
+    # A customer who wants no calls, or calls again, must be obeyed by whoever they tell.
+    Part.CALLS: Rights(_STAFF, _STAFF),
+    # An agent neither takes a key account nor passes one on without a leader.
+    Part.CALL_OWNER: Rights(_STAFF, _LEADERS),
     Part.TRAIL: Rights(_LEADERS, frozenset()),
 }
 

@@ -1,8 +1,9 @@
 """Messages in the mail queue, each of which asks the mailer for one mail.
 
 The follower sends a `MailJob` for each mail that follows an event of a ticket. The sweep sends a
-`HeldDigest` for each team whose held mail has waited too long. The customer's pages send a
-`LostLinks` for an address whose owner has lost the links of their tickets.
+`HeldDigest` for each team whose held mail has waited too long, and a `CallNotice` for each notice
+about a planned call to a customer. The customer's pages send a `LostLinks` for an address whose
+owner has lost the links of their tickets.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import Any
 
 import msgspec
 
+from redress.base.people import Role
 from redress.tickets.rules.numbers import normalised
+
+STAFF = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER)
 
 
 class NotAJob(ValueError):
@@ -65,6 +69,33 @@ class HeldDigest(msgspec.Struct, frozen=True, rename={"team": "held"}):
         return f"{self.digest:06d}.{HELD_MAIL}.supervisor"
 
 
+class CallNotice(msgspec.Struct, frozen=True):
+    """One notice to staff about a planned call to a customer, for example:
+
+    `{"customer": "9f86d081884c7d659a2feaa0", "date": 3, "step": "remind-1", "audience": "agent"}`
+
+    customer  the id of the profile
+    date      counts the times for which calls to the customer were planned
+    step      the rung of the ladder, as `clocks.steps` names it, with a dash that tags may have
+    audience  the role that is told; `agent` is the owner of the calls
+    """
+
+    customer: str
+    date: int
+    step: str
+    audience: str
+
+    @property
+    def owner(self) -> str:
+        """What the mail is about: the customer."""
+        return self.customer
+
+    @property
+    def key(self) -> str:
+        """The key of the mail's record, such as `000003.remind-1.relationship_call.agent`."""
+        return f"{self.date:06d}.{self.step}.{RELATIONSHIP_CALL}.{self.audience}"
+
+
 class LostLinks(msgspec.Struct, frozen=True, rename={"address": "links"}):
     """A mail with the links of the open tickets of one address: `{"links": "9f86d0..."}`.
 
@@ -85,10 +116,12 @@ class LostLinks(msgspec.Struct, frozen=True, rename={"address": "links"}):
         return f"{LOST_LINKS}.customer"
 
 
-Job = MailJob | HeldDigest | LostLinks
+Job = MailJob | HeldDigest | LostLinks | CallNotice
 
 HELD_MAIL = "held_mail"
 """The template of a digest."""
+RELATIONSHIP_CALL = "relationship_call"
+"""The template of a notice about a planned call."""
 LOST_LINKS = "lost_links"
 """The template of a mail with links."""
 
@@ -103,6 +136,8 @@ def job_of(body: str) -> Job:
         content: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
         if "held" in content:
             return _checked(msgspec.convert(content, HeldDigest))
+        if "customer" in content:
+            return _checked_notice(msgspec.convert(content, CallNotice))
         if "links" in content:
             return _checked_links(msgspec.convert(content, LostLinks))
         job = msgspec.convert(content, MailJob)
@@ -122,6 +157,14 @@ def _checked(digest: HeldDigest) -> HeldDigest:
 def _checked_links(job: LostLinks) -> LostLinks:
     if not _is_digest(job.address):
         raise NotAJob("not the digest of an address")
+    return job
+
+
+def _checked_notice(job: CallNotice) -> CallNotice:
+    known = re.fullmatch("[0-9a-f]{24}", job.customer, re.ASCII) is not None
+    step = re.fullmatch("[a-z]{1,20}-[1-9][0-9]?", job.step, re.ASCII) is not None
+    if not (known and step and job.audience in STAFF and job.date >= 1):
+        raise NotAJob("not a notice about a call to a customer")
     return job
 
 
@@ -151,6 +194,17 @@ def tags_of_digest(digest: HeldDigest) -> list[dict[str, str]]:
     ]
 
 
+def tags_of_notice(job: CallNotice) -> list[dict[str, str]]:
+    """Return the tags for the mail of a notice about a planned call."""
+    return [
+        {"Name": "template", "Value": RELATIONSHIP_CALL},
+        {"Name": "customer", "Value": job.customer},
+        {"Name": "date", "Value": str(job.date)},
+        {"Name": "step", "Value": job.step},
+        {"Name": "audience", "Value": job.audience},
+    ]
+
+
 def tags_of_links(job: LostLinks, number: str) -> list[dict[str, str]]:
     """Return the tags for a mail with links. `number` is the first of its tickets."""
     notice = MailJob(number, 1, LOST_LINKS, "customer")
@@ -175,7 +229,21 @@ def tagged(tags: Mapping[str, str]) -> Job | None:
         team, digest = tags.get("team", ""), tags.get("digest", "")
         known = digest.isascii() and digest.isdigit() and _is_team(team)
         return HeldDigest(team, int(digest)) if known else None
+    if template == RELATIONSHIP_CALL:
+        return _notice_tagged(tags)
     if template == LOST_LINKS:
         address = tags.get("address", "")
         return LostLinks(address) if _is_digest(address) and noted_on(tags) else None
     return noted_on(tags)
+
+
+def _notice_tagged(tags: Mapping[str, str]) -> CallNotice | None:
+    customer, date, step, audience = (
+        tags.get(name, "") for name in ("customer", "date", "step", "audience")
+    )
+    if not (date.isascii() and date.isdigit()):
+        return None
+    try:
+        return _checked_notice(CallNotice(customer, int(date), step, audience))
+    except NotAJob:
+        return None

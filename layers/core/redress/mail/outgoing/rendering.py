@@ -86,6 +86,8 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "disputed": _ON_PROMISE,
     # Anybody can ask for this mail. So it repeats nothing that somebody typed.
     "lost_links": frozenset({html.LINKED}),
+    # It contains nothing that anybody wrote, not even the customer's name.
+    "relationship_call": frozenset({"news", "type", "owner", "since", "due", "customer_url"}),
     # A digest for supervisors. It contains nothing that a sender wrote.
     "held_mail": frozenset({"team", "count", "oldest", "due", "reasons", "quarantine_url"}),
 }

@@ -136,6 +136,7 @@ _SECTIONS = (
     "hotline",
     "sms",
     "incidents",
+    "relationship_calls",
     "presence",
     "team_names",
     "templates",
@@ -240,6 +241,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         hotline=_hotline(read, document, known),
         sms=_sms(read, document),
         incidents=read.section(document, "incidents", "", need=False),
+        relationship_calls=read.section(document, "relationship_calls", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
@@ -248,6 +250,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
             hotline,
             incidents,
             macros,
+            relationship,
             remedies,
             tasks,
         )
@@ -262,6 +265,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         remedies.check(read, document, plan)
         hotline.check(read, document)
         incidents.check(read, document)
+        relationship.check(read, document, plan)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)
@@ -978,5 +982,8 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
         routing["before_end"] = shorter(routing["before_end"])
     if call_back := result.get("hotline", {}).get("call_back"):
         call_back["within"] = shorter(call_back["within"])
+    # The interval between two calls is one of days, and there is no shorter day.
+    for entry in result.get("relationship_calls", {}).values():
+        entry |= {name: shorter(entry[name]) for name in ("within", "again")}
     result["survey"]["invite_after"] = shorter(result["survey"]["invite_after"])
     return result

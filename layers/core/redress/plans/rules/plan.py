@@ -398,6 +398,8 @@ class Plan(Struct, frozen=True):
     Nobody checks whether it exists: a plan outlives connectors."""
     incidents: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.incidents` reads."""
+    relationship_calls: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.relationship` reads."""
 
     @property
     def talk_s(self) -> int | None:

@@ -17,7 +17,7 @@ MOST_TEAMS = 50
 USUAL_URGE_S = 86_400
 """The shortest time between two urges of a customer if the plan has none, in seconds."""
 _ONLY_OF_TICKETS = ("priority", "reassign", "watch", "incident", "return_unaccepted")
-"""The fields of a rung that change the ticket. A ladder for tasks or remedies
+"""The fields of a rung that change the ticket. A ladder for tasks, remedies or relationship calls
 must not have them."""
 
 
@@ -93,8 +93,9 @@ def check_entry(
     at: str,
     need: tuple[str, ...],
 ) -> None:
-    """Check when a part of a ticket is due: a task or a remedy. Its ladder must not change the
-    ticket. `need` has those of `within` and `ladder` that the entry must have."""
+    """Check when something beside a ticket's own promises is due: a task, a remedy, or a call to a
+    customer. Its ladder must not change a ticket. `need` has those of `within` and `ladder` that
+    the entry must have."""
     if "within" in entry or "within" in need:
         read.duration(entry, "within", at)
     if "calendar" in entry:
@@ -107,6 +108,6 @@ def check_entry(
     for rung in rungs if isinstance(rungs, list) else ():
         if isinstance(rung, dict) and any(name in rung for name in _ONLY_OF_TICKETS):
             what = ", ".join(_ONLY_OF_TICKETS)
-            detail = f"a rung of a task or a remedy has none of: {what}"
+            detail = f"a rung of a task, a remedy or a relationship call has none of: {what}"
             read.fault(f"{at}/ladder", "not_of_tasks", detail)
             return

@@ -29,6 +29,7 @@ from redress.base.people import Role
 from redress.mail.incoming.rules.decision import Notice
 from redress.mail.incoming.store import IncomingRecord, MailState, MailTaken
 from redress.mail.outgoing.messages import (
+    CallNotice,
     HeldDigest,
     Job,
     LostLinks,
@@ -99,10 +100,11 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
-class DigestMissed:
-    """A digest of held mail did not reach a supervisor, or they called it spam."""
+class NoticeMissed:
+    """A digest of held mail, or a notice about a call to a customer, did not reach a member of
+    staff, or they called it spam."""
 
-    job: HeldDigest
+    job: HeldDigest | CallNotice
     why: Notice
 
 
@@ -156,7 +158,7 @@ def is_feedback(body: str) -> bool:
     return '"eventType"' in body or body.strip() == OF_SES
 
 
-def feedback_of(body: str) -> Feedback | DigestMissed | Accepted | None:
+def feedback_of(body: str) -> Feedback | NoticeMissed | Accepted | None:
     """Decode an event of SES (Developer Guide, "Contents of event data").
 
     Returns None for an event that changes nothing. Raises NotAJob if the message is not an event,
@@ -178,9 +180,9 @@ def feedback_of(body: str) -> Feedback | DigestMissed | Accepted | None:
         raise NotAJob("an event of SES about a mail that Redress did not send")
     if why is None:
         return Accepted(job, event.mail.message_id, event.mail.timestamp)
-    if isinstance(job, HeldDigest):
-        # A digest belongs to no ticket, so no ticket gets an event. Addresses of staff get no mark.
-        return None if why is Notice.DELAYED else DigestMissed(job, why)
+    if isinstance(job, HeldDigest | CallNotice):
+        # It belongs to no ticket, so no ticket gets an event. Addresses of staff get no mark.
+        return None if why is Notice.DELAYED else NoticeMissed(job, why)
     if isinstance(job, LostLinks):
         job = noted_on(tags)
         assert job is not None, "`tagged` has checked it"
