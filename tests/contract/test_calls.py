@@ -209,6 +209,33 @@ def test_record_is_added_to_the_ticket_that_an_agent_opened_for_the_caller(shop:
     assert (found.outcome, found.number) == (Outcome.ADDED, life.ticket.number)
 
 
+def test_late_record_leaves_nothing_unanswered_that_was_said_in_the_call(shop: Shop) -> None:
+    """The agent wrote the ticket while the caller spoke. Only what the customer wrote after the
+    call waits for a reply."""
+    life = opened_by_agent(shop)
+    number = life.ticket.number
+    shop.clock.advance(minutes=10)
+    times = {"began": "2026-11-23T00:59:00Z", "left_menu": None}
+    times |= {"answered": "2026-11-23T00:59:10Z", "ended": "2026-11-23T01:04:00Z"}
+    body = record(phone=BY_PHONE["phone"], updated="2026-11-23T01:04:00Z", **times)
+    assert take(shop, body).number == number
+    ticket = shop.tickets.get(number)
+    assert ticket.unanswered_since is None
+    assert ClockName.NEXT_REPLY not in ticket.clocks
+
+
+def test_record_that_corrects_the_answer_corrects_the_reaction_with_it(shop: Shop) -> None:
+    number = opened_by_agent(shop).ticket.number
+    shop.clock.advance(minutes=10)
+    times = {"began": "2026-11-23T00:59:00Z", "ended": "2026-11-23T01:04:00Z", "left_menu": None}
+    for updated, answered in (("01:05:00", "00:59:12"), ("01:06:00", "00:59:04")):
+        said = {"updated": f"2026-11-23T{updated}Z", "answered": f"2026-11-23T{answered}Z"}
+        assert take(shop, record(phone=BY_PHONE["phone"], **said, **times)).number == number
+    clocks = shop.tickets.get(number).clocks
+    for name in (ClockName.REACTION, ClockName.FIRST_RESPONSE):
+        assert f"{clocks[name].stopped_at:%H:%M:%S}" == "00:59:04", name
+
+
 def merged(shop: Shop, source: str, target: str) -> None:
     """Staff merge a ticket into another one."""
     at = shop.clock.now()
@@ -314,6 +341,11 @@ def test_plan_without_a_hotline_opens_no_ticket(
     del document["hotline"]
     monkeypatch.setattr(shop.plans, "current", lambda: parse(document))
     assert take(shop, record()).outcome is Outcome.KEPT
+
+
+def test_call_to_a_customer_who_did_not_answer_opens_no_ticket(shop: Shop) -> None:
+    body = record(result="missed", direction="outbound", answered=None)
+    assert take(shop, body).outcome is Outcome.KEPT
 
 
 def test_item_of_a_call_is_removed_after_30_days(shop: Shop) -> None:

@@ -30,7 +30,7 @@ from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import Decided, TicketChanges
 from redress.tickets.rules import access
-from redress.tickets.rules.calls import Call, Result
+from redress.tickets.rules.calls import Call, Direction, Result
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.preference import PHONE
 from redress.tickets.rules.steps import by_call
@@ -106,7 +106,9 @@ class CallCases:
         if ticket is not None:
             return self._added(machine, record, fingerprint, known, ticket)
         plan, at = self._plans.current(), self._now()
-        if call.phone is None or not plan.opens_for_call(call.result):
+        # A customer who was called and did not answer has asked for nothing.
+        unasked = call.direction is Direction.OUTBOUND and call.answered is None
+        if call.phone is None or unasked or not plan.opens_for_call(call.result):
             after = CallKnown(record.updated, fingerprint, Outcome.KEPT, call=call)
             self._calls.keep(CallAdded(machine.id, call.id, known, after), at)
             return Decided(Recorded(Outcome.KEPT, None, None))
@@ -134,9 +136,9 @@ class CallCases:
         written: list[datetime] = []
         if by_call.kept_promise(ticket, record.call, at, opened=False, merged=merged):
             file = self._tickets.file(ticket.number)
-            ticket, written = file.ticket, written_at(file.history)
+            # What opened the ticket of the call was said in the call.
+            ticket, written = file.ticket, written_at(file.history[1:])
             if merged is not None:
-                # What opened the ticket of the call was said in the call.
                 since = self._tickets.history(merged.number)[1:]
                 written = _unanswered(file) + written_at(since)
         change = by_call.record(

@@ -98,13 +98,32 @@ def _add(
         later = [one for one in written if answered is not None and one > answered]
         if is_first and later and not ticket.clocks[ClockName(correction["clock"])].over:
             correction["unanswered_since"] = min(later).isoformat()
+        with_it = _reaction_with(ticket, correction)
         draft.add(EventType.CORRECTED, correction, by)
+        if with_it:
+            draft.add(EventType.CORRECTED, with_it, by)
     data = call.data() | {"connector": connector}
     if merged is not None:
         data["sent_to"] = merged.number
     if plan.talk_s is not None and "talk" in call.seconds:
         data["talk_target_s"] = plan.talk_s
     draft.add(EventType.CALL_RECORDED, data, by)
+
+
+def _reaction_with(ticket: Ticket, correction: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the correction of the reaction that was the same answer; {} if there is none.
+
+    An answer that is corrected for the first time is the reaction, too. If a record corrects it
+    again, for example because a part of the call came late, both must say the same.
+    """
+    answer = ticket.clocks[ClockName(correction["clock"])]
+    reaction = ticket.clocks.get(ClockName.REACTION)
+    if correction["clock"] == ClockName.REACTION or reaction is None or not answer.over:
+        return {}
+    same = (reaction.started_at, reaction.stopped_at) == (answer.started_at, answer.stopped_at)
+    if not same or reaction.state is ClockState.CANCELLED or reaction.settled:
+        return {}
+    return {**correction, "clock": ClockName.REACTION.value}
 
 
 def kept_promise(
