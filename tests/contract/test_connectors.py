@@ -72,6 +72,12 @@ def test_connector_is_made_once_and_each_change_is_put_once(shop: Shop) -> None:
         managing.file("erp")
 
 
+def test_connector_cannot_take_the_name_of_amazon_connect(shop: Shop) -> None:
+    manager = shop.member("m-wei", role=Role.MANAGER)
+    with pytest.raises(AlreadyDone, match="belongs to Amazon Connect"):
+        cases(shop).make(manager, "amazon-connect", WANTED, "a test", "")
+
+
 def test_manager_who_was_changed_meanwhile_changes_no_connector(shop: Shop) -> None:
     manager = shop.member("m-wei", role=Role.MANAGER)
     managing = cases(shop)

@@ -452,6 +452,11 @@ def call_sk(call: str) -> str:
     return f"CALL#{_digest(call)}"
 
 
+def parts_sk(call: str) -> str:
+    """`PARTS#9f86d0...`: the parts of a call that its telephone system reports one by one."""
+    return f"PARTS#{_digest(call)}"
+
+
 def nonce_sk(nonce: str) -> str:
     """`NONCE#9f86d0...`: a signed request with this nonce has come."""
     return f"NONCE#{_digest(nonce)}"

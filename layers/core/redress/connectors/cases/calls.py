@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,11 +47,27 @@ AFTERWARDS = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a record: the ticket that has it, if there is one, and its version with it."""
+    """What became of a record: the ticket that has it, if there is one, and its version with it.
+
+    `knows_agent` is False if the record names an agent whom no member of staff is known by.
+    """
 
     outcome: Outcome
     number: str | None
     version: int | None
+    knows_agent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PartOfCall:
+    """The place of a record in a call whose source makes one record of each part.
+
+    `since` is when the whole call began. `picked_up` says whether the agent of this part was the
+    first who spoke with the customer. The parts have one `conversation`.
+    """
+
+    since: datetime
+    picked_up: bool
 
 
 class CallCases:
@@ -70,8 +86,8 @@ class CallCases:
         self._plans, self._customers = plans, customers
         self._agent, self._now = agent, now
 
-    def take(self, machine: Member, body: Any) -> Recorded:
-        """Take the record of a call.
+    def take(self, machine: Member, body: Any, part: PartOfCall | None = None) -> Recorded:
+        """Take the record of a call, or of a part of it.
 
         The source's id of the call is the key. A repeat gets the same answer and changes nothing. A
         newer record of the same call is added to the same ticket, and an older one is ignored. If
@@ -82,6 +98,10 @@ class CallCases:
         plan says whether the record opens one. Otherwise the record waits until a message of the
         same conversation opens a ticket.
 
+        The parts of a call have the ticket of their conversation in common, whichever comes first.
+        A newer record of a part that says nothing new is a repeat: its source sends it again for
+        what is no part of this form.
+
         Raises InvalidInput, and KeyReused if the same call comes with other content and the same
         `updated`.
         """
@@ -89,22 +109,27 @@ class CallCases:
         if record.agent is not None and (found := self._agent(record.agent)) is not None:
             call = structs.replace(record.call, agent=found.id, agent_text=None)
             record = structs.replace(record, call=call)
-        fingerprint = encoding.fingerprint(body)
-        return self._changes.write(lambda: self._decide(machine, record, fingerprint))
+        said = body if part is None else {key: body[key] for key in body if key != "updated"}
+        fingerprint = encoding.fingerprint(said)
+        recorded = self._changes.write(lambda: self._decide(machine, record, fingerprint, part))
+        return replace(recorded, knows_agent=record.call.agent_text is None)
 
-    def _decide(self, machine: Member, record: Record, fingerprint: str) -> Decided[Recorded]:
+    def _decide(
+        self, machine: Member, record: Record, fingerprint: str, part: PartOfCall | None
+    ) -> Decided[Recorded]:
         call = record.call
         known, talk = self._calls.known(machine.id, call.id, record.conversation)
         if known is not None:
+            same = known.fingerprint == fingerprint
             if record.updated < known.updated:
                 return Decided(Recorded(Outcome.OLDER, known.number, known.version))
-            if record.updated == known.updated:
-                if known.fingerprint != fingerprint:
-                    raise KeyReused("this call came before with other content: set `updated`")
+            if same and (part is not None or record.updated == known.updated):
                 return Decided(Recorded(known.outcome, known.number, known.version))
-        ticket = self._ticket(machine, record, known, talk)
+            if record.updated == known.updated:
+                raise KeyReused("this call came before with other content: set `updated`")
+        ticket = self._ticket(machine, record, known, talk, part)
         if ticket is not None:
-            return self._added(machine, record, fingerprint, known, ticket)
+            return self._added(machine, record, fingerprint, known, ticket, talk, part)
         plan, at = self._plans.current(), self._now()
         # A customer who was called and did not answer has asked for nothing.
         unasked = call.direction is Direction.OUTBOUND and call.answered is None
@@ -128,13 +153,18 @@ class CallCases:
         fingerprint: str,
         known: CallKnown | None,
         ticket: Ticket,
+        talk: str | None,
+        part: PartOfCall | None,
     ) -> Decided[Recorded]:
         """Add the record to the ticket of its call, or to the one in which that goes on."""
+        call = record.call
         of_call, ticket = ticket, self._tickets.continued(ticket)
         merged = of_call if of_call.number != ticket.number else None
         at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
+        keeps = part is None or part.picked_up
+        opened = part is not None and self._opened_by(machine, record, of_call)
         written: list[datetime] = []
-        if by_call.kept_promise(ticket, record.call, at, opened=False, merged=merged):
+        if keeps and by_call.kept_promise(ticket, call, at, opened=opened, merged=merged):
             file = self._tickets.file(ticket.number)
             # What opened the ticket of the call was said in the call.
             ticket, written = file.ticket, written_at(file.history[1:])
@@ -142,15 +172,40 @@ class CallCases:
                 since = self._tickets.history(merged.number)[1:]
                 written = _unanswered(file) + written_at(since)
         change = by_call.record(
-            ticket, plan, record.call, machine.id, machine.actor, at, written, merged=merged
+            ticket,
+            plan,
+            call,
+            machine.id,
+            machine.actor,
+            at,
+            written,
+            opened=opened,
+            merged=merged,
+            keeps=keeps,
         )
         version = change.after.version
         after = CallKnown(record.updated, fingerprint, Outcome.ADDED, ticket.number, version)
-        cause = CallRecorded(CallAdded(machine.id, record.call.id, known, after))
+        added = CallAdded(machine.id, call.id, known, after)
+        # The other parts of the call find the ticket by their conversation.
+        shared = part is not None and talk is None
+        cause = CallRecorded(added, record.conversation if shared else None)
         return Decided(Recorded(after.outcome, ticket.number, version), change, at, cause)
 
+    def _opened_by(self, machine: Member, record: Record, ticket: Ticket) -> bool:
+        """Whether the record of this part of a call, or of another one, opened the ticket."""
+        if record.call.answered is None or ticket.channel != PHONE:
+            return False
+        source = self._tickets.history(ticket.number)[0].data.get("source") or {}
+        same = ("connector", machine.id), ("conversation", record.conversation)
+        return "call" in source and all(source.get(name) == value for name, value in same)
+
     def _ticket(
-        self, machine: Member, record: Record, known: CallKnown | None, talk: str | None
+        self,
+        machine: Member,
+        record: Record,
+        known: CallKnown | None,
+        talk: str | None,
+        part: PartOfCall | None,
     ) -> Ticket | None:
         """The ticket of a call; None if it has none yet. Raises InvalidInput."""
         if record.ticket is not None:
@@ -163,10 +218,14 @@ class CallCases:
             return named
         if number := (known.number if known is not None else None) or talk:
             return self._tickets.get(number)
-        return self._opened_by_agent(machine, record.call)
+        since = part.since if part is not None else record.call.began
+        return self._opened_by_agent(machine, record.call, since)
 
-    def _opened_by_agent(self, machine: Member, call: Call) -> Ticket | None:
-        """The ticket that an agent opened for this caller while the call lasted; None if none."""
+    def _opened_by_agent(self, machine: Member, call: Call, since: datetime) -> Ticket | None:
+        """The ticket that an agent opened for this caller while the call lasted; None if none.
+
+        `since` is when the call began.
+        """
         card = self._card(call.phone, self._plans.current())
         if card is None or call.result is not Result.ANSWERED:
             return None
@@ -176,7 +235,7 @@ class CallCases:
             ticket
             for ticket in self._tickets.get_readable(page.numbers)
             if ticket.channel == PHONE
-            and call.began <= ticket.created_at <= until
+            and since <= ticket.created_at <= until
             and access.may_see(machine, ticket)
         ]
         return min(found, key=lambda ticket: ticket.created_at, default=None)

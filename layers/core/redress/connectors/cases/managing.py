@@ -115,6 +115,8 @@ class ManagingCases:
         connector with this id, or if there are MOST_CONNECTORS.
         """
         self._require_possible(wanted)
+        if id_ == rules.AMAZON_CONNECT:
+            raise AlreadyDone("this id belongs to Amazon Connect: choose another one")
         if len(self._store.listed()) >= MOST_CONNECTORS:
             raise AlreadyDone(f"there are {MOST_CONNECTORS} connectors, which is the most")
         now, secret = self._now(), self._secret()

@@ -15,6 +15,10 @@ from redress.base.people import Machine, Role
 ID = "[a-z][a-z0-9-]{1,29}"
 """The form of the name by which a connector is called, as a pattern."""
 
+AMAZON_CONNECT = "amazon-connect"
+"""The name under which records of Amazon Connect are taken. It comes by a stream of the account and
+not by the API, so it has no keys, and no manager can make a connector of this name."""
+
 MOST_VALID = 2
 """The most keys of a connector that are valid at once: the one in use and its successor."""
 

@@ -66,16 +66,18 @@ def record(
     *,
     opened: bool = False,
     merged: Ticket | None = None,
+    keeps: bool = True,
 ) -> Change:
     """Add the record of a call to a ticket. A later record of the same call is one more event.
 
     `opened` says that the ticket was opened for this call, whenever that was. `written` are the
     times of the customer's messages. Those after the answer stay unanswered. `merged` is the ticket
-    of the call, if that was merged into this one.
+    of the call, if that was merged into this one. `keeps` is False for a part of the call whose
+    customer had spoken with somebody before: it keeps no promise.
     """
     require_possible(Step.RECORD_CALL, ticket)
     draft = Draft(ticket, plan, by, at)
-    _add(draft, plan, call, connector, by, at, written, opened=opened, merged=merged)
+    _add(draft, plan, call, connector, by, at, written, opened=opened, merged=merged, keeps=keeps)
     return draft.change()
 
 
@@ -90,9 +92,11 @@ def _add(
     *,
     opened: bool = False,
     merged: Ticket | None = None,
+    keeps: bool = True,
 ) -> None:
     ticket = draft.after
-    if correction := kept_promise(ticket, call, at, opened=opened, merged=merged):
+    correction = kept_promise(ticket, call, at, opened=opened, merged=merged) if keeps else {}
+    if correction:
         answered = call.answered
         is_first = correction["clock"] != ClockName.REACTION
         later = [one for one in written if answered is not None and one > answered]

@@ -1,0 +1,265 @@
+"""Calls of Amazon Connect, on each engine: the same tickets, whatever comes first or twice."""
+
+from __future__ import annotations
+
+import json
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from redress.base.errors import InvalidInput
+from redress.clocks.rules.clocks import ClockName
+from redress.connectors.cases.amazon_connect import MACHINE, AmazonConnectCases, Taken
+from redress.connectors.cases.calls import CallCases
+from redress.connectors.rules.amazon_connect import Ignored, Part, read_event, read_record
+from redress.connectors.rules.connector import AMAZON_CONNECT
+from redress.connectors.store.calls import CallStore, Outcome
+from redress.connectors.store.parts import PartStore
+from redress.db import keys
+from redress.tickets.rules.ticket import Event, EventType, Ticket
+from tests import amazon_connect as connect
+from tests.amazon_connect import FIRST, INSTANCE, SECOND, clock, contact
+from tests.builders import BY_PHONE
+from tests.contract.conftest import Shop
+
+
+def cases(shop: Shop) -> AmazonConnectCases:
+    calls = CallCases(
+        CallStore(shop.models),
+        shop.tickets,
+        shop.changes,
+        shop.plans,
+        shop.customers,
+        shop.staff.known_as,
+        shop.clock.now,
+    )
+    return AmazonConnectCases(PartStore(shop.models, AMAZON_CONNECT), calls, shop.clock.now)
+
+
+def take(shop: Shop, document: dict[str, Any]) -> dict[str, Taken]:
+    read = read_event if "detail" in document else read_record
+    part = read(document, INSTANCE)
+    assert isinstance(part, Part)
+    return {one.contact: one for one in cases(shop).take(part)}
+
+
+def recorded(shop: Shop, number: str | None) -> list[Event]:
+    assert number is not None
+    history = shop.tickets.history(number)
+    return [event for event in history if event.type is EventType.CALL_RECORDED]
+
+
+def tickets(shop: Shop) -> list[Ticket]:
+    numbers = {
+        keys.number_of(pk) for pk, sk in shop.items() if pk.startswith("TICKET#") and sk == "TICKET"
+    }
+    return [shop.tickets.get(number) for number in sorted(numbers)]
+
+
+def staffed(shop: Shop) -> None:
+    shop.member("a-mei", email="mei@example.com")
+    shop.member("a-jun", email="jun@example.com")
+
+
+def test_record_opens_one_ticket_and_its_repeat_changes_nothing(shop: Shop) -> None:
+    """Stories 15 to 17."""
+    staffed(shop)
+    first = take(shop, contact())[FIRST]
+    assert (first.outcome, first.knows_agent) == (Outcome.OPENED, True)
+    ticket = shop.tickets.get(str(first.number))
+    assert ticket.contact.phone_e164 == "+8613800138000"
+    reaction = ticket.clocks.get(ClockName.REACTION) or ticket.clocks[ClockName.FIRST_RESPONSE]
+    assert reaction.started_at.isoformat() == "2026-11-23T00:54:20+00:00", "leaving the menu"
+    assert reaction.stopped_at is not None
+    assert reaction.stopped_at.isoformat() == "2026-11-23T00:54:24+00:00"
+    [event] = recorded(shop, first.number)
+    assert event.data["agent"] == "a-mei"
+    assert event.by.id == AMAZON_CONNECT
+    before = shop.items()
+    assert take(shop, contact())[FIRST] == first
+    assert shop.items() == before
+
+
+def test_record_that_was_changed_elsewhere_adds_no_event(shop: Shop) -> None:
+    """Amazon Connect sends a record again when an attribute changes, for 24 months."""
+    staffed(shop)
+    number = take(shop, contact())[FIRST].number
+    for second in ("50", "51"):
+        changed = {"LastUpdateTimestamp": clock(f"00:59:{second}")}
+        take(shop, contact(Attributes={"surveyed": second}, **changed))
+    assert len(recorded(shop, number)) == 1
+
+
+def test_record_that_says_more_is_added_once(shop: Shop) -> None:
+    staffed(shop)
+    number = take(shop, contact(Agent={"AfterContactWorkEndTimestamp": None}))[FIRST].number
+    later = contact(LastUpdateTimestamp=clock("00:59:40"))
+    assert take(shop, later)[FIRST].outcome is Outcome.ADDED
+    take(shop, contact(Agent={"AfterContactWorkEndTimestamp": None}))
+    after = [event.data["seconds"].get("after") for event in recorded(shop, number)]
+    assert after == [None, 32]
+
+
+def test_missed_call_is_a_callback(shop: Shop) -> None:
+    taken = take(shop, connect.abandoned())[FIRST]
+    assert taken.outcome is Outcome.OPENED
+    assert shop.tickets.get(str(taken.number)).missed_call
+
+
+def test_agent_whom_nobody_knows_is_kept_as_a_text(shop: Shop) -> None:
+    taken = take(shop, contact(Agent={"Username": "Steve.Lusk"}))[FIRST]
+    assert (taken.outcome, taken.knows_agent) == (Outcome.OPENED, False)
+    [event] = recorded(shop, taken.number)
+    assert event.data["agent_text"] == "Steve.Lusk"
+
+
+def test_hidden_number_and_unanswered_call_to_a_customer_open_no_ticket(shop: Shop) -> None:
+    hidden = {"Address": "anonymous", "Type": "TELEPHONE_NUMBER"}
+    assert take(shop, contact(CustomerEndpoint=hidden))[FIRST].outcome is Outcome.KEPT
+    dialled = contact(
+        ContactId=SECOND, InitiationMethod="OUTBOUND", ConnectedToSystemTimestamp=None, Queue=None
+    )
+    assert take(shop, dialled)[SECOND].outcome is Outcome.KEPT
+    assert tickets(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "answered"), [(connect.transferred, "00:54:24"), (connect.overflowed, "00:55:00")]
+)
+def test_order_in_which_contacts_come_changes_nothing(shop: Shop, call: Any, answered: str) -> None:
+    """One ticket, what is known of each part at last, and the pick-up of who answered first."""
+    staffed(shop)
+    documents = [*call(), connect.event("QUEUED", "00:54:20")]
+    found = []
+    for place, order in enumerate(permutations(documents)):
+        for one in (*order, order[0]):
+            take(shop, of_another_call(one, place))
+        found.append(state_of(shop, place))
+    assert len(found) == 6
+    for one in found:
+        assert one == found[0]
+    assert ("00:54:20", answered) in found[0][1]
+
+
+def of_another_call(document: dict[str, Any], place: int) -> dict[str, Any]:
+    """The same document about the call of another customer."""
+    text = json.dumps(document).replace("1111-111111111111", f"1111-1111{place:08}")
+    text = text.replace("2222-222222222222", f"2222-2222{place:08}")
+    found: dict[str, Any] = json.loads(text.replace(PHONE, phone_of(place)))
+    return found
+
+
+PHONE = "+8613800138000"
+
+
+def phone_of(place: int) -> str:
+    return f"{PHONE[:-2]}{place:02}"
+
+
+def state_of(shop: Shop, place: int) -> Any:
+    """The newest record of each part of a call, and the promises that were kept, by their times."""
+    [ticket] = [one for one in tickets(shop) if one.contact.phone_e164 == phone_of(place)]
+    named = {"id", "phone", "recording"}
+    newest = {
+        event.data["id"][0]: {name: event.data[name] for name in event.data if name not in named}
+        for event in recorded(shop, ticket.number)
+    }
+    kept = {
+        (f"{held.started_at:%H:%M:%S}", f"{held.stopped_at:%H:%M:%S}")
+        for held in ticket.clocks.values()
+        if held.stopped_at is not None and held.stopped_at < shop.clock.now()
+    }
+    return newest, kept
+
+
+def test_parts_of_a_call_are_added_to_the_ticket_that_its_first_agent_opened(shop: Shop) -> None:
+    """The second part begins after the ticket was opened, and its record comes first."""
+    staffed(shop)
+    life = shop.open("inquiry", channel="phone", contact=BY_PHONE)
+    shop.assigner().assign(life.ticket.number)
+    shop.clock.advance(minutes=8)
+    first, second = connect.transferred()
+    times = {"DisconnectTimestamp": clock("01:01:00"), "LastUpdateTimestamp": clock("01:06:00")}
+    endpoint = {"Address": str(BY_PHONE["phone"]), "Type": "TELEPHONE_NUMBER"}
+    first |= times | {
+        "CustomerEndpoint": endpoint,
+        "Agent": first["Agent"] | connect.of_agent("00:54:24", "01:01:00", "01:06:00"),
+    }
+    second |= {
+        "CustomerEndpoint": endpoint,
+        "InitiationTimestamp": clock("01:00:50"),
+        "Queue": {"EnqueueTimestamp": clock("01:01:00")},
+        "Agent": second["Agent"] | connect.of_agent("01:01:10", "01:04:00", "01:04:10"),
+        "DisconnectTimestamp": clock("01:04:00"),
+        "LastUpdateTimestamp": clock("01:04:30"),
+    }
+    take(shop, connect.event("CONNECTED_TO_AGENT", "00:54:24"))
+    assert take(shop, second)[SECOND].number == life.ticket.number
+    assert take(shop, first)[FIRST].number == life.ticket.number
+    assert [one.data["id"] for one in recorded(shop, life.ticket.number)] == [SECOND, FIRST]
+    assert len(tickets(shop)) == 1
+
+
+def test_wrong_contact_leaves_its_call_as_it_was(shop: Shop) -> None:
+    staffed(shop)
+    take(shop, contact())
+    before = shop.items()
+    with pytest.raises(InvalidInput):
+        take(
+            shop,
+            contact(Agent={"CustomerHoldDuration": 900}, LastUpdateTimestamp=clock("01:00:00")),
+        )
+    assert shop.items() == before
+
+
+def test_two_contacts_of_a_call_at_once_are_both_kept(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staffed(shop)
+    first, second = connect.transferred()
+    original, faster = PartStore.of_call, list[Any]()
+
+    def of_call(store: PartStore, call: str) -> Any:
+        found = original(store, call)
+        if not faster:
+            faster.append(None)
+            faster.append(take(shop, first)[FIRST])
+        return found
+
+    monkeypatch.setattr(PartStore, "of_call", of_call)
+    taken = take(shop, second)
+    assert {one.number for one in taken.values()} == {faster[1].number}
+    assert taken[SECOND].outcome is Outcome.ADDED
+
+
+def test_process_that_died_before_the_record_was_taken_is_repeated(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(CallCases, "take", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            take(shop, contact())
+    assert tickets(shop) == []
+    assert take(shop, contact())[FIRST].outcome is Outcome.OPENED
+
+
+def test_event_opens_nothing(shop: Shop) -> None:
+    taken = take(shop, connect.event("DISCONNECTED", "00:57:40"))
+    assert taken[FIRST].outcome is Ignored.NO_RECORD
+    assert tickets(shop) == []
+
+
+def test_record_of_a_call_that_is_forgotten_opens_no_ticket(shop: Shop) -> None:
+    """An attribute was changed months after the call."""
+    shop.clock.advance(days=31)
+    changed = connect.abandoned(LastUpdateTimestamp="2026-12-24T00:00:00Z")
+    assert take(shop, changed)[FIRST].outcome is Ignored.TOO_OLD
+    assert shop.items() == {}
+
+
+def test_parts_of_a_call_are_removed_after_30_days(shop: Shop) -> None:
+    take(shop, contact())
+    item = shop.item(keys.connector_pk(AMAZON_CONNECT), keys.parts_sk(FIRST))
+    assert int(item["expires"]["N"]) - shop.clock.now().timestamp() == 30 * 86400
+    assert MACHINE.id == AMAZON_CONNECT
