@@ -12,6 +12,7 @@ BOUNDS = {
     "ConsoleFunction": 66_000,  # drawing of the dashboard's widgets
     "CustomerFunction": 3_520_000,  # page templates, phone numbers
     "IndexerFunction": 3_370_000,  # SQLite, forms of Chinese characters
+    "HotlineFunction": 1_640_000,  # phone numbers
     "InboundFunction": 18_000_000,  # parsers of HTML, detection of charsets
     "IntakeFunction": 1_760_000,  # phone numbers
     "MailerFunction": 24_600,  # the outcomes of a mail and of the reports about it

@@ -219,6 +219,10 @@ def _letter_of(stack: Stack, message: Message) -> Letter:
         case {"DDBStreamBatchInfo": dict(batch), "requestContext": dict(context)}:
             if _function_of(context) and _is_batch(batch):
                 return _of_batch(stack, message, batch, context)
+        case {"KinesisBatchInfo": dict(lost)}:
+            return _of_contact_records(message, lost)
+        case {"contact": str(contact), "fault": str(fault)}:
+            return _of_contact_record(message, contact, fault, body.get("faults"))
         case {"keys": _, "fault": str(fault)}:
             return _of_record(stack, message, body.get("keys"), str(body.get("sequence")), fault)
         case {"requestContext": dict(context), "requestPayload": dict(payload)}:
@@ -227,6 +231,8 @@ def _letter_of(stack: Stack, message: Message) -> Letter:
                 return _of_call(stack, message, context, payload, answered)
         case {"detail-type": "Step Functions Execution Status Change", "detail": dict(detail)}:
             return _of_execution(stack, message, body, detail)
+        case {"detail-type": "Amazon Connect Contact Event", "detail": dict(detail)}:
+            return _of_contact_event(stack, message, body, detail)
         case {"detail-type": str(), "detail": dict()} if (found := _of_file(body)) is not None:
             return _of_file_event(stack, message, body, found)
         case {"period": str(period)}:
@@ -359,6 +365,8 @@ def _of_call(stack: Stack, message: Message, context: Body, payload: Body, answe
             about = f"the request to offer the queue of the team {_word(team)}"
         case {"task": str(task)}:
             about = f"the task {_word(task)}"
+        case {"detail-type": "Amazon Connect Contact Event", "detail": dict(detail)}:
+            about, effect = _contact_event(detail), f": {_TELLS_ONCE}"
         case {"detail": dict(detail)} if (end := _end(stack, detail)) is not None:
             about, effect = end[0], f": {end[1]}"
         case _ if (found := _of_file(payload)) is not None:
@@ -371,6 +379,40 @@ def _of_call(stack: Stack, message: Message, context: Body, payload: Body, answe
         f"calls the function again, asynchronously{effect}",
         lambda: _call(stack, function, payload),
     )
+
+
+_ASK_AGAIN = "nothing; let Amazon Connect send it again (docs/runbooks/dead-letters.md)"
+_TELLS_ONCE = "nothing changes if its call is recorded"
+
+
+def _contact_event(detail: Body) -> str:
+    return f"an event of the contact {_word(str(detail.get('contactId', '?')))} of Amazon Connect"
+
+
+def _of_contact_event(stack: Stack, message: Message, event: Body, detail: Body) -> Letter:
+    """A contact event that EventBridge could not deliver."""
+    function = stack.function("hotline")
+    return Letter(
+        message,
+        _contact_event(detail),
+        message.fault,
+        f"calls {function} with it: {_TELLS_ONCE}",
+        lambda: _call(stack, function, event),
+    )
+
+
+def _of_contact_record(message: Message, contact: str, fault: str, faults: Any) -> Letter:
+    """A contact record that could not be taken. The message does not have its content."""
+    listed = ", ".join(_fault(one) for one in faults if isinstance(one, str)) if faults else ""
+    what = f"the record of the contact {_word(contact or '?')} of Amazon Connect"
+    return Letter(message, f"{what} ({listed})" if listed else what, fault, _ASK_AGAIN, None)
+
+
+def _of_contact_records(message: Message, batch: Body) -> Letter:
+    """A batch of contact records that Lambda gave up."""
+    count, since = batch.get("batchSize", "?"), batch.get("approximateArrivalOfFirstRecord", "?")
+    what = f"{_word(str(count))} contact records of Amazon Connect since {_word(str(since))}"
+    return Letter(message, f"{what}, which hotline gave up", message.fault, _ASK_AGAIN, None)
 
 
 def _of_file(event: Body) -> tuple[str, str] | None:
@@ -571,6 +613,11 @@ def _number(text: str) -> str:
 def _word(text: str) -> str:
     """A name or a time from a message; "?" if it is anything else, which is not for a terminal."""
     return text if re.fullmatch(r"[\w.:+-]{1,100}", text, re.ASCII) else "?"
+
+
+def _fault(text: str) -> str:
+    """A field and what is wrong with it, as in `/Agent/Username: too_long`; "?" if it is not."""
+    return text if re.fullmatch(r"[\w/~.-]{0,200}: [a-z_]{1,40}", text, re.ASCII) else "?"
 
 
 def _code(error: ClientError) -> str:

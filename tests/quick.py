@@ -38,6 +38,7 @@ TESTS_OF = {
     "functions/assigner": ("tests/functions/test_relay_repair.py",),
     "functions/checker": ("tests/functions/test_checker.py",),
     "functions/scanner": ("tests/functions/test_scans.py",),
+    "functions/hotline": ("tests/functions/test_hotline.py",),
     f"{PRODUCT}/files": ("tests/files", "tests/functions/test_checker.py"),
     "functions/console": ("tests/functions/test_console.py",),
     f"{PRODUCT}/console": (

@@ -164,7 +164,7 @@ def test_untraced_function_counts_no_trace() -> None:
     assert bill.bill_of(Records(calls=[followed]), [], []).traces == 1
     assert bill.bill_of(Records(calls=[followed]), [], [], {"redress-relay"}).traces == 0
     called = ("repair", "planreview", "relay", "assigner", "mailer", "indexer")
-    names = (*called, "checker", "scanner")
+    names = (*called, "checker", "scanner", "hotline")
     assert life.untraced() == {f"redress-{name}" for name in names}
     assert "redress-assigner" not in life.having("LINK_KEY_SECRET") > {"redress-customer"}
 

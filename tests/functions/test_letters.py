@@ -297,6 +297,63 @@ def test_record_that_fails_again_is_a_letter_again(office: Office, opened: Life)
     assert name not in office.run()[1], "the new letter has an id of its own"
 
 
+# ------------------------------------------------------------------------------ calls
+
+CONTACT = "11111111-1111-1111-1111-111111111111"
+CONTACT_EVENT = {
+    "source": "aws.connect",
+    "detail-type": "Amazon Connect Contact Event",
+    "detail": {"contactId": CONTACT, "eventType": "QUEUED"},
+}
+GIVEN_UP = {
+    "requestContext": {"functionArn": function_arn("hotline"), "condition": "RecordAgeExceeded"},
+    "KinesisBatchInfo": {
+        "shardId": "shardId-000000000006",
+        "batchSize": 3,
+        "approximateArrivalOfFirstRecord": "2026-11-23T01:00:00.000Z",
+        "streamArn": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/contact-records",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("letter", "said"),
+    [
+        (
+            {
+                "contact": CONTACT,
+                "sequence": "1",
+                "fault": "InvalidInput",
+                "faults": ["/hold_s: too_long", "\u001b[31m"],
+            },
+            [f"the record of the contact {CONTACT}", "(/hold_s: too_long, ?)", "InvalidInput"],
+        ),
+        ({"contact": "", "sequence": "1", "fault": "ValueError"}, ["of the contact ? of Amazon"]),
+        (GIVEN_UP, ["3 contact records of Amazon Connect since 2026-11-23T01:00:00.000Z"]),
+    ],
+)
+def test_contact_record_is_sent_again_by_amazon_connect_alone(
+    office: Office, letter: Body, said: list[str]
+) -> None:
+    office.put(CALLS, letter)
+    told = office.run(())[1]
+    assert [one for one in (*said, "let Amazon Connect send it again") if one not in told] == []
+    office.run((ALL,))
+    assert office.functions.called == []
+    assert len(office.left(CALLS)) == 1
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_contact_event_is_passed_to_the_hotline_again(office: Office, delivered: bool) -> None:
+    context = {"functionArn": function_arn("hotline"), "condition": "RetriesExhausted"}
+    call = {"requestContext": context, "requestPayload": CONTACT_EVENT}
+    office.put(CALLS, call if delivered else CONTACT_EVENT)
+    assert f"an event of the contact {CONTACT} of Amazon Connect" in office.run(())[1]
+    office.run((ALL,))
+    assert office.functions.called == [("hotline", CONTACT_EVENT)]
+    assert office.left(CALLS) == []
+
+
 # ------------------------------------------------------------------------------ files
 
 FILE = "9f86d081884c7d65"

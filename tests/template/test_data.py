@@ -207,13 +207,14 @@ def test_uploads_that_no_message_refers_to_are_gone_after_a_week() -> None:
     assert rules[None]["ExpiredObjectDeleteMarker"] is True
 
 
-def test_every_event_of_a_file_reaches_the_function_that_follows_it() -> None:
+def test_every_event_reaches_the_function_that_follows_it() -> None:
     rules = {name: one["Properties"] for name, one in of_type("AWS::Events::Rule").items()}
     assert {name: called(one["Targets"][0]["Arn"]) for name, one in rules.items()} == {
         "ExecutionEndedRule": "RepairFunction",
         "UploadArrivedRule": "CheckerFunction",
         "FileCopiedRule": "ScannerFunction",
         "FileScannedRule": "CheckerFunction",
+        "ContactEventRule": "HotlineFunction",
     }
     for name, prefix in (("UploadArrivedRule", "uploads/"), ("FileCopiedRule", "files/")):
         pattern = rules[name]["EventPattern"]

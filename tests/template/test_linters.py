@@ -37,6 +37,7 @@ ACCEPTED = {
             "UploadArrivedPermission",
             "FileCopiedPermission",
             "FileScannedPermission",
+            "ContactEventPermission",
         },
         "the rule looks for a configuration under the name of the alias. It is under the name of "
         "the function, with the qualifier `live`",

@@ -4,7 +4,7 @@ A number is stored as it was written, because an agent may understand a number t
 `e164` returns the form that a telephone system dials, if the number is valid.
 
 phonenumberslite, a port of Google's libphonenumber, is imported only when a number is normalised.
-Only the two functions that take submissions and that of staff have it
+Only the two functions that take submissions, that of staff and that of calls have it
 (docs/decisions/008-libraries.md). The function that reads mail opens tickets, too, but a mail gives
 no phone number.
 """

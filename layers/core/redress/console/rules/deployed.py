@@ -21,6 +21,7 @@ FUNCTIONS = {
     "console": 512,
     "checker": 512,
     "scanner": 512,
+    "hotline": 512,
 }
 """Every function, and its memory in MB. A test compares them with the template."""
 
@@ -29,6 +30,7 @@ MACHINES = ("ticket", "scores", "rehearsal")
 
 UNTRACED = (
     *("repair", "planreview", "relay", "assigner", "mailer", "indexer", "checker", "scanner"),
+    "hotline",
 )
 """Functions that begin no trace of their own. Assigner and mailer join the follower's traces."""
 
