@@ -447,10 +447,10 @@ def test_what_the_customer_got_in_the_source_counts_for_the_bound_of_the_target(
     source, target = two()
     source.assign().propose_remedy(amount=bound).finish_remedy()
     source.merge(target)
-    assert target.ticket.granted == (Granted(NUMBER, Money(bound, "CNY")),)
+    assert list(target.ticket.granted) == [Granted(NUMBER, Money(bound, "CNY"))]
     assert decode(msgspec.json.decode(msgspec.json.encode(encode(target.ticket)))) == target.ticket
     source.unmerge(target)
-    assert target.ticket.granted == ()
+    assert list(target.ticket.granted) == []
     source.merge(target)
     target.assign().propose_remedy(amount=1)
     assert target.ticket.remedies[-1].is_undecided
