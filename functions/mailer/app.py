@@ -31,6 +31,7 @@ from redress.mail.outgoing.cases.sending import UNWANTED
 from redress.mail.outgoing.messages import (
     CallNotice,
     HeldDigest,
+    IncidentMail,
     Job,
     LostLinks,
     NotAJob,
@@ -99,6 +100,10 @@ def _wait_of(record: dict[str, Any]) -> float | None:
             with logger.append_context_keys(customer=job.customer, mail=job.key):
                 _report(wiring.call_notices().send(job), record)
             return None
+        if isinstance(job, IncidentMail):
+            with logger.append_context_keys(incident=job.incident, mail=job.key):
+                _report(wiring.incident_mails().send(job), record)
+            return None
         if isinstance(job, LostLinks):
             with logger.append_context_keys(mail=job.key):
                 _report(wiring.lost_links().send(job), record)
@@ -148,7 +153,7 @@ def _subject_of(body: str) -> dict[str, str]:
 def _named_mail(job: Job) -> dict[str, str]:
     if isinstance(job, LostLinks):
         return {"mail": job.key}
-    kinds = {HeldDigest: "team", CallNotice: "customer"}
+    kinds = {HeldDigest: "team", CallNotice: "customer", IncidentMail: "incident"}
     return {kinds.get(type(job), "ticket"): job.owner, "mail": job.key}
 
 

@@ -5,9 +5,10 @@ notices members of staff who are gone, and gives their urgent tickets to others.
 asks again for the verdict about files that nobody can open yet. It looks whether a reader is
 switched off and whether dead letters lie in the queues, which no other function notices. It
 delivers words to all customers of an incident as far as the request that wrote them had no time,
-and proposes an incident if many new tickets are of one category. It
-reminds staff of planned calls to customers, and plans them when a new plan comes into force. After
-that it mends tickets and members of the version before, until all are mended.
+reminds the leaders of an incident that is open for long, and tells the owners of the actions of one
+that was closed. It proposes an incident if many new tickets are of one category. It reminds staff
+of planned calls to customers, and plans them when a new plan comes into force. After that it mends
+tickets and members of the version before, until all are mended.
 
 This function also marks a rehearsal as failed if its execution could not do so itself, and starts a
 scoring run again that ended badly.
@@ -92,6 +93,7 @@ def _sweep(context: Any) -> dict[str, Any]:
         "watch_held_mail": _watch_held_mail,
         "ask_for_verdicts": _ask_for_verdicts,
         "deliver_words": partial(_deliver_words, context),
+        "watch_incidents": _watch_incidents,
         "watch_spikes": _watch_spikes,
         "watch_calls": partial(_watch_calls, context),
         "plan_calls": partial(_plan_calls, context),
@@ -146,6 +148,14 @@ def _deliver_words(context: Any) -> dict[str, int]:
     """Go on with words to all customers of an incident, for WORDS_S seconds at most."""
     delivered = wiring.words().run(_within(context, WORDS_S))
     return {"words_delivered": delivered} if delivered else {}
+
+
+def _watch_incidents() -> dict[str, int]:
+    """Ask for the mails about incidents that are open for long, or have been closed."""
+    done = wiring.incidents().watch()
+    if done:
+        logger.info("watched incidents", extra={"done": done})
+    return {f"incidents_{name}": count for name, count in done.items()}
 
 
 def _watch_spikes() -> dict[str, int]:

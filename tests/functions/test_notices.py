@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from redress.base.errors import Unavailable
 from redress.base.languages import LANGUAGES
 from redress.db.encoding import encode
-from redress.incidents.notices import FRESH_FOR_S, FormNotices
+from redress.incidents.notices import FRESH_FOR_S, UNTIL, FormNotices
 from redress.incidents.rules import Done, Incident, IncidentChange
 from redress.incidents.store import IncidentStore, Notices
 from redress.wiring import customer as customer_wiring
@@ -79,7 +79,7 @@ def test_form_is_shown_also_if_the_notices_cannot_be_read(
     def down() -> None:
         raise Unavailable
 
-    monkeypatch.setattr(customer_wiring, "notices", lambda: FormNotices(down))
+    monkeypatch.setattr(customer_wiring, "notices", lambda: FormNotices(down, lambda: AT))
     assert TEXT["en"] not in unescape(form("en"))
 
 
@@ -90,7 +90,7 @@ def test_process_reads_the_notices_once_in_half_a_minute_however_often_the_form_
         reads.append(1)
         return encode({"9f86d081884c7d65": TEXT})
 
-    notices = FormNotices(read, lambda: moment[0])
+    notices = FormNotices(read, lambda: AT, lambda: moment[0])
     for _ in range(100):
         assert notices.in_language("en") == [TEXT["en"]]
     assert len(reads) == 1
@@ -107,9 +107,18 @@ def test_what_was_known_stays_while_the_table_does_not_answer() -> None:
             raise Unavailable
         return answers.pop()
 
-    notices = FormNotices(read, lambda: moment[0])
+    notices = FormNotices(read, lambda: AT, lambda: moment[0])
     assert notices.in_language("en") == [TEXT["en"]]
     moment[0] = FRESH_FOR_S
     with pytest.raises(Unavailable):
         notices.in_language("en")
+    assert notices.in_language("en") == [TEXT["en"]]
+
+
+def test_notice_ends_by_itself_at_its_time_also_if_it_is_not_read_again() -> None:
+    now, ends = [AT], AT + timedelta(seconds=10)
+    said = {"a": TEXT, "b": TEXT | {UNTIL: ends.isoformat()}}
+    notices = FormNotices(lambda: encode(said), lambda: now[0], lambda: 0.0)
+    assert notices.in_language("en") == [TEXT["en"]] * 2
+    now[0] = ends
     assert notices.in_language("en") == [TEXT["en"]]

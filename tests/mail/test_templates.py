@@ -26,7 +26,15 @@ from redress.mail.incoming.reader import parsing
 from redress.mail.incoming.rules.decision import Reason
 from redress.mail.incoming.rules.held import UNPROMISED
 from redress.mail.outgoing import rendering
-from redress.mail.outgoing.messages import HELD_MAIL, LOST_LINKS, RELATIONSHIP_CALL, NotAJob, job_of
+from redress.mail.outgoing.messages import (
+    HELD_MAIL,
+    INCIDENT_ACTION,
+    INCIDENT_OPEN,
+    LOST_LINKS,
+    RELATIONSHIP_CALL,
+    NotAJob,
+    job_of,
+)
 from redress.mail.outgoing.rules.relevance import acknowledgement_of
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.plan import KINDS
@@ -43,6 +51,8 @@ STAFF = (
     "taken",
     "incident",
     "spike",
+    "incident_open",
+    "incident_action",
     "customer_wrote",
     "customer_wrote_late",
     "customer_thanked",
@@ -72,6 +82,7 @@ PAGES = (
     "survey_url",
     "ticket_url",
     "task_url",
+    "incident_url",
     "quarantine_url",
     "customer_url",
 )
@@ -152,6 +163,8 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
     without = {*STAFF, "copy"} - {
         "incident",
         "spike",
+        "incident_open",
+        "incident_action",
         "held_mail",
         "relationship_call",
         "staff_unreached",
@@ -265,7 +278,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     second |= {"reply_waiting", "resolution_told"}
     second |= {"resolution_call"}
     second |= {"watch", "taken", "customer_wrote_late", "customer_thanked", "stranger_wrote"}
-    others = {HELD_MAIL, LOST_LINKS, RELATIONSHIP_CALL}
+    others = {HELD_MAIL, LOST_LINKS, RELATIONSHIP_CALL, INCIDENT_OPEN, INCIDENT_ACTION}
     assert names | second == rendering.PLACEHOLDERS.keys() - others
 
 

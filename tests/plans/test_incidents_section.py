@@ -1,4 +1,5 @@
-"""The section `incidents` of a plan: who declares an incident, and which spike proposes one."""
+"""The section `incidents` of a plan: who declares one, which spike proposes one, and when an open
+one reminds its leaders."""
 
 from __future__ import annotations
 
@@ -25,12 +26,14 @@ def codes(section: Any) -> dict[str, str]:
 def test_plan_1_lets_leaders_declare_and_a_spike_propose() -> None:
     assert not incidents.agents_declare(plan_1())
     assert incidents.spike(plan_1()) == Spike(20, 3600)
+    assert incidents.remind_after_s(plan_1()) == 7 * 24 * 3600
 
 
 def test_plan_without_the_section_has_no_spike_and_no_right_of_agents() -> None:
     document = {name: one for name, one in plan_document().items() if name != "incidents"}
     plan = parse(document)
     assert (incidents.agents_declare(plan), incidents.spike(plan)) == (False, None)
+    assert incidents.remind_after_s(plan) is None
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,8 @@ def test_plan_without_the_section_has_no_spike_and_no_right_of_agents() -> None:
         ({"agents": True}, {"/incidents/agents": "unknown"}),
         ({"agents_declare": "yes"}, {"/incidents/agents_declare": "yes_or_no_expected"}),
         ({"spike": 20}, {"/incidents/spike": "object_expected"}),
+        ({"remind_after": "72h"}, {}),
+        ({"remind_after": 7}, {"/incidents/remind_after": "duration_expected"}),
         (
             {"spike": {"tickets": 1, "within": "25h", "of": "all"}},
             {

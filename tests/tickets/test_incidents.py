@@ -71,6 +71,8 @@ def test_word_to_who_left_only_a_phone_number_asks_for_a_call_and_keeps_no_promi
     assert mails_after(event) == [MailToSend(ANSWER_FAILED, "agent")]
     assert life.ticket.clocks[ClockName.REACTION].state is ClockState.RUNNING
     assert not life.ticket.reacted
+    assert life.ticket.incident == InIncident(INCIDENT, 1, untold="no_address")
+    assert life.folded == life.ticket
 
 
 @pytest.mark.parametrize("state", State)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from route import (
@@ -33,6 +33,7 @@ from redress.edge.bodies import (
     Body,
     Faults,
     NamedTexts,
+    OptionalInstant,
     OptionalSomeOf,
     OptionalText,
     OptionalTexts,
@@ -178,9 +179,14 @@ def tell_incident(request: Request) -> Answer:
 
 def set_incident_notice(request: Request) -> Answer:
     found = wiring.incidents().set_notice(
-        request.member, _id(request), lambda: _texts(request), request.source
+        request.member, _id(request), lambda: _notice(request), request.source
     )
     return answer(200, incident_file_view(found))
+
+
+def _notice(request: Request) -> tuple[int, Mapping[str, str], datetime | None]:
+    given: Given = request.content().body
+    return given["revision"], given["text"], given["until"]
 
 
 def _texts(request: Request) -> tuple[int, Mapping[str, str]]:
@@ -255,6 +261,7 @@ def incident_view(found: Incident, cases: int) -> dict[str, Any]:
         "declared_by": found.declared_by,
         "tickets": cases,
         "notice": found.notice or None,
+        "notice_until": iso(found.notice_until),
         "post_mortem": _post_mortem(found.post_mortem) if found.post_mortem else None,
     }
 
@@ -304,6 +311,7 @@ def incident_file_view(found: IncidentFile) -> dict[str, Any]:
                 "by": one.by,
                 "word": one.word,
                 "text": one.text or None,
+                "until": iso(one.until),
                 "source": one.source or None,
             }
             for one in found.changes
@@ -314,7 +322,10 @@ def incident_file_view(found: IncidentFile) -> dict[str, Any]:
 
 def case_page_view(page: CasePage) -> dict[str, Any]:
     """`CasePage`: the tickets of an incident that the reader may see."""
-    items = [{**work_item_view(line.item), "word": line.word} for line in page.lines]
+    items = [
+        {**work_item_view(line.item), "word": line.word, "untold": line.untold or None}
+        for line in page.lines
+    ]
     return {"items": items, "next": to_cursor(page.next)}
 
 
@@ -398,7 +409,14 @@ ROUTES = (
         "/staff/incidents/{id}/notice",
         LEADERS,
         set_incident_notice,
-        body=Body("IncidentNotice", (REVISION, NamedTexts("text", LANGUAGES, rules.NOTICE_LIMIT))),
+        body=Body(
+            "IncidentNotice",
+            (
+                REVISION,
+                NamedTexts("text", LANGUAGES, rules.NOTICE_LIMIT),
+                OptionalInstant("until"),
+            ),
+        ),
         answer="IncidentFile",
         id=ID,
         problems=(404, 409),

@@ -25,6 +25,7 @@ from redress.incidents import rules
 from redress.incidents.cases import NO_TEXT, PAGE, UNREADABLE
 from redress.incidents.store import CLOSED, MOST_CHANGES, OPEN
 from redress.plans.rules.acts import INCIDENT, SHORT_LIMIT
+from redress.tickets.rules.answers import Why
 
 IncidentId = Annotated[str, Meta(pattern=f"^{INCIDENT}$", examples=["9f86d081884c7d65"])]
 IncidentState = Annotated[str, named("IncidentState", (OPEN, CLOSED))]
@@ -81,6 +82,7 @@ class Incident(Answer):
     declared_by: Agent
     tickets: Count
     notice: IncidentTexts | None
+    notice_until: Instant | None
     post_mortem: PostMortem | None
 
 
@@ -88,7 +90,7 @@ class UntoldCustomer(Answer):
     """A ticket whose customer could not be told a word."""
 
     number: TicketNumber
-    why: Annotated[str, named("UntoldReason", (UNREADABLE, NO_TEXT))]
+    why: Annotated[str, named("UntoldReason", (UNREADABLE, NO_TEXT, *Why))]
 
 
 class WordTold(Answer):
@@ -110,6 +112,7 @@ class IncidentChange(Answer):
     by: Agent
     word: Ordinal | None
     text: IncidentTexts | None
+    until: Instant | None
     source: str | None
 
 
@@ -131,6 +134,7 @@ class IncidentCase(WorkItem, kw_only=True):
     """A ticket of an incident as it is now."""
 
     word: Count
+    untold: Annotated[str, named("UnreachedReason", Why)] | None
 
 
 class CasePage(Answer):

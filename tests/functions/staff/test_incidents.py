@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import replace
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -26,7 +27,7 @@ from redress.tickets.rules.ticket import EventType, InIncident, Ticket
 from redress.wiring import clients
 from redress.wiring import staff as wiring
 from redress.wiring import stores as wired_stores
-from tests.builders import MEI, Clock, plan_document
+from tests.builders import BY_PHONE, MEI, Clock, plan_document
 from tests.customers.builders import EMAIL, LI_NA, new, profile
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, Reply
@@ -463,6 +464,31 @@ def test_customer_of_a_ticket_that_is_merged_before_the_word_comes_gets_it_in_th
     assert (word["failed"], word["delivered_at"] is None) == ([], False)
 
 
+def test_customers_whom_a_word_does_not_reach_are_named_so_that_somebody_calls(
+    api: Api,
+    open_ticket: Opener,
+    stores: Stores,
+    clock: Clock,
+    incident: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also if the delivery is killed after it has recorded the word."""
+    called, mailed = open_ticket(contact=BY_PHONE), open_ticket()
+    join(api, incident, called, mailed)
+    monkeypatch.setattr(cases, "PATIENCE_S", -1.0)
+    tell(api, incident)
+    with pytest.raises(Killed):
+        delivery(Dying(stores, clock, 1, written=True)).run(lambda: 60.0)
+    assert delivery().run(lambda: 60.0) == 1
+    [word] = api("incident", "lin", id=incident).body["words"]
+    assert word["failed"] == [{"number": called.number, "why": "no_address"}]
+    listed = api("incident-tickets", "lin", id=incident).body["items"]
+    assert {one["number"]: one["untold"] for one in listed} == {
+        called.number: "no_address",
+        mailed.number: None,
+    }
+
+
 class Broken(TicketChanges):
     """Cannot change one ticket, whoever tries."""
 
@@ -477,8 +503,8 @@ class Broken(TicketChanges):
 
 
 def refused_by_dynamodb() -> Exception:
-    said = {"Error": {"Code": "ValidationException", "Message": "too large"}}
-    return ClientError(said, "TransactWriteItems")
+    error = {"Code": "ValidationException", "Message": "too large"}
+    return ClientError({"Error": error}, "TransactWriteItems")  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("x"), refused_by_dynamodb(), NotFound()])
@@ -584,6 +610,28 @@ def test_form_shows_so_many_notices_and_no_more(api: Api) -> None:
         assert notice(api, declare(api, key=f"n-{index}").body["id"]).status == 200
     found = notice(api, declare(api, key="n-x").body["id"])
     assert found.codes == {"": "too_many"}
+
+
+def test_notice_whose_time_is_over_takes_no_place_on_the_form(api: Api, clock: Clock) -> None:
+    until = (clock.now() + timedelta(hours=1)).isoformat()
+    ids = [declare(api, key=f"n-{index}").body["id"] for index in range(rules.MOST_NOTICES + 1)]
+    first = notice(api, ids[0], until=until)
+    assert (first.status, first.body["notice"]) == (200, TEXT)
+    assert first.body["notice_until"] == first.body["changes"][0]["until"]
+    for one in ids[1:-1]:
+        assert notice(api, one).body["notice_until"] is None
+    assert notice(api, ids[-1]).codes == {"": "too_many"}
+    clock.advance(hours=1)
+    assert notice(api, ids[-1]).status == 200
+    assert set(IncidentStore(wired_stores.models()).notices().texts) == set(ids[1:])
+
+
+def test_end_of_a_notice_is_to_come_and_needs_a_text(api: Api, clock: Clock, incident: str) -> None:
+    past = clock.now().isoformat()
+    assert notice(api, incident, until=past).codes == {"/until": "not_in_time"}
+    later = (clock.now() + timedelta(hours=1)).isoformat()
+    assert notice(api, incident, text=None, until=later).codes == {"/until": "no_text"}
+    assert notice(api, incident, until="soon").codes == {"/until": "instant_expected"}
 
 
 # -------------------------------------------------------------------- the post-mortem

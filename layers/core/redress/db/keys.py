@@ -404,6 +404,16 @@ def word_sk(number: int) -> str:
     return f"{WORD_PREFIX}{number:06d}"
 
 
+OWNERS = "OWNERS"
+"""The sort key of what is left to be done after an incident was closed: to tell the owners of its
+actions. In `incident_pk`, and in `incidents_pk(OWNERS)` of the open index until it is done."""
+
+
+def incident_of(pk: str) -> str:
+    """Return the id of the incident in an `incident_pk`."""
+    return pk.removeprefix("INCIDENT#")
+
+
 def incidents_pk(state: str) -> str:
     """`INCIDENTS#open`: the incidents of a state, in the open index."""
     return f"INCIDENTS#{state}"

@@ -663,11 +663,12 @@ class DocRow(Row):
 
 
 class IncidentRow(Row):
-    """INCIDENT#{id} / INCIDENT, CHANGE#, WORD# or CASE#: an incident and what belongs to it.
+    """INCIDENT#{id} / INCIDENT, CHANGE#, WORD#, CASE# or OWNERS: an incident and what it has.
 
     INCIDENT is the snapshot (`doc`), with the number of its tickets (`cases`) and their languages,
-    which the transactions of the tickets change. So it is changed by update expressions only. A
-    case has no attribute; if the ticket left, it has `expires`, and TTL removes it.
+    which the transactions of the tickets change. So it is changed by update expressions only.
+    `reminded` says that its leaders were told that it is open for long. A case has no attribute; if
+    the ticket left, it has `expires`, and TTL removes it. So has OWNERS when they were told.
     """
 
     class Meta:
@@ -678,6 +679,7 @@ class IncidentRow(Row):
     state = UnicodeAttribute(null=True)
     cases = NumberAttribute(null=True)
     languages = UnicodeSetAttribute(null=True)
+    reminded = NumberAttribute(null=True)
     expires = NumberAttribute(null=True)
     open_pk = UnicodeAttribute(null=True)
     open_sk = UnicodeAttribute(null=True)

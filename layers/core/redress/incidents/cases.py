@@ -29,6 +29,7 @@ from redress.base.errors import (
     KeyReused,
     NotFound,
     Unavailable,
+    Unreadable,
     VersionConflict,
     WordGoesOn,
     pointer,
@@ -38,6 +39,7 @@ from redress.base.observe import Alarm
 from redress.base.people import SYSTEM, Actor, Member, Role, is_team
 from redress.db import encoding, keys, retry
 from redress.incidents import rules
+from redress.incidents.notices import UNTIL, end_of
 from redress.incidents.rules import Action, Done, Incident, IncidentChange, PostMortem, Word
 from redress.incidents.store import CLOSED, OPEN, IncidentRaced, IncidentStore, Notices, Stored
 from redress.plans.rules import categories, incidents
@@ -72,7 +74,8 @@ MOST_READ = 1_000
 """The most tickets of an incident that are read for one page of them, BATCH at a time."""
 UNREADABLE, NO_TEXT = "unreadable", "no_text"
 """Why a customer was not told: the ticket cannot be read or changed, or it joined while the word
-was being written, and the word has no text in its language."""
+was being written, and the word has no text in its language. A value of `answers.Why` says that the
+word is recorded and reaches nobody, so that somebody must call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +130,15 @@ class IncidentFile:
 
 @dataclass(frozen=True, slots=True)
 class CaseLine:
-    """A ticket of an incident. `word` is the last word that is settled for its customer."""
+    """A ticket of an incident.
+
+    `word` is the last word that is settled for its customer. `untold` is why it reached nobody (a
+    value of `answers.Why`); empty if it did.
+    """
 
     item: WorkItem
     word: int
+    untold: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +201,8 @@ class IncidentCases:
             for ticket in self._tickets.get_readable(numbers):
                 part = ticket.incident
                 if may_see(reader, ticket) and part is not None and part.id == incident:
-                    lines.append(CaseLine(work_item(ticket, reader), part.word))
+                    line = CaseLine(work_item(ticket, reader), part.word, part.untold)
+                    lines.append(line)
             if len(lines) > limit:
                 return CasePage(lines[:limit], lines[limit - 1].item.number)
             if after is None:
@@ -327,26 +336,34 @@ class IncidentCases:
         self,
         leader: Member,
         incident: str,
-        content: Callable[[], tuple[int, Mapping[str, str]]],
+        content: Callable[[], tuple[int, Mapping[str, str], datetime | None]],
         source: str,
     ) -> IncidentFile:
         """Set what the public form says about the incident, in every language; nothing if empty.
 
-        The form says it within a minute, until it is ended or the incident is closed. Raises the
+        `content` also reads from the request when it ends by itself, or None. The form says it
+        within a minute, until that time, or until it is ended or the incident is closed. Raises the
         errors of `tell` apart from WordGoesOn, and InvalidInput if the form has MOST_NOTICES.
         """
         asked = cache(content)
 
         def decide(stored: Stored) -> _Decided:
-            found = stored.incident
-            revision, texts = asked()
-            if texts and (faults := self._faults_of_texts(texts, LANGUAGES)):
+            found, at = stored.incident, self._now()
+            revision, texts, until = asked()
+            faults = self._faults_of_texts(texts, LANGUAGES) if texts else []
+            if until is not None and until <= at:
+                faults.append(Fault("/until", "not_in_time", "a notice ends in the time to come"))
+            if until is not None and not texts:
+                faults.append(Fault("/until", "no_text", "a notice that ends now has no other end"))
+            if faults:
                 raise InvalidInput(faults)
-            notices = _with_notice(self._store.notices(), found.id, texts)
-            at = self._now()
-            after = replace(found, revision=revision + 1, notice=dict(texts))
+            notices = _with_notice(self._store.notices(), found.id, texts, until, at)
+            after = replace(found, revision=revision + 1, notice=dict(texts), notice_until=until)
             what = Done.NOTICE_SET if texts else Done.NOTICE_ENDED
-            entry = IncidentChange(after.revision, what, at, leader.id, source, text=dict(texts))
+            said = dict(texts)
+            entry = IncidentChange(
+                after.revision, what, at, leader.id, source, text=said, until=until
+            )
             return _Decided(after, entry, notices=notices)
 
         self._change(leader, incident, lambda: asked()[0], decide)
@@ -377,11 +394,13 @@ class IncidentCases:
             written = PostMortem(
                 at, leader.id, learnt.happened, learnt.cause, tuple(learnt.actions)
             )
-            after = replace(found, revision=revision + 1, notice={}, post_mortem=written)
+            after = replace(
+                found, revision=revision + 1, notice={}, notice_until=None, post_mortem=written
+            )
             entry = IncidentChange(after.revision, Done.CLOSED, at, leader.id, source)
             notices = None
             if found.notice:
-                notices = _with_notice(self._store.notices(), found.id, {})
+                notices = _with_notice(self._store.notices(), found.id, {}, None, at)
             return _Decided(after, entry, notices=notices)
 
         self._change(leader, incident, lambda: asked()[0], decide)
@@ -484,15 +503,29 @@ def _must_be_current(incident: Incident, revision: int) -> None:
         raise IncidentChanged(incident.revision)
 
 
-def _with_notice(notices: Notices, incident: str, texts: Mapping[str, str]) -> Notices:
-    """What the form says after the notice of an incident was set, or ended by empty texts."""
-    others = {one: said for one, said in notices.texts.items() if one != incident}
+def _with_notice(
+    notices: Notices,
+    incident: str,
+    texts: Mapping[str, str],
+    until: datetime | None,
+    at: datetime,
+) -> Notices:
+    """What the form says after the notice of an incident was set, or ended by empty texts.
+
+    Notices whose time is over do not count and are forgotten.
+    """
+    others = {
+        one: said
+        for one, said in notices.texts.items()
+        if one != incident and ((end := end_of(said)) is None or at < end)
+    }
     if not texts:
         return replace(notices, texts=others)
     if len(others) >= rules.MOST_NOTICES:
         detail = f"the form shows {rules.MOST_NOTICES} notices; end one of them first"
         raise InvalidInput([Fault("", "too_many", detail)])
-    return replace(notices, texts=others | {incident: dict(texts)})
+    said = dict(texts) if until is None else dict(texts) | {UNTIL: until.isoformat()}
+    return replace(notices, texts=others | {incident: said})
 
 
 # -------------------------------------------------------------------- delivery
@@ -593,7 +626,7 @@ class DeliveryCase:
             ticket = self._changes.change(number, decide)
             into = of_incidents.goes_on_in(ticket, incident, word.number)
             if into is not None:
-                self._changes.change(into, decide)
+                ticket = self._changes.change(into, decide)
         except VersionConflict as error:
             raise Unavailable(f"{number} is being changed all the time") from error
         except Exception as error:
@@ -603,7 +636,74 @@ class DeliveryCase:
             message = "a customer was not told a word of an incident"
             observe.report(Alarm.UNREADABLE, message, about)
             return UNREADABLE
-        return missing[0] if missing else None
+        part = ticket.incident
+        is_told = part is not None and (part.id, part.word) == (incident, word.number)
+        untold = part.untold if part is not None and is_told else ""
+        return missing[0] if missing else untold or None
+
+
+# -------------------------------------------------------------------- who must be told
+
+
+OF_LEADERS = 0
+"""Instead of the number of an action: the mail is for the leaders of an incident that is open."""
+
+
+class IncidentWatch:
+    """Asks for the mails about incidents, each once.
+
+    `ask` asks the mailer for a mail about an incident. It gets the id, and OF_LEADERS or the number
+    of an action, from 1, whose owner gets the mail. The mailer sends the same mail only once.
+    So each mail is asked for first and recorded then: whoever dies in between asks again.
+    """
+
+    def __init__(
+        self,
+        store: IncidentStore,
+        plans: Plans,
+        ask: Callable[[str, int], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store, self._plans, self._ask, self._now = store, plans, ask, now
+
+    def watch(self) -> dict[str, int]:
+        """Ask for the mails that are due. Returns how many, by what they are, without zeros.
+
+        An incident that is open for longer than the plan says reminds its leaders. When it was
+        closed, each owner of its actions is told of theirs.
+        """
+        done = {"reminded": self._remind(), "owners_told": self._tell_owners()}
+        return {name: count for name, count in done.items() if count}
+
+    def _remind(self) -> int:
+        count, after = 0, None
+        while True:
+            found, after = self._store.listed(OPEN, after, PAGE)
+            waiting = [one.incident for one in found if not one.is_reminded]
+            # A sweep without such an incident reads no plan.
+            limit = incidents.remind_after_s(self._plans.current()) if waiting else None
+            for one in waiting:
+                if limit is None or (self._now() - one.declared_at).total_seconds() < limit:
+                    continue
+                self._ask(one.id, OF_LEADERS)
+                self._store.reminded(one.id, self._now())
+                count += 1
+            if after is None:
+                return count
+
+    def _tell_owners(self) -> int:
+        count = 0
+        for id_ in self._store.owners_to_tell(PAGE):
+            try:
+                written = self._store.get(id_).incident.post_mortem
+            except Unreadable:  # it is reported, and holds up no other one
+                continue
+            actions = written.actions if written is not None else ()
+            for number in rules.first_of_each_owner(actions):
+                self._ask(id_, number)
+                count += 1
+            self._store.owners_told(id_, self._now())
+        return count
 
 
 # -------------------------------------------------------------------- spikes

@@ -72,8 +72,9 @@ class Incident(Struct, frozen=True, omit_defaults=True):
     `cause` is what was known or suspected about the cause when the incident was declared.
     `categories` and `channels` describe the tickets that it affects. They only inform readers: they
     make no ticket join. `words` is the number of the last word to all customers. `notice` is what
-    the public form says, by language; empty if it says nothing. `fingerprint` is a digest of the
-    request that declared the incident.
+    the public form says, by language; empty if it says nothing. `notice_until` is when it stops by
+    itself; None if it does not. `fingerprint` is a digest of the request that declared the
+    incident.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Incident(Struct, frozen=True, omit_defaults=True):
     revision: int = 1
     words: int = 0
     notice: dict[str, str] = {}
+    notice_until: datetime | None = None
     post_mortem: PostMortem | None = None
 
     @property
@@ -110,7 +112,7 @@ class IncidentChange(Struct, frozen=True, omit_defaults=True):
     """One entry of the history of an incident: what, when, who, and from where.
 
     `revision` is that of the incident after it. `word` is the number of a word; `text` are its
-    texts, or those of a notice, by language.
+    texts, or those of a notice, by language. `until` is when that notice ends by itself.
     """
 
     revision: int
@@ -120,6 +122,7 @@ class IncidentChange(Struct, frozen=True, omit_defaults=True):
     source: str = ""
     word: int | None = None
     text: dict[str, str] = {}
+    until: datetime | None = None
 
 
 ACTS = ("close_incident", "set_incident_notice", "tell_incident")
@@ -140,6 +143,14 @@ def missing_languages(texts: Mapping[str, str], needed: Collection[str], at: str
         for language in LANGUAGES
         if language in needed and language not in texts
     ]
+
+
+def first_of_each_owner(actions: Iterable[Action]) -> list[int]:
+    """The number of the first action of each owner, from 1, in the order of the actions."""
+    found: dict[str, int] = {}
+    for number, one in enumerate(actions, 1):
+        found.setdefault(one.owner, number)
+    return list(found.values())
 
 
 def with_failures(

@@ -47,17 +47,21 @@ class Stored:
     """An incident, and what the tickets that join and leave it write into its item.
 
     `cases` is the number of its tickets. `languages` has the language of each ticket that is a case
-    of it or was one.
+    of it or was one. `is_reminded` says that its leaders were told that it is open for long.
     """
 
     incident: Incident
     cases: int
     languages: frozenset[str]
+    is_reminded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """What the public form says: incident -> language -> text. `revision` is that of the item."""
+    """What the public form says: incident -> language -> text. `revision` is that of the item.
+
+    A notice that ends by itself has its end, too (`notices.UNTIL`).
+    """
 
     texts: Mapping[str, Mapping[str, str]]
     revision: int
@@ -114,10 +118,11 @@ class IncidentStore:
         """Store an incident and an entry of its history, in one transaction.
 
         `after` has the revision after the one that was read. `word` is a word that begins with the
-        change, `notices` what the form says after it, with the revision that was read.
-        The number of cases stays as it is: only tickets change it. Raises IncidentRaced if the
-        incident or the notices were changed since they were read, or if a ticket has joined in
-        whose language `word` has no text.
+        change, `notices` what the form says after it, with the revision that was read. If it closes
+        the incident, the owners of its actions are to be told (`owners_to_tell`). The number of
+        cases stays as it is: only tickets change it. Raises IncidentRaced if the incident or the
+        notices were changed since they were read, or if a ticket has joined in whose language
+        `word` has no text.
         """
         model, pk = self._models.incident, keys.incident_pk(after.id)
         row, place = model(pk, keys.INCIDENT), _place(after)
@@ -132,6 +137,10 @@ class IncidentStore:
         said = None
         if word is not None:
             said = self._word_row(after.id, word)
+        left = None
+        if not after.is_open:
+            owed = keys.incidents_pk(keys.OWNERS)
+            left = model(pk, keys.OWNERS, open_pk=owed, open_sk=place["open_sk"])
         shown = None
         if notices is not None:
             shown = self._models.doc(
@@ -158,11 +167,14 @@ class IncidentStore:
                 transaction.save(trail, condition=model.pk.does_not_exist())
                 if said is not None:
                     transaction.save(said)
+                if left is not None:
+                    transaction.save(left)
                 if shown is not None:
                     transaction.save(shown, condition=as_read)
                 transaction.update(row, actions, condition=as_decided)
 
-        names = ["trail", *(["word"] if said else []), *(["notices"] if shown else []), "incident"]
+        further = (("word", said), ("owners", left), ("notices", shown))
+        names = ["trail", *(name for name, row in further if row is not None), "incident"]
         try:
             retry.call(send, names)
         except retry.ConditionFailed as failed:
@@ -271,6 +283,30 @@ class IncidentStore:
         found = [one for row in ordered for one in encoding.readable([row], _decoded)]
         return found, listed[most - 1].open_sk if len(listed) > most else None
 
+    def owners_to_tell(self, most: int) -> list[str]:
+        """Some closed incidents of whose actions the owners are still to be told."""
+        model, pk = self._models.incident, keys.incidents_pk(keys.OWNERS)
+        rows = retry.call(lambda: list(model.open_index.query(pk, limit=most)))
+        return [keys.incident_of(row.pk) for row in rows]
+
+    def owners_told(self, incident: str, now: datetime) -> None:
+        """Record that the owners of the actions of a closed incident are told."""
+        model = self._models.incident
+        row = model(keys.incident_pk(incident), keys.OWNERS)
+        actions: list[Action] = [
+            model.expires.set(int(now.timestamp())),
+            model.open_pk.remove(),
+            model.open_sk.remove(),
+        ]
+        retry.call(lambda: row.update(actions))
+
+    def reminded(self, incident: str, now: datetime) -> None:
+        """Record that the leaders of an incident are told that it is open for long."""
+        model = self._models.incident
+        row = model(keys.incident_pk(incident), keys.INCIDENT)
+        at: list[Action] = [model.reminded.set(int(now.timestamp()))]
+        retry.call(lambda: row.update(at, condition=model.pk.exists()))
+
     def notices(self) -> Notices:
         """What the public form says now. Raises Unreadable."""
         model = self._models.doc
@@ -298,7 +334,8 @@ def _stored(row: Any) -> Stored:
 
 def _decoded(row: Any) -> Stored:
     found = _INCIDENT.decode(row.doc)
-    return Stored(found, int(row.cases or 0), frozenset(row.languages or ()))
+    languages = frozenset(row.languages or ())
+    return Stored(found, int(row.cases or 0), languages, bool(row.reminded))
 
 
 # -------------------------------------------------------------------- in a ticket's transaction

@@ -73,7 +73,7 @@ def notices() -> FormNotices:
     from redress.tickets.store.submission_store import SubmissionStore
 
     store = SubmissionStore(clients.dynamodb(), settings().table)
-    return FormNotices(store.notices_document)
+    return FormNotices(store.notices_document, clients.now)
 
 
 def links() -> Links:

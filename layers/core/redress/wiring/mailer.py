@@ -15,13 +15,14 @@ from redress.mail.outgoing.cases.feedback import FeedbackCase
 from redress.mail.outgoing.cases.lost_links import AGAIN_AFTER, LostLinksCase
 from redress.mail.outgoing.cases.posting import MailSettings, Posting
 from redress.mail.outgoing.cases.sending import MailingCase
-from redress.mail.outgoing.messages import CallNotice, HeldDigest, Job, LostLinks
+from redress.mail.outgoing.messages import CallNotice, HeldDigest, IncidentMail, Job, LostLinks
 from redress.tickets.store.mail_records import MailRecordStore
 from redress.wiring import clients, stores
 
 if TYPE_CHECKING:
     from redress.mail.outgoing.cases.answering import AnsweringCase
     from redress.mail.outgoing.cases.call_notices import CallNoticeCase
+    from redress.mail.outgoing.cases.incidents import IncidentMailCase
 
 
 class MailerSettings(Settings, frozen=True, kw_only=True):
@@ -168,6 +169,27 @@ def call_notices() -> CallNoticeCase:
 
 
 @cache
+def _incident_records() -> MailRecordStore:
+    return MailRecordStore(stores.models(), keys.incident_pk)
+
+
+@cache
+def incident_mails() -> IncidentMailCase:
+    # Only a mail about an incident pays for these imports.
+    from redress.incidents.store import IncidentStore
+    from redress.mail.outgoing.cases.incidents import IncidentMailCase
+
+    return IncidentMailCase(
+        IncidentStore(stores.models()),
+        stores.staff(),
+        stores.plans(),
+        _posting(_incident_records()),
+        _mail_settings(),
+        clients.now,
+    )
+
+
+@cache
 def _link_records() -> MailRecordStore:
     return MailRecordStore(stores.models(), keys.contact_pk_of, AGAIN_AFTER)
 
@@ -217,6 +239,8 @@ def records_of(job: Job) -> MailRecordStore:
         return stores.digest_records()
     if isinstance(job, CallNotice):
         return _notice_records()
+    if isinstance(job, IncidentMail):
+        return _incident_records()
     return _link_records() if isinstance(job, LostLinks) else stores.mail_records()
 
 

@@ -11,11 +11,11 @@ from redress.customers.rules.relationship import Notice
 from redress.db import keys
 from redress.files import messages as files
 from redress.files.cases.watching import HeldFilesWatch
-from redress.incidents.cases import DeliveryCase, SpikeWatch
+from redress.incidents.cases import DeliveryCase, IncidentWatch, SpikeWatch
 from redress.incidents.store import IncidentStore
 from redress.mail.incoming.cases.watching import HeldMailWatch
 from redress.mail.outgoing import messages
-from redress.mail.outgoing.messages import CallNotice, HeldDigest, MailJob
+from redress.mail.outgoing.messages import CallNotice, HeldDigest, IncidentMail, MailJob
 from redress.rehearsals.cases import RehearsalJobs
 from redress.scores.cases.repeats import EndedRun, ScoringRepeats
 from redress.scores.cases.watching import MonthWatch
@@ -44,6 +44,7 @@ __all__ = [
     "calls",
     "held_files",
     "held_mail",
+    "incidents",
     "month_watch",
     "reconciliation",
     "rehearsal_jobs",
@@ -185,7 +186,7 @@ def held_mail() -> HeldMailWatch:
     )
 
 
-def _ask_for_mail(job: MailJob | HeldDigest | CallNotice) -> None:
+def _ask_for_mail(job: MailJob | HeldDigest | CallNotice | IncidentMail) -> None:
     clients.client("sqs").send_message(
         QueueUrl=settings().mail_queue_url, MessageBody=messages.encode(job)
     )
@@ -228,6 +229,14 @@ def words() -> DeliveryCase:
     return DeliveryCase(
         IncidentStore(stores.models()), stores.changes(), stores.staff(), clients.now
     )
+
+
+@cache
+def incidents() -> IncidentWatch:
+    def ask(incident: str, action: int) -> None:
+        _ask_for_mail(IncidentMail(incident, action))
+
+    return IncidentWatch(IncidentStore(stores.models()), stores.plans(), ask, clients.now)
 
 
 @cache

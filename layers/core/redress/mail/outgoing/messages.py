@@ -1,9 +1,10 @@
 """Messages in the mail queue, each of which asks the mailer for one mail.
 
 The follower sends a `MailJob` for each mail that follows an event of a ticket. The sweep sends a
-`HeldDigest` for each team whose held mail has waited too long, and a `CallNotice` for each notice
-about a planned call to a customer. The customer's pages send a `LostLinks` for an address whose
-owner has lost the links of their tickets.
+`HeldDigest` for each team whose held mail has waited too long, a `CallNotice` for each notice about
+a planned call to a customer, and an `IncidentMail` about an incident that is open for long or has
+been closed. The customer's pages send a `LostLinks` for an address whose owner has lost the links
+of their tickets.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 from redress.base.people import Role
+from redress.plans.rules.acts import INCIDENT
 from redress.tickets.rules.numbers import normalised
 
 STAFF = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER)
@@ -116,12 +118,41 @@ class LostLinks(msgspec.Struct, frozen=True, rename={"address": "links"}):
         return f"{LOST_LINKS}.customer"
 
 
-Job = MailJob | HeldDigest | LostLinks | CallNotice
+class IncidentMail(msgspec.Struct, frozen=True):
+    """A mail about an incident: `{"incident": "9f86d081884c7d65", "action": 2}`.
+
+    action  0 for the leaders of an incident that is open for long; else the number, from 1, of the
+            first action of an owner, who is told of all of theirs. A tag of SES can have a number,
+            and not every identity
+    """
+
+    incident: str
+    action: int
+
+    @property
+    def owner(self) -> str:
+        """What the mail is about: the incident."""
+        return self.incident
+
+    @property
+    def template(self) -> str:
+        return INCIDENT_ACTION if self.action else INCIDENT_OPEN
+
+    @property
+    def key(self) -> str:
+        """The key of the mail's record, such as `000002.incident_action.owner`."""
+        audience = "owner" if self.action else "supervisor"
+        return f"{self.action:06d}.{self.template}.{audience}"
+
+
+Job = MailJob | HeldDigest | LostLinks | CallNotice | IncidentMail
 
 HELD_MAIL = "held_mail"
 """The template of a digest."""
 RELATIONSHIP_CALL = "relationship_call"
 """The template of a notice about a planned call."""
+INCIDENT_OPEN, INCIDENT_ACTION = "incident_open", "incident_action"
+"""The templates of an `IncidentMail`."""
 LOST_LINKS = "lost_links"
 """The template of a mail with links."""
 
@@ -138,6 +169,8 @@ def job_of(body: str) -> Job:
             return _checked(msgspec.convert(content, HeldDigest))
         if "customer" in content:
             return _checked_notice(msgspec.convert(content, CallNotice))
+        if "incident" in content:
+            return _checked_incident(msgspec.convert(content, IncidentMail))
         if "links" in content:
             return _checked_links(msgspec.convert(content, LostLinks))
         job = msgspec.convert(content, MailJob)
@@ -152,6 +185,12 @@ def _checked(digest: HeldDigest) -> HeldDigest:
     if not _is_team(digest.team) or digest.digest < 1:
         raise NotAJob("not a digest of a team")
     return digest
+
+
+def _checked_incident(job: IncidentMail) -> IncidentMail:
+    if re.fullmatch(INCIDENT, job.incident) is None or job.action < 0:
+        raise NotAJob("not a mail about an incident")
+    return job
 
 
 def _checked_links(job: LostLinks) -> LostLinks:
@@ -205,6 +244,15 @@ def tags_of_notice(job: CallNotice) -> list[dict[str, str]]:
     ]
 
 
+def tags_of_incident(job: IncidentMail) -> list[dict[str, str]]:
+    """Return the tags for a mail about an incident."""
+    return [
+        {"Name": "template", "Value": job.template},
+        {"Name": "incident", "Value": job.incident},
+        {"Name": "action", "Value": str(job.action)},
+    ]
+
+
 def tags_of_links(job: LostLinks, number: str) -> list[dict[str, str]]:
     """Return the tags for a mail with links. `number` is the first of its tickets."""
     notice = MailJob(number, 1, LOST_LINKS, "customer")
@@ -231,6 +279,11 @@ def tagged(tags: Mapping[str, str]) -> Job | None:
         return HeldDigest(team, int(digest)) if known else None
     if template == RELATIONSHIP_CALL:
         return _notice_tagged(tags)
+    if template in (INCIDENT_OPEN, INCIDENT_ACTION):
+        incident, action = tags.get("incident", ""), tags.get("action", "")
+        is_number = action.isascii() and action.isdigit()
+        known = is_number and re.fullmatch(INCIDENT, incident) is not None
+        return IncidentMail(incident, int(action)) if known else None
     if template == LOST_LINKS:
         address = tags.get("address", "")
         return LostLinks(address) if _is_digest(address) and noted_on(tags) else None

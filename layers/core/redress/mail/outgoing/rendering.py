@@ -63,6 +63,8 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "reserve_called": frozenset({"team", "waiting"}),
     "incident": _ON_PROMISE | {"ticket_url"},
     "spike": frozenset({"category", "count", "since", "ticket_url"}),
+    "incident_open": frozenset({"title", "team", "since", "incident_url"}),
+    "incident_action": frozenset({"title", "actions", "incident_url"}),
     "customer_wrote": frozenset({"number", "kind", "files"}),
     "customer_wrote_late": frozenset({"number", "kind", "files"}),
     "customer_thanked": frozenset({"number", "kind"}),

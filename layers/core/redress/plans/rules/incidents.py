@@ -1,7 +1,8 @@
-"""Incidents in a plan: who declares them, which spike proposes one, and checks of the section.
+"""Incidents in a plan: who declares them, which spike proposes one, when an open one reminds its
+leaders, and checks of the section.
 
 Without the section, or without a value of it, only supervisors and managers declare an incident,
-and no spike proposes one.
+no spike proposes one, and none reminds anybody.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from redress.base.numbers import whole
 from redress.plans.rules.plan import Plan, seconds_of
 from redress.plans.rules.reader import DocumentReader
 
-SECTION = ("agents_declare", "spike")
+SECTION = ("agents_declare", "spike", "remind_after")
 _OF_SPIKE = ("tickets", "within")
 FEWEST, MOST = 2, 1_000
 """The limits for the tickets of a spike. More are not read in one sweep."""
@@ -43,6 +44,12 @@ def spike(plan: Plan) -> Spike | None:
     return Spike(entry["tickets"], seconds_of(entry["within"]))
 
 
+def remind_after_s(plan: Plan) -> float | None:
+    """After how many seconds an open incident reminds its leaders, once; None if it never does."""
+    after = plan.incidents.get("remind_after")
+    return None if after is None else seconds_of(after)
+
+
 def check(read: DocumentReader, document: Mapping[str, Any]) -> None:
     """Record every fault of the section in a document that is being published."""
     if "incidents" not in document:
@@ -50,6 +57,8 @@ def check(read: DocumentReader, document: Mapping[str, Any]) -> None:
     section = read.section(document, "incidents", "")
     read.known(section, SECTION, "/incidents")
     read.flag(section, "agents_declare", "/incidents")
+    if "remind_after" in section:
+        read.duration(section, "remind_after", "/incidents")
     if "spike" not in section:
         return
     here, entry = "/incidents/spike", read.section(section, "spike", "/incidents")

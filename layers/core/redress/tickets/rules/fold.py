@@ -648,7 +648,8 @@ def _word_told(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     customer who waits in a queue for a live conversation was promised a person, so they wait on.
     """
     if ticket.incident is not None:
-        ticket = replace(ticket, incident=replace(ticket.incident, word=event.data["word"]))
+        word, untold = event.data["word"], event.data.get("untold", "")
+        ticket = replace(ticket, incident=replace(ticket.incident, word=word, untold=untold))
     if "untold" in event.data or _waits_for_a_person(ticket, plan):
         return ticket
     stopped = _stop_clocks(ticket, replace(event, by=SYSTEM), plan, ClockName.REACTION)

@@ -271,12 +271,14 @@ class InIncident(Struct, frozen=True, omit_defaults=True):
     `word` is the number of the last word to all customers of the incident that this customer was
     told, or that was written before the ticket joined. A word with a higher number is told once.
     `since` is the number of the last word when the ticket joined, so its customer was told
-    something if `word` is higher.
+    something if `word` is higher. `untold` is why that word reached nobody (`answers.Why`); empty
+    if it did.
     """
 
     id: str
     word: int = 0
     since: int = 0
+    untold: str = ""
 
 
 class Placing(Struct, frozen=True, omit_defaults=True):

@@ -31,6 +31,7 @@ from redress.mail.incoming.store import IncomingRecord, MailState, MailTaken
 from redress.mail.outgoing.messages import (
     CallNotice,
     HeldDigest,
+    IncidentMail,
     Job,
     LostLinks,
     MailJob,
@@ -101,10 +102,12 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class NoticeMissed:
-    """A digest of held mail, or a notice about a call to a customer, did not reach a member of
-    staff, or they called it spam."""
+    """A mail that is about no ticket did not reach a member of staff, or they called it spam.
 
-    job: HeldDigest | CallNotice
+    It is a digest of held mail, or about a call to a customer or an incident.
+    """
+
+    job: HeldDigest | CallNotice | IncidentMail
     why: Notice
 
 
@@ -180,7 +183,7 @@ def feedback_of(body: str) -> Feedback | NoticeMissed | Accepted | None:
         raise NotAJob("an event of SES about a mail that Redress did not send")
     if why is None:
         return Accepted(job, event.mail.message_id, event.mail.timestamp)
-    if isinstance(job, HeldDigest | CallNotice):
+    if isinstance(job, HeldDigest | CallNotice | IncidentMail):
         # It belongs to no ticket, so no ticket gets an event. Addresses of staff get no mark.
         return None if why is Notice.DELAYED else NoticeMissed(job, why)
     if isinstance(job, LostLinks):
