@@ -41,6 +41,7 @@ from redress.tickets.rules.steps import (
     by_system,
     by_timer,
     checklists,
+    duplicates,
     linking,
     merging,
     of_incidents,
@@ -573,6 +574,17 @@ class Life:
     def unlink(self, kind: LinkKind = LinkKind.RELATED, to: str = OTHER, by: Actor = MEI) -> Life:
         at = self.clock.now()
         return self.take(linking.unlink(self.ticket, self.plan, by, kind, to, "a reason", at))
+
+    def propose_duplicate(self, number: str = OTHER, similarity: int = 83) -> Life:
+        """Proposes an older ticket as the same matter."""
+        given = (self.ticket, self.plan, {number: similarity}, self.clock.now())
+        change = duplicates.propose(*given)
+        assert change is not None
+        return self.take(change)
+
+    def dismiss_duplicate(self, number: str = OTHER, by: Actor = MEI) -> Life:
+        at = self.clock.now()
+        return self.take(duplicates.dismiss(self.ticket, self.plan, by, number, "a reason", at))
 
     def merge(self, into: Life | None = None, by: Actor = MEI) -> Life:
         """Merges the ticket into another one of its customer, by default a new one."""

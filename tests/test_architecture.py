@@ -276,8 +276,21 @@ def test_only_the_checker_imports_the_module_that_recognises_contents(path: Path
     assert own or not found | {one for one in imports(path) if one.split(".")[0] == "puremagic"}
 
 
+SIMILARITY = LAYER / "redress" / "staff" / "similarity.py"
+
+
+@pytest.mark.parametrize("path", [*MODULES, *FUNCTIONS], ids=name_of)
+def test_only_the_comparison_of_texts_imports_rapidfuzz_and_not_at_its_start(path: Path) -> None:
+    """The assigner assigns tickets without it, and no other function has it."""
+    found = {one for one in imports(path) if one.split(".")[0] == "rapidfuzz"}
+    assert bool(found) == (path == SIMILARITY)
+    at_start = [one for one in ast.parse(path.read_text()).body if isinstance(one, ast.ImportFrom)]
+    assert not [one.module for one in at_start if one.module == "rapidfuzz"]
+
+
 HEAVY = (
     "puremagic",
+    "rapidfuzz",
     "redress.files",
     "aws_xray_sdk",
     "pydantic",

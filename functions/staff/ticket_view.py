@@ -23,6 +23,7 @@ from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
 from redress.tickets.rules.remedies import Remedy
 from redress.tickets.rules.tasks import Task
 from redress.tickets.rules.ticket import (
+    Duplicate,
     Event,
     EventType,
     Phase,
@@ -238,7 +239,8 @@ def ticket_file_view(
     """`TicketFile`: the ticket with its customer, its timeline and the state of its mails.
 
     `others` are the other tickets that it names, as `member` may know of them. Links with tickets
-    that the member may not see are not shown, nor the events that made or ended them.
+    that the member may not see are not shown, nor the events that made or ended them. The same
+    holds for proposed duplicates.
 
     `people` are the members of staff whom the ticket names, by id. A machine is not told who views
     or writes the ticket now: that is about people at work (`MachineTicketFile`).
@@ -261,6 +263,11 @@ def ticket_file_view(
             _link(link, others.seen[link.number])
             for link in found.ticket.links
             if link.number in others.seen
+        ],
+        "duplicates": [
+            _duplicate(one, others.seen[one.number])
+            for one in found.ticket.open_duplicates
+            if one.number in others.seen
         ],
         "timeline": [
             event_view(event, member, _unnamed(event, others))
@@ -342,6 +349,16 @@ def _link(link: TicketLink, other: Ticket) -> dict[str, Any]:
         "number": link.number,
         "subject": other.subject,
         "state": other.state.value,
+    }
+
+
+def _duplicate(proposed: Duplicate, other: Ticket) -> dict[str, Any]:
+    return {
+        "number": proposed.number,
+        "similarity": proposed.similarity,
+        "subject": other.subject,
+        "state": other.state.value,
+        "opened_at": iso(other.created_at),
     }
 
 

@@ -198,6 +198,8 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.REMEDY_DONE: (Step.FINISH_REMEDY,),
     EventType.LINKED: (Step.LINK,),
     EventType.UNLINKED: (Step.UNLINK,),
+    EventType.DUPLICATE_PROPOSED: (Step.PROPOSE_DUPLICATE,),
+    EventType.DUPLICATE_DISMISSED: (Step.DISMISS_DUPLICATE,),
     EventType.UNMERGED: (
         Step.UNMERGE,
         Step.UNMERGE_UNANSWERED,

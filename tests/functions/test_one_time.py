@@ -26,7 +26,7 @@ from redress.mail.outgoing import messages as mail_messages
 from redress.mail.outgoing.messages import MailJob
 from redress.scores.store.facts import facts_in
 from redress.staff import messages as assignment_messages
-from redress.staff.messages import AssignTicket, DrainQueue
+from redress.staff.messages import AssignTicket, DrainQueue, FindDuplicates
 from redress.tickets.rules.explain import Story, explain
 from redress.tickets.rules.ticket import Event, EventType, Phase, Ticket
 from redress.wiring import clients
@@ -159,7 +159,7 @@ class Apart:
         for message in (one for event in new for one in messages_after(self.number, event)):
             if isinstance(message, MailJob):
                 self.send(mail_messages.encode(message))
-            elif isinstance(message, AssignTicket | DrainQueue):
+            elif isinstance(message, AssignTicket | DrainQueue | FindDuplicates):
                 asked = json.loads(assignment_messages.encode(message))
                 self.call("assigner", asked)
 

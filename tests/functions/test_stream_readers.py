@@ -24,9 +24,11 @@ from local.filters import READERS
 from redress.base.people import Member
 from redress.db import keys
 from redress.tickets.rules.steps import by_staff, by_system
+from redress.tickets.rules.steps.matching import match
 from redress.wiring import clients
 from redress.workflow.cases import follower
 from tests.builders import MEI, Clock
+from tests.customers.builders import LI_NA
 from tests.invoker import Invoker
 from tests.streams import Stream
 from tests.wired import ACCOUNT, REGION, TABLE, set_environment
@@ -217,6 +219,24 @@ def test_refused_assigner_holds_back_no_mail(world: World) -> None:
         world.turn()
         assert world.jobs() == Counter(map(acknowledgement, numbers))
     assert world.requests == []
+
+
+def test_refused_search_for_duplicates_is_set_aside_and_holds_back_no_mail(
+    world: World, stores: Stores
+) -> None:
+    """No sweep compares tickets, so the record waits for whoever puts dead letters back."""
+    number, *others = world.open()
+    stores.changes.change(number, lambda t, p, at: match(t, p, LI_NA, "email", at))
+    with world.refused("lambda", "invoke"):
+        world.turn()
+        assert world.jobs() == Counter(map(acknowledgement, (number, *others)))
+    [letter] = world.lost()
+    assert json.loads(letter["Body"])["fault"] == "NotCompared"
+    assert world.requests == []
+    later = world.open(1)[0]
+    stores.changes.change(later, lambda t, p, at: match(t, p, LI_NA, "email", at))
+    world.turn()
+    assert {"compare": later} in world.requests
 
 
 def test_refused_mail_queue_holds_back_only_requests_of_later_batches(world: World) -> None:

@@ -302,6 +302,8 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "merged into another ticket": (Life.merge, [("merged", "customer")]),
     "another ticket was merged into it": (Life.take_in, []),
     "not merged any more": (Life.unmerge, [("unmerged", "customer")]),
+    "a duplicate was proposed": (Life.propose_duplicate, []),
+    "a duplicate was dismissed": (lambda life: life.propose_duplicate().dismiss_duplicate(), []),
     "joined an incident": (Life.join_incident, []),
     "left an incident": (lambda life: life.join_incident().leave_incident(), []),
     "a call was recorded": (Life.record_call, []),

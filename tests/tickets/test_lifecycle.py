@@ -88,6 +88,14 @@ def with_remedy(life: Life, *, promised: bool = False) -> Life:
     return life
 
 
+def with_duplicate(life: Life) -> Life:
+    """Add a proposal to the ticket of a life, as if it had been made while the ticket was new."""
+    found = builders.life_at(State.NEW).propose_duplicate().ticket.duplicates
+    last = life.changes[-1]
+    life.changes[-1] = replace(last, after=replace(last.after, duplicates=found))
+    return life
+
+
 def follow_up(life: Life) -> Life:
     """Record on the ticket that its customer opened another one for something else."""
     require_possible(Step.FOLLOW_UP, life.ticket)
@@ -141,6 +149,8 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.UNMERGE_WAITING: Life.unmerge,
     Step.GIVE_BACK: Life.unmerge,
     Step.GIVE_BACK_WORDS: Life.unmerge,
+    Step.PROPOSE_DUPLICATE: Life.propose_duplicate,
+    Step.DISMISS_DUPLICATE: lambda life: with_duplicate(life).dismiss_duplicate(),
     Step.JOIN_INCIDENT: Life.join_incident,
     Step.LEAVE_INCIDENT: lambda life: life.join_incident().leave_incident(),
     Step.RECLASSIFY: lambda life: life.reclassify("urgent"),
@@ -205,6 +215,8 @@ WRITTEN = {
     Step.MERGE:              "closed  closed  closed  -        -         -",
     Step.TAKE_IN:            "new     open    waiting -        -         -",
     Step.TAKE_IN_WORDS:      "new     open    open    -        -         -",
+    Step.PROPOSE_DUPLICATE:  "new     open    waiting -        -         -",
+    Step.DISMISS_DUPLICATE:  "new     open    waiting resolved confirmed -",
     Step.JOIN_INCIDENT:      "new     open    waiting resolved confirmed closed",
     Step.LEAVE_INCIDENT:     "new     open    waiting resolved confirmed closed",
     Step.RECLASSIFY:         "new     open    waiting -        -         -",

@@ -7,6 +7,7 @@ from copy import replace
 
 import pytest
 
+from redress.base.people import SYSTEM
 from redress.mail.outgoing import messages as mail_messages
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
@@ -14,10 +15,11 @@ from redress.search import messages as search_messages
 from redress.search.messages import IndexMonth, IndexTicket
 from redress.search.rules.contents import FOUND
 from redress.staff import messages as assignment_messages
-from redress.staff.messages import AssignTicket, DrainQueue
-from redress.tickets.rules.ticket import EventType
+from redress.staff.messages import AssignTicket, DrainQueue, FindDuplicates
+from redress.tickets.rules.ticket import Event, EventType
 from redress.workflow.subscribers import SUBSCRIBERS, assignment, messages_after, words
-from tests.builders import MEI, Life
+from tests.builders import MEI, START, Life
+from tests.customers.builders import LI_NA
 from tests.mail.test_outgoing import FOLLOWS
 
 
@@ -72,6 +74,15 @@ def test_assigner_is_asked_for_a_ticket_that_rules_moved_to_another_team(life: L
     assert asked_after(life.classify(category="delivery")) == []
 
 
+def test_duplicates_are_looked_for_when_the_customer_of_a_ticket_was_known_before(
+    life: Life,
+) -> None:
+    """A new customer has no other ticket, and most tickets are of new customers."""
+    for by, asked in (("new", []), ("email", [FindDuplicates("R-7K3M9-QW0X2")])):
+        event = Event(2, EventType.MATCHED, START, SYSTEM, {"customer": LI_NA, "by": by})
+        assert messages_after("R-7K3M9-QW0X2", event) == asked
+
+
 def test_indexer_is_asked_after_each_event_whose_text_can_be_found() -> None:
     told = {kind for kind, subscribers in SUBSCRIBERS.items() if words in subscribers}
     assert told == FOUND
@@ -111,10 +122,11 @@ def test_mail_job_is_read_as_it_was_written_and_its_fields_have_not_changed() ->
     [
         (AssignTicket("R-7K3M9-QW0X2"), {"ticket": "R-7K3M9-QW0X2"}),
         (DrainQueue("complaints"), {"team": "complaints"}),
+        (FindDuplicates("R-7K3M9-QW0X2"), {"compare": "R-7K3M9-QW0X2"}),
     ],
 )
 def test_assigner_reads_what_the_relay_writes(
-    request_: AssignTicket | DrainQueue, payload: dict[str, str]
+    request_: AssignTicket | DrainQueue | FindDuplicates, payload: dict[str, str]
 ) -> None:
     assert json.loads(assignment_messages.encode(request_)) == payload
     assert assignment_messages.decode(payload) == request_

@@ -1,4 +1,4 @@
-"""Links between tickets: linking two tickets, ending a link, and merging one into another."""
+"""Links between tickets: linking two, ending a link, merging, and dismissing a duplicate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from redress.base.people import Member
 from redress.edge.bodies import Body, OneOf, Text, Whole
 from redress.edge.http import Answer, answer
 from redress.tickets.cases import merging
-from redress.tickets.cases.linking import Wanted
+from redress.tickets.cases.linking import Dismissed, Wanted
 from redress.tickets.rules.ticket import WITHOUT_EFFECT, LinkKind, Ticket
 from redress.wiring import staff as wiring
 
@@ -57,7 +57,17 @@ def unmerge_ticket(request: Request) -> Answer:
     return answer(200, ticket_view(found, request.member, wiring.plan_of(found), wiring.now()))
 
 
+def dismiss_duplicate(request: Request) -> Answer:
+    def content() -> Dismissed:
+        given = request.content().body
+        return Dismissed(given["version"], given["ticket"], given["reason"])
+
+    found = wiring.linking().dismiss(request.member, request.path["number"], content)
+    return answer(200, ticket_view(found, request.member, wiring.plan_of(found), wiring.now()))
+
+
 MERGE = (VERSION, Text("into", NUMBER_LIMIT), Whole("into_version", least=1), REASON)
+DISMISSAL = (VERSION, Text("ticket", NUMBER_LIMIT), REASON)
 LINK = (VERSION, OneOf("kind", WITHOUT_EFFECT), Text("ticket", NUMBER_LIMIT), REASON)
 
 ROUTES = tuple(
@@ -75,5 +85,6 @@ ROUTES = tuple(
         ("unlink", unlink, "Unlinking", LINK),
         ("merge", merge_ticket, "Merging", MERGE),
         ("unmerge", unmerge_ticket, "Unmerging", (VERSION, REASON)),
+        ("not-duplicate", dismiss_duplicate, "DuplicateDismissal", DISMISSAL),
     )
 )

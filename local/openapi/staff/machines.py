@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from local.openapi.schemas import named
 from local.openapi.staff.connectors import ConnectorId, ConnectorScope, KeyId
-from local.openapi.staff.links import TicketLink
+from local.openapi.staff.links import ProposedDuplicate, TicketLink
 from local.openapi.staff.tickets import DecidedValue, Event, Mail, Person, Ticket, TicketCustomer
 from local.openapi.values import (
     Answer,
@@ -128,6 +128,7 @@ class MachineTicketFile(Ticket, kw_only=True):
     profile: TicketCustomer | None
     classification: list[DecidedValue]
     links: list[TicketLink]
+    duplicates: list[ProposedDuplicate]
     timeline: list[Event]
     mails: list[Mail]
     people: dict[str, Person]

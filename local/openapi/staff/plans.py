@@ -51,6 +51,7 @@ class Plan(OpenAnswer, kw_only=True):
     hotline: Any | UnsetType = UNSET
     sms: Any | UnsetType = UNSET
     incidents: Any | UnsetType = UNSET
+    duplicates: Any | UnsetType = UNSET
     inspection: Any | UnsetType = UNSET
     macros: Any | UnsetType = UNSET
     fields: Any | UnsetType = UNSET

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from local.openapi.schemas import named
 from local.openapi.staff.customers import CustomerId, CustomerType
-from local.openapi.staff.links import TicketLink
+from local.openapi.staff.links import ProposedDuplicate, TicketLink
 from local.openapi.values import (
     ActorRole,
     Agent,
@@ -315,6 +315,7 @@ class TicketFile(Ticket, kw_only=True):
     profile: TicketCustomer | None
     classification: list[DecidedValue]
     links: list[TicketLink]
+    duplicates: list[ProposedDuplicate]
     timeline: list[Event]
     mails: list[Mail]
     viewers: list[Viewer]

@@ -49,6 +49,7 @@ WITH_BODY = (
     "unlinking",
     "merging",
     "unmerging",
+    "duplicate-dismissal",
     "incident-declaration",
     "incident-word",
     "incident-notice",

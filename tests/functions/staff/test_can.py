@@ -72,6 +72,7 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "unlink": ("unlinking", [{"kind": "related", "reason": "another one"}]),
     "merge_ticket": ("merging", [{"into_version": 1, "reason": "the same kettle"}]),
     "unmerge_ticket": ("unmerging", [{"reason": "another kettle"}]),
+    "dismiss_duplicate": ("duplicate-dismissal", [{"reason": "two kettles"}]),
     "join_incident": ("incident-joining", [{"reason": "the same seal"}]),
     "leave_incident": ("incident-leaving", [{"reason": "another kettle"}]),
     "count_message": ("counting", [{}]),
@@ -175,7 +176,7 @@ def answers(
     sample, contents = CONTENT[name]
     if name == "count_message":
         contents = [{"event": event + 1}]
-    if name in ("link", "unlink"):
+    if name in ("link", "unlink", "dismiss_duplicate"):
         contents = [one | {"ticket": other} for one in contents]
     if name == "merge_ticket":
         contents = [one | {"into": other} for one in contents]

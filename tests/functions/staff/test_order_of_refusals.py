@@ -295,6 +295,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "unlinking": {"kind": "related", "ticket": "x", "reason": " "},
     "merging": {"into": "R-0M4C1-Z2Y3X", "into_version": 0, "reason": "r"},
     "unmerging": {"reason": " "},
+    "duplicate-dismissal": {"ticket": "x", "reason": " "},
     "incident-joining": {"incident": "0" * 16, "reason": "r"},
     "incident-leaving": {"reason": " "},
     "release": {"x": 1},
@@ -358,7 +359,7 @@ def test_version_that_does_not_exist_is_reported_with_the_other_faults_of_the_co
     assert (found.status, found.codes) == (422, {"/version": "unknown_version"} | codes)
 
 
-WITH_ANOTHER = ("linking", "unlinking", "merging")
+WITH_ANOTHER = ("linking", "unlinking", "merging", "duplicate-dismissal")
 """Changes that name another ticket, which does not exist in these tests: that is wrong content."""
 
 

@@ -164,6 +164,7 @@ TEXTS = {
     "unlinking": ["ticket", "reason"],
     "merging": ["into", "reason"],
     "unmerging": ["reason"],
+    "duplicate-dismissal": ["ticket", "reason"],
     "classification": ["reason", "customer_type", "category"],
     "promise": ["text", "template"],
     "hold": ["text", "template"],

@@ -10,6 +10,7 @@ import pytest
 
 from redress.base.instants import written
 from redress.tickets.rules.steps import by_customer
+from redress.tickets.rules.steps.duplicates import propose
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -113,6 +114,7 @@ def test_reminder_after_the_named_version_causes_no_conflict(
     assert (found.status, found.body["version"]) == (200, current + 1)
 
 
+OF_TWO = ("linking", "unlinking", "duplicate-dismissal")
 MERGES = ("merging", "unmerging")
 """Changes of two tickets of one customer."""
 
@@ -123,7 +125,7 @@ def test_repeated_change_gets_the_current_version_and_changes_nothing(
 ) -> None:
     ticket = noted()
     number = ticket.number
-    other = open_ticket().number if name in ("linking", "unlinking", *MERGES) else ""
+    other = open_ticket().number if name in (*OF_TWO, *MERGES) else ""
     if name in MERGES:
         wired_stores.customers().write([new(profile(LI_NA, EMAIL))])
         for one in (number, other):
@@ -131,6 +133,8 @@ def test_repeated_change_gets_the_current_version_and_changes_nothing(
     if name == "unlinking":
         linked = CHANGES["linking"] | {"version": ticket.version, "ticket": other}
         assert api("linking", "mei", number=number, body=linked).status == 200
+    if name == "duplicate-dismissal":
+        stores.changes.change(number, lambda t, p, at: propose(t, p, {other: 83}, at))
     if name == "unmerging":
         merge(stores, number, other, LI_NA)
     incident = ""

@@ -14,6 +14,12 @@ class AssignTicket(msgspec.Struct, frozen=True, rename={"number": "ticket"}):
     number: str
 
 
+class FindDuplicates(msgspec.Struct, frozen=True, rename={"number": "compare"}):
+    """Compare this ticket with the others of its customer: `{"compare": "R-7K3M9-QW0X2"}`."""
+
+    number: str
+
+
 class DrainQueue(msgspec.Struct, frozen=True, omit_defaults=True):
     """Offer the queued tickets of this team to its agents: `{"team": "complaints"}`.
 
@@ -24,16 +30,18 @@ class DrainQueue(msgspec.Struct, frozen=True, omit_defaults=True):
     agent: str = ""
 
 
-AssignmentRequest = AssignTicket | DrainQueue
+Request = AssignTicket | DrainQueue | FindDuplicates
 
 
-def encode(request: AssignmentRequest) -> bytes:
+def encode(request: Request) -> bytes:
     """The JSON payload of a request."""
     return msgspec.json.encode(request)
 
 
-def decode(payload: Mapping[str, Any]) -> AssignmentRequest:
+def decode(payload: Mapping[str, Any]) -> Request:
     """The request in a payload. Raises msgspec.ValidationError if it contains none."""
     if "ticket" in payload:
         return msgspec.convert(payload, AssignTicket)
+    if "compare" in payload:
+        return msgspec.convert(payload, FindDuplicates)
     return msgspec.convert(payload, DrainQueue)

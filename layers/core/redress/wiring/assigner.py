@@ -1,4 +1,4 @@
-"""The function `assigner`: gives queued tickets to agents."""
+"""The function `assigner`: gives queued tickets to agents, and finds duplicates."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from redress.customers.cases.matching import MatchingCase
 from redress.staff.cases.about_search import AboutSearch
 from redress.staff.cases.assignment import AssignmentCase
 from redress.staff.cases.classifying import Classifying
+from redress.staff.cases.duplicates import DuplicateSearch
 from redress.staff.cases.names import StaffNames
 from redress.wiring import stores
 
@@ -33,3 +34,8 @@ def assignment() -> AssignmentCase:
         ),
         Classifying(stores.tickets(), stores.customers()),
     )
+
+
+@cache
+def duplicates() -> DuplicateSearch:
+    return DuplicateSearch(stores.tickets(), stores.plans(), stores.customers(), stores.changes())

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from redress.clocks.rules.clocks import ClockName
+from redress.customers.rules.matching import NEW
 from redress.files.messages import Mailed, Referred
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules.table import mails_after
 from redress.search.messages import IndexTicket
-from redress.staff.messages import AssignTicket, DrainQueue
+from redress.staff.messages import AssignTicket, DrainQueue, FindDuplicates
 from redress.tickets.rules.ticket import Event, EventType
 
-Message = MailJob | AssignTicket | DrainQueue | IndexTicket | Referred | Mailed
+Message = MailJob | AssignTicket | DrainQueue | FindDuplicates | IndexTicket | Referred | Mailed
 Subscriber = Callable[[str, Event], list[Message]]
 """Takes the number of a ticket and one of its events. Returns the messages that follow."""
 
@@ -64,6 +65,14 @@ def decision(number: str, event: Event) -> list[Message]:
     return [AssignTicket(number)] if event.by.is_staff else []
 
 
+def duplicates(number: str, event: Event) -> list[Message]:
+    """Return a message to the assigner if the customer of a ticket was known before.
+
+    A new customer has no other tickets.
+    """
+    return [] if event.data["by"] == NEW else [FindDuplicates(number)]
+
+
 def words(number: str, event: Event) -> list[Message]:
     """Return a message that asks the indexer to index the ticket, if the event has a text."""
     return [IndexTicket(number)]
@@ -100,7 +109,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.MESSAGE_COUNTED: (),
     EventType.MAIL_NOTED: (mails, words),
     EventType.PARTICIPANTS_SET: (),
-    EventType.MATCHED: (),
+    EventType.MATCHED: (duplicates,),
     EventType.ABOUT_SET: (decision,),
     EventType.ABOUT_DOUBTED: (mails,),
     EventType.MENTIONS_SET: (),
@@ -109,6 +118,8 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.UNLINKED: (),
     EventType.MERGED: (mails,),
     EventType.UNMERGED: (mails,),
+    EventType.DUPLICATE_PROPOSED: (),
+    EventType.DUPLICATE_DISMISSED: (),
     EventType.INCIDENT_JOINED: (),
     EventType.INCIDENT_LEFT: (),
     EventType.REMINDED: (mails, words),

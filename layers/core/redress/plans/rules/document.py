@@ -137,6 +137,7 @@ _SECTIONS = (
     "sms",
     "incidents",
     "relationship_calls",
+    "duplicates",
     "presence",
     "team_names",
     "templates",
@@ -242,11 +243,13 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         sms=_sms(read, document),
         incidents=read.section(document, "incidents", "", need=False),
         relationship_calls=read.section(document, "relationship_calls", "", need=False),
+        duplicates=read.section(document, "duplicates", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
         from redress.plans.rules import (
             classification,
+            duplicates,
             hotline,
             incidents,
             macros,
@@ -266,6 +269,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         hotline.check(read, document)
         incidents.check(read, document)
         relationship.check(read, document, plan)
+        duplicates.check(read, document)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)

@@ -400,6 +400,8 @@ class Plan(Struct, frozen=True):
     """The section of the document, which `plans.rules.incidents` reads."""
     relationship_calls: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.relationship` reads."""
+    duplicates: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.duplicates` reads."""
 
     @property
     def talk_s(self) -> int | None:

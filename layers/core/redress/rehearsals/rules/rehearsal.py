@@ -658,6 +658,8 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.FIELDS_SET: None,
     EventType.LINKED: None,
     EventType.UNLINKED: None,
+    EventType.DUPLICATE_PROPOSED: None,
+    EventType.DUPLICATE_DISMISSED: None,
     EventType.MERGED: _merged,
     EventType.UNMERGED: None,
     EventType.INCIDENT_JOINED: None,

@@ -62,6 +62,15 @@ def words_of(text: str) -> set[str]:
     return found
 
 
+def bigrams_of(text: str) -> list[str]:
+    """Return each two adjacent characters of each word, in their order.
+
+    A word of one character is in the list as it is.
+    """
+    words = (match[0] for match in re.finditer(_WORD, folded(text)))
+    return [pair for word in words for pair in _pairs(word) or [word]]
+
+
 def query_of(text: str) -> Query:
     """Return what a query asks for. It is false if the text has no word.
 
@@ -82,5 +91,5 @@ def query_of(text: str) -> Query:
 
 
 def _pairs(run: str) -> list[str]:
-    """Return each two adjacent characters of a run of Chinese characters."""
+    """Return each two adjacent characters of a run of characters."""
     return [run[at : at + 2] for at in range(len(run) - 1)]

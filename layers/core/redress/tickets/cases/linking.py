@@ -1,4 +1,4 @@
-"""Staff link two tickets, and read with a ticket what it is linked with.
+"""Staff link two tickets, dismiss a proposed duplicate, and read what a ticket is linked with.
 
 A link is on both tickets, and each side is written in the same transaction. Nobody reads on one
 side about a ticket that they may not see: neither its number nor that there is a link.
@@ -19,11 +19,18 @@ from redress.tickets.cases.staff import StaffCases
 from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.numbers import normalised
-from redress.tickets.rules.steps import linking
+from redress.tickets.rules.steps import duplicates, linking
 from redress.tickets.rules.ticket import Event, EventType, LinkKind, Ticket
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
-ABOUT_ANOTHER = (EventType.LINKED, EventType.UNLINKED, EventType.MERGED, EventType.UNMERGED)
+ABOUT_ANOTHER = (
+    EventType.LINKED,
+    EventType.UNLINKED,
+    EventType.MERGED,
+    EventType.UNMERGED,
+    EventType.DUPLICATE_PROPOSED,
+    EventType.DUPLICATE_DISMISSED,
+)
 """The events that say something about another ticket, which is `ticket` of their data."""
 
 
@@ -34,6 +41,16 @@ class Wanted:
 
     version: int
     kind: LinkKind
+    other: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """A request that says of a proposed duplicate that it is none: the version that was read, the
+    other ticket's number as it was typed, and why."""
+
+    version: int
     other: str
     why: str
 
@@ -65,6 +82,23 @@ class LinkCases:
     def unlink(self, member: Member, number: str, content: Callable[[], Wanted]) -> Ticket:
         """End a link with a ticket that the member may see. Return the ticket after the change."""
         return self._both(member, number, "unlink", content, linking.unlink_both)
+
+    def dismiss(self, member: Member, number: str, content: Callable[[], Dismissed]) -> Ticket:
+        """Record that a proposed duplicate is none. Return the ticket after the change.
+
+        Raises the errors of `StaffCases.act` and of `duplicates.dismiss`. The number of no ticket
+        and that of a ticket that the member may not see are the same fault.
+        """
+        asked = cache(content)
+
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
+            wanted = asked()
+            other = self.visible(member, wanted.other)
+            return duplicates.dismiss(ticket, plan, by, other.number, wanted.why, at)
+
+        return self._staff.act(
+            member, number, "dismiss_duplicate", lambda: (asked().version, decide)
+        )
 
     def _both(
         self,

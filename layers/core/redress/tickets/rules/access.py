@@ -139,6 +139,9 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "tell_obstacle": (Step.TELL_OBSTACLE,),
     "merge_ticket": (Step.MERGE,),
     "unmerge_ticket": (Step.UNMERGE, Step.UNMERGE_UNANSWERED, Step.UNMERGE_WAITING),
+    # Possible whether one was proposed or not: that says something of the other ticket, which
+    # the member may not see.
+    "dismiss_duplicate": (Step.DISMISS_DUPLICATE,),
     "join_incident": (Step.JOIN_INCIDENT,),
     "leave_incident": (Step.LEAVE_INCIDENT,),
     "accept_mail": (Step.WRITE,),

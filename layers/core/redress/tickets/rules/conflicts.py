@@ -118,6 +118,8 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     # What was said in this ticket before the merge is known. What was said in the other one since
     # refuses the step itself (`merging.unmerge`).
     "unmerge_ticket": frozenset({EventType.MERGED, EventType.UNMERGED}),
+    # Proposals of different tickets do not conflict (`_is_conflict`).
+    "dismiss_duplicate": frozenset({EventType.DUPLICATE_DISMISSED}),
     # A ticket has one incident, so these replace it.
     "join_incident": frozenset({EventType.INCIDENT_JOINED, EventType.INCIDENT_LEFT}),
     "leave_incident": frozenset({EventType.INCIDENT_JOINED, EventType.INCIDENT_LEFT}),
@@ -208,9 +210,9 @@ def _is_conflict(act: str, event: Event, change: Change | None) -> bool:
         return not _fields_of(change).isdisjoint(event.data["fields"])
     if conflicting is _OF_ITEMS and change is not None:
         return event.data["item"] in {one.data.get("item") for one in change.events}
-    if event.type in _LINKS and change is not None:
+    if event.type in _OF_TWO and change is not None:
         return event.data["ticket"] in {
-            one.data["ticket"] for one in change.events if one.type in _LINKS
+            one.data["ticket"] for one in change.events if one.type in _OF_TWO
         }
     return True
 
@@ -221,7 +223,8 @@ def _fields_of(change: Change) -> set[str]:
     return {name for one in setting for name in one.data["fields"]}
 
 
-_LINKS = (EventType.LINKED, EventType.UNLINKED)
+_OF_TWO = (EventType.LINKED, EventType.UNLINKED, EventType.DUPLICATE_DISMISSED)
+"""The events that concern one other ticket, which is `ticket` of their data."""
 
 
 def version_faults(ticket: Ticket, version: int) -> list[Fault]:

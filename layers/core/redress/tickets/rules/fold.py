@@ -30,6 +30,7 @@ from redress.tickets.rules.ticket import (
     UNPROVEN,
     Contact,
     Conversation,
+    Duplicate,
     Event,
     EventType,
     InIncident,
@@ -862,6 +863,22 @@ def _unmerged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return merge_events.unmerged(ticket, event)
 
 
+def _duplicate_proposed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    found = Duplicate(event.data["ticket"], event.data["similarity"])
+    return replace(ticket, duplicates=(*ticket.duplicates, found))
+
+
+def _duplicate_dismissed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    number = event.data["ticket"]
+    return replace(
+        ticket,
+        duplicates=tuple(
+            replace(one, dismissed=True) if one.number == number else one
+            for one in ticket.duplicates
+        ),
+    )
+
+
 def _incident_joined(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     word = event.data.get("word", 0)
     return replace(ticket, incident=InIncident(event.data["incident"], word, word))
@@ -1162,6 +1179,8 @@ _APPLY = {
     EventType.UNLINKED: _unlinked,
     EventType.MERGED: _merged,
     EventType.UNMERGED: _unmerged,
+    EventType.DUPLICATE_PROPOSED: _duplicate_proposed,
+    EventType.DUPLICATE_DISMISSED: _duplicate_dismissed,
     EventType.INCIDENT_JOINED: _incident_joined,
     EventType.INCIDENT_LEFT: _incident_left,
     EventType.FIELDS_SET: _fields_set,

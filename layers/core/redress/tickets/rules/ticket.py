@@ -83,6 +83,8 @@ class EventType(StrEnum):
     UNLINKED = "unlinked"
     MERGED = "merged"
     UNMERGED = "unmerged"
+    DUPLICATE_PROPOSED = "duplicate_proposed"
+    DUPLICATE_DISMISSED = "duplicate_dismissed"
     INCIDENT_JOINED = "incident_joined"
     INCIDENT_LEFT = "incident_left"
     FIELDS_SET = "fields_set"
@@ -252,6 +254,18 @@ class TicketLink(Struct, frozen=True):
     number: str
 
 
+class Duplicate(Struct, frozen=True, omit_defaults=True):
+    """An older ticket of the same customer that was proposed as the same matter.
+
+    `similarity` is that of the words with which the customer opened both, from 0 to 100. A person
+    has `dismissed` the proposal if both are different matters.
+    """
+
+    number: str
+    similarity: int
+    dismissed: bool = False
+
+
 class Merged(Struct, frozen=True):
     """The ticket was merged into the ticket `into`.
 
@@ -385,6 +399,9 @@ class Ticket(Struct, frozen=True):
     links: tuple[TicketLink, ...] = ()
     """The other tickets with which the ticket is linked, oldest first. The other one has the link,
     too, with the inverse kind."""
+    duplicates: tuple[Duplicate, ...] = ()
+    """The older tickets that were proposed as the same matter, also those that were dismissed, so
+    that none is proposed twice."""
     incident: InIncident | None = None
     """The incident of which the ticket is one case. It has at most one: an incident is one cause.
     A ticket that is closed keeps it."""
@@ -445,6 +462,20 @@ class Ticket(Struct, frozen=True):
     granted: tuple[Granted, ...] = ()
     """What the customer got in tickets that were merged into this one. It counts for the bound up
     to which remedies need no approval."""
+
+    @property
+    def open_duplicates(self) -> tuple[Duplicate, ...]:
+        """The proposed duplicates about which nobody has decided.
+
+        Whoever merged or linked the two tickets has decided. When the ticket is closed, nobody has
+        to decide any more.
+        """
+        if self.state is State.CLOSED:
+            return ()
+        linked = {link.number for link in self.links}
+        return tuple(
+            one for one in self.duplicates if not one.dismissed and one.number not in linked
+        )
 
     @property
     def has_address(self) -> bool:

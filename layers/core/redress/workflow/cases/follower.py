@@ -20,7 +20,7 @@ from redress.mail.outgoing.rules.table import ACKNOWLEDGEMENT
 from redress.search import messages as search_messages
 from redress.search.messages import IndexTicket
 from redress.staff import messages as assignment_messages
-from redress.staff.messages import AssignmentRequest, AssignTicket, DrainQueue
+from redress.staff.messages import AssignTicket, DrainQueue, FindDuplicates, Request
 from redress.tickets.store import items
 from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken
 from redress.workflow.subscribers import Message, messages_after
@@ -57,6 +57,13 @@ class NotReferred(Exception):
     """
 
 
+class NotCompared(Exception):
+    """The assigner refused to compare a ticket with others. The record is set aside.
+
+    A retry would hold back the mails of all later records, and no sweep compares tickets.
+    """
+
+
 class FollowerCase:
     """Sends messages to the mail queue with this URL, and to the assigner with this name.
 
@@ -88,8 +95,9 @@ class FollowerCase:
 
         The assigner is asked, whether or not the mail queue refuses. Raises the error of the mail
         queue; NotIndexed if the search queue refused; NotReferred if the checker refused a mail
-        with attachments; LeftToSweep if only the assigner refused, now or earlier in the batch, or
-        if the checker refused files of staff.
+        with attachments; NotCompared if the assigner refused to look for duplicates; LeftToSweep if
+        it refused anything else, now or earlier in the batch, or if the checker refused files of
+        staff.
         """
         match change:
             case EventAdded(number, doc):
@@ -115,10 +123,14 @@ class FollowerCase:
             self._index([message for message in messages if isinstance(message, IndexTicket)])
         if self._checker:
             self._refer([message for message in messages if isinstance(message, Referred | Mailed)])
+        comparisons = [one for one in messages if isinstance(one, FindDuplicates)]
+        self._ask(comparisons)
+        if comparisons and self._refusal is not None:
+            raise NotCompared from self._refusal
         if requests and self._refusal is not None:
             raise LeftToSweep from self._refusal
 
-    def _ask(self, requests: Sequence[AssignmentRequest]) -> None:
+    def _ask(self, requests: Sequence[Request]) -> None:
         """Send requests to the assigner, until it refuses one."""
         for request in requests:
             if self._refusal is not None:
@@ -154,7 +166,7 @@ class FollowerCase:
         except (ClientError, BotoCoreError) as error:
             raise NotIndexed from error
 
-    def _request(self, request: AssignmentRequest) -> None:
+    def _request(self, request: Request) -> None:
         """Invoke the assigner asynchronously. Raises the error of the service."""
         self._functions.invoke(
             FunctionName=self._assigner,

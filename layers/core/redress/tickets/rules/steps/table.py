@@ -64,6 +64,8 @@ class Step(StrEnum):
     UNMERGE_WAITING = "unmerge_waiting"
     GIVE_BACK = "give_back"
     GIVE_BACK_WORDS = "give_back_words"
+    PROPOSE_DUPLICATE = "propose_duplicate"
+    DISMISS_DUPLICATE = "dismiss_duplicate"
     JOIN_INCIDENT = "join_incident"
     LEAVE_INCIDENT = "leave_incident"
     WRITE = "write"
@@ -135,6 +137,9 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.UNMERGE_WAITING: {_X: _W},
     Step.GIVE_BACK: {_N: _N, _O: _O, _W: _W},
     Step.GIVE_BACK_WORDS: {_O: _W},
+    # Nobody works on a ticket that is over, so it is too late to work on both as one.
+    Step.PROPOSE_DUPLICATE: {_N: _N, _O: _O, _W: _W},
+    Step.DISMISS_DUPLICATE: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     # An incident counts all its cases, also those that were solved before anybody saw the cause.
     Step.JOIN_INCIDENT: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.LEAVE_INCIDENT: {s: s for s in (_N, _O, _W, _R, _C, _X)},
@@ -237,6 +242,10 @@ who gets it."""
 
 MOST_LINKS = 20
 """The most tickets with which one ticket is linked. The snapshot contains them."""
+
+
+MOST_DUPLICATES = 3
+"""The most tickets that are proposed as duplicates of one ticket. The snapshot contains them."""
 
 
 MOST_MENTIONS = 10
