@@ -46,10 +46,12 @@ from redress.tickets.rules.steps import (
     merging,
     of_incidents,
     opening,
+    post_mortems,
     remedying,
 )
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.steps.matching import match
+from redress.tickets.rules.steps.post_mortems import Learnt
 from redress.tickets.rules.submission import Submission, parse
 from redress.tickets.rules.ticket import Event, LinkKind, State, Ticket
 
@@ -509,6 +511,12 @@ class Life:
         return self.take(
             remedying.finish(self.ticket, self.plan, by, id_, "Transfer 0113", text, at)
         )
+
+    def write_post_mortem(self, by: Actor = MEI, learnt: Learnt | None = None) -> Life:
+        """Writes the post-mortem of the closed ticket. By default nothing is changed by it."""
+        said = learnt or Learnt("It caught fire", "A bad thermostat", no_action="It is known")
+        at = self.clock.now()
+        return self.take(post_mortems.write(self.ticket, self.plan, by, said, {}, at))
 
     def urge(self) -> Life:
         return self.take(by_customer.urge(self.ticket, self.plan, self.clock.now()))

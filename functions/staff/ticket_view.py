@@ -18,6 +18,7 @@ from redress.plans.rules.plan import Plan
 from redress.tickets.cases.linking import ABOUT_ANOTHER, NAMES_ANOTHER, Others
 from redress.tickets.rules import access, classification, fields, remedy_rights, viewers
 from redress.tickets.rules.answers import way_of
+from redress.tickets.rules.post_mortem import PostMortem
 from redress.tickets.rules.preference import EMAIL, PHONE
 from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
 from redress.tickets.rules.remedies import Remedy
@@ -100,6 +101,7 @@ def ticket_view(found: Ticket, member: Member, plan: Plan | None, now: datetime)
         "remedies": [
             remedy_view(one, remedy_rights.can(member, found, one), now) for one in found.remedies
         ],
+        "post_mortem": post_mortem_view(found.post_mortem, now),
         "can": access.can(member, found),
     }
 
@@ -179,6 +181,21 @@ def remedy_view(remedy: Remedy, can: list[str], now: datetime) -> dict[str, Any]
     }
 
 
+def post_mortem_view(found: PostMortem | None, now: datetime) -> dict[str, Any] | None:
+    """`TicketPostMortem`: whether it is written. The event has its texts. None if none is due."""
+    if found is None:
+        return None
+    return {
+        "state": "due" if found.is_due else "written",
+        "due_at": iso(found.clock.due_at),
+        "standing": standing(found.clock, now).value,
+        "breached": found.clock.breached or found.clock.missed,
+        "written_at": iso(found.at),
+        "written_by": found.by,
+        "event": found.event,
+    }
+
+
 def warnings_view(warnings: Iterable[Discouraged]) -> list[dict[str, str]]:
     """`Ticket.warnings`: the words of a text to the customer that should not be written."""
     return [
@@ -222,6 +239,7 @@ def people_of(found: TicketFile) -> set[str]:
         for name in ("about", "mentions", "candidates"):
             several = event.data.get(name)
             ids.update(several if isinstance(several, list) else ())
+        ids.update(action["owner"] for action in event.data.get("actions", ()))
     ids.add(found.ticket.assignee or "")
     ids.add(found.ticket.resolution.by if found.ticket.resolution else "")
     return ids - {""}

@@ -17,7 +17,6 @@ from functools import cached_property
 import msgspec
 
 from redress.clocks.rules import clocks
-from redress.clocks.rules.clocks import ClockName
 from redress.db import encoding
 from redress.mail.outgoing.cases.sending import hidden_id
 from redress.mail.outgoing.messages import MailJob
@@ -40,7 +39,7 @@ from redress.tickets.rules import ticket as tickets
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
 from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.ticket import Event, EventType, State, Ticket
+from redress.tickets.rules.ticket import Event, EventType, Phase, State, Ticket
 from redress.tickets.store import items
 from tests.chaos.evidence import Evidence, Item, Stored
 
@@ -196,6 +195,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.REMEDY_REFUSED: (Step.REFUSE_REMEDY,),
     EventType.REMEDY_WITHDRAWN: (Step.WITHDRAW_REMEDY,),
     EventType.REMEDY_DONE: (Step.FINISH_REMEDY,),
+    EventType.POST_MORTEM_WRITTEN: (Step.WRITE_POST_MORTEM,),
     EventType.LINKED: (Step.LINK,),
     EventType.UNLINKED: (Step.UNLINK,),
     EventType.DUPLICATE_PROPOSED: (Step.PROPOSE_DUPLICATE,),
@@ -252,7 +252,7 @@ def steps(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
                     yield Violation(one.number, f"{words} is not allowed")
                 elif event.type not in _KEEPS_STATE and after.state not in leads:
                     yield Violation(one.number, f"{words} leads to {after.state}")
-            elif before.state is State.CLOSED:
+            elif before.phase is Phase.CLOSED:
                 yield Violation(one.number, f"{words} comes after the end")
             before = after
 
@@ -307,7 +307,7 @@ def rungs(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
         for event, after in zip(one.events[1:], one.states[1:], strict=True):
             if event.type is EventType.RUNG_FIRED:
                 data = event.data
-                clock, words = ClockName(data["clock"]), f"{data['clock']}: {data['step']}"
+                clock, words = data["clock"], f"{data['clock']}: {data['step']}"
                 # A rung of the same wake may have ended the search for an agent.
                 running = before.timers.get(clock)
                 if running is not None and data["step"] in running.fired:
@@ -336,7 +336,7 @@ def timers(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
         if "awake" in timer:
             yield Violation(one.number, f"its workflow is awake since {timer['awake_since']}")
         armed = timer.get("armed")
-        if ticket.state is State.CLOSED:
+        if ticket.phase is Phase.CLOSED:
             continue
         if armed is None or (armed["seq"], armed["phase"]) != (timer["seq"], timer["phase"]):
             yield Violation(one.number, "its workflow does not sleep for what the ticket waits for")
@@ -349,13 +349,16 @@ def timers(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
 
 
 def executions(evidence: Evidence, known: list[Known]) -> Iterator[Violation]:
-    """Exactly one execution runs for each open ticket, of its generation, and none for others."""
+    """Exactly one execution of its generation runs for each ticket that waits, and none for others.
+
+    A closed ticket waits while something is still to be done on it.
+    """
     by_ticket: defaultdict[str, list[str]] = defaultdict(list)
     for name in evidence.running:
         by_ticket[name.rpartition("-")[0]].append(name)
     for one in known:
         running = sorted(by_ticket.pop(one.number, []))
-        is_open = one.ticket.state is not State.CLOSED
+        is_open = one.ticket.phase is not Phase.CLOSED
         wanted = [f"{one.number}-{int(_of(one.stored.timer)['gen'])}"] if is_open else []
         if running != wanted:
             words = f"the executions {running} run instead of {wanted}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from redress.incidents.rules import Action, Done, Incident, IncidentChange, PostMortem
+from redress.incidents.rules import Done, Incident, IncidentChange, PostMortem
 from redress.incidents.store import IncidentStore
 from redress.mail.outgoing.cases.feedback import NoticeMissed, feedback_of
 from redress.mail.outgoing.messages import (
@@ -22,6 +22,7 @@ from redress.mail.outgoing.messages import (
     tags_of_incident,
 )
 from redress.staff.rules.availability import Presence
+from redress.tickets.rules.post_mortem import Action
 from redress.wiring import stores as wired_stores
 from tests.builders import INCIDENT, Clock, plan_document
 from tests.functions.conftest import BASE_ADDRESS, MEMBERS

@@ -54,10 +54,12 @@ from redress.tickets.rules.steps import (
     by_timer,
     of_incidents,
     opening,
+    post_mortems,
     remedying,
 )
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.by_staff import Classification
+from redress.tickets.rules.steps.post_mortems import Learnt
 from redress.tickets.rules.steps.remedying import NewRemedy
 from redress.tickets.rules.ticket import Contact, Event, Ticket, classification_of
 from redress.tickets.store.mail_records import MailRecord, MailRecordStore
@@ -2109,6 +2111,88 @@ def test_mail_that_asks_for_a_decision_is_skipped_after_it(
     assert post.sent == []
     mailer(mailer.job(ticket.number, "remedy"))
     assert post.only["To"] == "mei@example.com"
+
+
+def _write_post_mortem(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    learnt = Learnt("It caught fire", "secret words", no_action="It is known")
+    return post_mortems.write(ticket, plan, MEMBERS["mei"].actor, learnt, {}, at)
+
+
+def _post_mortem_due(mailer: Mailer, ticket: Ticket, clock: Clock) -> None:
+    """Close an urgent ticket, and let the first rung of its post-mortem fire."""
+    mailer.act(ticket.number, lambda t, p, at: by_customer.withdraw(t, p, "", at))
+    clock.advance(minutes=15)
+    mailer.act(ticket.number, by_timer.act_on_due_rungs)
+
+
+NOT_WRITTEN = {
+    "en": ("post-mortem", "Until it is written, the ticket counts as open."),
+    "zh-CN": ("复盘报告", "未结案"),
+    "zh-TW": ("檢討報告", "未結案"),
+}
+
+
+@pytest.mark.parametrize("language", NOT_WRITTEN)
+def test_who_served_is_told_in_their_language_that_a_post_mortem_is_due(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    stores: Stores,
+    clock: Clock,
+    language: str,
+) -> None:
+    mei = replace(MEMBERS["mei"], languages=(language,))
+    stores.staff.record(mei, Presence.AVAILABLE, clock.now())
+    ticket = open_ticket("urgent", agent="a-mei")
+    _post_mortem_due(mailer, ticket, clock)
+    assert mailer(mailer.job(ticket.number, "post_mortem")) == []
+    assert post.only["To"] == "mei@example.com"
+    said = text_of(post.only)
+    for words in NOT_WRITTEN[language]:
+        assert words in said
+    assert DUE_AT[language] in said
+    assert not [word for word in PRIVATE if word in said]
+
+
+DUE_AT = {
+    "en": "Wednesday 25 November 2026, 18:00",
+    "zh-CN": "2026年11月25日（星期三）18:00",
+    "zh-TW": "2026年11月25日（星期三）18:00",
+}
+
+
+def test_leaders_are_told_of_a_post_mortem_if_nobody_served(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], clock: Clock
+) -> None:
+    ticket = open_ticket("urgent")
+    _post_mortem_due(mailer, ticket, clock)
+    mailer(mailer.job(ticket.number, "post_mortem"))
+    assert post.only["To"] == "lin@example.com"
+
+
+def test_accused_agent_is_not_asked_for_the_post_mortem(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], clock: Clock
+) -> None:
+    ticket, wei = open_ticket("urgent", agent="a-mei"), MEMBERS["wei"].actor
+    _post_mortem_due(mailer, ticket, clock)
+    job = mailer.job(ticket.number, "post_mortem")
+    mailer.act(
+        ticket.number, lambda t, p, at: by_staff.set_about(t, p, wei, ["a-mei"], "named", at)
+    )
+    assert mailer(job) == []
+    assert post.only["To"] == "lin@example.com"
+
+
+def test_nobody_is_asked_for_a_post_mortem_that_is_written(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], clock: Clock
+) -> None:
+    ticket = open_ticket("urgent", agent="a-mei")
+    _post_mortem_due(mailer, ticket, clock)
+    job = mailer.job(ticket.number, "post_mortem")
+    mailer.act(ticket.number, _write_post_mortem)
+    assert mailer(job) == []
+    assert post.sent == []
 
 
 RESULT = {

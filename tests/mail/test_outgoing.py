@@ -72,6 +72,11 @@ def unattended(life: Life) -> Life:
     return life.take(told)
 
 
+def urgent_and_closed(life: Life) -> Life:
+    """A closed urgent ticket, whose post-mortem is due."""
+    return life.reclassify("urgent").withdraw()
+
+
 def remedy_due_in(life: Life, minutes: int) -> Life:
     """An acknowledged ticket whose customer is promised a remedy in so many minutes."""
     due = life.clock.moment + timedelta(minutes=minutes)
@@ -202,6 +207,22 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "a remedy is done": (
         lambda life: life.promise_remedy().finish_remedy(),
         [("remedy_done", "customer")],
+    ),
+    "a post-mortem is to be written": (
+        lambda life: urgent_and_closed(life).wait(minutes=15).wake(),
+        [("post_mortem", "agent")],
+    ),
+    "a post-mortem is written late": (
+        lambda life: urgent_and_closed(life).sleep_through(life.clock.moment + timedelta(days=2.4)),
+        [("post_mortem", "agent"), ("post_mortem", "supervisor")],
+    ),
+    "a post-mortem is very late": (
+        lambda life: urgent_and_closed(life).sleep_through(life.clock.moment + timedelta(days=5)),
+        [("post_mortem", "manager")],
+    ),
+    "a post-mortem is written": (
+        lambda life: urgent_and_closed(life).write_post_mortem(),
+        [],
     ),
     "half of the time of a remedy gone": (
         lambda life: remedy_due_in(life, minutes=20).wait(minutes=10).wake(),

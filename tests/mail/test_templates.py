@@ -68,6 +68,7 @@ STAFF = (
     "reminded",
     "task",
     "remedy",
+    "post_mortem",
     "urged",
     "item_given",
     "about_doubted",
@@ -175,6 +176,7 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
         "answer_failed",
         "task",
         "remedy",
+        "post_mortem",
         "urged",
     }
     assert links == (0 if name in without else 1)
@@ -271,6 +273,8 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     events.append(Event(1, EventType.INCIDENT_PROPOSED, AT, SYSTEM, {"clock": "resolution"}))
     of_remedy = {"remedy_id": "1", "text": "We pay it back", "approved": True}
     events += [Event(1, kind, AT, SYSTEM, of_remedy) for kind in EventType if "remedy_" in kind]
+    of_post_mortem = {"clock": "post_mortem", "action": "remind", "notify": ["agent"]}
+    events.append(Event(1, EventType.RUNG_FIRED, AT, SYSTEM, of_post_mortem))
     to_staff = {"why": "returned", "mail": {"to": "agent"}}
     events.append(Event(1, EventType.MAIL_NOTED, AT, SYSTEM, to_staff))
     names = {found.template for event in events for found in mails_after(event)}

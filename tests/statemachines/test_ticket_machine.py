@@ -14,8 +14,16 @@ from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_departments, by_staff, checklists, remedying
+from redress.tickets.rules.steps import (
+    by_customer,
+    by_departments,
+    by_staff,
+    checklists,
+    post_mortems,
+    remedying,
+)
 from redress.tickets.rules.steps.by_departments import NewTask
+from redress.tickets.rules.steps.post_mortems import Learnt
 from redress.tickets.rules.steps.remedying import NewRemedy
 from redress.tickets.rules.ticket import EventType, Phase, State, Ticket
 from redress.workflow.cases.repair import PATIENCE
@@ -334,6 +342,62 @@ def test_rungs_of_a_promised_remedy_fire_also_if_the_customer_withdraws(world: W
     world.pass_time(hours=401)
     assert world.rungs(number)[-1] == ("remedy:1", "breach", 400)
     world.take(number, _pay_refund)
+    assert world.at_rest(number)
+
+
+def _write_post_mortem(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    learnt = Learnt("It caught fire", "A bad thermostat", no_action="It is known")
+    return post_mortems.write(ticket, plan, MEI, learnt, {}, at)
+
+
+def test_urgent_ticket_waits_for_its_post_mortem_after_it_is_closed(world: World) -> None:
+    """The machine enters no other state for it: it stays in its last wait, or goes there."""
+    number = world.open("urgent")
+    world.acknowledge(number)
+    world.reply(number)
+    world.resolve(number)
+    world.confirm(number)
+    world.answer_survey(number)
+    assert (world.timer(number).phase, world.status(number)) == (Phase.SURVEY, "RUNNING")
+    world.pass_time(hours=102)
+    fired = [rung for rung in world.rungs(number) if rung[0] == "post_mortem"]
+    assert [(action, at) for _, action, at in fired] == [
+        ("remind", 0.24),  # a hundredth of 24 office hours; the ticket was closed at 9
+        ("remind", 29),
+        ("remind", 52.2),
+        ("breach", 57),
+        ("escalate", 101),
+    ]
+    world.take(number, _write_post_mortem)
+    assert world.states(number)[-1] == "AwaitSurvey"
+    assert world.status(number) == "SUCCEEDED"
+    assert world.at_rest(number)
+
+
+def test_urgent_ticket_that_is_withdrawn_waits_for_its_post_mortem(world: World) -> None:
+    number = world.open("urgent")
+    world.acknowledge(number)
+    world.withdraw(number)
+    assert world.states(number)[-1] == "AwaitSurvey"
+    world.take(number, _write_post_mortem)
+    assert world.status(number) == "SUCCEEDED"
+    assert world.rungs(number) == []
+    assert world.at_rest(number)
+
+
+def test_rung_that_closes_an_urgent_ticket_begins_the_wait_for_its_post_mortem(
+    world: World,
+) -> None:
+    """Nobody answers the callback. The same wake closes the ticket and sleeps again."""
+    number = world.open("urgent")
+    world.acknowledge(number)
+    world.resolve(number)
+    world.pass_time(hours=73)
+    assert world.timer(number).phase is Phase.SURVEY
+    assert world.states(number)[-3:] == [*ACT, "AwaitSurvey"]
+    world.pass_time(hours=20 * 24)
+    assert ("post_mortem", "escalate") in [rung[:2] for rung in world.rungs(number)]
+    world.take(number, _write_post_mortem)
     assert world.at_rest(number)
 
 

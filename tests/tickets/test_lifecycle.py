@@ -96,6 +96,15 @@ def with_duplicate(life: Life) -> Life:
     return life
 
 
+def with_post_mortem(life: Life) -> Life:
+    """Let a closed ticket owe a post-mortem, as if it had been urgent."""
+    other = builders.life_at(State.CLOSED, "urgent")
+    last = life.changes[-1]
+    after = replace(last.after, post_mortem=other.ticket.post_mortem)
+    life.changes[-1] = replace(last, after=after)
+    return life
+
+
 def follow_up(life: Life) -> Life:
     """Record on the ticket that its customer opened another one for something else."""
     require_possible(Step.FOLLOW_UP, life.ticket)
@@ -138,6 +147,7 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.REFUSE_REMEDY: lambda life: with_remedy(life).refuse_remedy(),
     Step.WITHDRAW_REMEDY: lambda life: with_remedy(life, promised=True).withdraw_remedy(),
     Step.FINISH_REMEDY: lambda life: with_remedy(life, promised=True).finish_remedy(),
+    Step.WRITE_POST_MORTEM: lambda life: with_post_mortem(life).write_post_mortem(),
     Step.LINK: Life.link,
     Step.FOLLOW_UP: follow_up,
     Step.UNLINK: lambda life: life.link().unlink(),
@@ -248,6 +258,7 @@ WRITTEN = {
     Step.REFUSE_REMEDY:      "new     open    waiting resolved confirmed closed",
     Step.WITHDRAW_REMEDY:    "new     open    waiting resolved confirmed closed",
     Step.FINISH_REMEDY:      "new     open    waiting resolved confirmed closed",
+    Step.WRITE_POST_MORTEM:  "-       -       -       -        -         closed",
     Step.WRITE:              "new     open    open    resolved confirmed -",
     Step.THANK:              "new     open    waiting resolved confirmed closed",
     Step.COUNT_MESSAGE:      "new     open    open    resolved confirmed -",

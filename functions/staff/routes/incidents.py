@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from route import (
@@ -24,21 +24,16 @@ from route import (
 )
 from ticket_view import ticket_view
 
-from redress.base import texts
-from redress.base.errors import Fault, pointer
 from redress.base.languages import LANGUAGES
-from redress.base.people import is_subject
 from redress.edge import cursors
 from redress.edge.bodies import (
     Body,
-    Faults,
     NamedTexts,
     OptionalInstant,
     OptionalSomeOf,
     OptionalText,
     OptionalTexts,
     Text,
-    Unread,
     Whole,
     Word,
 )
@@ -54,7 +49,7 @@ from redress.incidents.cases import (
     IncidentPage,
     Learnt,
 )
-from redress.incidents.rules import Action, Incident, PostMortem
+from redress.incidents.rules import Incident, PostMortem
 from redress.plans.rules.acts import CATEGORY_LIMIT, INCIDENT
 from redress.plans.rules.plan import CHANNELS
 from redress.tickets.cases.staff import StaffStep
@@ -63,6 +58,7 @@ from redress.tickets.rules.steps import of_incidents
 from redress.tickets.rules.steps.table import TEXT_LIMIT
 from redress.wiring import staff as wiring
 from routes.lists import work_item_view
+from routes.post_mortems import Actions
 
 Given = dict[str, Any]
 
@@ -73,55 +69,6 @@ REVISION = Whole("revision", least=1)
 ID = PathPart(hexadecimal(16), "there is no such incident")
 WORD_BODY = LONGEST_CHARACTER * len(LANGUAGES) * TEXT_LIMIT + 10_000
 """The most bytes of a body with a text in each language."""
-
-
-class Actions(Unread, frozen=True):
-    """The actions of a post-mortem: a text, the member who does it, and a day, each of them."""
-
-    def read(self, body: Mapping[str, Any], faults: Faults) -> Any:
-        given, here = body.get(self.name), f"/{self.name}"
-        if not isinstance(given, list):
-            faults.append(Fault(here, "list_expected", "a list of actions is expected here"))
-            return []
-        if not 1 <= len(given) <= rules.MOST_ACTIONS:
-            code = "too_many" if given else "required"
-            faults.append(Fault(here, code, f"from 1 to {rules.MOST_ACTIONS} actions"))
-            return []
-        found = [_action(one, f"{here}/{index}", faults) for index, one in enumerate(given)]
-        return [one for one in found if one is not None]
-
-
-def _action(given: Any, here: str, faults: Faults) -> Action | None:
-    """One action of a request; None if it has a fault, which is added to `faults`."""
-    if not isinstance(given, dict):
-        faults.append(Fault(here, "object_expected", "a text, an owner and a day"))
-        return None
-    own: Faults = [
-        Fault(here + pointer(name), "unknown", "an action has `text`, `owner` and `due`")
-        for name in given
-        if name not in ("text", "owner", "due")
-    ]
-    field = Text(f"{here[1:]}/text", REASON_LIMIT)
-    text = field.read({field.name: given.get("text")}, own)
-    owner, due = given.get("owner"), _day(given.get("due"))
-    if not isinstance(owner, str) or not is_subject(owner):
-        own.append(Fault(f"{here}/owner", "unknown_agent", "the id of a member of staff"))
-    if due is None:
-        detail = "a day such as 2026-12-31 is expected"
-        own.append(Fault(f"{here}/due", "date_expected", detail))
-    faults += own
-    if own or due is None or not isinstance(owner, str):
-        return None
-    return Action(texts.cleaned(text), owner, due)
-
-
-def _day(value: Any) -> date | None:
-    if not isinstance(value, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        return None
 
 
 # -------------------------------------------------------------------- incidents

@@ -23,6 +23,7 @@ from redress.tickets.cases.staff import PAGE_LIMIT, WorkItem, WorkPage
 from redress.tickets.rules import listing
 from redress.tickets.rules.listing import LINES, MOST_LINES, PARAMETERS
 from redress.tickets.rules.numbers import normalised
+from redress.tickets.rules.ticket import post_mortem_due
 from redress.wiring import staff as wiring
 from routes.presence import availability_view
 
@@ -142,6 +143,7 @@ def line_view(line: Line) -> dict[str, Any]:
         "customer": found.customer,
         "satisfaction": found.satisfaction,
         "about_unclear": found.about_unclear is not None,
+        "post_mortem_due_at": iso(post_mortem_due(found)),
     }
 
 
@@ -195,6 +197,10 @@ def board_view(found: Board, held: HeldWork, incidents: int) -> dict[str, Any]:
         "unaccepted": [
             {**work_item_view(item), "unaccepted_since": iso(since)}
             for item, since in found.unaccepted
+        ],
+        "post_mortems": [
+            {**work_item_view(item), "post_mortem_due_at": iso(due)}
+            for item, due in found.post_mortems
         ],
         "first_responses_today": {
             "answered": found.today.answered,

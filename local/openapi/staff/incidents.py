@@ -26,6 +26,7 @@ from redress.incidents.cases import NO_TEXT, PAGE, UNREADABLE
 from redress.incidents.store import CLOSED, MOST_CHANGES, OPEN
 from redress.plans.rules.acts import INCIDENT, SHORT_LIMIT
 from redress.tickets.rules.answers import Why
+from redress.tickets.rules.post_mortem import MOST_ACTIONS
 
 IncidentId = Annotated[str, Meta(pattern=f"^{INCIDENT}$", examples=["9f86d081884c7d65"])]
 IncidentState = Annotated[str, named("IncidentState", (OPEN, CLOSED))]
@@ -41,7 +42,7 @@ class IncidentTexts(Answer):
 
 
 class PostMortemAction(Answer):
-    """Something to change because of the incident."""
+    """Something to change because of what happened."""
 
     text: Annotated[str, text(SHORT_LIMIT, 1)]
     owner: Agent
@@ -51,10 +52,11 @@ class PostMortemAction(Answer):
 _ACTIONS: dict[str, Any] = {
     "type": "array",
     "minItems": 1,
-    "maxItems": rules.MOST_ACTIONS,
+    "maxItems": MOST_ACTIONS,
     "items": {"$ref": REFERENCE.format(name="PostMortemAction")},
 }
 NAMED["PostMortemActions"] = _ACTIONS
+NAMED["TicketPostMortemActions"] = {**_ACTIONS, "type": ["array", "null"], "minItems": 0}
 
 
 class PostMortem(Answer):
@@ -64,7 +66,7 @@ class PostMortem(Answer):
     by: Agent
     happened: str
     cause: str
-    actions: Annotated[list[PostMortemAction], Meta(max_length=rules.MOST_ACTIONS)]
+    actions: Annotated[list[PostMortemAction], Meta(max_length=MOST_ACTIONS)]
 
 
 class Incident(Answer):

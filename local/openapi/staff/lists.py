@@ -79,6 +79,7 @@ class TicketLine(WorkItem):
     customer: Annotated[str | None, Meta(examples=["9f86d081884c7d659a2feaa0"])]
     satisfaction: Annotated[int, Meta(ge=1, le=5)] | None
     about_unclear: bool
+    post_mortem_due_at: Instant | None
 
 
 class TicketPage(Answer):
@@ -101,6 +102,7 @@ class TicketCounts(Answer):
     overdue: TicketCount
     due_soon: TicketCount
     on_hold: TicketCount
+    post_mortem_due: TicketCount
     closed: TicketCount
 
 
@@ -155,6 +157,12 @@ class Unaccepted(WorkItem):
     unaccepted_since: Moment
 
 
+class PostMortemDue(WorkItem):
+    """A closed ticket whose post-mortem is not written."""
+
+    post_mortem_due_at: Instant
+
+
 class FirstResponses(Answer):
     answered: Annotated[int, Meta(ge=0, le=TODAY_LIMIT)]
     median_s: Count | None
@@ -174,6 +182,7 @@ class Board(Answer):
     open: Annotated[int, Meta(ge=0, le=BOARD_LIMIT)]
     open_incidents: Annotated[int, Meta(ge=0, le=INCIDENTS)]
     unaccepted: Annotated[list[Unaccepted], Meta(max_length=BOARD_LIMIT)]
+    post_mortems: Annotated[list[PostMortemDue], Meta(max_length=BOARD_LIMIT)]
     first_responses_today: FirstResponses
     near_limit: list[NearLimit]
     held_mail: HeldWork

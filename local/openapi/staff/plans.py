@@ -73,6 +73,7 @@ class Plan(OpenAnswer, kw_only=True):
     team_names: Any | UnsetType = UNSET
     templates: Any | UnsetType = UNSET
     thanks: Any | UnsetType = UNSET
+    urgent: Any | UnsetType = UNSET
     wording: Any | UnsetType = UNSET
 
 

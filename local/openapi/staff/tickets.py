@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from local.openapi.schemas import named
 from local.openapi.staff.customers import CustomerId, CustomerType
 from local.openapi.staff.links import ProposedDuplicate, TicketLink
+from local.openapi.staff.post_mortems import TicketPostMortem
 from local.openapi.values import (
     ActorRole,
     Agent,
@@ -249,6 +250,7 @@ class Ticket(Answer, kw_only=True):
     tasks: list[Task]
     checklist: list[ChecklistItem]
     remedies: list[Remedy]
+    post_mortem: TicketPostMortem | None
     can: list[StaffAction]
     warnings: list[WordingWarning] | UnsetType = UNSET
     lengthened: Lengthened | UnsetType = UNSET

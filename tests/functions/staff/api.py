@@ -15,7 +15,7 @@ from typing import Any
 from redress.base.people import Actor, Member, Role
 from redress.mail.incoming.store import IncomingRecord, MailState
 from redress.scores.messages import AgentResult
-from redress.tickets.rules.steps import remedying
+from redress.tickets.rules.steps import by_customer, by_staff, remedying
 from redress.tickets.rules.steps.remedying import NewRemedy
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import scoring as scoring_wiring
@@ -235,6 +235,7 @@ WHO_MAY = {
     "remedy-withdrawal": ALL,
     "remedy-completion": ALL,
     "remedies": LEADERS,
+    "post-mortem": ALL,
     "progress": ALL,
     "resolution": ALL,
     "callback": ALL,
@@ -349,6 +350,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "remedy-refusal": {"reason": "A spare part came in."},
     "remedy-withdrawal": {"reason": "They want a new one."},
     "remedy-completion": {"proof": "Transfer 0113"},
+    "post-mortem": {
+        "happened": "A kettle caught fire.",
+        "cause": "Its thermostat sticks.",
+        "no_action": "The model is not sold any more.",
+    },
     "ticket-customer": {"customer": None, "reason": "a shared address"},
     "macro": {},
 }
@@ -366,6 +372,17 @@ def with_remedy(stores: Stores, ticket: Ticket, amount: int = 50_000) -> Ticket:
     return stores.changes.change(
         ticket.number, lambda t, p, at: remedying.propose(t, p, mei, new, text, at)
     )
+
+
+def with_post_mortem(stores: Stores, ticket: Ticket) -> Ticket:
+    """The ticket as an urgent one that is closed and owes a post-mortem."""
+    mei = Actor(Role.AGENT, "a-mei")
+    urgent = by_staff.Classification(kind="urgent")
+    if ticket.kind != "urgent":
+        stores.changes.change(
+            ticket.number, lambda t, p, at: by_staff.reclassify(t, p, mei, urgent, "fire", at)
+        )
+    return stores.changes.change(ticket.number, lambda t, p, at: by_customer.withdraw(t, p, "", at))
 
 
 TASK_ACTS: dict[str, dict[str, Any]] = {

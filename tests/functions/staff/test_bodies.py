@@ -26,6 +26,7 @@ WITH_BODY = (
     "task-opening",
     "remedy-proposal",
     *REMEDY_ACTS,
+    "post-mortem",
     "inspection-check",
     "progress",
     "resolution",

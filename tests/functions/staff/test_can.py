@@ -67,6 +67,7 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
         [{"reason": "They want a new one."}, {"reason": "So they said", "text": "我们换新。"}],
     ),
     "finish_remedy": ("remedy-completion", [{"proof": "Transfer 0113"}]),
+    "write_post_mortem": ("post-mortem", [CHANGES["post-mortem"]]),
     "accept_mail": ("acceptance", [{}]),
     "link": ("linking", [{"kind": "related", "reason": "the same batch"}]),
     "unlink": ("unlinking", [{"kind": "related", "reason": "another one"}]),

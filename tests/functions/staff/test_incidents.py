@@ -22,6 +22,7 @@ from redress.incidents import cases, rules
 from redress.incidents.cases import DeliveryCase
 from redress.incidents.store import IncidentStore
 from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.rules.post_mortem import MOST_ACTIONS
 from redress.tickets.rules.steps import by_staff, matching
 from redress.tickets.rules.ticket import EventType, InIncident, Ticket
 from redress.wiring import clients
@@ -673,7 +674,7 @@ def test_incident_counts_as_open_until_its_post_mortem_is_written(
 
 def test_every_fault_of_a_post_mortem_is_named(api: Api, incident: str) -> None:
     assert close(api, incident, actions=[]).codes == {"/actions": "required"}
-    many = LEARNT["actions"] * (rules.MOST_ACTIONS + 1)
+    many = LEARNT["actions"] * (MOST_ACTIONS + 1)
     assert close(api, incident, actions=many).codes == {"/actions": "too_many"}
     wrong = [{"text": " ", "owner": 7, "due": "soon", "colour": "red"}, "Test"]
     assert close(api, incident, actions=wrong, cause=" ").codes == {

@@ -443,7 +443,7 @@ def test_cursor_of_another_list_is_refused(api: Api, open_ticket: Opener) -> Non
 
 # -------------------------------------------------------------------- numbers
 
-NAMES = ("mine", "queue", "open", "overdue", "due_soon", "on_hold", "closed")
+NAMES = ("mine", "queue", "open", "overdue", "due_soon", "on_hold", "post_mortem_due", "closed")
 
 
 def counts(found: Reply) -> dict[str, int]:
@@ -462,6 +462,7 @@ def lists_of(found: Reply, agent: str) -> dict[str, dict[str, str]]:
         "overdue": {"view": "open", "team": team, "due_before": at},
         "due_soon": {"view": "open", "team": team, "due_from": at, "due_before": soon},
         "on_hold": {"view": "on_hold", "team": team},
+        "post_mortem_due": {"view": "post_mortem_due", "team": team},
         "closed": {"view": "closed", "team": team, "closed_in": month},
     }
 
@@ -481,6 +482,7 @@ def busy(open_ticket: Opener, act: Act, clock: Clock) -> None:
     act(held, by_staff.hold, JUN, "part", "We wait for a part")
     open_ticket(agent="a-mei")
     open_ticket("urgent")
+    act(open_ticket("urgent"), by_customer.withdraw, "")
     act(overdue, by_timer.act_on_due_rungs)
 
 
@@ -492,10 +494,11 @@ def test_each_number_is_the_length_of_its_list(api: Api, busy: None, by: str) ->
     for name, query in lists_of(found, agent).items():
         assert len(pages(api, by, of=query)) == found.body[name]["count"], name
     assert found.body["month"] == "2026-12"
-    assert found.body["closed"] == {"count": 1, "more": False}
+    assert found.body["closed"] == {"count": 2, "more": False}
     assert found.body["overdue"]["count"] > 0
     assert found.body["due_soon"]["count"] > 0
     assert found.body["on_hold"]["count"] == 1
+    assert found.body["post_mortem_due"]["count"] == 1
 
 
 def test_complaint_about_a_member_of_staff_is_in_none_of_their_numbers(

@@ -306,6 +306,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "remedy-refusal": {"reason": " "},
     "remedy-withdrawal": {"reason": "r", "text": "你没有得到通知。"},
     "remedy-completion": {"proof": "x", "file": "0" * 16},
+    "post-mortem": {"happened": "It burnt.", "cause": "A thermostat."},
     "ticket-customer": {"customer": "0" * 24, "reason": "r"},
     "macro": {"dry_run": "yes"},
 }

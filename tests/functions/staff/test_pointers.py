@@ -188,6 +188,7 @@ ELSEWHERE = {
     "remedy-refusal": ["reason"],
     "remedy-withdrawal": ["reason", "text"],
     "remedy-completion": ["proof", "text", "file"],
+    "post-mortem": ["happened", "cause", "no_action"],
     "about": ["reason"],
     "ticket-customer": ["customer", "reason"],
     "invitation": ["name"],

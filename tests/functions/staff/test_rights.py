@@ -30,6 +30,7 @@ from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import Doubt
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
+from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import stores as wired_stores
 from redress.workflow.store import ReconciliationReport
@@ -433,6 +434,13 @@ LATER: dict[str, tuple[tuple[str, dict[str, str], frozenset[str]], ...]] = {
         ("tickets", {"team": "complaints", "view": "on_hold"}, TEAM),
         ("counts", {"team": "complaints"}, TEAM),
     ),
+    "post_mortem": (
+        ("tickets", {"team": "complaints", "view": "post_mortem_due"}, TEAM),
+        ("tickets", {"team": "complaints"}, TEAM),
+        ("work", {}, frozenset({"mei"})),
+        ("counts", {"team": "complaints"}, TEAM),
+        ("board", {"team": "complaints"}, LEADERS),
+    ),
     "closed": (
         ("tickets", {"team": "complaints", "view": "closed"}, TEAM),
         ("tickets", {"agent": "a-mei", "view": "closed"}, MEI_AND_LEADERS),
@@ -442,12 +450,19 @@ LATER: dict[str, tuple[tuple[str, dict[str, str], frozenset[str]], ...]] = {
 """Where the ticket is -> routes with queries that show it then, and who sees it there."""
 
 
+ENDED = ("post_mortem", "closed")
+"""The stages of LATER in which a ticket is closed: nobody can be mentioned then."""
+
+
 def brought(act: Act, ticket: Ticket, stage: str) -> Ticket:
     """Brings a new ticket of the agent Mei to a stage of LATER."""
     ticket = act(ticket, by_staff.set_tags, MEI, ["kettle"])
     if stage == "on_hold":
         ticket = act(ticket, by_staff.reply, MEI, "An answer", False)
         return act(ticket, by_staff.hold, MEI, "part", "We wait for a part")
+    if stage == "post_mortem":
+        ticket = act(ticket, by_staff.reclassify, MEI, Classification(kind="urgent"), "fire")
+        return act(ticket, by_customer.withdraw, "")
     if stage == "closed":
         ticket = act(ticket, by_staff.resolve, MEI, "Done.", "upheld", "new one", "seal")
         return act(ticket, by_customer.withdraw, "")
@@ -582,7 +597,7 @@ def test_mention_shows_a_ticket_in_no_list_and_no_number_of_a_team(
     ]
     before = [api(name, "tao", query=query).body for name, query in asked]
     ticket = open_ticket("complaint", agent="a-mei", subject=SUBJECT)
-    mention(stores, brought(act, ticket, stage), "tao") if stage != "closed" else brought(
+    mention(stores, brought(act, ticket, stage), "tao") if stage not in ENDED else brought(
         act, mention(stores, ticket, "tao"), stage
     )
     assert [api(name, "tao", query=query).body for name, query in asked] == before

@@ -18,7 +18,7 @@ from redress.wiring import stores as wired_stores
 from redress.workflow.cases.timers import TimerCase
 from tests.builders import Clock
 from tests.customers.builders import EMAIL, LI_NA, new, profile
-from tests.functions.staff.api import CHANGES, REMEDY_ACTS, Api, with_remedy
+from tests.functions.staff.api import CHANGES, REMEDY_ACTS, Api, with_post_mortem, with_remedy
 from tests.world import Opener, Stores, merge
 
 
@@ -159,6 +159,8 @@ def test_repeated_change_gets_the_current_version_and_changes_nothing(
         assert api("note", "mei", number=number, body=asked).status == 200
     if name in REMEDY_ACTS:
         with_remedy(stores, ticket, amount=100 if name == "remedy-completion" else 50_000)
+    if name == "post-mortem":
+        with_post_mortem(stores, ticket)
     body = CHANGES[name] | {"version": stores.tickets.get(number).version}
     if name == "plan-move":
         assert api("plan-publish", "wei").status == 201

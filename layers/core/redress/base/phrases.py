@@ -28,10 +28,10 @@ class Phrases(msgspec.Struct, frozen=True):
     says why mails are held. `files`, `files_copy` and `files_staff` name the files of a message
     in mails to its reader, to participants and to staff. `calls` says
     how far a planned call to a customer is, `tasks` what happened to a task of another department,
-    and `remedies` what happened to a remedy. `outcomes`, `outcome`, `cause`,
-    `remedy`, `remedy_due`, `remedy_done` and `remedy_withdrawn` tell the customer what came of a
-    complaint. `items` says what happened to an item of a checklist. `needed` and
-    `needed_optional` are the lines of a checklist. If it goes through a connector,
+    `remedies` what happened to a remedy, and `post_mortems` that a post-mortem is due. `outcomes`,
+    `outcome`, `cause`, `remedy`, `remedy_due`, `remedy_done` and `remedy_withdrawn` tell the
+    customer what came of a complaint. `items` says what happened to an item of a checklist.
+    `needed` and `needed_optional` are the lines of a checklist. If it goes through a connector,
     `needed_for_request` and `stands_still` stand before and after them. `note_marker` is the
     same line as `marker` in mails to staff: it says that their answer becomes an internal note.
     `links` holds a button label for each page.
@@ -71,6 +71,7 @@ class Phrases(msgspec.Struct, frozen=True):
     needed: str
     needed_optional: str
     remedies: dict[str, str]
+    post_mortems: dict[str, str]
     outcomes: dict[str, str]
     outcome: str
     cause: str

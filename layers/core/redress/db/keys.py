@@ -556,6 +556,15 @@ def hold_pk(team: str) -> str:
     return f"HOLD#{team}"
 
 
+def post_mortems_pk(team: str) -> str:
+    """`POST_MORTEMS#complaints`: closed tickets of a team whose post-mortem is not written, in the
+    present index.
+
+    A ticket is there after its closing only, so it is not on hold.
+    """
+    return f"POST_MORTEMS#{team}"
+
+
 def due_sk(due: datetime | None, number: str) -> str:
     """`2026-11-23T09:00:00.000+00:00#R-...`: sorts tickets by their next due time.
 

@@ -40,7 +40,7 @@ from redress.base.people import SYSTEM, Actor, Member, Role, is_team
 from redress.db import encoding, keys, retry
 from redress.incidents import rules
 from redress.incidents.notices import UNTIL, end_of
-from redress.incidents.rules import Action, Done, Incident, IncidentChange, PostMortem, Word
+from redress.incidents.rules import Done, Incident, IncidentChange, PostMortem, Word
 from redress.incidents.store import CLOSED, OPEN, IncidentRaced, IncidentStore, Notices, Stored
 from redress.plans.rules import categories, incidents
 from redress.plans.rules.incidents import Spike
@@ -51,6 +51,7 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.staff import StaffStep, WorkItem, work_item
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.post_mortem import Action, faults_of_actions
 from redress.tickets.rules.steps import of_incidents
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.rules.wording import checked
@@ -473,16 +474,7 @@ class IncidentCases:
     def _faults_of_actions(self, actions: Sequence[Action]) -> list[Fault]:
         today = self._now().astimezone(ZoneInfo(self._plans.current().time_zone)).date()
         known = self._staff.named(one.owner for one in actions)
-        faults = []
-        for index, one in enumerate(actions):
-            here = f"/actions/{index}"
-            owner = known.get(one.owner)
-            if owner is None or not owner.is_active:
-                detail = "there is no such member of staff who may work"
-                faults.append(Fault(f"{here}/owner", "unknown_agent", detail))
-            if one.due < today:
-                faults.append(Fault(f"{here}/due", "not_in_time", "today or later"))
-        return faults
+        return faults_of_actions(actions, known, today)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
@@ -11,27 +11,18 @@ from msgspec import Struct
 from redress.base.errors import Fault
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
+from redress.tickets.rules.post_mortem import Action
 
 TITLE_LIMIT = 200
 CAUSE_LIMIT = 5_000
 NOTICE_LIMIT = 1_000
 """The most characters of a notice in one language. The form shows it above everything else."""
-MOST_ACTIONS = 20
-"""The most actions of a post-mortem."""
 MOST_WORDS = 50
 """The most words to all customers of one incident."""
 MOST_FAILED = 50
 """The most tickets in `Word.failed`."""
 MOST_NOTICES = 5
 """The most notices that the form shows at a time. More would hide the form."""
-
-
-class Action(Struct, frozen=True):
-    """One thing to change because of the incident, with its owner and the day when it is due."""
-
-    text: str
-    owner: str
-    due: date
 
 
 class PostMortem(Struct, frozen=True):

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from redress.staff.cases.members import MemberCases
     from redress.staff.cases.mentions import MentionCases
     from redress.staff.cases.opening import OpeningCase
+    from redress.staff.cases.post_mortems import PostMortemCases
     from redress.staff.cases.presence import PresenceCases
     from redress.staff.cases.reassignment import ReassignmentCase
     from redress.staff.cases.remedies import RemedyCases
@@ -441,6 +442,14 @@ def remedies() -> RemedyCases:
     from redress.wiring import stores
 
     return RemedyCases(stores.tickets(), RemedyLists(stores.models()), stores.attached())
+
+
+@cache
+def post_mortems() -> PostMortemCases:
+    from redress.staff.cases.post_mortems import PostMortemCases
+    from redress.wiring import stores
+
+    return PostMortemCases(stores.staff())
 
 
 @cache

@@ -74,6 +74,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "reminded": frozenset({"number", "kind", "by", "ticket_url"}),
     "task": frozenset({"news", "number", "task", "department", "owner", "due", "task_url"}),
     "remedy": frozenset({"news", "number", "remedy", "agent", "due", "ticket_url"}),
+    "post_mortem": frozenset({"news", "number", "kind", "agent", "due", "ticket_url"}),
     "remedy_promised": _ON_TICKET | {"remedy", "due"},
     "remedy_done": _ON_TICKET | {"remedy"},
     "remedy_withdrawn": _ON_TICKET | {"remedy"},

@@ -138,6 +138,7 @@ _SECTIONS = (
     "incidents",
     "relationship_calls",
     "duplicates",
+    "urgent",
     "presence",
     "team_names",
     "templates",
@@ -244,6 +245,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         incidents=read.section(document, "incidents", "", need=False),
         relationship_calls=read.section(document, "relationship_calls", "", need=False),
         duplicates=read.section(document, "duplicates", "", need=False),
+        urgent=read.section(document, "urgent", "", need=False),
     )
     if publishing_at is not None:
         # Each cold start of the intake reads a stored plan, which does not need these checks.
@@ -256,6 +258,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
             relationship,
             remedies,
             tasks,
+            urgent,
         )
         from redress.plans.rules import routing as section
         from redress.plans.rules.publishing import check_promised, check_shapes
@@ -270,6 +273,7 @@ def parse(document: Any, *, publishing_at: datetime | None = None) -> Plan:
         incidents.check(read, document)
         relationship.check(read, document, plan)
         duplicates.check(read, document)
+        urgent.check(read, document, plan)
         check_promised(read, plan, begins or publishing_at)
     if read.faults:
         raise InvalidInput(read.faults)

@@ -402,6 +402,8 @@ class Plan(Struct, frozen=True):
     """The section of the document, which `plans.rules.relationship` reads."""
     duplicates: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.duplicates` reads."""
+    urgent: Mapping[str, Any] = {}
+    """The section of the document, which `plans.rules.urgent` reads."""
 
     @property
     def talk_s(self) -> int | None:

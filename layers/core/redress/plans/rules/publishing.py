@@ -24,6 +24,7 @@ from redress.plans.rules import (
     tasks,
     templates,
     thanks,
+    urgent,
     wording,
 )
 from redress.plans.rules.plan import CHANNELS, Override, Plan, Promise, duration_of, promise_from
@@ -47,7 +48,7 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
     """Check the promises of each kind, under each combination of overrides that can apply.
 
     No promise and no rung may be due later than REACH after its start; nor may the promise for held
-    mail, nor the time for a task, a remedy or its approval. An override that adds a
+    mail, nor the time for a task, a remedy, its approval or a post-mortem. An override that adds a
     survey needs a callback, because a survey follows a callback. An agent's own promise is not
     checked: the agent chooses its due time, at most a year ahead, and its calendar is never closed.
     """
@@ -71,7 +72,11 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
         what = duration_of(held.target_s)
         detail = f"in the calendar '{held.calendar}' {what} is more than 3 years ahead"
         read.fault("/mail/held/look_within", "too_far", detail)
-    for section, promised in (("/tasks", tasks.promises), ("/remedies", remedies.promises)):
+    for section, promised in (
+        ("/tasks", tasks.promises),
+        ("/remedies", remedies.promises),
+        ("/urgent", urgent.promises),
+    ):
         if any(fault.pointer.startswith((section, "/ladders")) for fault in read.faults):
             continue
         for at, part in promised(plan):

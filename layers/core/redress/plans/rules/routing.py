@@ -125,26 +125,45 @@ class _Section:
             read.text(text, language, f"{at}/text", TEXT_LIMIT)
 
     def _when(self, entry: dict[str, Any], at: str, *, need: bool = False) -> None:
-        read, here = self._read, f"{at}/when"
-        when = read.section(entry, "when", at, need=need)
-        read.known(when, _WHEN, here)
-        if not when and (need or "when" in entry):
-            read.fault(here, "empty", "say which tickets this is about")
-        known: Mapping[str, Iterable[str]] = {
-            "kind": KINDS,
-            "channel": CHANNELS,
-            "priority": self._plan.priorities,
-            "customer_type": self._plan.customer_types,
-            "category": self._categories,
-            "language": LANGUAGES,
-        }
-        for name, values in known.items():
-            if name in when and not read.some_of(when, name, values, here) and when[name] == []:
-                read.fault(f"{here}/{name}", "empty", "at least one is needed")
+        _check_when(self._read, self._plan, self._categories, entry, at, need=need)
 
     def _name(self, value: Any, at: str) -> None:
         if not isinstance(value, str) or not re.fullmatch(TEAM, value):
             self._read.fault(at, "name_expected", "small letters, digits, _ and -")
+
+
+def check_when(
+    read: DocumentReader, document: Mapping[str, Any], plan: Plan, entry: dict[str, Any], at: str
+) -> None:
+    """Record every fault of the condition `when` of an entry, if it has one (`plan.matches`)."""
+    _check_when(read, plan, _categories_in(document), entry, at)
+
+
+def _check_when(
+    read: DocumentReader,
+    plan: Plan,
+    categories: tuple[str, ...],
+    entry: dict[str, Any],
+    at: str,
+    *,
+    need: bool = False,
+) -> None:
+    here = f"{at}/when"
+    when = read.section(entry, "when", at, need=need)
+    read.known(when, _WHEN, here)
+    if not when and (need or "when" in entry):
+        read.fault(here, "empty", "say which tickets this is about")
+    known: Mapping[str, Iterable[str]] = {
+        "kind": KINDS,
+        "channel": CHANNELS,
+        "priority": plan.priorities,
+        "customer_type": plan.customer_types,
+        "category": categories,
+        "language": LANGUAGES,
+    }
+    for name, values in known.items():
+        if name in when and not read.some_of(when, name, values, here) and when[name] == []:
+            read.fault(f"{here}/{name}", "empty", "at least one is needed")
 
 
 def _categories_in(document: Mapping[str, Any]) -> tuple[str, ...]:

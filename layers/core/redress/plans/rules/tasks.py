@@ -17,8 +17,8 @@ MOST_TEAMS = 50
 USUAL_URGE_S = 86_400
 """The shortest time between two urges of a customer if the plan has none, in seconds."""
 _ONLY_OF_TICKETS = ("priority", "reassign", "watch", "incident", "return_unaccepted")
-"""The fields of a rung that change the ticket. A ladder for tasks, remedies or relationship calls
-must not have them."""
+"""The fields of a rung that change the ticket. A ladder for tasks, remedies, post-mortems or
+relationship calls must not have them."""
 
 
 def has_tasks(plan: Plan) -> bool:
@@ -93,9 +93,9 @@ def check_entry(
     at: str,
     need: tuple[str, ...],
 ) -> None:
-    """Check when something beside a ticket's own promises is due: a task, a remedy, or a call to a
-    customer. Its ladder must not change a ticket. `need` has those of `within` and `ladder` that
-    the entry must have."""
+    """Check when something beside a ticket's own promises is due: a task, a remedy, a post-mortem,
+    or a call to a customer. Its ladder must not change a ticket. `need` has those of `within` and
+    `ladder` that the entry must have."""
     if "within" in entry or "within" in need:
         read.duration(entry, "within", at)
     if "calendar" in entry:
@@ -108,6 +108,7 @@ def check_entry(
     for rung in rungs if isinstance(rungs, list) else ():
         if isinstance(rung, dict) and any(name in rung for name in _ONLY_OF_TICKETS):
             what = ", ".join(_ONLY_OF_TICKETS)
-            detail = f"a rung of a task, a remedy or a relationship call has none of: {what}"
+            parts = "a task, a remedy, a post-mortem or a relationship call"
+            detail = f"a rung of {parts} has none of: {what}"
             read.fault(f"{at}/ladder", "not_of_tasks", detail)
             return

@@ -19,6 +19,7 @@ from typing import Any, TypeGuard
 
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState
 from redress.rehearsals.rules.rehearsal import Comparison, Outcome, Side, Verdict
+from redress.tickets.rules import post_mortem
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
 from redress.tickets.rules.ticket import EventType, State, Ticket
@@ -157,7 +158,8 @@ def _add_side(group: Group, side: str, life: Side) -> None:
             group.count(f"incidents.{side}")
         elif event.type is EventType.RUNG_FIRED:
             clock, action = event.data["clock"], event.data["action"]
-            if clock == ClockName.ASSIGNMENT or not {"task", "remedy_id"}.isdisjoint(event.data):
+            own = (ClockName.ASSIGNMENT, post_mortem.CLOCK)
+            if clock in own or not {"task", "remedy_id"}.isdisjoint(event.data):
                 continue
             for role in ("", *event.data["notify"]):
                 group.count(f"rung.{action}.{role}.{side}", clock)

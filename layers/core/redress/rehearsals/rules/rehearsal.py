@@ -27,6 +27,7 @@ from redress.clocks.rules.clocks import Clock, ClockName, ClockState, cancel, ov
 from redress.plans.rules.plan import Plan
 from redress.staff.rules.classification import Rules, facts_of, is_open
 from redress.staff.rules.eligibility import need_of
+from redress.tickets.rules import post_mortem
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply, corrects_only_category
 from redress.tickets.rules.preference import preference_in
@@ -134,6 +135,7 @@ def _plan_actions(side: Side) -> list[tuple[object, ...]]:
         and event.data.get("clock") != ClockName.ASSIGNMENT  # who was there is not known
         and "task" not in event.data  # tasks are not repeated
         and "remedy_id" not in event.data  # nor are remedies
+        and event.data.get("clock") != post_mortem.CLOCK  # nor is what was written after the end
         and not event.data.get("gone")
     ]
 
@@ -157,7 +159,8 @@ def rehearse(
     The history ends with its last event up to `until`. An earlier event may have a later time, if
     an earlier version of Redress wrote it on a machine whose clock was fast.
     """
-    draft = replace(draft, checklists={})  # the draft life has the checklist of the real one
+    # The draft life has the checklist of the real one, and nobody writes its post-mortem.
+    draft = replace(draft, checklists={}, urgent={})
     real_life, draft_life = _Life(), _Life()
     skipped: Counter[str] = Counter()
     events = list(history)
@@ -685,6 +688,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.REMEDY_REFUSED: None,
     EventType.REMEDY_WITHDRAWN: _told_of_remedy,
     EventType.REMEDY_DONE: _told_of_remedy,
+    EventType.POST_MORTEM_WRITTEN: None,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.MESSAGE_COUNTED: _message_counted,
     EventType.PROMISED: _promised,

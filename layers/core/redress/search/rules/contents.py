@@ -29,6 +29,7 @@ FOUND = frozenset(
         EventType.REMEDY_PROPOSED,
         EventType.REMEDY_WITHDRAWN,
         EventType.REMEDY_DONE,
+        EventType.POST_MORTEM_WRITTEN,
         EventType.CUSTOMER_WROTE,
         EventType.MAIL_NOTED,
         EventType.PROMISED,
@@ -50,6 +51,8 @@ FIELDS = (
     "remedy",
     "root_cause",
     "proof",
+    "happened",
+    "no_action",
     "from",
 )
 """The fields of events with texts that people wrote. `from` is the sender of a stranger's mail."""
@@ -85,3 +88,4 @@ def _texts_of(data: dict[str, Any]) -> Iterator[str]:
         value = data.get(name)
         if isinstance(value, str) and value:
             yield value
+    yield from (action["text"] for action in data.get("actions", ()))

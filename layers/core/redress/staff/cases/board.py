@@ -21,7 +21,7 @@ from redress.staff.rules.today import Responses, responses, seconds_of_shift
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import WorkItem, work_item
 from redress.tickets.rules.access import may_see
-from redress.tickets.rules.ticket import STAFF_CLOCKS, Ticket
+from redress.tickets.rules.ticket import STAFF_CLOCKS, Ticket, post_mortem_due
 from redress.tickets.store import ranges
 from redress.tickets.store.lists import TicketLists
 from redress.tickets.store.ranges import TicketRanges
@@ -75,8 +75,9 @@ class Board:
     who are available; if there are more than MEMBER_LIMIT, `more_members`. `queued` and `open` are
     numbers of tickets. Even if there are more tickets, `queued` is at most QUEUE_LIMIT and `open`
     is at most BOARD_LIMIT. `queued_since` is when the oldest of the queued tickets was opened.
-    `unaccepted` are the open tickets that their agents have not accepted. Tickets about its reader,
-    `hidden`, are in no list and no number.
+    `unaccepted` are the open tickets that their agents have not accepted. `post_mortems` are at
+    most BOARD_LIMIT closed tickets whose post-mortem is not written, with when it is due. Tickets
+    about its reader, `hidden`, are in no list and no number.
     """
 
     team: str
@@ -88,6 +89,7 @@ class Board:
     open: int
     near: list[NearLimit]
     unaccepted: list[tuple[WorkItem, datetime]]
+    post_mortems: list[tuple[WorkItem, datetime]]
     today: Responses
     hidden: frozenset[str]
 
@@ -144,6 +146,7 @@ class BoardCase:
             open=len(opened),
             near=sorted(near, key=lambda line: line.due_at),
             unaccepted=sorted(unaccepted, key=lambda line: line[1]),
+            post_mortems=self._post_mortems(member, team, hidden),
             today=self._today(member, team, hidden, day, now),
             hidden=hidden,
         )
@@ -212,6 +215,22 @@ class BoardCase:
         found = [one.ticket() for one in self._ranges.snapshots(read[:TODAY_LIMIT])]
         seen = [t for t in found if t is not None and t.team == team and may_see(member, t)]
         return responses(seen, complete=not more and len(read) <= TODAY_LIMIT)
+
+    def _post_mortems(
+        self, member: Member, team: str, hidden: frozenset[str]
+    ) -> list[tuple[WorkItem, datetime]]:
+        """The closed tickets whose post-mortem is not written, next due first."""
+        of = ranges.post_mortems(team)
+        entries, _ = self._ranges.entries(of, None, BOARD_LIMIT + len(hidden))
+        shown = [one for one in entries if one.number not in hidden][:BOARD_LIMIT]
+        found = [one.ticket() for one in self._ranges.snapshots(shown)]
+        return [
+            (work_item(ticket, member), due)
+            for ticket in found
+            if ticket is not None
+            and may_see(member, ticket)
+            and (due := post_mortem_due(ticket)) is not None
+        ]
 
     def _near(self, ticket: Ticket, member: Member, now: datetime) -> NearLimit | None:
         """The promise of a ticket that is near its limit and due first. None if none is near, or if

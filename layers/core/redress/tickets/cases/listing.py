@@ -73,6 +73,7 @@ def numbers_of(team: str, at: datetime, month: str) -> dict[str, Range]:
         "overdue": ranges.opened(team, due_before=at),
         "due_soon": ranges.opened(team, due_from=at, due_before=at + SOON),
         "on_hold": ranges.on_hold(team),
+        "post_mortem_due": ranges.post_mortems(team),
         "closed": ranges.closed(team, month),
     }
 
@@ -220,7 +221,12 @@ def _range(wanted: Wanted, month: str | None, zone: str) -> Range:
     if wanted.view is View.CLOSED:
         assert month is not None, "closed tickets of a team are listed by month"
         return ranges.closed(wanted.team, month)
-    of_team = {View.QUEUE: ranges.queue, View.ON_HOLD: ranges.on_hold, View.OPEN: ranges.opened}
+    of_team = {
+        View.QUEUE: ranges.queue,
+        View.ON_HOLD: ranges.on_hold,
+        View.OPEN: ranges.opened,
+        View.POST_MORTEM_DUE: ranges.post_mortems,
+    }
     return of_team[wanted.view](wanted.team, *due)
 
 

@@ -100,11 +100,20 @@ def may_act(member: Member, ticket: Ticket) -> bool:
 def may_make(member: Member, ticket: Ticket, act: str) -> bool:
     """Whether a member of staff may make a change (of ACTIONS) on a ticket, whatever its state.
 
-    Everybody who may see the ticket may add a note, except for a machine without this scope.
+    Everybody who may see the ticket may add a note, except for a machine without this scope. Who
+    has resolved it may also write its post-mortem, if another agent has it now.
     """
     if isinstance(member, Machine):
         return act in member.acts and may_see(member, ticket)
-    return may_see(member, ticket) if act == "note" else may_act(member, ticket)
+    if act == "note":
+        return may_see(member, ticket)
+    return may_act(member, ticket) or (
+        act == "write_post_mortem"
+        and ticket.resolution is not None
+        and ticket.resolution.by == member.id
+        and may_see(member, ticket)
+        and _leads_or_shares(member, ticket)
+    )
 
 
 ACTIONS: Mapping[str, tuple[Step, ...]] = {
@@ -131,6 +140,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "refuse_remedy": (Step.REFUSE_REMEDY,),
     "withdraw_remedy": (Step.WITHDRAW_REMEDY,),
     "finish_remedy": (Step.FINISH_REMEDY,),
+    "write_post_mortem": (Step.WRITE_POST_MORTEM,),
     "link": (Step.LINK,),
     "unlink": (Step.UNLINK,),
     "accept_item": (Step.ACCEPT_ITEM,),
@@ -192,6 +202,7 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (name not in _DECIDING or any(one.is_undecided for one in ticket.remedies))
         and (name != "withdraw_remedy" or ticket.has_open_remedy)
         and (name != "finish_remedy" or any(one.is_owed for one in ticket.remedies))
+        and (name != "write_post_mortem" or ticket.post_mortem is not None)
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
         and (name != "unlink" or ticket.links)

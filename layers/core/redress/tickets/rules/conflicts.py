@@ -94,6 +94,8 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     # These decide about a remedy, or state a fact about it, as it was read.
     "refuse_remedy": _OF_REMEDIES,
     "finish_remedy": _OF_REMEDIES,
+    # Whoever corrects a post-mortem has read it.
+    "write_post_mortem": frozenset({EventType.POST_MORTEM_WRITTEN}),
     # This says when the customer was answered, which decides which of their words are unanswered.
     "correct": SPEAKING,
     # These replace a value, so nobody may have set it since.

@@ -28,6 +28,7 @@ from redress.clocks.rules.clocks import (
     standing,
 )
 from redress.plans.rules.plan import Plan, Promise
+from redress.tickets.rules import post_mortem
 from redress.tickets.rules.fold import walk
 from redress.tickets.rules.ticket import Event, EventType, Ticket, promises, waits_for
 
@@ -460,6 +461,8 @@ def _collect_consequence(
         return None  # it is a promise of a department, and none to the customer
     if event.type is EventType.RUNG_FIRED and "remedy_id" in event.data:
         return None  # the remedy has a due time of its own, which its events say
+    if event.type is EventType.RUNG_FIRED and event.data["clock"] == post_mortem.CLOCK:
+        return None  # staff owe it to the house, and nobody promised it to the customer
     if event.type is EventType.RUNG_FIRED:
         acted = _Acted(event)
         current[ClockName(event.data["clock"])].fired.append(acted)

@@ -19,6 +19,8 @@ from redress.plans.rules.plan import Plan, Promise
 from redress.tickets.rules import (
     checklist_events,
     merge_events,
+    post_mortem,
+    post_mortem_events,
     remedies,
     remedy_events,
     task_events,
@@ -1108,6 +1110,8 @@ def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         return task_events.rung_fired(ticket, event)
     if remedies.id_in(data["clock"]) is not None:
         return remedy_events.rung_fired(ticket, event)
+    if data["clock"] == post_mortem.CLOCK:
+        return post_mortem_events.rung_fired(ticket, event)
     name, action = ClockName(data["clock"]), Action(data["action"])
     if name is ClockName.ASSIGNMENT:
         if (search := ticket.placing) is None:  # another rung of the same wake ended the search
@@ -1140,7 +1144,7 @@ def _incident_proposed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _closed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    ticket = task_events.closed(ticket, event)
+    ticket = post_mortem_events.closed(task_events.closed(ticket, event), event, plan)
     return replace(
         ticket,
         state=State.CLOSED,
@@ -1205,6 +1209,7 @@ _APPLY = {
     EventType.REMEDY_REFUSED: remedy_events.refused,
     EventType.REMEDY_WITHDRAWN: _remedy_withdrawn,
     EventType.REMEDY_DONE: _remedy_done,
+    EventType.POST_MORTEM_WRITTEN: post_mortem_events.written,
     EventType.PROMISED: _promised,
     EventType.HELD: _held,
     EventType.RELEASED: _released,

@@ -43,6 +43,7 @@ class View(StrEnum):
     QUEUE = "queue"
     OPEN = "open"
     ON_HOLD = "on_hold"
+    POST_MORTEM_DUE = "post_mortem_due"
     CLOSED = "closed"
     ALL = "all"
 
@@ -52,10 +53,13 @@ STATES: Mapping[View, tuple[State, ...]] = {
     View.QUEUE: _NEED_AGENT,
     View.OPEN: (*_NEED_AGENT, State.RESOLVED, State.CONFIRMED),
     View.ON_HOLD: (State.OPEN, State.WAITING),
+    View.POST_MORTEM_DUE: (State.CLOSED,),
     View.CLOSED: (State.CLOSED,),
     View.ALL: tuple(State),
 }
 """View -> the states that its tickets can have."""
+OF_TEAMS = (View.QUEUE, View.ON_HOLD, View.POST_MORTEM_DUE)
+"""The views that are only of a team, and not of an agent or a customer."""
 
 
 class Facets(Struct, frozen=True):
@@ -227,7 +231,7 @@ def parse(query: Mapping[str, str], own_team: str) -> Wanted:
     usual = View.ALL if customer is not None else View.OPEN
     given = one_of("view", tuple(View))
     view = View(given) if given is not None else usual
-    if view in (View.QUEUE, View.ON_HOLD) and (agent is not None or customer is not None):
+    if view in OF_TEAMS and (agent is not None or customer is not None):
         fault("view", "contradicts", "this view is of a team")
     if view is View.ALL and customer is None:
         fault("view", "contradicts", "this view is of a customer")

@@ -14,7 +14,9 @@ from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Ladder, Waits
 from redress.plans.rules.plan import ALWAYS, Plan, Promise
 from redress.plans.rules.plan import CUSTOMER as WAITED_FOR
+from redress.tickets.rules import post_mortem as post_mortems
 from redress.tickets.rules.checklist import Checklist, waits_for_customer
+from redress.tickets.rules.post_mortem import PostMortem
 from redress.tickets.rules.preference import PHONE, Preference, due_within
 from redress.tickets.rules.remedies import Granted, Remedy
 from redress.tickets.rules.tasks import Task
@@ -41,7 +43,8 @@ class State(StrEnum):
 class Phase(StrEnum):
     """What the workflow waits for. Each phase is one state of `ticket.asl.json`.
 
-    SURVEY is the last wait, in which a closed ticket stays while it has an open remedy.
+    SURVEY is the last wait, in which a closed ticket stays while it has an open remedy, or until
+    its post-mortem is written.
     """
 
     ACKNOWLEDGEMENT = "acknowledgement"
@@ -109,6 +112,7 @@ class EventType(StrEnum):
     REMEDY_REFUSED = "remedy_refused"
     REMEDY_WITHDRAWN = "remedy_withdrawn"
     REMEDY_DONE = "remedy_done"
+    POST_MORTEM_WRITTEN = "post_mortem_written"
     CORRECTED = "corrected"
     CALL_RECORDED = "call_recorded"
     ANSWER_REPORTED = "answer_reported"
@@ -462,6 +466,8 @@ class Ticket(Struct, frozen=True):
     granted: tuple[Granted, ...] = ()
     """What the customer got in tickets that were merged into this one. It counts for the bound up
     to which remedies need no approval."""
+    post_mortem: PostMortem | None = None
+    """What is learnt from an urgent ticket after its closing. None if nothing is to be written."""
 
     @property
     def open_duplicates(self) -> tuple[Duplicate, ...]:
@@ -532,8 +538,8 @@ class Ticket(Struct, frozen=True):
 
     @property
     def timers(self) -> dict[str, Clock]:
-        """The clocks whose rungs fire: the promises, the search for an agent, the tasks, and the
-        remedies."""
+        """The clocks whose rungs fire: the promises, the search for an agent, the tasks, the
+        remedies, and the post-mortem."""
         found = dict[str, Clock](self.clocks.items())
         if self.placing is not None:
             search = clocks.start(1, self.placing.since, ladder=self.placing.ladder)
@@ -542,6 +548,8 @@ class Ticket(Struct, frozen=True):
             found[task.clock_name] = task.clock
         for remedy in self.remedies:
             found[remedy.clock_name] = remedy.clock
+        if self.post_mortem is not None:
+            found[post_mortems.CLOCK] = self.post_mortem.clock
         return found
 
     @property
@@ -551,12 +559,23 @@ class Ticket(Struct, frozen=True):
         return any(remedy.is_open for remedy in self.remedies)
 
     @property
+    def owes_post_mortem(self) -> bool:
+        """Whether it is closed, and its post-mortem must still be written."""
+        return self.post_mortem is not None and self.post_mortem.is_due
+
+    @property
+    def goes_on_closed(self) -> bool:
+        """Whether something is still to be done on the closed ticket."""
+        return self.has_open_remedy or self.owes_post_mortem
+
+    @property
     def phase(self) -> Phase:
         """What the workflow waits for. It follows from the state and the acknowledgement.
 
         A ticket that is not to be acknowledged has no such clock and waits for the first response.
         A closed ticket with an open remedy stays in the last wait, which fires the rungs of the
-        remedy: the end of the matter does not end what the customer was promised.
+        remedy: the end of the matter does not end what the customer was promised. So does a closed
+        ticket whose post-mortem is not written.
         """
         if self.state is State.NEW:
             promised = ClockName.ACKNOWLEDGEMENT in self.clocks
@@ -567,7 +586,7 @@ class Ticket(Struct, frozen=True):
             State.WAITING: Phase.RESOLUTION,
             State.RESOLVED: Phase.CALLBACK,
             State.CONFIRMED: Phase.SURVEY,
-            State.CLOSED: Phase.SURVEY if self.has_open_remedy else Phase.CLOSED,
+            State.CLOSED: Phase.SURVEY if self.goes_on_closed else Phase.CLOSED,
         }[self.state]
 
 
@@ -669,7 +688,7 @@ def next_due(ticket: Ticket) -> datetime | None:
 
     A callback by phone is a task for staff. A callback by mail is not, because it waits for the
     customer. Paused clocks do not count. What the customer was promised to make up for a fault
-    counts, also on a closed ticket.
+    counts, also on a closed ticket, and so does the post-mortem of a closed ticket.
     """
     names = STAFF_CLOCKS if ticket.callback_by_mail else (*STAFF_CLOCKS, ClockName.CALLBACK)
     due = [
@@ -678,7 +697,15 @@ def next_due(ticket: Ticket) -> datetime | None:
         if name in names and clock.state is ClockState.RUNNING
     ]
     due += [remedy.clock.due_at for remedy in ticket.remedies if remedy.is_owed]
+    if (due_at := post_mortem_due(ticket)) is not None:
+        due.append(due_at)
     return min(due, default=None)
+
+
+def post_mortem_due(ticket: Ticket) -> datetime | None:
+    """When the post-mortem of a closed ticket is due; None if none has to be written."""
+    owed = ticket.post_mortem
+    return owed.clock.due_at if owed is not None and owed.is_due else None
 
 
 def waits_for(ticket: Ticket) -> tuple[str, ...]:

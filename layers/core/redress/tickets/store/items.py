@@ -53,10 +53,12 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
 
     The owner index lists an unassigned ticket in its team's queue and an assigned one in the
     agent's work list. A resolved or closed ticket stays in the work list only if its callback is a
-    phone call, or if its customer was promised a remedy that is not done. The open index lists
-    every ticket that is not closed, or has an open remedy. Any other one is in a partition of its
-    own of that index, by the day of its last change, for the daily comparison of its mails.
-    The present index lists a ticket while it is on hold.
+    phone call, if its customer was promised a remedy that is not done, or if its post-mortem is not
+    written (unless the complaint is about its agent, who writes none). The open index lists every
+    ticket that is not closed, has an open remedy, or has no post-mortem yet. Any other one is in a
+    partition of its own of that index, by the day of its last change, for the daily comparison of
+    its mails. The present index lists a ticket while it is on hold, and a closed one until its
+    post-mortem is written.
     """
     due = keys.due_sk(tickets.next_due(ticket), ticket.number)
     shard = keys.shard(ticket.number)
@@ -67,6 +69,7 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
     elif ticket.assignee and (
         (ticket.phase is Phase.CALLBACK and not ticket.callback_by_mail)
         or any(remedy.is_owed for remedy in ticket.remedies)
+        or (ticket.owes_post_mortem and ticket.assignee not in ticket.about)
     ):
         owner = keys.agent_pk(ticket.assignee)
     else:
@@ -76,13 +79,18 @@ def index_attributes(ticket: Ticket) -> dict[str, str | None]:
         order = keys.opened_sk(ticket.changed_at, ticket.number)
     else:
         listed, order = keys.open_pk(ticket.team, shard), due
+    waiting = None  # a closed ticket is not on hold
+    if ticket.on_hold:
+        waiting = keys.hold_pk(ticket.team)
+    elif ticket.owes_post_mortem:
+        waiting = keys.post_mortems_pk(ticket.team)
     return {
         "owner_pk": owner,
         "owner_sk": due if owner else None,
         "open_pk": listed,
         "open_sk": order,
-        "duty_pk": keys.hold_pk(ticket.team) if ticket.on_hold else None,
-        "duty_sk": due if ticket.on_hold else None,
+        "duty_pk": waiting,
+        "duty_sk": due if waiting else None,
     }
 
 

@@ -108,7 +108,8 @@ def queue(team: str, due_from: datetime | None = None, due_before: datetime | No
 def opened(
     team: str, due_from: datetime | None = None, due_before: datetime | None = None
 ) -> Range:
-    """The tickets of a team that are not closed, or have an open remedy, next due first."""
+    """The tickets of a team that are not closed, or on which something is still owed, next due
+    first."""
     return Range(keys.OPEN_INDEX, _shards(keys.open_pk, team), *_due(due_from, due_before))
 
 
@@ -117,6 +118,13 @@ def on_hold(
 ) -> Range:
     """The tickets of a team that are on hold, next due first."""
     return Range(keys.PRESENT_INDEX, (keys.hold_pk(team),), *_due(due_from, due_before))
+
+
+def post_mortems(
+    team: str, due_from: datetime | None = None, due_before: datetime | None = None
+) -> Range:
+    """The closed tickets of a team whose post-mortem is not written, next due first."""
+    return Range(keys.PRESENT_INDEX, (keys.post_mortems_pk(team),), *_due(due_from, due_before))
 
 
 def work(agent: str, due_from: datetime | None = None, due_before: datetime | None = None) -> Range:

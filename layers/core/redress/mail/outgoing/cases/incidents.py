@@ -12,7 +12,7 @@ from datetime import datetime
 from redress.base.errors import NotFound
 from redress.base.people import Role
 from redress.base.phrases import moment
-from redress.incidents.rules import Action, Incident
+from redress.incidents.rules import Incident
 from redress.incidents.store import IncidentStore
 from redress.mail.outgoing import rendering
 from redress.mail.outgoing.cases.posting import (
@@ -30,6 +30,7 @@ from redress.mail.outgoing.messages import IncidentMail, NotAJob, tags_of_incide
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
+from redress.tickets.rules.post_mortem import Action
 
 
 class IncidentMailCase:

@@ -66,6 +66,7 @@ from redress.mail.outgoing.rules.table import (
     MENTIONED,
     MERGED,
     PARTICIPANTS,
+    POST_MORTEM,
     PROMISE_MOVED,
     RESERVE,
     SPIKE,
@@ -86,7 +87,7 @@ from redress.tickets.links import Links
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.promise_view import Moved
 from redress.tickets.rules.steps import by_system
-from redress.tickets.rules.ticket import EventType, Ticket
+from redress.tickets.rules.ticket import EventType, Ticket, post_mortem_due
 from redress.tickets.store.tickets import TicketStore
 
 ADDRESS_RETURNED = "the address returned mail"
@@ -252,6 +253,8 @@ class MailingCase:
             return self._of_task(about)
         if about.job.template == remedy_mails.REMEDY:
             return self._of_remedy(about)
+        if about.job.template == POST_MORTEM:
+            return self._of_post_mortem(about)
         if about.job.template == MENTIONED:
             named = self._staff.named([mentioned_member(about.event, audience)]).values()
             return reached(one for one in named if one.is_active and may_see(one, ticket))
@@ -314,6 +317,20 @@ class MailingCase:
         role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
         return self._person_or_leaders(ticket, person, role, ticket.team, without)
 
+    def _of_post_mortem(self, about: Matter) -> list[Recipient]:
+        """Return the recipients of a mail about a post-mortem.
+
+        Who has the ticket, or has resolved it, and cannot be reached is replaced by the leaders of
+        the ticket's team.
+        """
+        ticket, audience = about.ticket, about.job.audience
+        person = None
+        if audience == Role.AGENT:
+            resolved = ticket.resolution.by if ticket.resolution is not None else None
+            person = ticket.assignee or resolved
+        role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
+        return self._person_or_leaders(ticket, person, role, ticket.team)
+
     def _person_or_leaders(
         self,
         ticket: Ticket,
@@ -364,6 +381,7 @@ class MailingCase:
             of_part = {
                 task_mails.TASK: self._about_task,
                 remedy_mails.REMEDY: self._about_remedy,
+                POST_MORTEM: self._about_post_mortem,
             }
             said = of_part.get(about.job.template, self._to_staff)(about)
             texts = [
@@ -533,6 +551,28 @@ class MailingCase:
                 "news": own.remedies[news].format(by=writer or own.nobody),
                 "number": ticket.number,
                 "remedy": in_plan.label(about.plan, remedy.kind, language) + money,
+                "agent": agent or own.nobody,
+                "due": moment(due, about.plan.time_zone, language),
+                "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
+            }
+
+        return said
+
+    def _about_post_mortem(self, about: Matter) -> Callable[[str], dict[str, str]]:
+        """Return a function that takes a language and returns the values of a mail about a
+        post-mortem. They contain nothing that anybody wrote."""
+        event, ticket = about.event, about.ticket
+        agent = self._name_of(ticket.assignee)
+        due = datetime.fromisoformat(event.data["due_at"])
+        if event.data["action"] != Action.BREACH:
+            due = post_mortem_due(ticket) or due
+
+        def said(language: str) -> dict[str, str]:
+            own = phrases(language)
+            return {
+                "news": own.post_mortems[event.data["action"]],
+                "number": ticket.number,
+                "kind": own.kinds[ticket.kind],
                 "agent": agent or own.nobody,
                 "due": moment(due, about.plan.time_zone, language),
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",

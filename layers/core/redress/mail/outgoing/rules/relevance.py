@@ -24,6 +24,7 @@ from redress.mail.outgoing.rules.table import (
     ITEM_GIVEN,
     MENTIONED,
     PARTICIPANTS,
+    POST_MORTEM,
     PROMISE_MOVED,
     REMINDED,
     SPIKE,
@@ -255,6 +256,8 @@ def reason_to_skip(about: Matter) -> str | None:
         return task_mails.reason_to_skip(ticket, about.event, job.audience)
     if job.template == remedy_mails.REMEDY:
         return remedy_mails.reason_to_skip(ticket, about.event, job.audience)
+    if job.template == POST_MORTEM:
+        return _outdated_post_mortem(about)
     if job.template == task_mails.URGED:
         return None if ticket.needs_agent else "nobody works on the ticket any more"
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
@@ -311,6 +314,15 @@ def reason_to_skip(about: Matter) -> str | None:
     if job.template == SURVEY and ticket.clocks[ClockName.SURVEY].due_at <= about.moment:
         return "the survey is over"
     return None
+
+
+def _outdated_post_mortem(about: Matter) -> str | None:
+    """Return why a mail about a post-mortem is outdated; None if it is still true."""
+    owed = about.ticket.post_mortem
+    if owed is None or not owed.is_due:
+        return "the post-mortem is written"
+    is_last = owed.clock.fired[-1:] == (about.event.data["step"],)
+    return None if is_last else "a later rung sends its own mail"
 
 
 def missing_items(ticket: Ticket) -> list[Item]:

@@ -12,6 +12,7 @@ from redress.mail.incoming.rules.decision import Notice
 from redress.mail.outgoing.rules import remedy_mails
 from redress.mail.outgoing.rules.task_mails import ASKER, ASKERS, DEPARTMENT, TASK, URGED, audiences
 from redress.plans.rules.checklists import STEP
+from redress.tickets.rules import post_mortem
 from redress.tickets.rules.answers import AnswerState
 from redress.tickets.rules.ticket import Event, EventType, LinkKind
 
@@ -43,6 +44,10 @@ MENTIONED = "mentioned"
 REMINDED = "reminded"
 """The template of the mail to an agent whom a leader reminds. The template `remind` is that of a
 rung."""
+
+
+POST_MORTEM = "post_mortem"
+"""The template of the mails to staff about the post-mortem of a closed ticket."""
 
 
 CHECKLIST = "checklist"
@@ -121,8 +126,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     Supervisor and manager are notified of a proposed incident, because they can declare it. If
     nobody is there, the customer and the supervisor are told. If too many tickets wait, supervisor
     and reserve staff are called. `task_mails` says who is told of a task, and `remedy_mails` who is
-    told of a remedy. A customer gets the checklist of their service request, and what staff write
-    about its items; the agent is asked to check what the customer has given.
+    told of a remedy. Whom a rung of a post-mortem names learns that it is due. A customer gets the
+    checklist of their service request, and what staff write about its items; the agent is asked to
+    check what the customer has given.
 
     Words to a customer who wrote through a connector that takes answers go there (CONNECTOR)
     instead of by mail. If they do not reach the customer, the agent is told.
@@ -133,6 +139,8 @@ def mails_after(event: Event) -> list[MailToSend]:
         return [*asker, *(MailToSend(TASK, audience) for audience in audiences(event))]
     if "remedy_id" in event.data:
         return _about_remedy(event)
+    if event.data.get("clock") == post_mortem.CLOCK:
+        return [MailToSend(POST_MORTEM, role) for role in event.data["notify"]]
     if event.type is EventType.OPENED:
         return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _is_acknowledged(event.data) else []
     if event.type in _TO_CUSTOMER:

@@ -9,7 +9,7 @@ from redress.base.people import SYSTEM
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, ClockName, DueRung
 from redress.plans.rules.plan import Plan
-from redress.tickets.rules import remedies
+from redress.tickets.rules import post_mortem, remedies
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.remedies import Remedy
 from redress.tickets.rules.steps.draft import (
@@ -59,6 +59,8 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
         return _of_task(due, task)
     if (remedy := remedies.find(ticket.remedies, remedies.id_in(due.clock) or "")) is not None:
         return _of_remedy(due, remedy, held_by)
+    if due.clock == post_mortem.CLOCK:
+        return _of_post_mortem(due, held_by)
     notify = rung.notify
     if rung.action in (Action.REMIND, Action.BREACH, Action.ESCALATE):
         notify = tuple(dict.fromkeys((*notify, *ticket.watchers)))
@@ -108,11 +110,25 @@ def _of_remedy(due: DueRung, remedy: Remedy, held_by: str | None) -> dict[str, A
     }
 
 
+def _of_post_mortem(due: DueRung, held_by: str | None) -> dict[str, Any]:
+    """The data of the event that a rung of a post-mortem fired."""
+    return {
+        "clock": due.clock,
+        "rung": due.index,
+        "step": due.step,
+        "action": due.rung.action.value,
+        "due_at": due.due_at.isoformat(),
+        "notify": list(due.rung.notify),
+        "held_by": held_by,
+    }
+
+
 def _add_consequences(draft: Draft, due: DueRung, plan: Plan, now: datetime) -> None:
     """Add the events for a rung's other effects: a proposed incident, a return to the queue."""
     ticket = draft.after
-    if id_in(due.clock) is not None or remedies.id_in(due.clock) is not None:
-        return  # a task or a remedy changes nothing else of its ticket
+    is_of_part = id_in(due.clock) is not None or remedies.id_in(due.clock) is not None
+    if is_of_part or due.clock == post_mortem.CLOCK:
+        return  # a task, a remedy or a post-mortem changes nothing else of its ticket
     if due.rung.incident and not ticket.incident_proposed:
         draft.add(EventType.INCIDENT_PROPOSED, {"clock": str(due.clock)})
     if due.rung.reassign and ticket.assignee is not None and ticket.needs_agent:

@@ -12,7 +12,7 @@ from redress.base import instants, texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, RedressError
 from redress.base.people import SYSTEM, Actor
 from redress.clocks.rules.clocks import Clock, ClockName
-from redress.plans.rules import checklists
+from redress.plans.rules import checklists, urgent
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.answers import Way, Why, way_of
 from redress.tickets.rules.change import Change
@@ -24,7 +24,15 @@ from redress.tickets.rules.steps.table import (
     TEXT_LIMIT,
     Step,
 )
-from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_survey_due, promises
+from redress.tickets.rules.ticket import (
+    Event,
+    EventType,
+    State,
+    Ticket,
+    classification_of,
+    is_survey_due,
+    promises,
+)
 
 TICKET_CLOSED = "the ticket is closed"
 """The reason in the event that cancels an open task because its ticket is closed."""
@@ -44,14 +52,17 @@ class Draft:
         """Add the next event. `by` is its actor; None means the actor of the step.
 
         Before a ticket is closed, its open tasks are cancelled, so that their departments learn of
-        it, whatever closes the ticket. When a ticket is opened, and when its kind, its category or
-        its plan changes, it gets the checklist that follows from them.
+        it, whatever closes the ticket. The event says whether a post-mortem is due from now on.
+        When a ticket is opened, and when its kind, its category or its plan changes, it gets the
+        checklist that follows from them.
         """
         if event_type is EventType.CLOSED:
             for task in self.after.tasks:
                 if task.is_open:
                     over = {"task": task.id, "why": TICKET_CLOSED}
                     self.add(EventType.TASK_CANCELLED, over, SYSTEM)
+            if _needs_post_mortem(self.after, self._plan):
+                data = (data or {}) | {"post_mortem": True}
         before = self._after
         number = (before.version if before else 0) + 1
         event = Event(number, event_type, self._at, by or self._by, data or {})
@@ -94,6 +105,17 @@ class Draft:
     def change(self) -> Change:
         """The change that consists of all events that were added so far."""
         return Change(self._before, tuple(self._events), self.after, self._plan)
+
+
+def _needs_post_mortem(ticket: Ticket, plan: Plan) -> bool:
+    """Whether the plan asks for a post-mortem when the ticket is closed.
+
+    It does for urgent tickets. It does not for one that was merged: its matter goes on in the other
+    ticket, which is urgent, too (`merging.faults_of`).
+    """
+    if urgent.post_mortem(plan) is None or ticket.merged is not None:
+        return False
+    return urgent.is_urgent(plan, classification_of(ticket))
 
 
 def _is_of_another_kind(before: Ticket | None, after: Ticket) -> bool:

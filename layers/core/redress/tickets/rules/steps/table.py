@@ -53,6 +53,7 @@ class Step(StrEnum):
     REFUSE_REMEDY = "refuse_remedy"
     WITHDRAW_REMEDY = "withdraw_remedy"
     FINISH_REMEDY = "finish_remedy"
+    WRITE_POST_MORTEM = "write_post_mortem"
     LINK = "link"
     FOLLOW_UP = "follow_up"
     UNLINK = "unlink"
@@ -174,6 +175,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.REFUSE_REMEDY: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.WITHDRAW_REMEDY: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.FINISH_REMEDY: {s: s for s in (_N, _O, _W, _R, _C, _X)},
+    # Before the closing, nobody knows how it ended.
+    Step.WRITE_POST_MORTEM: {_X: _X},
     Step.WRITE: {_N: _N, _O: _O, _W: _O, _R: _R, _C: _C},
     # A bare thanks changes nothing: a waiting ticket waits on, because its question is still open.
     Step.THANK: {s: s for s in (_N, _O, _W, _R, _C, _X)},
