@@ -1184,6 +1184,19 @@ def test_pacing_does_not_change_days(document: Document) -> None:
     assert paced.idempotency_days == 35
 
 
+def test_paced_plan_has_shorter_times_of_tasks_and_remedies() -> None:
+    document = plan_document()
+    document["tasks"]["teams"] = {"warehouse": {"within": "10h"}}
+    paced = scaled(document, 3600, 2)
+    assert (paced["tasks"]["within"], paced["tasks"]["urge_every"]) == ("8s", "24s")
+    assert paced["tasks"]["teams"] == {"warehouse": {"within": "10s"}}
+    remedies = paced["remedies"]
+    assert (remedies["within"], remedies["approval"]["within"]) == ("2m48s", "8s")
+    assert remedies["kinds"]["refund"]["within"] == "1m12s"
+    assert remedies["most"] == document["remedies"]["most"]
+    parse(paced)
+
+
 @pytest.mark.parametrize("pace", [0, -1])
 def test_a_pace_below_one_is_refused(pace: int, document: Document) -> None:
     with pytest.raises(InvalidInput) as refused:

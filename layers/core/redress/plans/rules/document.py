@@ -988,6 +988,11 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
         entry["after"] = shorter(entry["after"])
     if "before_end" in routing:
         routing["before_end"] = shorter(routing["before_end"])
+    tasks, remedies = result.get("tasks", {}), result.get("remedies", {})
+    entries = (tasks, *tasks.get("teams", {}).values())
+    entries += (remedies, *remedies.get("kinds", {}).values(), remedies.get("approval", {}))
+    for entry in entries:
+        entry |= {name: shorter(entry[name]) for name in ("within", "urge_every") if name in entry}
     if call_back := result.get("hotline", {}).get("call_back"):
         call_back["within"] = shorter(call_back["within"])
     # The interval between two calls is one of days, and there is no shorter day.
