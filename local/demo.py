@@ -43,6 +43,8 @@ _COLOURS = {
     "handed over": "bright_cyan",
     "returned": "bright_magenta",
     "department": "bright_green",
+    "remedy": "bright_cyan",
+    "checklist": "cyan",
     "call": "bright_yellow",
     "merged": "bright_blue",
     "incident": "bright_white",

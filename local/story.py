@@ -438,6 +438,63 @@ def department(world: World, title: str, submission: dict[str, Any]) -> str:
     return number
 
 
+def remedied(world: World, title: str, submission: dict[str, Any]) -> str:
+    """A refund above the plan's bound: a leader approves it, and the customer reads each step."""
+    receipt = start(world, title, submission, form=True)
+    number = receipt.number
+    agent = agent_of(world, number)
+    refund = {"kind": "refund", "amount": 8900, "currency": "USD", "reason": "It leaks again."}
+    proposed = agent.change(number, "remedies", text="We refund the kettle.", **refund)
+    id_ = proposed["remedies"][0]["id"]
+    own = {"version": proposed["version"]}
+    refused = agent.call("POST", f"/tickets/{number}/remedies/{id_}/approval", own)
+    expect(refused.status == 403, f"{number}: nobody approves what they have proposed")
+    shown = call("GET", receipt.status_url).text
+    expect("Refund" not in shown, f"{number}: nothing is promised before it is approved")
+    world.manager.change(number, f"remedies/{id_}/approval")
+    shown = call("GET", receipt.status_url).text
+    expect("Refund" in shown and "89.00" in shown, f"{number}: the page shows the promise")
+    agent.change(number, f"remedies/{id_}/completion", proof="Transfer 2026-0113")
+    result = solved("complaint", cause="defective_part")
+    agent.change(number, "resolution", text="The money is on its way.", **result)
+    shown = call("GET", receipt.status_url).text
+    expect(
+        "A part of the product was defective" in shown and "Transfer" not in shown,
+        f"{number}: the page has the cause in words for customers, and no proof",
+    )
+    confirm_and_rate(world, receipt, 4)
+    return number
+
+
+def checklist(world: World, title: str, submission: dict[str, Any]) -> str:
+    """A request is done when all that it needs is settled: notes of the customer, and our step."""
+    receipt = start(world, title, submission, form=False)
+    number = receipt.number
+    agent = agent_of(world, number)
+    wait_for(
+        lambda: any("need" in mail.subject for mail in _mails(world, submission)),
+        f"{number}: a mail has the checklist",
+        PATIENCE_S,
+    )
+    agent.change(number, "replies", text="Gladly. Please see the list on the page.")
+    missing = state_is(world, number, "open")
+    expect(promise(missing, "resolution") == "paused", f"{number}: it waits for the customer")
+    done = {"text": "The invoice is in your mail."}
+    early = agent.call(
+        "POST", f"/tickets/{number}/resolution", {"version": missing["version"], **done}
+    )
+    expect(early.status == 409, f"{number}: not done while an item is missing")
+    act_on_page(receipt, "answer", {"item": "title", "answer": "Hill & Sons Ltd, 4403-8812"})
+    act_on_page(receipt, "answer", {"item": "no_change"})
+    agent.change(number, "checklist/title/rejection", text="The last digit of the number is cut.")
+    act_on_page(receipt, "answer", {"item": "title", "answer": "Hill & Sons Ltd, 4403-88127"})
+    agent.change(number, "checklist/title/acceptance")
+    agent.change(number, "checklist/issue/result", text="Invoice 2026-1182 is issued.")
+    agent.change(number, "resolution", **done)
+    confirm_and_rate(world, receipt, 5)
+    return number
+
+
 def merged(world: World, title: str, submission: dict[str, Any], again: str) -> str:
     """A customer writes twice about one matter: one ticket goes on, and hears both."""
     target = start(world, title, submission, form=True)
@@ -623,7 +680,7 @@ class Scene:
 
 
 def scenes() -> list[Scene]:
-    """Twenty-one tickets of all five kinds in three languages."""
+    """Twenty-three tickets of all five kinds in three languages."""
 
     def scene(title: str, act: Callable[..., str], submission: dict[str, Any], *more: Any) -> Scene:
         return Scene(title, lambda world: act(world, title, submission, *more))
@@ -732,6 +789,32 @@ def scenes() -> list[Scene]:
                 "收到时锅盖有一道裂纹，希望补寄一个锅盖。",
                 email="zhengjie@customer.example",
             ),
+        ),
+        scene(
+            "remedy",
+            remedied,
+            body(
+                "complaint",
+                "en",
+                "Edith Moore",
+                "The kettle leaks again",
+                "It was repaired in spring and leaks again. I want my money back.",
+                email="edith@customer.example",
+                remedy="My money back.",
+            ),
+        ),
+        scene(
+            "checklist",
+            checklist,
+            body(
+                "service_request",
+                "en",
+                "Hill & Sons",
+                "Invoice for our order",
+                "Please send us an invoice for the order of last week.",
+                email="hill@customer.example",
+            )
+            | {"category": "payment/invoice"},
         ),
         Scene("call", lambda world: missed_call(world, "call")),
         scene(

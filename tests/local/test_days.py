@@ -6,15 +6,11 @@ connector signs with libraries that the product does not use.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +23,7 @@ from local.process import ROOT
 from local.stack import Outputs
 from local.story import World
 from tests.local.living import opened
-from tests.machines import signed_headers, webhook_headers
+from tests.local.systems import System
 from tests.pictures import png
 from tests.samples import sample
 
@@ -121,46 +117,6 @@ def test_crm_copies_all_tickets_and_follows_their_changes_night_after_night(
 # ------------------------------------------------------------------ a connector
 
 
-class Chat:
-    """Another system. It uses the keys of a connector that a manager was shown."""
-
-    def __init__(self, base_url: str, made: dict[str, Any]) -> None:
-        self._base_url, self.id, self._count = base_url, made["connector"]["id"], 0
-        self.take(made)
-
-    def take(self, made: dict[str, Any]) -> None:
-        """Use these keys from now on."""
-        self._key_id, self._secret = made["keyid"], made["webhook_secret"]
-        self._key = base64.b64decode(made["api_key"])
-
-    def hand_over(self, delivery: str, message: str, text: str) -> tuple[int, Any]:
-        """Send a message of the customer as a webhook."""
-        customer = {"name": "Li Na", "email": f"li.na+{self.id}@example.com"}
-        body: dict[str, Any] = {"conversation": "c-1", "message": message, "text": text}
-        body |= {"channel": "chat", "language": "en", "customer": customer, "consent": True}
-        raw = json.dumps(body).encode()
-        headers = webhook_headers(self._secret, delivery, datetime.now(UTC), raw)
-        return self._send("POST", f"/connectors/{self.id}/messages", raw, headers)
-
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Send a signed request."""
-        self._count += 1
-        raw = b"" if body is None else json.dumps(body).encode()
-        nonce = None if body is None else f"nonce-{self._count}"
-        url, at = self._base_url + path, datetime.now(UTC)
-        headers = signed_headers(self._key_id, self._key, method, url, raw, at, nonce)
-        return self._send(method, path, raw, headers)
-
-    def _send(self, method: str, path: str, raw: bytes, headers: dict[str, str]) -> tuple[int, Any]:
-        url = self._base_url + path
-        request = urllib.request.Request(url, raw or None, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as found:
-                return found.status, json.load(found)
-        except urllib.error.HTTPError as refused:
-            return refused.code, json.load(refused)
-
-
 def test_connector_works_through_a_day_and_changes_its_keys(deployed: Outputs) -> None:
     token = stack.sign_in(deployed, MANAGER)
 
@@ -171,7 +127,7 @@ def test_connector_works_through_a_day_and_changes_its_keys(deployed: Outputs) -
     scopes = ["messages:write", "tickets:read", "changes:read", "customers:read", "notes:write"]
     about = {"name": "The chat", "scopes": scopes, "team": None, "reason": "customers ask there"}
     made = manage("POST", "", {"id": id_, **about})
-    chat = Chat(deployed.base_url, made)
+    chat = System(deployed.base_url, made)
     status, page = chat.call("GET", "/machines/changes")
     assert status == 200, page
     position = page["next"]
@@ -214,7 +170,7 @@ def test_connector_works_through_a_day_and_changes_its_keys(deployed: Outputs) -
     rotated = manage("POST", f"/{id_}/keys", rotation)
     assert chat.call("GET", "/machines/me")[0] == 200, "the old key"
     assert chat.hand_over("msg_3", "m-3", "Hello?")[0] == 200, "the old secret"
-    old = Chat(deployed.base_url, made)
+    old = System(deployed.base_url, made)
     chat.take(rotated)
     status, me = chat.call("GET", "/machines/me")
     assert (status, [key["keyid"] for key in me["keys"]]) == (200, [f"{id_}.2", f"{id_}.1"]), me
