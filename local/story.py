@@ -390,14 +390,14 @@ def returned(world: World, title: str, submission: dict[str, Any]) -> str:
         f"{number} returns to the queue",
         PATIENCE_S,
     )
-    second = agent_of(world, number)
-    second.change(number, "resolution", text="We pack such parcels in two boxes from now on.")
+    agent = agent_of(world, number)
+    agent.change(number, "resolution", text="We pack such parcels in two boxes from now on.")
     state_is(world, number, "closed")
     ticket = world.manager.read(number)
     why = happened(ticket, "queued")[0]["data"]["why"]
     expect(why == "not accepted", f"{number}: the record says why it returned")
-    first, *_, last = happened(ticket, "assigned")
-    expect(first["data"]["agent"] != last["data"]["agent"], f"{number}: a colleague gets it")
+    first, second, *_ = (one["data"]["agent"] for one in happened(ticket, "assigned"))
+    expect(first != second, f"{number}: a colleague gets it")
     expect("remind" in fired(ticket, "first_response"), f"{number}: the reminder goes out")
     return number
 
