@@ -666,6 +666,7 @@ def test_a_plan_can_name_each_change_of_a_ticket_that_has_a_customer() -> None:
         "dismiss_duplicate",
         "join_incident",
         "leave_incident",
+        "write_post_mortem",
     }
 
 
