@@ -21,9 +21,21 @@ from redress.plans.rules.plan import Plan
 from redress.rehearsals.rules import counting, rehearsal
 from redress.rehearsals.rules.counting import BOUNDS_S, EXAMPLES, Counts
 from redress.rehearsals.rules.rehearsal import Comparison, Verdict
+from redress.tickets.rules import post_mortem
 from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.ticket import EventType
-from tests.builders import BY_MAIL, BY_PHONE, JUN, LIN, MEI, START, Clock, Life, plan_document
+from tests.builders import (
+    BY_MAIL,
+    BY_PHONE,
+    JUN,
+    LIN,
+    MEI,
+    START,
+    Clock,
+    Life,
+    plan_1,
+    plan_document,
+)
 from tests.examples import examples
 from tests.tickets.test_fold import COMMANDS, DAY, HOUR, KINDS_OF_LIFE
 
@@ -104,8 +116,12 @@ STEPS_OF_LIFE = st.lists(
 
 
 def random_life(kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int) -> Life:
-    """A life with these steps, in which the workflow wakes on time."""
-    life = Life(Clock()).open(kind[0], contact=BY_MAIL if kind[1] else BY_PHONE)
+    """A life with these steps, in which the workflow wakes on time.
+
+    Its plan asks for no post-mortems, which a rehearsal leaves out.
+    """
+    plan = replace(plan_1(), urgent={})
+    life = Life(Clock(), plan).open(kind[0], contact=BY_MAIL if kind[1] else BY_PHONE)
     for name, seconds in steps:
         sleep(life, seconds=seconds)
         try:
@@ -130,6 +146,15 @@ def test_rehearsing_the_plan_of_the_real_life_changes_nothing(
     report = report_of(found)["together"]
     assert (report["tickets"], report["changed"]) == (1, 0)
     assert not any(line["turned"] for line in report["promises"])
+
+
+def test_post_mortem_of_an_urgent_ticket_is_no_difference() -> None:
+    life = Life(Clock()).open("urgent", contact=BY_MAIL).assign().reply().resolve().confirm()
+    sleep(life, days=20)
+    assert post_mortem.CLOCK in {event.data.get("clock") for event in life.events}
+    found = rehearse(life, replace(life.plan, version=2, classification={}))
+    assert (found.changed, dict(found.skipped)) == (False, {})
+    assert report_of(found)["together"]["changed"] == 0
 
 
 @given(KINDS_OF_LIFE, STEPS_OF_LIFE, st.integers(0, 20 * DAY), st.integers(0, 3))

@@ -194,6 +194,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "checklist": None,
         "remedies": [],
         "granted": [],
+        "duplicates": [],
         "post_mortem": None,
     }
 
