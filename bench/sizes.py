@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.report import Figure, at_most
 
 BOUNDS = {
-    "CoreLayer": 24_900_000,
+    "CoreLayer": 27_000_000,
     "AssignerFunction": 5_820_000,  # comparison of texts
     "CheckerFunction": 410_000,  # signatures of file types
     "ConsoleFunction": 66_000,  # drawing of the dashboard's widgets
@@ -16,7 +16,8 @@ BOUNDS = {
     "HotlineFunction": 1_640_000,  # phone numbers
     "InboundFunction": 18_000_000,  # parsers of HTML, detection of charsets
     "IntakeFunction": 1_760_000,  # phone numbers
-    "MailerFunction": 24_600,  # the outcomes of a mail and of the reports about it
+    "MailerFunction": 26_200,  # the outcomes of a mail and of the reports about it
+    "RepairFunction": 26_900,  # each of the tasks of a sweep, and its outcome
     "StaffFunction": 5_390_000,  # SQLite, phone numbers, forms of Chinese characters
 }
 """Largest size of an artifact in bytes, unzipped: at most five percent above its current size on
