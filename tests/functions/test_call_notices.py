@@ -66,7 +66,7 @@ class House:
         return made
 
     def sweep(self, at: datetime) -> list[str]:
-        """Run the part of the sweep at a time. Returns the messages in the mail queue."""
+        """Let the sweep look at planned calls at this time. Returns what it asks of the mailer."""
         self.clock.moment = at
         self.repair._watch_calls(Context())
         found = aws("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
@@ -135,7 +135,7 @@ def publish(house: House, version: int, calls: dict[str, Any], **sections: Any) 
     wired_stores.plans().refresh()
 
 
-# ------------------------------------------------------------------------------ the ladder
+# --------------------------------------------------------------------- reminders of a planned call
 
 
 def test_owner_supervisor_and_manager_are_told_in_time_each_once(house: House) -> None:
@@ -273,7 +273,7 @@ def test_an_idle_sweep_costs_one_query_and_reads_no_plan(
     assert queries == [("Query", "awake")]
 
 
-# ------------------------------------------------------------------------------ a new plan
+# --------------------------------------------------- what happens when a new plan comes into force
 
 
 def test_a_new_plan_plans_calls_to_customers_who_are_there_already_and_ends_others(
@@ -345,7 +345,7 @@ def test_the_sweep_plans_once_an_hour(house: House) -> None:
     assert house.repair._plan_calls(Context()) == {}
 
 
-# ------------------------------------------------------------------------------ messages
+# ------------------------------------------------------------- what the mailer does with a message
 
 
 @pytest.mark.parametrize(

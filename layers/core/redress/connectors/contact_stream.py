@@ -1,8 +1,9 @@
 """A batch of contact records from a Kinesis data stream, read like the table's stream.
 
-A record that no retry can take is reported to the dead-letter queue, by its id and its fault and
-without its content. Amazon Connect sends it again when an attribute of the contact is changed
-(docs/runbooks/dead-letters.md). So one bad record stops no other.
+A record that would fail again, however often it came, is reported to the dead-letter queue. The
+report has its id and its fault, and not its content. Amazon Connect sends the record again when an
+attribute of the contact is changed (docs/runbooks/dead-letters.md). So one bad record stops no
+other.
 """
 
 from __future__ import annotations
@@ -103,7 +104,10 @@ class ContactReader:
             self._logger.warning("no member of staff has the agent's username", extra=found)
 
     def _is_set_aside(self, about: dict[str, Any]) -> bool:
-        """Report a record that no retry can take. Returns False if the queue refused that."""
+        """Report a record that would fail again, however often it came.
+
+        Returns False if the dead-letter queue did not accept the report.
+        """
         told = ("contact", "sequence", "fault", "faults")
         body = {name: about[name] for name in told if name in about}
         try:

@@ -196,14 +196,14 @@ class CustomerStore:
         return self._listed(self._models.profile, [pk], "owner", limit, cursor)
 
     def calls_of(self, agent: str, limit: int, cursor: str | None) -> CustomerPage:
-        """One page of the customers whom a member is to call, the next call first."""
+        """One page of the customers whose calls a member owns, by when they are to be called."""
         pk = keys.calls_of_pk(agent)
         return self._listed(self._models.relationship_call, [pk], "owner", limit, cursor)
 
     def calls_of_team(
         self, team: str, limit: int, cursor: str | None, until: datetime | None = None
     ) -> CustomerPage:
-        """One page of the customers whom a team is to call, the next call first.
+        """One page of the customers whom a team calls, by when they are to be called.
 
         With `until` only those whose call was planned for an earlier time.
         """
@@ -211,11 +211,11 @@ class CustomerStore:
         return self._listed(self._models.relationship_call, [pk], "open", limit, cursor, until)
 
     def calls_to_act_on(self, until: datetime, limit: int, after: str | None) -> CustomerPage:
-        """One page of the customers of whose planned call a rung is due, in the order of rungs."""
+        """One page of the customers whose planned call has a due rung, by when it is due."""
         return self._planned(limit, after, keys.customers_sk(until, "~"))
 
     def planned_calls(self, limit: int, after: str | None) -> CustomerPage:
-        """One page of all customers to whom a call is planned, in the order of their next rungs."""
+        """One page of all customers who have a planned call, by when its next rung is due."""
         return self._planned(limit, after, f"{keys.UNDUE}#~")
 
     def _planned(self, limit: int, after: str | None, before: str) -> CustomerPage:

@@ -16,7 +16,7 @@ from redress.wiring import clients, stores
 
 class HotlineSettings(Settings, frozen=True, kw_only=True):
     connect_instance_arn: str = ""
-    """Empty if the stack takes nothing from Amazon Connect. Then nothing calls this function."""
+    """The instance whose calls are recorded. If it is empty, no event reaches this function."""
     dead_letter_queue_url: str
 
 

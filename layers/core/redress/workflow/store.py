@@ -155,7 +155,9 @@ class MembersCatchUp:
 
 @dataclass(frozen=True, slots=True)
 class CallsPlanned:
-    """How far relationship calls are planned as a plan says (`cases/relationship.py`).
+    """How far the sweep has come in planning calls by a new version of the plan.
+
+    `cases/relationship.py` does it in several runs, because there may be many customers.
 
     `place` counts the customer types of the plan that are done, and `cursor` says where the next
     page of the next type begins. After the last type the planned calls themselves are walked. Of

@@ -96,7 +96,8 @@ class CallWatch:
         return {name: count for name, count in done.items() if count}
 
     def _act(self, customer: str, now: datetime) -> int:
-        # A new process reads the plan for 45 units. So it is read only if a rung is due.
+        # A process that has not read the plan yet needs 45 units for it. So it reads the plan here,
+        # where a rung is due, and not in every sweep.
         plan, asked = self._plans.current(), list[Notice]()
 
         def decide(profile: Profile) -> Profile:

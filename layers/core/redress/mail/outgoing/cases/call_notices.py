@@ -15,7 +15,6 @@ from redress.base.phrases import moment, phrases
 from redress.customers.rules.profile import CallPlan, Profile
 from redress.customers.rules.relationship import reason_to_skip
 from redress.customers.store import CustomerStore
-from redress.mail.outgoing import rendering
 from redress.mail.outgoing.cases.posting import (
     Letter,
     MailSettings,
@@ -23,9 +22,9 @@ from redress.mail.outgoing.cases.posting import (
     Recipient,
     Result,
     SendOutcome,
-    languages_of,
     leaders,
     reached,
+    to_staff,
 )
 from redress.mail.outgoing.messages import RELATIONSHIP_CALL, CallNotice, tags_of_notice
 from redress.plans.store.plans import Plans
@@ -85,20 +84,13 @@ class CallNoticeCase:
         to: Sequence[Recipient],
         now: datetime,
     ) -> bytes:
-        return rendering.message(
-            self._settings.sender_address,
-            [recipient.address for recipient in to],
-            None,
-            [
-                rendering.render(RELATIONSHIP_CALL, lang, self._values(job, profile, calls, lang))
-                for lang in languages_of(to)
-            ],
+        return to_staff(
+            self._settings,
+            RELATIONSHIP_CALL,
+            to,
+            lambda lang: self._values(job, profile, calls, lang),
             now,
-            automatic=True,
-            conversation=None,
-            mail_id=f"{job.customer}.{job.key}",
-            to_staff=True,
-            house=self._settings.house,
+            f"{job.customer}.{job.key}",
         )
 
     def _values(

@@ -15,7 +15,6 @@ from redress.base.people import Role
 from redress.base.phrases import moment, phrases
 from redress.mail.incoming.rules.held import due_at
 from redress.mail.incoming.store import IncomingMailStore, IncomingRecord
-from redress.mail.outgoing import rendering
 from redress.mail.outgoing.cases.posting import (
     Letter,
     MailSettings,
@@ -23,8 +22,8 @@ from redress.mail.outgoing.cases.posting import (
     Recipient,
     Result,
     SendOutcome,
-    languages_of,
     leaders,
+    to_staff,
 )
 from redress.mail.outgoing.messages import HELD_MAIL, HeldDigest, tags_of_digest
 from redress.plans.rules.plan import Plan
@@ -73,20 +72,13 @@ class DigestCase:
         to: Sequence[Recipient],
         now: datetime,
     ) -> bytes:
-        return rendering.message(
-            self._settings.sender_address,
-            [recipient.address for recipient in to],
-            None,
-            [
-                rendering.render(HELD_MAIL, lang, self._values(digest.team, unseen, plan, lang))
-                for lang in languages_of(to)
-            ],
+        return to_staff(
+            self._settings,
+            HELD_MAIL,
+            to,
+            lambda lang: self._values(digest.team, unseen, plan, lang),
             now,
-            automatic=True,
-            conversation=None,
-            mail_id=f"{digest.team}.{digest.key}",
-            to_staff=True,
-            house=self._settings.house,
+            f"{digest.team}.{digest.key}",
         )
 
     def _values(

@@ -14,7 +14,6 @@ from redress.base.people import Role
 from redress.base.phrases import moment
 from redress.incidents.rules import Incident
 from redress.incidents.store import IncidentStore
-from redress.mail.outgoing import rendering
 from redress.mail.outgoing.cases.posting import (
     Letter,
     MailSettings,
@@ -22,9 +21,9 @@ from redress.mail.outgoing.cases.posting import (
     Recipient,
     Result,
     SendOutcome,
-    languages_of,
     leaders,
     reached,
+    to_staff,
 )
 from redress.mail.outgoing.messages import IncidentMail, NotAJob, tags_of_incident
 from redress.plans.rules.plan import Plan
@@ -84,20 +83,13 @@ class IncidentMailCase:
         now: datetime,
     ) -> bytes:
         plan = self._plans.current()
-        return rendering.message(
-            self._settings.sender_address,
-            [recipient.address for recipient in to],
-            None,
-            [
-                rendering.render(job.template, lang, self._values(incident, actions, plan, lang))
-                for lang in languages_of(to)
-            ],
+        return to_staff(
+            self._settings,
+            job.template,
+            to,
+            lambda lang: self._values(incident, actions, plan, lang),
             now,
-            automatic=True,
-            conversation=None,
-            mail_id=f"{job.incident}.{job.key}",
-            to_staff=True,
-            house=self._settings.house,
+            f"{job.incident}.{job.key}",
         )
 
     def _values(

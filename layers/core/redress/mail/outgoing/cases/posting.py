@@ -11,7 +11,7 @@ exactly one copy is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,6 +22,7 @@ from redress.base.house import NO_HOUSE, House
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member, Role
 from redress.db import retry
+from redress.mail.outgoing import rendering
 from redress.mail.outgoing.carriers import (
     Carrier,
     NeedsOperator,
@@ -248,3 +249,29 @@ def addressed(people: Iterable[tuple[str, tuple[str, ...]]]) -> list[Recipient]:
 def languages_of(recipients: Iterable[Recipient]) -> list[str]:
     """Return every language in which the recipients read a mail, each once."""
     return list(dict.fromkeys(lang for person in recipients for lang in person.languages))
+
+
+def to_staff(
+    settings: MailSettings,
+    template: str,
+    to: Sequence[Recipient],
+    values: Callable[[str], Mapping[str, str]],
+    at: datetime,
+    mail_id: str,
+) -> bytes:
+    """Return a mail to members of staff that belongs to no ticket.
+
+    It has the template once for each language that they read, filled with `values` of the language.
+    """
+    return rendering.message(
+        settings.sender_address,
+        [recipient.address for recipient in to],
+        None,
+        [rendering.render(template, language, values(language)) for language in languages_of(to)],
+        at,
+        automatic=True,
+        conversation=None,
+        mail_id=mail_id,
+        to_staff=True,
+        house=settings.house,
+    )

@@ -317,7 +317,7 @@ def reason_to_skip(about: Matter) -> str | None:
 
 
 def _outdated_post_mortem(about: Matter) -> str | None:
-    """Return why a mail about a post-mortem is outdated; None if it is still true."""
+    """Return why a reminder of a post-mortem is not sent any more; None if it is sent."""
     owed = about.ticket.post_mortem
     if owed is None or not owed.is_due:
         return "the post-mortem is written"
