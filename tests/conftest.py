@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.ticket import State
-from tests import builders, moto_transactions
+from tests import builders, moto_direct, moto_transactions
 from tests.builders import Clock, Life
 from tests.examples import TIMES, USUAL
 
@@ -26,6 +26,7 @@ settings.register_profile(
 settings.load_profile("house")
 
 moto_transactions.install()
+moto_direct.install()
 
 # The namespace of metrics. The template gives it to every function.
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Redress/redress"
