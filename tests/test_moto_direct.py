@@ -101,10 +101,7 @@ def played(*, direct: bool) -> list[Any]:
     with mock_aws(config=KEEP_SESSION):
         client: Any = boto3.client("dynamodb", region_name=REGION)
         if not direct:
-            for operation in moto_direct.OPERATIONS:
-                client.meta.events.unregister(
-                    f"before-call.dynamodb.{operation}", moto_direct.answered
-                )
+            client.meta.events.unregister(*moto_direct.HOOK)
         client.create_table(**table_as_deployed())
         return [result(getattr(client, name), asked) for name, asked in CALLS]
 
