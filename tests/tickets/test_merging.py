@@ -348,6 +348,47 @@ def test_checklist_that_comes_with_the_category_asks_only_for_what_is_missing(
     assert target.folded == target.ticket
 
 
+def told_only_in_the_source(of_target: str | None = DETAILS) -> tuple[Life, Life]:
+    """Two service requests of a customer who got the list of the first one by mail, and called
+    because of the second one."""
+    source = Life().request().reply()
+    target = Life(source.clock).open(
+        "service_request", number=OTHER, category=of_target, contact=BY_PHONE
+    )
+    return source, target.assign().reply()
+
+
+def is_known(life: Life) -> bool:
+    return life.ticket.checklist is not None and life.ticket.checklist.told
+
+
+@pytest.mark.parametrize("of_target", [DETAILS, None])
+def test_promise_waits_for_a_customer_who_knows_the_list_from_the_source(
+    of_target: str | None,
+) -> None:
+    source, target = told_only_in_the_source(of_target)
+    before = target.ticket.checklist
+    assert target.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
+    source.merge(target)
+    assert is_known(target)
+    assert target.ticket.clocks[ClockName.RESOLUTION].state is ClockState.PAUSED
+    assert target.folded == target.ticket
+    source.unmerge(target)
+    assert target.ticket.checklist == before
+    assert target.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
+    assert target.folded == target.ticket
+
+
+def test_promise_waits_for_nobody_who_was_told_of_another_list() -> None:
+    """The list of the target has items of which the customer knows nothing."""
+    source = Life().request("payment/invoice").answer_item("title").accept_item("title")
+    source.answer_item("no_change", "").finish_step("issue")
+    _, target = told_only_in_the_source()
+    source.merge(target)
+    assert not is_known(target)
+    assert target.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
+
+
 def test_required_item_that_the_target_does_not_have_must_be_settled_first() -> None:
     source, target = requests("payment/invoice")
     source.send_item().accept_item()

@@ -272,7 +272,7 @@ def test_closed_ticket_takes_only_notes_and_what_it_belongs_to(
     found = api("ticket", "wei", number=ticket.number).body
     assert (found["state"], found["can"]) == (
         State.CLOSED,
-        ["correct_match", "join_incident", "link", "note", "set_about"],
+        ["correct_match", "join_incident", "link", "note", "set_about", "unlink"],
     )
 
 

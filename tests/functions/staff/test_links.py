@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,24 @@ def test_reader_of_one_side_learns_nothing_of_a_ticket_of_another_team(
         assert "linked" not in {one["type"] for one in found.body["timeline"]}
         assert other not in str(found.body)
     assert len(api("ticket", "wei", number=ticket.number).body["links"]) == 1
+
+
+def test_links_that_a_reader_may_not_see_change_nothing_of_what_they_can_do(
+    api: Api, open_ticket: Opener
+) -> None:
+    """`unlink` in `can`, or another refusal, would tell that there is a link."""
+    linked, lone = open_ticket(agent="a-mei"), open_ticket(agent="a-mei")
+    elsewhere, beside = open_ticket("inquiry", agent="a-tao"), open_ticket(agent=None)
+    assert link(api, "wei", linked, elsewhere.number).status == 200
+    read = [api("ticket", "mei", number=one.number).body for one in (linked, lone)]
+    assert read[0]["can"] == read[1]["can"]
+    refused = [
+        link(api, "mei", replace(ticket, version=now["version"]), beside.number, "unlinking")
+        for ticket, now in zip((linked, lone), read, strict=True)
+    ]
+    assert [(one.status, one.body["errors"][0]["code"]) for one in refused] == [
+        (422, "not_linked")
+    ] * 2
 
 
 def test_member_whom_a_linked_complaint_is_about_learns_nothing_of_it(

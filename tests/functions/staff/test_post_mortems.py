@@ -15,7 +15,7 @@ from tests.builders import Clock
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import CHANGES, Api, Reply, with_post_mortem
 from tests.functions.staff.test_rights import about, kept, said
-from tests.world import Opener, Stores
+from tests.world import Act, Opener, Stores
 
 SUBJECT = "The secret kettle"
 ACTION = {"text": "Stop the sale of this model.", "owner": "a-jun", "due": "2026-12-15"}
@@ -86,6 +86,25 @@ def test_urgent_ticket_counts_as_open_until_its_post_mortem_is_written(
     assert numbers(api("work", "mei", query={})) == []
     assert api("counts", "lin", query={}).body["post_mortem_due"]["count"] == 0
     assert api("board", "lin", query={}).body["post_mortems"] == []
+
+
+def test_open_tickets_are_narrowed_to_closed_ones_that_still_owe_something(
+    api: Api, open_ticket: Opener, act: Act, stores: Stores
+) -> None:
+    """So they are in the list of a customer: it has all of their tickets, of any state."""
+    owing = open_ticket("urgent", contact={"name": "Li Na", "email": "li.na@example.com"})
+    over = open_ticket("complaint", contact={"name": "Li Na", "email": "li.na@example.com"})
+    for _ in range(2):
+        api("next", "mei", headers={"Idempotency-Key": ""})
+    for one in (owing, over):
+        act(stores.tickets.get(one.number), by_customer.withdraw, "Never mind")
+    customer_id = stores.tickets.get(owing.number).customer
+    for query in ({"state": "closed"}, {"customer": customer_id}):
+        found = api("tickets", "lin", query={"view": "open"} | query)
+        assert numbers(found) == [owing.number], query
+    assert write(api, stores, owing.number).status == 200
+    for query in ({"state": "closed"}, {"customer": customer_id}):
+        assert numbers(api("tickets", "lin", query={"view": "open"} | query)) == []
 
 
 def test_timeline_has_its_texts_and_names_the_owners_of_its_actions(

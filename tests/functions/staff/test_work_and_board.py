@@ -10,7 +10,7 @@ import pytest
 from redress.base.instants import written
 from redress.staff.cases import board as board_case
 from redress.tickets.rules.steps import by_staff
-from tests.builders import MEI, Clock
+from tests.builders import BY_PHONE, LIN, MEI, Clock
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, hold_mail
 from tests.world import Act, Opener, Stores
@@ -52,6 +52,24 @@ def test_pages_of_the_work_list_have_no_gaps_or_duplicates(
             break
     assert seen == expected
     assert cursor is None
+
+
+def test_work_list_has_a_next_page_only_if_its_reader_sees_a_line_of_it(
+    api: Api, open_ticket: Opener, clock: Clock, act: Act
+) -> None:
+    """The cursor has the number of a ticket. An agent keeps the phone callback of a complaint that
+    turns out to be about them."""
+    opened = []
+    for _ in range(4):
+        opened.append(open_ticket(agent="a-mei", contact=BY_PHONE))
+        act(opened[-1], by_staff.resolve, MEI, "Replaced", "upheld", "a new one", "a bad batch")
+        clock.advance(seconds=1)
+    for ticket in (opened[0], opened[2], opened[3]):
+        act(ticket, by_staff.set_about, LIN, ("a-mei",), "named in it")
+    for limit in ("1", "2"):
+        found = api("work", "mei", query={"limit": limit}).body
+        assert [item["number"] for item in found["items"]] == [opened[1].number]
+        assert found["next"] is None
 
 
 @pytest.mark.parametrize("limit", ["0", "26", "-1"])

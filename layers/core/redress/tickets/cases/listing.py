@@ -127,7 +127,11 @@ class ListCases:
                 after = snapshot.entry.key
                 unlisted.append(snapshot)
                 ticket = snapshot.ticket(wanted.filters)
-                if ticket is not None and _listed(member, profiles, of, ticket):
+                if (
+                    ticket is not None
+                    and _listed(member, profiles, of, ticket)
+                    and not _is_over(wanted, ticket)
+                ):
                     lines.append((after, Line(work_item(ticket, member), ticket)))
                     unlisted.clear()
             left -= len(entries)
@@ -241,6 +245,15 @@ def _last_seen(member: Member, found: Sequence[Snapshot]) -> str | None:
         if ticket is not None and access.may_see(member, ticket):
             return snapshot.entry.key
     return None
+
+
+def _is_over(wanted: Wanted, ticket: Ticket) -> bool:
+    """Whether a list of open tickets leaves the ticket out, because nothing is owed on it.
+
+    The range of a customer has all of their tickets. That of a team or an agent has only open ones.
+    """
+    is_of_open = wanted.view is View.OPEN and wanted.customer is not None
+    return is_of_open and ticket.closed_at is not None and not ticket.goes_on_closed
 
 
 def _listed(member: Member, profiles: Sequence[str] | None, of: Range, ticket: Ticket) -> bool:

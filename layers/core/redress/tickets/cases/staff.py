@@ -133,12 +133,22 @@ class StaffCases:
         """One page of the member's work list, next due first.
 
         `limit` is from 1 to 25. `cursor` is `next` of the previous page; None gives the first page.
-        Raises InvalidInput if `limit` is out of range.
+        There is a next page only if it has a line: the list can have tickets that the member may
+        not see any more, and a cursor of one would tell its number.
         """
-        page = self._lists.owned_by(member.id, limit, cursor)
-        found = self._tickets.get_readable(page.numbers)
-        seen = [work_item(one, member) for one in found if access.may_see(member, one)]
-        return WorkPage(seen, page.cursor)
+        lines: list[tuple[str, WorkItem]] = []
+        after, more = cursor, True
+        while more and len(lines) <= limit:
+            entries, after = self._lists.work_entries(member.id, limit + 1, after)
+            more = after is not None
+            found = self._tickets.get_readable([number for _, number in entries])
+            tickets = {ticket.number: ticket for ticket in found}
+            for place, number in entries:
+                ticket = tickets.get(number)
+                if ticket is not None and access.may_see(member, ticket):
+                    lines.append((place, work_item(ticket, member)))
+        following = lines[limit - 1][0] if len(lines) > limit else None
+        return WorkPage([item for _, item in lines[:limit]], following)
 
     def read(self, member: Member, number: str) -> TicketFile:
         """One ticket with its complete history.

@@ -142,15 +142,15 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "finish_remedy": (Step.FINISH_REMEDY,),
     "write_post_mortem": (Step.WRITE_POST_MORTEM,),
     "link": (Step.LINK,),
-    "unlink": (Step.UNLINK,),
     "accept_item": (Step.ACCEPT_ITEM,),
     "reject_item": (Step.REJECT_ITEM,),
     "finish_step": (Step.FINISH_STEP,),
     "tell_obstacle": (Step.TELL_OBSTACLE,),
     "merge_ticket": (Step.MERGE,),
     "unmerge_ticket": (Step.UNMERGE, Step.UNMERGE_UNANSWERED, Step.UNMERGE_WAITING),
-    # Possible whether one was proposed or not: that says something of the other ticket, which
-    # the member may not see.
+    # These two are possible whether there is one or not: that says something of the other ticket,
+    # which the member may not see.
+    "unlink": (Step.UNLINK,),
     "dismiss_duplicate": (Step.DISMISS_DUPLICATE,),
     "join_incident": (Step.JOIN_INCIDENT,),
     "leave_incident": (Step.LEAVE_INCIDENT,),
@@ -205,7 +205,6 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (name != "write_post_mortem" or ticket.post_mortem is not None)
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
-        and (name != "unlink" or ticket.links)
         and (name != "unmerge_ticket" or ticket.merged is not None)
         and (name != "join_incident" or ticket.incident is None)
         and (name != "leave_incident" or ticket.incident is not None)

@@ -21,7 +21,7 @@ def was_set(ticket: Ticket, event: Event) -> Ticket:
     before = ticket.checklist
     items = tuple(_kept(find(before, one["id"]), one) for one in event.data["items"])
     knew = before is not None and before.told and all(find(before, one.id) for one in items)
-    told = knew or _tells(event)
+    told = knew or _tells(event) or bool(event.data.get("known"))
     return replace(ticket, checklist=Checklist(event.number, items, told) if items else None)
 
 
@@ -72,20 +72,25 @@ def obstructed(ticket: Ticket, event: Event) -> Ticket:
     return _changed(ticket, event, obstacle=True)
 
 
-def brought(ticket: Ticket, event: Event, items: Sequence[Mapping[str, Any]]) -> Ticket:
+def brought(
+    ticket: Ticket, event: Event, items: Sequence[Mapping[str, Any]], *, told: bool = False
+) -> Ticket:
     """Give items the states that they had in a ticket that was merged into this one.
 
-    A ticket without a checklist has only these items until it gets that of the category, which came
-    with them. Then they keep their states (`was_set`). What staff have to check opens a ticket that
-    waits for an answer (`given`).
+    `told` says that the customer knows all of the checklist from there. A ticket without a
+    checklist has only these items until it gets that of the category, which came with them. Then
+    they keep their states (`was_set`). What staff have to check opens a ticket that waits for an
+    answer (`given`).
     """
+    if told and ticket.checklist is not None:
+        ticket = replace(ticket, checklist=replace(ticket.checklist, told=True))
     if not items:
         return ticket
     came = {
         one["id"]: Item(one["id"], one["kind"], one["required"], one["state"], event.number)
         for one in items
     }
-    before = ticket.checklist or Checklist(event.number, tuple(came.values()))
+    before = ticket.checklist or Checklist(event.number, tuple(came.values()), told)
     after = tuple(came.get(item.id, item) for item in before.items)
     opens = ticket.state is State.WAITING and any(
         item.state == ItemState.GIVEN for item in came.values()
@@ -97,13 +102,17 @@ def brought(ticket: Ticket, event: Event, items: Sequence[Mapping[str, Any]]) ->
     )
 
 
-def restored(ticket: Ticket, items: Sequence[Mapping[str, Any]]) -> Ticket:
-    """Make items what they were before a merge that is undone."""
-    if ticket.checklist is None or not items:
+def restored(ticket: Ticket, items: Sequence[Mapping[str, Any]], *, untold: bool) -> Ticket:
+    """Make items what they were before a merge that is undone.
+
+    With `untold`, the customer knew of the checklist only from the other ticket.
+    """
+    if ticket.checklist is None:
         return ticket
     again = {one["id"]: msgspec.convert(one, Item) for one in items}
     after = tuple(again.get(item.id, item) for item in ticket.checklist.items)
-    return replace(ticket, checklist=replace(ticket.checklist, items=after))
+    told = ticket.checklist.told and not untold
+    return replace(ticket, checklist=replace(ticket.checklist, items=after, told=told))
 
 
 def _changed(ticket: Ticket, event: Event, **fields: Any) -> Ticket:

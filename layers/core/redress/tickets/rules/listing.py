@@ -51,7 +51,8 @@ class View(StrEnum):
 _NEED_AGENT = (State.NEW, State.OPEN, State.WAITING)
 STATES: Mapping[View, tuple[State, ...]] = {
     View.QUEUE: _NEED_AGENT,
-    View.OPEN: (*_NEED_AGENT, State.RESOLVED, State.CONFIRMED),
+    # A closed ticket is in it while something is still owed on it (`Ticket.goes_on_closed`).
+    View.OPEN: tuple(State),
     View.ON_HOLD: (State.OPEN, State.WAITING),
     View.POST_MORTEM_DUE: (State.CLOSED,),
     View.CLOSED: (State.CLOSED,),

@@ -63,7 +63,9 @@ def _taken_in(ticket: Ticket, event: Event) -> Ticket:
         ),
     )
     facts = data.get("facts", {})
-    ticket = checklist_events.brought(ticket, event, facts.get("items", ()))
+    ticket = checklist_events.brought(
+        ticket, event, facts.get("items", ()), told=bool(facts.get("told"))
+    )
     ticket = _with_settled_word(ticket, data)
     return _with_words(_with_facts(ticket, facts), data)
 
@@ -159,7 +161,8 @@ def _given_back(ticket: Ticket, event: Event) -> Ticket:
     }
     facts: dict[str, Any] = data.get("facts", {})
     fields, about = facts.get("fields", {}), facts.get("about", ())
-    ticket = checklist_events.restored(ticket, data.get("items", ()))
+    untold = bool(facts.get("told"))
+    ticket = checklist_events.restored(ticket, data.get("items", ()), untold=untold)
     ticket = _with_settled_word(ticket, data)
     return replace(
         ticket,

@@ -38,6 +38,18 @@ class TicketLists:
             model.owner_index, keys.agent_pk(agent), limit, cursor, ("owner_pk", "owner_sk")
         )
 
+    def work_entries(
+        self, agent: str, limit: int, cursor: str | None = None
+    ) -> tuple[list[tuple[str, str]], str | None]:
+        """One page of an agent's work list as places in the index with their ticket numbers.
+
+        Also returns the place after which the next page begins; None on the last page. Each place
+        is such a cursor, too.
+        """
+        model, names = self._models.snapshot, ("owner_pk", "owner_sk")
+        rows, after = self._rows(model.owner_index, keys.agent_pk(agent), limit, cursor, names)
+        return list(encoding.readable(rows, functools.partial(_entry, "owner_sk"))), after
+
     def queued(self, team: str, limit: int = 25) -> list[str]:
         """The unassigned tickets of a team from all shards, next due first."""
         model = self._models.snapshot
@@ -260,7 +272,24 @@ class TicketLists:
         condition: Any = None,
         table_sk: str = keys.TICKET,
     ) -> Page:
-        """One page of a partition of an index.
+        """One page of a partition of an index, as numbers of tickets."""
+        rows, after = self._rows(
+            index, pk, limit, cursor, key_names, condition=condition, table_sk=table_sk
+        )
+        return Page(list(encoding.readable(rows, lambda row: keys.number_of(row.pk))), after)
+
+    def _rows(
+        self,
+        index: Any,
+        pk: str,
+        limit: int,
+        cursor: str | None,
+        key_names: tuple[str, str],
+        *,
+        condition: Any = None,
+        table_sk: str = keys.TICKET,
+    ) -> tuple[list[Any], str | None]:
+        """The rows of one page of a partition of an index, and the cursor of the next page.
 
         `key_names` are the partition key and the sort key of the index. `condition` limits the
         index's sort key. `table_sk` is the sort key that the listed items have in the table.
@@ -283,10 +312,7 @@ class TicketLists:
             return rows, result.last_evaluated_key
 
         rows, last = retry.call(read)
-        return Page(
-            numbers=list(encoding.readable(rows, lambda row: keys.number_of(row.pk))),
-            cursor=last[key_names[1]]["S"] if last and rows else None,
-        )
+        return rows, last[key_names[1]]["S"] if last and rows else None
 
 
 def _opened_between(model: Any, start: datetime, end: datetime) -> Any:

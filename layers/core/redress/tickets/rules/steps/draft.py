@@ -78,7 +78,9 @@ class Draft:
         The event has what the fold needs, so that a checklist of a later plan never changes it. It
         says how the customer gets the list: `to` is their address, if automatic mail may go there.
         `via` is the conversation of a customer who left no address, if it takes answers now. A
-        list goes to no phone number by itself: anybody can name a stranger's.
+        list goes to no phone number by itself: anybody can name a stranger's. `known` says that
+        the category came with a ticket that was merged into this one, and that the customer knows
+        the list from there.
         """
         after = self.after
         wanted = [
@@ -93,6 +95,8 @@ class Draft:
             data["to"] = after.contact.email
         elif not after.has_address and after.conversation and after.conversation.goes_on(self._at):
             data["via"] = to_builtins(after.conversation)
+        if self._events and self._events[-1].data.get("facts", {}).get("told"):
+            data["known"] = True
         self.add(EventType.CHECKLIST_SET, data, SYSTEM)
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from redress.base.errors import Fault, InvalidInput, NotAllowedNow, Unchanged
+from redress.base.errors import Fault, InvalidInput, Unchanged
 from redress.base.people import Actor
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
@@ -69,10 +69,12 @@ def linked(
 def unlink(
     ticket: Ticket, plan: Plan, by: Actor, kind: LinkKind, number: str, why: str, at: datetime
 ) -> Change:
-    """End a link. It stays in the history. Raises InvalidInput if there is no such link."""
+    """End a link. It stays in the history. Raises InvalidInput if there is no such link.
+
+    A ticket without any link is refused in the same way: whoever asks may not see the other tickets
+    with which it is linked, nor that there are some.
+    """
     require_possible(Step.UNLINK, ticket)
-    if not ticket.links:
-        raise NotAllowedNow(Step.UNLINK, ticket.state)
     if not has_link(ticket, kind, number):
         raise InvalidInput([Fault(AT, "not_linked", "these tickets are not linked so")])
     data = {"kind": kind.value, "ticket": number, "why": why.strip()}

@@ -328,6 +328,8 @@ def _facts(ticket: Ticket, target: Merger) -> dict[str, Any]:
         facts["category"] = ticket.category
     if items := _items_brought(ticket, target):
         facts["items"] = items
+    if _knows_checklist(ticket, target):
+        facts["told"] = True
     known = dict(other.fields)
     if fields := {name: value for name, value in ticket.fields if name not in known}:
         facts["fields"] = fields
@@ -406,6 +408,21 @@ def _items_brought(ticket: Ticket, target: Merger) -> list[dict[str, Any]]:
                 }
             )
     return found
+
+
+def _knows_checklist(ticket: Ticket, target: Merger) -> bool:
+    """Whether the customer knows the checklist of the target only from the source.
+
+    They do if they were told of that of the source and it has every item of the target's. Otherwise
+    the target would wait for nobody: its customer was never told of its list there.
+    """
+    there, own = _items_there(ticket, target), target.ticket.checklist
+    if ticket.checklist is None or not ticket.checklist.told or not there:
+        return False
+    if own is not None and own.told and own.items == there:
+        return False
+    known = {(item.id, item.kind) for item in ticket.checklist.items}
+    return all((item.id, item.kind) in known for item in there)
 
 
 def _further_addresses(ticket: Ticket, other: Ticket) -> list[str]:
