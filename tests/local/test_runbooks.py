@@ -25,6 +25,7 @@ from tests.local.living import asleep, opened, running
 from tests.test_runbooks import EVERY, commands
 
 NOT_RUN = {
+    ("dead-letters", "aws connect"): "the emulator has no Amazon Connect",
     ("failing-functions", "aws service-quotas"): "the emulator has no quotas",
     ("files-held", "aws guardduty"): "the emulator has no GuardDuty",
     ("inbound-mail", "aws s3 cp"): "a command of the CLI itself, which no operation follows",
