@@ -35,6 +35,9 @@ from tests.local.living import complaint
 LIMIT = 10
 CUSTOMERS, EACH, MAILS = 4, 10, 20
 TRIES = 8
+PATIENCE_S = 240 + 360
+"""A mail whose worker was throttled is visible again after the VisibilityTimeout of InboundQueue,
+360 s."""
 BEFORE = {"MailsAtOnce": "5", "ChangesAtOnce": "4", "PartsAtOnce": "10"}
 
 
@@ -135,7 +138,7 @@ def play(outputs: Outputs) -> Burst:
         return seen.acknowledged == len(addresses)
 
     try:
-        wait_for(all_acknowledged, "every ticket is acknowledged", seconds=240, every=2)
+        wait_for(all_acknowledged, "every ticket is acknowledged", PATIENCE_S, every=2)
     finally:
         seen.seconds = time.monotonic() - began
         seen.throttles = _throttles(outputs)
