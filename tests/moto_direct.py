@@ -44,6 +44,9 @@ OPERATIONS = (
 )
 """All operations on items. Those on tables are rare."""
 
+enabled = True
+"""A test that needs the events of a request, such as its time of arrival, sets this to False."""
+
 Parsed = dict[str, Any]
 METADATA = {"HTTPStatusCode": 200, "HTTPHeaders": {"server": "amazon.com"}, "RetryAttempts": 0}
 
@@ -63,7 +66,7 @@ def answered(
     """Return moto's answer in botocore's form; None for a call that must go the usual way."""
     if model.service_model.service_name != "dynamodb" or model.name not in OPERATIONS:
         return None
-    if not botocore_stubber.enabled or ".amazonaws.com" not in params["url"]:
+    if not enabled or not botocore_stubber.enabled or ".amazonaws.com" not in params["url"]:
         return None
     handler = DynamoHandler()
     # The parser of moto reads the body alone, because the protocol is JSON.

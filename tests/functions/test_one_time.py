@@ -33,6 +33,7 @@ from redress.wiring import clients
 from redress.wiring import customer as customer_wiring
 from redress.wiring import stores as wired_stores
 from redress.workflow.subscribers import messages_after
+from tests import moto_direct
 from tests.builders import START, Clock
 from tests.examples import TIMES
 from tests.functions.conftest import ENVIRONMENT, MEMBERS, altered
@@ -247,6 +248,7 @@ class Apart:
 def apart(
     table: str, staff: Any, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Apart]:
+    monkeypatch.setattr(moto_direct, "enabled", False)  # clocks read the time of HTTP's answers
     made = Apart(stores, aws("dynamodb").scan(TableName=TABLE)["Items"])
 
     def answer(response_dict: dict[str, Any], **_: Any) -> None:
