@@ -48,12 +48,13 @@ from redress.tickets.rules.steps import (
     opening,
     post_mortems,
     remedying,
+    splitting,
 )
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.steps.post_mortems import Learnt
 from redress.tickets.rules.submission import Submission, parse
-from redress.tickets.rules.ticket import Event, LinkKind, State, Ticket
+from redress.tickets.rules.ticket import Event, EventType, LinkKind, State, Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -627,6 +628,59 @@ class Life:
         before = folding.fold(self.events[: merge.number - 1] or self.events, self.changes[0].plan)
         since = self.events[merge.number :]
         return merging.Undone(self.ticket, self.plan, self.clock.now(), before, merge, since)
+
+    def write_as(self, participant: str = "wang.wei@example.com", text: str = "Words") -> Life:
+        """A participant writes a mail."""
+        given = (self.ticket, self.plan, text, self.clock.now())
+        return self.take(by_customer.write(*given, participant=participant))
+
+    def split(
+        self,
+        *events: int,
+        kind: str = "inquiry",
+        subject: str = "The invoice",
+        number: str = OTHER,
+        by: Actor = MEI,
+        named: tuple[Member, ...] = (),
+        **fields: Any,
+    ) -> Life:
+        """Splits off these messages, by default the last one. Returns the new ticket's life."""
+        last = [one for one in self.events if one.type is EventType.CUSTOMER_WROTE][-1:]
+        wanted = events or [one.number for one in last]
+        matter = splitting.NewMatter(
+            wanted, subject, kind, fields.get("category"), "another matter"
+        )
+        at, new = self.clock.now(), Life(self.clock, self.plan)
+        origin = splitting.Origin(self.ticket, self.plan, at, self.events)
+        messages = splitting.chosen(origin, matter, self.plan)
+        lost, opened = splitting.split(origin, matter, messages, number, self.plan, by, at, named)
+        self.take(lost)
+        return new.take(opened)
+
+    def unsplit(self, new: Life, by: Actor = MEI) -> Life:
+        """Undoes the split by which the other ticket was opened."""
+        [split] = [
+            event
+            for event in self.events
+            if event.type is EventType.SPLIT and event.data["ticket"] == new.ticket.number
+        ]
+        before = folding.fold(self.events[: split.number - 1], self.changes[0].plan)
+        at = self.clock.now()
+        origin = splitting.Undone(
+            self.ticket,
+            self.plan,
+            at,
+            split,
+            self.events[split.number :],
+            before,
+            self.ticket.customer,
+        )
+        other = splitting.Undone(
+            new.ticket, new.plan, at, new.events[0], new.events[1:], customer=new.ticket.customer
+        )
+        back, ended = splitting.unsplit(origin, other, by, "the same matter")
+        new.take(ended)
+        return self.take(back)
 
     def side(self, *accused: Member) -> merging.Merger:
         """The ticket as a side of a merge. Without a customer, it has that of other lives."""

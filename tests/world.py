@@ -35,7 +35,7 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import fold
 from redress.tickets.rules.numbers import new_number
-from redress.tickets.rules.steps import by_call, by_system, merging, opening
+from redress.tickets.rules.steps import by_call, by_system, merging, opening, splitting
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.lists import TicketLists
@@ -279,3 +279,29 @@ def unmerge(stores: Stores, source: str, target: str) -> None:
         sides.append(merging.Undone(ticket, plan, at, before, merged, since))
     goes_on, given_back = merging.unmerge(sides[0], sides[1], MEI, "another kettle")
     stores.tickets.commit(goes_on, sides[0].at, None, [(given_back, sides[1].at)])
+
+
+def split(stores: Stores, number: str, *events: int, kind: str = "complaint") -> str:
+    """Split these messages off a ticket. Return the number of the new one."""
+    ticket, history = stores.tickets.get(number), stores.tickets.history(number)
+    plan, at = stores.plans.get(ticket.plan_version), stores.changes.moment(ticket)
+    origin = splitting.Origin(ticket, plan, at, history)
+    matter = splitting.NewMatter(events, "The invoice", kind, None, "another matter")
+    messages = splitting.chosen(origin, matter, plan)
+    lost, opened = splitting.split(origin, matter, messages, new_number(), plan, MEI, at)
+    stores.tickets.commit(lost, at, None, [(opened, at)])
+    return opened.after.number
+
+
+def unsplit(stores: Stores, number: str, new: str) -> None:
+    """Undo the split of messages into the ticket `new`."""
+    sides = []
+    for one, kind in ((number, EventType.SPLIT), (new, EventType.OPENED)):
+        ticket, history = stores.tickets.get(one), stores.tickets.history(one)
+        plan, at = stores.plans.get(ticket.plan_version), stores.changes.moment(ticket)
+        [event] = [event for event in history if event.type is kind]
+        before = fold(history[: event.number - 1], plan) if event.number > 1 else None
+        since = history[event.number :]
+        sides.append(splitting.Undone(ticket, plan, at, event, since, before, ticket.customer))
+    back, ended = splitting.unsplit(sides[0], sides[1], MEI, "the same matter")
+    stores.tickets.commit(back, sides[0].at, None, [(ended, sides[1].at)])

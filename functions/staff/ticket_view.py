@@ -16,7 +16,14 @@ from redress.plans.rules import checklists
 from redress.plans.rules.classification import why_of
 from redress.plans.rules.plan import Plan
 from redress.tickets.cases.linking import ABOUT_ANOTHER, NAMES_ANOTHER, Others
-from redress.tickets.rules import access, classification, fields, remedy_rights, viewers
+from redress.tickets.rules import (
+    access,
+    classification,
+    fields,
+    remedy_rights,
+    split_events,
+    viewers,
+)
 from redress.tickets.rules.answers import way_of
 from redress.tickets.rules.post_mortem import PostMortem
 from redress.tickets.rules.preference import EMAIL, PHONE
@@ -264,6 +271,7 @@ def ticket_file_view(
     or writes the ticket now: that is about people at work (`MachineTicketFile`).
     """
     watching = viewers_view(viewers.others(found.viewers, member, now))
+    moved = split_events.split_off(found.history)
     return {
         **ticket_view(found.ticket, member, plan, now),
         "profile": {
@@ -288,7 +296,7 @@ def ticket_file_view(
             if one.number in others.seen
         ],
         "timeline": [
-            event_view(event, member, _unnamed(event, others))
+            _marked(event_view(event, member, _unnamed(event, others)), moved, others)
             for event in found.history
             if event.type not in ABOUT_ANOTHER or event.data["ticket"] in others.seen
         ],
@@ -388,9 +396,21 @@ def event_view(event: Event, reader: Member, kept: Collection[str] = frozenset()
     return {**cause_view(event), "data": _without(_data(event, reader), kept)}
 
 
+def _marked(shown: dict[str, Any], moved: Mapping[int, str], others: Others) -> dict[str, Any]:
+    """A message with `split_into` in its data, if it is split off: the number of the other ticket.
+
+    It is None for a reader who may not see that one. They need to know that nobody answers it here.
+    """
+    into = moved.get(shown["number"])
+    if into is None:
+        return shown
+    return shown | {"data": shown["data"] | {"split_into": into if into in others.seen else None}}
+
+
 def _unnamed(event: Event, others: Others) -> Collection[str]:
     """The numbers of other tickets that the reader of an event must not learn from it."""
-    named = (event.data.get("follows"), event.data.get("sent_to"))
+    data = event.data
+    named = (data.get("follows"), data.get("sent_to"), data.get("split", {}).get("ticket"))
     return others.kept | {number for number in named if number and number not in others.seen}
 
 

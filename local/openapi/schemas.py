@@ -32,6 +32,7 @@ from redress.edge.bodies import (
     TextsByName,
     Unread,
     Whole,
+    Wholes,
     Word,
     WordOrNull,
 )
@@ -186,6 +187,9 @@ def _field(field: Field) -> Schema:
         case Whole():
             most = {} if field.most is None else {"maximum": field.most}
             return {"type": "integer", "minimum": field.least, **most}
+        case Wholes():
+            item = {"type": "integer", "minimum": field.least}
+            return {"type": "array", "minItems": 1, "maxItems": field.most, "items": item}
         case TextOrNull():
             return {"type": ["string", "null"], "minLength": 1, **_limits(field)}
         case Text():

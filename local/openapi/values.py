@@ -47,6 +47,7 @@ from redress.tickets.rules.steps.table import (
     ANSWERED,
     CONFIRMED_BY_CUSTOMER,
     MERGED,
+    SPLIT_UNDONE,
     UNCONFIRMED,
     WITHDRAWN,
 )
@@ -110,7 +111,11 @@ Channel = Annotated[str, named("Channel", CHANNELS)]
 ClockLabel = Annotated[str, named("ClockName", ClockName)]
 ClockStanding = Annotated[str, named("ClockStanding", Standing)]
 Closure = Annotated[
-    str, named("Closure", (CONFIRMED_BY_CUSTOMER, UNCONFIRMED, WITHDRAWN, ANSWERED, MERGED))
+    str,
+    named(
+        "Closure",
+        (CONFIRMED_BY_CUSTOMER, UNCONFIRMED, WITHDRAWN, ANSWERED, MERGED, SPLIT_UNDONE),
+    ),
 ]
 ComponentName = Annotated[str, named("ComponentName", COMPONENTS)]
 Day = Annotated[str, named("Day", DAYS)]

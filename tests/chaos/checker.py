@@ -207,6 +207,8 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
         Step.GIVE_BACK,
         Step.GIVE_BACK_WORDS,
     ),
+    EventType.SPLIT: (Step.SPLIT, Step.SPLIT_WORDS),
+    EventType.UNSPLIT: (Step.UNSPLIT, Step.UNSPLIT_WORDS, Step.END_SPLIT),
     EventType.MERGED: (Step.MERGE, Step.TAKE_IN, Step.TAKE_IN_WORDS),
     EventType.INCIDENT_JOINED: (Step.JOIN_INCIDENT,),
     EventType.INCIDENT_LEFT: (Step.LEAVE_INCIDENT,),

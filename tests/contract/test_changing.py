@@ -24,10 +24,13 @@ from redress.staff.rules.availability import Presence
 from redress.staff.rules.routing import Page
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.fold import fold
 from redress.tickets.rules.macros import Act, whole
+from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.steps.table import TEXT_LIMIT
 from redress.tickets.rules.ticket import EventType, Phase, State, Ticket
+from redress.tickets.store.submission_store import NumberTaken
 from redress.tickets.store.transaction import Raced
 from tests.builders import BY_PHONE, LIN, MEI, Life
 from tests.contract.conftest import Faults, Shop
@@ -111,6 +114,30 @@ def test_a_change_of_another_ticket_is_written_with_the_opening_or_not_at_all(sh
     with pytest.raises(Raced):
         shop.tickets.open(late, now, None, beside)
     assert shop.items() == before
+
+
+def test_ticket_that_is_opened_with_a_change_of_another_one_is_written_with_it_or_not_at_all(
+    shop: Shop,
+) -> None:
+    """A split. The number of the new ticket may be taken, and the other one may have changed."""
+    life = shop.open()
+    shop.commit(life.wait(hours=1).write("And my invoice?"))
+    number, taken = new_number(), shop.open().ticket.number
+    at, before, read = shop.clock.now(), shop.items(), life.ticket
+    new = life.split(number=number)
+    again = Life(shop.clock, life.plan, life.events[:2], life.changes[:2]).split(number=taken)
+    with pytest.raises(NumberTaken):
+        shop.tickets.commit(life.last, at, None, [(again.last, at)])
+    assert shop.items() == before
+    shop.tickets.commit(life.last, at, None, [(new.last, at)])
+    assert shop.tickets.get(number) == new.ticket
+    assert fold(shop.tickets.history(number), new.plan) == new.ticket
+    assert shop.timers.get(number).gen == 1
+    assert shop.tickets.get(read.number) == life.ticket
+    written = shop.items()
+    with pytest.raises((Raced, NumberTaken)):
+        shop.tickets.commit(life.last, at, None, [(new.last, at)])
+    assert shop.items() == written
 
 
 def test_a_long_history_is_read_in_order(shop: Shop) -> None:

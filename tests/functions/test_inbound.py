@@ -49,7 +49,18 @@ from tests.builders import MEI, Clock, plan_document
 from tests.customers.builders import EMAIL, LI_NA, new, profile
 from tests.functions.conftest import ENVIRONMENT
 from tests.wired import REGION, TABLE, rewire, set_environment
-from tests.world import Act, Context, Opener, Stores, aws, load, logged_by, merge
+from tests.world import (
+    Act,
+    Context,
+    Opener,
+    Stores,
+    aws,
+    load,
+    logged_by,
+    merge,
+    split,
+    unsplit,
+)
 
 BUCKET = ENVIRONMENT["MAIL_BUCKET"]
 DOMAIN = ENVIRONMENT["MAIL_DOMAIN"]
@@ -2490,6 +2501,32 @@ def test_the_log_contains_no_sender_and_no_text(post: Post) -> None:
 
 
 # ---------------------------------------------------------------------- merged tickets
+
+
+def test_answer_about_a_split_that_was_undone_goes_to_the_first_ticket(
+    post: Post, open_ticket: Opener, act: Act
+) -> None:
+    ticket = open_ticket()
+    act(ticket, lambda t, p, at: match(t, p, "li-na", "email", at))
+    wrote = act(ticket, by_customer.write, "还有一件事：发票呢？")
+    new = post.stores.tickets.get(split(post.stores, ticket.number, wrote.version))
+    unsplit(post.stores, ticket.number, new.number)
+    post.deliver(mail("还是没有", to=post.reply_address(new)), "inbound/2")
+    last = post.stores.tickets.history(ticket.number)[-1]
+    assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "还是没有")
+    assert last.data["sent_to"] == new.number
+
+
+def test_answer_about_what_was_split_off_goes_to_its_ticket(
+    post: Post, open_ticket: Opener, act: Act
+) -> None:
+    ticket = open_ticket()
+    wrote = act(ticket, by_customer.write, "还有一件事：发票呢？")
+    new = post.stores.tickets.get(split(post.stores, ticket.number, wrote.version))
+    post.deliver(mail("还是没有", to=post.reply_address(new)), "inbound/2")
+    last = post.stores.tickets.history(new.number)[-1]
+    assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "还是没有")
+    assert len(post.tickets()) == 2
 
 
 @pytest.mark.parametrize("clue", ["address", "subject"])

@@ -75,7 +75,7 @@ from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
 from tests.mail import relay
 from tests.template.documents import functions
 from tests.wired import REGION, TABLE, set_environment
-from tests.world import Opener, Stores, logged_by, merge, unmerge
+from tests.world import Opener, Stores, logged_by, merge, split, unmerge, unsplit
 
 OPERATOR = "operations@example.com"
 PRIVATE = ("Li Na", "li.na@example.com", "The kettle leaks", "at the handle", "secret words")
@@ -793,6 +793,86 @@ def test_customer_is_told_that_their_ticket_goes_on_by_itself_after_all(
     unmerge(stores, source.number, target.number)
     assert mailer(mailer.job(source.number, "unmerged")) == []
     assert f"Your request {source.number} goes on by itself" in text_of(post.only)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "under its own number: {}"),
+        ("zh-CN", "另立编号 {} 处理"),
+        ("zh-TW", "另立案件編號 {} 處理"),
+    ],
+)
+def test_author_is_told_once_that_their_words_have_a_ticket_of_their_own(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    staff: dict[str, Member],
+    language: str,
+    said: str,
+) -> None:
+    ticket = open_ticket(language=language)
+    wrote = add_message(stores, ticket.number)
+    number = split(stores, ticket.number, wrote)
+    assert mailer(mailer.job(number, "acknowledgement")) == []
+    assert mailer(mailer.job(number, "acknowledgement")) == []
+    assert said.format(number) in text_of(post.only)
+    assert ticket.number not in str(post.only)
+    assert stores.tickets.get(number).acknowledged_at is not None
+
+
+def test_participant_is_told_at_their_own_address(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(language="en")
+    wrote = add_message(stores, ticket.number, "wang.wei@example.com")
+    number = split(stores, ticket.number, wrote)
+    assert mailer(mailer.job(number, "acknowledgement")) == []
+    assert post.only["To"] == "wang.wei@example.com"
+    assert str(ticket.contact.email) not in str(post.only)
+
+
+def test_author_of_old_words_reads_no_promise_that_is_broken(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    clock: Clock,
+    staff: dict[str, Member],
+) -> None:
+    ticket = open_ticket(language="en")
+    wrote = add_message(stores, ticket.number)
+    clock.advance(days=9)
+    number = split(stores, ticket.number, wrote)
+    assert mailer(mailer.job(number, "acknowledgement")) == []
+    text = text_of(post.only)
+    assert ("We promise you" in text, "sorry" in text) == (False, True)
+
+
+def test_author_is_told_that_their_words_went_back(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    for participant, said in (
+        (None, "it belongs to your request {}"),
+        ("wang.wei@example.com", "it belongs to the request in which you wrote it"),
+    ):
+        ticket = open_ticket(language="en")
+        wrote = add_message(stores, ticket.number, participant)
+        number = split(stores, ticket.number, wrote)
+        unsplit(stores, ticket.number, number)
+        assert mailer(mailer.job(number, "split_undone")) == []
+        told = post.sent[-1]
+        assert said.format(ticket.number) in text_of(told)
+        assert (ticket.number in text_of(told)) is (participant is None)
+
+
+def add_message(stores: Stores, number: str, participant: str | None = None) -> int:
+    """The customer, or a participant, writes again. Returns the number of the event."""
+    text = "And where is my invoice, please?"
+    return stores.changes.change(
+        number, lambda t, p, at: by_customer.write(t, p, text, at, participant=participant)
+    ).version
 
 
 def test_customer_is_told_of_a_promise_that_a_correction_makes_later(

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from local import story
-from local.endpoints import Receipt, Staff, act_on_page, submit_by_json, wait_for
+from local.endpoints import Receipt, Staff, act_on_page, call, submit_by_json, wait_for
 from local.stack import Outputs
 from local.story import World
 from tests.local.conftest import resolve_open_tickets
 from tests.local.living import complaint, opened, rungs
 from tests.local.systems import connected
-from tests.local.test_mail import reply_address, send, written
+from tests.local.test_mail import mail_with, reply_address, send, written
 
 SETTLE_S = 12
 """Longer than the first promises of a complaint under the paced plan. So a clock that still ran
@@ -96,6 +96,41 @@ def test_facts_of_a_merged_ticket_follow_with_their_origin(world: World) -> None
     assert merged["data"]["ticket"] == source.number
     words = [one["data"]["description"] for one in events(world, source.number, "opened")]
     assert words == ["It broke."], "what was written stays where it was"
+
+
+def test_split_ticket_goes_to_the_author_of_the_words_and_not_to_the_first_sender(
+    world: World, deployed: Outputs
+) -> None:
+    first, friend = opened(world, "split-first"), "split-friend@customer.example"
+    story.agent_of(world, first.number)
+    read = {"version": world.manager.read(first.number)["version"], "participants": [friend]}
+    world.manager.send("PUT", f"/tickets/{first.number}/participants", read)
+    address, subject = reply_address(deployed, first.number), f"Re: {first.number}"
+    send(deployed, written("Mine hums, too.", friend, address, subject), friend, address)
+    [word] = wait_for(
+        lambda: events(world, first.number, "customer_wrote"), "the friend's mail came", 30
+    )
+    asked = {
+        "version": world.manager.read(first.number)["version"],
+        "events": [word["number"]],
+        "subject": "A kettle that hums",
+        "kind": "complaint",
+        "reason": "It is another kettle.",
+    }
+    path, key = f"/tickets/{first.number}/split", f"split of {first.number}"
+    made = world.manager.send("POST", path, asked, key)
+    again = world.manager.send("POST", path, asked, key)
+    assert (again["number"], again["replayed"]) == (made["number"], True)
+    new = world.manager.read(made["number"])
+    assert (new["contact"]["email"], new["contact"]["phone"]) == (friend, None)
+    assert [(one["kind"], one["number"]) for one in new["links"]] == [("split_from", first.number)]
+    told = mail_with(world, friend, made["number"])
+    assert "of its own" in told.text
+    assert made["number"] not in call("GET", first.status_url).text, "it is the friend's"
+    undo = {"ticket": made["number"], "reason": "It is the same kettle after all."}
+    world.manager.change(first.number, "unsplit", **undo)
+    after = world.manager.read(made["number"])
+    assert (after["state"], after["closure"]) == ("closed", "split_undone")
 
 
 def test_macro_and_bulk_close_nothing_past_an_open_task(world: World) -> None:

@@ -88,6 +88,16 @@ def task_due_in(life: Life, minutes: int) -> Life:
     return life.acknowledge().open_task(due=life.clock.moment + timedelta(minutes=minutes))
 
 
+def split_off(life: Life) -> tuple[Life, Life]:
+    """The ticket that lost a message, and the one that was made of it."""
+    return life, life.write().split()
+
+
+def unsplit(life: Life) -> tuple[Life, Life]:
+    old, new = split_off(life)
+    return old.unsplit(new), new
+
+
 FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "opened": (lambda life: life, [("acknowledgement", "customer")]),
     "acknowledged": (Life.acknowledge, []),
@@ -323,6 +333,13 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "merged into another ticket": (Life.merge, [("merged", "customer")]),
     "another ticket was merged into it": (Life.take_in, []),
     "not merged any more": (Life.unmerge, [("unmerged", "customer")]),
+    "messages were split off": (lambda life: split_off(life)[0], []),
+    "made of messages that were split off": (
+        lambda life: split_off(life)[1],
+        [("acknowledgement", "customer")],
+    ),
+    "its messages came back": (lambda life: unsplit(life)[0], []),
+    "not split off any more": (lambda life: unsplit(life)[1], [("split_undone", "customer")]),
     "a duplicate was proposed": (Life.propose_duplicate, []),
     "a duplicate was dismissed": (lambda life: life.propose_duplicate().dismiss_duplicate(), []),
     "joined an incident": (Life.join_incident, []),

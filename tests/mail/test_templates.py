@@ -258,6 +258,8 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     told = opened | {"to": "li@example.com"}
     by_mail = (EventType.PLAN_CHANGED, EventType.MERGED, EventType.UNMERGED)
     events += [Event(1, kind, AT, SYSTEM, told) for kind in by_mail]
+    of_split = {"kind": "split_from", "to": "li@example.com"}
+    events.append(Event(1, EventType.UNSPLIT, AT, SYSTEM, of_split))
     events += [
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": ["manager"]})
         for c in ClockName
@@ -280,7 +282,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     names = {found.template for event in events for found in mails_after(event)}
     second = {acknowledgement_of(k, is_late=late) for k in KINDS for late in (False, True)}
     second |= {"reply_waiting", "resolution_told"}
-    second |= {"resolution_call"}
+    second |= {"resolution_call", "split", "split_late", "split_undone_apart"}
     second |= {"watch", "taken", "customer_wrote_late", "customer_thanked", "stranger_wrote"}
     others = {HELD_MAIL, LOST_LINKS, RELATIONSHIP_CALL, INCIDENT_OPEN, INCIDENT_ACTION}
     assert names | second == rendering.PLACEHOLDERS.keys() - others

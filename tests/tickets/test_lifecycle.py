@@ -116,6 +116,25 @@ def take_in_answered(life: Life) -> Life:
     return life.take_in(Life(life.clock).open(number=OTHER).assign().reply())
 
 
+def split(life: Life) -> Life:
+    """Splits off a message that the customer has just written."""
+    life.write().split()
+    return life
+
+
+def unsplit(life: Life) -> Life:
+    """Undoes the split of a message that the customer has just written."""
+    new = life.write().split()
+    return life.unsplit(new)
+
+
+def end_split(life: Life) -> Life:
+    """Returns the life of the new ticket after its split was undone."""
+    new = life.write().split()
+    life.unsplit(new)
+    return new
+
+
 TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.ACKNOWLEDGE: Life.acknowledge,
     Step.ASSIGN: Life.assign,
@@ -159,6 +178,11 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.UNMERGE_WAITING: Life.unmerge,
     Step.GIVE_BACK: Life.unmerge,
     Step.GIVE_BACK_WORDS: Life.unmerge,
+    Step.SPLIT: split,
+    Step.SPLIT_WORDS: split,
+    Step.UNSPLIT: unsplit,
+    Step.UNSPLIT_WORDS: unsplit,
+    Step.END_SPLIT: end_split,
     Step.PROPOSE_DUPLICATE: Life.propose_duplicate,
     Step.DISMISS_DUPLICATE: lambda life: with_duplicate(life).dismiss_duplicate(),
     Step.JOIN_INCIDENT: Life.join_incident,
@@ -287,6 +311,12 @@ WRITTEN_ELSEWHERE = {
     Step.UNMERGE_WAITING: {State.CLOSED: State.WAITING},
     Step.GIVE_BACK: {one: one for one in (State.NEW, State.OPEN, State.WAITING)},
     Step.GIVE_BACK_WORDS: {State.OPEN: State.WAITING},
+    # possible only with a message that can be split off: see tests/tickets/test_splitting.py
+    Step.SPLIT: {one: one for one in State if one is not State.CLOSED},
+    Step.SPLIT_WORDS: {State.OPEN: State.WAITING},
+    Step.UNSPLIT: {one: one for one in State if one is not State.CLOSED},
+    Step.UNSPLIT_WORDS: {State.WAITING: State.OPEN},
+    Step.END_SPLIT: {State.NEW: State.CLOSED},
 }
 
 CELLS = [

@@ -169,6 +169,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "declined_by": [],
         "links": [],
         "merged": None,
+        "split": None,
         "incident": None,
         "handovers": 0,
         "placing": None,

@@ -159,6 +159,14 @@ class Continued(OpenAnswer):
     token: str
 
 
+class WrittenIn(OpenAnswer):
+    """The ticket in which the messages of this one were written before they were split off. Both
+    are null if it is another customer's. `token` is that of its link."""
+
+    number: str | None
+    token: str | None
+
+
 class Remedy(OpenAnswer):
     """What the customer was promised to make up for a fault."""
 
@@ -191,6 +199,7 @@ class Status(OpenAnswer):
     follows: str | None
     checklist: list[ItemLine]
     continued_in: Continued | None
+    written_in: WrittenIn | None
     outcome: Outcome | None
     cause: CategoryLabel | None
     remedies: list[Remedy]

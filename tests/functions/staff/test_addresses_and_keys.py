@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redress.base.idempotency import KEY_LIMIT
+from redress.tickets.rules.steps import by_customer
 from tests.examples import TIMES
 from tests.functions.staff.api import WHO_MAY, Api
+from tests.world import Act, Opener
 
 SAMPLES = sorted(WHO_MAY)
 
@@ -116,6 +118,7 @@ KEYED = {
     "plan-moves": ("wei", 202),
     "next": ("mei", 200),
     "opening": ("mei", 201),
+    "splitting": ("mei", 201),
     "bulk": ("mei", 200),
     "incident-declaration": ("wei", 201),
 }
@@ -128,23 +131,32 @@ def test_list_of_routes_with_a_key_is_complete(api: Api) -> None:
     assert {tuple(api.event(name)["routeKey"].split(" ")) for name in KEYED} == keyed
 
 
+@pytest.fixture
+def with_two_messages(open_ticket: Opener, act: Act) -> str:
+    """The number of a ticket of mei whose customer has written again: event 3."""
+    ticket = open_ticket(agent="a-mei")
+    return act(ticket, by_customer.write, "And my invoice?").number
+
+
 @pytest.mark.usefixtures("scores_machine")
 @pytest.mark.parametrize("name", KEYED)
 @pytest.mark.parametrize("key", ["k" * (KEY_LIMIT + 1), "k" * 5_000, "a\tb", "\u202ea", "\x7f"])
 def test_key_that_is_too_long_or_cannot_be_printed_is_a_fault(
-    api: Api, name: str, key: str
+    api: Api, with_two_messages: str, name: str, key: str
 ) -> None:
     by, _ = KEYED[name]
-    found = api(name, by, headers={"Idempotency-Key": key}, version="1")
+    path = {"number": with_two_messages} if name == "splitting" else {"version": "1"}
+    found = api(name, by, headers={"Idempotency-Key": key}, **path)
     assert (found.status, found.codes) == (422, {"#Idempotency-Key": "key_expected"})
 
 
 @pytest.mark.usefixtures("scores_machine")
 @pytest.mark.parametrize("name", KEYED)
-def test_key_of_the_longest_length_is_accepted(api: Api, name: str) -> None:
+def test_key_of_the_longest_length_is_accepted(api: Api, with_two_messages: str, name: str) -> None:
     headers = {"Idempotency-Key": "k" * KEY_LIMIT}
     by, status = KEYED[name]
-    assert api(name, by, headers=headers, version="1").status == status
+    path = {"number": with_two_messages} if name == "splitting" else {"version": "1"}
+    assert api(name, by, headers=headers, **path).status == status
 
 
 def test_faults_of_the_key_and_of_the_body_are_reported_together(api: Api) -> None:

@@ -24,6 +24,7 @@ from redress.mail.outgoing.connector_carrier import PAUSE
 from redress.mail.outgoing.messages import MailJob, encode
 from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_after
 from redress.plans.rules.checklists import STEP, label, of
+from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
@@ -36,7 +37,7 @@ from tests.functions.staff.api import Api
 from tests.functions.staff.api import Reply as Answered
 from tests.functions.staff.test_machines import Machine, make
 from tests.wired import set_environment
-from tests.world import Context, Opener, Stores, aws, read_sample
+from tests.world import Context, Opener, Stores, aws, read_sample, split, unsplit
 
 URL = "https://inbox.example.com/answers"
 NAME_ONLY = {"name": "Li Na"}
@@ -348,6 +349,26 @@ def test_checklist_goes_by_mail_to_a_customer_of_a_connector_with_an_address(wor
     assert world.jobs(number) == []
     templates = [json.loads(job)["template"] for job in world.jobs(number, "customer")]
     assert templates == ["acknowledgement", "checklist"]
+
+
+def test_customer_without_an_address_is_told_of_a_split_and_its_end_in_their_conversation(
+    world: World,
+) -> None:
+    first = world.opened()
+    world.stores.changes.change(first, lambda t, p, at: by_customer.write(t, p, "And?", at))
+    wrote = world.stores.tickets.get(first).version
+    new = split(world.stores, first, wrote)
+    [job] = world.jobs(new)
+    assert world.deliver(job)
+    [got] = world.inbox.got
+    assert (got["event"], got["ticket"]) == ("opened", new)
+    assert got["conversation"] == "c-20261123-17", "where they wrote"
+    assert f"under its own number: {new}" in got["text"]
+    assert world.states(new) == ["sent"]
+    unsplit(world.stores, first, new)
+    assert world.deliver(world.jobs(new)[-1])
+    assert first in world.inbox.got[-1]["text"]
+    assert sent_mails() == 0
 
 
 def test_words_about_an_item_of_a_checklist_say_which_one_it_is(world: World) -> None:

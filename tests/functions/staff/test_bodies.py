@@ -50,6 +50,8 @@ WITH_BODY = (
     "unlinking",
     "merging",
     "unmerging",
+    "splitting",
+    "unsplitting",
     "duplicate-dismissal",
     "incident-declaration",
     "incident-word",

@@ -73,6 +73,8 @@ CONTENT: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "unlink": ("unlinking", [{"kind": "related", "reason": "another one"}]),
     "merge_ticket": ("merging", [{"into_version": 1, "reason": "the same kettle"}]),
     "unmerge_ticket": ("unmerging", [{"reason": "another kettle"}]),
+    "split_ticket": ("splitting", [CHANGES["splitting"]]),
+    "unsplit_ticket": ("unsplitting", [{"reason": "the same matter"}]),
     "dismiss_duplicate": ("duplicate-dismissal", [{"reason": "two kettles"}]),
     "join_incident": ("incident-joining", [{"reason": "the same seal"}]),
     "leave_incident": ("incident-leaving", [{"reason": "another kettle"}]),
@@ -177,7 +179,7 @@ def answers(
     sample, contents = CONTENT[name]
     if name == "count_message":
         contents = [{"event": event + 1}]
-    if name in ("link", "unlink", "dismiss_duplicate"):
+    if name in ("link", "unlink", "unsplit_ticket", "dismiss_duplicate"):
         contents = [one | {"ticket": other} for one in contents]
     if name == "merge_ticket":
         contents = [one | {"into": other} for one in contents]
@@ -186,9 +188,11 @@ def answers(
         contents = [one | {"incident": declared.body["id"]} for one in contents]
     for content in contents:
         version = {} if name in ("note", "remind") else {"version": ticket.version}
-        found = api(sample, by, number=ticket.number, event=str(event), body=content | version)
+        own = {"Idempotency-Key": ticket.number} if name == "split_ticket" else {}
+        path = {"number": ticket.number, "event": str(event)}
+        found = api(sample, by, **path, headers=own, body=content | version)
         yield found
-        if found.status == 200:
+        if found.status in (200, 201):
             return  # the ticket has changed
 
 
@@ -212,7 +216,11 @@ def test_action_is_possible_if_and_only_if_it_is_in_can(
     by: str,
     name: str,
 ) -> None:
-    ticket = noted(ticket=open_ticket("complaint", agent=None))
+    opened = open_ticket("complaint", agent=None).number
+    noted_on = stores.changes.change(
+        opened, lambda t, p, at: by_customer.write(t, p, "It leaks", at)
+    )
+    ticket = noted(ticket=noted_on)
     number, event = ticket.number, ticket.version
     ticket = stores.changes.change(number, lambda t, p, at: by_customer.write(t, p, "谢谢", at))
     other = open_ticket("complaint", agent=None).number

@@ -13,7 +13,7 @@ from redress.customers.store import CustomerStore
 from redress.staff import messages
 from redress.staff.cases.duplicates import MOST_COMPARED
 from redress.staff.messages import FindDuplicates
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.steps.table import MOST_DUPLICATES
 from redress.tickets.rules.ticket import EventType, Ticket
@@ -23,7 +23,7 @@ from tests.builders import Clock, plan_document
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, Reply
-from tests.world import Act, Context, Opener, Stores
+from tests.world import Act, Context, Opener, Stores, split
 
 KETTLE: dict[str, Any] = {
     "subject": "电热水壶不加热",
@@ -202,6 +202,16 @@ def test_ticket_that_was_matched_with_another_customer_since_is_not_compared(
     first = opened(KETTLE)
     act(first, lambda t, p, at: match(t, p, WANG_WEI, "staff", at, by=MEMBERS["lin"].actor))
     assert search(opened(AGAIN)) == 0
+
+
+def test_ticket_is_not_proposed_to_what_was_split_off_it(
+    opened: Callable[..., Ticket], search: Search, act: Act, stores: Stores
+) -> None:
+    first = opened(KETTLE, "a-mei")
+    act(first, by_customer.write, "还有一件事：发票呢？")
+    number = split(stores, first.number, 1)
+    assert stores.tickets.get(number).customer == first.customer
+    assert (search(number), search(first)) == (0, 0)
 
 
 def test_bounded_number_of_tickets_is_compared_the_last_opened_first(

@@ -295,6 +295,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "unlinking": {"kind": "related", "ticket": "x", "reason": " "},
     "merging": {"into": "R-0M4C1-Z2Y3X", "into_version": 0, "reason": "r"},
     "unmerging": {"reason": " "},
+    "splitting": {"events": [99], "subject": "x", "kind": "inquiry", "reason": "r"},
+    "unsplitting": {"ticket": "x", "reason": " "},
     "duplicate-dismissal": {"ticket": "x", "reason": " "},
     "incident-joining": {"incident": "0" * 16, "reason": "r"},
     "incident-leaving": {"reason": " "},
@@ -320,6 +322,7 @@ SPEAKING = (
     "callback",
     "promise",
     "hold",
+    "splitting",
     "correction",
     "macro",
     "remedy-proposal",
@@ -360,7 +363,7 @@ def test_version_that_does_not_exist_is_reported_with_the_other_faults_of_the_co
     assert (found.status, found.codes) == (422, {"/version": "unknown_version"} | codes)
 
 
-WITH_ANOTHER = ("linking", "unlinking", "merging", "duplicate-dismissal")
+WITH_ANOTHER = ("linking", "unlinking", "merging", "unsplitting", "duplicate-dismissal")
 """Changes that name another ticket, which does not exist in these tests: that is wrong content."""
 
 
@@ -382,6 +385,7 @@ def closed(call: Callable[..., Reply], stores: Stores) -> Ticket:
         name
         for name in WRONG
         if name not in ("ticket-customer", "about", "incident-joining", *WITH_ANOTHER, *REMEDY_ACTS)
+        and name != "splitting"  # the only message of the ticket is not split off
     ],
 )
 def test_content_and_version_are_refused_before_the_state(

@@ -164,6 +164,8 @@ TEXTS = {
     "unlinking": ["ticket", "reason"],
     "merging": ["into", "reason"],
     "unmerging": ["reason"],
+    "splitting": ["subject", "category", "reason"],
+    "unsplitting": ["ticket", "reason"],
     "duplicate-dismissal": ["ticket", "reason"],
     "classification": ["reason", "customer_type", "category"],
     "promise": ["text", "template"],

@@ -119,7 +119,9 @@ MERGES = ("merging", "unmerging")
 """Changes of two tickets of one customer."""
 
 
-@pytest.mark.parametrize("name", [name for name in CHANGES if name != "declining"])
+@pytest.mark.parametrize(
+    "name", [name for name in CHANGES if name not in ("declining", "splitting")]
+)
 def test_repeated_change_gets_the_current_version_and_changes_nothing(
     api: Api, noted: Callable[..., Ticket], open_ticket: Opener, stores: Stores, name: str
 ) -> None:
@@ -137,6 +139,10 @@ def test_repeated_change_gets_the_current_version_and_changes_nothing(
         stores.changes.change(number, lambda t, p, at: propose(t, p, {other: 83}, at))
     if name == "unmerging":
         merge(stores, number, other, LI_NA)
+    if name == "unsplitting":
+        wrote = stores.changes.change(number, lambda t, p, at: by_customer.write(t, p, "More", at))
+        asked = CHANGES["splitting"] | {"version": wrote.version, "events": [wrote.version]}
+        other = api("splitting", "mei", number=number, body=asked).body["number"]
     incident = ""
     if name in ("incident-joining", "incident-leaving"):
         incident = api("incident-declaration", "wei").body["id"]

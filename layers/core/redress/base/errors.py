@@ -156,10 +156,18 @@ class NotMergeable(NotAllowedNow):
         self.faults, self.step, self.state = faults, step, state
 
 
-class NotUndone(NotAllowedNow):
-    """A merge cannot be undone any more. `faults` lists what has happened in the target since.
+class NotSplittable(NotAllowedNow):
+    """Nothing is split off a ticket as it is now. `faults` lists every reason."""
 
-    `/into` points at the target.
+    def __init__(self, faults: list[Fault], step: str, state: str) -> None:
+        RedressError.__init__(self, _in_words(faults))
+        self.faults, self.step, self.state = faults, step, state
+
+
+class NotUndone(NotAllowedNow):
+    """A merge or a split cannot be undone any more. `faults` lists what has happened since.
+
+    `/into` points at the target of a merge, and `/ticket` at the ticket that was split off.
     """
 
     def __init__(self, faults: list[Fault], step: str, state: str) -> None:

@@ -32,7 +32,9 @@ class Phrases(msgspec.Struct, frozen=True):
     `outcome`, `cause`, `remedy`, `remedy_due`, `remedy_done` and `remedy_withdrawn` tell the
     customer what came of a complaint. `items` says what happened to an item of a checklist.
     `needed` and `needed_optional` are the lines of a checklist. If it goes through a connector,
-    `needed_for_request` and `stands_still` stand before and after them. `note_marker` is the
+    `needed_for_request` and `stands_still` stand before and after them. `split_off` and
+    `split_back` tell a customer of a connector that words got a number of their own, and that they
+    went back. `note_marker` is the
     same line as `marker` in mails to staff: it says that their answer becomes an internal note.
     `links` holds a button label for each page.
     """
@@ -66,6 +68,8 @@ class Phrases(msgspec.Struct, frozen=True):
     calls: dict[str, str]
     tasks: dict[str, str]
     items: dict[str, str]
+    split_off: str
+    split_back: str
     needed_for_request: str
     stands_still: str
     needed: str

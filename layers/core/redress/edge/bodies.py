@@ -68,6 +68,32 @@ class OptionalWhole(Whole, frozen=True):
         return False
 
 
+class Wholes(Field, frozen=True):
+    """A list of 1 to `most` whole numbers of at least `least`, in an order that does not count."""
+
+    least: int
+    most: int
+
+    def parse(self, value: Any, faults: Faults) -> Any:
+        here = f"/{self.name}"
+        if not isinstance(value, list):
+            faults.append(Fault(here, "list_expected", "a list of whole numbers is expected here"))
+            return []
+        if not value:
+            faults.append(Fault(here, "required", "at least one number is expected here"))
+        if len(value) > self.most:
+            faults.append(Fault(here, "too_many", f"at most {self.most} numbers"))
+        for index, one in enumerate(value[: self.most]):
+            number = whole(one)
+            if number is None:
+                detail = "a whole number is expected here"
+                faults.append(Fault(f"{here}/{index}", "whole_number_expected", detail))
+            elif number < self.least:
+                detail = f"a whole number, at least {self.least}"
+                faults.append(Fault(f"{here}/{index}", "out_of_range", detail))
+        return [whole(one) for one in value[: self.most]]
+
+
 class Text(Field, frozen=True):
     """A text of at most `limit` characters of which a person can see something.
 

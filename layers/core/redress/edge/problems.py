@@ -56,7 +56,8 @@ _TABLE: tuple[tuple[type[errors.RedressError], int, str, str], ...] = (
         "Required items of the checklist are not settled",
     ),
     (errors.NotMergeable, 409, "not-mergeable", "These tickets cannot be merged"),
-    (errors.NotUndone, 409, "not-undone", "This merge cannot be undone any more"),
+    (errors.NotSplittable, 409, "not-splittable", "Nothing of this ticket can be split off"),
+    (errors.NotUndone, 409, "not-undone", "This cannot be undone any more"),
     (errors.NotAllowedNow, 409, "not-allowed-now", "This is not possible in the present state"),
     (errors.NotReleasable, 409, "not-releasable", "This mail cannot be released"),
     (errors.FileNotOpen, 409, "file-not-open", "This file cannot be opened now"),
@@ -84,6 +85,7 @@ _WITH_FAULTS = (
     errors.TasksOpen,
     errors.ChecklistOpen,
     errors.NotMergeable,
+    errors.NotSplittable,
     errors.NotUndone,
 )
 _WITH_REASON = (errors.NotReleasable, errors.FileNotOpen)

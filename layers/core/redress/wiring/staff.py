@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from redress.tickets.cases.linking import LinkCases
     from redress.tickets.cases.listing import ListCases
     from redress.tickets.cases.merging import MergeCases
+    from redress.tickets.cases.splitting import SplitCases
     from redress.tickets.cases.staff import StaffCases
     from redress.tickets.cases.texts import TextCases
     from redress.tickets.cases.viewing import ViewingCase
@@ -179,23 +180,43 @@ def merging() -> MergeCases:
     from redress.tickets.cases.merging import MergeCases
     from redress.wiring import stores
 
-    customers = stores.customers()
-
-    def profile_of(customer: str) -> str | None:
-        try:
-            return customers.current(customer).id
-        except NotFound:
-            return None
-
     return MergeCases(
         stores.tickets(),
         stores.plans(),
         stores.changes(),
         staff_cases(),
         linking(),
-        profile_of,
+        _profile_of,
         stores.staff().named,
     )
+
+
+@cache
+def splitting() -> SplitCases:
+    from redress.staff.cases.names import StaffNames
+    from redress.tickets.cases.splitting import SplitCases
+    from redress.wiring import stores
+
+    return SplitCases(
+        stores.tickets(),
+        stores.plans(),
+        stores.changes(),
+        stores.opening_keys(),
+        staff_cases(),
+        linking(),
+        _profile_of,
+        StaffNames(stores.staff()).named_in,
+    )
+
+
+def _profile_of(customer: str) -> str | None:
+    """The id of the profile into which this one was merged, or its own; None if there is none."""
+    from redress.wiring import stores
+
+    try:
+        return stores.customers().current(customer).id
+    except NotFound:
+        return None
 
 
 @cache

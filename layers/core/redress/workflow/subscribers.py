@@ -118,6 +118,8 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.UNLINKED: (),
     EventType.MERGED: (mails,),
     EventType.UNMERGED: (mails,),
+    EventType.SPLIT: (),
+    EventType.UNSPLIT: (mails,),
     EventType.DUPLICATE_PROPOSED: (),
     EventType.DUPLICATE_DISMISSED: (),
     EventType.INCIDENT_JOINED: (),

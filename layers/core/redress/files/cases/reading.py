@@ -84,6 +84,19 @@ class _Files:
         left = max(0, limits.most_each_ticket - count)
         return FilesView(ticket, shown, takes, closed, limits, left, plan.time_zone)
 
+    def _find(self, ticket: Ticket, file: str) -> tuple[str, Attached]:
+        """A file of the ticket, and the number of the ticket that keeps it. Raises NotFound.
+
+        A file of a message that was split off stays with the ticket in which it was sent.
+        """
+        found = self._files.find(ticket.number, file)
+        if found is not None:
+            return ticket.number, found
+        for moved in self._tickets.moved_files(ticket):
+            if moved.id == file and ticket.split is not None:
+                return ticket.split.source, moved
+        raise NotFound("there is no such file")
+
     def _link(self, number: str, file: Attached) -> str:
         """Return the link to a clean file.
 
@@ -128,6 +141,7 @@ class CustomerFiles(_Files):
         """The files that the customer sees. Raises NotFound."""
         found = self._tickets.file(number)
         shown = seen_by_customer(found.attached, found.history)
+        shown += self._tickets.moved_files(found.ticket)
         return self._view(found.ticket, found.attached, shown, CUSTOMER)
 
     def offer(
@@ -150,23 +164,25 @@ class CustomerFiles(_Files):
 
     def open(self, number: str, file: str) -> str:
         """Return the link to a file. Raises NotFound or FileNotOpen."""
-        return self._link(number, self._seen(number, file))
+        return self._link(*self._seen(number, file))
 
     def withdraw(self, number: str, file: str) -> FilesView:
         """Withdraw an own file. A repeat has no effect and is not an error.
 
         Raises NotFound, also for a file of staff, or FileNotOpen.
         """
-        if self._seen(number, file).by.role is not Role.CUSTOMER:
+        keeper, found = self._seen(number, file)
+        if found.by.role is not Role.CUSTOMER:
             raise NotFound("there is no such file of yours; staff withdraw their own")
-        self._withdraw(number, file, CUSTOMER)
+        self._withdraw(keeper, file, CUSTOMER)
         return self.view(number)
 
-    def _seen(self, number: str, file: str) -> Attached:
-        found = {one.id: one for one in self.view(number).files}.get(file)
-        if found is None:
+    def _seen(self, number: str, file: str) -> tuple[str, Attached]:
+        """A file that the customer sees, and the number of the ticket that keeps it."""
+        view = self.view(number)
+        if file not in {one.id for one in view.files}:
             raise NotFound("there is no such file")
-        return found
+        return self._find(view.ticket, file)
 
 
 class StaffFiles(_Files):
@@ -176,8 +192,9 @@ class StaffFiles(_Files):
         """All files of a ticket, and who opened them. Raises NotFound."""
         ticket = self._ticket(member, number)
         files = self._files.of_ticket(number)
+        shown = [*files, *self._tickets.moved_files(ticket)]
         return replace(
-            self._view(ticket, files, files, member.actor), views=self._files.views(number)
+            self._view(ticket, files, shown, member.actor), views=self._files.views(number)
         )
 
     def offer(self, member: Member, number: str, content: Callable[[], tuple[str, int]]) -> Upload:
@@ -191,9 +208,8 @@ class StaffFiles(_Files):
 
         Raises NotFound or FileNotOpen.
         """
-        self._ticket(member, number)
-        found = self._files.get(number, file)
-        link = self._link(number, found)
+        keeper, found = self._find(self._ticket(member, number), file)
+        link = self._link(keeper, found)
         self._files.record_view(number, Viewed(file, member.actor, self._now()))
         return found, link
 
@@ -204,11 +220,11 @@ class StaffFiles(_Files):
         is withdrawn by those who may act on the ticket. Raises NotFound, Forbidden or FileNotOpen.
         """
         ticket = self._ticket(member, number)
-        found = self._files.get(number, file)
+        keeper, found = self._find(ticket, file)
         own = found.event is None and found.by.id == member.id
         if not own and not access.may_act(member, ticket):
             raise Forbidden("this ticket is not yours")
-        self._withdraw(number, file, member.actor)
+        self._withdraw(keeper, file, member.actor)
         return self.view(member, number)
 
     def _ticket(self, member: Member, number: str) -> Ticket:

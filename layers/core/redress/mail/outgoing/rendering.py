@@ -42,6 +42,12 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "promise_moved": frozenset({"number", "subject", "cause", "moved", "status_url"}),
     "merged": frozenset({"number", "subject", "into", "status_url"}),
     "unmerged": frozenset({"number", "subject", "into", "status_url"}),
+    # The acknowledgement of a ticket that was split off another one.
+    "split": _ON_RECEIPT | {"written"},
+    "split_late": frozenset({"number", "written", "status_url"}),
+    "split_undone": frozenset({"number", "into", "status_url"}),
+    # The author is not the customer of the other ticket, whose number is not theirs to know.
+    "split_undone_apart": frozenset({"number", "status_url"}),
     "resolution": _ON_TICKET | {"closes_at"},
     # Where the customer prefers a call. It names no number: one of their profile may not be the
     # reader's.
@@ -116,6 +122,10 @@ TO_CUSTOMERS = (
     "resolution",
     "resolution_call",
     "resolution_told",
+    "split",
+    "split_late",
+    "split_undone",
+    "split_undone_apart",
     "survey",
     "unmerged",
 )

@@ -13,6 +13,7 @@ from redress.mail.outgoing.rules.relevance import Matter
 from redress.plans.rules import checklists
 from redress.plans.rules import remedies as in_plan
 from redress.tickets.rules.remedies import RemedyState
+from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.ticket import EventType
 
 
@@ -50,6 +51,11 @@ def for_connector(about: Matter) -> str:
     event, own = about.event, phrases(about.ticket.language)
     if event.type is EventType.CHECKLIST_SET:
         return _checklist(about)
+    if event.type is EventType.OPENED:
+        at = moment(written_at(event), about.plan.time_zone, about.ticket.language)
+        return own.split_off.format(written=at, number=about.ticket.number)
+    if event.type is EventType.UNSPLIT:
+        return own.split_back.format(into=event.data["ticket"], number=about.ticket.number)
     text: str = event.data.get("text", "")
     if event.type is EventType.RESOLVED:
         lines = _outcome(about)

@@ -202,6 +202,8 @@ TICKET_ACTS = (
     "move_to_plan",
     "merge_ticket",
     "unmerge_ticket",
+    "split_ticket",
+    "unsplit_ticket",
     "propose_remedy",
     "approve_remedy",
     "withdraw_remedy",

@@ -34,7 +34,7 @@ from redress.tickets.rules.preference import preference_in
 from redress.tickets.rules.steps import by_call, by_customer, by_staff, by_system, by_timer
 from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.steps.draft import Draft, require_possible
-from redress.tickets.rules.steps.table import MERGED, Step
+from redress.tickets.rules.steps.table import MERGED, SPLIT_UNDONE, Step
 from redress.tickets.rules.ticket import (
     Event,
     EventType,
@@ -175,7 +175,7 @@ def rehearse(
         before = real_life.ticket
         real_life.take(event, plan)
         if before is None:
-            draft_life.take(event, draft)
+            draft_life.take(_without_promises(event), draft)
             continue
         if event.type is EventType.CLASSIFIED:
             real_life.classified = _values_of(real_life.ticket)
@@ -196,6 +196,17 @@ def rehearse(
     return Comparison(real_side.ticket.number, real_side, draft_side, skipped, first.undecided)
 
 
+def _without_promises(opened: Event) -> Event:
+    """The first event of a ticket without what was promised elsewhere.
+
+    The promises that came with the messages of a split are those of another ticket. The draft has
+    not made them.
+    """
+    if (split := opened.data.get("split")) is None:
+        return opened
+    return replace(opened, data=opened.data | {"split": split | {"clocks": {}}})
+
+
 def _values_of(ticket: Ticket | None) -> dict[str, str | None]:
     return {name: getattr(ticket, name) for name in CLASSIFIED} if ticket is not None else {}
 
@@ -204,8 +215,10 @@ def _comes_before_classifying(event: Event) -> bool:
     """Whether an event can come before the change that classifies a ticket and offers it to agents.
 
     These are the opening, its checklist, its acknowledgement, the match with the customer and what
-    follows from the customer's type.
+    follows from the customer's type, and all messages with which a split opens a ticket.
     """
+    if event.type is EventType.CUSTOMER_WROTE and "split" in event.data:
+        return True
     return event.type in _FIRST or (event.type is EventType.RECLASSIFIED and not event.by.is_person)
 
 
@@ -638,6 +651,27 @@ def _merged(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     return draft.change()
 
 
+def _split(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    """Take over which messages went to another ticket, and what is left unanswered.
+
+    If staff answer under the draft as they did really, the same messages wait for an answer.
+    """
+    return _as_it_was(ticket, plan, kept) if ticket.needs_agent else None
+
+
+def _unsplit(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    """The end of a split ends the ticket that was split off.
+
+    What came back to the other one is not replayed: the clocks of the event are those of its plan.
+    """
+    event = kept.event
+    if event.data["kind"] != LinkKind.SPLIT_FROM:
+        return None
+    require_possible(Step.END_SPLIT, ticket)
+    draft = Draft(ticket, plan, event.by, event.at).add(EventType.UNSPLIT, event.data)
+    return draft.add(EventType.CLOSED, {"closure": SPLIT_UNDONE}, SYSTEM).change()
+
+
 _STEPS: Mapping[EventType, _Step | None] = {
     EventType.OPENED: None,
     EventType.ACKNOWLEDGED: _acknowledged,
@@ -665,6 +699,8 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.DUPLICATE_DISMISSED: None,
     EventType.MERGED: _merged,
     EventType.UNMERGED: None,
+    EventType.SPLIT: _split,
+    EventType.UNSPLIT: _unsplit,
     EventType.INCIDENT_JOINED: None,
     EventType.INCIDENT_LEFT: None,
     EventType.REMINDED: None,

@@ -21,7 +21,7 @@ from redress.staff.similarity import pairs_of, similarity
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import duplicates
-from redress.tickets.rules.ticket import Event, Ticket
+from redress.tickets.rules.ticket import Event, LinkKind, Ticket
 from redress.tickets.store.tickets import TicketStore
 
 MOST_COMPARED = 20
@@ -63,14 +63,17 @@ class DuplicateSearch:
     def _near(self, ticket: Ticket, wanted: Likeness) -> list[Ticket]:
         """The other tickets of the customer that were opened within the days of the plan.
 
-        One that was merged is left out: the matter goes on in another one.
+        One that was merged is left out: the matter goes on in another one. So is one with which it
+        shares messages by a split: a person has said that they are two matters.
         """
         customers = self._customers_of(ticket)
         if not customers:
             return []
         end = keys.opened_sk(ticket.created_at + wanted.within, "~")
         page = self._customers.tickets_of(sorted(customers), MOST_COMPARED + 1, end)
-        others = [one for one in page.numbers if one != ticket.number][:MOST_COMPARED]
+        apart = {link.number for link in ticket.links if link.kind in _OF_SPLITS}
+        others = [one for one in page.numbers if one not in (ticket.number, *apart)]
+        others = others[:MOST_COMPARED]
         return [
             one
             for one in self._tickets.get_readable(others)
@@ -105,6 +108,9 @@ class DuplicateSearch:
 
         self._changes.change(number, decide)
         return bool(changed)
+
+
+_OF_SPLITS = (LinkKind.SPLIT_INTO, LinkKind.SPLIT_FROM)
 
 
 def _order(ticket: Ticket) -> tuple[datetime, str]:

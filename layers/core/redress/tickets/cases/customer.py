@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist import is_possible
 from redress.tickets.rules.promise_view import PromiseView, promises_of
 from redress.tickets.rules.remedies import Remedy
+from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.steps import by_customer, table
 from redress.tickets.rules.steps import checklists as steps
 from redress.tickets.rules.steps.checklists import room
@@ -33,6 +34,7 @@ from redress.tickets.rules.ticket import (
     UNPROVEN,
     Event,
     EventType,
+    SplitOff,
     State,
     Ticket,
     continues_in,
@@ -57,6 +59,8 @@ PUBLIC = frozenset(
         EventType.LINKED,
         EventType.MERGED,
         EventType.UNMERGED,
+        EventType.SPLIT,
+        EventType.UNSPLIT,
         EventType.PARTICIPANTS_SET,
         EventType.RESOLVED,
         EventType.CONFIRMED,
@@ -188,6 +192,17 @@ class Continued:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenIn:
+    """The ticket in which the messages of this one were written, before they were split off.
+
+    `number` and `token`, that of its link, are None if it is another customer's.
+    """
+
+    number: str | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RemedyView:
     """What the customer was promised to make up for a fault.
 
@@ -235,6 +250,7 @@ class StatusView:
     """The number of the ticket from whose status page the customer opened this one."""
     checklist: tuple[ItemLine, ...] = ()
     continued_in: Continued | None = None
+    written_in: WrittenIn | None = None
     """Set if the ticket was merged into another one that is still of the same customer."""
     outcome: str | None = None
     """The outcome of a complaint that is resolved, one of `plan.OUTCOMES`."""
@@ -244,7 +260,11 @@ class StatusView:
 
 
 def view(
-    file: TicketFile, plans: Plans, now: datetime, continued_in: Continued | None = None
+    file: TicketFile,
+    plans: Plans,
+    now: datetime,
+    continued_in: Continued | None = None,
+    written_in: WrittenIn | None = None,
 ) -> StatusView:
     """The customer's view of a ticket, its history and its files."""
     ticket, states = file.ticket, {one.id: one.state.value for one in file.attached}
@@ -283,6 +303,7 @@ def view(
         follows=file.history[0].data.get("follows"),
         checklist=items,
         continued_in=continued_in,
+        written_in=written_in,
         outcome=resolution.outcome if resolution is not None else None,
         cause=plan.causes.get(resolution.cause or "") if resolution is not None else None,
         remedies=tuple(_remedy(one, plan, now) for one in ticket.remedies if one.promised_at),
@@ -368,6 +389,9 @@ def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -
     kind = event.type.value
     if event.type in (EventType.LINKED, EventType.MERGED, EventType.UNMERGED):
         text = event.data["ticket"]
+    elif event.type in (EventType.SPLIT, EventType.UNSPLIT):
+        # The other ticket may be somebody else's. Then its number is not for this customer.
+        text = event.data["ticket"] if event.data.get("own") else None
     elif event.type is EventType.PARTICIPANTS_SET:
         text = ", ".join(event.data["participants"]) or None
     elif event.type is EventType.CUSTOMER_WROTE and "from" in event.data:
@@ -382,7 +406,7 @@ def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -
         by = "staff" if event.by.is_staff or is_word_to_all(event) else "system"
     parts = _parts(event) if text else ()
     return Line(
-        event.at,
+        written_at(event),
         kind,
         by,
         text,
@@ -589,7 +613,24 @@ class CustomerCases:
         if into is not file.ticket:
             token = self._links.status_token(into.number)
             continued_in = Continued(into.number, into.state.value, token)
-        return view(file, self._plans, self._now(), continued_in)
+        written_in = None
+        if file.ticket.split is not None:
+            written_in = self._written_in(file.ticket, file.ticket.split)
+            moved = self._tickets.moved_files(file.ticket)
+            file = replace(file, attached=[*file.attached, *moved])
+        return view(file, self._plans, self._now(), continued_in, written_in)
+
+    def _written_in(self, ticket: Ticket, split: SplitOff) -> WrittenIn:
+        """Where the messages of the ticket were written, as its customer may know of it.
+
+        If one of the two has another customer now, the messages may have been somebody else's.
+        """
+        if not split.is_own:
+            return WrittenIn()
+        source = self._tickets.get(split.source)
+        if (source.contact, source.customer) != (ticket.contact, ticket.customer):
+            return WrittenIn()
+        return WrittenIn(source.number, self._links.status_token(source.number))
 
 
 def _is_for_survey(token: str) -> bool:

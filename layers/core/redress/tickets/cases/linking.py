@@ -28,6 +28,8 @@ ABOUT_ANOTHER = (
     EventType.UNLINKED,
     EventType.MERGED,
     EventType.UNMERGED,
+    EventType.SPLIT,
+    EventType.UNSPLIT,
     EventType.DUPLICATE_PROPOSED,
     EventType.DUPLICATE_DISMISSED,
 )
@@ -173,6 +175,12 @@ def _named(ticket: Ticket, history: Iterable[Event]) -> Iterable[str]:
                 yield number
 
 
-NAMES_ANOTHER = (("mail", "follows"), ("mail", "ticket"), ("source", "follows"))
+NAMES_ANOTHER = (
+    ("mail", "follows"),
+    ("mail", "ticket"),
+    ("source", "follows"),
+    ("split", "ticket"),
+)
 """Where else the data of an event have the number of another ticket: what a mail or a message of a
-connector followed, and the ticket that a stranger's mail opened."""
+connector followed, the ticket that a stranger's mail opened, and the one from which a message was
+split off."""

@@ -31,7 +31,7 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import first_plan, fold
 from redress.tickets.rules.steps import merging
 from redress.tickets.rules.steps.merging import INTO, Merger, Undone
-from redress.tickets.rules.steps.table import Step
+from redress.tickets.rules.steps.table import MERGED, Step
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.tickets.store.tickets import TicketStore
 
@@ -119,7 +119,7 @@ class MergeCases:
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             version, why = asked()
-            if ticket.merged is None:
+            if ticket.merged is None or ticket.closure != MERGED:
                 raise NotAllowedNow(Step.UNMERGE, ticket.state)
             into = self._tickets.get(ticket.merged.into)
             if not access.may_see(member, into):

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from redress.base.people import Machine, Member, Role
 from redress.tickets.rules import checklist
 from redress.tickets.rules.interest import led_before
-from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.steps.table import MERGED, STEPS, Step
+from redress.tickets.rules.ticket import LinkKind, Ticket
 
 
 def may_see(member: Member, ticket: Ticket) -> bool:
@@ -148,6 +148,8 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "tell_obstacle": (Step.TELL_OBSTACLE,),
     "merge_ticket": (Step.MERGE,),
     "unmerge_ticket": (Step.UNMERGE, Step.UNMERGE_UNANSWERED, Step.UNMERGE_WAITING),
+    "split_ticket": (Step.SPLIT,),
+    "unsplit_ticket": (Step.UNSPLIT,),
     # These two are possible whether there is one or not: that says something of the other ticket,
     # which the member may not see.
     "unlink": (Step.UNLINK,),
@@ -205,7 +207,10 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and (name != "write_post_mortem" or ticket.post_mortem is not None)
         and (name != "release" or ticket.on_hold is not None)
         and (name != "set_mentions" or ticket.mentioned)
-        and (name != "unmerge_ticket" or ticket.merged is not None)
+        and (name != "unmerge_ticket" or ticket.closure == MERGED)
+        and (
+            name != "unsplit_ticket" or any(one.kind is LinkKind.SPLIT_INTO for one in ticket.links)
+        )
         and (name != "join_incident" or ticket.incident is None)
         and (name != "leave_incident" or ticket.incident is not None)
         and (name != "remind" or ticket.assignee not in (None, member.id))

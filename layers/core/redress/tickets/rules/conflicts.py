@@ -34,13 +34,16 @@ SAID = frozenset(
         EventType.ITEM_OBSTRUCTED,
         EventType.MERGED,
         EventType.UNMERGED,
+        EventType.SPLIT,
+        EventType.UNSPLIT,
         EventType.REMEDY_PROMISED,
         EventType.REMEDY_WITHDRAWN,
         EventType.REMEDY_DONE,
     }
 )
 """What the customer has said, or was told. Whoever speaks to the customer must have read it. It
-includes a merge: its source is over, and its target got what the customer said in the source."""
+includes a merge: its source is over, and its target got what the customer said in the source. It
+includes a split: what was said went to another ticket, or came back from there."""
 
 _PROMISED = frozenset({EventType.RECLASSIFIED, EventType.PLAN_CHANGED})
 """What decides which promises the customer has."""
@@ -120,6 +123,9 @@ CONFLICTS: Mapping[str, frozenset[EventType]] = {
     # What was said in this ticket before the merge is known. What was said in the other one since
     # refuses the step itself (`merging.unmerge`).
     "unmerge_ticket": frozenset({EventType.MERGED, EventType.UNMERGED}),
+    # These decide which words of the customer are answered here.
+    "split_ticket": SPEAKING,
+    "unsplit_ticket": SPEAKING,
     # Proposals of different tickets do not conflict (`_is_conflict`).
     "dismiss_duplicate": frozenset({EventType.DUPLICATE_DISMISSED}),
     # A ticket has one incident, so these replace it.

@@ -307,7 +307,7 @@ class _Attempt:
                 before = replace(before, started_at=datetime.fromisoformat(started))
             self.clock = clocks.correct(before, stopped_at, ticket.waits, calendar)
             what = What.CORRECTED
-        elif event.type in (EventType.MERGED, EventType.UNMERGED) or (
+        elif event.type in (EventType.MERGED, EventType.UNMERGED, EventType.UNSPLIT) or (
             self.name is ClockName.OWN_WORD and not clocks.overdue(before, event.at)
         ):
             self.clock = clocks.cancel(before, event.at)

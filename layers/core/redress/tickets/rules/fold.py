@@ -23,6 +23,7 @@ from redress.tickets.rules import (
     post_mortem_events,
     remedies,
     remedy_events,
+    split_events,
     task_events,
 )
 from redress.tickets.rules.interest import kept_from_in_doubt
@@ -239,7 +240,10 @@ def _opened(event: Event, plan: Plan) -> Ticket:
     missed_call = data.get("missed_call", False)
     if missed_call:
         promised = after_missed_call(promised, plan)
-    return Ticket(
+    split = data.get("split")
+    if split is not None and not data["contact"].get("email"):
+        promised.pop(ClockName.ACKNOWLEDGEMENT, None)  # nobody tells them by mail
+    ticket = Ticket(
         number=data["number"],
         version=event.number,
         last_person_version=event.number,
@@ -282,6 +286,29 @@ def _opened(event: Event, plan: Plan) -> Ticket:
             if name in promised
         },
     )
+    return ticket if split is None else _split_off(ticket, event, plan)
+
+
+def _split_off(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """The new ticket as one that was split off another one.
+
+    What was promised counts from when the author of its messages wrote them, or began to wait for
+    an answer. The acknowledgement is that of the new number.
+    """
+    split, promised = event.data["split"], promises(ticket, plan)
+    ticket = split_events.opened(ticket, event)
+    assert ticket.split is not None, "it was set just now"
+    begun = {
+        ClockName.REACTION: ticket.split.since,
+        ClockName.FIRST_RESPONSE: ticket.split.since,
+        ClockName.RESOLUTION: datetime.fromisoformat(split["at"]),
+    }
+    own = {
+        name: _new_clock(promised[name], at, plan)
+        for name, at in begun.items()
+        if name in ticket.clocks
+    }
+    return split_events.with_promises(replace(ticket, clocks=ticket.clocks | own), event)
 
 
 def _conversation_in(source: dict[str, Any]) -> Conversation | None:
@@ -585,7 +612,7 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan, *, not_later: bool = Fa
             changed[name] = clock if stays else replanned
     starts: dict[ClockName, datetime] = {}
     if ticket.state is State.NEW and not ticket.reacted:
-        starts[ClockName.REACTION] = ticket.created_at
+        starts[ClockName.REACTION] = ticket.split.since if ticket.split else ticket.created_at
     elif ticket.needs_agent and ticket.state is not State.NEW:
         starts[ClockName.UPDATE] = at
         if ticket.unanswered_since is not None:
@@ -863,6 +890,14 @@ def _merged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 def _unmerged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return merge_events.unmerged(ticket, event)
+
+
+def _split(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return split_events.split(ticket, event)
+
+
+def _unsplit(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return split_events.unsplit(ticket, event)
 
 
 def _duplicate_proposed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -1183,6 +1218,8 @@ _APPLY = {
     EventType.UNLINKED: _unlinked,
     EventType.MERGED: _merged,
     EventType.UNMERGED: _unmerged,
+    EventType.SPLIT: _split,
+    EventType.UNSPLIT: _unsplit,
     EventType.DUPLICATE_PROPOSED: _duplicate_proposed,
     EventType.DUPLICATE_DISMISSED: _duplicate_dismissed,
     EventType.INCIDENT_JOINED: _incident_joined,

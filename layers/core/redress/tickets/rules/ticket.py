@@ -86,6 +86,8 @@ class EventType(StrEnum):
     UNLINKED = "unlinked"
     MERGED = "merged"
     UNMERGED = "unmerged"
+    SPLIT = "split"
+    UNSPLIT = "unsplit"
     DUPLICATE_PROPOSED = "duplicate_proposed"
     DUPLICATE_DISMISSED = "duplicate_dismissed"
     INCIDENT_JOINED = "incident_joined"
@@ -229,6 +231,10 @@ class LinkKind(StrEnum):
 
     A ticket that was `merged_into` another one is closed, and what its customer writes goes on to
     the other one, which has the link `merged_from`. Only a merge makes these links.
+
+    A ticket whose messages were `split_into` another one keeps its customer and its promises. The
+    other one, which has the link `split_from`, belongs to the author of these messages. Only a
+    split makes these links.
     """
 
     RELATED = "related"
@@ -236,6 +242,8 @@ class LinkKind(StrEnum):
     FOLLOWED_BY = "followed_by"
     MERGED_INTO = "merged_into"
     MERGED_FROM = "merged_from"
+    SPLIT_INTO = "split_into"
+    SPLIT_FROM = "split_from"
 
 
 INVERSE = {
@@ -244,6 +252,8 @@ INVERSE = {
     LinkKind.FOLLOWED_BY: LinkKind.FOLLOW_UP_OF,
     LinkKind.MERGED_INTO: LinkKind.MERGED_FROM,
     LinkKind.MERGED_FROM: LinkKind.MERGED_INTO,
+    LinkKind.SPLIT_INTO: LinkKind.SPLIT_FROM,
+    LinkKind.SPLIT_FROM: LinkKind.SPLIT_INTO,
 }
 """The kind of a link -> its kind on the other ticket."""
 
@@ -281,6 +291,19 @@ class Merged(Struct, frozen=True):
     into: str
     customer: str
     its_customer: str
+
+
+class SplitOff(Struct, frozen=True, omit_defaults=True):
+    """The ticket was made of messages of the ticket `source`: of its events with these numbers.
+
+    `since` is when the author of the messages began to wait for an answer to them. `is_own` says
+    that the author is the customer of the source, so both tickets may be shown to them.
+    """
+
+    source: str
+    events: tuple[int, ...]
+    since: datetime
+    is_own: bool = False
 
 
 class InIncident(Struct, frozen=True, omit_defaults=True):
@@ -459,7 +482,10 @@ class Ticket(Struct, frozen=True):
     checklist: Checklist | None = None
     """What a service request needs. None if the plan has no checklist for its category."""
     merged: Merged | None = None
-    """Set if the ticket was merged into another one. It is closed then."""
+    """Set if the ticket was merged into another one, or if it was split off another one of its
+    customer and that was undone. It is closed then."""
+    split: SplitOff | None = None
+    """Set if the ticket was made of messages that were split off another one."""
     remedies: tuple[Remedy, ...] = ()
     """What the customer gets, or may get, to make up for a fault, in the order in which it was
     proposed. Most tickets have none."""

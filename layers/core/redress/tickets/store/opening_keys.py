@@ -46,7 +46,8 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
     """Return the write of the key's record, on the condition that the key is new."""
     if not isinstance(cause, OpenedWithKey):
         return []
-    change, _ = changes[0]
+    # A split changes a ticket and opens another one, whose age decides how long the key is kept.
+    change = next((one for one, _ in changes if one.before is None), changes[0][0])
     model: Any = models.opening_key
     item = items.idempotency_item(cause.key, cause.fingerprint, cause.answer, change)
     taken = DoneAlready("a request with this key opened a ticket")

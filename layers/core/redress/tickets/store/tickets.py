@@ -164,6 +164,19 @@ class TicketStore:
                 found[by_key[row.pk, row.sk]] = event
         return found
 
+    def moved_files(self, ticket: Ticket) -> list[Attached]:
+        """The files of the messages that a split brought to the ticket, oldest first.
+
+        They stay with the ticket in which they were sent, so there is one file with one state. One
+        that cannot be read is reported and left out.
+        """
+        if ticket.split is None:
+            return []
+        model, pk = self._models.attached, keys.ticket_pk(ticket.split.source)
+        among = model.sk.startswith(keys.FILE_PREFIX)
+        rows = retry.call(lambda: list(model.query(pk, among, consistent_read=True)))
+        return [one for one in attached_in(rows) if one.event in ticket.split.events]
+
     def list_closed(self, ticket: Ticket, plan: Plan) -> bool:
         """List a closed ticket by month and agent, if an earlier version has closed it.
 
@@ -243,14 +256,7 @@ class TicketStore:
         NumberTaken if the number exists, DoneAlready if the cause was recorded before, and Raced if
         a ticket of `also` has changed since it was read. In each case nothing is written.
         """
-        model = self._models
-        kinds = [model.snapshot, model.timer] + [model.event] * len(change.events)
-        taken = NumberTaken("this number exists already")
-        own = [
-            Write(kind(**item), condition=kind.pk.does_not_exist(), lost=taken)
-            for kind, item in zip(kinds, items.ticket_items(change), strict=True)
-        ]
-        self._write(own, change, now, cause, also)
+        self._write(self._opened(change), change, now, cause, also)
 
     def commit(
         self,
@@ -261,9 +267,10 @@ class TicketStore:
     ) -> None:
         """Write one change of a ticket, together with what other subjects write with it.
 
-        `also` are changes of other tickets, which are written with it or not at all. Raises Raced
-        if one of the tickets has changed since it was read. Raises AgentNotFree if the change
-        assigns an agent who is away or has no room. Raises DoneAlready if the cause was recorded
+        `also` are changes of other tickets, which are written with it or not at all; one of them
+        may open a ticket. Raises Raced if one of the tickets has changed since it was read, and
+        NumberTaken if the number of a new one exists. Raises AgentNotFree if the change assigns an
+        agent who is away or has no room. Raises DoneAlready if the cause was recorded
         before, and TimerLost if a TIMER is missing or damaged. If any of them is raised, nothing is
         written.
         """
@@ -272,6 +279,16 @@ class TicketStore:
     def rebuild_timer(self, ticket: Ticket, wake: datetime | None, now: datetime) -> bool:
         """See `TimerStore.rebuild`."""
         return TimerStore(self._models).rebuild(ticket, wake, now)
+
+    def _opened(self, change: Change) -> list[Write]:
+        """Return the writes of a new ticket: the snapshot, the TIMER and the events."""
+        model = self._models
+        kinds = [model.snapshot, model.timer] + [model.event] * len(change.events)
+        taken = NumberTaken("this number exists already")
+        return [
+            Write(kind(**item), condition=kind.pk.does_not_exist(), lost=taken)
+            for kind, item in zip(kinds, items.ticket_items(change), strict=True)
+        ]
 
     def _changed(self, change: Change, now: datetime) -> list[Write]:
         """Return the writes of one change: the snapshot, the events and the TIMER of its ticket."""
@@ -325,7 +342,7 @@ class TicketStore:
     ) -> None:
         writes = list(own)
         for other, at in also:
-            writes += self._changed(other, at)
+            writes += self._opened(other) if other.before is None else self._changed(other, at)
         changes = [(change, now), *also]
         for written in self._also:
             writes += written(self._models, changes, cause)

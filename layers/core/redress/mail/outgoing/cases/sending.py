@@ -70,6 +70,7 @@ from redress.mail.outgoing.rules.table import (
     PROMISE_MOVED,
     RESERVE,
     SPIKE,
+    SPLIT_UNDONE,
     STAFF_UNREACHED,
     TELL_MOVED,
     UNMERGED,
@@ -86,6 +87,7 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.promise_view import Moved
+from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, Ticket, post_mortem_due
 from redress.tickets.store.tickets import TicketStore
@@ -446,8 +448,10 @@ class MailingCase:
                 for clock, due_at in promises_ahead(about)
             ),
         }
-        if about.job.template in (MERGED, UNMERGED):
+        if about.job.template in (MERGED, UNMERGED, SPLIT_UNDONE):
             values["into"] = about.event.data["ticket"]
+        if "split" in about.event.data:
+            values["written"] = time(written_at(about.event))
         if "remedy_id" in about.event.data:
             values |= results.of_remedy(about)
         if about.event.type is EventType.RESOLVED and about.job.audience == Role.CUSTOMER:

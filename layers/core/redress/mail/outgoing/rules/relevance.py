@@ -90,6 +90,10 @@ def template_of(about: Matter) -> str:
     """
     ticket, event = about.ticket, about.event
     match about.job.template:
+        case "acknowledgement" if "split" in event.data:
+            return "split" if promises_ahead(about) else "split_late"
+        case "split_undone" if "own" not in event.data:
+            return "split_undone_apart"
         case "acknowledgement":
             return acknowledgement_of(ticket.kind, is_late=not promises_ahead(about))
         case "reply" if event.data["wait_for_customer"] and ticket.state is State.WAITING:
@@ -400,7 +404,7 @@ def waits_for_writer(about: Matter) -> NoAnswer | None:
 
 def _came_by_link(event: Event) -> bool:
     """Whether the customer came by a link: not by mail, and not through a connector."""
-    return event.by.role is Role.CUSTOMER and not {"mail", "source"} & event.data.keys()
+    return event.by.role is Role.CUSTOMER and not {"mail", "source", "split"} & event.data.keys()
 
 
 def clock_name(about: Matter) -> ClockName:

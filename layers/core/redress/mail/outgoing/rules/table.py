@@ -27,6 +27,11 @@ MERGED = "merged"
 """The template of the mail that tells a customer in which ticket theirs goes on."""
 UNMERGED = "unmerged"
 """The template of the mail that tells them that it goes on by itself after all."""
+SPLIT = "split"
+"""The template of what tells the customer of a connector that words got a ticket of their own. By
+mail, this is the acknowledgement."""
+SPLIT_UNDONE = "split_undone"
+"""The template of the mail that tells the author of messages that their split was undone."""
 ABOUT_DOUBTED = "about_doubted"
 RESERVE = "reserve"
 """The audience of reserve staff of the ticket's team, who are called."""
@@ -84,7 +89,10 @@ _TO_CUSTOMER: Mapping[EventType, str] = {
 _OF_MERGES: Mapping[EventType, str] = {
     EventType.MERGED: MERGED,
     EventType.UNMERGED: UNMERGED,
+    EventType.UNSPLIT: SPLIT_UNDONE,
 }
+_TOLD_SIDES = (LinkKind.MERGED_INTO, LinkKind.SPLIT_FROM)
+"""The sides of a merge and of a split from which their end is told."""
 _RUNGS: Mapping[tuple[str, str], str] = {
     (ClockName.CALLBACK, Action.ASK_AGAIN): "callback_again",
     (ClockName.SURVEY, Action.INVITE): "survey",
@@ -115,8 +123,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     The customer gets the acknowledgement, replies, progress, the resolution with the callback
     question, and the survey. A correction that makes a promise later is told, too; if the customer
     has no address, the agent is asked to tell them. So are a merge and its end, from the ticket
-    that was merged. Participants get a copy of what staff wrote to the customer. Staff get
-    reminders, breaches and escalations. The
+    that was merged, and the end of a split, from the ticket that was split off. Participants get a
+    copy of what staff wrote to the customer. Staff get reminders, breaches and escalations. The
     supervisor is notified of a dispute, which reopens the ticket. The agent is notified of new
     messages from the customer, of mails that came to the ticket from another address, and of mails
     that did not reach the customer or a participant. If a notice did not reach a member of staff,
@@ -141,6 +149,8 @@ def mails_after(event: Event) -> list[MailToSend]:
         return _about_remedy(event)
     if event.data.get("clock") == post_mortem.CLOCK:
         return [MailToSend(POST_MORTEM, role) for role in event.data["notify"]]
+    if event.type is EventType.OPENED and "via" in event.data:
+        return [_to_customer(SPLIT, event.data)]
     if event.type is EventType.OPENED:
         return [MailToSend(ACKNOWLEDGEMENT, "customer")] if _is_acknowledged(event.data) else []
     if event.type in _TO_CUSTOMER:
@@ -158,9 +168,11 @@ def mails_after(event: Event) -> list[MailToSend]:
         if "to" in event.data:
             return [MailToSend(PROMISE_MOVED, "customer")]
         return [MailToSend(TELL_MOVED, Role.AGENT)]
+    if event.type is EventType.UNSPLIT and "via" in event.data:
+        return [_to_customer(SPLIT_UNDONE, event.data)]
     if event.type in _OF_MERGES:
-        told = event.data["kind"] == LinkKind.MERGED_INTO and "to" in event.data
-        return [MailToSend(_OF_MERGES[event.type], Role.CUSTOMER)] if told else []
+        is_told = event.data["kind"] in _TOLD_SIDES and "to" in event.data
+        return [MailToSend(_OF_MERGES[event.type], Role.CUSTOMER)] if is_told else []
     if event.type is EventType.NOBODY_THERE:
         told = _to_customer("nobody_there", event.data)
         return [told, MailToSend("unattended", "supervisor")]
@@ -171,7 +183,8 @@ def mails_after(event: Event) -> list[MailToSend]:
         called = (Role.SUPERVISOR.value, RESERVE) if "called" in event.data else ()
         return [MailToSend(CALLED, audience) for audience in called]
     if event.type is EventType.CUSTOMER_WROTE:
-        return [MailToSend("customer_wrote", "agent")]
+        # Messages that came with a split are not new. Its ticket goes to an agent as a whole.
+        return [] if "split" in event.data else [MailToSend("customer_wrote", "agent")]
     if event.type is EventType.NOTED:
         count = len(event.data.get("mentions", ()))
         return [MailToSend(MENTIONED, f"{MENTIONED}-{place}") for place in range(1, count + 1)]

@@ -24,7 +24,7 @@ def works_after(
     `address` is in canonical form. `works_since` is when staff cleared it or the first mail came
     from it; later mails are only in the history of their tickets. `ticket` is the one that the sent
     mail is about, with its history. A mail that staff accepted does not count, because its event
-    has the time of the acceptance.
+    has the time of the acceptance, nor does one that came with a split.
     """
     if works_since is not None and works_since > sent_at:
         return True
@@ -33,7 +33,7 @@ def works_after(
         event.type in _WRITTEN
         and event.at > sent_at
         and "mail" in event.data
-        and "accepted" not in event.data
+        and {"accepted", "split"}.isdisjoint(event.data)
         and (canonical(event.data["from"]) if "from" in event.data else customer) == address
         for event in history
     )

@@ -34,7 +34,7 @@ from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules import categories
 from redress.plans.rules.checklists import OF_KIND as SERVICE_REQUEST
 from redress.plans.rules.plan import LONGEST_S, NOT_DONE, OUTCOMES, REQUEST_OUTCOMES, Plan
-from redress.tickets.rules import fields, mentions
+from redress.tickets.rules import fields, mentions, split_events
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist import Item, blocking
 from redress.tickets.rules.interest import kept_from
@@ -365,10 +365,13 @@ def written_at(history: Iterable[Event]) -> list[datetime]:
     """
     read = list(history)
     counted = {event.data["event"] for event in read if event.type is EventType.MESSAGE_COUNTED}
+    moved = split_events.split_off(read)
     return [
-        event.at
+        split_events.written_at(event)
         for event in read
-        if event.type in _WRITTEN and (not is_bare_thanks(event) or event.number in counted)
+        if event.type in _WRITTEN
+        and event.number not in moved
+        and (not is_bare_thanks(event) or event.number in counted)
     ]
 
 

@@ -20,6 +20,7 @@ from redress.tickets.rules.fold import apply
 from redress.tickets.rules.steps.table import (
     ANSWERED,
     CONFIRMED_BY_CUSTOMER,
+    SPLIT_UNDONE,
     STEPS,
     TEXT_LIMIT,
     Step,
@@ -61,7 +62,8 @@ class Draft:
                 if task.is_open:
                     over = {"task": task.id, "why": TICKET_CLOSED}
                     self.add(EventType.TASK_CANCELLED, over, SYSTEM)
-            if _needs_post_mortem(self.after, self._plan):
+            ends_split = (data or {}).get("closure") == SPLIT_UNDONE
+            if not ends_split and _needs_post_mortem(self.after, self._plan):
                 data = (data or {}) | {"post_mortem": True}
         before = self._after
         number = (before.version if before else 0) + 1
@@ -115,7 +117,7 @@ def _needs_post_mortem(ticket: Ticket, plan: Plan) -> bool:
     """Whether the plan asks for a post-mortem when the ticket is closed.
 
     It does for urgent tickets. It does not for one that was merged: its matter goes on in the other
-    ticket, which is urgent, too (`merging.faults_of`).
+    ticket, which is urgent, too (`merging.faults_of`). Neither does one whose split was undone.
     """
     if urgent.post_mortem(plan) is None or ticket.merged is not None:
         return False

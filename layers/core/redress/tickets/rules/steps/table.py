@@ -65,6 +65,11 @@ class Step(StrEnum):
     UNMERGE_WAITING = "unmerge_waiting"
     GIVE_BACK = "give_back"
     GIVE_BACK_WORDS = "give_back_words"
+    SPLIT = "split"
+    SPLIT_WORDS = "split_words"
+    UNSPLIT = "unsplit"
+    UNSPLIT_WORDS = "unsplit_words"
+    END_SPLIT = "end_split"
     PROPOSE_DUPLICATE = "propose_duplicate"
     DISMISS_DUPLICATE = "dismiss_duplicate"
     JOIN_INCIDENT = "join_incident"
@@ -138,6 +143,14 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.UNMERGE_WAITING: {_X: _W},
     Step.GIVE_BACK: {_N: _N, _O: _O, _W: _W},
     Step.GIVE_BACK_WORDS: {_O: _W},
+    # What a customer wrote after the resolution can be another matter, too.
+    Step.SPLIT: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    # The messages that ended the wait for the customer were about something else.
+    Step.SPLIT_WORDS: {_O: _W},
+    Step.UNSPLIT: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
+    Step.UNSPLIT_WORDS: {_W: _O},
+    # After a public word a split is not undone, so nobody has answered in the ticket that ends.
+    Step.END_SPLIT: {_N: _X},
     # Nobody works on a ticket that is over, so it is too late to work on both as one.
     Step.PROPOSE_DUPLICATE: {_N: _N, _O: _O, _W: _W},
     Step.DISMISS_DUPLICATE: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
@@ -224,6 +237,10 @@ MERGED = "merged"
 """The closure of a ticket that was merged into another one."""
 
 
+SPLIT_UNDONE = "split_undone"
+"""The closure of a ticket that was split off another one, to which its messages went back."""
+
+
 SURVEY_SCORES = ("overall", "speed", "solution", "attitude", "knowledge", "friendliness")
 
 
@@ -245,6 +262,11 @@ who gets it."""
 
 MOST_LINKS = 20
 """The most tickets with which one ticket is linked. The snapshot contains them."""
+
+
+MOST_SPLIT = 20
+"""The most messages that are split off at once. Each is an event of the new ticket, and an item of
+the transaction. The snapshot of the new ticket contains their numbers."""
 
 
 MOST_DUPLICATES = 3

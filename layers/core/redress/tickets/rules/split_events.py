@@ -1,0 +1,142 @@
+"""How a split changes its two tickets: the one that loses messages, and the one that is made of
+them.
+
+The event `split` is on the first one only: the other one begins with it (`split` of the data of its
+event `opened`). The event `unsplit` is on both. `kind` of its data says which side it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from redress.clocks.rules import clocks
+from redress.clocks.rules.clocks import Clock, ClockName
+from redress.tickets.rules.ticket import (
+    Conversation,
+    Event,
+    EventType,
+    LinkKind,
+    Merged,
+    SplitOff,
+    State,
+    Ticket,
+    TicketLink,
+)
+
+
+def opened(ticket: Ticket, event: Event) -> Ticket:
+    """The new ticket, with the link to the one from which its messages come."""
+    split = event.data["split"]
+    conversation = split.get("conversation")
+    since = datetime.fromisoformat(split.get("since", event.at.isoformat()))
+    return replace(
+        ticket,
+        links=(TicketLink(LinkKind.SPLIT_FROM, split["ticket"]),),
+        split=SplitOff(split["ticket"], tuple(split["events"]), since, split.get("own", False)),
+        unanswered_since=since,
+        conversation=msgspec.convert(conversation, Conversation)
+        if conversation is not None
+        else None,
+    )
+
+
+def with_promises(ticket: Ticket, event: Event) -> Ticket:
+    """The new ticket, with what was promised for its messages before, where that is due earlier.
+
+    A promise that was overdue before the split is broken, and nobody has held it here: no score has
+    it.
+    """
+    brought = _clocks(event.data["split"].get("clocks", {}))
+    kept = {
+        name: replace(clock, breached_at=clock.due_at) if clock.due_at < event.at else clock
+        for name, clock in (ticket.clocks | brought).items()
+    }
+    return replace(ticket, clocks=kept)
+
+
+def split(ticket: Ticket, event: Event) -> Ticket:
+    """The ticket after messages of it were split off.
+
+    If no message waits for an answer any more, nothing is owed for the others: the next reply is
+    neither kept nor missed, so it counts for nobody.
+    """
+    link = TicketLink(LinkKind.SPLIT_INTO, event.data["ticket"])
+    ticket = replace(ticket, links=(*ticket.links, link))
+    if (left := event.data.get("unanswered")) is None:
+        return ticket
+    ticket = replace(
+        ticket,
+        state=State(left.get("state", ticket.state.value)),
+        unanswered_since=_moment(left.get("since")),
+    )
+    answer = ticket.clocks.get(ClockName.NEXT_REPLY)
+    if ticket.unanswered_since is not None or answer is None:
+        return ticket
+    ended = clocks.cancel(answer, event.at)
+    return replace(ticket, clocks=ticket.clocks | {ClockName.NEXT_REPLY: ended})
+
+
+def unsplit(ticket: Ticket, event: Event) -> Ticket:
+    """One of the two tickets after the split was undone."""
+    link = TicketLink(LinkKind(event.data["kind"]), event.data["ticket"])
+    is_source = link.kind is LinkKind.SPLIT_INTO
+    return _given_back(ticket, event, link) if is_source else _ended(ticket, event)
+
+
+def _given_back(ticket: Ticket, event: Event, link: TicketLink) -> Ticket:
+    """The ticket with its messages again, and with what is owed for them."""
+    data = event.data
+    ticket = replace(ticket, links=tuple(one for one in ticket.links if one != link))
+    if (left := data.get("unanswered")) is None:
+        return ticket
+    return replace(
+        ticket,
+        state=State(left.get("state", ticket.state.value)),
+        unanswered_since=_moment(left["since"]),
+        clocks=ticket.clocks | _clocks(data.get("clocks", {})),
+    )
+
+
+def _ended(ticket: Ticket, event: Event) -> Ticket:
+    """The ticket that was split off. The event `closed` follows, which ends its clocks.
+
+    It keeps its link. If both tickets are of one customer, what they write to it goes on.
+    """
+    data, into = event.data, None
+    if "customer" in data:
+        into = Merged(data["ticket"], data["customer"], data["its_customer"])
+    return replace(ticket, merged=into, escalation=None, watchers=())
+
+
+def split_off(history: Iterable[Event]) -> dict[int, str]:
+    """Return the messages that are split off a ticket now: number of the event -> the other ticket.
+
+    A message whose split was undone is not among them.
+    """
+    found: dict[int, str] = {}
+    for event in history:
+        if event.type is EventType.SPLIT:
+            found |= dict.fromkeys(event.data["events"], event.data["ticket"])
+        elif event.type is EventType.UNSPLIT and event.data["kind"] == LinkKind.SPLIT_INTO:
+            back = event.data["ticket"]
+            found = {number: into for number, into in found.items() if into != back}
+    return found
+
+
+def written_at(event: Event) -> datetime:
+    """When the customer wrote a message. One that came with a split is older than its event."""
+    at: str | None = event.data.get("split", {}).get("at")
+    return datetime.fromisoformat(at) if at else event.at
+
+
+def _clocks(data: Mapping[str, Any]) -> dict[ClockName, Clock]:
+    return {ClockName(name): msgspec.convert(clock, Clock) for name, clock in data.items()}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

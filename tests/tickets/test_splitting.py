@@ -1,0 +1,545 @@
+"""Splitting messages off a ticket into one of their own (story 12)."""
+
+from __future__ import annotations
+
+from copy import replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from redress.base.errors import InvalidInput, NotAllowedNow, NotSplittable, NotUndone
+from redress.base.people import CUSTOMER, Member, Role
+from redress.clocks.rules import clocks
+from redress.clocks.rules.clocks import ClockName, ClockState, Standing
+from redress.mail.outgoing.rules.table import MailToSend, mails_after
+from redress.scores.rules.facts import facts_of
+from redress.tickets.rules.explain import explain
+from redress.tickets.rules.split_events import split_off, written_at
+from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps.table import MOST_LINKS, MOST_SPLIT
+from redress.tickets.rules.ticket import (
+    EventType,
+    LinkKind,
+    Merged,
+    SplitOff,
+    State,
+    TicketLink,
+    continues_in,
+    next_due,
+    next_wake,
+)
+from redress.tickets.store.snapshot import decode, encode
+from tests.builders import BY_PHONE, MEI, NUMBER, OTHER, START, Life
+
+WANG = "wang.wei@example.com"
+CUSTOMER_ID = "9f86d081884c7d659a2feaa0"
+HOUR = timedelta(hours=1)
+JUN = Member("a-jun", "jun", "jun@example.com", Role.AGENT, "complaints", ("en",), 5)
+
+
+def told(**fields: Any) -> Life:
+    """A ticket of MEI that was answered, and to which the customer wrote again an hour later."""
+    life = Life().open(**fields).acknowledge().assign().reply()
+    return life.wait(hours=1).write("And where is my invoice?")
+
+
+def faults(life: Life, *events: int, **fields: Any) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidInput) as refused:
+        life.split(*events, **fields)
+    return [(one.pointer, one.code) for one in refused.value.faults]
+
+
+def stored(life: Life) -> None:
+    """What was stored is what the history says."""
+    assert life.folded == life.ticket
+    assert decode(msgspec.to_builtins(encode(life.ticket))) == life.ticket
+
+
+# ------------------------------------------------------------------------------- whose it is
+
+
+def test_split_ticket_belongs_to_the_author_of_the_words_and_not_to_the_first_sender() -> None:
+    """In another product it went to the first sender (story 12)."""
+    life = Life().open().acknowledge().assign().let_in(WANG)
+    life.write_as(WANG, "My own kettle hums, too")
+    new = life.split(subject="It hums")
+    ticket = new.ticket
+    assert (ticket.contact.name, ticket.contact.email) == ("wang.wei", WANG)
+    assert ticket.contact.phone is None
+    assert ticket.customer is None
+    assert (ticket.channel, ticket.subject) == ("email", "It hums")
+    assert ticket.participants == ()
+    assert life.ticket.contact.email == "li.na@example.com"
+    assert new.events[0].data["description"] == "My own kettle hums, too"
+    for one in (life, new):
+        stored(one)
+
+
+def test_words_of_the_customer_stay_theirs_with_what_is_known_of_them() -> None:
+    life = told()
+    event = life.events[-1]
+    new = life.match().split()
+    ticket = new.ticket
+    assert ticket.contact == life.ticket.contact
+    assert (ticket.customer, ticket.language) == (CUSTOMER_ID, life.ticket.language)
+    assert ticket.split == SplitOff(NUMBER, (event.number,), event.at, True)
+    assert new.events[0].by == CUSTOMER
+    stored(new)
+
+
+def test_participant_whose_address_is_the_customers_is_the_customer() -> None:
+    life = Life().open().write_as("LI.NA@example.com")
+    new = life.split()
+    assert new.ticket.contact == life.ticket.contact
+    assert new.ticket.split is not None
+    assert new.ticket.split.is_own
+
+
+def test_participant_is_told_in_the_language_of_their_words() -> None:
+    life = Life().open(language="en").let_in(WANG)
+    new = life.write_as(WANG, "我的水壶也一直在漏水，请帮我处理一下。").split()
+    assert new.ticket.language == "zh-CN"
+
+
+def test_both_sides_say_so() -> None:
+    life = told()
+    event = life.events[-1]
+    new = life.split()
+    assert life.ticket.links == (TicketLink(LinkKind.SPLIT_INTO, OTHER),)
+    assert new.ticket.links == (TicketLink(LinkKind.SPLIT_FROM, NUMBER),)
+    [split] = life.last.events
+    assert (split.type, split.by) == (EventType.SPLIT, MEI)
+    assert split.data["events"] == [event.number]
+    assert (split.data["ticket"], split.data["why"]) == (OTHER, "another matter")
+    part = new.events[0].data["split"]
+    assert (part["ticket"], part["event"], part["by"]) == (NUMBER, event.number, MEI.id)
+    assert part["at"] == event.at.isoformat()
+    assert split_off(life.events) == {event.number: OTHER}
+
+
+def test_several_messages_come_in_their_order_each_with_its_time_and_its_files() -> None:
+    life = told()
+    first = life.events[-1]
+    file = {"id": "9f86d081884c7d65", "name": "bill.pdf", "type": "application/pdf", "size": 9}
+    life.wait(minutes=5).write("It is number 7")
+    second = life.events[-1] = replace(
+        life.events[-1], data=life.events[-1].data | {"files": [file]}
+    )
+    new = life.split(second.number, first.number)
+    opened, further = new.events
+    assert (opened.data["description"], further.data["text"]) == (
+        "And where is my invoice?",
+        "It is number 7",
+    )
+    assert [written_at(one) for one in new.events] == [first.at, second.at]
+    assert (further.type, further.by, further.data["files"]) == (
+        EventType.CUSTOMER_WROTE,
+        CUSTOMER,
+        [file],
+    )
+    assert new.ticket.split is not None
+    assert new.ticket.split.events == (first.number, second.number)
+    assert mails_after(further) == []
+    stored(new)
+
+
+def test_customer_who_left_no_address_is_promised_no_acknowledgement() -> None:
+    new = told(contact=BY_PHONE).split()
+    assert ClockName.ACKNOWLEDGEMENT not in new.ticket.clocks
+    assert mails_after(new.events[0]) == []
+    assert new.ticket.contact.phone_e164 is not None
+
+
+def test_customer_of_a_connector_is_answered_where_they_wrote() -> None:
+    life = Life().open_by_connector(contact={"name": "Li Na"})
+    life.acknowledge().assign().reply().write_by_connector(text="And my invoice?")
+    new = life.split()
+    assert new.ticket.conversation == life.ticket.conversation
+    assert new.ticket.channel == "web", "nobody waits at the other end for what is split off"
+    assert ClockName.ACKNOWLEDGEMENT not in new.ticket.clocks
+    assert mails_after(new.events[0]) == [MailToSend("split", "connector")]
+    stored(new)
+    life.unsplit(new)
+    assert mails_after(new.last.events[0]) == [MailToSend("split_undone", "connector")]
+
+
+def test_customer_whose_conversation_is_over_is_told_by_a_person() -> None:
+    life = Life().open_by_connector(1, contact={"name": "Li Na"}).acknowledge().assign().reply()
+    life.write_by_connector(1, text="And my invoice?").wait(hours=2)
+    assert mails_after(life.split().events[0]) == []
+
+
+def test_address_that_gets_no_automatic_mail_gets_none_about_the_split() -> None:
+    life = Life().open(mail={"id": "m-1", "key": "k", "unacknowledged": "list"}).assign().write()
+    new = life.split()
+    assert mails_after(new.events[0]) == []
+    assert ClockName.ACKNOWLEDGEMENT not in new.ticket.clocks
+
+
+# ---------------------------------------------------------------------------------- promises
+
+
+def test_promises_of_the_new_ticket_count_from_when_the_words_were_written() -> None:
+    life = told()
+    written = life.events[-1].at
+    life.wait(hours=2)
+    new = life.split(kind="complaint")
+    apart = Life(replace_clock(written)).open("complaint")
+    for name in (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION):
+        assert new.ticket.clocks[name].due_at <= apart.ticket.clocks[name].due_at
+    assert new.ticket.clocks[ClockName.RESOLUTION].due_at == (
+        apart.ticket.clocks[ClockName.RESOLUTION].due_at
+    )
+    assert new.ticket.clocks[ClockName.ACKNOWLEDGEMENT].started_at == START + 3 * HOUR
+    assert new.ticket.unanswered_since == written
+
+
+def replace_clock(at: Any) -> Any:
+    clock = Life().clock
+    clock.moment = at
+    return clock
+
+
+def test_answer_that_was_promised_is_never_later_than_it_was() -> None:
+    life = told()
+    promised = life.ticket.clocks[ClockName.NEXT_REPLY].due_at
+    for kind in ("inquiry", "complaint", "feedback", "urgent"):
+        other = Life(life.clock, life.plan, list(life.events), list(life.changes))
+        new = other.split(kind=kind)
+        assert new.ticket.clocks[ClockName.FIRST_RESPONSE].due_at <= promised, kind
+        stored(new)
+
+
+def test_solution_that_was_promised_for_the_opening_message_holds_on() -> None:
+    life = Life().open("urgent").acknowledge().assign()
+    promised = life.ticket.clocks[ClockName.RESOLUTION].due_at
+    life.wait(minutes=5).write()
+    new = life.split(1, kind="feedback")
+    kept = new.ticket.clocks[ClockName.RESOLUTION]
+    assert (kept.due_at, kept.started_at) == (promised, START)
+    assert life.ticket.clocks[ClockName.RESOLUTION].due_at == promised
+    stored(new)
+    new.sleep_through(promised + timedelta(days=2))
+    stored(new)
+
+
+def test_words_that_were_answered_begin_to_wait_for_an_answer_with_the_split() -> None:
+    life = told().wait(minutes=10).reply().wait(hours=3)
+    event = next(one for one in life.events if one.type is EventType.CUSTOMER_WROTE)
+    new = life.split(event.number)
+    assert new.ticket.clocks[ClockName.FIRST_RESPONSE].started_at == life.clock.now()
+    assert new.ticket.clocks[ClockName.RESOLUTION].started_at == event.at
+    assert new.ticket.unanswered_since == life.clock.now()
+    assert life.ticket.unanswered_since is None
+    assert "unanswered" not in life.last.events[0].data
+    stored(new)
+
+
+def test_promise_that_was_broken_before_the_split_is_on_no_score() -> None:
+    life = told().wait(days=5)
+    new = life.split(kind="complaint")
+    for name in (ClockName.FIRST_RESPONSE, ClockName.RESOLUTION):
+        clock = new.ticket.clocks[name]
+        assert clock.breached, name
+        assert clock.held_by is None
+        assert clocks.standing(clock, life.clock.now()) is Standing.OVERDUE
+    assert facts_of(new.last) == []
+    assert next_wake(new.ticket, new.plan) is not None
+    new.assign("a-jun").wait(minutes=1).wake()
+    assert new.ticket.clocks[ClockName.FIRST_RESPONSE].held_by is None
+    assert facts_of(new.last) == [], "whoever gets it did not break it"
+    assert EventType.RUNG_FIRED in {one.type for one in new.events}, "supervisors are told"
+    stored(new)
+
+
+def test_story_of_each_promise_can_be_told_on_both_sides() -> None:
+    life = told().wait(hours=1)
+    new = life.split()
+    life.wait(hours=1).unsplit(new)
+    for one in (life, new):
+        found = explain(one.events, one.plan, {1: one.plan}.__getitem__, life.clock.now())
+        assert {story.name for story in found} == set(one.ticket.clocks)
+
+
+# --------------------------------------------------------------------- what is left behind
+
+
+def test_next_reply_is_owed_for_nothing_if_only_these_words_waited() -> None:
+    life = told()
+    life.split()
+    ticket = life.ticket
+    assert ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.CANCELLED
+    assert (ticket.unanswered_since, ticket.state) == (None, State.OPEN)
+    assert facts_of(life.last) == [], "it counts neither as kept nor as missed"
+    life.sleep_through(life.clock.now() + timedelta(days=1))
+    fired = [one.data["clock"] for one in life.events if one.type is EventType.RUNG_FIRED]
+    assert "next_reply" not in fired
+    assert ticket.replies == 1
+    stored(life)
+
+
+def test_ticket_waits_for_the_customer_again_if_only_these_words_ended_the_wait() -> None:
+    life = Life().open().acknowledge().assign().reply(wait_for_customer=True)
+    life.wait(hours=1).write("Something else: my invoice")
+    states = [life.ticket.state]
+    life.wait(hours=1).split()
+    assert [*states, life.ticket.state] == [State.OPEN, State.WAITING]
+    assert life.ticket.clocks[ClockName.RESOLUTION].state is ClockState.PAUSED
+    stored(life)
+
+
+def test_other_words_keep_the_promise_that_was_made_first() -> None:
+    life = told()
+    before = life.ticket.clocks
+    first = life.events[-1]
+    life.wait(minutes=30).write("The seal still leaks")
+    second = life.events[-1]
+    life.split(first.number)
+    assert life.ticket.unanswered_since == second.at
+    assert life.ticket.clocks == before
+    stored(life)
+
+
+def test_newer_words_change_nothing_of_what_waits() -> None:
+    life = told().wait(minutes=30).write("And my invoice?")
+    before = life.ticket
+    life.split()
+    assert "unanswered" not in life.last.events[0].data
+    after = life.ticket
+    assert (after.unanswered_since, after.clocks) == (before.unanswered_since, before.clocks)
+
+
+def test_first_response_is_still_owed_for_what_is_left_of_a_new_ticket() -> None:
+    life = Life().open().acknowledge().assign().wait(minutes=10).write("It leaks")
+    before = life.ticket.clocks
+    life.split(1)
+    assert life.ticket.state is State.NEW
+    assert life.ticket.clocks == before
+    assert life.ticket.unanswered_since == life.events[-2].at
+    assert facts_of(life.last) == []
+    stored(life)
+
+
+def test_correction_does_not_take_words_that_went_elsewhere_for_unanswered() -> None:
+    life = Life().open().acknowledge().assign().wait(hours=2).write("My invoice?")
+    life.split()
+    assert by_staff.written_at(life.events) == [START]
+    life.correct("first_response", START + HOUR)
+    assert life.ticket.unanswered_since is None
+
+
+def test_words_after_a_resolution_can_be_split_off() -> None:
+    life = Life().open().acknowledge().assign().resolve().wait(hours=1).write("My invoice?")
+    new = life.split()
+    assert (life.ticket.state, new.ticket.state) == (State.RESOLVED, State.NEW)
+    stored(life)
+    stored(new)
+
+
+# ------------------------------------------------------------------------------------ refused
+
+
+def test_every_fault_of_a_split_is_told_at_once() -> None:
+    life = Life().open("service_request").acknowledge().assign().let_in(WANG)
+    life.write("Thank you")
+    thanks = life.events[-1].number
+    life.write("First").write_as(WANG, "Second")
+    theirs, reply = life.events[-1].number, life.reply().events[-1].number
+    own = theirs - 1
+    found = faults(
+        life,
+        own,
+        99,
+        own,
+        reply,
+        thanks,
+        theirs,
+        subject="a\nb",
+        category="no/such",
+        kind="inquiry",
+    )
+    assert found == [
+        ("/events/1", "unknown_event"),
+        ("/events/2", "repeated"),
+        ("/events/3", "not_a_message"),
+        ("/events/4", "thanks"),
+        ("/events/5", "other_author"),
+        ("/subject", "one_line"),
+        ("/category", "unknown_category"),
+    ]
+
+
+def test_the_last_message_is_not_split_off() -> None:
+    life = Life().open().assign()
+    assert faults(life, 1) == [("/events", "nothing_left")]
+    life.write("Thank you")
+    assert faults(life, 1) == [("/events", "nothing_left")]
+    life.count()
+    assert life.split(1).ticket.number == OTHER
+
+
+def test_what_was_split_off_is_not_split_off_again() -> None:
+    life = told()
+    event = life.events[-1].number
+    new = life.split()
+    assert faults(life, event) == [("/events/0", "split_before")]
+    life.unsplit(new)
+    assert split_off(life.events) == {}
+    assert life.split(event, number="R-00000-00001").ticket.number == "R-00000-00001"
+
+
+def test_message_of_an_unproven_number_is_nobodys() -> None:
+    life = told()
+    last = life.events[-1]
+    life.events[-1] = replace(last, data=last.data | {"source": {"unproven": True}})
+    assert faults(life, last.number) == [("/events/0", "unproven")]
+
+
+def test_file_without_a_word_makes_no_ticket() -> None:
+    life = told()
+    life.events[-1] = replace(life.events[-1], data={"text": "", "files": []})
+    assert faults(life) == [("/events", "no_words")]
+
+
+def test_nothing_of_a_closed_ticket_is_split_off() -> None:
+    life = told()
+    event = life.events[-1].number
+    life.withdraw()
+    with pytest.raises(NotAllowedNow):
+        life.split(event)
+
+
+def test_ticket_is_split_only_when_it_is_known_whom_it_is_about() -> None:
+    life = Life().open("complaint").doubt_about().write()
+    links = tuple(TicketLink(LinkKind.RELATED, f"R-{n:05d}-00000") for n in range(MOST_LINKS))
+    life.changes[-1] = replace(life.last, after=replace(life.ticket, links=links))
+    with pytest.raises(NotSplittable) as refused:
+        life.split()
+    assert [one.code for one in refused.value.faults] == ["about_unclear", "too_many"]
+
+
+def test_whom_a_complaint_is_about_does_not_get_what_was_split_off() -> None:
+    life = Life().open("complaint").assign().is_about(JUN.id).write("My invoice?")
+    new = life.split(kind="inquiry")
+    assert new.ticket.about == (JUN.id,)
+    assert new.ticket.kept_from == life.ticket.kept_from
+    stored(new)
+    named = Life().open("inquiry").assign().write("jun was rude")
+    assert named.split(kind="complaint", named=(JUN,)).ticket.about == (JUN.id,)
+
+
+def test_snapshot_stays_small_with_most_messages() -> None:
+    life = told()
+    numbers = [life.events[-1].number]
+    for _ in range(MOST_SPLIT - 1):
+        numbers.append(life.wait(minutes=1).write("x" * 2000).events[-1].number)
+    new = life.split(*numbers)
+    alone = Life(life.clock).open("inquiry")
+    size = len(msgspec.json.encode(encode(new.ticket)))
+    assert size < len(msgspec.json.encode(encode(alone.ticket))) + 1_000
+    assert len(msgspec.json.encode(encode(life.ticket))) < 3_000
+    stored(new)
+
+
+# ------------------------------------------------------------------------------------ undone
+
+
+def test_undone_split_gives_the_words_back_as_if_they_had_never_left() -> None:
+    life = told().match()
+    before = life.ticket
+    new = life.wait(hours=1).split()
+    life.wait(hours=1).unsplit(new)
+    ticket, clock = life.ticket, life.ticket.clocks[ClockName.NEXT_REPLY]
+    assert (ticket.unanswered_since, ticket.state) == (before.unanswered_since, before.state)
+    assert clock.state is ClockState.RUNNING
+    assert clock.due_at == before.clocks[ClockName.NEXT_REPLY].due_at
+    assert ticket.links == ()
+    assert split_off(life.events) == {}
+    assert (new.ticket.state, new.ticket.closure) == (State.CLOSED, "split_undone")
+    assert next_due(new.ticket) is None
+    assert facts_of(new.last) == []
+    assert new.ticket.merged == Merged(NUMBER, CUSTOMER_ID, CUSTOMER_ID)
+    assert continues_in(new.ticket, ticket), "what they write to the new number goes on"
+    assert [one.type for one in new.last.events] == [EventType.UNSPLIT, EventType.CLOSED]
+    for one in (life, new):
+        stored(one)
+
+
+def test_undone_split_ends_the_wait_again() -> None:
+    life = Life().open().acknowledge().assign().reply(wait_for_customer=True)
+    life.wait(hours=1).write("The serial number is 7")
+    new = life.split()
+    states = [life.ticket.state]
+    life.wait(hours=1).unsplit(new)
+    assert [*states, life.ticket.state] == [State.WAITING, State.OPEN]
+    assert life.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
+    stored(life)
+
+
+def test_words_of_a_participant_do_not_go_on_to_the_customers_ticket() -> None:
+    life = Life().open().match().assign().let_in(WANG).write_as(WANG)
+    new = life.split()
+    new.match("wang-wei")
+    life.unsplit(new)
+    assert new.ticket.merged is None
+    [told] = mails_after(new.last.events[0])
+    assert (told.template, told.audience) == ("split_undone", "customer")
+    assert "own" not in new.last.events[0].data
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_split_is_not_undone_after_a_public_word(side: str) -> None:
+    life = told()
+    new = life.split()
+    (life if side == "old" else new.assign()).wait(minutes=1).reply()
+    with pytest.raises(NotUndone) as refused:
+        life.unsplit(new)
+    [fault] = refused.value.faults
+    assert (fault.pointer, fault.code) == ("" if side == "old" else "/ticket", "too_late")
+
+
+def test_split_is_not_undone_while_something_is_owed_in_the_new_ticket() -> None:
+    life = told()
+    new = life.split(kind="complaint").assign().open_task()
+    with pytest.raises(NotUndone) as refused:
+        life.unsplit(new)
+    assert [one.code for one in refused.value.faults] == ["task_open"]
+
+
+def test_reminders_of_the_new_ticket_do_not_keep_its_split_from_being_undone() -> None:
+    life = told()
+    new = life.split().assign()
+    new.sleep_through(life.clock.now() + timedelta(days=3))
+    life.unsplit(new)
+    assert new.ticket.state is State.CLOSED
+    stored(new)
+
+
+def test_undone_split_of_an_urgent_ticket_asks_for_no_post_mortem() -> None:
+    life = told()
+    new = life.split(kind="urgent")
+    life.unsplit(new)
+    assert new.ticket.post_mortem is None
+
+
+def test_after_a_public_word_the_two_are_merged_instead() -> None:
+    life = told().match()
+    new = life.split(kind="complaint").assign()
+    new.reply()
+    new.merge(life)
+    assert (new.ticket.closure, new.ticket.state) == ("merged", State.CLOSED)
+    assert {one.kind for one in life.ticket.links} == {
+        LinkKind.SPLIT_INTO,
+        LinkKind.MERGED_FROM,
+    }
+    stored(new)
+    stored(life)
+
+
+def test_message_that_was_promised_an_own_time_stays_with_the_first_ticket() -> None:
+    life = told().promise(hours=2)
+    new = life.split()
+    assert ClockName.OWN_WORD not in new.ticket.clocks
+    assert not life.ticket.clocks[ClockName.OWN_WORD].over
