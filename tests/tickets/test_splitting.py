@@ -97,6 +97,22 @@ def test_participant_whose_address_is_the_customers_is_the_customer() -> None:
     assert new.ticket.split.is_own
 
 
+def test_parts_of_a_mail_and_what_is_known_of_the_address_come_along() -> None:
+    mail = {"id": "m-1", "key": "k", "sender": "li@work.example", "unacknowledged": "list"}
+    life = Life().open(mail=mail).acknowledge().assign().write()
+    parts = [{"kind": "quote", "at": 0, "length": 4}]
+    last = life.events[-1]
+    by_mail = {"mail": {"id": "m-2", "key": "l", "parts": parts}}
+    life.events[-1] = replace(last, data=last.data | by_mail)
+    data = life.split().events[0].data
+    assert data["mail"] == {
+        "parts": parts,
+        "sender": "li@work.example",
+        "unacknowledged": "list",
+    }
+    assert data["split"]["channel"] == "email"
+
+
 def test_participant_is_told_in_the_language_of_their_words() -> None:
     life = Life().open(language="en").let_in(WANG)
     new = life.write_as(WANG, "我的水壶也一直在漏水，请帮我处理一下。").split()
@@ -506,6 +522,15 @@ def test_split_is_not_undone_while_something_is_owed_in_the_new_ticket() -> None
     with pytest.raises(NotUndone) as refused:
         life.unsplit(new)
     assert [one.code for one in refused.value.faults] == ["task_open"]
+
+
+def test_split_is_not_undone_while_the_new_ticket_is_a_case_of_another_incident() -> None:
+    life = told()
+    new = life.split().join_incident()
+    with pytest.raises(NotUndone) as refused:
+        life.unsplit(new)
+    assert [one.code for one in refused.value.faults] == ["other_incident"]
+    assert life.join_incident().unsplit(new).ticket.links == ()
 
 
 def test_reminders_of_the_new_ticket_do_not_keep_its_split_from_being_undone() -> None:

@@ -332,6 +332,16 @@ def test_split_is_undone_until_the_next_public_word(
     assert (again.status, again.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
 
 
+def test_who_made_a_split_undoes_it_although_another_team_has_the_ticket(
+    api: Api, two_words: Ticket
+) -> None:
+    made = split(api, "mei", two_words).body
+    number, version = made["number"], made["ticket"]["version"]
+    found = unsplit(api, "lin", two_words.number, number, version)
+    assert codes(found) == [("/ticket", "unknown_ticket")], "she neither sees nor made it"
+    assert unsplit(api, "mei", two_words.number, number, version).status == 200
+
+
 def test_split_is_not_undone_after_a_word_to_its_author(
     api: Api, two_words: Ticket, stores: Stores
 ) -> None:

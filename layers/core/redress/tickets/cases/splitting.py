@@ -28,7 +28,7 @@ from redress.tickets.rules import access
 from redress.tickets.rules.answers import Way
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import first_plan, fold
-from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.numbers import new_number, normalised
 from redress.tickets.rules.steps import splitting
 from redress.tickets.rules.steps.linking import has_link
 from redress.tickets.rules.steps.splitting import BY_EVENTS, OTHER, NewMatter, Origin, Undone
@@ -182,14 +182,15 @@ class SplitCases:
 
         `content` reads the request. Raises the errors of `StaffCases.act` and of
         `splitting.unsplit`, and Forbidden for a guest of the other ticket. The number of no ticket,
-        of one that the member may not see, and of one that was not split off this one, are faults.
+        of one that was not split off this one, and of one that the member may not see are faults.
+        Whoever made the split need not see the other one: another team may handle it.
         """
         asked = cache(content)
         beside: list[tuple[Change, datetime]] = []
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             wanted = asked()
-            other = self._links.visible(member, wanted.other, OTHER)
+            other = self._split_off(member, ticket, wanted.other)
             if not any(one.kind is LinkKind.SPLIT_INTO for one in ticket.links):
                 raise NotAllowedNow(Step.UNSPLIT, ticket.state)
             if not has_link(ticket, LinkKind.SPLIT_INTO, other.number):
@@ -213,6 +214,20 @@ class SplitCases:
             lambda: (asked().version, decide),
             also=lambda: tuple(beside),
         )
+
+    def _split_off(self, member: Member, ticket: Ticket, typed: str) -> Ticket:
+        """The other ticket of a split, by its number. Raises InvalidInput if they see none."""
+        number = normalised(typed)
+        if number is not None and has_link(ticket, LinkKind.SPLIT_INTO, number):
+            made = any(
+                event.by == member.actor
+                for event in self._history(ticket)
+                if event.type is EventType.SPLIT and event.data["ticket"] == number
+            )
+            other = self._tickets.get(number) if made else None
+            if other is not None and not access.is_kept_from(other, member):
+                return other
+        return self._links.visible(member, typed, OTHER)
 
     def _require_current(
         self,

@@ -269,6 +269,7 @@ def _opened(
         "events": [event.number for event in messages],
         "event": first.number,
         "at": written_at(first).isoformat(),
+        "channel": _came_by(ticket, first),
         "by": by.id,
         "why": matter.why.strip(),
     }
@@ -276,7 +277,9 @@ def _opened(
         part["since"] = waits.isoformat()
     if own:
         part["own"] = True
-        data |= _of_customer(ticket, origin.history[0])
+        known = _of_customer(ticket, origin.history[0])
+        mail = data.get("mail", {}) | known.get("mail", {})
+        data |= known | ({"mail": mail} if mail else {})
         if ticket.conversation is not None:
             part["conversation"] = msgspec.to_builtins(ticket.conversation)
         data |= _via(ticket, at)
@@ -286,9 +289,13 @@ def _opened(
         part["clocks"] = {name.value: msgspec.to_builtins(one) for name, one in brought.items()}
     draft = Draft(None, plan, CUSTOMER, at).add(EventType.OPENED, data)
     for event in further:
-        origin_of = {"ticket": ticket.number, "event": event.number}
-        moved = {"text": _text(event), **_copied(event)}
-        moved["split"] = origin_of | {"at": written_at(event).isoformat()}
+        came = {
+            "ticket": ticket.number,
+            "event": event.number,
+            "at": written_at(event).isoformat(),
+            "channel": _came_by(ticket, event),
+        }
+        moved = {"text": _text(event), **_copied(event), "split": came}
         draft.add(EventType.CUSTOMER_WROTE, moved)
     if own and ticket.customer is not None:
         draft.add(EventType.MATCHED, {"customer": ticket.customer, "by": FOUND_BY}, SYSTEM)
@@ -313,6 +320,17 @@ def _channel(ticket: Ticket, participant: str | None) -> str:
     if ticket.channel not in LIVE_CHANNELS:
         return ticket.channel
     return "email" if ticket.has_address else "web"
+
+
+def _came_by(ticket: Ticket, event: Event) -> str:
+    """The channel by which a message came: that of its ticket, mail, or the status page."""
+    data = event.data
+    if "split" in data:
+        channel: str = data["split"]["channel"]
+        return channel
+    if event.type is EventType.OPENED or "source" in data:
+        return ticket.channel
+    return "email" if "mail" in data else "web"
 
 
 def _copied(event: Event) -> dict[str, Any]:
@@ -545,6 +563,10 @@ def _too_late(origin: Undone, new: Undone) -> list[Fault]:
         for task in new.ticket.tasks
         if task.blocks
     ]
+    joined, own = new.ticket.incident, origin.ticket.incident
+    if joined is not None and (own is None or own.id != joined.id):
+        detail = "let this ticket join the incident of the other one, or let that one leave it"
+        faults.append(Fault(OTHER, "other_incident", detail))
     if not faults and new.ticket.state is not State.NEW:
         faults.append(Fault(OTHER, "too_late", f"the other ticket is {new.ticket.state}"))
     return faults
