@@ -203,12 +203,13 @@ def test_promises_of_the_new_ticket_count_from_when_the_words_were_written() -> 
     life.wait(hours=2)
     new = life.split(kind="complaint")
     apart = Life(replace_clock(written)).open("complaint")
-    for name in (ClockName.REACTION, ClockName.FIRST_RESPONSE, ClockName.RESOLUTION):
+    for name in (ClockName.FIRST_RESPONSE, ClockName.RESOLUTION):
         assert new.ticket.clocks[name].due_at <= apart.ticket.clocks[name].due_at
     assert new.ticket.clocks[ClockName.RESOLUTION].due_at == (
         apart.ticket.clocks[ClockName.RESOLUTION].due_at
     )
-    assert new.ticket.clocks[ClockName.ACKNOWLEDGEMENT].started_at == START + 3 * HOUR
+    for name in (ClockName.ACKNOWLEDGEMENT, ClockName.REACTION):
+        assert new.ticket.clocks[name].started_at == START + 3 * HOUR
     assert new.ticket.unanswered_since == written
 
 
@@ -216,6 +217,15 @@ def replace_clock(at: Any) -> Any:
     clock = Life().clock
     clock.moment = at
     return clock
+
+
+def test_reaction_that_was_promised_for_the_words_holds_on() -> None:
+    life = Life().open("complaint").acknowledge().wait(minutes=5).write("It leaks")
+    promised = life.ticket.clocks[ClockName.REACTION].due_at
+    new = life.wait(minutes=10).split(1, kind="complaint")
+    assert new.ticket.clocks[ClockName.REACTION].due_at == promised
+    new.reclassify("urgent").reclassify("complaint")
+    stored(new)
 
 
 def test_answer_that_was_promised_is_never_later_than_it_was() -> None:

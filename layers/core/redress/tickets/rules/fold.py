@@ -292,14 +292,14 @@ def _opened(event: Event, plan: Plan) -> Ticket:
 def _split_off(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     """The new ticket as one that was split off another one.
 
-    What was promised counts from when the author of its messages wrote them, or began to wait for
-    an answer. The acknowledgement is that of the new number.
+    The solution counts from when the author wrote the messages, and the first answer from when they
+    began to wait for one. The acknowledgement is that of the new number. The reaction is a promise
+    that nobody has made to them before.
     """
     split, promised = event.data["split"], promises(ticket, plan)
     ticket = split_events.opened(ticket, event)
     assert ticket.split is not None, "it was set just now"
     begun = {
-        ClockName.REACTION: ticket.split.since,
         ClockName.FIRST_RESPONSE: ticket.split.since,
         ClockName.RESOLUTION: datetime.fromisoformat(split["at"]),
     }
@@ -612,7 +612,7 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan, *, not_later: bool = Fa
             changed[name] = clock if stays else replanned
     starts: dict[ClockName, datetime] = {}
     if ticket.state is State.NEW and not ticket.reacted:
-        starts[ClockName.REACTION] = ticket.split.since if ticket.split else ticket.created_at
+        starts[ClockName.REACTION] = ticket.created_at
     elif ticket.needs_agent and ticket.state is not State.NEW:
         starts[ClockName.UPDATE] = at
         if ticket.unanswered_since is not None:
