@@ -32,6 +32,7 @@ from redress.tickets.rules.calls import Call, Direction, Result
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist import Responsible
 from redress.tickets.rules.interest import Doubt
+from redress.tickets.rules.post_mortem import Action
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps import (
     by_call,
@@ -285,6 +286,11 @@ class Life:
             by_staff.reassign(self.ticket, self.plan, by, to, team, "a reason", self.clock.now())
         )
 
+    def hand_over(self, to: str = "a-jun", by: Actor = LIN) -> Life:
+        """Gives what is owed on a ticket that is resolved or closed to somebody else."""
+        at = self.clock.now()
+        return self.take(by_staff.hand_over(self.ticket, self.plan, by, to, "a reason", at))
+
     def accept(self, by: Actor = MEI) -> Life:
         return self.take(by_staff.accept(self.ticket, self.plan, by, self.clock.now()))
 
@@ -513,11 +519,24 @@ class Life:
             remedying.finish(self.ticket, self.plan, by, id_, "Transfer 0113", text, at)
         )
 
-    def write_post_mortem(self, by: Actor = MEI, learnt: Learnt | None = None) -> Life:
-        """Writes the post-mortem of the closed ticket. By default nothing is changed by it."""
-        said = learnt or Learnt("It caught fire", "A bad thermostat", no_action="It is known")
+    def write_post_mortem(self, by: Actor = MEI, actions: tuple[str, ...] = ()) -> Life:
+        """Writes the post-mortem of the closed ticket, with an action of each of these members.
+
+        By default nothing is changed by it.
+        """
+        due, known = self.clock.moment.date() + timedelta(days=9), "It is known"
+        said = Learnt(
+            "It caught fire",
+            "A bad thermostat",
+            tuple(Action(f"Stop the sale of {one}", one, due) for one in actions),
+            None if actions else known,
+        )
+        owners = {
+            one: Member(one, one, f"{one}@example.com", Role.AGENT, "service", ("en",), 2)
+            for one in actions
+        }
         at = self.clock.now()
-        return self.take(post_mortems.write(self.ticket, self.plan, by, said, {}, at))
+        return self.take(post_mortems.write(self.ticket, self.plan, by, said, owners, at))
 
     def urge(self) -> Life:
         return self.take(by_customer.urge(self.ticket, self.plan, self.clock.now()))

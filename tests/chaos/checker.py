@@ -162,7 +162,7 @@ def _of(item: Item | None) -> Item:
 
 _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.ACKNOWLEDGED: (Step.ACKNOWLEDGE,),
-    EventType.ASSIGNED: (Step.ASSIGN, Step.REASSIGN),
+    EventType.ASSIGNED: (Step.ASSIGN, Step.REASSIGN, Step.HAND_OVER),
     EventType.UNPLACED: (Step.ASSIGN,),
     EventType.QUEUED: (Step.REASSIGN, Step.DECLINE, Step.RECLASSIFY),
     EventType.ACCEPTED: (Step.ACCEPT,),

@@ -45,6 +45,7 @@ from redress.tickets.rules.access import may_act
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import Doubt
 from redress.tickets.rules.numbers import new_number
+from redress.tickets.rules.post_mortem import Action
 from redress.tickets.rules.preference import Preference
 from redress.tickets.rules.steps import (
     by_customer,
@@ -2018,6 +2019,83 @@ def test_supervisors_of_a_department_learn_of_a_task_in_its_queue_and_read_none_
     assert not [word for word in PRIVATE if word in said]
 
 
+JOINS = {
+    "en": ("needs a senior person at once", "Monday 23 November 2026, 09:05"),
+    "zh-CN": ("需要主管立即介入", "2026年11月23日（星期一）09:05"),
+    "zh-TW": ("需要主管立即介入", "2026年11月23日（星期一）09:05"),
+}
+
+
+@pytest.mark.parametrize("language", JOINS)
+def test_supervisor_who_joins_an_urgent_ticket_reads_who_has_it_and_what_is_due_first(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    stores: Stores,
+    clock: Clock,
+    language: str,
+) -> None:
+    lin = replace(MEMBERS["lin"], languages=(language,))
+    stores.staff.record(lin, Presence.AVAILABLE, clock.now())
+    ticket = open_ticket("urgent", agent="a-mei")
+    mailer.fire(ticket.number, seconds=9)
+    assert mailer(mailer.job(ticket.number, "join")) == []
+    assert post.only["To"] == "lin@example.com"
+    said = text_of(post.only)
+    for words in (*JOINS[language], "mei", f"/staff/tickets/{ticket.number}"):
+        assert words in said
+    assert not [word for word in PRIVATE if word in said]
+
+
+def test_nobody_joins_an_urgent_ticket_that_is_over_or_kept_from_them(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    over, about = open_ticket("urgent", agent="a-mei"), open_ticket("urgent", agent="a-mei")
+    for ticket in (over, about):
+        mailer.fire(ticket.number, seconds=9)
+    mailer.act(over.number, lambda t, p, at: by_customer.withdraw(t, p, "", at))
+    assert mailer(mailer.job(over.number, "join")) == []
+    assert post.sent == []
+    wei = MEMBERS["wei"].actor
+    mailer.act(about.number, lambda t, p, at: by_staff.set_about(t, p, wei, ["s-lin"], "named", at))
+    assert mailer(mailer.job(about.number, "join")) == []
+    assert post.only["To"] == "wei@example.com"
+
+
+ASKED_BY_THE_PLAN = {
+    "en": "An urgent ticket needs a task of your department",
+    "zh-CN": "紧急工单需要贵部门协办，系统已建立任务",
+    "zh-TW": "緊急案件需要貴部門協辦，系統已建立任務",
+}
+
+
+@pytest.mark.parametrize("language", ASKED_BY_THE_PLAN)
+def test_mail_about_a_task_that_the_plan_has_opened_names_nobody_who_asks(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    stores: Stores,
+    clock: Clock,
+    language: str,
+) -> None:
+    hua = replace(MEMBERS["hua"], languages=(language,))
+    stores.staff.record(hua, Presence.AVAILABLE, clock.now())
+    document = plan_document() | {"version": 2}
+    label = dict.fromkeys(("zh-CN", "zh-TW", "en"), "secret words")
+    task = {"name": "stop_sale", "team": "service", "title": label, "text": label}
+    document["urgent"]["tasks"] = [task]
+    stores.plan_store.publish(document, 2, 1)
+    clock.advance(seconds=10)
+    ticket = open_ticket("urgent", agent="a-mei")
+    assert mailer(mailer.job(ticket.number, "task")) == []
+    said = f"{post.only['Subject']} {text_of(post.only)}"
+    assert post.only["To"] == "hua@example.com"
+    assert ASKED_BY_THE_PLAN[language] in said
+    assert not [word for word in PRIVATE if word in said]
+
+
 def test_answer_to_a_mail_of_a_department_does_not_reach_the_ticket(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
@@ -2240,6 +2318,78 @@ DUE_AT = {
     "zh-CN": "2026年11月25日（星期三）18:00",
     "zh-TW": "2026年11月25日（星期三）18:00",
 }
+
+
+ACTIONS_TOLD = {
+    "en": "It names you as the owner of these actions",
+    "zh-CN": "其中列明以下措施由您负责",
+    "zh-TW": "其中列明下列措施由您負責",
+}
+
+
+def _learn(*actions: tuple[str, str]) -> Any:
+    """Write the post-mortem with actions of these texts and owners."""
+
+    def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+        due = (at + timedelta(days=9)).date()
+        learnt = Learnt(
+            "secret words", "secret words", tuple(Action(text, to, due) for text, to in actions)
+        )
+        known = {one.id: one for one in MEMBERS.values()}
+        return post_mortems.write(ticket, plan, MEMBERS["mei"].actor, learnt, known, at)
+
+    return decide
+
+
+@pytest.mark.parametrize("language", ACTIONS_TOLD)
+def test_owner_of_actions_of_a_post_mortem_reads_theirs_and_nothing_else_of_the_ticket(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    stores: Stores,
+    clock: Clock,
+    language: str,
+) -> None:
+    """The owner is of another team, and sees the action only."""
+    tao = replace(MEMBERS["tao"], languages=(language,))
+    stores.staff.record(tao, Presence.AVAILABLE, clock.now())
+    ticket = open_ticket("urgent", agent="a-mei")
+    _post_mortem_due(mailer, ticket, clock)
+    learn = _learn(("Stop the sale", "a-tao"), ("Train all", "a-jun"), ("Recall it", "a-tao"))
+    mailer.act(ticket.number, learn)
+    first, second = mailer.jobs(ticket.number, "post_mortem_action")
+    assert mailer(first) == []
+    assert post.only["To"] == "tao@example.com"
+    said = text_of(post.only)
+    assert ACTIONS_TOLD[language] in said
+    assert "- 2026-12-02: Stop the sale\n- 2026-12-02: Recall it\n" in said
+    assert "Train all" not in said
+    assert not [word for word in PRIVATE if word in said]
+    assert post.only["Reply-To"] == ENVIRONMENT["SENDER_ADDRESS"]
+    assert mailer(second) == []
+    assert post.sent[1]["To"] == "jun@example.com"
+
+
+def test_leaders_get_the_actions_of_who_has_left_and_nobody_those_that_were_corrected(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    stores: Stores,
+    clock: Clock,
+) -> None:
+    ticket = open_ticket("urgent", agent="a-mei")
+    _post_mortem_due(mailer, ticket, clock)
+    mailer.act(ticket.number, _learn(("Stop the sale", "a-tao")))
+    mailer.act(ticket.number, _learn(("Recall it", "a-tao")))
+    before, after = mailer.jobs(ticket.number, "post_mortem_action")
+    assert mailer(before) == []
+    assert post.sent == []
+    gone = replace(MEMBERS["tao"], left=True)
+    stores.staff.record(gone, Presence.AWAY, clock.now())
+    assert mailer(after) == []
+    assert post.only["To"] == "lin@example.com"
 
 
 def test_leaders_are_told_of_a_post_mortem_if_nobody_served(

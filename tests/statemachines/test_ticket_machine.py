@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 
 from redress.base.errors import Unavailable, Unreadable
-from redress.base.people import Actor, Role
+from redress.base.people import Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
+from redress.staff.rules.availability import Presence
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import (
     by_customer,
     by_departments,
     by_staff,
+    by_system,
     checklists,
     post_mortems,
     remedying,
@@ -350,6 +352,73 @@ def _write_post_mortem(ticket: Ticket, plan: Plan, at: datetime) -> Change:
     return post_mortems.write(ticket, plan, MEI, learnt, {}, at)
 
 
+def _assign(world: World, number: str) -> None:
+    mei = Member(MEI.id, "mei", "mei@example.com", Role.AGENT, "complaints", ("en",), 2)
+    world.staff.record(mei, Presence.AVAILABLE, world.clock.now())
+    world.take(number, lambda t, p, at: by_system.assign(t, p, MEI.id, "longest without", at))
+
+
+def test_emergency_is_assigned_joined_reminded_escalated_and_ends_with_its_post_mortem(
+    world: World,
+) -> None:
+    """H7: the customer is contacted at once, a senior joins at once, and what was learnt is owed
+    after the closing."""
+    number = world.open("urgent")
+    world.acknowledge(number)
+    _assign(world, number)
+    assert world.sleeps_until(number) == START + timedelta(seconds=9)
+    world.pass_time(minutes=8)
+    fired = [(c, a, round(at * 3600)) for c, a, at in world.rungs(number)]
+    assert fired == [
+        ("resolution", "join", 9),
+        ("first_response", "remind", 150),
+        ("first_response", "remind", 240),
+        ("first_response", "breach", 300),
+        ("first_response", "escalate", 450),
+    ]
+    notified = [
+        event.data["notify"]
+        for event in world.tickets.history(number)
+        if event.type is EventType.RUNG_FIRED
+    ]
+    assert all("supervisor" in roles for roles in notified), "who has joined is told of the rest"
+    world.reply(number)
+    world.resolve(number)
+    world.confirm(number)
+    world.answer_survey(number)
+    assert world.status(number) == "RUNNING"
+    world.pass_time(hours=30)
+    assert ("post_mortem", "remind") in [rung[:2] for rung in world.rungs(number)]
+    world.take(number, _write_post_mortem)
+    assert world.status(number) == "SUCCEEDED"
+    assert world.at_rest(number)
+
+
+def test_tasks_that_the_plan_opens_are_reminded_of_by_the_timer_of_their_ticket(
+    world: World,
+) -> None:
+    document = plan_document() | {"version": 2}
+    label = {"zh-CN": "停售", "zh-TW": "停售", "en": "Stop the sale"}
+    task = {"name": "stop_sale", "team": "service", "title": label, "text": label, "within": "1h"}
+    document["urgent"]["tasks"] = [task]
+    parse(document, publishing_at=START)
+    world.plan_store.publish(document, 2, 1)
+    world.pass_time(seconds=10)
+    number = world.open("urgent")
+    world.acknowledge(number)
+    _assign(world, number)
+    world.reply(number)
+    world.pass_time(hours=2)
+    fired = [rung for rung in world.rungs(number) if rung[0] == "task:1"]
+    opened = 10 / 3600
+    assert [(action, round(at - opened, 2)) for _, action, at in fired] == [
+        ("remind", 0.5),
+        ("remind", 0.8),
+        ("breach", 1),
+        ("escalate", 1.5),
+    ]
+
+
 def test_urgent_ticket_waits_for_its_post_mortem_after_it_is_closed(world: World) -> None:
     """The machine enters no other state for it: it stays in its last wait, or goes there."""
     number = world.open("urgent")
@@ -554,6 +623,7 @@ def test_breach_of_an_urgent_ticket_fires_at_night(world: World, clock: Clock) -
     world.acknowledge(number)
     world.pass_time(hours=1)
     assert [(clock, action) for clock, action, _ in world.rungs(number)] == [
+        ("resolution", "join"),
         ("first_response", "remind"),  # not postponed to the morning, because the next rung is near
         ("first_response", "remind"),
         ("first_response", "breach"),
@@ -572,6 +642,7 @@ def test_ticket_reclassified_as_urgent_fires_overdue_rungs_at_once(world: World)
 
     assert world.states(number) == [*HAPPY[:2], *ACT, "AwaitFirstResponse"]
     assert [(clock, action) for clock, action, _ in world.rungs(number)] == [
+        ("resolution", "join"),
         ("first_response", "remind"),
         ("first_response", "remind"),
         ("first_response", "breach"),

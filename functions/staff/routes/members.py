@@ -117,7 +117,7 @@ def reinstate(request: Request) -> Answer:
 def record_departure(request: Request) -> Answer:
     agent: str = request.path["agent"]
     led = wiring.members().depart(request.member, agent, request.source)
-    return answer(200, {"agent": agent, "queued": led.queued})
+    return answer(200, {"agent": agent, "queued": led.queued, "taken_over": led.taken_over})
 
 
 def _reason(request: Request) -> str:
@@ -157,7 +157,7 @@ def _led(request: Request, led: Led) -> Answer:
     found = wiring.directory().file(request.member, led.member)
     changes = [change_view(one) for one in found.changes]
     member = known_view(found) | {"changes": changes}
-    return answer(200, {"member": member, "queued": led.queued})
+    return answer(200, {"member": member, "queued": led.queued, "taken_over": led.taken_over})
 
 
 # -------------------------------------------------------------------- views

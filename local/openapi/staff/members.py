@@ -81,6 +81,7 @@ class MemberFile(Member):
 class MemberChanged(Answer):
     member: MemberFile
     queued: list[str]
+    taken_over: list[str]
 
 
 class Claim(Answer):
@@ -116,3 +117,4 @@ class Invitations(Answer):
 class Departure(Answer):
     agent: str
     queued: list[str]
+    taken_over: list[str]

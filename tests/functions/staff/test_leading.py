@@ -18,13 +18,15 @@ from redress.base.people import Role
 from redress.db.keys import invitation_digest
 from redress.mail.outgoing.cases.posting import leaders
 from redress.tickets.cases.changes import TicketChanges
+from redress.tickets.rules.steps import by_customer, by_staff
+from redress.tickets.rules.ticket import Ticket
 from redress.wiring import clients
 from redress.wiring import repair as repair_wiring
 from redress.wiring import staff as wiring
 from redress.wiring import stores as wired_stores
-from tests.builders import Clock
+from tests.builders import BY_PHONE, MEI, Clock
 from tests.functions.conftest import MEMBERS
-from tests.functions.staff.api import Api, Reply, claims_of
+from tests.functions.staff.api import Api, Reply, claims_of, with_remedy
 from tests.functions.staff.test_members import NOBODY, manage, trail
 from tests.world import Opener, Stores, aws
 
@@ -799,6 +801,90 @@ def test_suspension_counts_at_once_and_returns_tickets(
     assert (back["state"], back["presence"]) == ("active", "away")
     assert account(pool)["enabled"] is True
     assert api("work", claims=claims_of(member)).status == 200
+
+
+def owing(stores: Stores, open_ticket: Opener) -> tuple[Ticket, Ticket, Ticket]:
+    """Tickets of mei that need no agent any more: a callback by phone, a remedy, a post-mortem."""
+
+    def resolved(**fields: Any) -> Ticket:
+        opened = open_ticket(agent="a-mei", **fields)
+        with_remedy(stores, opened, 100)
+        done = ("Replaced", "upheld", "a new one", "a bad batch")
+        return stores.changes.change(
+            opened.number, lambda t, p, at: by_staff.resolve(t, p, MEI, *done, at)
+        )
+
+    def withdrawn(ticket: Ticket) -> Ticket:
+        return stores.changes.change(
+            ticket.number, lambda t, p, at: by_customer.withdraw(t, p, "", at)
+        )
+
+    called = resolved(contact=BY_PHONE)
+    return called, withdrawn(resolved()), withdrawn(open_ticket("urgent", agent="a-mei"))
+
+
+@pytest.mark.parametrize("how", ["suspension", "departure", "move"])
+def test_what_an_agent_who_is_gone_still_owes_comes_to_the_work_list_of_the_leader(
+    api: Api, stores: Stores, open_ticket: Opener, how: str
+) -> None:
+    """It was in the list of the agent alone, and no queue has it."""
+    tickets = owing(stores, open_ticket)
+    numbers = {ticket.number for ticket in tickets}
+    assert {one["number"] for one in api("work", "mei", query={}).body["items"]} == numbers
+    if how == "move":
+        found = change(api, stores, "wei", "a-mei", team="service")
+    else:
+        found = api(how, "wei", agent="a-mei")
+    assert (found.status, found.body["queued"]) == (200, [])
+    assert set(found.body["taken_over"]) == numbers
+    listed = api("work", "wei", query={}).body["items"]
+    assert {one["number"] for one in listed} == numbers
+    assert all("reassign" in one["can"] for one in listed)
+    last = stores.tickets.history(tickets[1].number)[-1]
+    assert (last.type, last.data["from"], last.by.id) == ("assigned", "a-mei", "m-wei")
+    assert last.data["why"] in ("the agent is suspended", "the agent left", MOVED)
+    assert stores.staff.availability("a-mei").load == 0
+    again = api("suspension", "wei", agent="a-mei") if how != "departure" else None
+    assert again is None or again.body["taken_over"] == []
+
+    number = tickets[1].number
+    version = stores.tickets.get(number).version
+    body = {"version": version, "agent": None, "reason": "theirs"}
+    nobody = api("assignment", "wei", number=number, body=body)
+    assert (nobody.status, nobody.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+    assert "name the agent" in nobody.body["detail"]
+    given = api("assignment", "wei", number=number, body=body | {"agent": "a-jun"})
+    assert (given.status, given.body["assignee"], given.body["state"]) == (200, "a-jun", "closed")
+    assert [one["number"] for one in api("work", "jun", query={}).body["items"]] == [number]
+    assert stores.staff.availability("a-jun").load == 0, "it takes no capacity"
+
+
+MOVED = "the agent is in another team now"
+
+
+def test_leader_takes_over_nothing_from_which_a_conflict_of_interest_keeps_them(
+    api: Api, stores: Stores, open_ticket: Opener
+) -> None:
+    _, refund, _ = owing(stores, open_ticket)
+    wei = MEMBERS["wei"].actor
+    stores.changes.change(
+        refund.number, lambda t, p, at: by_staff.set_about(t, p, wei, ["s-lin"], "named", at)
+    )
+    found = api("suspension", "lin", agent="a-mei")
+    assert refund.number not in found.body["taken_over"]
+    assert len(found.body["taken_over"]) == 2
+    assert stores.tickets.get(refund.number).assignee == "a-mei"
+
+
+def test_ticket_on_which_nothing_is_owed_is_given_to_nobody(
+    api: Api, stores: Stores, open_ticket: Opener
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei")
+    stores.changes.change(ticket.number, lambda t, p, at: by_customer.withdraw(t, p, "", at))
+    body = {"version": 3, "agent": "a-jun", "reason": "hers"}
+    found = api("assignment", "wei", number=ticket.number, body=body)
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+    assert "reassign" not in found.body["can"]
 
 
 def test_suspended_member_gets_no_work_and_no_mail(

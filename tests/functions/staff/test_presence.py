@@ -31,7 +31,7 @@ def test_open_tickets_of_a_departed_agent_return_to_the_queue(
     held, resolved = open_ticket(agent="a-mei"), open_ticket(agent="a-mei")
     api("resolution", "mei", number=resolved.number, body=CHANGES["resolution"] | {"version": 2})
     found = api("departure", "lin", agent="a-mei")
-    assert found.body == {"agent": "a-mei", "queued": [held.number]}
+    assert found.body == {"agent": "a-mei", "queued": [held.number], "taken_over": []}
     assert stores.tickets.get(held.number).assignee is None
     assert stores.tickets.get(resolved.number).assignee == "a-mei"
     assert [availability.agent for availability in stores.staff.present("complaints", 100)] == [

@@ -51,7 +51,7 @@ from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.staff import StaffStep, WorkItem, work_item
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.post_mortem import Action, faults_of_actions
+from redress.tickets.rules.post_mortem import Action, faults_of_actions, first_of_each
 from redress.tickets.rules.steps import of_incidents
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.rules.wording import checked
@@ -691,7 +691,7 @@ class IncidentWatch:
             except Unreadable:  # it is reported, and holds up no other one
                 continue
             actions = written.actions if written is not None else ()
-            for number in rules.first_of_each_owner(actions):
+            for number in first_of_each(one.owner for one in actions):
                 self._ask(id_, number)
                 count += 1
             self._store.owners_told(id_, self._now())

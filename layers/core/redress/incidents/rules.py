@@ -136,14 +136,6 @@ def missing_languages(texts: Mapping[str, str], needed: Collection[str], at: str
     ]
 
 
-def first_of_each_owner(actions: Iterable[Action]) -> list[int]:
-    """The number of the first action of each owner, from 1, in the order of the actions."""
-    found: dict[str, int] = {}
-    for number, one in enumerate(actions, 1):
-        found.setdefault(one.owner, number)
-    return list(found.values())
-
-
 def with_failures(
     before: Sequence[tuple[str, str]], found: Iterable[tuple[str, str]]
 ) -> tuple[tuple[str, str], ...]:

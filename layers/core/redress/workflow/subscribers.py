@@ -145,7 +145,7 @@ SUBSCRIBERS: Mapping[EventType, tuple[Subscriber, ...]] = {
     EventType.REMEDY_REFUSED: (mails,),
     EventType.REMEDY_WITHDRAWN: (mails, words),
     EventType.REMEDY_DONE: (mails, words, files),
-    EventType.POST_MORTEM_WRITTEN: (words,),
+    EventType.POST_MORTEM_WRITTEN: (mails, words),
     EventType.PROMISED: (mails, words),
     EventType.HELD: (mails, words),
     EventType.RELEASED: (),

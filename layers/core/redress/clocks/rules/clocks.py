@@ -68,6 +68,8 @@ class Action(StrEnum):
     REMIND = "remind"
     BREACH = "breach"
     ESCALATE = "escalate"
+    JOIN = "join"
+    """Bring roles above the agent in: they are told at once, and of each later rung."""
     ASK_AGAIN = "ask_again"
     INVITE = "invite"
     CLOSE = "close"

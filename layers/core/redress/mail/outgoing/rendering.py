@@ -61,6 +61,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "breach": _ON_PROMISE,
     "escalate": _ON_PROMISE,
     "watch": _ON_PROMISE,
+    "join": frozenset({"number", "kind", "agent", "due", "ticket_url"}),
     "taken": _ON_PROMISE,
     # It goes to an address that nobody has verified, as the acknowledgement does. Its text is the
     # plan's.
@@ -81,6 +82,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "task": frozenset({"news", "number", "task", "department", "owner", "due", "task_url"}),
     "remedy": frozenset({"news", "number", "remedy", "agent", "due", "ticket_url"}),
     "post_mortem": frozenset({"news", "number", "kind", "agent", "due", "ticket_url"}),
+    "post_mortem_action": frozenset({"number", "kind", "by", "actions", "ticket_url"}),
     "remedy_promised": _ON_TICKET | {"remedy", "due"},
     "remedy_done": _ON_TICKET | {"remedy"},
     "remedy_withdrawn": _ON_TICKET | {"remedy"},

@@ -752,8 +752,8 @@ def _rung(
             read.fault(f"{at}/at", "backwards", "a ladder never goes backwards")
         if action == Action.BREACH and share != 1:
             read.fault(f"{at}/at", "breach_at_due", "a breach falls at 1, the due time")
-    if action not in (Action.REMIND, Action.BREACH, Action.ESCALATE):
-        read.fault(f"{at}/action", "unknown", "remind, breach or escalate is expected")
+    if action not in (Action.REMIND, Action.BREACH, Action.ESCALATE, Action.JOIN):
+        read.fault(f"{at}/action", "unknown", "remind, breach, escalate or join is expected")
         action = Action.REMIND
     quiet = read.flag(entry, "quiet", at)
     if quiet and action == Action.BREACH:
@@ -763,10 +763,13 @@ def _rung(
     priority = entry.get("priority")
     if priority is not None:
         priority = read.one_of(priority, priorities, f"{at}/priority")
+    notify = read.some_of(entry, "notify", ROLES, at)
+    if action == Action.JOIN and (not notify or "agent" in notify):
+        read.fault(f"{at}/notify", "leaders_expected", "who joins: supervisor, manager or both")
     return float(share), Rung(
         at_s=0,
         action=Action(action),
-        notify=read.some_of(entry, "notify", ROLES, at),
+        notify=notify,
         quiet=quiet,
         priority=priority,
         reassign=read.flag(entry, "reassign", at),
@@ -991,6 +994,8 @@ def scaled(document: Mapping[str, Any], pace: int, version: int) -> dict[str, An
     tasks, remedies = result.get("tasks", {}), result.get("remedies", {})
     entries = (tasks, *tasks.get("teams", {}).values())
     entries += (remedies, *remedies.get("kinds", {}).values(), remedies.get("approval", {}))
+    urgent = result.get("urgent", {})
+    entries += (urgent.get("post_mortem", {}), *urgent.get("tasks", []))
     for entry in entries:
         entry |= {name: shorter(entry[name]) for name in ("within", "urge_every") if name in entry}
     if call_back := result.get("hotline", {}).get("call_back"):

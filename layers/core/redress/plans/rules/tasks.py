@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from redress.clocks.rules.clocks import Action
 from redress.plans.rules.plan import ALWAYS, LONGEST_S, Plan, Promise, seconds_of
 from redress.plans.rules.reader import DocumentReader
 
@@ -106,9 +107,11 @@ def check_entry(
     ladders = document.get("ladders")
     rungs = ladders.get(named) if isinstance(ladders, dict) else None
     for rung in rungs if isinstance(rungs, list) else ():
-        if isinstance(rung, dict) and any(name in rung for name in _ONLY_OF_TICKETS):
+        if isinstance(rung, dict) and (
+            any(name in rung for name in _ONLY_OF_TICKETS) or rung.get("action") == Action.JOIN
+        ):
             what = ", ".join(_ONLY_OF_TICKETS)
             parts = "a task, a remedy, a post-mortem or a relationship call"
-            detail = f"a rung of {parts} has none of: {what}"
+            detail = f"a rung of {parts} has none of: {what}, and brings nobody in"
             read.fault(f"{at}/ladder", "not_of_tasks", detail)
             return

@@ -185,6 +185,7 @@ def rehearse(
             or _queued_by_plan(event)
             or _confirmed_by_survey(event, following, draft)
             or corrects_only_category(event, before)
+            or _hands_over(event, before)
         ):
             continue
         draft_life.wake(draft, event.at)
@@ -421,6 +422,14 @@ def _with_following(history: Iterable[Event]) -> Iterator[tuple[Event, Event | N
     """Return each event with the event after it, None for the last one."""
     events = list(history)
     return zip_longest(events, events[1:])
+
+
+def _hands_over(event: Event, before: Ticket) -> bool:
+    """Whether somebody else got what was owed on a ticket that needed no agent any more.
+
+    It changes no promise that a rehearsal compares.
+    """
+    return event.type is EventType.ASSIGNED and not before.needs_agent
 
 
 def _confirmed_by_survey(event: Event, following: Event | None, draft: Plan) -> bool:

@@ -51,10 +51,15 @@ LAG_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """A member after a change, and the numbers of their tickets that went back to a queue."""
+    """A member after a change, and the numbers of their tickets that went to others.
+
+    `queued` went back to a queue. On those of `taken_over`, which need no agent any more, something
+    is still owed. The leader has them now.
+    """
 
     member: Member
     queued: list[str]
+    taken_over: list[str]
 
 
 class MemberCases:
@@ -377,11 +382,11 @@ class MemberCases:
         member = self._change(leader, agent, decide, kind, why, source)
         if kind is ChangeKind.CHANGED:
             self._accused.keep_from_leaders(member)
-        queued = self._hand_back(leader, member, _BECAUSE[kind])
+        queued, taken_over = self._hand_back(leader, member, _BECAUSE[kind])
         if self._accounts is not None:
             with _completed_by_a_repeat("the change"):
                 self._follow(self._accounts, member, enables=kind is ChangeKind.REINSTATED)
-        return Led(member, queued)
+        return Led(member, queued, taken_over)
 
     def _change(
         self,
@@ -426,21 +431,27 @@ class MemberCases:
         require_active(found)
         return found
 
-    def _hand_back(self, leader: Member, member: Member, why: str) -> list[str]:
+    def _hand_back(self, leader: Member, member: Member, why: str) -> tuple[list[str], list[str]]:
         """Return to the queue the open tickets that a member can no longer work on.
 
-        These are all tickets of a member who is not active, and the tickets of other teams. Returns
-        the numbers of those that the leader may see. Tickets are listed again while the member's
-        load counts more tickets than the index had.
+        These are all tickets of a member who is not active, and the tickets of other teams. Those
+        that need no agent any more, but on which something is owed, go to the leader: no queue has
+        them, and what the customer was promised must not wait for somebody who is gone. The leader
+        gives them to whom they like. If a conflict of interest keeps the leader from one, it stays,
+        and is in the lists of those who may see it.
+
+        Returns the numbers of those that the leader may see: queued, and taken over. Tickets are
+        listed again while the member's load counts more tickets than the index had.
         """
-        numbers, kept = self._hand_back_listed(leader, member, why)
+        taken = list[str]()
+        numbers, kept = self._hand_back_listed(leader, member, why, taken)
         for _ in range(ROUNDS - 1):
             if self._load(member.id) <= kept:
                 break
             self._pause(LAG_S)
-            further, kept = self._hand_back_listed(leader, member, why)
+            further, kept = self._hand_back_listed(leader, member, why, taken)
             numbers += further
-        return numbers
+        return numbers, taken
 
     def _load(self, agent: str) -> int:
         try:
@@ -448,19 +459,26 @@ class MemberCases:
         except NotFound:
             return 0  # they never set a presence, so they never got a ticket
 
-    def _hand_back_listed(self, leader: Member, member: Member, why: str) -> tuple[list[str], int]:
+    def _hand_back_listed(
+        self, leader: Member, member: Member, why: str, taken: list[str]
+    ) -> tuple[list[str], int]:
         """Return the listed tickets to the queue that the member can no longer work on.
 
         Returns the numbers of those that the leader may see, and how many stay with the member.
+        `taken` gets the numbers of those that the leader takes over.
         """
         actor, numbers, kept = leader.actor, list[str](), 0
 
         def hand_back(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
-            if ticket.assignee != member.id or not ticket.needs_agent:
+            if ticket.assignee != member.id:
                 return None  # somebody else changed it in the meantime
             if member.is_active and ticket.team == member.team:
                 return None
-            return by_staff.reassign(ticket, plan, actor, None, None, why, at)
+            if ticket.needs_agent:
+                return by_staff.reassign(ticket, plan, actor, None, None, why, at)
+            if not ticket.owes_work or not may_see(leader, ticket):
+                return None
+            return by_staff.hand_over(ticket, plan, actor, leader.id, why, at)
 
         cursor: str | None = None
         while True:
@@ -476,6 +494,8 @@ class MemberCases:
                 kept += agent_loaded_by(after) == member.id
                 is_shown = after.assignee is None and may_see(leader, after)
                 numbers += [number] if is_shown else []
+                if after.owes_work and after.assignee == leader.id and number not in taken:
+                    taken.append(number)
             cursor = page.cursor
             if cursor is None:
                 return numbers, kept

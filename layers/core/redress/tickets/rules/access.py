@@ -122,7 +122,7 @@ ACTIONS: Mapping[str, tuple[Step, ...]] = {
     "tell_progress": (Step.TELL_PROGRESS,),
     "resolve": (Step.RESOLVE,),
     "record_callback": (Step.CONFIRM, Step.DISPUTE, Step.RECORD_NO_ANSWER),
-    "reassign": (Step.REASSIGN,),
+    "reassign": (Step.REASSIGN, Step.HAND_OVER),
     "accept": (Step.ACCEPT,),
     "decline": (Step.DECLINE,),
     "reclassify": (Step.RECLASSIFY,),
@@ -197,6 +197,7 @@ def can(member: Member, ticket: Ticket) -> list[str]:
         and may_make(member, ticket, name)
         and (member.role is not Role.AGENT or name not in LEADERS_ONLY)
         and (name not in ITS_AGENT_ONLY or ticket.assignee == member.id)
+        and (name != "reassign" or ticket.needs_agent or ticket.owes_work)
         and (name != "accept" or ticket.unaccepted_since is not None)
         and (name != "resolve" or not any(task.blocks for task in ticket.tasks))
         and (name not in checklist.POSSIBLE or checklist.can(ticket.checklist, name))

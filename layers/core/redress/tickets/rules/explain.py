@@ -325,7 +325,7 @@ class _Attempt:
         ran = clocks.spans(clock, ticket.waits, until)
         ran_s = sum(((end - begin).total_seconds() for begin, end in ran), 0.0)
         rungs = self._rungs
-        steps = {rung.action for rung in rungs} <= {Action.REMIND, Action.BREACH, Action.ESCALATE}
+        steps = {rung.action for rung in rungs} <= _OF_LADDERS
         return Story(
             name=self.name,
             round=self.round,
@@ -386,6 +386,9 @@ class _Attempt:
         special = _special(calendar, self.clock.started_at, until)
         return Hours(name, calendar.zone, _week(calendar), special)
 
+
+_OF_LADDERS = {Action.REMIND, Action.BREACH, Action.ESCALATE, Action.JOIN}
+"""What the rungs of a plan's ladders do."""
 
 _WHAT_BY_STATE = {
     ClockState.RUNNING: What.RESUMED,

@@ -7,7 +7,7 @@ has one, too (`incidents.rules`), whose actions are the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from msgspec import Struct
@@ -49,6 +49,14 @@ class PostMortem(Struct, frozen=True, omit_defaults=True):
     def is_due(self) -> bool:
         """Whether somebody must write it."""
         return self.event is None
+
+
+def first_of_each(owners: Iterable[str]) -> list[int]:
+    """The number of the first action of each owner, from 1. `owners` are those of the actions."""
+    found: dict[str, int] = {}
+    for number, owner in enumerate(owners, 1):
+        found.setdefault(owner, number)
+    return list(found.values())
 
 
 def faults_of_actions(

@@ -33,6 +33,7 @@ def opened(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
                 required=data["required"],
                 private=data.get("private", False),
                 owner=data.get("owner"),
+                planned=data.get("planned", ""),
             ),
         ),
     )

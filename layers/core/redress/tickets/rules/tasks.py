@@ -86,6 +86,8 @@ class Task(Struct, frozen=True, omit_defaults=True):
     """Set while an extension was asked for and nobody has decided about it."""
     extended: int = 0
     """How often its due time was extended."""
+    planned: str = ""
+    """The name of the task in the plan that has opened it; "" if a person has."""
 
     @property
     def clock_name(self) -> str:

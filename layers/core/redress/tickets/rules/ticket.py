@@ -590,6 +590,18 @@ class Ticket(Struct, frozen=True):
         return self.post_mortem is not None and self.post_mortem.is_due
 
     @property
+    def owes_work(self) -> bool:
+        """Whether its agent still has to do something, although it needs no agent any more.
+
+        They call the customer back, do what was promised, or write the post-mortem.
+        """
+        if self.needs_agent:
+            return False
+        is_called = self.phase is Phase.CALLBACK and not self.callback_by_mail
+        is_owed = any(remedy.is_owed for remedy in self.remedies)
+        return is_called or is_owed or self.owes_post_mortem
+
+    @property
     def goes_on_closed(self) -> bool:
         """Whether something is still to be done on the closed ticket."""
         return self.has_open_remedy or self.owes_post_mortem

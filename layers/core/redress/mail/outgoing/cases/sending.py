@@ -63,10 +63,13 @@ from redress.mail.outgoing.rules.table import (
     CHECKLIST,
     ITEM,
     ITEM_GIVEN,
+    JOIN,
     MENTIONED,
     MERGED,
+    OWNER,
     PARTICIPANTS,
     POST_MORTEM,
+    POST_MORTEM_ACTION,
     PROMISE_MOVED,
     RESERVE,
     SPIKE,
@@ -77,6 +80,7 @@ from redress.mail.outgoing.rules.table import (
     MailToSend,
     mails_after,
     mentioned_member,
+    owned_actions,
 )
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.rules import categories, checklists
@@ -89,7 +93,7 @@ from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.promise_view import Moved
 from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.steps import by_system
-from redress.tickets.rules.ticket import EventType, Ticket, post_mortem_due
+from redress.tickets.rules.ticket import EventType, Ticket, next_due, post_mortem_due
 from redress.tickets.store.tickets import TicketStore
 
 ADDRESS_RETURNED = "the address returned mail"
@@ -257,6 +261,9 @@ class MailingCase:
             return self._of_remedy(about)
         if about.job.template == POST_MORTEM:
             return self._of_post_mortem(about)
+        if about.job.template == POST_MORTEM_ACTION:
+            owner = owned_actions(about.event, audience)[0]["owner"]
+            return self._person_or_leaders(ticket, owner, Role.SUPERVISOR, ticket.team)
         if about.job.template == MENTIONED:
             named = self._staff.named([mentioned_member(about.event, audience)]).values()
             return reached(one for one in named if one.is_active and may_see(one, ticket))
@@ -384,6 +391,7 @@ class MailingCase:
                 task_mails.TASK: self._about_task,
                 remedy_mails.REMEDY: self._about_remedy,
                 POST_MORTEM: self._about_post_mortem,
+                POST_MORTEM_ACTION: self._about_actions,
             }
             said = of_part.get(about.job.template, self._to_staff)(about)
             texts = [
@@ -392,9 +400,10 @@ class MailingCase:
             ]
         if name == CALLED:
             return self._of_no_ticket(about, recipients, texts)
-        # The people of a department do not see the ticket, so they cannot write into it by mail.
-        of_department = about.job.audience.startswith(task_mails.DEPARTMENT)
-        conversation = None if of_department else self._links.mail_token(number)
+        # The people of a department, and who owns an action, may not see the ticket. So they cannot
+        # write into it by mail.
+        is_outside = about.job.audience.startswith((task_mails.DEPARTMENT, OWNER))
+        conversation = None if is_outside else self._links.mail_token(number)
         domain = self._settings.mail_domain
         unsubscribe = None
         if name == SURVEY:
@@ -487,6 +496,8 @@ class MailingCase:
         ticket = about.ticket
         agent, writer = self._name_of(ticket.assignee), self._name_of(about.event.by.id or None)
         due = due_at(about)
+        if about.job.template == JOIN:  # who joins has to know what is due first
+            due = next_due(ticket) or due
 
         def said(language: str) -> dict[str, str]:
             own = phrases(language)
@@ -579,6 +590,28 @@ class MailingCase:
                 "kind": own.kinds[ticket.kind],
                 "agent": agent or own.nobody,
                 "due": moment(due, about.plan.time_zone, language),
+                "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
+            }
+
+        return said
+
+    def _about_actions(self, about: Matter) -> Callable[[str], dict[str, str]]:
+        """Return a function that takes a language and returns the values of a mail about actions.
+
+        It has the texts of the actions, because their owner may not see the ticket, and nothing
+        else that anybody wrote.
+        """
+        event, ticket = about.event, about.ticket
+        writer = self._name_of(event.by.id)
+        actions = owned_actions(event, about.job.audience)
+
+        def said(language: str) -> dict[str, str]:
+            own = phrases(language)
+            return {
+                "number": ticket.number,
+                "kind": own.kinds[ticket.kind],
+                "by": writer or own.nobody,
+                "actions": "\n".join(f"- {one['due']}: {one['text']}" for one in actions),
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
             }
 

@@ -22,9 +22,11 @@ from redress.mail.outgoing.rules.table import (
     CHECKLIST,
     ITEM,
     ITEM_GIVEN,
+    JOIN,
     MENTIONED,
     PARTICIPANTS,
     POST_MORTEM,
+    POST_MORTEM_ACTION,
     PROMISE_MOVED,
     REMINDED,
     SPIKE,
@@ -262,6 +264,9 @@ def reason_to_skip(about: Matter) -> str | None:
         return remedy_mails.reason_to_skip(ticket, about.event, job.audience)
     if job.template == POST_MORTEM:
         return _outdated_post_mortem(about)
+    if job.template == POST_MORTEM_ACTION:
+        last = ticket.post_mortem.event if ticket.post_mortem is not None else None
+        return None if last == about.event.number else "the post-mortem was corrected since"
     if job.template == task_mails.URGED:
         return None if ticket.needs_agent else "nobody works on the ticket any more"
     if job.audience == Role.CUSTOMER and ticket.contact.email is None:
@@ -283,6 +288,8 @@ def reason_to_skip(about: Matter) -> str | None:
         return "somebody has decided whom the complaint is about"
     if job.template in (CHECKLIST, ITEM, ITEM_GIVEN):
         return _outdated_item(about)
+    if job.template == JOIN and not ticket.needs_agent:
+        return "nobody works on the ticket any more"
     if job.template == MENTIONED:
         is_over = mentioned_member(about.event, job.audience) not in ticket.mentioned
         return "the mention is over" if is_over else None

@@ -14,6 +14,7 @@ from redress.mail.outgoing.rules.task_mails import ASKER, ASKERS, DEPARTMENT, TA
 from redress.plans.rules.checklists import STEP
 from redress.tickets.rules import post_mortem
 from redress.tickets.rules.answers import AnswerState
+from redress.tickets.rules.post_mortem import first_of_each
 from redress.tickets.rules.ticket import Event, EventType, LinkKind
 
 PARTICIPANTS = "participants"
@@ -42,6 +43,8 @@ ANSWER_FAILED = "answer_failed"
 """The template of the mail to an agent whose words did not reach the customer."""
 SPIKE = "spike"
 """The template of the mail about an incident that a spike of new tickets proposes."""
+JOIN = Action.JOIN.value
+"""The template of the mail to leaders who join a ticket at once."""
 MENTIONED = "mentioned"
 """The template of the mail to a member of staff whom a note mentions."""
 
@@ -53,6 +56,12 @@ rung."""
 
 POST_MORTEM = "post_mortem"
 """The template of the mails to staff about the post-mortem of a closed ticket."""
+
+
+POST_MORTEM_ACTION = "post_mortem_action"
+"""The template of the mail to who owns actions of a post-mortem."""
+OWNER = "owner"
+"""The audience `owner-2` owns the second action of a post-mortem, and perhaps later ones."""
 
 
 CHECKLIST = "checklist"
@@ -68,8 +77,8 @@ class MailToSend:
     """One mail to be sent: its template and its audience.
 
     The audience is `customer`, PARTICIPANTS, RESERVE, CONNECTOR, a role of staff, one of
-    `task_mails` or of `remedy_mails`, or one member whom a note mentions: `mentioned-2` is the
-    second one in the note.
+    `task_mails` or of `remedy_mails`, one member whom a note mentions (`mentioned-2` is the second
+    one in the note), or one who owns actions of a post-mortem (`owner-2`).
     """
 
     template: str
@@ -134,7 +143,8 @@ def mails_after(event: Event) -> list[MailToSend]:
     Supervisor and manager are notified of a proposed incident, because they can declare it. If
     nobody is there, the customer and the supervisor are told. If too many tickets wait, supervisor
     and reserve staff are called. `task_mails` says who is told of a task, and `remedy_mails` who is
-    told of a remedy. Whom a rung of a post-mortem names learns that it is due. A customer gets the
+    told of a remedy. Whom a rung of a post-mortem names learns that it is due, and whoever owns
+    actions of it learns which. A customer gets the
     checklist of their service request, and what staff write about its items; the agent is asked to
     check what the customer has given.
 
@@ -185,6 +195,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     if event.type is EventType.CUSTOMER_WROTE:
         # Messages that came with a split are not new. Its ticket goes to an agent as a whole.
         return [] if "split" in event.data else [MailToSend("customer_wrote", "agent")]
+    if event.type is EventType.POST_MORTEM_WRITTEN:
+        owners = first_of_each(one["owner"] for one in event.data.get("actions", ()))
+        return [MailToSend(POST_MORTEM_ACTION, f"{OWNER}-{number}") for number in owners]
     if event.type is EventType.NOTED:
         count = len(event.data.get("mentions", ()))
         return [MailToSend(MENTIONED, f"{MENTIONED}-{place}") for place in range(1, count + 1)]
@@ -241,14 +254,21 @@ def mentioned_member(event: Event, audience: str) -> str:
     return member
 
 
+def owned_actions(event: Event, audience: str) -> list[dict[str, Any]]:
+    """Return all actions of who is the audience `owner-2` of the mails about a post-mortem."""
+    actions: list[dict[str, Any]] = event.data["actions"]
+    owner = actions[int(audience.removeprefix(f"{OWNER}-")) - 1]["owner"]
+    return [one for one in actions if one["owner"] == owner]
+
+
 def next_role(noted: Mapping[str, Any]) -> Role | None:
     """Return who is notified of a notice that did not reach a member of staff, or was called spam.
 
     The role above the one that the notice was for; for managers, the other managers. If it told a
-    member that a note mentions them, or was about a task or a remedy, these are the supervisors of
-    the ticket's team. Returns None for any other mail, and if such a notification itself did not
-    reach its reader: it would be followed by another one without end. Operations learn of each
-    (`mail.outgoing.cases.feedback`).
+    member that a note mentions them, or was about a task, a remedy or an action, these are the
+    supervisors of the ticket's team. Returns None for any other mail, and if such a notification
+    itself did not reach its reader: it would be followed by another one without end. Operations
+    learn of each (`mail.outgoing.cases.feedback`).
     """
     mail = noted["mail"]
     if (
@@ -257,7 +277,7 @@ def next_role(noted: Mapping[str, Any]) -> Role | None:
     ):
         return None
     to: str = mail.get("to", "customer")
-    of_part = (DEPARTMENT, ASKER, ASKERS, remedy_mails.PROPOSER, remedy_mails.DECIDERS)
+    of_part = (DEPARTMENT, ASKER, ASKERS, OWNER, remedy_mails.PROPOSER, remedy_mails.DECIDERS)
     if to.startswith((f"{MENTIONED}-", *of_part)):
         return Role.SUPERVISOR
     return _ABOVE.get(to)

@@ -24,6 +24,8 @@ ASKER = "asker"
 """The audience who asked: the ticket's agent, or the supervisors of its team if nobody has it."""
 
 GIVEN, WAITS = "given", "waits"
+PLANNED = "planned"
+"""The first line of a mail about a task that the plan has opened, so nobody has asked for it."""
 EXTENDED, NOT_EXTENDED = "extended", "not_extended"
 _NEWS = {
     EventType.TASK_DONE: "done",
@@ -35,7 +37,7 @@ _NEWS = {
 }
 """The names of the first lines, which `Phrases.tasks` has. A rung's is the name of its action."""
 _TO_ASKER = (EventType.TASK_DONE, EventType.TASK_RETURNED)
-_ONLY_WHILE_OPEN = (GIVEN, WAITS, "pressed", "urged", Action.REMIND)
+_ONLY_WHILE_OPEN = (GIVEN, WAITS, PLANNED, "pressed", "urged", Action.REMIND)
 
 URGED = "urged"
 """The template of the mail to the ticket's agent when the customer urges."""
@@ -86,6 +88,8 @@ def news_in(event: Event) -> str:
         action: str = event.data["action"]
         return action
     if event.type in (EventType.TASK_OPENED, EventType.TASK_ASSIGNED):
+        if event.data.get("planned"):
+            return PLANNED
         return GIVEN if event.data.get("owner") else WAITS
     if event.type is EventType.TASK_EXTENSION_DECIDED:
         return EXTENDED if event.data["granted"] else NOT_EXTENDED
@@ -99,7 +103,7 @@ def reason_to_skip(ticket: Ticket, event: Event, audience: str) -> str | None:
         return "the task is over"
     if news == GIVEN and task.owner != event.data["owner"]:
         return "somebody else has the task now"
-    if news == WAITS and task.owner is not None:
+    if news in (WAITS, PLANNED) and task.owner is not None:
         return "somebody has the task"
     if news == Action.REMIND and task.clock.fired[-1:] != (event.data["step"],):
         return "a later rung sends its own mail"

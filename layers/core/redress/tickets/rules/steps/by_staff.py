@@ -72,21 +72,37 @@ from redress.tickets.rules.ticket import (
 )
 
 
+class NoQueue(NotAllowedNow):
+    """Nobody is offered a ticket that needs no agent any more."""
+
+    def __init__(self) -> None:
+        super(NotAllowedNow, self).__init__(
+            "no queue has a resolved or closed ticket: name the agent who does what is owed on it"
+        )
+
+
 def reassign(
     ticket: Ticket, plan: Plan, by: Actor, to: str | None, team: str | None, why: str, at: datetime
 ) -> Change:
     """Hand the ticket to another agent, or back to the queue of a team if `to` is None.
 
     An agent who gives a ticket back to the queue of its team declines it: it is not offered to them
-    again. Raises InvalidInput if the complaint is about that agent, or if nobody has decided yet
-    whom it is about. Raises LimitReached if agents handed the ticket over, or declined it, as often
-    as the plan allows.
+    again. Of a ticket that needs no agent any more, another agent gets what is still owed on it
+    (`hand_over`).
+
+    Raises InvalidInput if the complaint is about that agent, or if nobody has decided yet whom it
+    is about. Raises NoQueue if such a ticket is given to no agent, and LimitReached if agents
+    handed the ticket over, or declined it, as often as the plan allows.
     """
     if to in ticket.about:
         raise InvalidInput([Fault("/agent", "is_about", "the complaint is about this agent")])
     if to is not None and ticket.about_unclear is not None:
         detail = "decide first whom the complaint is about"
         raise InvalidInput([Fault("/agent", "about_unclear", detail)])
+    if ticket.owes_work:
+        if to is None:
+            raise NoQueue
+        return hand_over(ticket, plan, by, to, why, at)
     require_possible(Step.REASSIGN, ticket)
     data = {"from": ticket.assignee, "why": why.strip(), "team": team or ticket.team}
     if by.role is Role.AGENT and by.id == ticket.assignee:
@@ -100,6 +116,18 @@ def reassign(
             EventType.ASSIGNED, {**data, "agent": to} | accepted | attention(ticket, plan, at)
         )
     return draft.change()
+
+
+def hand_over(ticket: Ticket, plan: Plan, by: Actor, to: str, why: str, at: datetime) -> Change:
+    """Give what is owed on a ticket that needs no agent any more to another member of staff.
+
+    Raises NotAllowedNow if nothing is owed on it.
+    """
+    require_possible(Step.HAND_OVER, ticket)
+    if not ticket.owes_work:
+        raise NotAllowedNow(Step.HAND_OVER, ticket.state)
+    data = {"from": ticket.assignee, "why": why.strip(), "team": ticket.team, "agent": to}
+    return Draft(ticket, plan, by, at).add(EventType.ASSIGNED, data).change()
 
 
 def _as_agent(ticket: Ticket, plan: Plan, to: str | None, team: str) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
     """The data of the event that a rung fired.
 
     `notify` records which roles are notified: the roles of the rung and, for a reminder, a breach
-    or an escalation, the roles that watch the ticket at this moment. `held_by` is the agent who had
+    or an escalation, the roles that watch the ticket at this moment. Who joins watches from now on,
+    and is told once, whatever promise it was that brought them in. `held_by` is the agent who had
     the ticket when the workflow woke. If several promises break at the same wake, scores attribute
     all of them to this agent, even if the first rung returns the ticket to the queue.
     """
@@ -61,8 +62,11 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
         return _of_remedy(due, remedy, held_by)
     if due.clock == post_mortem.CLOCK:
         return _of_post_mortem(due, held_by)
-    notify = rung.notify
-    if rung.action in (Action.REMIND, Action.BREACH, Action.ESCALATE):
+    notify, watch = rung.notify, rung.watch
+    if rung.action is Action.JOIN:
+        notify = tuple(role for role in notify if role not in ticket.watchers)
+        watch = tuple(dict.fromkeys((*notify, *watch)))
+    elif rung.action in (Action.REMIND, Action.BREACH, Action.ESCALATE):
         notify = tuple(dict.fromkeys((*notify, *ticket.watchers)))
     data: dict[str, Any] = {
         "clock": str(due.clock),
@@ -75,8 +79,8 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
     }
     if rung.priority:
         data["priority"] = rung.priority
-    if rung.watch:
-        data["watch"] = list(rung.watch)
+    if watch:
+        data["watch"] = list(watch)
     return data
 
 

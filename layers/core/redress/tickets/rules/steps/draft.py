@@ -13,7 +13,7 @@ from redress.base.errors import Fault, InvalidInput, NotAllowedNow, RedressError
 from redress.base.people import SYSTEM, Actor
 from redress.clocks.rules.clocks import Clock, ClockName
 from redress.plans.rules import checklists, urgent
-from redress.plans.rules.plan import Plan
+from redress.plans.rules.plan import Plan, listed
 from redress.tickets.rules.answers import Way, Why, way_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import apply
@@ -25,6 +25,7 @@ from redress.tickets.rules.steps.table import (
     TEXT_LIMIT,
     Step,
 )
+from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS
 from redress.tickets.rules.ticket import (
     Event,
     EventType,
@@ -34,6 +35,10 @@ from redress.tickets.rules.ticket import (
     is_survey_due,
     promises,
 )
+
+_OPEN_TASKS = (EventType.ASSIGNED, EventType.UNPLACED, EventType.RECLASSIFIED)
+"""The events that offer a ticket to agents, also if nobody gets it, and the correction of its kind.
+The rules of a plan classify a ticket in the change that offers it, before they do."""
 
 TICKET_CLOSED = "the ticket is closed"
 """The reason in the event that cancels an open task because its ticket is closed."""
@@ -74,6 +79,35 @@ class Draft:
             self._set_checklist()
         return self
 
+    def _open_planned_tasks(self) -> None:
+        """Open the tasks that the plan asks for on such a ticket, each once in its life.
+
+        The team that has the ticket is not asked. If the complaint is, or may be, about somebody,
+        the tasks are private, because nobody has said who of a department may see them: its leaders
+        decide it. A task for which the ticket has no room is left out.
+        """
+        for entry in urgent.tasks_for(self._plan, classification_of(self.after)):
+            after = self.after
+            is_full = len(after.tasks) >= MOST_TASKS
+            is_full = is_full or sum(task.is_open for task in after.tasks) >= MOST_OPEN
+            is_asked = any(task.planned == entry["name"] for task in after.tasks)
+            if is_full or is_asked or entry["team"] == after.team:
+                continue
+            data: dict[str, Any] = {
+                "task": str(len(after.tasks) + 1),
+                "team": entry["team"],
+                "title": entry["title"][after.language].strip(),
+                "text": entry["text"][after.language].strip(),
+                "required": entry.get("required", True),
+                "shares": list(listed(entry.get("shares", []))),
+                "planned": entry["name"],
+            }
+            if (due := urgent.task_due(self._plan, entry, self._at)) is not None:
+                data["due"] = due.isoformat()
+            if after.about or after.about_unclear is not None:
+                data["private"] = True
+            self.add(EventType.TASK_OPENED, data, SYSTEM)
+
     def _set_checklist(self) -> None:
         """Give the ticket the checklist of its kind, category and plan.
 
@@ -109,7 +143,14 @@ class Draft:
         return self._after
 
     def change(self) -> Change:
-        """The change that consists of all events that were added so far."""
+        """The change that consists of all events that were added so far.
+
+        If one of them offers the ticket to agents, or corrects its kind, the tasks follow that the
+        plan asks for on the ticket as it is now.
+        """
+        is_offered = any(event.type in _OPEN_TASKS for event in self._events)
+        if is_offered and self.after.state in STEPS[Step.OPEN_TASK]:
+            self._open_planned_tasks()
         return Change(self._before, tuple(self._events), self.after, self._plan)
 
 

@@ -12,6 +12,7 @@ class Step(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     ASSIGN = "assign"
     REASSIGN = "reassign"
+    HAND_OVER = "hand_over"
     ACCEPT = "accept"
     DECLINE = "decline"
     CLASSIFY = "classify"
@@ -106,6 +107,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.ACKNOWLEDGE: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     Step.ASSIGN: {_N: _N, _O: _O, _W: _W},
     Step.REASSIGN: {_N: _N, _O: _O, _W: _W},
+    # Somebody else does what is still owed on it (`Ticket.owes_work`).
+    Step.HAND_OVER: {_R: _R, _C: _C, _X: _X},
     Step.ACCEPT: {_N: _N, _O: _O, _W: _W},
     Step.DECLINE: {_N: _N, _O: _O, _W: _W},
     # Rules classify a ticket before anybody has worked on it.

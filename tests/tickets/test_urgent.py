@@ -1,0 +1,270 @@
+"""Urgent tickets: who joins at once, what is told to them, and the tasks that the plan opens."""
+
+from __future__ import annotations
+
+from copy import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from redress.base.languages import LANGUAGES
+from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.document import parse
+from redress.plans.rules.plan import Plan
+from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.tasks import MOST_OPEN
+from redress.tickets.rules.ticket import EventType, State, classification_of, next_wake
+from redress.tickets.store import items
+from tests.builders import LIN, MEI, OTHER, START, Life, life_at, plan_document
+
+RESOLUTION = ClockName.RESOLUTION
+
+
+def rungs(life: Life) -> list[tuple[str, str, list[str]]]:
+    """Clock, action and notified roles of each rung that fired."""
+    fired = (event.data for event in life.events if event.type is EventType.RUNG_FIRED)
+    return [(data["clock"], data["action"], data["notify"]) for data in fired]
+
+
+# ------------------------------------------------------------------------ who joins
+
+
+def test_supervisor_joins_an_urgent_ticket_within_ten_seconds() -> None:
+    life = Life().open("urgent")
+    assert next_wake(life.ticket, life.plan) == START + timedelta(seconds=9)
+    life.wait(seconds=9).wake()
+    assert rungs(life) == [("resolution", "join", ["supervisor"])]
+    assert life.ticket.watchers == ("supervisor",)
+    assert (life.ticket.escalation, life.ticket.priority) == (None, "urgent")
+    assert life.folded == life.ticket
+
+
+def test_who_has_joined_is_told_of_every_later_rung_of_any_promise() -> None:
+    life = Life().open("urgent").assign()
+    life.sleep_through(START + timedelta(minutes=8))
+    assert rungs(life) == [
+        ("resolution", "join", ["supervisor"]),
+        ("first_response", "remind", ["agent", "supervisor"]),
+        ("first_response", "remind", ["agent", "supervisor"]),
+        ("acknowledgement", "breach", ["supervisor"]),
+        ("first_response", "breach", ["agent", "supervisor"]),
+        ("first_response", "escalate", ["manager", "supervisor"]),
+    ]
+
+
+def test_who_has_joined_is_not_told_again_after_a_dispute() -> None:
+    life = life_at(State.OPEN, "urgent").wait(seconds=9).wake().resolve().wait(hours=1).dispute()
+    life.wait(seconds=9).wake()
+    assert rungs(life) == [("resolution", "join", ["supervisor"]), ("resolution", "join", [])]
+    assert life.ticket.watchers == ("supervisor",)
+    assert life.folded == life.ticket
+
+
+@pytest.mark.parametrize("hours", [0, 7, 25])
+def test_supervisor_joins_a_ticket_that_turns_out_to_be_urgent(hours: int) -> None:
+    """Also one that was reminded of before, or answered: the step of joining is its own."""
+    life = life_at(State.OPEN, "complaint").sleep_through(START + timedelta(hours=hours))
+    life.reclassify("urgent").wait(seconds=9).wake()
+    assert ("resolution", "join", ["supervisor"]) in rungs(life)
+    assert "supervisor" in life.ticket.watchers
+    assert life.folded == life.ticket
+
+
+def test_reminder_that_acted_before_does_not_hide_that_somebody_joins() -> None:
+    life = life_at(State.OPEN, "inquiry").sleep_through(START + timedelta(hours=9, minutes=30))
+    assert life.ticket.clocks[RESOLUTION].fired == ("remind.1",)
+    life.reclassify("urgent").wake()
+    assert ("resolution", "join", ["supervisor"]) in rungs(life)
+
+
+def test_ticket_of_the_version_before_keeps_its_ladder() -> None:
+    """Its clock names the ladder, so a table that is deployed already goes on as it began."""
+    life = Life().open("urgent").acknowledge().assign()
+    clocks = life.ticket.clocks
+    before = clocks | {RESOLUTION: replace(clocks[RESOLUTION], ladder="promise")}
+    life.changes[-1] = replace(life.last, after=replace(life.ticket, clocks=before))
+    life.reply().sleep_through(START + timedelta(hours=37))
+    of_resolution = [rung for rung in rungs(life) if rung[0] == "resolution"]
+    assert [action for _, action, _ in of_resolution] == ["remind", "remind", "breach", "escalate"]
+    assert life.ticket.watchers == ()
+
+
+def test_managers_can_join_too_if_the_plan_says_so() -> None:
+    document = plan_document() | {"version": 2}
+    document["ladders"]["emergency"][0]["notify"] = ["supervisor", "manager"]
+    life = Life(plan=parse(document)).open("urgent").wait(seconds=9).wake()
+    assert life.ticket.watchers == ("supervisor", "manager")
+
+
+def test_who_has_joined_a_ticket_that_is_merged_has_joined_the_other_one() -> None:
+    source = Life().open("urgent").wait(seconds=9).wake()
+    target = Life(source.clock).open("urgent", number=OTHER).assign()
+    source.merge(target)
+    assert target.ticket.watchers == ("supervisor",)
+
+
+# ------------------------------------------------------------------------ tasks of the plan
+
+TITLE = {"zh-CN": "停售这一款水壶", "zh-TW": "停售這一款水壺", "en": "Stop the sale"}
+STOP = {
+    "name": "stop_sale",
+    "team": "warehouse",
+    "title": TITLE,
+    "text": {language: f"{text}." for language, text in TITLE.items()},
+    "within": "2h",
+    "shares": ["subject", "order"],
+}
+DOCTOR = STOP | {"name": "doctor", "team": "service", "required": False}
+
+
+def asking(*entries: dict[str, Any]) -> Plan:
+    """Plan 1 as version 2, which opens these tasks on urgent tickets."""
+    document = plan_document() | {"version": 2}
+    document["team_names"]["warehouse"] = dict.fromkeys(LANGUAGES, "Warehouse")
+    document["tasks"] = {"within": "8h", "ladder": "task"}
+    document["urgent"]["tasks"] = list(entries)
+    return parse(document, publishing_at=START)
+
+
+def opened(life: Life) -> list[tuple[str, str]]:
+    """Name and department of the tasks that the plan has opened."""
+    return [(task.planned, task.team) for task in life.ticket.tasks]
+
+
+def test_plan_opens_its_tasks_in_the_change_that_assigns_the_ticket() -> None:
+    life = Life(plan=asking(STOP, DOCTOR)).open("urgent", language="en").assign()
+    assert [event.type for event in life.last.events] == [
+        EventType.ASSIGNED,
+        EventType.TASK_OPENED,
+        EventType.TASK_OPENED,
+    ]
+    event = life.last.events[1]
+    assert event.by.role == "system"
+    assert event.data == {
+        "task": "1",
+        "team": "warehouse",
+        "title": "Stop the sale",
+        "text": "Stop the sale.",
+        "required": True,
+        "shares": ["subject", "order"],
+        "planned": "stop_sale",
+        "due": "2026-11-23T03:00:00+00:00",
+    }
+    first, second = life.ticket.tasks
+    assert (first.clock.due_at, first.required) == (START + timedelta(hours=2), True)
+    assert (first.owner, first.private) == (None, False)
+    assert (second.required, second.team) == (False, "service")
+    assert life.folded == life.ticket
+    assert items.ticket_of(items.snapshot_doc(life.ticket)) == life.ticket
+
+
+@pytest.mark.parametrize("kind", ["inquiry", "complaint", "service_request", "feedback"])
+def test_other_tickets_get_no_task_and_no_event_more(kind: str) -> None:
+    life = Life(plan=asking(STOP)).open(kind).assign()
+    assert len(life.last.events) == 1
+    assert life.ticket.tasks == ()
+
+
+def test_plan_1_opens_no_task() -> None:
+    assert Life().open("urgent").assign().ticket.tasks == ()
+
+
+def test_plan_without_times_and_parts_gives_the_usual_ones() -> None:
+    entry = {name: STOP[name] for name in ("name", "team", "title", "text")}
+    life = Life(plan=asking(entry)).open("urgent").assign()
+    [task] = life.ticket.tasks
+    assert (task.clock.due_at - START, task.required) == (timedelta(hours=8), True)
+    assert life.last.events[1].data["shares"] == []
+
+
+def test_tasks_are_opened_if_nobody_can_take_the_ticket() -> None:
+    life = Life(plan=asking(STOP)).open("urgent")
+    ladder, at = life.plan.placing(classification_of(life.ticket)), life.clock.now()
+    life.take(by_system.leave_unplaced(life.ticket, life.plan, {}, ladder, at))
+    assert opened(life) == [("stop_sale", "warehouse")]
+    life.assign()
+    assert len(life.last.events) == 1, "each task once"
+
+
+def test_tasks_are_opened_when_staff_see_that_the_ticket_is_urgent() -> None:
+    life = Life(plan=asking(STOP)).open("complaint").assign().reply()
+    assert life.ticket.tasks == ()
+    life.reclassify("urgent")
+    assert opened(life) == [("stop_sale", "warehouse")]
+    assert life.folded == life.ticket
+
+
+def test_task_that_was_cancelled_is_not_opened_again() -> None:
+    life = Life(plan=asking(STOP)).open("urgent").assign().cancel_task()
+    life.reassign("a-jun").reclassify("complaint").reclassify("urgent")
+    assert opened(life) == [("stop_sale", "warehouse")]
+
+
+def test_category_decides_which_tasks_are_opened() -> None:
+    plan = asking(STOP | {"when": {"category": "product"}}, DOCTOR | {"when": {"language": "en"}})
+    leaks = Life(plan=plan).open("urgent", category="product/defect", language="zh-CN").assign()
+    assert opened(leaks) == [("stop_sale", "warehouse")]
+    assert leaks.ticket.tasks[0].title == TITLE["zh-CN"]
+    other = Life(plan=plan).open("urgent", category="delivery/late", language="en").assign()
+    assert opened(other) == [("doctor", "service")]
+
+
+def test_team_that_has_the_ticket_is_not_asked_until_it_goes_to_another_team() -> None:
+    life = Life(plan=asking(STOP | {"team": "complaints"})).open("urgent").assign()
+    assert life.ticket.tasks == ()
+    life.reassign(None, "service").assign("a-tao")
+    assert opened(life) == [("stop_sale", "complaints")]
+
+
+def test_ticket_is_not_given_a_task_for_which_it_has_no_room() -> None:
+    life = Life(plan=asking(STOP)).open("complaint").assign()
+    for _ in range(MOST_OPEN):
+        life.open_task()
+    life.reclassify("urgent")
+    assert len(life.ticket.tasks) == MOST_OPEN
+
+
+def test_task_about_a_complaint_that_is_about_somebody_is_private() -> None:
+    life = Life(plan=asking(STOP)).open("complaint").is_about("a-jun").assign()
+    [task] = life.reclassify("urgent").ticket.tasks
+    assert (task.private, task.owner) == (True, None)
+
+
+def test_required_task_of_the_plan_must_be_done_before_the_ticket_is_resolved() -> None:
+    life = Life(plan=asking(STOP)).open("urgent").assign()
+    assert [task.blocks for task in life.ticket.tasks] == [True]
+    life.finish_task().resolve()
+    assert life.ticket.state is State.RESOLVED
+
+
+# ------------------------------------------------------------------------ what is still owed
+
+
+def promised(state: State) -> Life:
+    """A complaint in this state, whose customer was promised a remedy."""
+    life = life_at(State.OPEN).promise_remedy().resolve()
+    if state is State.CLOSED:
+        life.confirm().answer_survey()
+    return life
+
+
+@pytest.mark.parametrize("state", [State.RESOLVED, State.CLOSED])
+def test_what_is_owed_on_a_ticket_goes_to_another_member_and_nothing_else_changes(
+    state: State,
+) -> None:
+    life = promised(state)
+    assert (life.ticket.state, life.ticket.owes_work) == (state, True)
+    assert items.index_attributes(life.ticket)["owner_pk"] == "AGENT#a-mei"
+    before = life.ticket
+    life.reassign("a-jun", by=LIN)
+    assert items.index_attributes(life.ticket)["owner_pk"] == "AGENT#a-jun"
+    assert (life.ticket.state, life.ticket.clocks) == (state, before.clocks)
+    assert (life.ticket.resolution, life.ticket.unaccepted_since) == (before.resolution, None)
+    assert life.events[-1].data == {
+        "from": MEI.id,
+        "why": "a reason",
+        "team": "complaints",
+        "agent": "a-jun",
+    }
+    assert life.folded == life.ticket
