@@ -552,11 +552,14 @@ def test_reminders_of_the_new_ticket_do_not_keep_its_split_from_being_undone() -
     stored(new)
 
 
-def test_undone_split_of_an_urgent_ticket_asks_for_no_post_mortem() -> None:
+def test_undone_split_of_an_urgent_ticket_leaves_nothing_to_do() -> None:
     life = told()
-    new = life.split(kind="urgent")
+    new = life.split(kind="urgent").open_task()
+    planned = tuple(replace(task, planned="recall") for task in new.ticket.tasks)
+    new.changes[-1] = replace(new.last, after=replace(new.ticket, tasks=planned))
     life.unsplit(new)
     assert new.ticket.post_mortem is None
+    assert not any(task.is_open for task in new.ticket.tasks), "what the plan asked for ends"
 
 
 def test_after_a_public_word_the_two_are_merged_instead() -> None:

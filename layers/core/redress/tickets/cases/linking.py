@@ -118,9 +118,12 @@ class LinkCases:
             other = self.visible(member, wanted.other)
             # The times of both events are those of their tickets, which may differ a little.
             moment, its_plan = self._changes.moment(other), self._changes.plan_of(other)
-            mine, theirs = step(
-                (ticket, plan, at), (other, its_plan, moment), by, wanted.kind, wanted.why
-            )
+            sides = (ticket, plan, at), (other, its_plan, moment)
+            try:
+                mine, theirs = step(*sides, by, wanted.kind, wanted.why)
+            except InvalidInput as invalid:
+                self._staff.require_first(ticket, wanted.version, act, invalid, ("not_linked",))
+                raise
             beside[:] = [(theirs, moment)]
             return mine
 

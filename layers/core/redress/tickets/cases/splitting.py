@@ -7,7 +7,7 @@ the other one is refused with what has happened. A request that is repeated open
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -124,7 +124,7 @@ class SplitCases:
             try:
                 messages = splitting.chosen(origin, matter, current)
             except InvalidInput as invalid:
-                self._require_current(ticket, asked().version, ACT, invalid, BY_EVENTS)
+                self._staff.require_first(ticket, asked().version, ACT, invalid, BY_EVENTS)
                 raise
             named: Sequence[Member] = ()
             if matter.kind == "complaint":
@@ -196,7 +196,7 @@ class SplitCases:
             if not has_link(ticket, LinkKind.SPLIT_INTO, other.number):
                 detail = "nothing of this ticket was split off into that one"
                 invalid = InvalidInput([Fault(OTHER, "not_split", detail)])
-                self._require_current(ticket, wanted.version, UNDO, invalid, ("not_split",))
+                self._staff.require_first(ticket, wanted.version, UNDO, invalid, ("not_split",))
                 raise invalid
             if access.is_guest(member, other):
                 raise Forbidden("you see the other ticket only because a note mentions you")
@@ -228,21 +228,6 @@ class SplitCases:
             if other is not None and not access.is_kept_from(other, member):
                 return other
         return self._links.visible(member, typed, OTHER)
-
-    def _require_current(
-        self,
-        ticket: Ticket,
-        version: int,
-        act: str,
-        invalid: InvalidInput,
-        codes: Collection[str],
-    ) -> None:
-        """Raise VersionConflict if all faults have these codes, and the version read is too old.
-
-        Then nothing is wrong with the request: somebody else was faster.
-        """
-        if all(fault.code in codes for fault in invalid.faults) and version <= ticket.version:
-            self._staff.require_current(ticket, version, [act])
 
     def _origin(self, ticket: Ticket, plan: Plan, at: datetime, other: str) -> Undone:
         """The ticket that lost messages, from its history. It is read only here."""

@@ -6,7 +6,7 @@ tickets a person may see (`access.may_see`) and change (`access.may_act`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -249,6 +249,22 @@ class StaffCases:
         oldest = max(version, ticket.version - conflicts.MOST_SINCE)
         since = partial(self._tickets.events_after, ticket, oldest)
         conflicts.require_current(ticket, version, acts, since, change)
+
+    def require_first(
+        self,
+        ticket: Ticket,
+        version: int,
+        act: str,
+        invalid: InvalidInput,
+        codes: Collection[str],
+    ) -> None:
+        """Raise VersionConflict if somebody else has done what a request asks for since the read.
+
+        `invalid` are the faults of the request as the ticket is now. Those with these `codes` are
+        none of the request if the ticket was changed so after the version that the caller read.
+        """
+        if all(one.code in codes for one in invalid.faults) and version <= ticket.version:
+            self.require_current(ticket, version, [act])
 
     def act_whole(
         self,

@@ -561,7 +561,7 @@ def _too_late(origin: Undone, new: Undone) -> list[Fault]:
     faults += [
         Fault(f"/tasks/{task.id}", "task_open", f"'{task.title}' is required and not done")
         for task in new.ticket.tasks
-        if task.blocks
+        if task.blocks and not task.planned  # those of the plan end with the ticket
     ]
     joined, own = new.ticket.incident, origin.ticket.incident
     if joined is not None and (own is None or own.id != joined.id):
