@@ -107,7 +107,8 @@ def values(name: str, language: str) -> dict[str, str]:
         ),
         "quarantine_url": f"{BASE}/staff/quarantine?team=complaints&unseen=true",
     }
-    times = dict.fromkeys(("due", "oldest", "closes_at", "resolved_at", "since", "until"), when)
+    at = ("due", "oldest", "closes_at", "resolved_at", "since", "until", "written")
+    times = dict.fromkeys(at, when)
     if name == "relationship_call":
         known["news"] = own.calls["breach"]
     return {place: (known | times)[place] for place in rendering.PLACEHOLDERS[name]}
