@@ -179,6 +179,38 @@ def test_ticket_goes_on_in_a_new_execution_after_its_merge_was_undone(
     assert world.status(source, 2) == "RUNNING"
 
 
+def test_ticket_of_words_that_waited_too_long_is_escalated_at_once_and_ends_with_its_split(
+    world: World,
+) -> None:
+    """The workflow of a new ticket begins with a promise that is overdue."""
+    number = world.open()
+    world.acknowledge(number)
+    world.reply(number)
+    world.pass_time(hours=1)
+    world.write(number)
+    before = world.sleeps_until(number)
+    wrote = world.tickets.get(number).version
+    world.pass_time(hours=80)
+    assert "next_reply" in [clock for clock, action, _ in world.rungs(number) if action == "breach"]
+    new = world.split(number, wrote)
+    world.acknowledge(new)
+    world.pass_time(seconds=5)
+    breaches = [clock for clock, action, _ in world.rungs(new) if action == "breach"]
+    assert breaches == ["first_response", "resolution"]
+    assert {world.tickets.get(new).clocks[ClockName(one)].held_by for one in breaches} == {None}
+    fired = len(world.rungs(number))
+    world.pass_time(hours=2)
+    assert "next_reply" not in [clock for clock, _, _ in world.rungs(number)[fired:]]
+
+    world.unsplit(number, new)
+    assert world.status(new) == "SUCCEEDED"
+    assert world.at_rest(new)
+    assert world.status(number) == "RUNNING"
+    assert world.sleeps_until(number) > before
+    again = [clock for clock, action, _ in world.rungs(number) if action == "breach"]
+    assert again.count("next_reply") == 1, "a broken promise is not broken again"
+
+
 def test_disputed_ticket_returns_to_the_wait_for_a_resolution(world: World) -> None:
     number = world.open()
     world.acknowledge(number)

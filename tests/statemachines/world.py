@@ -28,7 +28,7 @@ from redress.workflow.cases.relay import execution_name
 from tests.builders import MEI, ROOT, Clock
 from tests.statemachines.skipping import Sleepers, eventually
 from tests.streams import Stream
-from tests.world import Opener, Stores, aws, merge, unmerge
+from tests.world import Opener, Stores, aws, merge, split, unmerge, unsplit
 
 
 @dataclass
@@ -104,6 +104,16 @@ class World(Stores):
 
     def unmerge(self, source: str, target: str) -> None:
         unmerge(self, source, target)
+        self.follow()
+
+    def split(self, number: str, *events: int) -> str:
+        """Splits messages off a ticket. Returns the number of the new one."""
+        new = split(self, number, *events)
+        self.follow()
+        return new
+
+    def unsplit(self, number: str, new: str) -> None:
+        unsplit(self, number, new)
         self.follow()
 
     def reclassify(self, number: str, kind: str, by: Actor = MEI) -> None:
