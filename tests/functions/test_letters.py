@@ -788,10 +788,12 @@ def test_message_stays_if_its_function_fails(office: Office, opened: Life) -> No
 def test_message_stays_if_a_service_still_refuses_the_reader(
     office: Office, opened: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Any, jobs: Any) -> None:
-        raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "SendMessageBatch")
+    refusal = ClientError({"Error": {"Code": "ServiceUnavailable"}}, "SendMessageBatch")
 
-    monkeypatch.setattr(follower.FollowerCase, "_enqueue", refuse)
+    def refused(self: Any, queue_url: str, part: Any) -> list[tuple[Any, Exception]]:
+        return [(change, refusal) for change, _ in part]
+
+    monkeypatch.setattr(follower.FollowerCase, "_refused", refused)
     office.put(EVENTS, record_letter("EVENT#000001"))
     code, said = office.run((ALL,))
     assert code == 1

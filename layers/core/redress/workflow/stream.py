@@ -148,7 +148,11 @@ class NotTaken(Exception):
     """
 
 
-_TEMPORARY = (ClientError, BotoCoreError, Unavailable, NotTaken)
+class NotTried(Exception):
+    """Too little time was left for a change. Its record is delivered again."""
+
+
+_TEMPORARY = (ClientError, BotoCoreError, Unavailable, NotTaken, NotTried)
 """After these errors, unless the request itself is wrong, the record is retried for almost a day.
 That is time enough to restore a missing permission or a deleted queue."""
 
@@ -185,6 +189,9 @@ class StreamReader[Change: StreamChange]:
     seconds_left  returns the seconds until the function's timeout
     now           returns the time
     append        writes the changed tickets of a batch; None if this reader does not
+    deliver       sends what `follow` has collected, as long as its argument says that there is time
+                  for one more call; returns the changes that were not followed, with the errors.
+                  None if `follow` has sent everything
     """
 
     def __init__(
@@ -197,10 +204,12 @@ class StreamReader[Change: StreamChange]:
         seconds_left: Callable[[], float],
         now: Callable[[], datetime],
         append: Callable[[list[feed.Change]], None] | None = None,
+        deliver: Callable[[Callable[[], bool]], Mapping[Change, Exception]] | None = None,
     ) -> None:
         self._name, self._logger, self._kinds, self._follow = name, logger, kinds, follow
         self._sqs, self._queue_url = letters
         self._seconds_left, self._now, self._append = seconds_left, now, append
+        self._deliver = deliver
         self._reserve_s = RESERVE_S if append is None else RESERVE_S + FEED_S
 
     def read(self, records: Iterable[Record]) -> dict[str, Any]:
@@ -215,7 +224,7 @@ class StreamReader[Change: StreamChange]:
         """
         failed: list[str] = []
         changed: dict[feed.Change, Record] = {}
-        seen: set[Change] = set()
+        seen: dict[Change, Record] = {}
         ages: list[timedelta] = []
         for record in records:
             try:
@@ -230,26 +239,26 @@ class StreamReader[Change: StreamChange]:
                 continue
             if not isinstance(change, self._kinds) or change in seen:
                 continue
-            if seen and self._seconds_left() < self._reserve_s:
+            if seen and not self._has_time():
                 # Without an answer Lambda would repeat the whole batch.
                 self._logger.warning("too little time is left for the rest of the batch")
                 failed.append(record["dynamodb"]["SequenceNumber"])
                 break
-            seen.add(change)
+            seen[change] = record
             ages.append(self._age(record))
             try:
                 with retry.within(self._seconds_left() - AFTER_TABLE_S):
                     self._follow(change)
-            except NotFound:
-                self._logger.info("there is no such ticket", extra=_named(record))
             except Exception as error:
-                if not _is_temporary(error) and self._is_set_aside(record, error):
-                    continue
-                self._logger.warning(
-                    "a record will be delivered again",
-                    extra=_named(record) | observe.fault_of(error),
-                )
-                failed.append(record["dynamodb"]["SequenceNumber"])
+                if not self._is_done_with(record, error):
+                    failed.append(record["dynamodb"]["SequenceNumber"])
+        if self._deliver is not None:
+            with retry.within(self._seconds_left() - AFTER_TABLE_S):
+                faults = self._deliver(self._has_time)
+            for followed, fault in faults.items():
+                # To set a record aside takes a call as well.
+                if not self._has_time() or not self._is_done_with(seen[followed], fault):
+                    failed.append(seen[followed]["dynamodb"]["SequenceNumber"])
         if changed and not self._is_fed(changed):
             failed += [record["dynamodb"]["SequenceNumber"] for record in changed.values()]
         if ages and max(ages) > LATE:
@@ -257,6 +266,24 @@ class StreamReader[Change: StreamChange]:
             observe.report(observe.Alarm.WORKFLOWS_REPAIRED, "changes are read late", late)
         first = [{"itemIdentifier": min(failed, key=_order)}] if failed else []
         return {"batchItemFailures": first}
+
+    def _has_time(self) -> bool:
+        return self._seconds_left() >= self._reserve_s
+
+    def _is_done_with(self, record: Record, error: Exception) -> bool:
+        """Whether a record that could not be followed need not be delivered again.
+
+        A record that no retry can process is set aside.
+        """
+        if isinstance(error, NotFound):
+            self._logger.info("there is no such ticket", extra=_named(record))
+            return True
+        if not _is_temporary(error) and self._is_set_aside(record, error):
+            return True
+        self._logger.warning(
+            "a record will be delivered again", extra=_named(record) | observe.fault_of(error)
+        )
+        return False
 
     def _is_fed(self, changed: Mapping[feed.Change, Record]) -> bool:
         """Write the feed. Returns False after any error, because no change may be left out."""

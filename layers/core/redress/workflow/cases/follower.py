@@ -1,17 +1,22 @@
-"""After an event of a ticket, send what follows: mail jobs, assignments, messages to the indexer.
+"""After the events of a batch, send what follows: mail jobs, assignments, messages to the indexer.
 
 The receiver of a message reads the current state and decides what to do. Late, repeated and
 reordered messages therefore do no harm. New subscribers to events are added to
 `workflow.subscribers`, because the stream allows no third reader.
+
+The messages of a batch are sent together. One record after another, each with a call of its own for
+every message, a burst of tickets waited for the mails and the words of those before them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import batched
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from redress.db import retry
 from redress.files import messages as files_messages
 from redress.files.messages import Mailed, Referred
 from redress.mail.outgoing import messages as mail_messages
@@ -22,7 +27,7 @@ from redress.search.messages import IndexTicket
 from redress.staff import messages as assignment_messages
 from redress.staff.messages import AssignTicket, DrainQueue, FindDuplicates, Request
 from redress.tickets.store import items
-from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken
+from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken, NotTried
 from redress.workflow.subscribers import Message, messages_after
 
 BATCH = 10
@@ -32,6 +37,10 @@ ACKNOWLEDGE_AFTER_S = 1
 """The delay of the acknowledgement in seconds. The workflow starts when this mail is enqueued, and
 the delay gives it time to fall asleep. An earlier acknowledgement would do no harm. But a workflow
 that is still awake would check the clocks once more, which costs two state transitions."""
+
+Followed = EventAdded | CapacityFreed
+Entry = tuple[Followed, dict[str, Any]]
+"""A change, and an entry of SendMessageBatch that follows from it, without its id."""
 
 
 class LeftToSweep(Exception):
@@ -70,9 +79,8 @@ class FollowerCase:
     Without a search queue (`search_queue_url` is empty), the messages to the indexer are left out.
     Without a checker (its name is empty), those to the checker are.
 
-    One object follows one batch of the stream. When the assigner has refused a request, it is not
-    asked again in this batch: an assigner that does not answer costs one timeout, not one for each
-    record.
+    One object follows one batch of the stream: `follow` takes its changes one by one, and `deliver`
+    sends what follows from all of them.
     """
 
     def __init__(
@@ -88,22 +96,43 @@ class FollowerCase:
         self._mail_queue_url, self._assigner = mail_queue_url, assigner
         self._search_queue_url = search_queue_url
         self._checker = checker
+        self._messages: dict[Followed, list[Message]] = {}
+        self._faults: dict[Followed, Exception] = {}
+        self._asked: set[Request] = set()
         self._refusal: Exception | None = None
+        self._may_call: Callable[[], bool] = lambda: True
 
-    def follow(self, change: EventAdded | CapacityFreed) -> None:
-        """Send the messages for a change, mails first. This can be repeated safely.
-
-        The assigner is asked, whether or not the mail queue refuses. Raises the error of the mail
-        queue; NotIndexed if the search queue refused; NotReferred if the checker refused a mail
-        with attachments; NotCompared if the assigner refused to look for duplicates; LeftToSweep if
-        it refused anything else, now or earlier in the batch, or if the checker refused files of
-        staff.
-        """
+    def follow(self, change: Followed) -> None:
+        """Note the messages that follow from a change. Raises the error of an unreadable event."""
         match change:
             case EventAdded(number, doc):
-                self._deliver(messages_after(number, items.event_of(doc)))
+                self._messages[change] = messages_after(number, items.event_of(doc))
             case CapacityFreed(team, agent):
-                self._deliver([DrainQueue(team, agent)])
+                self._messages[change] = [DrainQueue(team, agent)]
+
+    def deliver(self, has_time: Callable[[], bool]) -> dict[Followed, Exception]:
+        """Send the messages of all changes, mails first. This can be repeated safely.
+
+        `has_time` says whether there is time for one more call. The first call is always made.
+
+        Returns each change of which a message was not sent, with the fault: the error of the mail
+        queue; NotIndexed if the search queue refused; NotReferred if the checker refused a mail
+        with attachments; NotCompared if the assigner refused to look for duplicates; LeftToSweep if
+        it refused anything else, or if the checker refused files of staff; NotTried if there was no
+        time.
+
+        The assigner is asked, whether or not the mail queue refuses. When it has refused a request,
+        it is not asked again: an assigner that does not answer costs one timeout, not one for each
+        change. A change whose mails were not sent comes again, so the rest of its messages waits.
+        """
+        calls = iter([True])
+        self._may_call = lambda: next(calls, False) or has_time()
+        self._send(self._mail_queue_url, [(of, _mail(job)) for of, job in self._left(MailJob)])
+        self._ask()
+        self._index()
+        self._refer()
+        self._compare()
+        return self._faults
 
     def drain(self, teams: Iterable[str]) -> None:
         """Ask the assigner to offer the queued tickets of these teams to their agents.
@@ -113,40 +142,101 @@ class FollowerCase:
         for team in teams:
             self._request(DrainQueue(team))
 
-    def _deliver(self, messages: Sequence[Message]) -> None:
-        requests = [one for one in messages if isinstance(one, AssignTicket | DrainQueue)]
+    def _left[M: Message](self, kind: type[M]) -> list[tuple[Followed, M]]:
+        """The messages of a kind, each with its change, unless that comes again anyway."""
+        return [
+            (change, message)
+            for change, messages in self._messages.items()
+            if change not in self._faults or isinstance(self._faults[change], LeftToSweep)
+            for message in messages
+            if isinstance(message, kind)
+        ]
+
+    def _send(
+        self, queue_url: str, entries: Sequence[Entry], fault: type[Exception] | None = None
+    ) -> None:
+        """Send entries to a queue, as many with a call as it takes.
+
+        A change whose entry was refused gets this fault, or the error itself.
+        """
+        for part in batched(entries, BATCH, strict=False):
+            for change, error in self._refused(queue_url, part):
+                if fault is None or isinstance(error, NotTried):
+                    self._faults[change] = error
+                else:
+                    self._faults[change] = _because(fault, error)
+
+    def _refused(
+        self, queue_url: str, part: Sequence[Entry]
+    ) -> Iterator[tuple[Followed, Exception]]:
+        """Send entries with one call. Give the changes of those that the queue did not take.
+
+        If the call itself is wrong, each entry is sent alone, so that one holds back no others.
+        """
+        if not self._may_call():
+            yield from ((change, NotTried()) for change, _ in part)
+            return
+        entries = [{"Id": str(place), **entry} for place, (_, entry) in enumerate(part)]
         try:
-            self._enqueue([message for message in messages if isinstance(message, MailJob)])
-        finally:
-            self._ask(requests)
-        if self._search_queue_url:
-            self._index([message for message in messages if isinstance(message, IndexTicket)])
-        if self._checker:
-            self._refer([message for message in messages if isinstance(message, Referred | Mailed)])
-        comparisons = [one for one in messages if isinstance(one, FindDuplicates)]
-        self._ask(comparisons)
-        if comparisons and self._refusal is not None:
-            raise NotCompared from self._refusal
-        if requests and self._refusal is not None:
-            raise LeftToSweep from self._refusal
+            answer = self._sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            if len(part) > 1 and retry.is_wrong_request(error):
+                for one in part:
+                    yield from self._refused(queue_url, [one])
+            else:
+                yield from ((change, error) for change, _ in part)
+            return
+        for failed in answer.get("Failed", ()):
+            yield part[int(failed["Id"])][0], NotTaken(f"the queue rejected {failed['Code']}")
 
-    def _ask(self, requests: Sequence[Request]) -> None:
-        """Send requests to the assigner, until it refuses one."""
-        for request in requests:
-            if self._refusal is not None:
-                return
-            try:
+    def _ask(self) -> None:
+        """Ask the assigner for agents, once for each request, until it refuses one."""
+        for change, messages in self._messages.items():
+            for request in messages:
+                if isinstance(request, AssignTicket | DrainQueue):
+                    self._ask_for(change, request, LeftToSweep)
+
+    def _compare(self) -> None:
+        """Ask the assigner to look for duplicates."""
+        for change, request in self._left(FindDuplicates):
+            self._ask_for(change, request, NotCompared)
+
+    def _ask_for(self, change: Followed, request: Request, fault: type[Exception]) -> None:
+        if request in self._asked:
+            return
+        if self._refusal is None and not self._may_call():
+            self._faults.setdefault(change, NotTried())
+            return
+        self._asked.add(request)
+        try:
+            if self._refusal is None:
                 self._request(request)
-            except (ClientError, BotoCoreError) as error:
-                self._refusal = error
+        except (ClientError, BotoCoreError) as error:
+            self._refusal = error
+        if self._refusal is not None:
+            self._faults.setdefault(change, _because(fault, self._refusal))
 
-    def _refer(self, messages: Sequence[Referred | Mailed]) -> None:
+    def _index(self) -> None:
+        """Send messages to the indexer, one for each ticket: it reads the ticket as it is then."""
+        if self._search_queue_url:
+            of = {message: change for change, message in self._left(IndexTicket)}
+            entries = [(of[one], {"MessageBody": search_messages.encode(one)}) for one in of]
+            self._send(self._search_queue_url, entries, NotIndexed)
+
+    def _refer(self) -> None:
         """Invoke the checker asynchronously, once for each message.
 
-        Raises LeftToSweep if it refuses a message about files that the sweep asks for, because they
-        are in the list of held files already. Raises NotReferred if it refuses any other.
+        Files of staff are left to the sweep if it refuses, because they are in the list of held
+        files already.
         """
-        for message in messages:
+        found: list[tuple[Followed, Referred | Mailed]] = []
+        if self._checker:
+            found += self._left(Referred)
+            found += self._left(Mailed)
+        for change, message in found:
+            if not self._may_call():
+                self._faults[change] = NotTried()
+                continue
             try:
                 self._functions.invoke(
                     FunctionName=self._checker,
@@ -154,17 +244,8 @@ class FollowerCase:
                     Payload=files_messages.encode(message),
                 )
             except (ClientError, BotoCoreError) as error:
-                raise (LeftToSweep if isinstance(message, Referred) else NotReferred) from error
-
-    def _index(self, messages: Sequence[IndexTicket]) -> None:
-        """Send messages to the indexer. Raises NotIndexed."""
-        try:
-            for message in messages:
-                self._sqs.send_message(
-                    QueueUrl=self._search_queue_url, MessageBody=search_messages.encode(message)
-                )
-        except (ClientError, BotoCoreError) as error:
-            raise NotIndexed from error
+                fault = LeftToSweep if isinstance(message, Referred) else NotReferred
+                self._faults[change] = _because(fault, error)
 
     def _request(self, request: Request) -> None:
         """Invoke the assigner asynchronously. Raises the error of the service."""
@@ -174,16 +255,14 @@ class FollowerCase:
             Payload=assignment_messages.encode(request),
         )
 
-    def _enqueue(self, jobs: Sequence[MailJob]) -> None:
-        for start in range(0, len(jobs), BATCH):
-            entries = [
-                {
-                    "Id": str(index),
-                    "MessageBody": mail_messages.encode(job),
-                    "DelaySeconds": ACKNOWLEDGE_AFTER_S if job.template == ACKNOWLEDGEMENT else 0,
-                }
-                for index, job in enumerate(jobs[start : start + BATCH])
-            ]
-            answer = self._sqs.send_message_batch(QueueUrl=self._mail_queue_url, Entries=entries)
-            if failed := answer.get("Failed"):
-                raise NotTaken(f"the queue rejected {len(failed)} messages")
+
+def _mail(job: MailJob) -> dict[str, Any]:
+    """The entry of a mail job, without its id."""
+    delay = ACKNOWLEDGE_AFTER_S if job.template == ACKNOWLEDGEMENT else 0
+    return {"MessageBody": mail_messages.encode(job), "DelaySeconds": delay}
+
+
+def _because(fault: type[Exception], error: Exception) -> Exception:
+    found = fault()
+    found.__cause__ = error
+    return found
