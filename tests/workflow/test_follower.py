@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from redress.db import encoding, keys
 from redress.tickets.rules.steps import by_customer, by_staff
-from redress.workflow.cases.follower import FollowerCase, LeftToSweep
+from redress.workflow.cases.follower import FollowerCase, LeftToSweep, NotIndexed
 from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken, NotTried, StreamReader
 from tests.builders import BY_PHONE, MEI, NUMBER, Life
 from tests.workflow.services import Service
@@ -334,3 +335,23 @@ def test_files_whose_message_the_checker_refuses_are_left_to_the_sweep(life: Lif
     with pytest.raises(LeftToSweep):
         follower.follow(note_with_a_file(life.open()))
     assert [given["QueueUrl"] for _, given in follower.queue.calls] == [SEARCH_QUEUE]
+
+
+def test_attachments_of_a_mail_reach_the_checker_though_its_words_cannot_be_indexed(
+    life: Life,
+) -> None:
+    """The record is set aside, so nothing would repeat the message to the checker."""
+    follower = Follower(SEARCH_QUEUE, checker=CHECKER)
+    [opened] = life.open().last.events
+    mailed = replace(opened, data=opened.data | {"mail": {"attachments": [{"id": 1}]}})
+
+    def send(QueueUrl: str, **_: Any) -> dict[str, Any]:
+        if QueueUrl == SEARCH_QUEUE:
+            raise ClientError({"Error": {"Code": "Throttling"}}, "SendMessageBatch")
+        return {}
+
+    follower.queue.__dict__["send_message_batch"] = send
+    faults = follower.deliver(EventAdded(NUMBER, encoding.encode(mailed)))
+    assert [type(fault) for fault in faults.values()] == [NotIndexed]
+    payloads = [json.loads(given["Payload"]) for _, given in follower.functions.calls]
+    assert {"mailed": NUMBER, "event": 1} in payloads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from redress.workflow.stream import (
     LAST_CALL_S,
     CapacityFreed,
     EventAdded,
+    NotTried,
     StreamReader,
     TicketChanged,
     TimerChanged,
@@ -297,6 +299,71 @@ def test_record_that_cannot_be_set_aside_is_delivered_again_and_holds_back_no_ot
     batch = [of_ticket("a", "2"), of_ticket("b", "3"), broken, of_ticket("d", "5")]
     assert found.reader.read(batch) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert found.followed == ["a", "b", "d"]
+
+
+# ------------------------------------------------------------------------------ sent together
+
+
+class Collecting(Following):
+    """A reader that sends what follows from a batch together. `faults` are what it returns then.
+
+    A fault of the ticket `all` is raised instead. The delivery takes `delivery_takes` seconds.
+    """
+
+    def __init__(self, **faults: Exception) -> None:
+        super().__init__()
+        self.sent, self.has_time, self.delivery_takes = list[str](), list[bool](), 0.0
+        self.not_sent = faults
+        self.reader = StreamReader(
+            "follower",
+            Logger(service="test"),
+            (TimerChanged,),
+            self.follow,
+            (self.queue, DEAD),
+            lambda: self.seconds_left,
+            lambda: START + self.age,
+            deliver=self.deliver,
+        )
+
+    def deliver(self, has_time: Callable[[], bool]) -> dict[TimerChanged, Exception]:
+        self.has_time.append(has_time())
+        self.table_s.append(retry.time_left())
+        self.seconds_left -= self.delivery_takes
+        self.has_time.append(has_time())
+        if "all" in self.not_sent:
+            raise self.not_sent["all"]
+        self.sent = [number for number in self.followed if number not in self.not_sent]
+        return {TimerChanged(number): fault for number, fault in self.not_sent.items()}
+
+
+BATCH = [of_ticket(name, number) for name, number in zip("abcd", "2345", strict=True)]
+
+
+def test_what_follows_from_a_batch_is_sent_after_its_last_record() -> None:
+    found = Collecting()
+    assert found.reader.read(BATCH) == {"batchItemFailures": []}
+    assert found.sent == found.followed == ["a", "b", "c", "d"]
+
+
+def test_records_whose_messages_were_not_sent_come_again_or_are_set_aside() -> None:
+    found = Collecting(b=KeyError("doc"), c=REFUSED, d=NotTried())
+    assert found.reader.read(BATCH) == {"batchItemFailures": [{"itemIdentifier": "4"}]}
+    [letter] = found.letters()
+    assert (letter["keys"]["pk"]["S"], letter["fault"]) == (keys.ticket_pk("b"), "KeyError")
+
+
+def test_mistake_while_a_batch_is_sent_sets_its_records_aside() -> None:
+    """A repeat would fail as well, and all later records of the shard would wait for it."""
+    found = Collecting(all=KeyError("doc"))
+    assert found.reader.read(BATCH) == {"batchItemFailures": []}
+    assert [letter["sequence"] for letter in found.letters()] == ["2", "3", "4", "5"]
+
+
+def test_delivery_learns_when_too_little_time_is_left_and_nothing_is_set_aside_then() -> None:
+    found = Collecting(b=KeyError("doc"))
+    found.delivery_takes = 12
+    assert found.reader.read(BATCH) == {"batchItemFailures": [{"itemIdentifier": "3"}]}
+    assert (found.has_time, found.letters()) == ([True, False], [])
 
 
 # ------------------------------------------------------------------------------ the feed

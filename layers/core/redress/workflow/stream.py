@@ -253,8 +253,12 @@ class StreamReader[Change: StreamChange]:
                 if not self._is_done_with(record, error):
                     failed.append(record["dynamodb"]["SequenceNumber"])
         if self._deliver is not None:
-            with retry.within(self._seconds_left() - AFTER_TABLE_S):
-                faults = self._deliver(self._has_time)
+            faults: Mapping[Change, Exception]
+            try:
+                with retry.within(self._seconds_left() - AFTER_TABLE_S):
+                    faults = self._deliver(self._has_time)
+            except Exception as error:
+                faults = dict.fromkeys(seen, error)
             for followed, fault in faults.items():
                 # To set a record aside takes a call as well.
                 if not self._has_time() or not self._is_done_with(seen[followed], fault):

@@ -143,14 +143,24 @@ class FollowerCase:
             self._request(DrainQueue(team))
 
     def _left[M: Message](self, kind: type[M]) -> list[tuple[Followed, M]]:
-        """The messages of a kind, each with its change, unless that comes again anyway."""
+        """The messages of a kind, each with its change.
+
+        A change of which a queue refused a mail, or for which there was no time, is left out: all
+        its messages are sent when it comes again.
+        """
+        own = (LeftToSweep, NotIndexed, NotReferred, NotCompared)
         return [
             (change, message)
             for change, messages in self._messages.items()
-            if change not in self._faults or isinstance(self._faults[change], LeftToSweep)
+            if change not in self._faults or isinstance(self._faults[change], own)
             for message in messages
             if isinstance(message, kind)
         ]
+
+    def _fail(self, change: Followed, fault: Exception) -> None:
+        """Note why a change was not followed. What is left to the sweep counts least."""
+        if isinstance(self._faults.get(change), LeftToSweep | None):
+            self._faults[change] = fault
 
     def _send(
         self, queue_url: str, entries: Sequence[Entry], fault: type[Exception] | None = None
@@ -161,10 +171,9 @@ class FollowerCase:
         """
         for part in batched(entries, BATCH, strict=False):
             for change, error in self._refused(queue_url, part):
-                if fault is None or isinstance(error, NotTried):
-                    self._faults[change] = error
-                else:
-                    self._faults[change] = _because(fault, error)
+                if fault is not None and not isinstance(error, NotTried):
+                    error = _because(fault, error)
+                self._fail(change, error)
 
     def _refused(
         self, queue_url: str, part: Sequence[Entry]
@@ -205,7 +214,7 @@ class FollowerCase:
         if request in self._asked:
             return
         if self._refusal is None and not self._may_call():
-            self._faults.setdefault(change, NotTried())
+            self._fail(change, NotTried())
             return
         self._asked.add(request)
         try:
@@ -214,7 +223,7 @@ class FollowerCase:
         except (ClientError, BotoCoreError) as error:
             self._refusal = error
         if self._refusal is not None:
-            self._faults.setdefault(change, _because(fault, self._refusal))
+            self._fail(change, _because(fault, self._refusal))
 
     def _index(self) -> None:
         """Send messages to the indexer, one for each ticket: it reads the ticket as it is then."""
@@ -235,7 +244,7 @@ class FollowerCase:
             found += self._left(Mailed)
         for change, message in found:
             if not self._may_call():
-                self._faults[change] = NotTried()
+                self._fail(change, NotTried())
                 continue
             try:
                 self._functions.invoke(
@@ -245,7 +254,7 @@ class FollowerCase:
                 )
             except (ClientError, BotoCoreError) as error:
                 fault = LeftToSweep if isinstance(message, Referred) else NotReferred
-                self._faults[change] = _because(fault, error)
+                self._fail(change, _because(fault, error))
 
     def _request(self, request: Request) -> None:
         """Invoke the assigner asynchronously. Raises the error of the service."""
