@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local import stack
-from local.meter import Call, Item, named_by_read, named_by_write
+from local.meter import Call, Item, named_by_read, named_by_write, with_items
 
 TABLE_API, STREAM_API = "DynamoDB_20120810", "DynamoDBStreams_20120810"
 
@@ -73,5 +73,8 @@ def seen(engine: Engine, target: str, content: bytes) -> tuple[Call, bytes]:
     after = [engine.item(*place) for place in places]
     read = [engine.item(*place) for place in named_by_read(operation, request)]
     if operation == "Query" and status == 200:
-        read = json.loads(body)["Items"]
+        found = json.loads(body)
+        if "Items" not in found:  # it asks how many there are, and is billed for what it reads
+            found = engine.call("Query", **with_items(request))
+        read = found["Items"]
     return Call("dynamodb", operation, "", status, request, before, after, read), body

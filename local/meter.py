@@ -186,7 +186,8 @@ class _Table:
     def call(self, answered: tuple[int, Any, bytes]) -> Call:
         read = [_stored(*place) for place in named_by_read(self._operation, self._request)]
         if self._operation == "Query" and answered[0] == 200:
-            read = json.loads(answered[2])["Items"]
+            found = json.loads(answered[2])
+            read = found["Items"] if "Items" in found else _counted(self._request)
         return Call(
             "dynamodb",
             self._operation,
@@ -226,6 +227,20 @@ def _kept(service: str, body: bytes) -> dict[str, Any]:
     if service == "sqs" and body.startswith(b"{"):
         return {"QueueUrl": json.loads(body).get("QueueUrl", "")}
     return {}
+
+
+def _counted(query: dict[str, Any]) -> list[Item]:
+    """The items that a query with `Select=COUNT` has read. It is billed for them, too."""
+    from ministack.services import dynamodb
+
+    _, _, body = dynamodb._query(with_items(query))
+    items: list[Item] = json.loads(body)["Items"]
+    return items
+
+
+def with_items(query: dict[str, Any]) -> dict[str, Any]:
+    """The same query, whose answer has items also if it only asks how many there are."""
+    return {name: value for name, value in query.items() if name != "Select"}
 
 
 def _stored(table: str, key: Item) -> Item | None:

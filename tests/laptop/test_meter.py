@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from ministack.services import dynamodb
 
 from local import meter
 from local.faults import Receive, Scope, Send
@@ -45,6 +46,25 @@ def test_written_items_are_read_from_the_request(
     operation: str, request_: dict[str, Any], wanted: Iterable[Any]
 ) -> None:
     assert list(meter.named_by_write(operation, request_)) == wanted
+
+
+def test_query_that_counts_is_recorded_with_the_items_that_it_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its answer has none of them, and DynamoDB bills their size."""
+    asked: list[dict[str, Any]] = []
+
+    def query(request: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        asked.append(request)
+        return 200, {}, json.dumps({"Items": [KEY], "Count": 1}).encode()
+
+    monkeypatch.setattr(dynamodb, "_query", query)
+    counting = {"TableName": "t", "KeyConditionExpression": "pk = :pk", "Select": "COUNT"}
+    headers = {"x-amz-target": "DynamoDB_20120810.Query"}
+    seen = meter._Table(headers, json.dumps(counting))
+    found = seen.call((200, {}, b'{"Count": 1}'))
+    assert (found.request, found.read) == (counting, [KEY])
+    assert asked == [{"TableName": "t", "KeyConditionExpression": "pk = :pk"}]
 
 
 def test_invocation_records_its_source_duration_and_log() -> None:
