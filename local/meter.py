@@ -187,7 +187,7 @@ class _Table:
         read = [_stored(*place) for place in named_by_read(self._operation, self._request)]
         if self._operation == "Query" and answered[0] == 200:
             found = json.loads(answered[2])
-            read = found["Items"] if "Items" in found else _counted(self._request)
+            read = [*(found["Items"] if "Items" in found else _counted(self._request))]
         return Call(
             "dynamodb",
             self._operation,
