@@ -316,6 +316,79 @@ def test_ticket_waits_for_the_customer_again_if_only_these_words_ended_the_wait(
     stored(life)
 
 
+def asked(**fields: Any) -> Life:
+    """A ticket of MEI that waits for the customer, since an hour."""
+    return Life().open(**fields).acknowledge().assign().reply(wait_for_customer=True).wait(hours=1)
+
+
+def its_our_turn(life: Life) -> None:
+    """The ticket does not wait for the customer, and no promise is paused."""
+    assert (life.ticket.state, life.ticket.unanswered_since) == (State.OPEN, None)
+    assert life.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
+    stored(life)
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_ticket_does_not_wait_for_the_customer_while_a_given_item_is_unchecked(
+    between: bool,
+) -> None:
+    life = Life().request().reply(wait_for_customer=True).wait(hours=1)
+    numbers = [life.write("My invoice?").events[-1].number] if between else []
+    life.wait(hours=1).send_item().wait(hours=1)
+    numbers.append(life.write("My invoice, please").events[-1].number)
+    life.split(*numbers)
+    its_our_turn(life)
+
+
+def test_ticket_does_not_wait_for_the_customer_after_an_answer_that_was_answered_by_phone() -> None:
+    life = asked().write("The serial number is 7").wait(hours=1)
+    life.correct("next_reply", life.clock.now()).wait(hours=1).write("And my invoice?").split()
+    its_our_turn(life)
+
+
+def test_ticket_does_not_wait_for_the_customer_after_a_conversation_that_was_recorded() -> None:
+    """Nobody knows whether they were asked again on the phone."""
+    life = asked().write("My invoice?").wait(hours=1)
+    first = life.events[-1].number
+    life.correct("next_reply", life.clock.now()).wait(hours=1).write("My invoice, please")
+    life.split(first, life.events[-1].number)
+    its_our_turn(life)
+
+
+def test_ticket_waits_for_the_customer_again_after_what_is_no_answer_to_its_question() -> None:
+    life = Life().open().acknowledge().assign().wait(hours=2).reply(wait_for_customer=True)
+    life.wait(hours=1).correct("first_response", START + HOUR)
+    life.write("Thank you").wait(hours=1)
+    source = Life(life.clock).open(number="R-00000-00002")
+    source.merge(life).wait(hours=1)
+    source.unmerge(life)
+    life.wait(hours=1).write("And my invoice?").split()
+    assert life.ticket.state is State.WAITING
+    stored(life)
+
+
+def test_words_of_a_merge_that_was_undone_do_not_wait_in_the_ticket() -> None:
+    life = told().wait(hours=1)
+    source = Life(life.clock).open(number="R-00000-00002")
+    source.wait(minutes=10).merge(life).wait(minutes=10)
+    source.unmerge(life)
+    life.split()
+    assert life.ticket.unanswered_since is None
+    assert life.ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.CANCELLED
+    stored(life)
+
+
+def test_words_of_a_merge_go_on_waiting_when_others_are_split_off() -> None:
+    life = told().wait(hours=1)
+    source = Life(life.clock).open(number="R-00000-00002").match()
+    since = source.ticket.unanswered_since
+    life.match()
+    source.wait(minutes=10).merge(life).wait(minutes=10)
+    life.split()
+    assert life.ticket.unanswered_since == since
+    stored(life)
+
+
 def test_other_words_keep_the_promise_that_was_made_first() -> None:
     life = told()
     before = life.ticket.clocks
@@ -358,10 +431,17 @@ def test_correction_does_not_take_words_that_went_elsewhere_for_unanswered() -> 
 
 def test_words_after_a_resolution_can_be_split_off() -> None:
     life = Life().open().acknowledge().assign().resolve().wait(hours=1).write("My invoice?")
-    new = life.split()
+    written = life.events[-1].at
+    new = life.wait(days=2).split()
     assert (life.ticket.state, new.ticket.state) == (State.RESOLVED, State.NEW)
+    assert new.ticket.unanswered_since == written, "nobody has answered them"
+    assert new.ticket.clocks[ClockName.FIRST_RESPONSE].started_at == written
+    assert "unanswered" not in life.last.events[0].data
     stored(life)
     stored(new)
+    life.unsplit(new)
+    assert (life.ticket.state, life.ticket.unanswered_since) == (State.RESOLVED, None)
+    stored(life)
 
 
 # ------------------------------------------------------------------------------------ refused
@@ -502,6 +582,33 @@ def test_undone_split_ends_the_wait_again() -> None:
     assert [*states, life.ticket.state] == [State.WAITING, State.OPEN]
     assert life.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
     stored(life)
+
+
+def test_no_promise_is_later_after_a_split_that_was_undone() -> None:
+    """The ticket waited for the customer only because their words had left."""
+    life = asked().write("The serial number is 7")
+    before = life.ticket
+    new = life.split()
+    paused = life.ticket.clocks[ClockName.RESOLUTION].state
+    life.wait(hours=30).unsplit(new)
+    due = {name: clock.due_at for name, clock in before.clocks.items() if not clock.over}
+    assert paused is ClockState.PAUSED
+    assert {ClockName.RESOLUTION, ClockName.UPDATE, ClockName.NEXT_REPLY} <= set(due)
+    assert {name: life.ticket.clocks[name].due_at for name in due} == due
+    assert {life.ticket.clocks[name].state for name in due} == {ClockState.RUNNING}
+    assert life.ticket.waits == before.waits
+    stored(life)
+    explain(life.events, life.plan, {1: life.plan}.__getitem__, life.clock.now())
+
+
+def test_undone_split_of_an_earlier_version_is_read() -> None:
+    life = asked().write("The serial number is 7")
+    new = life.split()
+    life.wait(hours=1).unsplit(new)
+    data = life.events[-1].data
+    unanswered = {name: one for name, one in data["unanswered"].items() if name != "split_at"}
+    life.events[-1] = replace(life.events[-1], data=data | {"unanswered": unanswered})
+    assert life.folded.unanswered_since == life.ticket.unanswered_since
 
 
 def test_words_of_a_participant_do_not_go_on_to_the_customers_ticket() -> None:

@@ -897,7 +897,13 @@ def _split(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _unsplit(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return split_events.unsplit(ticket, event)
+    """One of the two tickets after the split was undone.
+
+    Its messages waited for an answer all the time. So the waits end that began with the split.
+    """
+    ticket = split_events.unsplit(ticket, event)
+    at = split_events.split_at(event)
+    return ticket if at is None else _with_waits_cut(ticket, at, event, plan)
 
 
 def _duplicate_proposed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

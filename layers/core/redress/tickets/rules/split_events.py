@@ -102,6 +102,11 @@ def _given_back(ticket: Ticket, event: Event, link: TicketLink) -> Ticket:
     )
 
 
+def split_at(event: Event) -> datetime | None:
+    """When the split was made that this event has undone; None if no message waits again by it."""
+    return _moment(event.data.get("unanswered", {}).get("split_at"))
+
+
 def _ended(ticket: Ticket, event: Event) -> Ticket:
     """The ticket that was split off. The event `closed` follows, which ends its clocks.
 

@@ -377,14 +377,19 @@ def _unanswered(origin: Origin, messages: Sequence[Event]) -> datetime | None:
 def _waiting_since(origin: Origin, event: Event) -> datetime | None:
     """Since when a message, or another event, waits for an answer; None if it does not.
 
-    What came with a split and was answered before waits since that split.
+    What came with a split and was answered before waits since that split. A message that came after
+    the resolution waits, too: nobody answers it in a ticket that is over.
     """
     ticket, since = origin.ticket, origin.ticket.unanswered_since
     answers = (EventType.REPLIED, EventType.RESOLVED)
     last = max((one.number for one in origin.history if one.type in answers), default=0)
-    if since is None or event.number < last:
+    if event.number < last:
         return None
     at = written_at(event)
+    if ticket.resolution is not None and not ticket.needs_agent:
+        return at
+    if since is None:
+        return None
     if event.type is EventType.MERGED:
         at = datetime.fromisoformat(event.data["unanswered_since"])
     elif "split" in event.data and ticket.split is not None:
@@ -395,38 +400,75 @@ def _waiting_since(origin: Origin, event: Event) -> datetime | None:
 def _left(origin: Origin, messages: Sequence[Event]) -> dict[str, Any] | None:
     """Return what waits for an answer after the split, as the event has it; None if the same does.
 
-    If nothing does, the ticket waits for the customer as before these messages.
+    If nothing does, the ticket waits for the customer as before these messages, unless something
+    else may have answered what they were asked (`_is_asked`).
     """
     ticket, since = origin.ticket, origin.ticket.unanswered_since
     if since is None or _unanswered(origin, messages) is None:
         return None
-    gone = {*split_off(origin.history), *(event.number for event in messages)}
-    counted = _counted(origin.history)
+    left_behind = _left_behind(origin.history, messages)
     others = [
         event
-        for event in origin.history
-        if (
-            event.type in _MESSAGES
-            and event.number not in gone
-            and (not is_bare_thanks(event) or event.number in counted)
-        )
-        or event.type is EventType.DISPUTED
-        or (event.type is EventType.MERGED and "unanswered_since" in event.data)
+        for event in left_behind
+        if event.type in (*_MESSAGES, EventType.DISPUTED) or _brought_words(event)
     ]
     oldest = _unanswered(origin, others)
     if oldest == since:
         return None
     left: dict[str, Any] = {"since": oldest.isoformat() if oldest is not None else None}
-    if oldest is None and ticket.state is State.OPEN and _asked_before(origin.history):
+    if oldest is None and ticket.state is State.OPEN and _is_asked(left_behind):
         left["state"] = State.WAITING.value
     return left
 
 
-def _asked_before(history: Sequence[Event]) -> bool:
-    """Whether the last answer of staff asked the customer something."""
+def _left_behind(history: Sequence[Event], messages: Sequence[Event]) -> list[Event]:
+    """The events of the ticket without the messages that are split off, now or before, without bare
+    thanks that nobody has counted, and without merges that were undone."""
+    gone = {*split_off(history), *(event.number for event in messages)}
+    gone |= {event.number for event in history if is_bare_thanks(event)} - _counted(history)
+    taken_in: dict[str, int] = {}
+    for event in history:
+        if event.type is EventType.MERGED:
+            taken_in[event.data["ticket"]] = event.number
+        elif event.type is EventType.UNMERGED:
+            gone.add(taken_in[event.data["ticket"]])
+    return [event for event in history if event.number not in gone]
+
+
+def _brought_words(event: Event) -> bool:
+    """Whether a message that nobody had answered came with this event, a merge."""
+    return event.type is EventType.MERGED and "unanswered_since" in event.data
+
+
+def _is_asked(left_behind: Sequence[Event]) -> bool:
+    """Whether the last answer of staff asked the customer something that is still open.
+
+    It is not if anything came since that may have answered it: a message, something that was given,
+    also in a ticket that was merged into this one, or a conversation that was recorded later. Then
+    it is the turn of staff, and no promise may wait for the customer.
+    """
     answers = (EventType.REPLIED, EventType.RESOLVED, EventType.DISPUTED)
-    last = [event for event in history if event.type in answers][-1:]
-    return any(event.data.get("wait_for_customer") for event in last)
+    asked = next((one for one in reversed(left_behind) if one.type in answers), None)
+    if asked is None or not asked.data.get("wait_for_customer"):
+        return False
+    since = (event for event in left_behind if event.number > asked.number)
+    return not any(_may_answer(event, asked) for event in since)
+
+
+def _may_answer(event: Event, asked: Event) -> bool:
+    """Whether the customer may have answered the question `asked` by this later event."""
+    data = event.data
+    match event.type:
+        case EventType.CUSTOMER_WROTE:
+            return True
+        case EventType.ITEM_GIVEN:
+            return not data.get("read")
+        case EventType.MERGED:
+            return _brought_words(event) or bool(data.get("facts", {}).get("items"))
+        case EventType.CORRECTED:
+            return datetime.fromisoformat(data["stopped_at"]) > asked.at
+        case _:
+            return False
 
 
 def _brought(
@@ -575,7 +617,8 @@ def _too_late(origin: Undone, new: Undone) -> list[Fault]:
 def _again(origin: Undone) -> dict[str, Any]:
     """Return what waits for an answer again, as the event has it; {} if the split settled nothing.
 
-    Nothing was said since, so it is what it was before the split.
+    Nothing was said since, so it is what it was before the split. `split_at` is when the ticket may
+    have begun to wait for something, because no message waited any more.
     """
     before = origin.before
     if before is None or "unanswered" not in origin.split.data:
@@ -585,6 +628,7 @@ def _again(origin: Undone) -> dict[str, Any]:
         "unanswered": {
             "since": before.unanswered_since.isoformat(),
             "state": before.state.value,
+            "split_at": origin.split.at.isoformat(),
         }
     }
     answer = before.clocks.get(ClockName.NEXT_REPLY)
