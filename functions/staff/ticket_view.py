@@ -447,6 +447,9 @@ def _data(event: Event, reader: Member) -> dict[str, Any]:
     data = event.data
     if "decision" in data:
         data = data | {"decision": _decision(data["decision"], reader)}
+    if "kept" in data.get("split", {}):  # where files lie: readers open them here
+        split = {name: value for name, value in data["split"].items() if name != "kept"}
+        data = data | {"split": split}
     if "recording" in data:  # its place is shown to nobody: who may hear it opens it
         data = data | {"recording": True}
     names = ("by",) if event.type is EventType.PROMISED else _TIMES

@@ -161,6 +161,26 @@ def test_several_messages_come_in_their_order_each_with_its_time_and_its_files()
     stored(new)
 
 
+def test_words_that_are_split_off_again_have_their_files_where_they_were_sent() -> None:
+    life = told()
+    numbers = [life.events[-1].number, life.write("It is number 7").events[-1].number]
+    second = life.split(*numbers)
+    own = second.write("And a spare seal?").events[-1].number
+    third = second.split(2, own, number="R-00000-00003")
+    fourth = third.wait(hours=1).write("Now").split(1, number="R-00000-00004")
+    assert second.ticket.split is not None
+    assert second.ticket.split.kept == ()
+    for ticket, kept in (
+        (second.ticket, ((NUMBER, numbers[0]), (NUMBER, numbers[1]))),
+        (third.ticket, ((NUMBER, numbers[1]), (OTHER, own))),
+        (fourth.ticket, ((NUMBER, numbers[1]),)),
+    ):
+        assert ticket.split is not None
+        assert ticket.split.files == kept
+    for one in (second, third, fourth):
+        stored(one)
+
+
 def test_customer_who_left_no_address_is_promised_no_acknowledgement() -> None:
     new = told(contact=BY_PHONE).split()
     assert ClockName.ACKNOWLEDGEMENT not in new.ticket.clocks

@@ -200,6 +200,32 @@ def test_files_of_the_words_are_opened_on_both_sides(
         assert row["state"] == "withdrawn"
 
 
+def test_files_of_words_that_are_split_off_twice_are_opened_on_each_side(
+    api: Api, two_words: Ticket, stores: Stores, act: Act
+) -> None:
+    create_bucket()
+    made = customer_wiring.files().offer(two_words.number, "bill.pdf", len(samples.PDF))
+    send({"upload": {"fields": made.fields}}, samples.PDF)
+    sent = stores.tickets.get(two_words.number)
+    now = act(sent, by_customer.write, "It is number 7")
+    moved = [two_words.version, sent.version, now.version]
+    second = split(api, "mei", now, events=moved, kind="complaint").body["number"]
+    between = stores.tickets.get(second)
+    made_again = split(api, "lin", between, "again", events=[2, 3], kind="complaint")
+    assert made_again.status == 201, made_again.body
+    third = made_again.body["number"]
+    judge(now.number, made.id)
+    for one in (now.number, second, third):
+        assert made.id in [row["id"] for row in api("files", "lin", number=one).body["files"]]
+        assert api("file", "lin", number=one, file=made.id).status == 200
+        assert "'kept'" not in str(api("ticket", "lin", number=one).body["timeline"])
+    withdrawn = api("file-withdrawal", "lin", number=third, file=made.id)
+    assert withdrawn.status == 200, withdrawn.body
+    for one in (now.number, second, third):
+        [row] = [r for r in api("files", "lin", number=one).body["files"] if r["id"] == made.id]
+        assert row["state"] == "withdrawn"
+
+
 # ------------------------------------------------------------------------------------- races
 
 

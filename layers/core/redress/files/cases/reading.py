@@ -92,9 +92,9 @@ class _Files:
         found = self._files.find(ticket.number, file)
         if found is not None:
             return ticket.number, found
-        for moved in self._tickets.moved_files(ticket):
-            if moved.id == file and ticket.split is not None:
-                return ticket.split.source, moved
+        for keeper, moved in self._tickets.moved_files(ticket):
+            if moved.id == file:
+                return keeper, moved
         raise NotFound("there is no such file")
 
     def _link(self, number: str, file: Attached) -> str:
@@ -141,7 +141,7 @@ class CustomerFiles(_Files):
         """The files that the customer sees. Raises NotFound."""
         found = self._tickets.file(number)
         shown = seen_by_customer(found.attached, found.history)
-        shown += self._tickets.moved_files(found.ticket)
+        shown += [file for _, file in self._tickets.moved_files(found.ticket)]
         return self._view(found.ticket, found.attached, shown, CUSTOMER)
 
     def offer(
@@ -192,7 +192,7 @@ class StaffFiles(_Files):
         """All files of a ticket, and who opened them. Raises NotFound."""
         ticket = self._ticket(member, number)
         files = self._files.of_ticket(number)
-        shown = [*files, *self._tickets.moved_files(ticket)]
+        shown = [*files, *(file for _, file in self._tickets.moved_files(ticket))]
         return replace(
             self._view(ticket, files, shown, member.actor), views=self._files.views(number)
         )

@@ -616,7 +616,7 @@ class CustomerCases:
         written_in = None
         if file.ticket.split is not None:
             written_in = self._written_in(file.ticket, file.ticket.split)
-            moved = self._tickets.moved_files(file.ticket)
+            moved = [one for _, one in self._tickets.moved_files(file.ticket)]
             file = replace(file, attached=[*file.attached, *moved])
         return view(file, self._plans, self._now(), continued_in, written_in)
 

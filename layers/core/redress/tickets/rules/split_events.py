@@ -37,7 +37,13 @@ def opened(ticket: Ticket, event: Event) -> Ticket:
     return replace(
         ticket,
         links=(TicketLink(LinkKind.SPLIT_FROM, split["ticket"]),),
-        split=SplitOff(split["ticket"], tuple(split["events"]), since, split.get("own", False)),
+        split=SplitOff(
+            split["ticket"],
+            tuple(split["events"]),
+            since,
+            split.get("own", False),
+            tuple((number, one) for number, one in split.get("kept", ())),
+        ),
         unanswered_since=since,
         conversation=msgspec.convert(conversation, Conversation)
         if conversation is not None

@@ -297,13 +297,21 @@ class SplitOff(Struct, frozen=True, omit_defaults=True):
     """The ticket was made of messages of the ticket `source`: of its events with these numbers.
 
     `since` is when the author of the messages began to wait for an answer to them. `is_own` says
-    that the author is the customer of the source, so both tickets may be shown to them.
+    that the author is the customer of the source, so both tickets may be shown to them. `kept` is
+    set if some of the messages came to the source by a split, too: for each message the ticket in
+    which it was sent, and its event there.
     """
 
     source: str
     events: tuple[int, ...]
     since: datetime
     is_own: bool = False
+    kept: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def files(self) -> tuple[tuple[str, int], ...]:
+        """For each message, the ticket that keeps its files, and the number of the event there."""
+        return self.kept or tuple((self.source, number) for number in self.events)
 
 
 class InIncident(Struct, frozen=True, omit_defaults=True):

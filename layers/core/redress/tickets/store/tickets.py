@@ -164,18 +164,21 @@ class TicketStore:
                 found[by_key[row.pk, row.sk]] = event
         return found
 
-    def moved_files(self, ticket: Ticket) -> list[Attached]:
-        """The files of the messages that a split brought to the ticket, oldest first.
+    def moved_files(self, ticket: Ticket) -> list[tuple[str, Attached]]:
+        """The files of the messages that a split brought to the ticket, each with the number of the
+        ticket that keeps it. Those of one ticket are together, oldest first.
 
         They stay with the ticket in which they were sent, so there is one file with one state. One
         that cannot be read is reported and left out.
         """
-        if ticket.split is None:
-            return []
-        model, pk = self._models.attached, keys.ticket_pk(ticket.split.source)
-        among = model.sk.startswith(keys.FILE_PREFIX)
-        rows = retry.call(lambda: list(model.query(pk, among, consistent_read=True)))
-        return [one for one in attached_in(rows) if one.event in ticket.split.events]
+        model, found = self._models.attached, list[tuple[str, Attached]]()
+        kept = ticket.split.files if ticket.split is not None else ()
+        for keeper in dict.fromkeys(number for number, _ in kept):
+            pk, among = keys.ticket_pk(keeper), model.sk.startswith(keys.FILE_PREFIX)
+            query = functools.partial(_query, model, pk, among, consistent_read=True)
+            files = attached_in(retry.call(query))
+            found += [(keeper, file) for file in files if (keeper, file.event) in kept]
+        return found
 
     def list_closed(self, ticket: Ticket, plan: Plan) -> bool:
         """List a closed ticket by month and agent, if an earlier version has closed it.

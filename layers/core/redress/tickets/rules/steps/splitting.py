@@ -273,6 +273,8 @@ def _opened(
         "by": by.id,
         "why": matter.why.strip(),
     }
+    if any("split" in event.data for event in messages):
+        part["kept"] = [list(_kept(ticket, event)) for event in messages]
     if (waits := _unanswered(origin, messages)) is not None:
         part["since"] = waits.isoformat()
     if own:
@@ -331,6 +333,17 @@ def _came_by(ticket: Ticket, event: Event) -> str:
     if event.type is EventType.OPENED or "source" in data:
         return ticket.channel
     return "email" if "mail" in data else "web"
+
+
+def _kept(ticket: Ticket, event: Event) -> tuple[str, int]:
+    """The ticket that keeps the files of a message, and the number of the event there.
+
+    It is the ticket in which the message was sent, also if it was split off before. The ticket that
+    this made has these messages as its first events, in their order (`_opened`).
+    """
+    if "split" not in event.data or ticket.split is None:
+        return ticket.number, event.number
+    return ticket.split.files[event.number - 1]
 
 
 def _copied(event: Event) -> dict[str, Any]:
