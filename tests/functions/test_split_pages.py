@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from redress.db import keys
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import Ticket
@@ -15,7 +17,19 @@ from redress.wiring import customer as customer_wiring
 from tests.files import samples
 from tests.functions.conftest import altered
 from tests.functions.filing import create_bucket, judge, send
-from tests.world import Act, Context, Opener, Stores, load, read_sample, split, unsplit
+from tests.wired import TABLE
+from tests.world import (
+    Act,
+    Context,
+    Opener,
+    Stores,
+    aws,
+    load,
+    merge,
+    read_sample,
+    split,
+    unsplit,
+)
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -119,6 +133,58 @@ def test_page_of_an_undone_split_leads_back(
     assert answer["statusCode"] == 200
     last = stores.tickets.history(told.number)[-1]
     assert (last.data["text"], last.data["sent_to"]) == ("It still leaks", number)
+
+
+def test_page_of_an_undone_split_leads_to_the_ticket_into_which_the_first_one_was_merged(
+    site: Site, told: Ticket, open_ticket: Opener, act: Act, stores: Stores
+) -> None:
+    act(told, lambda t, p, at: match(t, p, "li-na", "email", at))
+    number, last = split(stores, told.number, told.version), open_ticket(language="en")
+    unsplit(stores, told.number, number)
+    merge(stores, told.number, last.number)
+    assert f"Continue to request {last.number}" in site("status", number)["body"]
+    answer = site("api-message", number, body=json.dumps({"text": "It still leaks"}))
+    assert answer["statusCode"] == 200
+    wrote = stores.tickets.history(last.number)[-1]
+    assert (wrote.data["text"], wrote.data["sent_to"]) == ("It still leaks", number)
+    assert stores.tickets.continued(stores.tickets.get(number)).number == last.number
+
+
+def test_message_during_a_merge_of_the_first_ticket_goes_to_where_that_goes_on(
+    site: Site,
+    told: Ticket,
+    open_ticket: Opener,
+    act: Act,
+    stores: Stores,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    act(told, lambda t, p, at: match(t, p, "li-na", "email", at))
+    number, last = split(stores, told.number, told.version), open_ticket(language="en")
+    unsplit(stores, told.number, number)
+    change = TicketChanges.change
+
+    def change_after_the_merge(self: TicketChanges, *given: Any, **named: Any) -> Ticket:
+        monkeypatch.setattr(TicketChanges, "change", change)
+        merge(stores, told.number, last.number)
+        return change(self, *given, **named)
+
+    monkeypatch.setattr(TicketChanges, "change", change_after_the_merge)
+    answer = site("api-message", number, body=json.dumps({"text": "It still leaks"}))
+    assert answer["statusCode"] == 200
+    wrote = stores.tickets.history(last.number)[-1]
+    assert (wrote.data["text"], wrote.data["sent_to"]) == ("It still leaks", number)
+
+
+def test_page_of_the_new_ticket_is_shown_although_the_first_one_cannot_be_read(
+    site: Site, told: Ticket, stores: Stores
+) -> None:
+    number = split(stores, told.number, told.version)
+    key = {"pk": {"S": keys.ticket_pk(told.number)}, "sk": {"S": keys.TICKET}}
+    item = aws("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
+    aws("dynamodb").put_item(TableName=TABLE, Item=item | {"doc": {"S": "nonsense"}})
+    page = site("status", number)
+    assert (page["statusCode"], told.number in page["body"]) == (200, False)
+    assert status(site, number)["written_in"] == {"number": None, "token": None}
 
 
 def test_author_opens_and_withdraws_the_files_of_their_words_on_the_new_page(

@@ -37,7 +37,6 @@ from redress.tickets.rules.ticket import (
     SplitOff,
     State,
     Ticket,
-    continues_in,
     is_survey_due,
     is_word_to_all,
 )
@@ -490,27 +489,30 @@ class CustomerCases:
         def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             # An undone merge changes both tickets in one transaction. So if it comes later than
             # this read, the message is not written, and is decided again.
-            if ticket.number != number and not continues_in(self._tickets.get(number), ticket):
+            if ticket.number != number and self._goes_on_in(number).number != ticket.number:
                 raise _MergeUndone
             if self._is_repeat(ticket, EventType.CUSTOMER_WROTE, text):
                 return None
             sent_to = number if ticket.number != number else None
             return by_customer.write(ticket, plan, text, at, sent_to=sent_to)
 
-        ticket = self._tickets.get(number)
+        into = self._goes_on_in(number)
         while True:
-            into = self._tickets.continued(ticket)
             try:
                 self._changes.change(into.number, decide, known=into)
             except _MergeUndone:
-                ticket = self._tickets.get(number)
+                into = self._goes_on_in(number)
                 continue
             except NotAllowedNow:
-                before, ticket = ticket, self._tickets.get(number)
-                if ticket.merged != before.merged:
+                before, into = into, self._goes_on_in(number)
+                if into.number != before.number:
                     continue  # it was merged since it was read
                 raise
             return self._view(number)
+
+    def _goes_on_in(self, number: str) -> Ticket:
+        """The ticket to which what the customer writes to this one belongs."""
+        return self._tickets.continued(self._tickets.get(number))
 
     def confirm(self, token: str) -> StatusView:
         """Confirm that the problem is solved. A repeat has no effect and is not an error."""
@@ -623,14 +625,15 @@ class CustomerCases:
     def _written_in(self, ticket: Ticket, split: SplitOff) -> WrittenIn:
         """Where the messages of the ticket were written, as its customer may know of it.
 
-        If one of the two has another customer now, the messages may have been somebody else's.
+        If one of the two has another customer now, the messages may have been somebody else's. The
+        page is shown also if that ticket cannot be read.
         """
         if not split.is_own:
             return WrittenIn()
-        source = self._tickets.get(split.source)
-        if (source.contact, source.customer) != (ticket.contact, ticket.customer):
-            return WrittenIn()
-        return WrittenIn(source.number, self._links.status_token(source.number))
+        for source in self._tickets.get_readable([split.source]):
+            if (source.contact, source.customer) == (ticket.contact, ticket.customer):
+                return WrittenIn(source.number, self._links.status_token(source.number))
+        return WrittenIn()
 
 
 def _is_for_survey(token: str) -> bool:

@@ -32,6 +32,10 @@ from redress.tickets.store.timers import TimerStore, timer_writes
 from redress.tickets.store.transaction import AlsoWritten, Cause, Dated, Raced, Write
 from redress.tickets.store.viewers import viewers_in
 
+MOST_STEPS = 4
+"""The most tickets through which one goes on. Two are possible: after the end of its split, and
+then after a merge. The limit only ends a circle, which damage could make."""
+
 
 @dataclass(frozen=True, slots=True)
 class TicketFile:
@@ -71,12 +75,18 @@ class TicketStore:
         """The ticket in which a merged ticket goes on, or the ticket itself.
 
         What a customer writes to a merged ticket belongs there. It is the ticket itself if it was
-        not merged, or if one of the two has another customer now. Raises NotFound or Unreadable.
+        not merged, or if one of the two has another customer now. The ticket in which one goes on
+        whose split was undone may be merged later. Then it is the last one of them. Raises NotFound
+        or Unreadable.
         """
-        if ticket.merged is None:
-            return ticket
-        into = self.get(ticket.merged.into)
-        return into if continues_in(ticket, into) else ticket
+        for _ in range(MOST_STEPS):
+            if ticket.merged is None:
+                break
+            into = self.get(ticket.merged.into)
+            if not continues_in(ticket, into):
+                break
+            ticket = into
+        return ticket
 
     def get_many(self, numbers: list[str]) -> list[Ticket]:
         """The tickets in the order of `numbers`, each once. Unknown numbers are left out.
