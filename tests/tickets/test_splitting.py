@@ -13,6 +13,9 @@ from redress.base.errors import InvalidInput, NotAllowedNow, NotSplittable, NotU
 from redress.base.people import CUSTOMER, Member, Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import ClockName, ClockState, Standing
+from redress.mail.outgoing.messages import MailJob
+from redress.mail.outgoing.results import for_connector
+from redress.mail.outgoing.rules.relevance import Matter
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.scores.rules.facts import facts_of
 from redress.tickets.rules.explain import explain
@@ -629,6 +632,32 @@ def test_undone_split_of_an_earlier_version_is_read() -> None:
     unanswered = {name: one for name, one in data["unanswered"].items() if name != "split_at"}
     life.events[-1] = replace(life.events[-1], data=data | {"unanswered": unanswered})
     assert life.folded.unanswered_since == life.ticket.unanswered_since
+
+
+def test_undone_split_names_no_ticket_that_is_another_customers_now() -> None:
+    life = told().match()
+    new = life.split()
+    life.match("wang-wei").unsplit(new)
+    [event] = life.last.events
+    assert ("own" in event.data, "own" in new.last.events[0].data) == (False, False)
+    assert new.ticket.merged is None
+    assert mails_after(new.last.events[0]) == [MailToSend("split_undone", "customer")]
+
+
+def test_connector_is_told_no_number_of_a_ticket_that_is_another_customers_now() -> None:
+    for customer, is_named in ((CUSTOMER_ID, True), ("wang-wei", False)):
+        life = Life().open_by_connector(contact={"name": "Li Na"}).match()
+        life.acknowledge().assign().reply().write_by_connector(text="And my invoice?")
+        new = life.split()
+        if not is_named:
+            life.match(customer)
+        life.unsplit(new)
+        event = new.last.events[0]
+        job = MailJob(new.ticket.number, event.number, "split_undone", "connector")
+        matter = Matter(job, event, new.ticket, new.plan, new.clock.now())
+        assert mails_after(event) == [MailToSend("split_undone", "connector")]
+        text = for_connector(matter)
+        assert (life.ticket.number in text, new.ticket.number in text) == (is_named, True)
 
 
 def test_words_of_a_participant_do_not_go_on_to_the_customers_ticket() -> None:

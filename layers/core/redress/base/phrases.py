@@ -34,7 +34,7 @@ class Phrases(msgspec.Struct, frozen=True):
     `needed` and `needed_optional` are the lines of a checklist. If it goes through a connector,
     `needed_for_request` and `stands_still` stand before and after them. `split_off` and
     `split_back` tell a customer of a connector that words got a number of their own, and that they
-    went back. `note_marker` is the
+    went back; `split_back_apart` does so without the other number. `note_marker` is the
     same line as `marker` in mails to staff: it says that their answer becomes an internal note.
     `links` holds a button label for each page.
     """
@@ -70,6 +70,7 @@ class Phrases(msgspec.Struct, frozen=True):
     items: dict[str, str]
     split_off: str
     split_back: str
+    split_back_apart: str
     needed_for_request: str
     stands_still: str
     needed: str

@@ -55,6 +55,8 @@ def for_connector(about: Matter) -> str:
         at = moment(written_at(event), about.plan.time_zone, about.ticket.language)
         return own.split_off.format(written=at, number=about.ticket.number)
     if event.type is EventType.UNSPLIT:
+        if "own" not in event.data:
+            return own.split_back_apart.format(number=about.ticket.number)
         return own.split_back.format(into=event.data["ticket"], number=about.ticket.number)
     text: str = event.data.get("text", "")
     if event.type is EventType.RESOLVED:

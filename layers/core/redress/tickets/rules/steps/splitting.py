@@ -565,7 +565,8 @@ def unsplit(origin: Undone, new: Undone, by: Actor, why: str) -> tuple[Change, C
         "why": why.strip(),
         **_again(origin),
     }
-    if origin.split.data.get("own"):
+    is_own = new.customer == origin.customer  # one of the two may have been given to another one
+    if origin.split.data.get("own") and is_own:
         given["own"] = True
     back = Draft(ticket, origin.plan, by, origin.at).add(EventType.UNSPLIT, given).change()
     over: dict[str, Any] = {
@@ -574,9 +575,9 @@ def unsplit(origin: Undone, new: Undone, by: Actor, why: str) -> tuple[Change, C
         "why": why.strip(),
     }
     split = new.ticket.split
-    if split is not None and split.is_own:
+    if split is not None and split.is_own and is_own:
         over["own"] = True
-        if new.customer is not None and new.customer == origin.customer:
+        if new.customer is not None:
             over |= {"customer": new.ticket.customer, "its_customer": ticket.customer}
     way = way_of(new.ticket, new.at, new.plan.sms)
     if way.by is Way.MAIL and ClockName.ACKNOWLEDGEMENT in new.ticket.clocks:
