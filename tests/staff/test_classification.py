@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.staff.rules.classification import GAP, Earlier, Facts, Found, Rules
+from redress.staff.rules.classification import (
+    GAP,
+    Earlier,
+    Facts,
+    Found,
+    Rules,
+    facts_of,
+)
+from tests.builders import Life
 from tests.examples import examples
 
 TICKET = Facts(text="The kettle leaks.", kind="inquiry", channel="web", language="en")
@@ -47,6 +55,13 @@ def test_highest_urgency_of_all_rules_counts_in_any_order() -> None:
     for some in ((low, high), (high, low)):
         assert found(*some).values == {"urgency": "high"}
         assert found(*some).why["urgency"]["rule"] == "high"
+
+
+def test_kind_that_staff_chose_for_what_they_split_off_stays() -> None:
+    life = Life().open("inquiry").acknowledge().assign().write("The kettle leaks")
+    new = life.split(kind="inquiry")
+    assert facts_of(new.ticket, new.events[0]).is_by_staff
+    assert not facts_of(life.ticket, life.events[0]).is_by_staff
 
 
 def test_what_a_person_chose_stays() -> None:

@@ -62,7 +62,8 @@ class Facts(Struct, frozen=True):
     """What the rules know of a ticket.
 
     `senders` are the addresses of the customer, in lower case. `is_by_staff` says that a member of
-    staff opened the ticket: they chose kind and language, and the words are theirs. `earlier`
+    staff opened the ticket: they chose kind and language, and the words are theirs, or they split
+    it off another one: they chose the kind, and the language is known from there. `earlier`
     returns the earlier tickets of the customer. It is called at most once, and only if all other
     conditions of a rule hold, because it may read the table. It returns None if they are not known.
     `chosen` returns the languages that the customer has chosen in their profile, the preferred one
@@ -106,7 +107,7 @@ def facts_of(ticket: Ticket, opened: Event) -> Facts:
         category=ticket.category,
         has_order=ticket.order is not None,
         senders=tuple(dict.fromkeys(one.lower() for one in senders if one)),
-        is_by_staff=opened.by.is_staff,
+        is_by_staff=opened.by.is_staff or "split" in data,
     )
 
 
