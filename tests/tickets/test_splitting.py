@@ -300,7 +300,17 @@ def test_promise_that_was_broken_before_the_split_is_on_no_score() -> None:
     assert new.ticket.clocks[ClockName.FIRST_RESPONSE].held_by is None
     assert facts_of(new.last) == [], "whoever gets it did not break it"
     assert EventType.RUNG_FIRED in {one.type for one in new.events}, "supervisors are told"
+    new.wait(minutes=4).reply(by=JUN.actor)
+    names = {one.name for one in facts_of(new.last)}
+    assert not {"first_response", "answered"} & names, "they did not let anybody wait"
     stored(new)
+
+
+def test_promise_that_is_broken_after_the_split_is_on_the_score_of_its_agent() -> None:
+    new = told().split(kind="complaint").assign("a-jun")
+    new.sleep_through(new.ticket.clocks[ClockName.FIRST_RESPONSE].due_at + HOUR)
+    new.reply(by=JUN.actor)
+    assert "answered" in {one.name for one in facts_of(new.last)}
 
 
 def test_story_of_each_promise_can_be_told_on_both_sides() -> None:

@@ -132,7 +132,9 @@ def _promise(
     """The entries that one event produces for one promise: none, a miss, or how it ended.
 
     A miss is counted at the due time. A late first response can produce two entries: the miss and
-    `answered`. A promise that a word to all customers of an incident ends in time has none.
+    `answered`. It has neither if it was broken before its messages were split off another ticket:
+    whoever answers then has not let them wait. A promise that a word to all customers of an
+    incident ends in time has none.
     """
     label = f"{name}.{before.round}" if name is ClockName.RESOLUTION else name.value
     held_by = before.assignee
@@ -153,8 +155,14 @@ def _promise(
         return
     if not new.breached and held_by:  # late, but its breach was not recorded yet
         yield held_by, new.due_at, label, {"kept": False}
-    if name is ClockName.FIRST_RESPONSE:
+    if name is ClockName.FIRST_RESPONSE and not _is_broken_before_split(before, old):
         yield event.by.id, event.at, "answered", {"seconds": seconds}
+
+
+def _is_broken_before_split(ticket: Ticket, clock: Clock) -> bool:
+    """Whether a promise was broken in the ticket off which this one was split."""
+    broken = clock.breached_at
+    return ticket.split is not None and broken is not None and broken < ticket.created_at
 
 
 def _corrected(label: str, old: Clock, new: Clock) -> Iterator[_Entry]:
