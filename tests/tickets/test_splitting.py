@@ -692,6 +692,21 @@ def test_split_is_not_undone_after_a_public_word(side: str) -> None:
     assert (fault.pointer, fault.code) == ("" if side == "old" else "/ticket", "too_late")
 
 
+@pytest.mark.parametrize("what", ["split", "merge"])
+def test_split_is_not_undone_after_the_next_split_or_merge(what: str) -> None:
+    life = told().match().write("A third matter")
+    new = life.split()
+    life.wait(minutes=1)
+    if what == "split":
+        earlier = next(one for one in life.events if one.type is EventType.CUSTOMER_WROTE)
+        life.split(earlier.number, number="R-00000-00003")
+    else:
+        life.take_in(Life(life.clock).open(number="R-00000-00002").match())
+    with pytest.raises(NotUndone) as refused:
+        life.unsplit(new)
+    assert {one.code for one in refused.value.faults} == {"too_late"}
+
+
 def test_split_is_not_undone_while_something_is_owed_in_the_new_ticket() -> None:
     life = told()
     new = life.split(kind="complaint").assign().open_task()
