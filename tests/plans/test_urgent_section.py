@@ -153,6 +153,25 @@ def test_plan_without_tasks_of_departments_opens_none() -> None:
     assert faults(document) == {"/urgent/tasks": "no_tasks"}
 
 
+@pytest.mark.parametrize(
+    ("section", "wrong"),
+    [
+        ({"within": "8h"}, {"/tasks/ladder": "unknown"}),
+        ({"within": "soon", "ladder": "task"}, {"/tasks/within": "duration_expected"}),
+        ({"within": "8h", "ladder": "task", "teams": []}, {"/tasks/teams": "object_expected"}),
+        (
+            {"within": "8h", "ladder": "task", "teams": {"service": 5}},
+            {"/tasks/teams/service": "object_expected"},
+        ),
+    ],
+)
+def test_wrong_section_on_tasks_is_named_although_a_task_of_the_plan_needs_its_ladder(
+    section: dict[str, Any], wrong: dict[str, str]
+) -> None:
+    document = with_urgent(tasks=[TASK | {"within": "2h"}]) | {"tasks": section}
+    assert faults(document) == wrong
+
+
 def test_task_that_is_due_in_years_is_a_mistake() -> None:
     document = with_urgent(tasks=[TASK | {"within": "8000h", "calendar": "office"}])
     document["tasks"]["most"] = "8000h"
@@ -178,6 +197,31 @@ def test_nobody_joins_a_task_or_a_post_mortem() -> None:
     joining = {"at": 0.001, "action": "join", "notify": "manager"}
     document["ladders"]["post_mortem"].insert(0, joining)
     assert faults(document) == {"/urgent/post_mortem/ladder": "not_of_tasks"}
+
+
+def test_nobody_joins_after_the_resolution() -> None:
+    """Nobody works on the ticket then, and the mail to whom joins would be skipped."""
+    document = plan_document() | {"version": 2}
+    document["levels"]["complaint"]["promises"]["callback"]["ladder"] = "emergency"
+    callback = {"within": "2h", "ladder": "emergency"}
+    document["overrides"].append({"when": {"kind": ["urgent"]}, "promises": {"callback": callback}})
+    last = len(document["overrides"]) - 1
+    assert faults(document) == {
+        "/levels/complaint/promises/callback/ladder": "nobody_joins",
+        f"/overrides/{last}/promises/callback/ladder": "nobody_joins",
+    }
+
+
+def test_callback_that_is_added_without_a_ladder_has_the_usual_one_in_which_nobody_joins() -> None:
+    document = plan_document() | {"version": 2}
+    joining = {"at": 0.001, "action": "join", "notify": "supervisor"}
+    document["ladders"]["promise"].insert(0, joining)
+    for level in document["levels"].values():
+        level["promises"].get("callback", {})["ladder"] = "task"
+    added = {"when": {"kind": ["feedback"]}, "promises": {"callback": {"within": "24h"}}}
+    document["overrides"].append(added)
+    last = len(document["overrides"]) - 1
+    assert faults(document) == {f"/overrides/{last}/promises/callback/ladder": "nobody_joins"}
 
 
 def test_post_mortem_that_is_due_in_years_is_a_mistake() -> None:

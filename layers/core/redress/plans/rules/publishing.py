@@ -15,7 +15,7 @@ from typing import Any
 
 from redress.base.errors import Fault
 from redress.clocks.rules.calendars import Calendar
-from redress.clocks.rules.clocks import ClockName
+from redress.clocks.rules.clocks import Action, ClockName
 from redress.plans.rules import (
     categories,
     checklists,
@@ -51,6 +51,7 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
     mail, nor the time for a task, a remedy, its approval or a post-mortem. An override that adds a
     survey needs a callback, because a survey follows a callback. An agent's own promise is not
     checked: the agent chooses its due time, at most a year ahead, and its calendar is never closed.
+    No ladder of a callback brings leaders in.
     """
     starts = [begins + timedelta(days=days) for days in STARTS_DAYS]
 
@@ -72,12 +73,13 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
         what = duration_of(held.target_s)
         detail = f"in the calendar '{held.calendar}' {what} is more than 3 years ahead"
         read.fault("/mail/held/look_within", "too_far", detail)
-    for section, promised in (
-        ("/tasks", tasks.promises),
-        ("/remedies", remedies.promises),
-        ("/urgent", urgent.promises),
+    # The ladder of a task that a plan opens on urgent tickets is in the section on tasks.
+    for sections, promised in (
+        (("/tasks", "/ladders"), tasks.promises),
+        (("/remedies", "/ladders"), remedies.promises),
+        (("/urgent", "/tasks", "/ladders"), urgent.promises),
     ):
-        if any(fault.pointer.startswith((section, "/ladders")) for fault in read.faults):
+        if any(fault.pointer.startswith(sections) for fault in read.faults):
             continue
         for at, part in promised(plan):
             rungs = plan.rungs("part", part.ladder, part.target_s, by_mail=False)
@@ -86,6 +88,7 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
                 what = duration_of(math.ceil(last_s))
                 detail = f"in the calendar '{part.calendar}' {what} is more than 3 years ahead"
                 read.fault(at, "too_far", detail)
+    _check_who_joins(read, plan)
     callback_has_fault = any("/promises/callback" in fault.pointer for fault in read.faults)
     reported = set[str]()
     for kind, promises in _possible_promises(plan):
@@ -115,6 +118,38 @@ def check_promised(read: DocumentReader, plan: Plan, begins: datetime) -> None:
                 continue
             reported.add(at)
             read.faults.append(fault)
+
+
+def _check_who_joins(read: DocumentReader, plan: Plan) -> None:
+    """Check that no ladder of a callback brings leaders in.
+
+    They join those who work on a ticket. After the resolution nobody does. A survey, which begins
+    after the resolution, too, climbs no ladder (`Plan.rungs`).
+    """
+    joining = {
+        name
+        for name, rungs in plan.ladders.items()
+        if any(rung.action is Action.JOIN for _, rung in rungs)
+    }
+    named = {
+        f"/levels/{kind}": level.promises[ClockName.CALLBACK].ladder
+        for kind, level in plan.levels.items()
+        if ClockName.CALLBACK in level.promises
+    }
+    for index, override in enumerate(plan.overrides):
+        changed = override.promises.get(ClockName.CALLBACK)
+        if changed is None:
+            continue
+        kinds = override.when.kind or tuple(plan.levels)
+        is_added = any(ClockName.CALLBACK not in plan.levels[kind].promises for kind in kinds)
+        # Without a ladder of its own, it has that of the level; if it is added, the usual one.
+        if "ladder" in changed or is_added:
+            ladder = promise_from(ClockName.CALLBACK, changed).ladder
+            named[f"/overrides/{index}"] = ladder
+    for at, ladder in named.items():
+        if ladder in joining:
+            detail = "after the resolution nobody works on the ticket whom a leader could join"
+            read.fault(f"{at}/promises/callback/ladder", "nobody_joins", detail)
 
 
 def _too_far(at: str, kind: str, promise: Promise, what: str) -> Fault:
