@@ -69,6 +69,23 @@ def test_too_long_a_queue_calls_reserve_staff_once_and_they_take_work(small: Sho
     assert [event.data["called"] for event in calls(small, *more)] == [5], "the next peak"
 
 
+def test_urgent_ticket_that_calls_reserve_staff_goes_to_them_also_if_the_plan_opens_its_tasks(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, title = plan_document(), {"zh-CN": "停售", "zh-TW": "停售", "en": "Stop the sale"}
+    document["routing"]["reserve_over"] = 1
+    task = {"name": "stop_sale", "team": "service", "title": title, "text": title}
+    document["urgent"]["tasks"] = [task]
+    plan = parse(document)
+    monkeypatch.setattr(shop.plans, "get", lambda version: plan)
+    shop.member("a-reserve", reserve=True, capacity=10)
+    waiting(shop, 1)
+    number = shop.open("urgent").ticket.number
+    assert shop.assigner().assign(number) == "a-reserve"
+    types = [event.type for event in history(shop, number)]
+    assert types[-3:] == [EventType.UNPLACED, EventType.TASK_OPENED, EventType.ASSIGNED]
+
+
 def test_call_goes_on_while_the_queue_stays_long(small: Shop) -> None:
     """Also if no new ticket comes that could call reserve staff again."""
     waiting(small, 6)

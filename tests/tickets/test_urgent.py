@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from redress.base.errors import NotMergeable
 from redress.base.languages import LANGUAGES
+from redress.base.people import Actor, Role
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.tasks import MOST_OPEN
 from redress.tickets.rules.ticket import EventType, State, classification_of, next_wake
 from redress.tickets.store import items
@@ -118,12 +121,14 @@ STOP = {
 DOCTOR = STOP | {"name": "doctor", "team": "service", "required": False}
 
 
-def asking(*entries: dict[str, Any]) -> Plan:
-    """Plan 1 as version 2, which opens these tasks on urgent tickets."""
+def asking(*entries: dict[str, Any], **when: list[str]) -> Plan:
+    """Plan 1 as version 2, which opens these tasks on urgent tickets, or on those of `when`."""
     document = plan_document() | {"version": 2}
     document["team_names"]["warehouse"] = dict.fromkeys(LANGUAGES, "Warehouse")
     document["tasks"] = {"within": "8h", "ladder": "task"}
     document["urgent"]["tasks"] = list(entries)
+    if when:
+        document["urgent"]["when"] = when
     return parse(document, publishing_at=START)
 
 
@@ -231,11 +236,57 @@ def test_task_about_a_complaint_that_is_about_somebody_is_private() -> None:
     assert (task.private, task.owner) == (True, None)
 
 
+@pytest.mark.parametrize("by", [MEI, Actor(Role.MACHINE, "crm")])
+def test_task_is_private_until_a_complaint_was_searched_for_whom_it_is_about(by: Actor) -> None:
+    """An agent corrects the kind. The search follows, and may find somebody of the department."""
+    life = Life(plan=asking(STOP, kind=["complaint"])).open("inquiry").assign()
+    [task] = life.reclassify("complaint", by=by).ticket.tasks
+    assert (task.private, task.owner) == (True, None)
+    assert life.folded == life.ticket
+    decided = Life(plan=asking(STOP, kind=["complaint"])).open("inquiry").assign()
+    decided.is_about("a-jun").is_about()
+    [task] = decided.reclassify("complaint").ticket.tasks
+    assert not task.private, "somebody has decided that it is about nobody"
+
+
+def test_task_is_not_private_if_the_search_found_nobody_before_the_ticket_was_offered() -> None:
+    life = Life(plan=asking(STOP, kind=["complaint"])).open("complaint").assign()
+    assert [task.private for task in life.ticket.tasks] == [False]
+
+
+def test_type_of_the_customer_opens_no_task_before_the_ticket_is_offered() -> None:
+    """The match corrects it before the rules classify the ticket and the search has run."""
+    life = Life(plan=asking(STOP, customer_type=["vip"])).open("complaint")
+    given = (life.ticket, life.plan, "9f86d081884c7d659a2feaa0", "email", life.clock.now())
+    life.take(match(*given, customer_type="vip"))
+    types = [event.type for event in life.last.events]
+    assert types == [EventType.MATCHED, EventType.RECLASSIFIED]
+    assert opened(life.assign()) == [("stop_sale", "warehouse")]
+
+
 def test_required_task_of_the_plan_must_be_done_before_the_ticket_is_resolved() -> None:
     life = Life(plan=asking(STOP)).open("urgent").assign()
     assert [task.blocks for task in life.ticket.tasks] == [True]
     life.finish_task().resolve()
     assert life.ticket.state is State.RESOLVED
+
+
+def test_merge_needs_no_task_that_the_plan_has_opened_on_the_other_ticket_too() -> None:
+    plan = asking(STOP)
+    source = Life(plan=plan).open("urgent").assign()
+    target = Life(source.clock, plan).open("urgent", number=OTHER).assign()
+    source.merge(target)
+    assert [task.state for task in source.ticket.tasks] == ["cancelled"]
+    assert [task.blocks for task in target.ticket.tasks] == [True]
+
+
+def test_merge_is_refused_because_of_a_task_that_the_other_ticket_does_not_have() -> None:
+    plan = asking(STOP, DOCTOR | {"required": True, "when": {"language": "en"}})
+    source = Life(plan=plan).open("urgent", language="en").assign().open_task(required=True)
+    target = Life(source.clock, plan).open("urgent", number=OTHER, language="zh-CN").assign()
+    with pytest.raises(NotMergeable) as refused:
+        source.merge(target)
+    assert [fault.pointer for fault in refused.value.faults] == ["/tasks/2", "/tasks/3"]
 
 
 # ------------------------------------------------------------------------ what is still owed

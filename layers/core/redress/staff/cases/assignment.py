@@ -2,8 +2,10 @@
 
 A ticket is opened without an assignee. It is assigned afterwards, so routing never delays intake.
 The same change matches the ticket with the profile of its customer, classifies it by the rules of
-its plan, and finds out whom a complaint is about (`AboutSearch`). If no agent can take the ticket,
-what was found is a change of its own, once. The same change then records that nobody could take it.
+its plan, and finds out whom a complaint is about (`AboutSearch`). Only then are the tasks opened
+that the plan asks for on such a ticket, also if an agent has it already. If no agent can take the
+ticket, what was found is a change of its own, once. The same change then records that nobody could
+take it.
 """
 
 from __future__ import annotations
@@ -175,6 +177,8 @@ class AssignmentCase:
         def offer(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
             asked.clear()
             missed.full, missed.has_called = (), False
+            if ticket.assignee is not None and claim is None:
+                return by_system.open_planned_tasks(ticket, plan, at)
             if ticket.assignee is not None or not ticket.needs_agent:
                 return None
             if ticket.about_unclear is not None:
@@ -187,7 +191,10 @@ class AssignmentCase:
             if decision.agent is None:
                 left = self._left(ticket, plan, decision, at, notes)
                 missed.full = decision.full if decision.others else ()
-                missed.has_called = left is not None and "called" in left.events[-1].data
+                # Tasks of the plan may follow in the same change.
+                missed.has_called = left is not None and any(
+                    "called" in one.data for one in left.events
+                )
                 return left
             asked.append(decision.agent)
             data = decision.data(in_turn=lost < TURNS) | notes

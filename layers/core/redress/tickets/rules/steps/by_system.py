@@ -20,9 +20,7 @@ from redress.tickets.rules.steps.draft import (
     recipients,
     require_possible,
 )
-from redress.tickets.rules.steps.table import (
-    Step,
-)
+from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 
 
@@ -134,6 +132,18 @@ def leave_unplaced(
     if called:
         data["called"] = called
     return Draft(ticket, plan, SYSTEM, at).add(EventType.UNPLACED, data).change()
+
+
+def open_planned_tasks(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+    """Open the tasks that the plan asks for on a ticket that an agent has already.
+
+    The agent took it from a caller, or had it before: then nobody is offered it after the rules of
+    the plan have classified it. None if there are none that were not opened before.
+    """
+    if ticket.state not in STEPS[Step.OPEN_TASK]:
+        return None
+    change = Draft(ticket, plan, SYSTEM, at).open_planned_tasks().change()
+    return change if change.events else None
 
 
 def tell_nobody_is_there(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:

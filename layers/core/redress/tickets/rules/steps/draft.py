@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from redress.base import instants, texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, RedressError
-from redress.base.people import SYSTEM, Actor
+from redress.base.people import SYSTEM, Actor, Role
 from redress.clocks.rules.clocks import Clock, ClockName
 from redress.plans.rules import checklists, urgent
 from redress.plans.rules.plan import Plan, listed
@@ -36,9 +36,9 @@ from redress.tickets.rules.ticket import (
     promises,
 )
 
-_OPEN_TASKS = (EventType.ASSIGNED, EventType.UNPLACED, EventType.RECLASSIFIED)
-"""The events that offer a ticket to agents, also if nobody gets it, and the correction of its kind.
-The rules of a plan classify a ticket in the change that offers it, before they do."""
+_OFFERS = (EventType.ASSIGNED, EventType.UNPLACED)
+"""The events that offer a ticket to agents, also if nobody gets it. In the same change the rules of
+the plan have classified it before, and a complaint was searched for names of staff."""
 
 TICKET_CLOSED = "the ticket is closed"
 """The reason in the event that cancels an open task because its ticket is closed."""
@@ -79,12 +79,14 @@ class Draft:
             self._set_checklist()
         return self
 
-    def _open_planned_tasks(self) -> None:
+    def open_planned_tasks(self) -> Draft:
         """Open the tasks that the plan asks for on such a ticket, each once in its life.
 
         The team that has the ticket is not asked. If the complaint is, or may be, about somebody,
         the tasks are private, because nobody has said who of a department may see them: its leaders
-        decide it. A task for which the ticket has no room is left out.
+        decide it. It may be about anybody until it is searched for names of staff, which the system
+        does when it offers the ticket, and not before somebody else corrects its kind or takes it.
+        A task for which the ticket has no room is left out.
         """
         for entry in urgent.tasks_for(self._plan, classification_of(self.after)):
             after = self.after
@@ -104,9 +106,12 @@ class Draft:
             }
             if (due := urgent.task_due(self._plan, entry, self._at)) is not None:
                 data["due"] = due.isoformat()
-            if after.about or after.about_unclear is not None:
+            may_be_about = after.kind == "complaint" and not after.about_decided
+            is_unsearched = may_be_about and self._by.role is not Role.SYSTEM
+            if after.about or after.about_unclear is not None or is_unsearched:
                 data["private"] = True
             self.add(EventType.TASK_OPENED, data, SYSTEM)
+        return self
 
     def _set_checklist(self) -> None:
         """Give the ticket the checklist of its kind, category and plan.
@@ -146,11 +151,17 @@ class Draft:
         """The change that consists of all events that were added so far.
 
         If one of them offers the ticket to agents, or corrects its kind, the tasks follow that the
-        plan asks for on the ticket as it is now.
+        plan asks for on the ticket as it is now. If the system corrects it, because the customer is
+        of another type, the offer is still to come: only then is it known what the ticket is about.
+        So it is with a ticket that its agent opens for a caller (`by_system.open_planned_tasks`).
         """
-        is_offered = any(event.type in _OPEN_TASKS for event in self._events)
-        if is_offered and self.after.state in STEPS[Step.OPEN_TASK]:
-            self._open_planned_tasks()
+        is_corrected = self._by.role is not Role.SYSTEM and any(
+            event.type is EventType.RECLASSIFIED for event in self._events
+        )
+        is_offered = any(event.type in _OFFERS for event in self._events)
+        is_possible = self._before is not None and self.after.state in STEPS[Step.OPEN_TASK]
+        if (is_offered or is_corrected) and is_possible:
+            self.open_planned_tasks()
         return Change(self._before, tuple(self._events), self.after, self._plan)
 
 

@@ -156,10 +156,12 @@ def faults_of(source: Merger, target: Merger) -> list[Fault]:
         detail += "other ticket into this one, or correct the kind of one of them first"
         faults.append(Fault(INTO, "other_kind", detail))
     faults += _conflicts_of_interest(source, target)
+    # The plan has opened the same task on the other ticket, and there it still counts.
+    planned = {task.planned for task in other.tasks if task.planned}
     faults += [
         Fault(f"/tasks/{task.id}", "task_open", f"'{task.title}' is required and not done")
         for task in ticket.tasks
-        if task.blocks
+        if task.blocks and task.planned not in planned
     ]
     detail = "this required item is not settled, and the other ticket has no such item"
     there = {(item.id, item.kind) for item in _items_there(ticket, target)}
