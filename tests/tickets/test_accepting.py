@@ -149,3 +149,12 @@ def test_agents_hand_a_ticket_over_as_often_as_the_plan_allows_and_leaders_as_th
     with pytest.raises(LimitReached):
         life.reassign(None, "service", by=MEI)
     assert life.reassign(JUN.id, by=LIN).ticket.handovers == 2
+
+
+def test_agents_pass_on_what_is_owed_as_often_as_the_plan_allows_and_leaders_as_they_need() -> None:
+    life = assigned().promise_remedy().resolve()
+    life.plan = replace(life.plan, handing_over=HandingOverPlan(most=1))
+    assert life.reassign(JUN.id, by=MEI).ticket.handovers == 1
+    with pytest.raises(LimitReached, match="1 times; a leader decides"):
+        life.reassign(MEI.id, by=JUN)
+    assert life.reassign(MEI.id, by=LIN).ticket.handovers == 1

@@ -67,7 +67,7 @@ def propose_remedy(request: Request) -> Answer:
         )
         sent.append(telling(request.member, given))
         step = sent[0].step(lambda text: partial(remedying.propose, new=new, text=text))
-        return given["version"], step
+        return given["version"], wiring.remedies().taking_over(step)
 
     number = request.path["number"]
     ticket = wiring.staff_cases().act(request.member, number, "propose_remedy", content)

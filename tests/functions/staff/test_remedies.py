@@ -9,7 +9,7 @@ import pytest
 from redress.base.people import CUSTOMER
 from redress.db import keys
 from redress.tickets.rules.attached import Attached, FileState
-from redress.tickets.rules.steps import by_customer
+from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.wiring import stores as wired_stores
 from tests.builders import Clock
@@ -127,6 +127,55 @@ def test_closed_ticket_with_an_owed_remedy_is_in_the_lists_until_it_is_done(
     assert work == [number]
     assert act(api, stores, "remedy-completion", "mei", number).status == 200
     assert api("work", "mei", query={}).body["items"] == []
+
+
+def resolved(stores: Stores, ticket: Ticket) -> str:
+    """The number of the ticket after its agent has resolved it. The customer is asked by mail."""
+    words = ("Solved.", "upheld", "a new one", "seal")
+    mei = MEMBERS["mei"].actor
+    stores.changes.change(ticket.number, lambda t, p, at: by_staff.resolve(t, p, mei, *words, at))
+    return ticket.number
+
+
+def worked_on(api: Api, by: str) -> list[str]:
+    return [line["number"] for line in api("work", by, query={}).body["items"]]
+
+
+def test_remedy_that_is_approved_after_its_agent_has_left_comes_to_the_list_of_who_approves_it(
+    api: Api, ticket: Ticket, stores: Stores, clock: Clock
+) -> None:
+    """It was in the lists of the team alone, until somebody looked there."""
+    number = resolved(stores, ticket)
+    assert propose(api, stores, number).body["remedies"][0]["state"] == "proposed"
+    stores.staff.depart(MEMBERS["mei"], clock.now())
+    approved = act(api, stores, "remedy-approval", "lin", number)
+    assert (approved.status, approved.body["assignee"]) == (200, "s-lin")
+    assert worked_on(api, "lin") == [number]
+    told, given = stores.tickets.history(number)[-2:]
+    assert (told.type, given.type) == (EventType.REMEDY_PROMISED, EventType.ASSIGNED)
+    assert (given.data["from"], given.data["agent"], given.by.id) == ("a-mei", "s-lin", "s-lin")
+    assert given.at == told.at
+    body = {"version": approved.body["version"], "agent": "a-jun", "reason": "theirs"}
+    assert api("assignment", "lin", number=number, body=body).body["assignee"] == "a-jun"
+
+
+def test_leader_who_promises_a_remedy_for_an_agent_who_has_left_has_it_in_their_list(
+    api: Api, ticket: Ticket, stores: Stores, clock: Clock
+) -> None:
+    number = resolved(stores, ticket)
+    stores.staff.depart(MEMBERS["mei"], clock.now())
+    promised = propose(api, stores, number, by="wei", amount=100)
+    assert (promised.status, promised.body["assignee"]) == (200, "m-wei")
+    assert worked_on(api, "wei") == [number]
+
+
+def test_remedy_that_is_approved_stays_with_its_agent(
+    api: Api, ticket: Ticket, stores: Stores
+) -> None:
+    number = resolved(stores, ticket)
+    propose(api, stores, number)
+    assert act(api, stores, "remedy-approval", "lin", number).body["assignee"] == "a-mei"
+    assert stores.tickets.history(number)[-1].type is EventType.REMEDY_PROMISED
 
 
 # ------------------------------------------------------------------------------ races

@@ -462,7 +462,8 @@ def remedies() -> RemedyCases:
     from redress.tickets.store.remedies import RemedyLists
     from redress.wiring import stores
 
-    return RemedyCases(stores.tickets(), RemedyLists(stores.models()), stores.attached())
+    lists = RemedyLists(stores.models())
+    return RemedyCases(stores.tickets(), lists, stores.attached(), stores.staff())
 
 
 @cache

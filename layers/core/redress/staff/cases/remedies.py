@@ -12,11 +12,12 @@ from redress.base.errors import Forbidden, NotFound
 from redress.base.people import Actor, Member
 from redress.plans.rules.plan import Plan
 from redress.staff.cases import paging
+from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules import access, remedy_rights
-from redress.tickets.rules.change import Change
+from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.remedies import Remedy, RemedyState, find
-from redress.tickets.rules.steps import remedying
+from redress.tickets.rules.steps import by_staff, remedying
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.attached import AttachedStore
 from redress.tickets.store.remedies import Listed, RemedyLists
@@ -24,6 +25,7 @@ from redress.tickets.store.tickets import TicketStore
 
 PAGE = 25
 """The most remedies of one page."""
+AGENT_GONE = "its agent may not work on it any more"
 
 
 class Which(StrEnum):
@@ -54,18 +56,42 @@ class RemedyPage:
 
 
 class RemedyCases:
-    def __init__(self, tickets: TicketStore, lists: RemedyLists, files: AttachedStore) -> None:
-        self._tickets, self._lists, self._files = tickets, lists, files
+    def __init__(
+        self, tickets: TicketStore, lists: RemedyLists, files: AttachedStore, staff: StaffStore
+    ) -> None:
+        self._tickets, self._lists, self._files, self._staff = tickets, lists, files, staff
 
     def approving(self, id_: str, due: datetime | None) -> StaffStep:
         """The step that approves a remedy. What the customer is told is in the event that proposed
-        it."""
+        it. The leader gets what is owed now if the ticket's agent is gone (`taking_over`)."""
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             remedy = find(ticket.remedies, id_)
             assert remedy is not None, "`must_have` has found it"
             text = self._tickets.event(ticket.number, remedy.event).data["text"]
             return remedying.approve(ticket, plan, by, id_, due, text, at)
+
+        return self.taking_over(decide)
+
+    def taking_over(self, step: StaffStep) -> StaffStep:
+        """The step, after which a leader has what is owed on a ticket whose agent is gone.
+
+        A ticket that needs no agent any more is in no queue, and what was promised on it would be
+        in nobody's work list. The agent is gone if they may not work on the ticket any more: they
+        left, are suspended, are in another team, or the complaint is about them.
+        """
+
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change | None:
+            change = step(ticket, plan, by=by, at=at)
+            if change is None or by.role not in remedy_rights.LEADERS:
+                return change
+            after = change.after
+            if not after.owes_work or after.assignee in (None, by.id):
+                return change
+            agent = self._staff.named([after.assignee], consistent=True).get(after.assignee)
+            if agent is not None and agent.is_active and access.may_act(agent, after):
+                return change
+            return joined(change, by_staff.hand_over(after, plan, by, by.id, AGENT_GONE, at))
 
         return decide
 

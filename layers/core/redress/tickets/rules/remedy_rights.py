@@ -15,7 +15,7 @@ from redress.tickets.rules.ticket import Ticket
 ACTS = ("approve_remedy", "refuse_remedy", "withdraw_remedy", "finish_remedy")
 """The acts on a remedy, by their names in `access.ACTIONS`."""
 
-_LEADERS = (Role.SUPERVISOR, Role.MANAGER)
+LEADERS = (Role.SUPERVISOR, Role.MANAGER)
 
 
 def is_possible(remedy: Remedy, act: str) -> bool:
@@ -35,9 +35,9 @@ def may_make(actor: Actor, ticket: Ticket, remedy: Remedy, act: str) -> bool:
     - Everybody who may act on the ticket says that it is done.
     """
     if act in ("approve_remedy", "refuse_remedy"):
-        return actor.role in _LEADERS and actor.id not in (remedy.by, ticket.assignee)
+        return actor.role in LEADERS and actor.id not in (remedy.by, ticket.assignee)
     if act == "withdraw_remedy" and remedy.is_owed:
-        return actor.role in _LEADERS
+        return actor.role in LEADERS
     return True
 
 

@@ -99,13 +99,16 @@ def reassign(
     if to is not None and ticket.about_unclear is not None:
         detail = "decide first whom the complaint is about"
         raise InvalidInput([Fault("/agent", "about_unclear", detail)])
+    is_its_agent = by.role is Role.AGENT and by.id == ticket.assignee
     if ticket.owes_work:
         if to is None:
             raise NoQueue
+        if is_its_agent:
+            _as_agent(ticket, plan, to, ticket.team)
         return hand_over(ticket, plan, by, to, why, at)
     require_possible(Step.REASSIGN, ticket)
     data = {"from": ticket.assignee, "why": why.strip(), "team": team or ticket.team}
-    if by.role is Role.AGENT and by.id == ticket.assignee:
+    if is_its_agent:
         data |= _as_agent(ticket, plan, to, team or ticket.team)
     draft = Draft(ticket, plan, by, at)
     if to is None:
