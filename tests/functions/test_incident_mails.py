@@ -104,7 +104,7 @@ def test_each_owner_is_told_once_of_all_of_their_actions(house: House, clock: Cl
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "names you"), ("zh-CN", "由您负责"), ("zh-TW", "由您負責")]
+    ("language", "words"), [("en", "names mei as"), ("zh-CN", "由mei负责"), ("zh-TW", "由mei負責")]
 )
 def test_owner_reads_the_mail_in_their_language(
     house: House, stores: Stores, clock: Clock, language: str, words: str
@@ -121,7 +121,9 @@ def test_actions_of_an_owner_who_has_left_go_to_the_leaders(
 ) -> None:
     close(declare(clock), clock, "a-mei")
     stores.staff.depart(MEMBERS["mei"], clock.now())
-    assert receivers(house.send(*house.sweep())) == [["lin@example.com"]]
+    mails = house.send(*house.sweep())
+    assert receivers(mails) == [["lin@example.com"]]
+    assert "由mei负责" in text_of(mails[0]), "the leaders read whose actions they are"
 
 
 def test_incident_that_cannot_be_read_keeps_no_owner_of_another_one_from_their_mail(

@@ -2329,9 +2329,9 @@ DUE_AT = {
 
 
 ACTIONS_TOLD = {
-    "en": "It names you as the owner of these actions",
-    "zh-CN": "其中列明以下措施由您负责",
-    "zh-TW": "其中列明下列措施由您負責",
+    "en": "It names tao as the owner of these actions",
+    "zh-CN": "其中列明以下措施由tao负责",
+    "zh-TW": "其中列明下列措施由tao負責",
 }
 
 
@@ -2398,6 +2398,7 @@ def test_leaders_get_the_actions_of_who_has_left_and_nobody_those_that_were_corr
     stores.staff.record(gone, Presence.AWAY, clock.now())
     assert mailer(after) == []
     assert post.only["To"] == "lin@example.com"
+    assert ACTIONS_TOLD["zh-CN"] in text_of(post.only), "they read whose actions they are"
 
 
 def test_leaders_are_told_of_a_post_mortem_if_nobody_served(

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from redress.base.errors import NotFound
-from redress.base.people import Role
-from redress.base.phrases import moment
+from redress.base.people import Member, Role
+from redress.base.phrases import moment, phrases
 from redress.incidents.rules import Incident
 from redress.incidents.store import IncidentStore
 from redress.mail.outgoing.cases.posting import (
@@ -62,23 +62,25 @@ class IncidentMailCase:
         actions = _actions(incident, job.action)
         if not job.action and not incident.is_open:
             return SendOutcome(Result.SKIPPED, "the incident is closed")
-        to = self._owner(actions[0]) if actions else []
+        owner = self._owner(actions[0]) if actions else None
+        to = reached([owner]) if owner is not None and owner.is_active else []
         if not to:
             operator = self._settings.operator_address
             to = leaders(self._staff.members(), Role.SUPERVISOR, incident.team, operator)
         now, tags = self._now(), tags_of_incident(job)
-        raw = self._compose(job, incident, actions, to, now) if to else None
+        name = owner.name if owner is not None else None
+        raw = self._compose(job, incident, actions, name, to, now) if to else None
         return self._posting.send(Letter(job.incident, job.key, now, tags, to, raw))
 
-    def _owner(self, action: Action) -> list[Recipient]:
-        owner = self._staff.named([action.owner]).get(action.owner)
-        return reached([owner]) if owner is not None and owner.is_active else []
+    def _owner(self, action: Action) -> Member | None:
+        return self._staff.named([action.owner]).get(action.owner)
 
     def _compose(
         self,
         job: IncidentMail,
         incident: Incident,
         actions: Sequence[Action],
+        owner: str | None,
         to: Sequence[Recipient],
         now: datetime,
     ) -> bytes:
@@ -87,13 +89,18 @@ class IncidentMailCase:
             self._settings,
             job.template,
             to,
-            lambda lang: self._values(incident, actions, plan, lang),
+            lambda lang: self._values(incident, actions, owner, plan, lang),
             now,
             f"{job.incident}.{job.key}",
         )
 
     def _values(
-        self, incident: Incident, actions: Sequence[Action], plan: Plan, language: str
+        self,
+        incident: Incident,
+        actions: Sequence[Action],
+        owner: str | None,
+        plan: Plan,
+        language: str,
     ) -> dict[str, str]:
         values = {
             "title": incident.title,
@@ -101,7 +108,8 @@ class IncidentMailCase:
         }
         if actions:
             lines = (f"- {one.due.isoformat()}: {one.text}" for one in actions)
-            return values | {"actions": "\n".join(lines)}
+            named = owner or phrases(language).nobody
+            return values | {"owner": named, "actions": "\n".join(lines)}
         team = plan.team_names.get(incident.team, {}).get(language, incident.team)
         since = moment(incident.declared_at, plan.time_zone, language)
         return values | {"team": team, "since": since}

@@ -599,11 +599,12 @@ class MailingCase:
         """Return a function that takes a language and returns the values of a mail about actions.
 
         It has the texts of the actions, because their owner may not see the ticket, and nothing
-        else that anybody wrote.
+        else that anybody wrote. It names the owner, because leaders get it if the owner is gone.
         """
         event, ticket = about.event, about.ticket
         writer = self._name_of(event.by.id)
         actions = owned_actions(event, about.job.audience)
+        owner = self._name_of(actions[0]["owner"])
 
         def said(language: str) -> dict[str, str]:
             own = phrases(language)
@@ -611,6 +612,7 @@ class MailingCase:
                 "number": ticket.number,
                 "kind": own.kinds[ticket.kind],
                 "by": writer or own.nobody,
+                "owner": owner or own.nobody,
                 "actions": "\n".join(f"- {one['due']}: {one['text']}" for one in actions),
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",
             }
