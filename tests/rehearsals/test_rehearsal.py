@@ -118,12 +118,15 @@ STEPS_OF_LIFE = st.lists(
 def random_life(kind: tuple[str, bool], steps: list[tuple[str, int]], rest: int) -> Life:
     """A life with these steps, in which the workflow wakes on time.
 
-    Its plan asks for no post-mortems, which a rehearsal leaves out.
+    Its plan asks for no post-mortems, which a rehearsal leaves out, and nobody passes on what is
+    owed on a ticket that needs no agent any more, which it leaves out, too.
     """
     plan = replace(plan_1(), urgent={})
     life = Life(Clock(), plan).open(kind[0], contact=BY_MAIL if kind[1] else BY_PHONE)
     for name, seconds in steps:
         sleep(life, seconds=seconds)
+        if name == "reassign" and life.ticket.owes_work:
+            continue
         try:
             COMMANDS[name](life)
         except NotAllowedNow:
