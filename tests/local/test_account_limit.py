@@ -17,7 +17,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -28,7 +28,7 @@ import boto3
 import pytest
 
 from local import process, stack
-from local.endpoints import mailbox, wait_for
+from local.endpoints import EndpointError, mailbox, wait_for
 from local.stack import MAIL_DOMAIN, Outputs
 from tests.local.living import complaint
 
@@ -137,12 +137,11 @@ def play(outputs: Outputs) -> Burst:
         )
         return seen.acknowledged == len(addresses)
 
-    try:
+    with suppress(EndpointError):  # the figures say what is missing
         wait_for(all_acknowledged, "every ticket is acknowledged", PATIENCE_S, every=2)
-    finally:
-        seen.seconds = time.monotonic() - began
-        seen.throttles = _throttles(outputs)
-        seen.set_aside = _set_aside(outputs)
+    seen.seconds = time.monotonic() - began
+    seen.throttles = _throttles(outputs)
+    seen.set_aside = _set_aside(outputs)
     return seen
 
 
@@ -184,12 +183,12 @@ def _set_aside(outputs: Outputs) -> int:
 def test_customers_are_served_while_changes_and_mails_come_in_a_burst(tmp_path: Path) -> None:
     with limited(tmp_path) as outputs:
         seen = play(outputs)
-    assert seen.accepted == CUSTOMERS * EACH
+    assert seen.accepted == CUSTOMERS * EACH, seen
     # A call takes many times longer on a busy laptop than on AWS, so more of them overlap.
     assert seen.statuses[201] >= 0.7 * CUSTOMERS * EACH, seen
     assert seen.repeated <= CUSTOMERS * EACH, seen
-    assert seen.acknowledged == CUSTOMERS * EACH + MAILS
-    assert seen.set_aside == 0
+    assert seen.acknowledged == CUSTOMERS * EACH + MAILS, seen
+    assert seen.set_aside == 0, seen
 
 
 if __name__ == "__main__":
