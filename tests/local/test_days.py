@@ -159,7 +159,7 @@ def test_connector_works_through_a_day_and_changes_its_keys(deployed: Outputs) -
         versions = [one["version"] for one in found["tickets"] if one["number"] == number]
         return versions if versions and max(versions) >= noted["version"] else None
 
-    wait_for(followed, "the note is in the feed of changes", 30)
+    wait_for(followed, "the note is in the feed of changes", 120)
     status, file = chat.call("GET", f"/machines/tickets/{number}")
     assert status == 200, file
     texts = [event["data"].get("text") for event in file["timeline"]]
