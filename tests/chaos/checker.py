@@ -215,6 +215,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.FIELDS_SET: (Step.SET_FIELDS,),
     EventType.CUSTOMER_WROTE: (Step.WRITE, Step.THANK),
     EventType.MESSAGE_COUNTED: (Step.COUNT_MESSAGE,),
+    EventType.MATCHED: (Step.MATCH,),
     EventType.MAIL_NOTED: (Step.NOTE_MAIL,),
     EventType.PARTICIPANTS_SET: (Step.SET_PARTICIPANTS,),
     EventType.ABOUT_SET: (Step.SET_ABOUT,),
