@@ -1,4 +1,7 @@
-"""The status pages of both tickets of a split say so, and neither customer learns of the other."""
+"""The status pages of both tickets of a split say that messages were split off.
+
+If the tickets have different customers, neither page says anything of the other one.
+"""
 
 from __future__ import annotations
 

@@ -349,8 +349,11 @@ def test_checklist_that_comes_with_the_category_asks_only_for_what_is_missing(
 
 
 def told_only_in_the_source(of_target: str | None = DETAILS) -> tuple[Life, Life]:
-    """Two service requests of a customer who got the list of the first one by mail, and called
-    because of the second one."""
+    """Two service requests of one customer.
+
+    They got the checklist of the first one by mail. They opened the second one by phone, so its
+    checklist was not sent to them.
+    """
     source = Life().request().reply()
     target = Life(source.clock).open(
         "service_request", number=OTHER, category=of_target, contact=BY_PHONE

@@ -133,7 +133,7 @@ def test_list_of_routes_with_a_key_is_complete(api: Api) -> None:
 
 @pytest.fixture
 def with_two_messages(open_ticket: Opener, act: Act) -> str:
-    """The number of a ticket of mei whose customer has written again: event 3."""
+    """The number of a ticket of the agent Mei. Its event 3 is another message of the customer."""
     ticket = open_ticket(agent="a-mei")
     return act(ticket, by_customer.write, "And my invoice?").number
 

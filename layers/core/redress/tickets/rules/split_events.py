@@ -52,10 +52,9 @@ def opened(ticket: Ticket, event: Event) -> Ticket:
 
 
 def with_promises(ticket: Ticket, event: Event) -> Ticket:
-    """The new ticket, with what was promised for its messages before, where that is due earlier.
+    """The new ticket. A promise of the first ticket for its messages counts if it is due earlier.
 
-    A promise that was overdue before the split is broken, and nobody has held it here: no score has
-    it.
+    A promise that was overdue at the split is broken from the start, and is in nobody's score.
     """
     brought = _clocks(event.data["split"].get("clocks", {}))
     kept = {
@@ -68,8 +67,8 @@ def with_promises(ticket: Ticket, event: Event) -> Ticket:
 def split(ticket: Ticket, event: Event) -> Ticket:
     """The ticket after messages of it were split off.
 
-    If no message waits for an answer any more, nothing is owed for the others: the next reply is
-    neither kept nor missed, so it counts for nobody.
+    If no other message waits for an answer, the promise of the next reply ends. It is neither kept
+    nor missed, so it is in nobody's score.
     """
     link = TicketLink(LinkKind.SPLIT_INTO, event.data["ticket"])
     ticket = replace(ticket, links=(*ticket.links, link))
@@ -109,14 +108,15 @@ def _given_back(ticket: Ticket, event: Event, link: TicketLink) -> Ticket:
 
 
 def split_at(event: Event) -> datetime | None:
-    """When the split was made that this event has undone; None if no message waits again by it."""
+    """The time of the split that this event undoes; None if no message waits for an answer again."""
     return _moment(event.data.get("unanswered", {}).get("split_at"))
 
 
 def _ended(ticket: Ticket, event: Event) -> Ticket:
     """The ticket that was split off. The event `closed` follows, which ends its clocks.
 
-    It keeps its link. If both tickets are of one customer, what they write to it goes on.
+    It keeps its link. If both tickets are of one customer, what they write to this one goes to the
+    first one.
     """
     data, into = event.data, None
     if "customer" in data:

@@ -193,7 +193,7 @@ def mails_after(event: Event) -> list[MailToSend]:
         called = (Role.SUPERVISOR.value, RESERVE) if "called" in event.data else ()
         return [MailToSend(CALLED, audience) for audience in called]
     if event.type is EventType.CUSTOMER_WROTE:
-        # Messages that came with a split are not new. Its ticket goes to an agent as a whole.
+        # A message that was split off another ticket is not new. Its agent gets the whole ticket.
         return [] if "split" in event.data else [MailToSend("customer_wrote", "agent")]
     if event.type is EventType.POST_MORTEM_WRITTEN:
         owners = first_of_each(one["owner"] for one in event.data.get("actions", ()))
