@@ -15,6 +15,7 @@ from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
+from redress.tickets.store.tickets import TicketStore
 from tests.builders import Clock
 from tests.functions.staff.api import HELD_MAIL, STRANGER, Api
 from tests.world import Context, Opener, Stores, create_idle_machine, logged_by
@@ -58,3 +59,19 @@ def noted(stores: Stores, open_ticket: Opener, clock: Clock) -> Callable[..., Ti
         return stores.changes.change(number, decide)
 
     return note
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+    """Runs a function once, between the next read of tickets and their write."""
+    commit = TicketStore.commit
+
+    def arrange(happens: Callable[[], Any]) -> None:
+        def commit_afterwards(store: TicketStore, *given: Any) -> None:
+            monkeypatch.setattr(TicketStore, "commit", commit)
+            happens()
+            commit(store, *given)
+
+        monkeypatch.setattr(TicketStore, "commit", commit_afterwards)
+
+    return arrange

@@ -12,7 +12,6 @@ from redress.tickets.rules.steps import by_customer, by_departments, by_staff
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, State, Ticket
-from redress.tickets.store.tickets import TicketStore
 from redress.wiring import stores as wired_stores
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 from tests.files import samples
@@ -54,22 +53,6 @@ def of_li_na(customers: CustomerStore, act: Act, open_ticket: Opener) -> Callabl
 @pytest.fixture
 def two(of_li_na: Callable[..., Ticket]) -> Two:
     return of_li_na(), of_li_na()
-
-
-@pytest.fixture
-def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
-    """Runs a function once, between the next read of tickets and their write."""
-    commit = TicketStore.commit
-
-    def arrange(happens: Callable[[], Any]) -> None:
-        def commit_afterwards(store: TicketStore, *given: Any) -> None:
-            monkeypatch.setattr(TicketStore, "commit", commit)
-            happens()
-            commit(store, *given)
-
-        monkeypatch.setattr(TicketStore, "commit", commit_afterwards)
-
-    return arrange
 
 
 def merge(api: Api, by: str, source: Ticket, target: Ticket, **given: Any) -> Reply:

@@ -44,22 +44,6 @@ def two_words(open_ticket: Opener, act: Act) -> Ticket:
     return act(answered, by_customer.write, "And where is my invoice?")
 
 
-@pytest.fixture
-def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
-    """Runs a function once, between the next read of tickets and their write."""
-    commit = TicketStore.commit
-
-    def arrange(happens: Callable[[], Any]) -> None:
-        def commit_afterwards(store: TicketStore, *given: Any) -> None:
-            monkeypatch.setattr(TicketStore, "commit", commit)
-            happens()
-            commit(store, *given)
-
-        monkeypatch.setattr(TicketStore, "commit", commit_afterwards)
-
-    return arrange
-
-
 def split(api: Api, by: str, ticket: Ticket, key: str = "a-key", **given: Any) -> Reply:
     body = {"version": ticket.version, "events": [ticket.version], "subject": "The invoice"}
     body |= {"kind": "inquiry", "reason": "another matter"}

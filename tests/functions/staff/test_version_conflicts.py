@@ -13,7 +13,6 @@ from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.steps.duplicates import propose
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, Ticket
-from redress.tickets.store.tickets import TicketStore
 from redress.wiring import stores as wired_stores
 from redress.workflow.cases.timers import TimerCase
 from tests.builders import Clock
@@ -34,22 +33,6 @@ def test_second_of_two_replies_to_one_version_gets_a_conflict(
     assert found.body["current_version"] == ticket.version + 1
     replies = [e for e in stores.tickets.history(ticket.number) if e.type is EventType.REPLIED]
     assert [event.data["text"] for event in replies] == ["First."]
-
-
-@pytest.fixture
-def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
-    """Runs a function once, between the next read of a ticket and its write."""
-    commit = TicketStore.commit
-
-    def arrange(happens: Callable[[], Any]) -> None:
-        def commit_afterwards(store: TicketStore, *given: Any) -> None:
-            monkeypatch.setattr(TicketStore, "commit", commit)
-            happens()
-            commit(store, *given)
-
-        monkeypatch.setattr(TicketStore, "commit", commit_afterwards)
-
-    return arrange
 
 
 def test_reply_of_another_agent_between_read_and_write_causes_a_conflict(
