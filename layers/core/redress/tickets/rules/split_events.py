@@ -108,7 +108,7 @@ def _given_back(ticket: Ticket, event: Event, link: TicketLink) -> Ticket:
 
 
 def split_at(event: Event) -> datetime | None:
-    """The time of the split that this event undoes; None if no message waits again because of it."""
+    """The time of the split that this event undoes. None if it lets no message wait again."""
     return _moment(event.data.get("unanswered", {}).get("split_at"))
 
 
