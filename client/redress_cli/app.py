@@ -17,6 +17,7 @@ from redress_cli.commands import (
     imports,
     lead,
     macros,
+    matters,
     opening,
     tickets,
     writing,
@@ -72,7 +73,7 @@ def begin(
     ctx.obj = State(profile)
 
 
-for module in (account, tickets, opening, writing, facts, macros, bulk, lead, imports):
+for module in (account, tickets, opening, writing, facts, matters, macros, bulk, lead, imports):
     module.add(app)
 
 

@@ -47,17 +47,26 @@ def happened(file: TicketFile, event: Event) -> tuple[str, str]:
         words = f"opened by {data.get('channel', '')}"
     elif kind == "rung_fired":
         words = f"{data.get('clock', '')}: {data.get('action', '')}".replace("_", " ")
-    elif data.get("why"):
-        words += f": {data['why']}"
+    else:
+        if data.get("ticket"):
+            words += f" {data['ticket']}"
+        if data.get("why"):
+            words += f": {data['why']}"
     if data.get("to") and kind in ("replied", "progress_told", "resolved", "promised", "held"):
         words += f" (to {data['to']})"
     files = [str(one.get("name", "")) for one in data.get("files") or ()]
     if files:
         words += f" [files: {', '.join(files)}]"
-    text = next((str(data[key]) for key in TEXTS if data.get(key)), "")
+    text = text_of(event)
     if kind == "opened" and data.get("wished_remedy"):
         text += f"\n(wishes: {data['wished_remedy']})"
     return f"{at(event.at)}  {who}: {words}", text
+
+
+def text_of(event: Event) -> str:
+    """The text that somebody wrote with an event, or ""."""
+    data = event.data.to_dict()
+    return next((str(data[key]) for key in TEXTS if data.get(key)), "")
 
 
 def show_events(

@@ -21,14 +21,15 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from local.clients import tools
-from redress.tickets.rules.steps import by_customer, by_system
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
+from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, Ticket
 from redress.wiring import stores as wired_stores
 from redress_cli import downloads, drafts, screen
 from redress_cli.app import app
 from redress_cli.commands import lead
 from redress_cli.drafts import Draft
-from tests.builders import ROOT, Clock
+from tests.builders import BY_PHONE, MEI, ROOT, Clock
 from tests.client.conftest import Service, Terminal
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 from tests.files import samples
@@ -42,6 +43,12 @@ HIDDEN = "\x1b[2J\x1b]0;owned\x07 \u202eleak"
 @pytest.fixture
 def ticket(terminal: Terminal, open_ticket: Opener) -> Ticket:
     return open_ticket(agent="a-mei")
+
+
+def know_both() -> None:
+    """Store the profiles of Li Na and Wang Wei."""
+    both = [new(profile(LI_NA, EMAIL)), new(profile(WANG_WEI, PHONE, name="Wang Wei"))]
+    wired_stores.customers().write(both)
 
 
 # ------------------------------------------------------------------ days
@@ -121,8 +128,7 @@ def test_watched_board_goes_on_after_a_lost_connection_until_it_is_stopped(
 
 
 def test_customer_is_found_by_id_by_address_and_by_number(terminal: Terminal) -> None:
-    both = [new(profile(LI_NA, EMAIL)), new(profile(WANG_WEI, PHONE, name="Wang Wei"))]
-    wired_stores.customers().write(both)
+    know_both()
     assert f"Li Na ({LI_NA}), standard" in terminal("customer", LI_NA).out
     assert "Li Na" in terminal("customer", "LI.na@example.com").out
     assert "Wang Wei" in terminal("customer", PHONE[1]).out
@@ -658,6 +664,81 @@ def test_facts_of_a_ticket_are_shown_and_set(
     assert terminal("resolve", number, "--text", "New kettle.", *reasons).code == 0
     called = terminal("callback", number, "--outcome", "confirmed", by="lin")
     assert (called.code, stores.tickets.get(number).state.value) == (0, "confirmed"), called.err
+
+
+# ------------------------------------------------------------------ merging and splitting
+
+
+def test_ticket_is_merged_into_another_one_and_goes_on_again(
+    terminal: Terminal, ticket: Ticket, open_ticket: Opener, act: Act, stores: Stores
+) -> None:
+    know_both()
+    other = open_ticket(agent="a-mei")
+    for one in (ticket, other):
+        act(one, match, LI_NA, "email")
+    number, into = ticket.number, other.number
+    merged = terminal("merge", number.lower(), into.lower(), "--reason", "One kettle.")
+    assert (merged.code, merged.out) == (0, f"{number} is merged into {into}.\n"), merged.err
+    assert f"mei: merged {into}: One kettle." in terminal("show", number).out
+    again = terminal("merge", number, into, "--reason", "One kettle.")
+    assert (again.code, "You can: " in again.err) == (5, True), again.err
+
+    apart = terminal("unmerge", number, "--reason", "Two kettles.")
+    assert (apart.code, apart.out) == (0, f"{number} goes on by itself. It is new.\n"), apart.err
+    assert stores.tickets.get(number).merged is None
+    assert f"mei: unmerged {into}: Two kettles." in terminal("show", number).out
+
+
+def test_merge_of_tickets_of_two_customers_names_the_reason(
+    terminal: Terminal, ticket: Ticket, open_ticket: Opener, act: Act
+) -> None:
+    know_both()
+    other = act(open_ticket(agent="a-mei"), match, WANG_WEI, "email")
+    act(ticket, match, LI_NA, "email")
+    refused = terminal("merge", ticket.number, other.number, "--reason", "One kettle.")
+    assert (refused.code, "into: the tickets are of different customers" in refused.err) == (
+        5,
+        True,
+    ), refused.err
+
+
+def test_messages_are_listed_split_off_and_put_back(
+    terminal: Terminal, ticket: Ticket, act: Act, stores: Stores
+) -> None:
+    number = ticket.number
+    act(ticket, by_staff.reply, MEI, "On it.", False)
+    wrote = act(ticket, by_customer.write, "My invoice is wrong, too.").version
+    listed = terminal("split", number).out
+    [line] = [line for line in listed.splitlines() if "invoice" in line]
+    assert line.split()[0] == str(wrote)
+    assert "On it." not in listed, "it is no message of the customer"
+    asked = ("split", number, "--message", str(wrote), "--subject", "The invoice")
+    missing = terminal(*asked)
+    assert (missing.code, "Give --reason" in missing.err) == (2, True)
+    done = terminal(*asked, "--reason", "Another matter.", "--category", "payment/invoice")
+    assert done.code == 0, done.err
+    [new] = re.findall(r"R-\w{5}-\w{5}", done.out.partition(",")[0])
+    assert done.out == f"{new} is a ticket of its own, split off {number}.\n"
+    assert "Nobody tells" not in done.err, "the author has an address"
+    found = stores.tickets.get(new)
+    assert (found.kind, found.category) == (ticket.kind, "payment/invoice")
+    assert (found.subject, found.contact.name) == ("The invoice", "Li Na")
+    [line] = [line for line in terminal("split", number).out.splitlines() if "invoice" in line]
+    assert new in line
+
+    back = terminal("unsplit", number, new.lower(), "--reason", "One matter after all.")
+    assert back.out == f"The messages of {new} belong to {number} again.\n", back.err
+    assert stores.tickets.get(new).closure == "split_undone"
+
+
+def test_author_without_an_address_is_told_of_a_split_by_who_makes_it(
+    terminal: Terminal, open_ticket: Opener, act: Act
+) -> None:
+    ticket = open_ticket(agent="a-mei", contact=BY_PHONE)
+    wrote = act(ticket, by_customer.write, "My invoice is wrong, too.").version
+    about = ("--subject", "The invoice", "--reason", "Another matter.")
+    done = terminal("split", ticket.number, "--message", str(wrote), *about)
+    assert (done.code, "Tell them that R-" in done.err) == (0, True), done.err
 
 
 # ------------------------------------------------------------------ calls, colleagues
