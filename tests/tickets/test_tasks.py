@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.db import encoding
 from redress.plans.rules.document import parse
 from redress.tickets.rules import access, macros, task_rights
+from redress.tickets.rules.fold import fold
 from redress.tickets.rules.macros import Act
 from redress.tickets.rules.steps import by_customer, by_departments, by_staff
 from redress.tickets.rules.steps.by_departments import NewTask
@@ -35,7 +37,18 @@ from redress.tickets.rules.tasks import (
 )
 from redress.tickets.rules.ticket import EventType, State
 from redress.tickets.store import items
-from tests.builders import JUN, LIN, MEI, START, TAO, Life, life_at, plan_document
+from tests.builders import (
+    BY_PHONE,
+    JUN,
+    LIN,
+    MEI,
+    START,
+    TAO,
+    Clock,
+    Life,
+    life_at,
+    plan_document,
+)
 
 HUA = Member("s-hua", "hua", "hua@example.com", Role.SUPERVISOR, "service", ("zh-CN",), 5)
 BO = Member("a-bo", "bo", "bo@example.com", Role.AGENT, "service", ("zh-CN",), 5)
@@ -99,6 +112,12 @@ def test_every_fault_of_a_new_task_is_named() -> None:
     life = life_at(State.OPEN)
     new = NewTask("warehouse", "A seal?", "Is there one?", owner="nobody")
     assert faults(life, new) == {"/team unknown_team", "/owner unknown_agent"}
+    late = replace(new, due=START - timedelta(days=1))
+    assert faults(life, late) == {
+        "/team unknown_team",
+        "/owner unknown_agent",
+        "/due_at not_in_time",
+    }
     own = NewTask("complaints", "A seal?", "Is there one?")
     assert faults(life, own) == {"/team own_team"}
     other = NewTask("service", "A seal?", "Is there one?", owner="a-mei")
@@ -575,13 +594,130 @@ def test_extension_is_to_come_and_later_than_the_task_is_due() -> None:
             life.ask_extension(wrong)
 
 
-def test_one_extension_is_asked_for_at_a_time_and_ends_with_the_task() -> None:
-    life = asked().ask_extension()
-    with pytest.raises(NotAllowedNow):
-        life.ask_extension()
-    assert task(life.finish_task()).extension is None
+def test_request_for_more_time_is_replaced_by_the_next_one_and_ends_with_the_task() -> None:
+    """Nobody decided before the time that was asked for. The department asks anew."""
+    life = asked().ask_extension(START + timedelta(hours=12))
+    read = task(life).revision
+    life.wait(hours=13).wake()
+    with pytest.raises(InvalidInput):
+        life.decide_extension()
+    life.ask_extension(START + timedelta(hours=40))
+    assert task(life).extension == Extension(START + timedelta(hours=40), TAO.id)
+    assert task(life).revision > read, "whoever has read the first one reads the second one"
+    assert task(life.decide_extension()).clock.due_at == START + timedelta(hours=40)
+    assert task(life.ask_extension().finish_task()).extension is None
     with pytest.raises(NotAllowedNow):
         life.decide_extension()
+    assert life.ticket == life.folded
+
+
+def test_decision_without_a_request_says_that_nobody_has_asked() -> None:
+    life = asked()
+    with pytest.raises(NotAllowedNow, match="nobody has asked for more time"):
+        by_departments.decide_extension(
+            life.ticket, life.plan, LIN, task(life), True, "", life.clock.now()
+        )
+
+
+WEI_OF_SERVICE = replace(WEI, team="service")
+"""A manager who may have tasks of the department, and who leads every ticket."""
+
+
+@pytest.mark.parametrize("way", ["gave_back", "got_it_meanwhile", "was_replaced"])
+def test_nobody_who_had_the_task_or_asked_before_decides_about_the_extension(way: str) -> None:
+    life = asked()
+    at, until = life.clock.now(), START + timedelta(hours=12)
+    if way == "gave_back":
+        life.assign_task(WEI_OF_SERVICE).ask_extension(until).assign_task(TAO, by=WEI.actor)
+    elif way == "got_it_meanwhile":
+        life.ask_extension(until).assign_task(WEI_OF_SERVICE).assign_task(TAO, by=WEI.actor)
+    else:
+        asking = (life.ticket, life.plan, WEI.actor, task(life), until, "late", at)
+        life.take(by_departments.ask_extension(*asking)).ask_extension(until)
+    extension = task(life).extension
+    assert extension is not None
+    assert extension.by == TAO.id
+    assert "decide_extension" not in task_rights.can(WEI_OF_SERVICE, life.ticket, task(life))
+    assert "decide_extension" in task_rights.can(LIN_OF_STAFF, life.ticket, task(life))
+    assert life.ticket == life.folded
+
+
+@pytest.mark.parametrize("kind", ["complaint", "service_request"])
+def test_extension_beyond_a_promise_that_stands_still_needs_a_word_too(kind: str) -> None:
+    """It goes on when the customer answers, and is then due before the task."""
+    if kind == "complaint":
+        life = life_at(State.OPEN).open_task().reply(wait_for_customer=True)
+    else:
+        life = Life().request().reply().open_task(team="complaints")
+    clock = life.ticket.clocks[ClockName.RESOLUTION]
+    assert clock.state is ClockState.PAUSED
+    until = START + timedelta(days=20)
+    life.ask_extension(until)
+    with pytest.raises(InvalidInput) as refused:
+        life.decide_extension()
+    assert [f"{one.pointer} {one.code}" for one in refused.value.faults] == ["/text word_needed"]
+    life.decide_extension(word=by_departments.Word("Within three weeks.", until))
+    assert life.ticket.clocks[ClockName.OWN_WORD].due_at == until
+
+
+def test_word_is_not_due_before_another_required_task() -> None:
+    life = asked(due=START + timedelta(hours=40))
+    word = partial(by_departments.Word, "You hear from us then.")
+    life.ask_extension(START + timedelta(hours=200))
+    life.decide_extension(word=word(START + timedelta(hours=201)))
+    life.open_task(due=START + timedelta(hours=30)).ask_extension(START + timedelta(hours=60))
+    with pytest.raises(InvalidInput) as refused:
+        life.decide_extension(word=word(START + timedelta(hours=61)))
+    assert [one.code for one in refused.value.faults] == ["not_in_time"]
+    life.decide_extension()
+    assert life.ticket.clocks[ClockName.OWN_WORD].due_at == START + timedelta(hours=201)
+
+
+def test_extension_within_the_last_word_to_the_customer_needs_no_other_one() -> None:
+    life = asked(due=START + timedelta(hours=40)).promise(hours=90)
+    life.ask_extension(START + timedelta(hours=60)).decide_extension()
+    assert task(life).extended == 1
+
+
+def test_word_that_reached_nobody_is_no_reaction() -> None:
+    life = Life().open(contact=BY_PHONE).assign().open_task(due=START + timedelta(hours=40))
+    until = START + timedelta(hours=60)
+    life.ask_extension(until).wait(minutes=5)
+    life.decide_extension(word=by_departments.Word("You hear from us on Thursday.", until))
+    assert life.events[-1].data["untold"] == "no_address"
+    found = life.ticket.clocks
+    assert not life.ticket.reacted
+    assert found[ClockName.REACTION].state is ClockState.RUNNING
+    assert ClockName.UPDATE not in found
+    assert found[ClockName.OWN_WORD].due_at == until
+    assert life.ticket == life.folded
+
+
+def test_word_of_a_version_before_that_reached_nobody_still_folds_to_the_same_clocks() -> None:
+    life = Life().open(contact=BY_PHONE).assign().promise(hours=60)
+    *before, promised = life.events
+    data = promised.data | {"untold": "no_address"}
+    folded = fold([*before, replace(promised, data=data)], life.plan)
+    assert folded.clocks == life.ticket.clocks
+
+
+def test_reminder_that_an_extension_puts_behind_the_clock_is_not_sent_at_once() -> None:
+    """Office hours become calendar time, so a weekend counts. The task is not due soon."""
+    friday, monday = START - timedelta(days=3), START
+    life = Life(Clock(friday + timedelta(hours=7))).open().assign().reply().open_task()
+    assert task(life).clock.calendar == "office"
+    life.clock.moment = monday + timedelta(minutes=30)
+    life.wake()
+    until = monday + timedelta(hours=32)
+    life.ask_extension(until)
+    life.decide_extension(word=by_departments.Word("You hear from us tomorrow.", until))
+    assert life.events[-2].data["passed"] == ["remind.1"]
+    before = len(rungs(life))
+    life.wake()
+    assert len(rungs(life)) == before
+    life.sleep_through(until)
+    assert [action for action, _ in rungs(life)] == ["remind", "breach"]
+    assert life.ticket == life.folded
 
 
 def test_nobody_grants_themselves_more_time() -> None:

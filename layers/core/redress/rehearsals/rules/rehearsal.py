@@ -583,6 +583,9 @@ def _again(ticket: Ticket, plan: Plan, event: Event) -> Change:
 
 def _promised(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event = kept.event
+    if not event.data.get("heard", True):
+        require_possible(Step.PROMISE, ticket)
+        return _again(ticket, plan, event)
     due = datetime.fromisoformat(event.data["by"])
     return by_staff.promise(ticket, plan, event.by, due, _text(event), event.at)
 

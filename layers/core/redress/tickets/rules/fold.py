@@ -139,8 +139,10 @@ def _is_over(before: Ticket, after: Ticket, event: Event) -> bool:
     has picked up. In a chat, replies and progress are the conversation. A call is over when its
     record has an end. A word to all customers of an incident says nothing about the conversation.
     """
-    if after.assignee is None or not after.needs_agent or event.type in _TOLD_AFTERWARDS:
+    if after.assignee is None or not after.needs_agent:
         return True
+    if event.type in _TOLD_AFTERWARDS:
+        return bool(event.data.get("heard", True))
     if event.type is EventType.CALL_RECORDED:
         return after.channel == PHONE and "ended" in event.data
     if event.type not in _TOLD or after.channel != PHONE or is_word_to_all(event):
@@ -741,10 +743,16 @@ def _replied(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Start the clock of an agent's own promise. The agent chose its due time."""
+    """Start the clock of an agent's own promise. The agent chose its due time.
+
+    It is also a reaction and progress, unless the event says that the customer has not heard of it.
+    Events of the version before do not say so.
+    """
     due = datetime.fromisoformat(event.data["by"])
     promise = replace(plan.own_word, target_s=(due - event.at).total_seconds())
     begun = ticket.clocks | {ClockName.OWN_WORD: _new_clock(promise, event.at, plan)}
+    if not event.data.get("heard", True):
+        return replace(ticket, clocks=begun)
     stopped = _stop_clocks(replace(ticket, clocks=begun), event, plan, ClockName.REACTION)
     return _with_update_restarted(replace(ticket, reacted=True, clocks=stopped), event, plan)
 

@@ -53,7 +53,11 @@ def _clock(plan: Plan, team: str, at: datetime, due: datetime | None) -> Clock:
 
 
 def assigned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return _changed(ticket, event, owner=event.data["owner"])
+    """Give the task to another owner. Whoever gets it decides nothing about a request for it."""
+    owner, extension = event.data["owner"], _task(ticket, event).extension
+    if extension is not None and owner not in (None, extension.by, *extension.parties):
+        extension = replace(extension, parties=(*extension.parties, owner))
+    return _changed(ticket, event, owner=owner, extension=extension)
 
 
 def done(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
@@ -75,18 +79,38 @@ def pressed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def extension_asked(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    until = datetime.fromisoformat(event.data["until"])
-    return _changed(ticket, event, extension=Extension(until, event.by.id))
+    until, parties = datetime.fromisoformat(event.data["until"]), event.data.get("parties", ())
+    return _changed(ticket, event, extension=Extension(until, event.by.id, tuple(parties)))
 
 
 def extension_decided(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Move the due time of the task if the extension is granted. A recorded breach stays."""
+    """Move the due time of the task if the extension is granted. A recorded breach stays.
+
+    The time becomes calendar time, in which a reminder may be over already that was still to come.
+    The event says which ones (`passed_by_extension`). They do not act: the department has more time
+    now, and none of them is true. Events of the version before do not say it.
+    """
     task = _task(ticket, event)
     if not event.data["granted"]:
         return _changed(ticket, event, extension=None)
     until = datetime.fromisoformat(event.data["until"])
     clock = _measured(task.clock, event.at, plan, task.team, until)
+    for step in event.data.get("passed", ()):
+        clock = clocks.fire(clock, step)
     return _changed(ticket, event, extension=None, extended=task.extended + 1, clock=clock)
+
+
+def passed_by_extension(task: Task, plan: Plan, until: datetime, at: datetime) -> list[str]:
+    """The reminders of a task that are over if its due time becomes `until`, and never acted."""
+    clock = _measured(task.clock, at, plan, task.team, until)
+    rungs = plan.rungs("task", clock.ladder, clock.target_s, by_mail=False)
+    return [
+        step
+        for step, rung in zip(clocks.steps(rungs), rungs, strict=True)
+        if rung.action is Action.REMIND
+        and rung.at_s <= clock.consumed_s
+        and step not in clock.fired
+    ]
 
 
 def urged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

@@ -67,8 +67,9 @@ def may_make(member: Member, ticket: Ticket, task: Task, act: str) -> bool:
     - The agent or a leader of the ticket cancels it. Only a leader cancels a required one: it would
       be a way to resolve the ticket without it.
     - The leaders of the ticket and of the department press for it.
-    - Who may finish it asks for more time. A leader of the ticket decides, who has not asked and
-      does not have the task: nobody decides about their own work.
+    - Who may finish it asks for more time, again if nobody has decided. A leader of the ticket
+      decides, who has not asked and does not have the task, and neither had it nor asked before:
+      nobody decides about their own work.
     """
     is_owner = task.owner == member.id
     leads = leads_department(member, task) and not access.is_kept_from(ticket, member)
@@ -85,7 +86,8 @@ def may_make(member: Member, ticket: Ticket, task: Task, act: str) -> bool:
         case "press_task":
             return (leads or leads_ticket(member, ticket)) and not is_owner
         case "decide_extension":
-            asked = task.extension is not None and task.extension.by == member.id
+            extension = task.extension
+            asked = extension is not None and member.id in (extension.by, *extension.parties)
             return leads_ticket(member, ticket) and not is_owner and not asked
     return False
 
@@ -110,6 +112,6 @@ def is_possible(task: Task, act: str) -> bool:
     """
     if act == "cancel_task":
         return task.state not in (TaskState.DONE, TaskState.CANCELLED)
-    if act in ("ask_extension", "decide_extension"):
-        return task.is_open and (task.extension is None) == (act == "ask_extension")
+    if act == "decide_extension":
+        return task.is_open and task.extension is not None
     return task.is_open

@@ -47,10 +47,15 @@ class Share(StrEnum):
 
 
 class Extension(Struct, frozen=True):
-    """A request for more time: the due time that is asked for, and the member who asks for it."""
+    """A request for more time: the due time that is asked for, and the member who asks for it.
+
+    `parties` are who had the task then, and who asked before and was replaced. They decide nothing
+    about it, also if they give the task away.
+    """
 
     until: datetime
     by: str
+    parties: tuple[str, ...] = ()
 
 
 class Task(Struct, frozen=True, omit_defaults=True):

@@ -21,10 +21,11 @@ from redress.base.errors import (
     Unchanged,
 )
 from redress.base.people import Actor, Member, Role
-from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.clocks.rules import clocks
+from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules import tasks as in_plan
 from redress.plans.rules.plan import LONGEST_S, Plan
-from redress.tickets.rules import task_rights
+from redress.tickets.rules import task_events, task_rights
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps.draft import (
     Draft,
@@ -84,7 +85,7 @@ def open_task(
     if new.owner is None and is_accused:
         detail = "the complaint is about a member of this department: say who does the task"
         faults.append(Fault("/owner", "is_about", detail))
-    if new.due is not None and not faults:
+    if new.due is not None and in_plan.has_tasks(plan):
         most_s = in_plan.most_s(plan)
         if not timedelta(seconds=1) <= new.due - at <= timedelta(seconds=most_s):
             days = most_s // 86_400
@@ -173,11 +174,23 @@ def press(ticket: Ticket, plan: Plan, by: Actor, task: Task, text: str, at: date
 def ask_extension(
     ticket: Ticket, plan: Plan, by: Actor, task: Task, until: datetime, text: str, at: datetime
 ) -> Change:
-    """Record that the department asks for more time. A leader then grants or refuses it."""
-    data = {"task": task.id, "text": checked_text(text, "/text"), "until": until.isoformat()}
+    """Record that the department asks for more time. A leader then grants or refuses it.
+
+    A request that nobody has decided about is replaced: until when more time is needed may have
+    changed, or be over. Whoever asked before, and who has the task now, decide nothing about it.
+    """
+    data: dict[str, Any] = {
+        "task": task.id,
+        "text": checked_text(text, "/text"),
+        "until": until.isoformat(),
+    }
     if fault := _fault_of(task, plan, until, at, "/until"):
         raise InvalidInput([fault])
     _require(Step.ASK_EXTENSION, "ask_extension", ticket, task)
+    earlier = (task.extension.by, *task.extension.parties) if task.extension is not None else ()
+    parties = {one for one in (task.owner, *earlier) if one not in (None, by.id)}
+    if parties:
+        data["parties"] = sorted(parties)
     return Draft(ticket, plan, by, at).add(EventType.TASK_EXTENSION_ASKED, data).change()
 
 
@@ -211,7 +224,11 @@ def decide_extension(
 
     If the customer was promised a solution that needs the task, and the task is due after it from
     now on, the customer gets a new `word` in the same change: the promise of an answer by another
-    time. What was promised before is measured all the same. Raises InvalidInput without that word.
+    time. What was promised before is measured all the same. Raises InvalidInput without that word,
+    and if it is due before any required task of the ticket.
+
+    A word that reaches nobody now starts that promise, and is no reaction: `heard` of its event is
+    then false. Its agent is asked to call.
     """
     _require(Step.DECIDE_EXTENSION, "decide_extension", ticket, task)
     assert task.extension is not None, "an extension was asked for"
@@ -221,46 +238,71 @@ def decide_extension(
         faults.append(fault)
     if not granted and not why.strip():
         faults.append(Fault("/reason", "required", "say why it is refused"))
-    late = _promised_before(ticket, task, until) if granted else []
+    late = _promised_before(ticket, plan, task, until, at) if granted else []
     if word is None and late:
         detail = f"the task is then due after a promise to the customer ({', '.join(late)})"
         faults.append(Fault("/text", "word_needed", f"{detail}: say until when they get an answer"))
     if word is not None:
-        faults += _faults_of_word(ticket, plan, word, until, at, granted=granted)
+        faults += _faults_of_word(ticket, plan, task, word, until, at, granted=granted)
     if faults:
         raise InvalidInput(faults)
-    data = {"task": task.id, "granted": granted, "until": until.isoformat(), "why": why.strip()}
+    data: dict[str, Any] = {
+        "task": task.id,
+        "granted": granted,
+        "until": until.isoformat(),
+        "why": why.strip(),
+    }
+    if granted and (passed := task_events.passed_by_extension(task, plan, until, at)):
+        data["passed"] = passed
     draft = Draft(ticket, plan, by, at).add(EventType.TASK_EXTENSION_DECIDED, data)
     if word is not None:
         require_possible(Step.PROMISE, ticket)
         told: dict[str, Any] = {"by": word.by.isoformat(), "text": word.text.strip()}
         told |= recipients(ticket, plan, at, always=True, unspoken=True)
+        if "untold" in told:
+            told["heard"] = False
         draft.add(EventType.PROMISED, told)
     return draft.change()
 
 
-def _promised_before(ticket: Ticket, task: Task, until: datetime) -> list[str]:
-    """Return the promises of an answer or a solution that would be due before a required task."""
+def _promised_before(
+    ticket: Ticket, plan: Plan, task: Task, until: datetime, at: datetime
+) -> list[str]:
+    """Return the promises of an answer or a solution that would be due before a required task.
+
+    A paused promise counts as if it went on now: it is due no earlier than that. There are none if
+    the customer has another word already, which is not due before the task.
+    """
     if not task.required:
         return []
-    return [
-        name.value
+    due = {
+        name: clocks.resume(clock, at, plan.calendar(clock.calendar)).due_at
         for name in (ClockName.RESOLUTION, ClockName.OWN_WORD)
-        if (clock := ticket.clocks.get(name)) is not None
-        and clock.state is ClockState.RUNNING
-        and clock.due_at < until
-    ]
+        if (clock := ticket.clocks.get(name)) is not None and not clock.over
+    }
+    if due.get(ClockName.OWN_WORD, at) >= until:
+        return []
+    return [name.value for name, due_at in due.items() if due_at < until]
 
 
 def _faults_of_word(
-    ticket: Ticket, plan: Plan, word: Word, until: datetime, at: datetime, *, granted: bool
+    ticket: Ticket,
+    plan: Plan,
+    task: Task,
+    word: Word,
+    until: datetime,
+    at: datetime,
+    *,
+    granted: bool,
 ) -> list[Fault]:
     """Return the faults of a new promise to the customer, also words that the plan refuses."""
     if not granted:
         return [Fault("/text", "not_granted", "nothing changes for the customer")]
     faults = list(checked(word.text, ticket.language, plan).faults)
-    if not until <= word.by <= at + timedelta(seconds=LONGEST_S):
-        detail = "an instant that is not before the task is due, within a year"
+    others = (one for one in ticket.tasks if one.required and one.is_open and one.id != task.id)
+    latest = max((until, *(one.clock.due_at for one in others)))
+    if not latest <= word.by <= at + timedelta(seconds=LONGEST_S):
+        detail = "an instant that is not before any required task is due, within a year"
         faults.append(Fault("/answer_by", "not_in_time", detail))
     return faults
 
@@ -276,4 +318,6 @@ def _require(step: Step, act: str, ticket: Ticket, task: Task) -> None:
     """Raise NotAllowedNow if the ticket or the task is in a state in which this is not possible."""
     require_possible(step, ticket)
     if not task_rights.is_possible(task, act):
-        raise TaskNotAllowedNow(f"the task is {task.state}")
+        is_unasked = act == "decide_extension" and task.is_open
+        detail = "nobody has asked for more time" if is_unasked else f"the task is {task.state}"
+        raise TaskNotAllowedNow(detail)
