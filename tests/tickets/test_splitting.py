@@ -164,12 +164,20 @@ def test_several_messages_come_in_their_order_each_with_its_time_and_its_files()
     stored(new)
 
 
-def test_words_that_are_split_off_again_have_their_files_where_they_were_sent() -> None:
+@pytest.mark.parametrize(
+    ("kind", "category"), [("inquiry", None), ("service_request", "payment/invoice")]
+)
+def test_words_that_are_split_off_again_have_their_files_where_they_were_sent(
+    kind: str, category: str | None
+) -> None:
+    """The second one has a checklist, which is an event between the messages."""
     life = told()
     numbers = [life.events[-1].number, life.write("It is number 7").events[-1].number]
-    second = life.split(*numbers)
+    second = life.split(*numbers, kind=kind, category=category)
+    assert (second.ticket.checklist is not None) is (category is not None)
     own = second.write("And a spare seal?").events[-1].number
-    third = second.split(2, own, number="R-00000-00003")
+    came = [one.number for one in second.events if "split" in one.data]
+    third = second.split(came[1], own, number="R-00000-00003")
     fourth = third.wait(hours=1).write("Now").split(1, number="R-00000-00004")
     assert second.ticket.split is not None
     assert second.ticket.split.kept == ()

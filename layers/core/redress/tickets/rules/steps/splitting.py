@@ -274,7 +274,7 @@ def _opened(
         "why": matter.why.strip(),
     }
     if any("split" in event.data for event in messages):
-        part["kept"] = [list(_kept(ticket, event)) for event in messages]
+        part["kept"] = [list(_kept(origin, event)) for event in messages]
     if (waits := _unanswered(origin, messages)) is not None:
         part["since"] = waits.isoformat()
     if own:
@@ -335,15 +335,18 @@ def _came_by(ticket: Ticket, event: Event) -> str:
     return "email" if "mail" in data else "web"
 
 
-def _kept(ticket: Ticket, event: Event) -> tuple[str, int]:
+def _kept(origin: Origin, event: Event) -> tuple[str, int]:
     """The ticket that keeps the files of a message, and the number of the event there.
 
     It is the ticket in which the message was sent, also if it was split off before. The ticket that
-    this made has these messages as its first events, in their order (`_opened`).
+    this made has these messages in their order (`_opened`), but events of its own can be between
+    them: its checklist follows the first one.
     """
+    ticket = origin.ticket
     if "split" not in event.data or ticket.split is None:
         return ticket.number, event.number
-    return ticket.split.files[event.number - 1]
+    came = [one.number for one in origin.history if "split" in one.data]
+    return ticket.split.files[came.index(event.number)]
 
 
 def _copied(event: Event) -> dict[str, Any]:
