@@ -244,11 +244,15 @@ class Life:
         return self.take(opening.open_ticket(opened, number, self.plan, self.clock.now(), mail))
 
     def open_by_connector(
-        self, hours: int | None = None, contact: dict[str, str] | None = None, kind: str = "inquiry"
+        self,
+        hours: int | None = None,
+        contact: dict[str, str] | None = None,
+        kind: str = "inquiry",
+        **fields: Any,
     ) -> Life:
         """A message from a social inbox opens the ticket. It takes answers, for these hours."""
-        at = self.clock.now()
-        opened = submission(kind, "social", reachable=True, contact=contact or {"name": "Li Na"})
+        at, who = self.clock.now(), contact or {"name": "Li Na"}
+        opened = submission(kind, "social", reachable=True, contact=who, **fields)
         return self.take(
             opening.open_ticket(opened, NUMBER, self.plan, at, source=source_of(at, hours))
         )

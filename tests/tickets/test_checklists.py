@@ -20,17 +20,32 @@ from redress.base.errors import (
 )
 from redress.base.people import SYSTEM, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.mail.outgoing.messages import MailJob
+from redress.mail.outgoing.results import for_connector
+from redress.mail.outgoing.rules.relevance import Matter, reason_to_skip
+from redress.mail.outgoing.rules.table import mails_after
+from redress.plans.rules.checklists import of as planned
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules import access, conflicts, macros
-from redress.tickets.rules.checklist import MOST_FILES, Item, ItemState, Responsible, find
+from redress.tickets.rules.checklist import (
+    MOST_EARLIER,
+    MOST_FILES,
+    Checklist,
+    Item,
+    ItemState,
+    Responsible,
+    find,
+)
+from redress.tickets.rules.fold import apply
 from redress.tickets.rules.macros import Act
 from redress.tickets.rules.promise_view import promises_of
 from redress.tickets.rules.steps import by_staff, checklists
-from redress.tickets.rules.ticket import EventType, State
+from redress.tickets.rules.ticket import Event, EventType, State
 from redress.tickets.store import items
 from tests.builders import BY_PHONE, LIN, MEI, START, Life, plan_1, plan_document
 
+CATEGORY = "account/personal_data"
 MEI_OF_STAFF = Member("a-mei", "mei", "mei@example.com", Role.AGENT, "service", ("en",), 5)
 
 
@@ -88,7 +103,7 @@ def test_ticket_without_a_checklist_has_no_event_and_no_value_more() -> None:
     life = Life().open("service_request")
     assert [event.type for event in life.events] == [EventType.OPENED]
     assert "checklist" not in items.snapshot_doc(life.ticket)
-    complaint = Life().open("complaint", category="account/personal_data")
+    complaint = Life().open("complaint", category=CATEGORY)
     assert (len(complaint.events), complaint.ticket.checklist) == (1, None)
 
 
@@ -103,7 +118,7 @@ def test_rules_that_find_the_category_give_the_request_its_checklist() -> None:
 def test_plan_that_is_published_later_does_not_change_a_running_request() -> None:
     """The ticket keeps the plan under which it was opened, and its events have the items."""
     life = Life().request()
-    other = changed_plan(**{"account/personal_data": [{"id": "x", "kind": "step", "text": TEXT}]})
+    other = changed_plan(**{CATEGORY: [{"id": "x", "kind": "step", "text": TEXT}]})
     assert other.checklists != life.plan.checklists
     life.plan = replace(life.plan, checklists={})  # as if plan 1 of a later release had none
     life.reclassify(urgency="high")
@@ -124,7 +139,7 @@ def test_corrected_category_brings_its_checklist_and_items_with_the_same_id_keep
     life.reclassify(category="account/security")
     assert states(life) == {"identity": "accepted", "new_details": "open", "reset": "open"}
     life.reclassify(category="account/sign_in")
-    assert life.ticket.checklist is None
+    assert states(life) == {}
     assert life.ticket == life.folded
 
 
@@ -135,15 +150,109 @@ def test_request_that_turns_out_to_be_a_complaint_has_no_checklist_any_more() ->
     assert list(states(life)) == ["identity", "new_details", "change"]
 
 
+def of_two_checklists() -> Life:
+    """A request whose identity was accepted and whose other items were given, or not yet.
+
+    Its plan has another checklist for `account/security`, with no item of this one.
+    """
+    document = plan_document()
+    document["checklists"]["account/security"] = [
+        {"id": "device", "kind": "material", "text": TEXT},
+        {"id": "new_details", "kind": "step", "text": TEXT},
+    ]
+    life = Life(plan=parse(document)).request().reply()
+    return life.send_item("identity", "a" * 16).accept_item().answer_item()
+
+
+def last_set(life: Life) -> dict[str, Any]:
+    """The data of the last event that set the checklist."""
+    return [one for one in life.events if one.type is EventType.CHECKLIST_SET][-1].data
+
+
+@pytest.mark.parametrize("between", ["account", "account/security", "kind", "plan"])
+def test_request_that_is_corrected_there_and_back_asks_again_for_nothing(between: str) -> None:
+    life = of_two_checklists()
+    before = life.ticket.checklist
+    match between:
+        case "kind":
+            life.reclassify("complaint").reclassify("service_request")
+        case "plan":
+            other = replace(life.plan, version=2, checklists={})
+            life.move_to(other).move_to(
+                replace(life.plan, version=3, checklists=plan_1().checklists)
+            )
+        case category:
+            life.reclassify(category=category)
+            assert "accepted" not in states(life).values()
+            life.reclassify(category=CATEGORY)
+    assert before is not None
+    assert life.ticket.checklist is not None
+    assert life.ticket.checklist.items == before.items
+    assert item(life).files == ("a" * 16,)
+    again = last_set(life)
+    assert again["missing"] == []
+    assert not {"to", "via"} & again.keys(), "the customer is told of none again"
+    assert life.ticket == life.folded
+    assert items.ticket_of(items.snapshot_doc(life.ticket)) == life.ticket
+
+
+def test_number_of_items_of_earlier_checklists_is_bounded() -> None:
+    life = Life().request()
+
+    def many(name: str) -> tuple[Item, ...]:
+        return tuple(Item(f"{name}{n}", "note", True, "accepted") for n in range(MOST_EARLIER - 10))
+
+    ticket = replace(life.ticket, checklist=Checklist(2, many("new"), earlier=many("old")))
+    nothing = Event(ticket.version + 1, EventType.CHECKLIST_SET, START, SYSTEM, {"items": []})
+    left = apply(ticket, nothing, life.plan).checklist
+    assert left is not None
+    assert [one.id for one in left.earlier[-30:]] == [one.id for one in many("new")]
+    assert (left.items, len(left.earlier)) == ((), MOST_EARLIER)
+
+
+def test_list_that_is_set_again_says_what_is_still_missing() -> None:
+    life = of_two_checklists().reclassify(category="account/security")
+    assert (item(life, "device").is_missing, "missing" in last_set(life)) == (True, False)
+    life.reclassify(category=CATEGORY).reject_item("new_details")
+    life.reclassify("complaint").reclassify("service_request")
+    again = last_set(life)
+    assert (again["missing"], again["to"]) == (["new_details"], life.ticket.contact.email)
+
+
 def test_request_that_is_moved_to_another_plan_gets_the_checklist_of_that_plan() -> None:
     life = Life().request().send_item().accept_item()
     new = [
         {"id": "identity", "kind": "material", "text": TEXT},
         {"id": "form", "kind": "material", "text": TEXT},
     ]
-    life.move_to(changed_plan(**{"account/personal_data": new}))
+    life.move_to(changed_plan(**{CATEGORY: new}))
     assert states(life) == {"identity": "accepted", "form": "open"}
     assert life.ticket == life.folded
+
+
+@pytest.mark.parametrize("of_version_before", [False, True])
+def test_list_that_goes_through_a_connector_asks_for_nothing_that_was_accepted(
+    of_version_before: bool,
+) -> None:
+    life = Life(plan=of_two_checklists().plan)
+    life.open_by_connector(kind="service_request", category=CATEGORY)
+    life.assign().reply().send_item().accept_item()
+    life.reclassify(category="account/security").reclassify(category=CATEGORY)
+    event = [one for one in life.events if one.type is EventType.CHECKLIST_SET][-1]
+    if of_version_before:
+        data = {name: one for name, one in event.data.items() if name != "missing"}
+        event = replace(event, data=data)
+    [mail] = mails_after(event)
+    job = MailJob(life.ticket.number, event.number, mail.template, mail.audience)
+    matter = Matter(job, event, life.ticket, life.plan, life.clock.now())
+    asked = for_connector(matter)
+    language = life.ticket.language
+    texts = {one.id: one.text[language] for one in planned(life.plan, "service_request", CATEGORY)}
+    assert (texts["new_details"] in asked, texts["change"] in asked) == (True, False)
+    assert (texts["identity"] in asked) == of_version_before
+    assert reason_to_skip(matter) is None
+    life.answer_item()
+    assert reason_to_skip(replace(matter, ticket=life.ticket)) is not None
 
 
 # --------------------------------------------------------------------------------- the customer

@@ -87,15 +87,19 @@ def item_of(about: Matter) -> str | None:
 
 
 def _checklist(about: Matter) -> str:
-    """What the customer has to give for their request, and what it means for the promise."""
+    """What the customer has to give for their request, and what it means for the promise.
+
+    An event of an earlier version does not say what was missing. Then it was every item.
+    """
     data, language = about.event.data, about.ticket.language
     own = phrases(language)
+    missing = data.get("missing", [item["id"] for item in data["items"]])
     lines = [
         (own.needed if item["required"] else own.needed_optional).format(
             item=checklists.label(about.plan, data["category"], item["id"])[language]
         )
         for item in data["items"]
-        if item["kind"] != checklists.STEP
+        if item["kind"] != checklists.STEP and item["id"] in missing
     ]
     return f"{own.needed_for_request}\n\n{'\n'.join(lines)}\n\n{own.stands_still}"
 

@@ -15,6 +15,9 @@ from redress.plans.rules.checklists import MATERIAL, NOTE, STEP
 
 MOST_FILES = 5
 """The most files that a customer sends for one material. The snapshot contains their ids."""
+MOST_EARLIER = 40
+"""The most items of earlier checklists of a ticket that are remembered. The snapshot contains
+them."""
 
 
 class ItemState(StrEnum):
@@ -61,6 +64,11 @@ class Item(Struct, frozen=True, omit_defaults=True):
     """Whether the last event about the item says why it cannot go on."""
 
     @property
+    def is_touched(self) -> bool:
+        """Whether anybody has given it, done it, decided or said something about it."""
+        return self.event > 0 or self.state != ItemState.OPEN
+
+    @property
     def is_of_customer(self) -> bool:
         """Whether the customer has to give it. Otherwise it is a step of staff."""
         return self.kind in (MATERIAL, NOTE)
@@ -89,6 +97,10 @@ class Checklist(Struct, frozen=True, omit_defaults=True):
     event: int
     items: tuple[Item, ...]
     told: bool = False
+    earlier: tuple[Item, ...] = ()
+    """Items that the ticket had under another category, kind or plan, and that were touched. If a
+    later checklist has one of them again, it keeps its state. A ticket that has only these has no
+    checklist now (`items` is empty)."""
 
 
 def find(checklist: Checklist | None, id_: str) -> Item | None:

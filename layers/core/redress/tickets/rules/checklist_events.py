@@ -8,32 +8,56 @@ from typing import Any
 
 import msgspec
 
-from redress.tickets.rules.checklist import Checklist, Item, ItemState, find
+from redress.tickets.rules.checklist import MOST_EARLIER, Checklist, Item, ItemState, find
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 
 
 def was_set(ticket: Ticket, event: Event) -> Ticket:
     """Set the items of the ticket. An item that it had before keeps its state.
 
-    So what the customer has given, and what was accepted, is not asked for again. Who knew of the
-    list before does not know of new items.
+    So what the customer has given, and what was accepted, is not asked for again, also if the
+    ticket had another checklist, or none, in between. Who knew of the list before does not know of
+    new items.
     """
     before = ticket.checklist
-    items = tuple(_kept(find(before, one["id"]), one) for one in event.data["items"])
-    knew = before is not None and before.told and all(find(before, one.id) for one in items)
+    items = items_after(before, event.data["items"])
+    earlier = _left_out(before, items)
+    if not items and not earlier:
+        return replace(ticket, checklist=None)
+    had = _had(before)
+    knew = before is not None and before.told and all(_key(one) in had for one in items)
     told = knew or _tells(event) or bool(event.data.get("known"))
-    return replace(ticket, checklist=Checklist(event.number, items, told) if items else None)
+    return replace(ticket, checklist=Checklist(event.number, items, told, earlier))
+
+
+def items_after(before: Checklist | None, wanted: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
+    """Return the wanted items of a ticket, each in the state that it had in the ticket before."""
+    had = _had(before)
+    new = (Item(one["id"], one["kind"], one["required"]) for one in wanted)
+    return tuple(replace(had.get(_key(one), one), required=one.required) for one in new)
+
+
+def _key(item: Item) -> tuple[str, str]:
+    """What makes an item the same one in another checklist."""
+    return item.id, item.kind
+
+
+def _had(checklist: Checklist | None) -> dict[tuple[str, str], Item]:
+    """All items that a ticket has, or had before."""
+    items = (*checklist.earlier, *checklist.items) if checklist is not None else ()
+    return {_key(item): item for item in items}
+
+
+def _left_out(before: Checklist | None, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Return the items that were touched and that the ticket does not have any more."""
+    now = set(map(_key, items))
+    left = [one for key, one in _had(before).items() if one.is_touched and key not in now]
+    return tuple(left[-MOST_EARLIER:])
 
 
 def _tells(event: Event) -> bool:
     """Whether the customer knows of the list by this event."""
     return event.type is EventType.ITEM_GIVEN or not {"to", "via"}.isdisjoint(event.data)
-
-
-def _kept(before: Item | None, new: Mapping[str, Any]) -> Item:
-    if before is not None and before.kind == new["kind"]:
-        return replace(before, required=new["required"])
-    return Item(new["id"], new["kind"], new["required"])
 
 
 def given(ticket: Ticket, event: Event) -> Ticket:
@@ -90,8 +114,8 @@ def brought(
         one["id"]: Item(one["id"], one["kind"], one["required"], one["state"], event.number)
         for one in items
     }
-    before = ticket.checklist or Checklist(event.number, tuple(came.values()), told)
-    after = tuple(came.get(item.id, item) for item in before.items)
+    before = ticket.checklist or Checklist(event.number, (), told)
+    after = tuple(came.get(item.id, item) for item in before.items) or tuple(came.values())
     opens = ticket.state is State.WAITING and any(
         item.state == ItemState.GIVEN for item in came.values()
     )

@@ -16,6 +16,7 @@ from redress.plans.rules import checklists, urgent
 from redress.plans.rules.plan import Plan, listed
 from redress.tickets.rules.answers import Way, Why, way_of
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.checklist_events import items_after
 from redress.tickets.rules.fold import apply
 from redress.tickets.rules.steps.table import (
     ANSWERED,
@@ -119,9 +120,11 @@ class Draft:
         The event has what the fold needs, so that a checklist of a later plan never changes it. It
         says how the customer gets the list: `to` is their address, if automatic mail may go there.
         `via` is the conversation of a customer who left no address, if it takes answers now. A
-        list goes to no phone number by itself: anybody can name a stranger's. `known` says that
-        the category came with a ticket that was merged into this one, and that the customer knows
-        the list from there.
+        list goes to no phone number by itself: anybody can name a stranger's. A list on which
+        nothing is missing goes to nobody. `missing` are the ids of the items that the customer has
+        to give, or may give, if it is not all of theirs; the others were given before. `known` says
+        that the category came with a ticket that was merged into this one, and that the customer
+        knows the list from there.
         """
         after = self.after
         wanted = [
@@ -132,13 +135,24 @@ class Draft:
         if wanted == [{"id": i.id, "kind": i.kind, "required": i.required} for i in current]:
             return
         data: dict[str, Any] = {"items": wanted, "category": after.category}
-        if after.contact.email is not None and ClockName.ACKNOWLEDGEMENT in after.clocks:
-            data["to"] = after.contact.email
-        elif not after.has_address and after.conversation and after.conversation.goes_on(self._at):
-            data["via"] = to_builtins(after.conversation)
+        items = [one for one in items_after(after.checklist, wanted) if one.is_of_customer]
+        missing = [one.id for one in items if one.is_missing]
+        if len(missing) < len(items):
+            data["missing"] = missing
+        if missing:
+            data |= self._way_of_the_list()
         if self._events and self._events[-1].data.get("facts", {}).get("told"):
             data["known"] = True
         self.add(EventType.CHECKLIST_SET, data, SYSTEM)
+
+    def _way_of_the_list(self) -> dict[str, Any]:
+        """How the customer gets the checklist (`_set_checklist`); {} if they do not get it."""
+        after = self.after
+        if after.contact.email is not None and ClockName.ACKNOWLEDGEMENT in after.clocks:
+            return {"to": after.contact.email}
+        if not after.has_address and after.conversation and after.conversation.goes_on(self._at):
+            return {"via": to_builtins(after.conversation)}
+        return {}
 
     @property
     def after(self) -> Ticket:

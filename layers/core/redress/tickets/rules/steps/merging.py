@@ -623,16 +623,21 @@ def _is_decided_since(target: Undone) -> bool:
 def _items_again(target: Undone) -> list[dict[str, Any]]:
     """Return the items as they were before the merge, of those that nobody has touched since.
 
-    A checklist that came with the category goes with it.
+    A checklist that came with the category goes with it, and nothing of it is remembered.
     """
-    came = [one["id"] for one in target.merge.data.get("facts", {}).get("items", ())]
+    items = (Item(one["id"], one["kind"], one["required"]) for one in _items_of(target.merge))
     return [
-        msgspec.to_builtins(was)
-        for id_ in came
-        if (was := find(target.before.checklist, id_)) is not None
-        and (item := find(target.ticket.checklist, id_)) is not None
-        and item.event == target.merge.number
+        msgspec.to_builtins(find(target.before.checklist, item.id) or item)
+        for item in items
+        if (now := find(target.ticket.checklist, item.id)) is not None
+        and now.event == target.merge.number
     ]
+
+
+def _items_of(merge: Event) -> Sequence[Mapping[str, Any]]:
+    """The items of the checklist that came with the source."""
+    items: Sequence[Mapping[str, Any]] = merge.data.get("facts", {}).get("items", ())
+    return items
 
 
 def _still_there(ticket: Ticket, target: Undone) -> dict[str, Any]:
