@@ -61,6 +61,7 @@ from local.template import template
 from redress.db import keys
 from redress.plans.rules.document import scaled
 from redress.plans.store.plans import FRESH_FOR_S, shipped_document
+from redress.workflow.cases.watching import EVERY_MINUTES
 
 ABOUT = "what a complaint costs: billed units of a complete life, and an idle month"
 LIMIT_S = 600
@@ -86,6 +87,10 @@ than Lambda keeps a function warm."""
 REPAIR, REVIEW = f"{stack.NAME}-repair", f"{stack.NAME}-planreview"
 TASKS = {"sweep": REPAIR, "reconcile": REPAIR, "review_plan": REVIEW}
 """Tasks that schedules start, and the function that runs each."""
+COMPLETE = "complete sweep"
+"""A sweep that leaves nothing out, measured besides the usual one of a quiet stack."""
+COMPLETE_SWEEPS = EVERY_MINUTES / 15
+"""Which part of the sweeps of a quiet stack is complete, in a process that Lambda keeps warm."""
 POLLS = 5 * 3 * 60 * HOURS
 """Requests with which Lambda polls an empty queue in a month: five pollers, 20 s each."""
 SLOW_PACE = 30
@@ -155,7 +160,8 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         end_catching_up(outputs)
         for task in TASKS:
             scheduled(outputs, task)
-        tasks = {task: scheduled(outputs, task) for task in TASKS}
+        tasks = {COMPLETE: scheduled(outputs, "sweep", all=True)}
+        tasks |= {task: scheduled(outputs, task) for task in TASKS}
         # The first life is not counted: its functions have not read their settings yet.
         lives = range(1 + max(1, round(ROUNDS * scale)))
         _, *rounds = [happy_path(outputs) for _ in track(lives, "happy paths", console=console)]
@@ -345,11 +351,11 @@ def end_catching_up(outputs: Outputs) -> None:
         client.put_item(TableName=outputs.stack["TableName"], Item=item)
 
 
-def scheduled(outputs: Outputs, task: str) -> Life:
-    """Runs a scheduled task once, on a stack without tickets."""
+def scheduled(outputs: Outputs, task: str, **event: Any) -> Life:
+    """Runs a scheduled task once, on a stack without tickets. `event` adds to its event."""
     client: Any = boto3.client("lambda", **outputs.client_arguments())
     meter.switch(outputs.endpoint_url, on=True)
-    payload = json.dumps({"task": task}).encode()
+    payload = json.dumps({"task": task} | event).encode()
     answer = client.invoke(FunctionName=TASKS[task], Qualifier=ALIAS, Payload=payload)
     if "FunctionError" in answer:
         raise RuntimeError(f"{task}: {answer['Payload'].read().decode()}")
@@ -381,6 +387,12 @@ def idle_use(tasks: Mapping[str, Life], *, with_mail_domain: bool = False) -> di
                 # Each run is the first request of its second, so Lambda records every trace.
                 use = bills.used(ran.bill, ran.gb_seconds, sampled=1.0)
                 if task == "sweep":
+                    whole = bills.used(
+                        tasks[COMPLETE].bill, tasks[COMPLETE].gb_seconds, sampled=1.0
+                    )
+                    for name, amount in whole.items():
+                        quiet = use.get(name, 0.0)
+                        use[name] = quiet + (amount - quiet) * COMPLETE_SWEEPS
                     # The measured sweep may be one that counts the dead letters.
                     use["queue_request"] = 0.0
                 for name, amount in use.items():

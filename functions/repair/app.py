@@ -7,8 +7,9 @@ switched off and whether dead letters lie in the queues, which no other function
 delivers words to all customers of an incident as far as the request that wrote them had no time,
 reminds the leaders of an incident that is open for long, and tells the owners of the actions of one
 that was closed. It proposes an incident if many new tickets are of one category. It reminds staff
-of planned calls to customers, and plans them when a new plan comes into force. After that it mends
-tickets and members of the version before, until all are mended.
+of planned calls to customers, and plans them when a new plan comes into force. On a quiet stack it
+leaves some of this out, except every quarter of an hour (`workflow/cases/quiet.py`). After that it
+mends tickets and members of the version before, until all are mended.
 
 This function also marks a rehearsal as failed if its execution could not do so itself, and starts a
 scoring run again that ended badly.
@@ -49,7 +50,10 @@ REPAIRS = ("started", "signalled", "followed")
 @logger.inject_lambda_context(clear_state=True)
 @discreet(logger)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Handle the end of an execution, or a scheduled {"task": "sweep"} or {"task": "reconcile"}."""
+    """Handle the end of an execution, or a scheduled {"task": "sweep"} or {"task": "reconcile"}.
+
+    A person may call {"task": "sweep", "all": true}: it leaves nothing out, also on a quiet stack.
+    """
     if event.get("warm"):
         wiring.repair()
         return {"warm": True}
@@ -71,7 +75,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             report(Alarm.WORKFLOWS_REPAIRED, "an execution failed and was replaced", about)
         return {"followed": followed}
     if event.get("task") == "sweep":
-        done = _sweep(context)
+        done = _sweep(context, is_complete=event.get("all") is True)
         _catch_up(context)
         return done
     if event.get("task") == "reconcile":
@@ -79,36 +83,52 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     raise ValueError(f"not a task of this function: {sorted(event)}")
 
 
-def _sweep(context: Any) -> dict[str, Any]:
+def _sweep(context: Any, *, is_complete: bool) -> dict[str, Any]:
     """Do each part of the sweep, also if one before it fails. Raises the first error at the end.
 
     A fault that lasts, such as in the record of one mail, must not stop the others for ever. What
-    is switched off may be the reason of a fault, so it is looked for last.
+    is switched off may be the reason of a fault, so it is looked for last. A quiet stack is swept
+    completely if `is_complete`, or if it is time to.
     """
-    done: dict[str, Any] = {}
-    failed: Exception | None = None
-    parts: dict[str, Callable[[], dict[str, int]]] = {
-        "repair": _repair,
-        "watch_absences": _watch_absences,
-        "watch_held_mail": _watch_held_mail,
-        "ask_for_verdicts": _ask_for_verdicts,
-        "deliver_words": partial(_deliver_words, context),
-        "watch_incidents": _watch_incidents,
-        "watch_spikes": _watch_spikes,
-        "watch_calls": partial(_watch_calls, context),
-        "plan_calls": partial(_plan_calls, context),
-        "look_around": _look_around,
-    }
-    for name, part in parts.items():
-        try:
-            done |= part()
-        except Exception as error:
-            about = {"part": name}
-            logger.error("a part of the sweep failed", extra=about | fault_of(error))
-            failed = failed or error
-    if failed is not None:
-        raise failed
-    return done
+    sweep = _Sweep()
+    sweep.do(
+        watch_absences=_watch_absences,
+        repair=_repair,
+        deliver_words=partial(_deliver_words, context),
+        watch_spikes=_watch_spikes,
+    )
+    complete = wiring.complete_sweeps()
+    if is_complete or sweep.found or sweep.failed or complete.is_due():
+        sweep.do(
+            drain_queues=_drain_queues,
+            watch_held_mail=_watch_held_mail,
+            ask_for_verdicts=_ask_for_verdicts,
+            watch_incidents=_watch_incidents,
+            watch_calls=partial(_watch_calls, context),
+        )
+        if sweep.failed is None:  # what has failed is tried again in the next sweep
+            complete.done()
+    sweep.do(plan_calls=partial(_plan_calls, context), look_around=_look_around)
+    if sweep.failed is not None:
+        raise sweep.failed
+    return sweep.found
+
+
+class _Sweep:
+    """What the parts of a sweep have found and done, and the first error of one."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+        self.failed: Exception | None = None
+
+    def do(self, **parts: Callable[[], dict[str, int]]) -> None:
+        for name, part in parts.items():
+            try:
+                self.found |= part()
+            except Exception as error:
+                about = {"part": name}
+                logger.error("a part of the sweep failed", extra=about | fault_of(error))
+                self.failed = self.failed or error
 
 
 def _repair() -> dict[str, int]:
@@ -120,11 +140,19 @@ def _repair() -> dict[str, int]:
     return done
 
 
+def _drain_queues() -> dict[str, int]:
+    """Offer the tickets of every queue again."""
+    return {"drained": wiring.repair().drain_queues()}
+
+
 def _watch_absences() -> dict[str, int]:
-    absences = wiring.absences().watch()
+    """Notice who is gone. Returns also how many members are `watched`."""
+    # The first read of a sweep: only an answer of the table says whether the clock is right.
+    watched = wiring.absences().watched()
+    absences = wiring.absences().watch(watched)
     if absences:
         logger.info("watched absences", extra={"done": absences})
-    return absences
+    return absences | ({"watched": len(watched)} if watched else {})
 
 
 def _watch_held_mail() -> dict[str, int]:
@@ -159,11 +187,16 @@ def _watch_incidents() -> dict[str, int]:
 
 
 def _watch_spikes() -> dict[str, int]:
-    """Propose an incident if many new tickets are of one category."""
-    proposed = wiring.spikes().watch()
+    """Propose an incident if many new tickets are of one category.
+
+    Returns also how many tickets were `opened` in the longest time that a plan can look back.
+    """
+    opened = wiring.spikes().opened()
+    proposed = wiring.spikes().watch(opened)
     if proposed:
         logger.info("proposed incidents", extra={"spikes": proposed})
-    return {"spikes": proposed} if proposed else {}
+    found = {"opened": opened, "spikes": proposed}
+    return {name: count for name, count in found.items() if count}
 
 
 def _watch_calls(context: Any) -> dict[str, int]:

@@ -348,12 +348,13 @@ def test_lives_with_different_counts_are_reported() -> None:
 
 def test_idle_month_counts_what_the_template_keeps_without_a_ticket() -> None:
     sweep = life.Life(Bill(invocations=1, read_units=6.0), Records())
-    use = life.idle_use({"sweep": sweep})
+    complete = life.Life(Bill(invocations=1, read_units=15.0), Records())
+    use = life.idle_use({"sweep": sweep, life.COMPLETE: complete})
     kinds = [one["Type"] for one in template()["Resources"].values() if "Condition" not in one]
     assert use["alarm_month"] == kinds.count("AWS::CloudWatch::Alarm")
     assert use["secret_month"] == kinds.count("AWS::SecretsManager::Secret")
     assert use["queue_request"] == 657_000 + 6 * 730, "and the hourly count of dead letters"
-    assert use["read_unit"] == 6 * 8760
+    assert use["read_unit"] == pytest.approx((6 + 6 + 15) / 3 * 8760)
     # The queue of mails to send, and the two of incoming mails.
     assert life.idle_use({}, with_mail_domain=True)["queue_request"] == 3 * 657_000 + 6 * 730
 

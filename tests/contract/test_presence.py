@@ -54,18 +54,18 @@ def test_tickets_of_an_agent_who_went_offline_return_to_the_queue_after_the_grac
     life = assigned(shop)
     shop.staff.record(mei, Presence.OFFLINE, shop.clock.now())
     shop.clock.advance(minutes=14)
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
     assert shop.tickets.get(life.ticket.number).assignee == MEI.id
 
     shop.clock.advance(minutes=1)
-    assert watch.watch() == {"released": 1}
+    assert watch.watch(watch.watched()) == {"released": 1}
     assert shop.tickets.get(life.ticket.number).assignee is None
     last = shop.tickets.history(life.ticket.number)[-1]
     assert (last.type, last.data["why"], last.data["from"]) == (EventType.QUEUED, GONE, MEI.id)
     assert shop.staff.availability(MEI.id).load == 0
     assert shop.lists.queued("complaints") == [life.ticket.number]
     shop.clock.advance(minutes=30)
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
 
 
 def test_agent_who_comes_back_within_the_grace_keeps_their_tickets(
@@ -77,7 +77,7 @@ def test_agent_who_comes_back_within_the_grace_keeps_their_tickets(
     shop.clock.advance(minutes=14)
     shop.staff.record(mei, Presence.AVAILABLE, shop.clock.now())
     shop.clock.advance(minutes=30)
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
     assert shop.tickets.get(life.ticket.number).assignee == MEI.id
 
 
@@ -90,12 +90,12 @@ def test_paused_ticket_stays_and_one_that_can_wait_stays_until_its_agent_fails_t
     shop.commit(life.reply(wait_for_customer=True))
     shop.staff.record(mei, Presence.OFFLINE, shop.clock.now())
     shop.clock.advance(hours=1)
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
     shop.commit(life.write())
     shop.clock.advance(hours=15)
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
     shop.clock.advance(minutes=16)
-    assert watch.watch() == {"released": 1}
+    assert watch.watch(watch.watched()) == {"released": 1}
 
 
 def test_silent_client_makes_its_agent_offline_and_beats_keep_them_online(
@@ -106,11 +106,11 @@ def test_silent_client_makes_its_agent_offline_and_beats_keep_them_online(
     for _ in range(10):
         shop.clock.advance(minutes=2)
         duty.beat(MEI.id, shop.clock.now())
-        assert watch.watch() == {}
+        assert watch.watch(watch.watched()) == {}
     assert shop.staff.availability(MEI.id).presence is Presence.AVAILABLE
     last = shop.clock.now()
     shop.clock.advance(minutes=5)
-    assert watch.watch() == {"offline": 1}
+    assert watch.watch(watch.watched()) == {"offline": 1}
     found = shop.staff.availability(MEI.id)
     assert (found.presence, found.since) == (
         Presence.OFFLINE,
@@ -124,9 +124,9 @@ def test_agent_whose_client_never_beats_is_offline_after_half_a_day(
 ) -> None:
     shop.member(MEI.id)
     shop.clock.advance(hours=11, minutes=59)
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
     shop.clock.advance(minutes=1)
-    assert watch.watch() == {"offline": 1}
+    assert watch.watch(watch.watched()) == {"offline": 1}
 
 
 def test_gone_agent_is_made_offline_and_loses_urgent_work_in_one_sweep(
@@ -137,7 +137,7 @@ def test_gone_agent_is_made_offline_and_loses_urgent_work_in_one_sweep(
     shop.clock.advance(minutes=1)
     duty.beat(MEI.id, shop.clock.now())
     shop.clock.advance(minutes=15)
-    assert watch.watch() == {"offline": 1, "released": 1}
+    assert watch.watch(watch.watched()) == {"offline": 1, "released": 1}
     assert shop.tickets.get(life.ticket.number).assignee is None
 
 
@@ -242,12 +242,12 @@ def test_call_that_nobody_documents_is_over_after_two_hours(
     shop.member(MEI.id)
     life = calling(shop)
     shop.clock.advance(minutes=119)
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
     assert conversations(shop) == (100, {life.ticket.number})
     shop.clock.advance(minutes=1)
-    assert watch.watch() == {"ended": 1}
+    assert watch.watch(watch.watched()) == {"ended": 1}
     assert conversations(shop) == (0, set())
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
     shop.commit(life.reply())
     assert conversations(shop) == (0, set())
 
@@ -261,7 +261,7 @@ def test_quiet_chat_is_over_and_another_goes_on(shop: Shop, watch: AbsenceWatch)
     shop.commit(other.reply())
     assert conversations(shop)[0] == 68
     shop.clock.advance(minutes=2)
-    assert watch.watch() == {"ended": 1}
+    assert watch.watch(watch.watched()) == {"ended": 1}
     assert conversations(shop) == (34, {other.ticket.number})
 
 
@@ -276,7 +276,7 @@ def test_conversation_that_the_version_before_did_not_end_keeps_no_work_from_its
     shop.tickets.commit(replace(change, before=before), shop.clock.now())
     assert conversations(shop) == (100, {life.ticket.number})
     shop.clock.advance(minutes=5)
-    assert watch.watch() == {"ended": 1}
+    assert watch.watch(watch.watched()) == {"ended": 1}
     assert conversations(shop) == (0, set())
     assert shop.assigner().assign(shop.open(channel="phone").ticket.number) == MEI.id
 
@@ -291,9 +291,9 @@ def test_number_of_the_version_before_is_repaired_from_the_tickets_of_the_agent(
     actions: list[UpdateAction] = [row.live.set(68), row.conversations.remove()]
     row(keys.agent_pk(MEI.id), keys.AVAILABILITY).update(actions=actions)
     shop.clock.advance(minutes=5)
-    assert watch.watch() == {"ended": 1}
+    assert watch.watch(watch.watched()) == {"ended": 1}
     assert conversations(shop) == (34, {waiting.ticket.number})
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
 
 
 def test_sweep_takes_no_conversation_away_that_began_after_it_had_read(shop: Shop) -> None:
@@ -397,7 +397,7 @@ def test_chat_that_goes_on_after_a_long_pause_is_counted_again(
     chat = shop.commit(shop.open(channel="chat").assign(MEI.id))
     shop.commit(chat.reply())
     shop.clock.advance(minutes=10)
-    assert watch.watch() == {"ended": 1}
+    assert watch.watch(watch.watched()) == {"ended": 1}
     assert conversations(shop) == (0, set())
     for _ in range(2):
         shop.clock.advance(minutes=1)
@@ -417,7 +417,7 @@ def test_chat_that_goes_on_beside_a_call_is_not_counted(shop: Shop, watch: Absen
     chat = shop.commit(shop.open(channel="chat").assign(MEI.id))
     shop.commit(chat.reply())
     shop.clock.advance(minutes=10)
-    assert watch.watch() == {"ended": 1}
+    assert watch.watch(watch.watched()) == {"ended": 1}
     call = calling(shop)
     shop.commit(chat.reply())
     assert conversations(shop) == (100, {call.ticket.number})
@@ -446,7 +446,7 @@ def test_word_to_all_customers_of_an_incident_counts_no_quiet_chat_again(
     quiet = shop.commit(shop.open(channel="chat").assign(MEI.id))
     shop.commit(quiet.reply())
     shop.clock.advance(minutes=10)
-    assert watch.watch() == {"ended": 1}
+    assert watch.watch(watch.watched()) == {"ended": 1}
     declare(shop)
     shop.commit(quiet.join_incident())
     shop.clock.advance(minutes=10)

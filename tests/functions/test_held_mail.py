@@ -31,7 +31,7 @@ from tests.functions.conftest import BASE_ADDRESS, MEMBERS
 from tests.wired import REGION, set_environment
 from tests.world import Context, Stores, aws
 
-SWEEP = {"task": "sweep"}
+SWEEP = {"task": "sweep", "all": True}
 BEFORE_IT_IS_DUE = {"hours": 4, "minutes": 59}
 """From 9:00 to 13:59: the plan gives four business hours, with a lunch break."""
 PRIVATE = ("li.na", "Li Na", "Away", "secret words")

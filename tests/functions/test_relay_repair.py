@@ -575,7 +575,8 @@ def test_sweep_starts_workflows_that_waited_too_long_and_drains_queues(
     clock: Clock,
 ) -> None:
     clock.moment += PATIENCE + timedelta(seconds=1)
-    assert call("repair", sample("repair-sweep")) == {"started": 1, "drained": 1}
+    done = call("repair", sample("repair-sweep"))
+    assert done == {"watched": 6, "started": 1, "opened": 1, "drained": 1}
 
     assert services.asked == [("started", f"{NUMBER}-1"), ("offered", {"team": "complaints"})]
 
@@ -627,7 +628,7 @@ def test_sweep_does_every_other_part_if_one_fails(
 def test_sweep_of_a_healthy_system_calls_no_service(
     call: Call, services: Services, staff: dict[str, Member], sample: Sample
 ) -> None:
-    assert call("repair", sample("repair-sweep")) == {"drained": 0}
+    assert call("repair", sample("repair-sweep")) == {"watched": 6, "drained": 0}
     assert services.asked == []
 
 

@@ -55,13 +55,13 @@ def test_spike_of_one_category_is_proposed_once_on_its_newest_ticket(
     for _ in range(FEW):
         tickets.append(open_ticket(category=DEFECT))
         clock.advance(minutes=5)
-    assert watch.watch() == 1
+    assert watch.watch(watch.opened()) == 1
     assert proposals(stores, *tickets[:-1]) == []
     found = {"category": DEFECT, "tickets": FEW, "within_s": 3600}
     assert proposals(stores, tickets[-1]) == [found]
     assert stores.tickets.get(tickets[-1].number).clocks == tickets[-1].clocks
     open_ticket(category=DEFECT)
-    assert watch.watch() == 0
+    assert watch.watch(watch.opened()) == 0
 
 
 def test_tickets_of_several_categories_or_of_a_longer_time_are_no_spike(
@@ -70,13 +70,13 @@ def test_tickets_of_several_categories_or_of_a_longer_time_are_no_spike(
     open_ticket(category=DEFECT)
     open_ticket(category="service")
     open_ticket()
-    assert watch.watch() == 0
+    assert watch.watch(watch.opened()) == 0
     clock.advance(minutes=61)
     open_ticket(category=DEFECT)
     open_ticket(category=DEFECT)
-    assert watch.watch() == 0
+    assert watch.watch(watch.opened()) == 0
     open_ticket(category=DEFECT)
-    assert watch.watch() == 1
+    assert watch.watch(watch.opened()) == 1
 
 
 def test_proposal_is_not_repeated_after_the_category_of_its_ticket_was_corrected(
@@ -85,14 +85,14 @@ def test_proposal_is_not_repeated_after_the_category_of_its_ticket_was_corrected
     for _ in range(FEW):
         clock.advance(minutes=1)
         newest = open_ticket(category=DEFECT)
-    assert watch.watch() == 1
+    assert watch.watch(watch.opened()) == 1
     what = Classification("complaint", category="service")
     act(newest, by_staff.reclassify, MEMBERS["lin"].actor, what, "a reason")
     open_ticket(category=DEFECT)
-    assert watch.watch() == 0
+    assert watch.watch(watch.opened()) == 0
     for _ in range(FEW - 1):
         open_ticket(category="service")
-    assert watch.watch() == 1, "another category has a spike of its own"
+    assert watch.watch(watch.opened()) == 1, "another category has a spike of its own"
 
 
 def test_incident_that_a_rung_has_proposed_hides_no_spike(
@@ -103,7 +103,7 @@ def test_incident_that_a_rung_has_proposed_hides_no_spike(
         draft = Draft(one, stores.plans.current(), SYSTEM, clock.now())
         change = draft.add(EventType.INCIDENT_PROPOSED, {"clock": "resolution"}).change()
         stores.tickets.commit(change, clock.now())
-    assert watch.watch() == 1
+    assert watch.watch(watch.opened()) == 1
 
 
 def test_tickets_of_a_declared_incident_do_not_count_and_hide_no_further_spike(
@@ -115,9 +115,9 @@ def test_tickets_of_a_declared_incident_do_not_count_and_hide_no_further_spike(
     entry = IncidentChange(1, Done.DECLARED, clock.now(), lin.id)
     IncidentStore(wired_stores.models()).declare(new, entry)
     act(tickets[0], of_incidents.join, lin, id_, 0, "")
-    assert watch.watch() == 0
+    assert watch.watch(watch.opened()) == 0
     open_ticket(category=DEFECT)
-    assert watch.watch() == 1
+    assert watch.watch(watch.opened()) == 1
 
 
 def test_complaint_that_is_kept_from_somebody_does_not_count(
@@ -130,7 +130,7 @@ def test_complaint_that_is_kept_from_somebody_does_not_count(
         return by_staff.set_about(ticket, plan, lin, ["a-mei"], "named", at)
 
     act(tickets[0], about)
-    assert watch.watch() == 0
+    assert watch.watch(watch.opened()) == 0
 
 
 def test_plan_without_a_spike_reads_no_ticket(
@@ -142,7 +142,7 @@ def test_plan_without_a_spike_reads_no_ticket(
     for _ in range(FEW):
         open_ticket(category=DEFECT)
     monkeypatch.setattr(wired_stores.lists(), "opened_page", None)
-    assert watch.watch() == 0
+    assert watch.watch(watch.opened()) == 0
 
 
 def test_stack_without_new_tickets_reads_no_plan(
@@ -152,7 +152,7 @@ def test_stack_without_new_tickets_reads_no_plan(
         open_ticket(category=DEFECT)
     clock.advance(hours=25)
     monkeypatch.setattr(wired_stores.plans(), "current", None)
-    assert watch.watch() == 0
+    assert watch.watch(watch.opened()) == 0
 
 
 def test_quiet_stack_reads_only_the_number_of_new_tickets(
@@ -162,4 +162,4 @@ def test_quiet_stack_reads_only_the_number_of_new_tickets(
         open_ticket(category=DEFECT)
     monkeypatch.setattr(wired_stores.lists(), "opened_page", None)
     monkeypatch.setattr(wired_stores.tickets(), "get_readable", None)
-    assert watch.watch() == 0
+    assert watch.watch(watch.opened()) == 0

@@ -161,13 +161,14 @@ def test_copy_of_shifts_that_lost_a_race_with_an_import_is_mended_by_the_sweep(
     api("presence", "mei", body={"presence": "available"})
     before = stores.staff.availability("a-mei").working
     clock.advance(minutes=6)
-    repair_wiring.absences().watch()
+    watch = repair_wiring.absences()
+    watch.watch(watch.watched())
     after = stores.staff.availability("a-mei").working
     assert before != after
     assert after == tuple((b, e) for b, e in read_near(clock))
     clock.advance(hours=2)
     monkeypatch.setattr(DutyStore, "set_near", None)
-    assert repair_wiring.absences().watch() == {}, "what is right is not written again"
+    assert watch.watch(watch.watched()) == {}, "what is right is not written again"
 
 
 def read_near(clock: Clock) -> Any:
@@ -193,11 +194,11 @@ def test_work_that_can_wait_for_the_next_shift_stays_with_its_agent(
         stores.tickets,
         clock.now,
     )
-    assert watch.watch() == {}
+    assert watch.watch(watch.watched()) == {}
     assert stores.tickets.get(ticket.number).assignee == "a-mei"
     api("shift-plan", "lin", body=table(MEI.replace("09:00", "11:00")))
     clock.advance(minutes=6)
-    assert watch.watch() == {"released": 1}
+    assert watch.watch(watch.watched()) == {"released": 1}
 
 
 def test_sample_event_is_a_table(api: Api) -> None:

@@ -705,8 +705,8 @@ class SpikeWatch:
     """Proposes an incident if many new tickets are of one category.
 
     It reads what is there already: the index of opened tickets, and the snapshots only if so many
-    tickets are new at all. So no ticket costs a write more, and a quiet stack four small reads for
-    each sweep.
+    tickets are new at all. So no ticket costs a write more. `opened` costs four small reads, which
+    the sweep needs anyway (`workflow/cases/quiet.py`).
     """
 
     def __init__(
@@ -720,8 +720,14 @@ class SpikeWatch:
         self._lists, self._tickets, self._changes = lists, tickets, changes
         self._plans, self._now = plans, now
 
-    def watch(self) -> int:
+    def opened(self) -> int:
+        """The number of tickets that were opened in the longest time that a plan can look back."""
+        return self._count(_parts(self._end(), incidents.LONGEST_S))
+
+    def watch(self, opened: int) -> int:
         """Propose an incident for each category with a spike. Returns how many were proposed.
+
+        `opened` is what `opened()` has just returned.
 
         The tickets of a spike are those that are in no incident yet. The proposal is an event of
         the newest open one. There is none while an earlier one for the category is on any ticket of
@@ -729,14 +735,13 @@ class SpikeWatch:
         Tickets with a conflict of interest do not count, because their leaders may not know of
         them.
         """
-        end = self._now() + timedelta(milliseconds=1)
         # A new process reads the plan for 45 read units. So a stack without tickets reads none.
-        if self._count(_parts(end, incidents.LONGEST_S)) < incidents.FEWEST:
+        if opened < incidents.FEWEST:
             return 0
         spike = incidents.spike(self._plans.current())
         if spike is None:
             return 0
-        parts = _parts(end, spike.within_s)
+        parts = _parts(self._end(), spike.within_s)
         if self._count(parts) < spike.tickets:
             return 0
         found = defaultdict[str, list[Ticket]](list)
@@ -751,6 +756,9 @@ class SpikeWatch:
             for category, of_category in found.items()
             if category not in known and len(of_category) >= spike.tickets
         )
+
+    def _end(self) -> datetime:
+        return self._now() + timedelta(milliseconds=1)
 
     def _count(self, parts: Sequence[_Part]) -> int:
         return sum(self._lists.count_opened(*part) for part in parts)

@@ -27,6 +27,7 @@ from redress.wiring.scoring import scoring_jobs
 from redress.workflow.cases.catching_up import CatchUpCase, MembersCatchUpCase
 from redress.workflow.cases.follower import FollowerCase
 from redress.workflow.cases.mails import CompareMails
+from redress.workflow.cases.quiet import CompleteSweeps
 from redress.workflow.cases.reconciliation import ReconcileCase
 from redress.workflow.cases.relationship import CallPlanning, CallWatch
 from redress.workflow.cases.relay import RelayCase
@@ -42,6 +43,7 @@ __all__ = [
     "absences",
     "call_planning",
     "calls",
+    "complete_sweeps",
     "held_files",
     "held_mail",
     "incidents",
@@ -112,6 +114,11 @@ def repair() -> RepairCase:
         stores.staff(),
         clients.now,
     )
+
+
+@cache
+def complete_sweeps() -> CompleteSweeps:
+    return CompleteSweeps(clients.now)
 
 
 @cache

@@ -9,7 +9,7 @@ read of members who are at home without work, and no execution runs for anybody.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -61,16 +61,20 @@ class AbsenceWatch:
         self._staff, self._duty, self._lists, self._tickets = staff, duty, lists, tickets
         self._changes, self._plans, self._now = changes, plans, now
 
-    def watch(self) -> dict[str, int]:
+    def watched(self) -> dict[str, datetime]:
+        """The members who are online, or went and may have tickets, and since when."""
+        return self._duty.watched()
+
+    def watch(self, watched: Mapping[str, datetime]) -> dict[str, int]:
         """Make those offline whose clients are silent, and queue urgent tickets of who is gone.
 
-        Returns how many members went `offline`, how many tickets were `released`, and of how many
-        agents conversations `ended`, without zeros.
+        `watched` are the members whom `watched()` has just returned. Returns how many members went
+        `offline`, how many tickets were `released`, and of how many agents conversations `ended`,
+        without zeros.
         """
-        now = self._now()
-        watched = self._duty.watched(now)
         if not watched:
-            return {}  # an idle sweep reads no plan
+            return {}  # a sweep reads no plan while nobody is online
+        now = self._now()
         current = self._plans.current()
         plan, zone = current.presence, current.time_zone
         soonest = timedelta(seconds=min(plan.gone_after_s, plan.unbeaten_after_s, plan.grace_s))

@@ -65,15 +65,14 @@ class DutyStore:
         except retry.ConditionFailed:
             return  # another tab of the same person was faster
 
-    def watched(self, until: datetime) -> dict[str, datetime]:
-        """The members who are online, or went and may have tickets, since `until` or before.
+    def watched(self) -> dict[str, datetime]:
+        """The members who are online, or went and may have tickets.
 
         Returns since when, by member. Those come first who came, went or were last looked at
         longest ago.
         """
         model = self._models.availability
-        earlier = model.owner_sk <= _moment(until)
-        rows = retry.call(lambda: list(model.owner_index.query(keys.PRESENCE, earlier)))
+        rows = retry.call(lambda: list(model.owner_index.query(keys.PRESENCE)))
         return {row.pk.partition("#")[2]: datetime.fromisoformat(row.owner_sk) for row in rows}
 
     def standings(self, agents: Iterable[str]) -> Iterator[Standing]:

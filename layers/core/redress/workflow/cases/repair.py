@@ -69,16 +69,11 @@ class RepairCase:
     def sweep(self, patience: timedelta = PATIENCE) -> dict[str, int]:
         """Repair every ticket that has been awake for longer than `patience`.
 
-        Returns how often each result of `_repair` occurred, and the number of drained queues. If a
-        service refuses a request because of a value in a TIMER, this TIMER is reported like an item
-        that cannot be read, and the ticket counts as `refused`.
-
-        Also drains the queue of every team. Otherwise a ticket could stay queued if it was not yet
-        in the index when an agent became available.
+        Returns how often each result of `_repair` occurred. If a service refuses a request because
+        of a value in a TIMER, this TIMER is reported like an item that cannot be read, and the
+        ticket counts as `refused`.
         """
         done: Counter[str] = Counter()
-        # Before the time, because only an answer of the table says whether the clock is right.
-        teams = sorted({member.team for member in self._staff.listed()})
         for number in self._timers.awake_since_before(self._now() - patience):
             try:
                 done[self._repair(number)] += 1
@@ -87,10 +82,18 @@ class RepairCase:
                     raise
                 observe.unreadable(keys.ticket_pk(number), keys.TIMER, error)
                 done["refused"] += 1
+        return dict(done)
+
+    def drain_queues(self) -> int:
+        """Drain the queue of every team in which a ticket waits. Returns how many were drained.
+
+        Without it a ticket could stay queued if it was not yet in the index when an agent became
+        available.
+        """
+        teams = sorted({member.team for member in self._staff.listed()})
         waiting = [team for team in teams if self._lists.queued(team, 1)]
         self._drain(waiting)
-        done["drained"] = len(waiting)
-        return dict(done)
+        return len(waiting)
 
     def _repair(self, number: str) -> str:
         """Repair the workflow of a ticket. Returns one word for the result; the sweep counts it."""
