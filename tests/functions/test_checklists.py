@@ -13,11 +13,12 @@ import pytest
 from redress.base import catalogue
 from redress.base.languages import LANGUAGES
 from redress.plans.rules.checklists import label
+from redress.plans.rules.document import parse
 from redress.tickets.rules.checklist import MOST_FILES, Responsible, find
 from redress.tickets.rules.steps import by_staff, checklists
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
-from tests.builders import MEI, plan_1
+from tests.builders import LIN, MEI, plan_1, plan_document
 from tests.files import samples
 from tests.functions.conftest import BASE_ADDRESS
 from tests.functions.filing import create_bucket, judge, send
@@ -111,7 +112,7 @@ def test_answer_is_sent_by_a_button_without_javascript_and_shown_as_received(
     assert states(stores, number)["new_details"] == "given"
     found = page(site, token, language)
     assert catalogue.text(language, "checklist.given") in found
-    assert catalogue.text(language, "event.item_given") in found
+    assert catalogue.text(language, "event.item_answered") in found
     assert "12 Mill Lane" in found
     version = stores.tickets.get(number).version
     again = press(
@@ -121,10 +122,14 @@ def test_answer_is_sent_by_a_button_without_javascript_and_shown_as_received(
     assert stores.tickets.get(number).version == version
 
 
-def test_note_is_acknowledged_by_a_button(site: Site, stores: Stores) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_note_is_acknowledged_by_a_button(site: Site, stores: Stores, language: str) -> None:
     number, token = request(site, "payment/invoice")
     assert press(site, token, "answer", item="no_change", answer="")["statusCode"] == 303
     assert states(stores, number)["no_change"] == "accepted"
+    found = page(site, token, language)
+    assert catalogue.text(language, "event.item_read") in found
+    assert catalogue.text(language, "event.item_given") not in found, "nothing was sent"
     version = stores.tickets.get(number).version
     again = press(site, token, "answer", item="no_change", answer="")
     assert again["statusCode"] == 303, "a double click"
@@ -187,6 +192,35 @@ def test_page_tells_obstacles_with_who_has_to_do_something_and_results(
     assert catalogue.text(language, f"checklist.obstacle.{who}") not in found
     assert catalogue.text(language, "checklist.done") in found
     assert "Your address is changed" in found
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_timeline_names_the_items_of_an_earlier_checklist_in_the_customers_language(
+    site: Site, stores: Stores, moved: bool
+) -> None:
+    number, token = request(site)
+    press(site, token, "answer", item="new_details", answer="12 Mill Lane")
+    if moved:  # to a plan that has no checklists
+        document = plan_document() | {"version": 2}
+        del document["checklists"]
+        stores.plan_store.publish(document, 2, 1)
+        stores.plans.refresh()
+        stores.changes.change(
+            number, lambda t, p, at: by_staff.move_to_plan(t, p, parse(document), LIN, "so", at)
+        )
+    else:
+        given = by_staff.Classification(category="account")
+        stores.changes.change(
+            number, lambda t, p, at: by_staff.reclassify(t, p, MEI, given, "so", at)
+        )
+    assert states(stores, number) == {}
+    mine = bearer(token)
+    shown = json.loads(site("api-ticket", headers=mine, number=number)["body"])
+    [line] = [one for one in shown["timeline"] if one["type"] == "item_answered"]
+    assert line["item"] == {
+        language: text_of_item("new_details", language) for language in LANGUAGES
+    }
+    assert text_of_item("new_details", "zh-CN") in page(site, token, "zh-CN")
 
 
 def test_how_an_item_came_is_shown_to_nobody_outside(site: Site, stores: Stores) -> None:

@@ -1589,7 +1589,11 @@ def test_served_document_is_valid_openapi_3_1(site: Site) -> None:
 
 def test_document_lists_exactly_the_public_clocks_and_events(site: Site) -> None:
     schemas = json.loads(site("openapi")["body"])["components"]["schemas"]
-    assert set(schemas["LineType"]["enum"]) == PUBLIC | {"participant_wrote"}
+    assert set(schemas["LineType"]["enum"]) == PUBLIC | {
+        "participant_wrote",
+        "item_answered",
+        "item_read",
+    }
     assert set(schemas["ShownClock"]["enum"]) == {
         "acknowledgement",
         "reaction",

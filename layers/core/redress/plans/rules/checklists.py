@@ -55,16 +55,19 @@ def of(plan: Plan, kind: str, category: str | None) -> tuple[PlannedItem, ...]:
     return tuple(PlannedItem(**entry) for entry in entries)
 
 
+def text_of(plan: Plan, category: str | None, id_: str) -> Mapping[str, str] | None:
+    """Return what an item says, in each language; None if the plan does not have it."""
+    items = of(plan, OF_KIND, category)
+    return next((item.text for item in items if item.id == id_), None)
+
+
 def label(plan: Plan, category: str | None, id_: str) -> Mapping[str, str]:
     """Return what an item says, in each language.
 
     An item that the plan does not have, because the ticket got it under another plan, stands for
     itself.
     """
-    for item in of(plan, OF_KIND, category):
-        if item.id == id_:
-            return item.text
-    return dict.fromkeys(LANGUAGES, id_)
+    return text_of(plan, category, id_) or dict.fromkeys(LANGUAGES, id_)
 
 
 # ----------------------------------------------------------------------------------- publishing

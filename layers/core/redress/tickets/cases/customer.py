@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from redress.base import texts
-from redress.base.errors import NotAllowedNow, NotFound
+from redress.base.errors import NotAllowedNow, NotFound, Unreadable
 from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName, Standing, standing
@@ -83,7 +84,16 @@ PUBLIC = frozenset(
 that staff make: the other ticket may be somebody else's."""
 
 PARTICIPANT_WROTE = "participant_wrote"
-LINES = (*(kind.value for kind in EventType if kind in PUBLIC), PARTICIPANT_WROTE)
+ITEM_ANSWERED = "item_answered"
+"""The customer has answered a note of the checklist with words."""
+ITEM_READ = "item_read"
+"""The customer has said that they have read a note of the checklist."""
+LINES = (
+    *(kind.value for kind in EventType if kind in PUBLIC),
+    PARTICIPANT_WROTE,
+    ITEM_ANSWERED,
+    ITEM_READ,
+)
 """All types of lines in the customer's timeline."""
 
 ACTIONS = {
@@ -134,7 +144,7 @@ class LineFile:
 class Line:
     """One line of the customer's timeline. `by` is customer, staff or system.
 
-    `type` is the type of the event, or participant_wrote for a message of a participant. `parts`
+    `type` is the type of the event, or PARTICIPANT_WROTE, ITEM_ANSWERED or ITEM_READ. `parts`
     are the marked parts of a mail's text, in order; empty if no mail caused the event. `files` came
     with the message. `item` is what the plan says of the item of the checklist that the line is
     about, in each language.
@@ -289,9 +299,7 @@ def view(
         zone=plan.time_zone,
         created_at=ticket.created_at,
         promises=promises_of(ticket, now),
-        timeline=tuple(
-            _line(event, states, ticket, plan) for event in file.history if _is_public(event)
-        ),
+        timeline=tuple(_timeline(file.history, states, plan, plans)),
         can=frozenset(can),
         version=ticket.version,
         closure=ticket.closure,
@@ -381,10 +389,39 @@ def _is_public(event: Event) -> bool:
     return event.type in PUBLIC
 
 
-def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -> Line:
-    """The line of an event. `states` are the states of the ticket's files by their ids."""
+def _timeline(
+    history: Sequence[Event], states: Mapping[str, str], plan: Plan, plans: Plans
+) -> Iterator[Line]:
+    """The lines of a history. `states` are the states of the ticket's files by their ids.
+
+    An item is called what the plan calls it now, in the category that the ticket had then. If the
+    ticket was moved to a plan without it, it is called as in the plan of that time. The page is
+    shown also if that plan cannot be read: then the item stands for itself.
+    """
+    category: str | None = None
+    moves = [event for event in history if event.type is EventType.PLAN_CHANGED]
+    for event in history:
+        if event.type is EventType.CHECKLIST_SET:
+            category = event.data.get("category")
+        if not _is_public(event):
+            continue
+        named = None
+        if (item := event.data.get("item")) is not None:
+            named = checklists.text_of(plan, category, item)
+            left = [move.data["from"] for move in moves if move.number > event.number]
+            if named is None and left:
+                with contextlib.suppress(Unreadable):
+                    named = checklists.text_of(plans.get(left[0]), category, item)
+            named = named or dict.fromkeys(LANGUAGES, item)
+        yield _line(event, states, named)
+
+
+def _line(event: Event, states: Mapping[str, str], item: Mapping[str, str] | None) -> Line:
+    """The line of an event. `item` is what the item of the checklist is called, in each language.
+
+    `states` are the states of the ticket's files by their ids.
+    """
     text = event.data.get("text") or event.data.get("description") or None
-    item = event.data.get("item")
     kind = event.type.value
     if event.type in (EventType.LINKED, EventType.MERGED, EventType.UNMERGED):
         text = event.data["ticket"]
@@ -397,6 +434,8 @@ def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -
         kind = PARTICIPANT_WROTE
     elif event.type is EventType.ITEM_ACCEPTED:
         text = None  # it says for staff how the item came
+    elif event.type is EventType.ITEM_GIVEN and "files" not in event.data:
+        kind = ITEM_READ if event.data.get("read") else ITEM_ANSWERED
     elif UNPROVEN in event.data.get("source", {}):
         text = None  # whoever has the link may be somebody else
     if event.by.role is Role.CUSTOMER:
@@ -411,7 +450,7 @@ def _line(event: Event, states: Mapping[str, str], ticket: Ticket, plan: Plan) -
         text,
         parts,
         files=_files(event, states),
-        item=checklists.label(plan, ticket.category, item) if item else None,
+        item=item,
     )
 
 
