@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
     left: list[Exception] = []
 
-    def deliver(has_time: Callable[[], bool]) -> dict[Followed, Exception]:
+    def deliver(has_time: Callable[[float], bool]) -> dict[Followed, Exception]:
         faults = case.deliver(has_time)
         left.extend(error for error in faults.values() if isinstance(error, LeftToSweep))
         return {of: error for of, error in faults.items() if not isinstance(error, LeftToSweep)}

@@ -18,7 +18,7 @@ REPAIR = "redress-repair"
 def reported(functions: Any) -> list[dict[str, Any]]:
     """Run the sweep of the deployed stack. Returns the findings in the log of this call."""
     answer = functions.invoke(
-        FunctionName=f"{REPAIR}:live", Payload=b'{"task": "sweep"}', LogType="Tail"
+        FunctionName=f"{REPAIR}:live", Payload=b'{"task": "sweep", "all": true}', LogType="Tail"
     )
     assert "FunctionError" not in answer, answer["Payload"].read()
     written = base64.b64decode(answer["LogResult"]).decode()

@@ -15,7 +15,14 @@ from redress.base.settings import MissingSettings, Settings, read
 from redress.mail.outgoing.carriers import SES_S
 from redress.mail.outgoing.cases.posting import LEASE
 from redress.staff.cases import bulk
-from redress.workflow.stream import AFTER_TABLE_S, FEED_S, LAST_CALL_S, RESERVE_S
+from redress.workflow.stream import (
+    AFTER_TABLE_S,
+    ASIDE_S,
+    DELIVERY_S,
+    FEED_S,
+    LAST_CALL_S,
+    RESERVE_S,
+)
 from redress.workflow.subscribers import SUBSCRIBERS
 from tests.builders import ROOT
 from tests.template.documents import (
@@ -294,6 +301,10 @@ def test_reader_of_the_stream_keeps_time_to_end_what_it_began(reader: str) -> No
     assert 2 * call_s <= FEED_S
     assert call_s <= LAST_CALL_S
     assert 3 * call_s <= AFTER_TABLE_S < RESERVE_S
+    assert call_s <= ASIDE_S
+    assert 2 * call_s <= DELIVERY_S
+    # Each of three receivers may answer nothing, and there is time for the fourth one.
+    assert 3 * call_s + DELIVERY_S + feed_s <= function["Timeout"]
 
 
 def test_every_work_queue_has_a_dead_letter_queue() -> None:

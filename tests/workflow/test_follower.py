@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Callable
 from copy import replace
 from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from redress.db import encoding, keys
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.workflow.cases.follower import FollowerCase, LeftToSweep, NotIndexed
-from redress.workflow.stream import CapacityFreed, EventAdded, NotTaken, NotTried, StreamReader
-from tests.builders import BY_PHONE, MEI, NUMBER, Life
+from redress.workflow.stream import (
+    FEED_S,
+    CapacityFreed,
+    EventAdded,
+    NotTaken,
+    NotTried,
+    StreamReader,
+)
+from tests.builders import BY_PHONE, MEI, NUMBER, START, Life
 from tests.workflow.services import Service
 
 Faults = dict[EventAdded | CapacityFreed, Exception]
 MAIL_QUEUE, ASSIGNER = "https://queue.example.com/mail", "redress-assigner"
 SEARCH_QUEUE = "https://queue.example.com/search"
+CHECKER = "redress-checker"
 
 
 class Follower:
@@ -36,7 +46,7 @@ class Follower:
         left = iter(range(calls - 1))
         for change in changes:
             self.case.follow(change)
-        return self.case.deliver(lambda: next(left, None) is not None)
+        return self.case.deliver(lambda kept: next(left, None) is not None)
 
     def follow(self, change: EventAdded | CapacityFreed) -> None:
         """Deliver one change. Raises its fault."""
@@ -285,19 +295,153 @@ def test_mail_with_which_a_call_is_wrong_holds_back_no_others(life: Life) -> Non
 def test_changes_for_which_no_time_is_left_come_again(life: Life) -> None:
     follower, batch = Follower(), burst(life, 23)
     faults = follower.deliver(*batch, calls=4)
-    assert (len(jobs(follower)), len(assignments(follower))) == (23, 1)
-    assert list(faults) == batch[1:]
+    assert (len(jobs(follower)), len(assignments(follower))) == (23, 2)
+    assert list(faults) == batch[2:]
     assert {type(fault) for fault in faults.values()} == {NotTried}
 
 
-def test_first_message_is_sent_however_little_time_is_left(life: Life) -> None:
+def test_first_change_is_followed_however_little_time_is_left(life: Life) -> None:
     follower, batch = Follower(), burst(life, 23)
     faults = follower.deliver(*batch, calls=1)
-    assert len(jobs(follower)) == 10
-    assert list(faults) == [*batch[10:], *batch[:10]]
+    assert (len(jobs(follower)), assignments(follower)) == (10, [{"ticket": batch[0].number}])
+    assert list(faults) == [*batch[10:], *batch[1:10]]
 
 
-CHECKER = "redress-checker"
+# ------------------------------------------------------------------------------ slow receivers
+
+
+class Slow(Service):
+    """A service of which each call takes `takes` seconds of `left`, by the receiver.
+
+    A receiver that takes `SILENT_S` does not answer.
+    """
+
+    def __init__(self, left: list[float], takes: dict[str, float]) -> None:
+        super().__init__()
+        self._left, self._takes = left, takes
+
+    def __getattr__(self, operation: str) -> Any:
+        noted = super().__getattr__(operation)
+
+        def call(**given: Any) -> Any:
+            took = self._takes.get(given.get("QueueUrl") or given["FunctionName"], 0.02)
+            self._left[0] -= took
+            noted(**given)
+            if took == SILENT_S:
+                raise ReadTimeoutError(endpoint_url="https://example.com")
+            return {}
+
+        return call
+
+
+SILENT_S = 5.0
+"""A new connection and no answer."""
+TIMEOUT_S = 40.0
+"""The timeout of the follower in the template."""
+DEAD_QUEUE = "https://queue.example.com/dead"
+
+
+def read_slowly(
+    batch: list[EventAdded], takes: dict[str, float], *, feed: bool
+) -> tuple[int, Slow, Slow]:
+    """Read a batch as often as Lambda delivers it. Returns how often, and the services.
+
+    It is an error if a run gets no further, or has no time to answer.
+    """
+    records: list[dict[str, Any]] = [
+        {
+            "eventName": "INSERT",
+            "dynamodb": {
+                "Keys": {"pk": {"S": f"TICKET#{one.number}"}, "sk": {"S": keys.event_sk(1)}},
+                "NewImage": {"doc": {"S": one.doc}},
+                "SequenceNumber": str(place),
+            },
+        }
+        for place, one in enumerate(batch)
+    ]
+    left = [TIMEOUT_S]
+    queues, functions = Slow(left, takes), Slow(left, takes)
+    for run in itertools.count(1):
+        left[0] = TIMEOUT_S
+        case = FollowerCase(queues, functions, MAIL_QUEUE, ASSIGNER, SEARCH_QUEUE, CHECKER)
+
+        def deliver(
+            has_time: Callable[[float], bool], case: FollowerCase = case
+        ) -> dict[Any, Exception]:
+            faults = case.deliver(has_time)
+            return {of: one for of, one in faults.items() if not isinstance(one, LeftToSweep)}
+
+        reader: StreamReader[EventAdded | CapacityFreed] = StreamReader(
+            "follower",
+            Logger(service="test"),
+            (EventAdded, CapacityFreed),
+            case.follow,
+            (queues, DEAD_QUEUE),
+            lambda: left[0],
+            lambda: START,
+            (lambda changes: None) if feed else None,
+            deliver,
+        )
+        failed = reader.read(records)["batchItemFailures"]
+        assert left[0] > (FEED_S if feed else 0), "there is time for the feed and the answer"
+        if not failed:
+            return run, queues, functions
+        done = [one["dynamodb"]["SequenceNumber"] for one in records].index(
+            failed[0]["itemIdentifier"]
+        )
+        assert done, "the batch goes on"
+        records = records[done:]
+    raise AssertionError
+
+
+def mailed(life: Life, tickets: int) -> list[EventAdded]:
+    """Tickets that came by mail with attachments: every receiver gets a message."""
+    [opened] = life.open().last.events
+    event = replace(opened, data=opened.data | {"mail": {"attachments": [{"id": 1}]}})
+    doc = encoding.encode(event)
+    return [EventAdded(f"R-00000-{n:05}", doc) for n in range(tickets)]
+
+
+def count(service: Slow, receiver: str) -> int:
+    given = [one for _, one in service.calls]
+    return sum(receiver in (one.get("QueueUrl"), one.get("FunctionName")) for one in given)
+
+
+@pytest.mark.parametrize("feed", [False, True])
+@pytest.mark.parametrize(
+    "silent",
+    [[SEARCH_QUEUE], [CHECKER], [ASSIGNER, CHECKER], [SEARCH_QUEUE, ASSIGNER, CHECKER]],
+    ids=["search", "checker", "functions", "all but mails"],
+)
+def test_receiver_that_does_not_answer_is_called_once_and_holds_back_nothing(
+    life: Life, silent: list[str], feed: bool
+) -> None:
+    """What it should get is set aside, or left to the sweep. No mail is sent twice."""
+    batch = mailed(life, 100)
+    runs, queues, functions = read_slowly(batch, dict.fromkeys(silent, SILENT_S), feed=feed)
+    assert (runs, count(queues, MAIL_QUEUE)) == (1, 10)
+    assert {count(queues, one) + count(functions, one) for one in silent} == {1}
+    assert count(queues, DEAD_QUEUE) == len(batch)
+
+
+@pytest.mark.parametrize("takes", [0.2, 1.0, 2.5])
+def test_batch_goes_on_while_all_receivers_are_slow(life: Life, takes: float) -> None:
+    receivers = (MAIL_QUEUE, ASSIGNER, SEARCH_QUEUE, CHECKER)
+    batch = mailed(life, 40)
+    runs, queues, functions = read_slowly(batch, dict.fromkeys(receivers, takes), feed=True)
+    assert (runs > 1) == (takes > 0.5)
+    assert count(queues, DEAD_QUEUE) == 0
+    assert count(functions, CHECKER) >= len(batch)
+
+
+def test_mail_queue_that_does_not_answer_is_called_once_in_a_batch(life: Life) -> None:
+    follower, batch = Follower(), burst(life, 23)
+    follower.queue.fault = ReadTimeoutError(endpoint_url="https://example.com")
+    faults = follower.deliver(*batch)
+    assert len(follower.queue.calls) == 1
+    assert faults == dict.fromkeys(batch, follower.queue.fault)
+
+
 FILE = {"id": "9f86d081884c7d65", "name": "x.pdf", "size": 1, "type": "application/pdf"}
 
 

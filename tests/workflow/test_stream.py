@@ -17,6 +17,7 @@ from redress.tickets.rules.feed import Change
 from redress.tickets.store import items
 from redress.workflow.stream import (
     AFTER_TABLE_S,
+    ASIDE_S,
     LAST_CALL_S,
     CapacityFreed,
     EventAdded,
@@ -325,11 +326,11 @@ class Collecting(Following):
             deliver=self.deliver,
         )
 
-    def deliver(self, has_time: Callable[[], bool]) -> dict[TimerChanged, Exception]:
-        self.has_time.append(has_time())
+    def deliver(self, has_time: Callable[[float], bool]) -> dict[TimerChanged, Exception]:
+        self.has_time.append(has_time(0.0))
         self.table_s.append(retry.time_left())
         self.seconds_left -= self.delivery_takes
-        self.has_time.append(has_time())
+        self.has_time.append(has_time(0.0))
         if "all" in self.not_sent:
             raise self.not_sent["all"]
         self.sent = [number for number in self.followed if number not in self.not_sent]
@@ -361,9 +362,16 @@ def test_mistake_while_a_batch_is_sent_sets_its_records_aside() -> None:
 
 def test_delivery_learns_when_too_little_time_is_left_and_nothing_is_set_aside_then() -> None:
     found = Collecting(b=KeyError("doc"))
-    found.delivery_takes = 12
+    found.delivery_takes = found.seconds_left - ASIDE_S + 0.1
     assert found.reader.read(BATCH) == {"batchItemFailures": [{"itemIdentifier": "3"}]}
     assert (found.has_time, found.letters()) == ([True, False], [])
+
+
+def test_record_that_is_done_with_is_not_set_aside_again_by_a_mistake_while_sending() -> None:
+    found = Collecting(all=KeyError("doc"))
+    found.faults = {"b": KeyError("doc")}
+    assert found.reader.read(BATCH) == {"batchItemFailures": []}
+    assert [letter["sequence"] for letter in found.letters()] == ["3", "2", "4", "5"]
 
 
 # ------------------------------------------------------------------------------ the feed

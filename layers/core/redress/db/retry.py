@@ -168,7 +168,7 @@ def _raise_unless_transient(error: Exception, names: Sequence[str]) -> None:
     """Return if the call should be retried. Otherwise raise ConditionFailed or the error itself."""
     cause = client_error(error)
     if cause is None:
-        if _got_no_answer(error):
+        if got_no_answer(error):
             return
         raise error
     code = cause.response.get("Error", {}).get("Code", "")
@@ -223,7 +223,7 @@ def is_outage(error: Exception) -> bool:
     """
     cause = client_error(error)
     if cause is None:
-        return _got_no_answer(error)
+        return got_no_answer(error)
     code = cause.response.get("Error", {}).get("Code", "")
     return _is_transient(cause) or code in ("AccessDenied", "AccessDeniedException")
 
@@ -236,7 +236,8 @@ def is_wrong_request(error: Exception) -> bool:
     return cause is not None and cause.response.get("Error", {}).get("Code") in _WRONG
 
 
-def _got_no_answer(error: Exception) -> bool:
+def got_no_answer(error: Exception) -> bool:
+    """Whether a call ended without an answer: in time, or because the connection failed."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, _NO_ANSWER):

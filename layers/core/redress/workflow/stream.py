@@ -170,8 +170,16 @@ than a second. A record whose first attempts failed is not late yet."""
 AFTER_TABLE_S = 15.0
 """The last attempt to read the TIMER begins with this many seconds left, which are three calls."""
 
+DELIVERY_S = 10.0
+"""A delivery begins no call if fewer seconds are left: for this call, and to set aside what the
+receiver did not take. So each of four receivers may answer nothing, and the records are set aside
+all the same."""
+
+ASIDE_S = 5.0
+"""The seconds that are left when the last record is set aside, which is one call."""
+
 FEED_S = 10.0
-"""The seconds that a reader who writes the feed keeps for that, beside RESERVE_S. They are two
+"""The seconds that a reader who writes the feed keeps for that, beside the others. They are two
 calls."""
 
 LAST_CALL_S = 5.0
@@ -190,8 +198,8 @@ class StreamReader[Change: StreamChange]:
     now           returns the time
     append        writes the changed tickets of a batch; None if this reader does not
     deliver       sends what `follow` has collected, as long as its argument says that there is time
-                  for one more call; returns the changes that were not followed, with the errors.
-                  None if `follow` has sent everything
+                  for one more call, beside so many seconds; returns the changes that were not
+                  followed, with the errors. None if `follow` has sent everything
     """
 
     def __init__(
@@ -204,20 +212,21 @@ class StreamReader[Change: StreamChange]:
         seconds_left: Callable[[], float],
         now: Callable[[], datetime],
         append: Callable[[list[feed.Change]], None] | None = None,
-        deliver: Callable[[Callable[[], bool]], Mapping[Change, Exception]] | None = None,
+        deliver: Callable[[Callable[[float], bool]], Mapping[Change, Exception]] | None = None,
     ) -> None:
         self._name, self._logger, self._kinds, self._follow = name, logger, kinds, follow
         self._sqs, self._queue_url = letters
         self._seconds_left, self._now, self._append = seconds_left, now, append
         self._deliver = deliver
-        self._reserve_s = RESERVE_S if append is None else RESERVE_S + FEED_S
+        self._feed_s = 0.0 if append is None else FEED_S
 
     def read(self, records: Iterable[Record]) -> dict[str, Any]:
         """Follow each record of a batch. Return the first record to deliver again, if any.
 
         The answer has the shape of Lambda's partial batch response. It is a checkpoint: Lambda
         delivers the reported record and all records after it again, and later batches wait. So
-        every record of the batch is tried before the answer, as long as RESERVE_S are left. The
+        every record of the batch is tried before the answer, as long as RESERVE_S are left, and
+        what was collected is delivered as long as DELIVERY_S are left. The
         first change is always tried. A record that no retry can process goes to the dead-letter
         queue, and the other records are processed. At the end, the feed gets all changed tickets
         of the batch at once. If that fails, the records of all these tickets are repeated.
@@ -225,6 +234,7 @@ class StreamReader[Change: StreamChange]:
         failed: list[str] = []
         changed: dict[feed.Change, Record] = {}
         seen: dict[Change, Record] = {}
+        undone: set[Change] = set()
         ages: list[timedelta] = []
         for record in records:
             try:
@@ -239,7 +249,7 @@ class StreamReader[Change: StreamChange]:
                 continue
             if not isinstance(change, self._kinds) or change in seen:
                 continue
-            if seen and not self._has_time():
+            if seen and not self._has(RESERVE_S):
                 # Without an answer Lambda would repeat the whole batch.
                 self._logger.warning("too little time is left for the rest of the batch")
                 failed.append(record["dynamodb"]["SequenceNumber"])
@@ -250,18 +260,18 @@ class StreamReader[Change: StreamChange]:
                 with retry.within(self._seconds_left() - AFTER_TABLE_S):
                     self._follow(change)
             except Exception as error:
+                undone.add(change)
                 if not self._is_done_with(record, error):
                     failed.append(record["dynamodb"]["SequenceNumber"])
         if self._deliver is not None:
             faults: Mapping[Change, Exception]
             try:
                 with retry.within(self._seconds_left() - AFTER_TABLE_S):
-                    faults = self._deliver(self._has_time)
+                    faults = self._deliver(lambda kept: self._has(DELIVERY_S + kept))
             except Exception as error:
-                faults = dict.fromkeys(seen, error)
+                faults = dict.fromkeys((one for one in seen if one not in undone), error)
             for followed, fault in faults.items():
-                # To set a record aside takes a call as well.
-                if not self._has_time() or not self._is_done_with(seen[followed], fault):
+                if not self._has(ASIDE_S) or not self._is_done_with(seen[followed], fault):
                     failed.append(seen[followed]["dynamodb"]["SequenceNumber"])
         if changed and not self._is_fed(changed):
             failed += [record["dynamodb"]["SequenceNumber"] for record in changed.values()]
@@ -271,8 +281,9 @@ class StreamReader[Change: StreamChange]:
         first = [{"itemIdentifier": min(failed, key=_order)}] if failed else []
         return {"batchItemFailures": first}
 
-    def _has_time(self) -> bool:
-        return self._seconds_left() >= self._reserve_s
+    def _has(self, seconds: float) -> bool:
+        """Whether so many seconds are left beside those for the feed."""
+        return self._seconds_left() >= seconds + self._feed_s
 
     def _is_done_with(self, record: Record, error: Exception) -> bool:
         """Whether a record that could not be followed need not be delivered again.

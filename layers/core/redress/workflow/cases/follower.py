@@ -38,6 +38,10 @@ ACKNOWLEDGE_AFTER_S = 1
 the delay gives it time to fall asleep. An earlier acknowledgement would do no harm. But a workflow
 that is still awake would check the clocks once more, which costs two state transitions."""
 
+AFTER_MAILS_S, AFTER_REQUESTS_S, AFTER_WORDS_S, AFTER_FILES_S = 10.0, 5.0, 4.0, 2.0
+"""The seconds that each kind of message leaves to the kinds after it. If receivers are slow, the
+messages of the last records of a batch are left then, and not one kind of all records."""
+
 Followed = EventAdded | CapacityFreed
 Entry = tuple[Followed, dict[str, Any]]
 """A change, and an entry of SendMessageBatch that follows from it, without its id."""
@@ -100,6 +104,7 @@ class FollowerCase:
         self._faults: dict[Followed, Exception] = {}
         self._asked: set[Request] = set()
         self._refusal: Exception | None = None
+        self._silence: dict[str, Exception] = {}
         self._may_call: Callable[[], bool] = lambda: True
 
     def follow(self, change: Followed) -> None:
@@ -110,10 +115,12 @@ class FollowerCase:
             case CapacityFreed(team, agent):
                 self._messages[change] = [DrainQueue(team, agent)]
 
-    def deliver(self, has_time: Callable[[], bool]) -> dict[Followed, Exception]:
+    def deliver(self, has_time: Callable[[float], bool]) -> dict[Followed, Exception]:
         """Send the messages of all changes, mails first. This can be repeated safely.
 
-        `has_time` says whether there is time for one more call. The first call is always made.
+        `has_time` says whether there is time for one more call, beside so many seconds for others.
+        The first call of each kind is always made. So the first change is followed, however slow
+        the receivers are, and a batch that is repeated goes on.
 
         Returns each change of which a message was not sent, with the fault: the error of the mail
         queue; NotIndexed if the search queue refused; NotReferred if the checker refused a mail
@@ -122,15 +129,24 @@ class FollowerCase:
         time.
 
         The assigner is asked, whether or not the mail queue refuses. When it has refused a request,
-        it is not asked again: an assigner that does not answer costs one timeout, not one for each
-        change. A change whose mails were not sent comes again, so the rest of its messages waits.
+        it is not asked again. Nor is any other receiver that did not answer: it costs one timeout,
+        not one for each call, and what it should get has the same fault as what it got. A change
+        whose mails were not sent comes again, so the rest of its messages waits.
         """
-        calls = iter([True])
-        self._may_call = lambda: next(calls, False) or has_time()
+
+        def begin(kept: float) -> None:
+            first = iter([True])
+            self._may_call = lambda: next(first, False) or has_time(kept)
+
+        begin(AFTER_MAILS_S)
         self._send(self._mail_queue_url, [(of, _mail(job)) for of, job in self._left(MailJob)])
+        begin(AFTER_REQUESTS_S)
         self._ask()
+        begin(AFTER_WORDS_S)
         self._index()
+        begin(AFTER_FILES_S)
         self._refer()
+        begin(0.0)
         self._compare()
         return self._faults
 
@@ -182,6 +198,9 @@ class FollowerCase:
 
         If the call itself is wrong, each entry is sent alone, so that one holds back no others.
         """
+        if queue_url in self._silence:
+            yield from ((change, self._silence[queue_url]) for change, _ in part)
+            return
         if not self._may_call():
             yield from ((change, NotTried()) for change, _ in part)
             return
@@ -193,6 +212,7 @@ class FollowerCase:
                 for one in part:
                     yield from self._refused(queue_url, [one])
             else:
+                self._listen(queue_url, error)
                 yield from ((change, error) for change, _ in part)
             return
         for failed in answer.get("Failed", ()):
@@ -243,18 +263,33 @@ class FollowerCase:
             found += self._left(Referred)
             found += self._left(Mailed)
         for change, message in found:
-            if not self._may_call():
-                self._fail(change, NotTried())
-                continue
-            try:
-                self._functions.invoke(
-                    FunctionName=self._checker,
-                    InvocationType="Event",
-                    Payload=files_messages.encode(message),
-                )
-            except (ClientError, BotoCoreError) as error:
+            refusal = self._silence.get(self._checker)
+            if refusal is None:
+                if not self._may_call():
+                    self._fail(change, NotTried())
+                    continue
+                refusal = self._referred(message)
+            if refusal is not None:
                 fault = LeftToSweep if isinstance(message, Referred) else NotReferred
-                self._fail(change, _because(fault, error))
+                self._fail(change, _because(fault, refusal))
+
+    def _referred(self, message: Referred | Mailed) -> Exception | None:
+        """Give the checker a message. Returns the error if it did not take it."""
+        try:
+            self._functions.invoke(
+                FunctionName=self._checker,
+                InvocationType="Event",
+                Payload=files_messages.encode(message),
+            )
+        except (ClientError, BotoCoreError) as error:
+            self._listen(self._checker, error)
+            return error
+        return None
+
+    def _listen(self, receiver: str, error: Exception) -> None:
+        """Remember a receiver that did not answer, so that it is not called again."""
+        if retry.got_no_answer(error):
+            self._silence[receiver] = error
 
     def _request(self, request: Request) -> None:
         """Invoke the assigner asynchronously. Raises the error of the service."""
