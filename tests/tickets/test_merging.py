@@ -44,6 +44,7 @@ from tests.builders import (
     OTHER,
     START,
     TAO,
+    Clock,
     Life,
     a_call,
     plan_document,
@@ -656,6 +657,62 @@ def test_customer_who_kept_us_waiting_during_the_merge_kept_us_waiting() -> None
     assert source.folded == source.ticket
 
 
+@pytest.mark.parametrize("minutes", [0, 30, 330])
+def test_customer_who_kept_the_target_waiting_still_kept_it_waiting_after_an_undone_merge(
+    minutes: int,
+) -> None:
+    """The words of the source end the wait, and all promises of the target run meanwhile."""
+    source = at(State.OPEN, NUMBER, Life().clock).wait(hours=1).write()
+    target = at(State.WAITING, OTHER, source.clock).wait(hours=1)
+    alone = Life(Clock(source.clock.now()), target.plan, [*target.events], [*target.changes])
+    source.merge(target)
+    for life in (target, alone):
+        life.wait(minutes=minutes)
+    source.unmerge(target)
+    assert target.ticket.state is State.WAITING
+    assert target.ticket.waits == alone.ticket.waits
+    for life in (target, alone):
+        life.wait(minutes=20).write()
+    for name, clock in alone.ticket.clocks.items():
+        now = target.ticket.clocks[name]
+        assert (now.due_at, now.state) == (clock.due_at, clock.state), name
+    assert target.folded == target.ticket
+
+
+def test_hold_that_ended_during_a_merge_has_ended_when_it_is_undone() -> None:
+    target = at(State.OPEN, OTHER, Life().clock).hold()
+    source = Life(target.clock).open().wait(hours=1).merge(target).wait(hours=1)
+    target.release().wait(hours=1)
+    source.unmerge(target)
+    [wait] = target.ticket.waits
+    assert (wait.reason, wait.begin, wait.end) == ("part", START, START + timedelta(hours=2))
+    assert target.folded == target.ticket
+
+
+def test_undone_merge_of_a_version_before_is_read() -> None:
+    """It did not say what the waits of the target would be."""
+    source = at(State.OPEN, NUMBER, Life().clock).write()
+    target = at(State.WAITING, OTHER, source.clock)
+    source.merge(target).wait(hours=1).unmerge(target)
+    last = target.events[-1]
+    assert last.data.pop("waits")
+    target.events[-1] = last
+    assert target.folded.state is State.WAITING
+
+
+def test_target_stays_escalated_because_of_its_own_promise_when_a_merge_is_undone() -> None:
+    source = Life().open().acknowledge().assign()
+    source.sleep_through(START + timedelta(hours=30))
+    assert source.ticket.escalation == "manager"
+    target = Life(source.clock).open(number=OTHER).acknowledge().assign().promise(hours=1)
+    source.merge(target).wait(hours=1)
+    target.wake()
+    source.unmerge(target)
+    assert target.ticket.clocks[ClockName.OWN_WORD].breached
+    assert (source.ticket.escalation, target.ticket.escalation) == ("manager", "supervisor")
+    assert target.folded == target.ticket
+
+
 def test_reminder_that_acted_in_the_target_is_not_repeated_in_the_source() -> None:
     older, newer = two()
     for life in (older, newer):
@@ -711,6 +768,17 @@ def test_merge_is_not_undone_after_the_next_public_word(happens: Any) -> None:
         older.unmerge(newer)
     assert {(one.pointer, one.code) for one in caught.value.faults} == {("/into", "too_late")}
     assert (older.ticket, newer.ticket) == kept
+
+
+def test_merge_is_not_undone_after_a_promise_was_broken_that_only_ran_because_of_it() -> None:
+    """The target waited for the customer, and its promise of an update stood still."""
+    source = at(State.OPEN, NUMBER, Life().clock).write()
+    target = at(State.WAITING, OTHER, source.clock)
+    source.merge(target).wait(hours=60)
+    target.wake()
+    with pytest.raises(NotUndone) as caught:
+        source.unmerge(target)
+    assert {one.detail.partition(" ")[0] for one in caught.value.faults} == {"rung_fired"}
 
 
 def test_internal_work_on_the_target_does_not_keep_a_merge_from_being_undone() -> None:

@@ -107,6 +107,26 @@ def test_who_has_joined_a_ticket_that_is_merged_has_joined_the_other_one() -> No
     assert target.ticket.watchers == ("supervisor",)
 
 
+def test_who_joined_the_merged_ticket_does_not_watch_the_other_one_when_it_is_undone() -> None:
+    source = Life().open("urgent").wait(seconds=9).wake()
+    target = Life(source.clock).open("urgent", number=OTHER).assign()
+    source.merge(target).wait(minutes=1).unmerge(target)
+    assert (source.ticket.watchers, target.ticket.watchers) == (("supervisor",), ())
+    target.wake()
+    assert ("resolution", "join", ["supervisor"]) in rungs(target)
+    assert target.folded == target.ticket
+
+
+def test_who_has_joined_both_tickets_goes_on_watching_both_after_an_undone_merge() -> None:
+    target = Life().open("urgent", number=OTHER).assign()
+    source = Life(target.clock).wait(seconds=9).open("urgent").wait(seconds=9).wake()
+    source.merge(target)
+    target.wake()
+    assert rungs(target) == [("resolution", "join", [])]
+    source.unmerge(target)
+    assert (source.ticket.watchers, target.ticket.watchers) == (("supervisor",), ("supervisor",))
+
+
 # ------------------------------------------------------------------------ tasks of the plan
 
 TITLE = {"zh-CN": "停售这一款水壶", "zh-TW": "停售這一款水壺", "en": "Stop the sale"}
@@ -278,6 +298,30 @@ def test_merge_needs_no_task_that_the_plan_has_opened_on_the_other_ticket_too() 
     source.merge(target)
     assert [task.state for task in source.ticket.tasks] == ["cancelled"]
     assert [task.blocks for task in target.ticket.tasks] == [True]
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_merge_is_refused_because_of_a_task_that_does_not_count_on_the_other_ticket(
+    is_cancelled: bool,
+) -> None:
+    """It was cancelled there as doubled, or a later plan does not require it any more."""
+    plan = asking(STOP)
+    later = plan if is_cancelled else asking(STOP | {"required": False})
+    source = Life(plan=plan).open("urgent").assign()
+    target = Life(source.clock, later).open("urgent", number=OTHER).assign()
+    if is_cancelled:
+        target.cancel_task()
+    with pytest.raises(NotMergeable) as refused:
+        source.merge(target)
+    assert [fault.pointer for fault in refused.value.faults] == ["/tasks/1"]
+
+
+def test_merge_needs_no_task_that_is_done_on_the_other_ticket() -> None:
+    plan = asking(STOP)
+    source = Life(plan=plan).open("urgent").assign()
+    target = Life(source.clock, plan).open("urgent", number=OTHER).assign().finish_task()
+    source.merge(target)
+    assert [task.state for task in source.ticket.tasks] == ["cancelled"]
 
 
 def test_merge_is_refused_because_of_a_task_that_the_other_ticket_does_not_have() -> None:

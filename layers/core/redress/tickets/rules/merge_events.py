@@ -15,7 +15,7 @@ import msgspec
 
 from redress.base.money import Money
 from redress.clocks.rules import clocks
-from redress.clocks.rules.clocks import Clock, ClockName
+from redress.clocks.rules.clocks import Clock, ClockName, Waits
 from redress.tickets.rules import checklist_events, task_events
 from redress.tickets.rules.remedies import Granted
 from redress.tickets.rules.ticket import (
@@ -153,7 +153,11 @@ def _goes_on(ticket: Ticket, event: Event) -> Ticket:
 
 
 def _given_back(ticket: Ticket, event: Event) -> Ticket:
-    """The target, without what came with the source."""
+    """The target, without what came with the source.
+
+    `waits` of the event are those that it would have without the source, whose words have ended a
+    wait for the customer. They are missing if they are the same, and in events of versions before.
+    """
     data = event.data
     ended = {
         ClockName(name): clocks.cancel(ticket.clocks[ClockName(name)], event.at)
@@ -167,6 +171,7 @@ def _given_back(ticket: Ticket, event: Event) -> Ticket:
     return replace(
         ticket,
         clocks=ticket.clocks | ended,
+        waits=msgspec.convert(data["waits"], Waits) if "waits" in data else ticket.waits,
         priority=data.get("priority", ticket.priority),
         raised=data.get("raised", ticket.raised) if "priority" in data else ticket.raised,
         conversation=_conversation(data) if "conversation" in facts else ticket.conversation,

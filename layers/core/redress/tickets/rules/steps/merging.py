@@ -21,13 +21,14 @@ from redress.base.errors import Fault, InvalidInput, NotAllowedNow, NotMergeable
 from redress.base.money import Money
 from redress.base.people import SYSTEM, Actor, Member, Role
 from redress.clocks.rules import clocks
-from redress.clocks.rules.clocks import Action, Clock, ClockName
+from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState
 from redress.plans.rules import checklists
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.answers import Way, way_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist import Item, ItemState, blocking, find
 from redress.tickets.rules.conflicts import SPEAKING
+from redress.tickets.rules.fold import apply
 from redress.tickets.rules.steps.draft import Draft, require_possible
 from redress.tickets.rules.steps.table import (
     MERGED,
@@ -37,6 +38,7 @@ from redress.tickets.rules.steps.table import (
     STEPS,
     Step,
 )
+from redress.tickets.rules.tasks import TaskState
 from redress.tickets.rules.ticket import Event, EventType, LinkKind, State, Ticket, promises
 
 INTO = "/into"
@@ -156,8 +158,12 @@ def faults_of(source: Merger, target: Merger) -> list[Fault]:
         detail += "other ticket into this one, or correct the kind of one of them first"
         faults.append(Fault(INTO, "other_kind", detail))
     faults += _conflicts_of_interest(source, target)
-    # The plan has opened the same task on the other ticket, and there it still counts.
-    planned = {task.planned for task in other.tasks if task.planned}
+    # The plan has opened the same task on the other ticket, where it still counts, or is done.
+    planned = {
+        task.planned
+        for task in other.tasks
+        if task.planned and (task.blocks or task.state == TaskState.DONE)
+    }
     faults += [
         Fault(f"/tasks/{task.id}", "task_open", f"'{task.title}' is required and not done")
         for task in ticket.tasks
@@ -469,8 +475,8 @@ def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change
     with the source. A reminder that acted there meanwhile is not repeated.
 
     Raises NotAllowedNow if the ticket is not merged. Raises NotUndone if the customer has written
-    or was told something in the target since, or if a promise that came with the source was broken
-    there: then nobody can say to which of the two that belongs.
+    or was told something in the target since, or if a promise that came with the source, or ran there
+    because of it, was broken: then nobody can say to which of the two that belongs.
     """
     ticket = source.ticket
     if ticket.merged is None:
@@ -501,11 +507,16 @@ def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change
 
 
 def _too_late(target: Undone) -> list[Fault]:
-    """Return a fault for each event of the target after which the merge is not undone."""
-    brought = target.merge.data["clocks"]
+    """Return a fault for each event of the target after which the merge is not undone.
+
+    A promise that waited for the customer runs because of the words that came with the source. If
+    it was broken since, that is because of the merge, too.
+    """
+    waited = (name for name, one in target.before.clocks.items() if one.state is ClockState.PAUSED)
+    moved = {*target.merge.data["clocks"], *waited}
     faults = []
     for event in target.since:
-        broken = event.type is EventType.RUNG_FIRED and event.data["clock"] in brought
+        broken = event.type is EventType.RUNG_FIRED and event.data["clock"] in moved
         broken = broken and event.data["action"] in (Action.BREACH, Action.ESCALATE)
         if event.type in _LAST or _is_answered_call(event) or broken:
             detail = f"{event.type} (event {event.number}) came after the merge"
@@ -573,6 +584,7 @@ def _measured_again(clock: Clock, name: ClockName, side: Undone, was: Ticket) ->
 def _without(target: Undone) -> dict[str, Any]:
     """Return what the target is without the source, as its event has it."""
     ticket, was, brought = target.ticket, target.before, target.merge.data
+    alone = _alone(target)
     own, ended = {}, []
     for text in brought["clocks"]:
         name = ClockName(text)
@@ -581,7 +593,7 @@ def _without(target: Undone) -> dict[str, Any]:
             ended.append(text)
             continue
         if not clock.over:
-            clock = _measured_again(clock, name, target, ticket)
+            clock = _measured_again(clock, name, target, alone)
         own[text] = msgspec.to_builtins(clock)
     data: dict[str, Any] = {
         "state": was.state.value if ticket.needs_agent else ticket.state.value,
@@ -589,8 +601,13 @@ def _without(target: Undone) -> dict[str, Any]:
         "ended": ended,
         "facts": _still_there(ticket, target),
         "about_decided": was.about_decided or _is_decided_since(target),
-        "watchers": list(ticket.watchers),
+        "watchers": list(alone.watchers),
     }
+    if alone.waits != ticket.waits:
+        data["waits"] = msgspec.to_builtins(alone.waits)
+        for name, clock in ticket.clocks.items():
+            if not clock.over and name.value not in brought["clocks"]:
+                own[name.value] = msgspec.to_builtins(_measured_again(clock, name, target, alone))
     if items := _items_again(target):
         data["items"] = items
     if "word" in brought and was.incident is not None:
@@ -602,14 +619,33 @@ def _without(target: Undone) -> dict[str, Any]:
         data["conversation"] = msgspec.to_builtins(was.conversation)
     if was.unanswered_since is not None:
         data["unanswered_since"] = was.unanswered_since.isoformat()
-    escalation = ticket.escalation
-    if "escalation" in brought and escalation == brought["escalation"]:
-        escalation = was.escalation
-    if escalation is not None:
-        data["escalation"] = escalation
+    if alone.escalation is not None:
+        data["escalation"] = alone.escalation
     if "priority" in brought and ticket.raised == brought["priority"]:
         data["priority"], data["raised"] = was.priority, was.raised
     return data
+
+
+def _alone(target: Undone) -> Ticket:
+    """Return the target as it would be now if the source had never come.
+
+    It is the target before the merge with what happened to it since. A rung of a promise that came
+    with the source would not have fired. Who has joined the target itself has joined it, also if
+    they had joined the source before, so that nobody told them again.
+    """
+    alone = target.before
+    for event in target.since:
+        data = event.data
+        is_rung = event.type is EventType.RUNG_FIRED
+        if is_rung and data["clock"] in target.merge.data["clocks"]:
+            continue
+        alone = apply(alone, event, target.plan)
+        if is_rung and data["action"] == Action.JOIN:
+            clock = alone.clocks[ClockName(data["clock"])]
+            ladder = target.plan.ladder(data["clock"], clock, by_mail=alone.callback_by_mail)
+            roles = ladder.rungs[data["rung"]].notify
+            alone = replace(alone, watchers=tuple(dict.fromkeys((*alone.watchers, *roles))))
+    return alone
 
 
 def _is_decided_since(target: Undone) -> bool:
