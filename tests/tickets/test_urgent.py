@@ -11,7 +11,7 @@ import pytest
 from redress.base.errors import NotMergeable
 from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Role
-from redress.clocks.rules.clocks import ClockName
+from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.steps import by_system
@@ -72,6 +72,38 @@ def test_supervisor_joins_a_ticket_that_turns_out_to_be_urgent(hours: int) -> No
     assert ("resolution", "join", ["supervisor"]) in rungs(life)
     assert "supervisor" in life.ticket.watchers
     assert life.folded == life.ticket
+
+
+def test_supervisor_joins_a_ticket_that_becomes_urgent_while_it_waits_for_the_customer() -> None:
+    """Its resolution stands still, and an emergency does not wait for an answer."""
+    life = Life().open("inquiry").acknowledge().assign().wait(hours=1).reply(wait_for_customer=True)
+    life.wait(minutes=5).reclassify("urgent")
+    assert next_wake(life.ticket, life.plan) is not None
+    life.wait(seconds=9).wake()
+    assert rungs(life) == [("resolution", "join", ["supervisor"])]
+    assert life.ticket.watchers == ("supervisor",)
+    assert life.ticket.clocks[RESOLUTION].state is ClockState.PAUSED
+    life.sleep_through(life.clock.now() + timedelta(hours=30))
+    assert len(rungs(life)) == 1
+    assert life.folded == life.ticket
+
+
+def test_supervisor_joins_an_urgent_ticket_that_was_answered_before_the_first_rung() -> None:
+    life = Life().open("urgent").acknowledge().assign().wait(seconds=5)
+    life.reply(wait_for_customer=True)
+    assert next_wake(life.ticket, life.plan) == START + timedelta(seconds=9)
+    life.sleep_through(START + timedelta(hours=30))
+    assert rungs(life) == [("resolution", "join", ["supervisor"])]
+    life.write().wait(minutes=1).wake()
+    told = [notify for _, action, notify in rungs(life) if action == "join"]
+    assert told == [["supervisor"]]
+    assert life.folded == life.ticket
+
+
+def test_no_other_ticket_wakes_while_it_waits_for_the_customer() -> None:
+    for kind in ("inquiry", "complaint", "feedback"):
+        life = Life().open(kind).acknowledge().assign().reply(wait_for_customer=True)
+        assert next_wake(life.ticket, life.plan) is None, kind
 
 
 def test_reminder_that_acted_before_does_not_hide_that_somebody_joins() -> None:

@@ -69,7 +69,8 @@ class Action(StrEnum):
     BREACH = "breach"
     ESCALATE = "escalate"
     JOIN = "join"
-    """Bring roles above the agent in: they are told at once, and of each later rung."""
+    """Bring roles above the agent in: they are told at once, and of each later rung. It acts on a
+    paused clock, too."""
     ASK_AGAIN = "ask_again"
     INVITE = "invite"
     CLOSE = "close"
@@ -480,7 +481,9 @@ def fire(clock: Clock, step: str) -> Clock:
 
 
 def rung_times(clock: Clock, ladder: Ladder) -> list[datetime]:
-    """Return the due time of each rung of a running clock, in ascending order.
+    """Return the due time of each rung of an open clock, in ascending order.
+
+    Those of a paused clock that it has not passed count from the beginning of the pause.
 
     A quiet rung waits for the end of quiet hours, but not longer than until the next rung is due.
     If two rungs are due at the same time, the mailer decides which notices to send.
@@ -509,16 +512,23 @@ class DueRung(Struct, frozen=True):
 
 
 def coming(name: str, clock: Clock, ladder: Ladder) -> list[DueRung]:
-    """Return the rungs that have not acted, in order. Empty unless the clock is running."""
-    if clock.state is not ClockState.RUNNING:
+    """Return the rungs that have not acted, in order. Empty if the clock is over.
+
+    Of a paused clock they are those that bring somebody in, due as if it went on. The others act on
+    a delay, and nobody delays anything meanwhile. That somebody must join does not depend on whom
+    the ticket waits for.
+    """
+    if clock.over:
         return []
-    rungs = ladder.rungs
+    rungs, is_paused = ladder.rungs, clock.state is ClockState.PAUSED
+    if is_paused and not any(rung.action is Action.JOIN for rung in rungs):
+        return []
     return [
         DueRung(name, rung, at, index, step)
         for index, (rung, at, step) in enumerate(
             zip(rungs, rung_times(clock, ladder), steps(rungs), strict=True)
         )
-        if step not in clock.fired
+        if step not in clock.fired and (rung.action is Action.JOIN or not is_paused)
     ]
 
 
@@ -526,7 +536,7 @@ def coming(name: str, clock: Clock, ladder: Ladder) -> list[DueRung]:
 
 
 def next_wake[N: str](clocks: Mapping[N, Clock], ladders: Mapping[N, Ladder]) -> datetime | None:
-    """Return when the workflow must wake: the earliest due time of a rung of all running clocks."""
+    """Return when the workflow must wake: the earliest due time of a rung of all open clocks."""
     return min((rung.due_at for rung in _all_coming(clocks, ladders)), default=None)
 
 

@@ -637,11 +637,11 @@ class Ticket(Struct, frozen=True):
 
 
 def ladders(ticket: Ticket, plan: Plan) -> dict[str, Ladder]:
-    """The ladder of each running clock of a ticket."""
+    """The ladder of each open clock of a ticket."""
     return {
         name: replace(plan.ladder(name, clock, by_mail=ticket.callback_by_mail), waits=ticket.waits)
         for name, clock in ticket.timers.items()
-        if clock.state is ClockState.RUNNING
+        if not clock.over
     }
 
 
@@ -715,7 +715,7 @@ def continues_in(ticket: Ticket, other: Ticket) -> bool:
 
 
 def next_wake(ticket: Ticket, plan: Plan) -> datetime | None:
-    """When the ticket's workflow must wake next; None if no rung of a running clock is left."""
+    """When the ticket's workflow must wake next; None if no rung is left that acts."""
     return clocks.next_wake(ticket.timers, ladders(ticket, plan))
 
 
