@@ -475,8 +475,8 @@ def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change
     with the source. A reminder that acted there meanwhile is not repeated.
 
     Raises NotAllowedNow if the ticket is not merged. Raises NotUndone if the customer has written
-    or was told something in the target since, or if a promise that came with the source, or ran there
-    because of it, was broken: then nobody can say to which of the two that belongs.
+    or was told something in the target since, or if a promise was broken that came with the source,
+    or ran there because of it: then nobody can say to which of the two that belongs.
     """
     ticket = source.ticket
     if ticket.merged is None:
