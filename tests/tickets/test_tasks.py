@@ -18,14 +18,21 @@ from redress.base.errors import (
     TasksOpen,
     Unchanged,
 )
-from redress.base.people import SYSTEM, Actor, Machine, Member, Role
+from redress.base.people import SYSTEM, Actor, Machine, Member, Post, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.db import encoding
+from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.document import parse
 from redress.tickets.rules import access, macros, task_rights
 from redress.tickets.rules.fold import fold
 from redress.tickets.rules.macros import Act
-from redress.tickets.rules.steps import by_customer, by_departments, by_staff
+from redress.tickets.rules.steps import (
+    by_customer,
+    by_departments,
+    by_staff,
+    by_system,
+    merging,
+)
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.tasks import (
     MOST_OPEN,
@@ -42,6 +49,7 @@ from tests.builders import (
     JUN,
     LIN,
     MEI,
+    OTHER,
     START,
     TAO,
     Clock,
@@ -454,6 +462,119 @@ def test_task_for_the_department_of_the_accused_needs_an_owner_and_is_private() 
     one = task(life)
     assert (one.owner, one.private) == (HUA.id, True)
     assert [m.id for m in (HUA, TAO, BO) if task_rights.may_see(m, life.ticket, one)] == [HUA.id]
+
+
+STAFF = {one.id: one for one in (TAO, BO, HUA, MEI_OF_STAFF, LIN_OF_STAFF, WEI)}
+
+
+def found_about(life: Life, *members: Member) -> Life:
+    """A leader, or the system, finds whom the complaint is about."""
+    at, ids = life.clock.now(), [one.id for one in members]
+    given = (life.ticket, life.plan, LIN, ids, "named", at, STAFF)
+    return life.take(by_staff.set_about(*given))
+
+
+def who_sees(life: Life) -> list[str]:
+    found = life.ticket
+    return [one.id for one in (TAO, BO, HUA) if task_rights.may_see(one, found, found.tasks[-1])]
+
+
+@pytest.mark.parametrize("owner", [None, TAO, BO])
+@pytest.mark.parametrize("by_rules", [True, False])
+def test_colleagues_of_the_accused_lose_a_task_that_their_department_had_before(
+    owner: Member | None, by_rules: bool
+) -> None:
+    """Story 8: nobody beside the accused works on it, whether somebody has taken it or not."""
+    life = asked() if owner is None else asked().assign_task(owner)
+    if by_rules:
+        at = life.clock.now()
+        life.take(by_system.set_about(life.ticket, life.plan, [TAO], "named", at))
+    else:
+        found_about(life, TAO)
+    one = task(life)
+    assert (one.owner, one.private) == (None, True)
+    assert who_sees(life) == [HUA.id]
+    assert task_rights.can(BO, life.ticket, one) == []
+    assert life.ticket == life.folded
+
+
+def test_leaders_of_the_department_learn_that_a_task_came_back_to_them() -> None:
+    life = found_about(asked().assign_task(), TAO)
+    came_back = life.events[-1]
+    assert (came_back.type, came_back.by) == (EventType.TASK_ASSIGNED, SYSTEM)
+    assert came_back.data == {
+        "task": "1",
+        "owner": None,
+        "from": TAO.id,
+        "why": "the complaint is about somebody of the department",
+    }
+    assert task(life).revision == came_back.number
+    assert [(one.template, one.audience) for one in mails_after(came_back)] == [
+        ("task", "department-1")
+    ]
+
+
+def test_tasks_of_other_departments_go_on_when_somebody_is_accused() -> None:
+    life = found_about(asked().assign_task(), MEI_OF_STAFF)
+    assert (task(life).owner, task(life).private) == (TAO.id, False)
+    assert EventType.TASK_ASSIGNED not in [event.type for event in life.last.events]
+
+
+def test_owner_who_was_named_although_a_colleague_is_accused_keeps_the_task() -> None:
+    life = found_about(life_at(State.OPEN), BO)
+    new = NewTask("service", "What happened?", "Please say what you know.", owner=TAO.id)
+    open_with(life, new, TAO, BO)
+    found_about(life, BO, MEI_OF_STAFF)
+    assert (task(life).owner, who_sees(life)) == (TAO.id, [TAO.id, HUA.id])
+
+
+def test_department_that_the_accused_joins_loses_its_tasks_to_its_leaders() -> None:
+    life = found_about(asked().assign_task(), MEI_OF_STAFF)
+    moved = replace(MEI_OF_STAFF, team="service")
+    life.take(by_system.follow_accused(life.ticket, life.plan, moved, life.clock.now()))
+    assert who_sees(life) == [HUA.id]
+    assert life.ticket.about == (MEI_OF_STAFF.id,)
+    assert by_system.follow_accused(life.ticket, life.plan, moved, life.clock.now()) is None
+    assert life.ticket == life.folded
+
+
+def test_department_that_the_accused_has_left_since_is_theirs_all_the_same() -> None:
+    gone = replace(BO, team="workshop", former=(Post(Role.AGENT, "service", START),))
+    life = life_at(State.OPEN).is_about(BO.id)
+    new = NewTask("service", "What happened?", "Please say what you know.")
+    assert faults(life, new, None, gone) == {"/owner is_about"}
+    before = replace(gone, former=(Post(Role.AGENT, "service", START - timedelta(days=9)),))
+    assert not task(open_with(life, new, None, before)).private
+
+
+def test_colleagues_of_whom_a_merged_complaint_is_about_lose_the_tasks_of_the_target() -> None:
+    source, target = Life().open(number=OTHER).assign(), asked().assign_task(BO)
+    source.match().is_about(TAO.id)
+    target.match()
+    sides = source.side(TAO), target.side()
+    target.take(merging.merge(*sides, MEI, "the same kettle")[1])
+    assert (task(target).owner, who_sees(target)) == (None, [HUA.id])
+    assert target.events[-1].type is EventType.TASK_ASSIGNED
+    assert target.ticket == target.folded
+
+
+def test_task_opened_while_it_is_unclear_whom_the_complaint_is_about_is_private() -> None:
+    """Whom it may be about is decided later. Until then the leaders of the department decide."""
+    life = Life().open().doubt_about()
+    open_with(life, NewTask("service", "A seal?", "Is there one?"))
+    assert task(life).private
+    found_about(life)
+    assert who_sees(life) == [HUA.id]
+
+
+def test_history_of_a_version_before_takes_a_task_from_the_accused_only() -> None:
+    life = found_about(asked().assign_task(), TAO)
+    old = [event for event in life.events if event.type is not EventType.TASK_ASSIGNED]
+    old = [replace(one, data=dict(one.data)) for one in old]
+    old[-1].data.pop("departments", None)
+    old = [replace(one, number=number) for number, one in enumerate(old, 1)]
+    [one] = fold(old, life.plan).tasks
+    assert (one.owner, one.private) == (None, False)
 
 
 def test_agents_see_no_task_while_it_is_unclear_whom_the_complaint_is_about() -> None:

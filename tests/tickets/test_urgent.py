@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from redress.base.errors import NotMergeable
+from redress.base.errors import NotMergeable, TasksOpen
 from redress.base.languages import LANGUAGES
 from redress.base.people import Actor, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.steps.matching import match
-from redress.tickets.rules.tasks import MOST_OPEN
+from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS
 from redress.tickets.rules.ticket import EventType, State, classification_of, next_wake
 from redress.tickets.store import items
 from tests.builders import LIN, MEI, OTHER, START, Life, life_at, plan_document
@@ -330,6 +331,28 @@ def test_merge_needs_no_task_that_the_plan_has_opened_on_the_other_ticket_too() 
     source.merge(target)
     assert [task.state for task in source.ticket.tasks] == ["cancelled"]
     assert [task.blocks for task in target.ticket.tasks] == [True]
+
+
+def test_required_task_of_the_plan_is_open_again_after_a_merge_is_undone() -> None:
+    """An agent may not cancel it, so merging and undoing must not do it, either."""
+    plan = asking(STOP)
+    source = Life(plan=plan).open("urgent").assign()
+    target = Life(source.clock, plan).open("urgent", number=OTHER).assign()
+    before = source.ticket.tasks[0]
+    for _ in range(MOST_TASKS + 1):
+        source.merge(target)
+        source.wait(minutes=1).unmerge(target)
+    [again] = source.ticket.tasks
+    assert (again.state, again.owner, again.blocks) == ("open", None, True)
+    assert again.clock == before.clock, "the department had it all the time"
+    [waits] = [one for one in source.last.events if one.type is EventType.TASK_ASSIGNED]
+    assert [(one.template, one.audience) for one in mails_after(waits)] == [
+        ("task", "department-1")
+    ]
+    assert source.ticket == source.folded
+    source.assign()
+    with pytest.raises(TasksOpen):
+        source.resolve()
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False])

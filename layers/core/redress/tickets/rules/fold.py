@@ -949,9 +949,10 @@ def _participants_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 def _about_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     if "moved" in event.data:  # an accused agent is in another team; nobody has decided anything
+        ticket = task_events.kept_back(ticket, (), event.data.get("departments", ()))
         return replace(ticket, kept_from=tuple(event.data["kept_from"]))
     about = tuple(event.data["about"])
-    ticket = task_events.without_owners(ticket, about)
+    ticket = task_events.kept_back(ticket, about, event.data.get("departments", ()))
     preferred = _unless_about(ticket.preferred, about)
     mentioned = tuple(one for one in ticket.mentioned if one not in about)
     return replace(

@@ -43,6 +43,18 @@ def _teams(member: Member, since: datetime) -> Iterator[str]:
             yield post.team
 
 
+def departments_of(members: Iterable[Member], since: datetime) -> set[str]:
+    """The teams in which these members are, or were at `since` or later, in any role.
+
+    Their colleagues there do no task of a complaint about them, unless somebody names one.
+    """
+    return {
+        team
+        for member in members
+        for team in (member.team, *(post.team for post in member.former if since <= post.until))
+    }
+
+
 def kept_from_in_doubt(
     plan: Plan, candidates: Collection[Member], team: str, since: datetime
 ) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def _with_facts(ticket: Ticket, facts: dict[str, Any]) -> Ticket:
     """
     added: dict[str, str] = facts.get("fields", {})
     about, kept_from = tuple(facts.get("about", ())), facts.get("kept_from", ())
-    ticket = task_events.without_owners(ticket, about)
+    ticket = task_events.kept_back(ticket, about, facts.get("departments", ()))
     return replace(
         ticket,
         order=facts.get("order", ticket.order),
@@ -135,8 +135,12 @@ def unmerged(ticket: Ticket, event: Event) -> Ticket:
 
 
 def _goes_on(ticket: Ticket, event: Event) -> Ticket:
-    """The source. A wait that the merge ended goes on, as if it had never ended."""
+    """The source. A wait that the merge ended goes on, as if it had never ended.
+
+    So does a required task that ended with it. Events of the version before name none.
+    """
     data, closed = event.data, ticket.closed_at
+    ticket = task_events.opened_again(ticket, event)
     waits = data.get("waits", ())
     return replace(
         ticket,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from copy import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock
@@ -169,18 +172,54 @@ def _measured(clock: Clock, at: datetime, plan: Plan, team: str, due: datetime) 
     )
 
 
-def without_owners(ticket: Ticket, members: tuple[str, ...]) -> Ticket:
-    """Put the open tasks of these members back into the queue of their department.
+def kept_back(
+    ticket: Ticket, members: Collection[str], departments: Collection[str] = ()
+) -> Ticket:
+    """Put the open tasks of these members, and of their departments, back into the queue.
 
-    The complaint is about these members, so they see nothing of it any more.
+    The complaint is about these members, so they see nothing of it any more, and their colleagues
+    do not work on it: the tasks are private. One that was private before stays with an owner who is
+    not accused: somebody has named them, who knew whom the complaint is about. Events of the
+    version before do not say the departments.
     """
-    if not any(task.is_open and task.owner in members for task in ticket.tasks):
-        return ticket
     return replace(
         ticket,
         tasks=tuple(
             replace(task, owner=None, private=True, revision=ticket.version)
-            if task.is_open and task.owner in members
+            if is_kept_back(task, members, departments)
+            else task
+            for task in ticket.tasks
+        ),
+    )
+
+
+def is_kept_back(task: Task, members: Collection[str], departments: Collection[str]) -> bool:
+    """Whether a task goes back to the leaders of its department (`kept_back`)."""
+    of_department = task.team in departments and not task.private
+    return task.is_open and (task.owner in members or of_department)
+
+
+def opened_again(ticket: Ticket, event: Event) -> Ticket:
+    """Open the tasks that the event names with their clocks, as if they had never ended.
+
+    They wait in the queues of their departments, which have put the work away. They are private if
+    the ticket is about somebody: that may have been found out meanwhile.
+    """
+    named: dict[str, Any] = event.data.get("tasks", {})
+    if not named:
+        return ticket
+    return replace(
+        ticket,
+        tasks=tuple(
+            replace(
+                task,
+                state=TaskState.OPEN,
+                owner=None,
+                private=task.private or bool(ticket.about),
+                revision=event.number,
+                clock=msgspec.convert(named[task.id], Clock),
+            )
+            if task.id in named
             else task
             for task in ticket.tasks
         ),

@@ -27,6 +27,7 @@ from redress.plans.rules import tasks as in_plan
 from redress.plans.rules.plan import LONGEST_S, Plan
 from redress.tickets.rules import task_events, task_rights
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.interest import departments_of
 from redress.tickets.rules.steps.draft import (
     Draft,
     checked_text,
@@ -66,12 +67,14 @@ def open_task(
     """Ask another department for something.
 
     `owner` is the member that `new` names, if there is one with this id. `accused` are the members
-    whom the complaint is about. If one of them is in the department, the task needs an owner: only
-    they and the leaders of the department see it. Raises InvalidInput with every fault, and
-    LimitReached if the ticket has as many tasks as it can have.
+    whom the complaint is about. If one of them is in the department, or was since the complaint was
+    opened, the task needs an owner: only they and the leaders of the department see it. While it is
+    unclear whom the complaint is about, only the leaders see it, and they give it to somebody.
+    Raises InvalidInput with every fault, and LimitReached if the ticket has as many tasks as it can
+    have.
     """
     text = checked_text(new.text, "/text")
-    is_accused = any(one.team == new.team for one in accused)
+    is_accused = new.team in departments_of(accused, ticket.created_at)
     faults = []
     if not in_plan.has_tasks(plan):
         faults.append(Fault("/team", "no_tasks", "the plan of this ticket has no tasks"))
@@ -109,7 +112,7 @@ def open_task(
         data["due"] = new.due.isoformat()
     if new.owner is not None:
         data["owner"] = new.owner
-    if is_accused:
+    if is_accused or ticket.about_unclear is not None:
         data["private"] = True
     return Draft(ticket, plan, by, at).add(EventType.TASK_OPENED, data).change()
 

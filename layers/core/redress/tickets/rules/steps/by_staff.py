@@ -614,7 +614,7 @@ def set_about(
     somebody access again. Raises Forbidden if an agent takes one off.
     """
     require_possible(Step.SET_ABOUT, ticket)
-    named = (known[one] for one in members if one in known)
+    named = [known[one] for one in members if one in known]
     teams = set(kept_from(plan, named, ticket.created_at))
     if ticket.about_unclear is None:
         if set(ticket.about) <= set(members):
@@ -623,7 +623,7 @@ def set_about(
             return None
     if by.role is Role.AGENT and not set(ticket.about) <= set(members):
         raise Forbidden("only a supervisor or a manager takes a member of staff off this list")
-    return add_about(Draft(ticket, plan, by, at), members, why, sorted(teams)).change()
+    return add_about(Draft(ticket, plan, by, at), members, why, sorted(teams), named).change()
 
 
 def is_acceptable(event: Event) -> bool:

@@ -17,6 +17,7 @@ from redress.tickets.rules.steps.draft import (
     Draft,
     add_about,
     attention,
+    kept_back_in,
     recipients,
     require_possible,
 )
@@ -169,7 +170,7 @@ def set_about(
     require_possible(Step.SET_ABOUT, ticket)
     teams = kept_from(plan, members, ticket.created_at)
     ids = [one.id for one in members]
-    return add_about(Draft(ticket, plan, SYSTEM, at), ids, why, teams).change()
+    return add_about(Draft(ticket, plan, SYSTEM, at), ids, why, teams, members).change()
 
 
 IN_ANOTHER_TEAM = "somebody whom the complaint is, or may be, about is in another team"
@@ -178,16 +179,19 @@ IN_ANOTHER_TEAM = "somebody whom the complaint is, or may be, about is in anothe
 def follow_accused(ticket: Ticket, plan: Plan, accused: Member, at: datetime) -> Change | None:
     """Keep a complaint from the supervisors of the team in which an accused agent is now, too.
 
-    Nothing else changes. Returns None if it is not about the member, or is kept from all of them.
+    Open tasks of that team go back to its leaders, because the accused has colleagues there now.
+    Returns None if it is not about the member, or if nothing changes.
     """
     if accused.id not in (*ticket.about, *(ticket.about_unclear or ())):
         return None
     teams = {*ticket.kept_from, *kept_from(plan, [accused], ticket.created_at)}
-    if teams == set(ticket.kept_from):
+    departments = kept_back_in(ticket, [accused] if accused.id in ticket.about else [])
+    if teams == set(ticket.kept_from) and not departments:
         return None
     require_possible(Step.SET_ABOUT, ticket)
     data: dict[str, Any] = {"about": list(ticket.about), "from": list(ticket.about)}
     data |= {"why": IN_ANOTHER_TEAM, "kept_from": sorted(teams), "moved": accused.id}
+    data |= {"departments": departments} if departments else {}
     return Draft(ticket, plan, SYSTEM, at).add(EventType.ABOUT_SET, data).change()
 
 

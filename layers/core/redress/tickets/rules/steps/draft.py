@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from redress.base import instants, texts
 from redress.base.errors import Fault, InvalidInput, NotAllowedNow, RedressError
-from redress.base.people import SYSTEM, Actor, Role
+from redress.base.people import SYSTEM, Actor, Member, Role
 from redress.clocks.rules.clocks import Clock, ClockName
 from redress.plans.rules import checklists, urgent
 from redress.plans.rules.plan import Plan, listed
@@ -18,6 +18,7 @@ from redress.tickets.rules.answers import Way, Why, way_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist_events import items_after
 from redress.tickets.rules.fold import apply
+from redress.tickets.rules.interest import departments_of
 from redress.tickets.rules.steps.table import (
     ANSWERED,
     CONFIRMED_BY_CUSTOMER,
@@ -26,7 +27,8 @@ from redress.tickets.rules.steps.table import (
     TEXT_LIMIT,
     Step,
 )
-from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS
+from redress.tickets.rules.task_events import is_kept_back
+from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS, Task
 from redress.tickets.rules.ticket import (
     Event,
     EventType,
@@ -43,6 +45,8 @@ the plan have classified it before, and a complaint was searched for names of st
 
 TICKET_CLOSED = "the ticket is closed"
 """The reason in the event that cancels an open task because its ticket is closed."""
+KEPT_BACK = "the complaint is about somebody of the department"
+"""The reason in the event that gives a task back to the leaders of its department."""
 
 
 class Draft:
@@ -60,6 +64,8 @@ class Draft:
 
         Before a ticket is closed, its open tasks are cancelled, so that their departments learn of
         it, whatever closes the ticket. The event says whether a post-mortem is due from now on.
+        If an event takes tasks from members because of whom the complaint is about, an event of
+        each task follows, so that the leaders of their departments learn of it.
         When a ticket is opened, and when its kind, its category or its plan changes, it gets the
         checklist that follows from them.
         """
@@ -76,6 +82,9 @@ class Draft:
         event = Event(number, event_type, self._at, by or self._by, data or {})
         self._after = apply(before, event, self._plan)
         self._events.append(event)
+        for task in _taken_back(before, self._after, event):
+            data = {"task": task.id, "owner": None, "from": task.owner, "why": KEPT_BACK}
+            self.add(EventType.TASK_ASSIGNED, data, SYSTEM)
         if _is_of_another_kind(before, self._after):
             self._set_checklist()
         return self
@@ -179,6 +188,26 @@ class Draft:
         return Change(self._before, tuple(self._events), self.after, self._plan)
 
 
+def _taken_back(before: Ticket | None, after: Ticket, event: Event) -> list[Task]:
+    """The tasks, as they were before, that an event gave back to the leaders of a department."""
+    if before is None or event.type not in (EventType.ABOUT_SET, EventType.MERGED):
+        return []
+    return [
+        task
+        for task, now in zip(before.tasks, after.tasks, strict=True)
+        if (task.owner, task.private) != (now.owner, now.private)
+    ]
+
+
+def kept_back_in(ticket: Ticket, accused: Iterable[Member]) -> list[str]:
+    """The departments of these members that have a task of the ticket which all their people see.
+
+    It goes back to the leaders (`task_events.kept_back`). Sorted.
+    """
+    departments = departments_of(accused, ticket.created_at)
+    return sorted({one.team for one in ticket.tasks if is_kept_back(one, (), departments)})
+
+
 def _needs_post_mortem(ticket: Ticket, plan: Plan) -> bool:
     """Whether the plan asks for a post-mortem when the ticket is closed.
 
@@ -202,11 +231,17 @@ def _is_of_another_kind(before: Ticket | None, after: Ticket) -> bool:
 
 
 def add_about(
-    draft: Draft, members: Sequence[str], why: str, kept_from: Sequence[str] = ()
+    draft: Draft,
+    members: Sequence[str],
+    why: str,
+    kept_from: Sequence[str] = (),
+    known: Iterable[Member] = (),
 ) -> Draft:
     """Set whom the complaint is about. If it is about its agent, it goes back to the queue.
 
     `kept_from` are the teams whose supervisors do not see the ticket (`interest.kept_from`).
+    `known` are those of `members` who are known. Tasks of their departments go back to the leaders
+    there.
 
     A ticket that needs no agent any more keeps its agent, who does not see it any longer. A
     callback by phone is then a task for the team's supervisors.
@@ -215,6 +250,8 @@ def add_about(
     data: dict[str, Any] = {"about": list(members), "from": list(before.about), "why": why.strip()}
     if kept_from:
         data["kept_from"] = list(kept_from)
+    if departments := kept_back_in(before, known):
+        data["departments"] = departments
     draft.add(EventType.ABOUT_SET, data)
     if before.assignee in members and before.needs_agent:
         queued = {

@@ -29,7 +29,7 @@ from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist import Item, ItemState, blocking, find
 from redress.tickets.rules.conflicts import SPEAKING
 from redress.tickets.rules.fold import apply
-from redress.tickets.rules.steps.draft import Draft, require_possible
+from redress.tickets.rules.steps.draft import Draft, kept_back_in, require_possible
 from redress.tickets.rules.steps.table import (
     MERGED,
     MOST_ABOUT,
@@ -243,7 +243,7 @@ def _brought(source: Merger, target: Merger) -> dict[str, Any]:
         brought["escalation"] = ticket.escalation
     if ticket.watchers:
         brought["watchers"] = list(ticket.watchers)
-    if facts := _facts(ticket, target):
+    if facts := _facts(source, target):
         brought["facts"] = facts
     if granted := _granted(ticket):
         brought["granted"] = [msgspec.to_builtins(one) for one in granted]
@@ -326,9 +326,12 @@ def _under(target: Merger, name: ClockName, clock: Clock, plan_version: int) -> 
     )
 
 
-def _facts(ticket: Ticket, target: Merger) -> dict[str, Any]:
-    """Return the facts of the source that the target does not have itself."""
-    other = target.ticket
+def _facts(source: Merger, target: Merger) -> dict[str, Any]:
+    """Return the facts of the source that the target does not have itself.
+
+    `departments` are those of the accused, whose tasks in the target go back to their leaders.
+    """
+    ticket, other = source.ticket, target.ticket
     facts: dict[str, Any] = {}
     if ticket.order is not None and other.order is None:
         facts["order"] = ticket.order
@@ -343,6 +346,9 @@ def _facts(ticket: Ticket, target: Merger) -> dict[str, Any]:
         facts["fields"] = fields
     if about := [one for one in ticket.about if one not in other.about]:
         facts["about"] = about
+        named = [source.accused[one] for one in about if one in source.accused]
+        if departments := kept_back_in(other, named):
+            facts["departments"] = departments
     if kept_from := sorted({*ticket.kept_from} - {*other.kept_from}):
         facts["kept_from"] = kept_from
     if further := _further_addresses(ticket, other):
@@ -472,7 +478,8 @@ def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change
 
     The source is as it was, and its clocks are measured as if they had never stopped: the customer
     has waited. It goes to the queue, first to the agent whom it had. The target loses what came
-    with the source. A reminder that acted there meanwhile is not repeated.
+    with the source. The required tasks that the merge ended wait in the queues of their departments
+    again. A reminder that acted there meanwhile is not repeated.
 
     Raises NotAllowedNow if the ticket is not merged. Raises NotUndone if the customer has written
     or was told something in the target since, or if a promise was broken that came with the source,
@@ -495,6 +502,9 @@ def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change
     if ticket.assignee not in (None, *ticket.about):
         queued["preferred"] = ticket.assignee
     draft = Draft(ticket, source.plan, by, source.at).add(EventType.UNMERGED, data)
+    for id_ in data.get("tasks", ()):
+        waits = {"task": id_, "owner": None, "from": None, "why": "the merge was undone"}
+        draft.add(EventType.TASK_ASSIGNED, waits, SYSTEM)
     goes_on = draft.add(EventType.QUEUED, queued, SYSTEM).change()
     given = {
         "kind": LinkKind.MERGED_FROM.value,
@@ -561,8 +571,28 @@ def _again(source: Undone, target: Undone) -> dict[str, Any]:
         data["escalation"] = was.escalation
     if was.watchers:
         data["watchers"] = list(was.watchers)
+    if tasks := _tasks_again(source):
+        data["tasks"] = tasks
     closed = [one.number for one in source.since if one.type is EventType.CLOSED]
     return data | {"closed": closed[0]}
+
+
+def _tasks_again(source: Undone) -> dict[str, Any]:
+    """Return the required tasks that the merge has ended, by id: the clock of each.
+
+    They were left to the same tasks of the target, which are none of the source any more. Without
+    them, a merge that is undone would be a way to resolve the ticket without what the plan demands.
+    """
+    ended = {
+        event.data["task"]
+        for event in source.since
+        if event.type is EventType.TASK_CANCELLED and event.by.role is Role.SYSTEM
+    }
+    return {
+        task.id: msgspec.to_builtins(task.clock)
+        for task in source.before.tasks
+        if task.id in ended and task.is_open and task.required
+    }
 
 
 def _measured_again(clock: Clock, name: ClockName, side: Undone, was: Ticket) -> Clock:
