@@ -3,7 +3,13 @@
 `contact-record.json` has the fields and the form of a record of Amazon Connect, with values of this
 product's test day. The events have the values of the examples in the Administrator Guide ("Contact
 events"), in the three forms in which these were published. The guide has no complete example of a
-record, but a table of times for a queued callback (`CALLBACK`).
+record, but
+
+- a table of times for a queued callback, agent first (`callback`);
+- which fields the contacts of a callback, customer first, have, and what their times mean
+  (`customer_first`);
+- the data model, by which a transfer out of the instance is complete when its endpoint is connected
+  (`transferred_out`).
 """
 
 from __future__ import annotations
@@ -19,6 +25,7 @@ FOLDER = ROOT / "tests" / "connectors" / "amazon_connect"
 INSTANCE = "arn:aws:connect:us-east-1:123456789012:instance/12345678-1234-1234-1234-123456789012"
 FIRST = "11111111-1111-1111-1111-111111111111"
 SECOND = "22222222-2222-2222-2222-222222222222"
+THIRD = "33333333-3333-3333-3333-333333333333"
 SEQUENCE = 49590338271490256608559692538361571095921575989136588898
 """The sequence number of the first record of a batch."""
 
@@ -127,6 +134,92 @@ def callback() -> tuple[dict[str, Any], dict[str, Any]]:
         LastUpdateTimestamp=clock("00:46:00"),
     )
     return first, second
+
+
+def retried() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """A queued callback, agent first, that the customer picks up at the second attempt."""
+    first, second = callback()
+    nobody = second | {
+        "NextContactId": THIRD,
+        "ConnectedToSystemTimestamp": None,
+        "Agent": second["Agent"] | of_agent("00:39:00", "00:39:40", "00:39:45"),
+        "DisconnectTimestamp": clock("00:39:40"),
+        "LastUpdateTimestamp": clock("00:39:50"),
+        "Recording": None,
+        "Recordings": None,
+    }
+    third = second | {
+        "ContactId": THIRD,
+        "PreviousContactId": SECOND,
+        "InitiationTimestamp": clock("00:39:40"),
+        "Queue": {"Name": "CallbackQueue", "EnqueueTimestamp": clock("00:39:50")},
+        "Agent": second["Agent"] | {"Username": "jun@example.com"},
+    }
+    return first, nobody, third
+
+
+def customer_first() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """A queued callback, customer first: the caller's call, the wait until somebody is dialled,
+    and the dialled call, in which the customer waits for an agent."""
+    first, agent_first = callback()
+    waits = agent_first | {
+        "InitiationMethod": "CALLBACK_CUSTOMER_FIRST_QUEUED",
+        "NextContactId": THIRD,
+        "Agent": None,
+        "Recording": None,
+        "Recordings": None,
+        # When the flow began that created the callback: nobody was called.
+        "ConnectedToSystemTimestamp": clock("00:37:00"),
+        "DisconnectTimestamp": clock("00:40:00"),
+        "DisconnectReason": None,
+        "LastUpdateTimestamp": clock("00:40:05"),
+    }
+    dialled = agent_first | {
+        "ContactId": THIRD,
+        "PreviousContactId": SECOND,
+        "InitiationMethod": "CALLBACK_CUSTOMER_FIRST_DIALED",
+        "InitiationTimestamp": clock("00:40:00"),
+        "ConnectedToSystemTimestamp": clock("00:40:10"),
+        "AnsweringMachineDetectionStatus": "HUMAN_ANSWERED",
+        "Queue": {"Name": "Repairs", "EnqueueTimestamp": clock("00:40:15"), "Duration": 10},
+        "Agent": agent_first["Agent"] | of_agent("00:40:25", "00:45:00", "00:45:10"),
+    }
+    return first, waits, dialled
+
+
+def transferred_out(**agent: Any) -> dict[str, Any]:
+    """An external warm transfer. The caller is on hold while the agent dials; the endpoint picks up
+    at 00:10:50; the three speak; the agent leaves at 00:14:00, and the caller stays.
+    """
+    times = of_agent("00:10:10", "00:14:00", "00:14:30", CustomerHoldDuration=100)
+    return contact(
+        InitiationTimestamp=clock("00:09:40"),
+        ConnectedToSystemTimestamp=clock("00:09:40"),
+        Queue={"EnqueueTimestamp": clock("00:10:00"), "DequeueTimestamp": clock("00:10:10")},
+        Agent=times | {"AgentInteractionDuration": 130} | agent,
+        TransferCompletedTimestamp=clock("00:10:50"),
+        TransferredToEndpoint={"Address": "+8613900139000", "Type": "TELEPHONE_NUMBER"},
+        DisconnectTimestamp=clock("00:47:28"),
+        NextContactId=SECOND,
+    )
+
+
+def task_of_the_call() -> dict[str, Any]:
+    """A task that a flow made of a call, and that is done the day after."""
+    return contact(
+        ContactId=SECOND,
+        InitialContactId=FIRST,
+        PreviousContactId=FIRST,
+        Channel="TASK",
+        InitiationMethod="API",
+        InitiationTimestamp=clock("00:57:30"),
+        ConnectedToSystemTimestamp=None,
+        CustomerEndpoint=None,
+        LastUpdateTimestamp="2026-11-24T02:00:00Z",
+        DisconnectTimestamp="2026-11-24T02:00:00Z",
+        Recording=None,
+        Recordings=None,
+    )
 
 
 def event(kind: str, at: str, contact_id: str = FIRST, **detail: Any) -> dict[str, Any]:

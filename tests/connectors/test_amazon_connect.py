@@ -21,7 +21,7 @@ from redress.connectors.rules.amazon_connect import (
     records,
 )
 from tests import amazon_connect as connect
-from tests.amazon_connect import FIRST, INSTANCE, SECOND, clock, contact
+from tests.amazon_connect import FIRST, INSTANCE, SECOND, THIRD, clock, contact
 
 NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)
 
@@ -107,13 +107,45 @@ def test_caller_who_hangs_up_first_ends_the_talk() -> None:
     assert body["ended"] == "2026-11-23T00:57:40.000Z"
 
 
-def test_hold_that_rounding_makes_longer_than_the_call_is_cut() -> None:
-    longer = {"CustomerHoldDuration": 197}
-    assert told(contact(Agent=longer))[FIRST]["hold_s"] == 196
-    [record] = records(known(contact(Agent={"CustomerHoldDuration": 300}))).values()
-    assert isinstance(record, PlainRecord)
-    with pytest.raises(InvalidInput, match="hold_s"):
-        plain.parse(record.body, NOW)
+@pytest.mark.parametrize("held", [197, 300, 900_000])
+def test_hold_that_is_longer_than_the_call_is_cut(held: int) -> None:
+    """Because of rounding, or because the customer hung up during the hold."""
+    body = told(contact(Agent={"CustomerHoldDuration": held}))[FIRST]
+    assert seconds(body) == {"menu": 20, "queue": 4, "talk": 0, "hold": 196, "after": 32}
+
+
+def test_agent_talks_until_they_leave_an_external_warm_transfer() -> None:
+    """TransferCompletedTimestamp is when the endpoint picked up, while the caller was on hold."""
+    document = connect.transferred_out()
+    found = seconds(told(document)[FIRST])
+    assert found == {"menu": 20, "queue": 10, "talk": 130, "hold": 100, "after": 30}
+    assert found["talk"] == document["Agent"]["AgentInteractionDuration"]
+    short = connect.transferred_out(CustomerHoldDuration=20, AgentInteractionDuration=210)
+    assert seconds(told(short)[FIRST])["talk"] == 210
+    assert seconds(told(short)[FIRST])["after"] == 30
+
+
+def test_transfer_ends_the_talk_of_an_agent_without_after_contact_work() -> None:
+    document = connect.transferred_out(
+        AfterContactWorkStartTimestamp=None, AfterContactWorkEndTimestamp=None
+    )
+    assert told(document)[FIRST]["ended"] == "2026-11-23T00:10:50.000Z"
+    assert seconds(told(document)[FIRST])["talk"] == 0, "the caller was on hold all the time"
+
+
+@pytest.mark.parametrize("method", ["INBOUND", "OUTBOUND", "CALLBACK"])
+def test_times_that_do_not_fit_each_other_never_make_a_record_wrong(method: str) -> None:
+    """Each time may be missing, or be before all others. No call is lost because of that."""
+    early = clock("00:00:01")
+    places = ("InitiationTimestamp", "ConnectedToSystemTimestamp", "DisconnectTimestamp")
+    of_agents = ("ConnectedToAgentTimestamp", "AfterContactWorkStartTimestamp")
+    wrong: list[dict[str, Any]] = [{name: early} for name in places]
+    wrong += [{"Agent": {name: early}} for name in (*of_agents, "AfterContactWorkEndTimestamp")]
+    wrong += [{"Agent": {name: None}} for name in (*of_agents, "AfterContactWorkEndTimestamp")]
+    wrong += [{"Queue": {"EnqueueTimestamp": early}}, {"TransferCompletedTimestamp": early}]
+    wrong += [{"InitiationTimestamp": "2026-11-20T00:00:00Z"}]
+    for fields in wrong:
+        assert told(contact(InitiationMethod=method, **fields)), fields
 
 
 @pytest.mark.parametrize(
@@ -158,6 +190,13 @@ def test_call_to_a_customer(fields: dict[str, Any], result: str, answered: str |
         return
     assert (found["direction"], found["result"]) == ("outbound", result)
     assert answered is None or found["answered"] == answered
+
+
+def test_ticket_that_a_flow_or_an_agent_names_is_in_the_record() -> None:
+    attributes = {"redress_ticket": "r-7k3m9-qwox2"}
+    assert told(contact(Attributes=attributes))[FIRST]["ticket"] == "R-7K3M9-QW0X2"
+    for value in ("", "the old one", 7, None, "R-7K3M9-QW0X2 R-7K3M9-QW0X3"):
+        assert "ticket" not in told(contact(Attributes={"redress_ticket": value}))[FIRST]
 
 
 @pytest.mark.parametrize("method", ["MONITOR", "EXTERNAL_OUTBOUND", "DISCONNECT", "FROM_2030"])
@@ -375,10 +414,195 @@ def test_queued_callback_of_the_guide_is_a_call_to_the_customer() -> None:
     assert seconds(body) == {"queue": 15, "talk": 275, "hold": 0, "after": 10}
 
 
+def asked(*documents: dict[str, Any]) -> dict[str, str]:
+    """From when on the customer was to be called back, by contact."""
+    found = records(known(*documents))
+    return {
+        id_: f"{record.asked:%H:%M:%S}"
+        for id_, record in found.items()
+        if isinstance(record, PlainRecord) and record.asked is not None
+    }
+
+
 def test_queued_callback_that_no_agent_made_is_a_missed_call() -> None:
     first, second = connect.callback()
     body = told(first, second | {"Agent": None})[SECOND]
     assert (body["result"], body.get("direction", "inbound")) == ("missed", "inbound")
+
+
+def test_queued_callback_was_due_when_its_delay_was_over() -> None:
+    first, second = connect.callback()
+    assert asked(first, second) == asked(second) == {SECOND: "00:38:39"}
+
+
+def test_queued_callback_that_the_customer_did_not_pick_up_is_still_to_be_made() -> None:
+    first, second = connect.callback()
+    nobody = second | {"ConnectedToSystemTimestamp": None}
+    body = told(first, nobody)[SECOND]
+    assert (body["direction"], body["result"]) == ("outbound", "missed")
+    assert asked(first, nobody) == {SECOND: "00:38:39"}
+
+
+def test_attempt_after_which_the_customer_is_called_again_is_not_the_callback() -> None:
+    first, nobody, reached = connect.retried()
+    found = told(first, nobody, reached)
+    assert [found[one]["result"] for one in (SECOND, THIRD)] == ["missed", "answered"]
+    assert asked(first, nobody, reached) == {THIRD: "00:38:39"}
+    picked_up = records(known(first, nobody, reached))[THIRD]
+    assert isinstance(picked_up, PlainRecord)
+    assert picked_up.picked_up, "the agent of the first attempt spoke with nobody"
+    assert asked(first, nobody) == {}, "nobody knows yet"
+
+
+def test_attempt_days_after_the_callback_was_asked_for_is_recorded() -> None:
+    """Amazon Connect allows a delay of three days before the callback is queued, and as much
+    between attempts."""
+    _, second = connect.callback()
+    early = {"InitiationTimestamp": "2026-11-20T00:37:00Z", "ConnectedToSystemTimestamp": None}
+    body = told(second | early)[SECOND]
+    assert body["began"] == body.get("left_menu", body["began"]) == "2026-11-23T00:40:25.000Z"
+    assert seconds(body) == {"queue": 275}
+    reached = told(second | {"InitiationTimestamp": "2026-11-20T00:37:00Z"})[SECOND]
+    assert reached["began"] == "2026-11-23T00:40:10.000Z"
+
+
+def test_callback_that_dials_the_customer_first_is_a_call_to_the_customer() -> None:
+    first, waits, dialled = connect.customer_first()
+    found = told(first, waits, dialled)
+    assert found[FIRST] is found[SECOND] is Ignored.GOES_ON
+    body = found[THIRD]
+    assert (body["direction"], body["result"], body["agent"]) == (
+        "outbound",
+        "answered",
+        "Mei@Example.com",
+    )
+    times = {name: body[name][11:19] for name in ("began", "left_menu", "answered", "ended")}
+    assert times == {
+        "began": "00:40:10",
+        "left_menu": "00:40:15",
+        "answered": "00:40:25",
+        "ended": "00:45:00",
+    }
+    assert seconds(body) == {"menu": 5, "queue": 10, "talk": 275, "hold": 0, "after": 10}
+    assert asked(first, waits, dialled) == {THIRD: "00:38:39"}
+    assert told(first, waits) == {FIRST: Ignored.GOES_ON, SECOND: Ignored.GOES_ON}
+
+
+@pytest.mark.parametrize(
+    ("fields", "direction", "result"),
+    [
+        ({"ConnectedToSystemTimestamp": None, "Queue": None}, "outbound", "missed"),
+        ({"AnsweringMachineDetectionStatus": "VOICEMAIL_BEEP"}, "outbound", "missed"),
+        ({"DisconnectReason": "CUSTOMER_DISCONNECT"}, "outbound", "abandoned_in_queue"),
+        ({"DisconnectReason": "TELECOM_PROBLEM"}, "outbound", "missed"),
+    ],
+)
+def test_customer_who_was_dialled_first_and_spoke_with_nobody_is_still_to_be_called(
+    fields: dict[str, Any], direction: str, result: str
+) -> None:
+    first, waits, dialled = connect.customer_first()
+    lost = dialled | {"Agent": None, "Recording": None, "Recordings": None} | fields
+    body = told(first, waits, lost)[THIRD]
+    assert (body["direction"], body["result"]) == (direction, result)
+    assert asked(first, waits, lost) == {THIRD: "00:38:39"}
+
+
+def test_callback_that_never_dialled_the_customer_is_a_missed_call() -> None:
+    first, waits, _ = connect.customer_first()
+    body = told(first, waits | {"NextContactId": None})[SECOND]
+    assert (body["result"], "direction" in body) == ("missed", False)
+
+
+def test_callback_that_a_flow_moves_to_another_queue_still_has_to_reach_the_customer() -> None:
+    first, second = connect.callback()
+    moves = second | {"NextContactId": THIRD, "Agent": None, "ConnectedToSystemTimestamp": None}
+    moved = second | {
+        "ContactId": THIRD,
+        "PreviousContactId": SECOND,
+        "InitiationMethod": "QUEUE_TRANSFER",
+        "InitiationTimestamp": clock("00:38:45"),
+    }
+    found = told(first, moves, moved)
+    assert found[SECOND] is Ignored.GOES_ON
+    assert (found[THIRD]["direction"], found[THIRD]["answered"][11:19]) == ("outbound", "00:40:25")
+    nobody = told(first, moves, moved | {"ConnectedToSystemTimestamp": None})
+    assert nobody[THIRD]["result"] == "missed"
+
+
+def test_transfer_of_a_callback_is_no_callback() -> None:
+    first, second = connect.callback()
+    second |= {"NextContactId": THIRD}
+    third = connect.transferred()[1] | {"ContactId": THIRD, "PreviousContactId": SECOND}
+    found = records(known(first, second, third))
+    assert asked(first, second, third) == {SECOND: "00:38:39"}
+    last = found[THIRD]
+    assert isinstance(last, PlainRecord)
+    assert (last.body["direction"], last.picked_up) == ("outbound", False)
+
+
+# A method that Amazon Connect adds later.
+
+
+def test_call_goes_on_in_a_contact_whose_method_is_not_known() -> None:
+    first, second = connect.overflowed()
+    found = told(first, second | {"InitiationMethod": "FROM_2030"})
+    assert (found[FIRST], found[SECOND]["result"]) == (Ignored.GOES_ON, "answered")
+    assert found[SECOND]["left_menu"] == "2026-11-23T00:54:20.000Z"
+    lost = told(first, second | {"InitiationMethod": "FROM_2030", "Agent": None})
+    assert (lost[FIRST], lost[SECOND]["result"]) == (Ignored.GOES_ON, "abandoned_in_queue")
+
+
+def test_contact_of_an_unknown_method_after_the_talk_has_no_record_without_an_agent() -> None:
+    first, second = connect.transferred()
+    found = told(first, second | {"InitiationMethod": "FROM_2030", "Agent": None})
+    assert found[SECOND] is Ignored.BESIDE
+
+
+def test_callback_of_a_method_that_is_not_known_is_a_call_to_the_customer() -> None:
+    first, second = connect.callback()
+    found = told(first, second | {"InitiationMethod": "CALLBACK_FROM_2030"})
+    assert (found[SECOND]["direction"], found[SECOND]["result"]) == ("outbound", "answered")
+
+
+# A contact of another channel.
+
+
+@pytest.mark.parametrize("channel", ["TASK", "CHAT", "EMAIL", "FROM_2030"])
+def test_missed_call_is_recorded_if_a_task_was_made_of_it(channel: str) -> None:
+    """The record of the task comes first, or last, or there is only its event."""
+    task = connect.task_of_the_call() | {"Channel": channel}
+    first = connect.abandoned(NextContactId=SECOND)
+    event = connect.event(
+        "INITIATED", "00:57:30", SECOND, channel=channel, previousContactId=FIRST
+    ) | {"time": clock("00:57:31")}
+    event["detail"]["initialContactId"] = FIRST
+    assert told(first) == {FIRST: Ignored.GOES_ON}
+    for documents in ((first, task), (task, first), (event, first), (first, event, task)):
+        found = told(*documents)
+        assert found[FIRST]["result"] == "abandoned_in_queue"
+        assert found[SECOND] is Ignored.OTHER_CHANNEL
+
+
+def test_only_the_links_of_a_contact_of_another_channel_are_kept() -> None:
+    task = connect.task_of_the_call() | {"InitialContactId": None}
+    assert part(task) == Part(
+        SECOND,
+        FIRST,
+        "TASK",
+        datetime(2026, 11, 23, 0, 57, 30, tzinfo=UTC),
+        datetime(2026, 11, 24, 2, tzinfo=UTC),
+        whole=True,
+        previous=FIRST,
+        voice=False,
+    )
+    for missing in ("ContactId", "LastUpdateTimestamp"):
+        assert read_record(task | {missing: None}, INSTANCE) is Ignored.OTHER_CHANNEL
+
+
+def test_contact_of_another_channel_beyond_the_most_parts_is_not_refused() -> None:
+    parts = known(*(contact(ContactId=f"c-{n}", InitialContactId="c-0") for n in range(MOST_PARTS)))
+    more = merged(parts, part(connect.task_of_the_call() | {"InitialContactId": "c-0"}))
+    assert more == parts
 
 
 def test_call_that_ended_in_a_flow_for_ended_calls_was_abandoned() -> None:
@@ -411,12 +635,21 @@ def test_transfer_of_a_call_to_a_customer_is_one_too() -> None:
     assert [found[one]["direction"] for one in (FIRST, SECOND)] == ["outbound", "outbound"]
 
 
-@pytest.mark.parametrize("call", [connect.transferred, connect.overflowed, connect.callback])
+CALLS = (
+    connect.transferred,
+    connect.overflowed,
+    connect.callback,
+    connect.retried,
+    connect.customer_first,
+)
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_order_in_which_contacts_come_changes_nothing(call: Any) -> None:
-    first, second = call()
+    first, second, *more = call()
     queued = connect.event("QUEUED", "00:54:20")
     changed = first | {"LastUpdateTimestamp": clock("00:59:59"), "Attributes": {"surveyed": "Y"}}
-    documents = [first, second, queued, changed, second]
+    documents = [first, second, queued, changed, *(more or [second])]
     found = [
         {
             id_: body if isinstance(body, Ignored) else body | {"updated": ""}

@@ -9,23 +9,30 @@ from typing import Any
 import pytest
 
 from redress.base.errors import InvalidInput
-from redress.clocks.rules.clocks import ClockName
+from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.connectors.cases.amazon_connect import MACHINE, AmazonConnectCases, Taken
-from redress.connectors.cases.calls import CallCases
-from redress.connectors.rules.amazon_connect import Ignored, Part, read_event, read_record
+from redress.connectors.cases.calls import CallCases, PartOfCall
+from redress.connectors.rules.amazon_connect import (
+    Ignored,
+    Part,
+    PlainRecord,
+    read_event,
+    read_record,
+    records,
+)
 from redress.connectors.rules.connector import AMAZON_CONNECT
 from redress.connectors.store.calls import CallStore, Outcome
 from redress.connectors.store.parts import PartStore
 from redress.db import keys
-from redress.tickets.rules.ticket import Event, EventType, Ticket
+from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 from tests import amazon_connect as connect
-from tests.amazon_connect import FIRST, INSTANCE, SECOND, clock, contact
+from tests.amazon_connect import FIRST, INSTANCE, SECOND, THIRD, clock, contact
 from tests.builders import BY_PHONE
 from tests.contract.conftest import Shop
 
 
-def cases(shop: Shop) -> AmazonConnectCases:
-    calls = CallCases(
+def call_cases(shop: Shop) -> CallCases:
+    return CallCases(
         CallStore(shop.models),
         shop.tickets,
         shop.changes,
@@ -34,7 +41,11 @@ def cases(shop: Shop) -> AmazonConnectCases:
         shop.staff.known_as,
         shop.clock.now,
     )
-    return AmazonConnectCases(PartStore(shop.models, AMAZON_CONNECT), calls, shop.clock.now)
+
+
+def cases(shop: Shop) -> AmazonConnectCases:
+    parts = PartStore(shop.models, AMAZON_CONNECT)
+    return AmazonConnectCases(parts, call_cases(shop), shop.clock.now)
 
 
 def take(shop: Shop, document: dict[str, Any]) -> dict[str, Taken]:
@@ -124,13 +135,113 @@ def test_hidden_number_and_unanswered_call_to_a_customer_open_no_ticket(shop: Sh
     assert tickets(shop) == []
 
 
+def test_call_to_a_customer_who_answered_opens_no_ticket(shop: Shop) -> None:
+    """Its promises would be broken at once, though the customer was spoken to."""
+    dialled = contact(InitiationMethod="OUTBOUND", Queue=None)
+    assert take(shop, dialled)[FIRST].outcome is Outcome.KEPT
+    assert tickets(shop) == []
+
+
+def test_answered_callback_opens_a_ticket_whose_promise_it_has_kept(shop: Shop) -> None:
+    staffed(shop)
+    for call, of in ((connect.callback, SECOND), (connect.customer_first, THIRD)):
+        place = len(tickets(shop))
+        taken = [take(shop, of_another_call(one, place)) for one in call()][-1]
+        [done] = [one for id_, one in taken.items() if id_[0] == of[0]]
+        assert done.outcome is Outcome.OPENED
+        ticket = shop.tickets.get(str(done.number))
+        assert ticket.missed_call
+        response = ticket.clocks[ClockName.FIRST_RESPONSE]
+        times = [f"{one:%H:%M:%S}" for one in (response.started_at, response.stopped_at) if one]
+        assert times == ["00:38:39", "00:40:25"]
+        assert (response.missed, response.held_by) == (False, "a-mei")
+        assert ClockName.REACTION not in ticket.clocks
+        assert (ticket.state, ticket.preferred) == (State.OPEN, "a-mei")
+        [event] = recorded(shop, done.number)
+        assert event.data["direction"] == "outbound"
+
+
 @pytest.mark.parametrize(
-    ("call", "answered"), [(connect.transferred, "00:54:24"), (connect.overflowed, "00:55:00")]
+    "nobody", [{"ConnectedToSystemTimestamp": None}, {"Agent": None, "Recording": None}]
 )
-def test_order_in_which_contacts_come_changes_nothing(shop: Shop, call: Any, answered: str) -> None:
+def test_callback_that_did_not_reach_the_customer_is_a_ticket_that_waits_for_one(
+    shop: Shop, nobody: dict[str, Any]
+) -> None:
+    staffed(shop)
+    first, second = connect.callback()
+    take(shop, first)
+    taken = take(shop, second | nobody)[SECOND]
+    assert taken.outcome is Outcome.OPENED
+    ticket = shop.tickets.get(str(taken.number))
+    assert (ticket.missed_call, ticket.state, ticket.preferred) == (True, State.NEW, None)
+    assert ticket.clocks[ClockName.FIRST_RESPONSE].state is ClockState.RUNNING
+    assert ticket.subject == "Missed call: please call back"
+
+
+def test_later_attempt_keeps_the_promise_of_the_callback(shop: Shop) -> None:
+    """The record of the first attempt came before it named the next one."""
+    staffed(shop)
+    first, nobody, reached = connect.retried()
+    take(shop, first)
+    opened = take(shop, nobody | {"NextContactId": None})[SECOND]
+    assert opened.outcome is Outcome.OPENED
+    assert take(shop, reached)[THIRD].number == opened.number
+    response = shop.tickets.get(str(opened.number)).clocks[ClockName.FIRST_RESPONSE]
+    times = [f"{one:%H:%M:%S}" for one in (response.started_at, response.stopped_at) if one]
+    assert times == ["00:38:39", "00:40:25"]
+    assert response.held_by == "a-jun"
+
+
+def test_missed_call_is_a_callback_if_a_task_was_made_of_it(shop: Shop) -> None:
+    first, task = connect.abandoned(NextContactId=SECOND), connect.task_of_the_call()
+    assert take(shop, first)[FIRST].outcome is Ignored.GOES_ON
+    taken = take(shop, task)
+    assert (taken[FIRST].outcome, taken[SECOND].outcome) == (
+        Outcome.OPENED,
+        Ignored.OTHER_CHANNEL,
+    )
+
+
+def test_record_goes_to_the_ticket_that_an_attribute_names(shop: Shop) -> None:
+    number = shop.open("inquiry", channel="phone", contact=BY_PHONE).ticket.number
+    attributes = {"redress_ticket": number}
+    taken = take(shop, contact(InitiationMethod="OUTBOUND", Queue=None, Attributes=attributes))
+    assert (taken[FIRST].outcome, taken[FIRST].number) == (Outcome.ADDED, number)
+    unknown = contact(ContactId=SECOND, Attributes={"redress_ticket": "R-00000-00000"})
+    assert take(shop, unknown)[SECOND].outcome is Outcome.OPENED
+
+
+def test_part_that_an_earlier_version_told_in_another_way_is_a_repeat(shop: Shop) -> None:
+    staffed(shop)
+    first = take(shop, contact())[FIRST]
+    before = shop.items()
+    parts = PartStore(shop.models, AMAZON_CONNECT).of_call(FIRST)
+    body = records(parts)[FIRST]
+    assert isinstance(body, PlainRecord)
+    place = PartOfCall(body.since, body.picked_up)
+    told = body.body | {"hold_s": 31}
+    again = call_cases(shop).take(MACHINE, told, place)
+    assert (again.outcome, again.number) == (first.outcome, first.number)
+    assert shop.items() == before
+
+
+@pytest.mark.parametrize(
+    ("call", "kept"),
+    [
+        (connect.transferred, ("00:54:20", "00:54:24")),
+        (connect.overflowed, ("00:54:20", "00:55:00")),
+        (connect.callback, ("00:38:39", "00:40:25")),
+        (connect.customer_first, ("00:38:39", "00:40:25")),
+    ],
+)
+def test_order_in_which_contacts_come_changes_nothing(
+    shop: Shop, call: Any, kept: tuple[str, str]
+) -> None:
     """One ticket, what is known of each part at last, and the pick-up of who answered first."""
     staffed(shop)
-    documents = [*call(), connect.event("QUEUED", "00:54:20")]
+    documents = list(call())
+    if len(documents) == 2:
+        documents.append(connect.event("QUEUED", "00:54:20"))
     found = []
     for place, order in enumerate(permutations(documents)):
         for one in (*order, order[0]):
@@ -139,13 +250,14 @@ def test_order_in_which_contacts_come_changes_nothing(shop: Shop, call: Any, ans
     assert len(found) == 6
     for one in found:
         assert one == found[0]
-    assert ("00:54:20", answered) in found[0][1]
+    assert kept in found[0][1]
 
 
 def of_another_call(document: dict[str, Any], place: int) -> dict[str, Any]:
     """The same document about the call of another customer."""
     text = json.dumps(document).replace("1111-111111111111", f"1111-1111{place:08}")
     text = text.replace("2222-222222222222", f"2222-2222{place:08}")
+    text = text.replace("3333-333333333333", f"3333-3333{place:08}")
     found: dict[str, Any] = json.loads(text.replace(PHONE, phone_of(place)))
     return found
 
@@ -208,7 +320,11 @@ def test_wrong_contact_leaves_its_call_as_it_was(shop: Shop) -> None:
     with pytest.raises(InvalidInput):
         take(
             shop,
-            contact(Agent={"CustomerHoldDuration": 900}, LastUpdateTimestamp=clock("01:00:00")),
+            contact(
+                DisconnectTimestamp=clock("03:00:00"),
+                Agent={"AfterContactWorkStartTimestamp": None},
+                LastUpdateTimestamp=clock("01:00:00"),
+            ),
         )
     assert shop.items() == before
 

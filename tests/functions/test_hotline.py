@@ -118,10 +118,11 @@ def test_what_is_no_record_is_set_aside(hotline: Hotline, data: bytes) -> None:
 def test_record_that_is_wrong_only_as_a_call_is_set_aside_with_every_fault(
     hotline: Hotline,
 ) -> None:
-    wrong = contact(Agent={"CustomerHoldDuration": 900})
-    assert hotline(wrong) == NOTHING
+    later = "2026-11-23T03:00:00Z"
+    times = {"AfterContactWorkStartTimestamp": later, "AfterContactWorkEndTimestamp": later}
+    assert hotline(contact(DisconnectTimestamp=later, Agent=times)) == NOTHING
     [aside] = hotline.set_aside()
-    assert aside["faults"] == ["/hold_s: too_long"]
+    assert aside["faults"] == ["/ended: in_the_future", "/after_work_ended: in_the_future"]
     assert hotline.numbers() == []
 
 

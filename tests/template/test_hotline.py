@@ -68,12 +68,13 @@ def test_function_keeps_time_to_end_what_it_began() -> None:
     assert call_s <= LAST_CALL_S
 
 
-def test_rule_passes_events_of_calls_of_the_one_instance() -> None:
+def test_rule_passes_events_of_calls_and_tasks_of_the_one_instance() -> None:
     pattern = expanded()["ContactEventRule"]["Properties"]["EventPattern"]
     assert pattern["source"] == ["aws.connect"]
     assert pattern["detail-type"] == ["Amazon Connect Contact Event"]
     detail: dict[str, Any] = pattern["detail"]
-    assert detail["channel"] == [{"equals-ignore-case": "VOICE"}]
+    channels = [{"equals-ignore-case": one} for one in ("VOICE", "TASK")]
+    assert detail["channel"] == channels
     [first, second] = detail["$or"]
     instance = [{"Ref": "ConnectInstanceArn"}]
     assert (first, second) == ({"instanceArn": instance}, {"instanceARN": instance})

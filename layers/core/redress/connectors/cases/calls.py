@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import structs
 
-from redress.base import phones
+from redress.base import instants, phones
 from redress.base.errors import Fault, InvalidInput, KeyReused, NotFound, Unreadable
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member
@@ -63,11 +63,13 @@ class PartOfCall:
     """The place of a record in a call whose source makes one record of each part.
 
     `since` is when the whole call began. `picked_up` says whether the agent of this part was the
-    first who spoke with the customer. The parts have one `conversation`.
+    first who spoke with the customer. The parts have one `conversation`. `asked` is from when the
+    customer was to be called back, if this part is the callback that they had asked for.
     """
 
     since: datetime
     picked_up: bool
+    asked: datetime | None = None
 
 
 class CallCases:
@@ -95,8 +97,9 @@ class CallCases:
 
         The ticket of a call is the one that the record names, that of the call's conversation, or
         the one that an agent opened for this caller while the call lasted. If there is none, the
-        plan says whether the record opens one. Otherwise the record waits until a message of the
-        same conversation opens a ticket.
+        plan says whether the record opens one. A call to a customer opens none, unless it is the
+        callback that they asked for. Otherwise the record waits until a message of the same
+        conversation opens a ticket.
 
         The parts of a call have the ticket of their conversation in common, whichever comes first.
         A newer record of a part that says nothing new is a repeat: its source sends it again for
@@ -109,8 +112,7 @@ class CallCases:
         if record.agent is not None and (found := self._agent(record.agent)) is not None:
             call = structs.replace(record.call, agent=found.id, agent_text=None)
             record = structs.replace(record, call=call)
-        said = body if part is None else {key: body[key] for key in body if key != "updated"}
-        fingerprint = encoding.fingerprint(said)
+        fingerprint = encoding.fingerprint(body if part is None else _said(body, part))
         recorded = self._changes.write(lambda: self._decide(machine, record, fingerprint, part))
         return replace(recorded, knows_agent=record.call.agent_text is None)
 
@@ -125,14 +127,18 @@ class CallCases:
                 return Decided(Recorded(Outcome.OLDER, known.number, known.version))
             if same and (part is not None or record.updated == known.updated):
                 return Decided(Recorded(known.outcome, known.number, known.version))
+            if record.updated == known.updated and part is not None:
+                # An earlier version of the rules told the same part in another way.
+                return Decided(Recorded(known.outcome, known.number, known.version))
             if record.updated == known.updated:
                 raise KeyReused("this call came before with other content: set `updated`")
         ticket = self._ticket(machine, record, known, talk, part)
         if ticket is not None:
             return self._added(machine, record, fingerprint, known, ticket, talk, part)
         plan, at = self._plans.current(), self._now()
-        # A customer who was called and did not answer has asked for nothing.
-        unasked = call.direction is Direction.OUTBOUND and call.answered is None
+        # Who is called has asked for nothing, unless it is the callback that they asked for.
+        asked = part.asked if part is not None else None
+        unasked = call.direction is Direction.OUTBOUND and asked is None
         if call.phone is None or unasked or not plan.opens_for_call(call.result):
             after = CallKnown(record.updated, fingerprint, Outcome.KEPT, call=call)
             self._calls.keep(CallAdded(machine.id, call.id, known, after), at)
@@ -140,7 +146,9 @@ class CallCases:
         source = {"connector": machine.id, "conversation": record.conversation, "call": call.id}
         submission = self._submission(record, plan, call.phone)
         number = new_number()
-        change = by_call.open_for_call(submission, number, plan, call, machine.actor, at, source)
+        change = by_call.open_for_call(
+            submission, number, plan, call, machine.actor, at, source, asked=asked
+        )
         after = CallKnown(record.updated, fingerprint, Outcome.OPENED, number, change.after.version)
         added = CallAdded(machine.id, call.id, known, after)
         cause = CallRecorded(added, record.conversation, talk)
@@ -163,8 +171,10 @@ class CallCases:
         at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
         keeps = part is None or part.picked_up
         opened = part is not None and self._opened_by(machine, record, of_call)
+        asked = part.asked if part is not None and opened else None
         written: list[datetime] = []
-        if keeps and by_call.kept_promise(ticket, call, at, opened=opened, merged=merged):
+        kept = by_call.kept_promise(ticket, call, at, opened=opened, merged=merged, asked=asked)
+        if keeps and kept:
             file = self._tickets.file(ticket.number)
             # What opened the ticket of the call was said in the call.
             ticket, written = file.ticket, written_at(file.history[1:])
@@ -182,6 +192,7 @@ class CallCases:
             opened=opened,
             merged=merged,
             keeps=keeps,
+            asked=asked,
         )
         version = change.after.version
         after = CallKnown(record.updated, fingerprint, Outcome.ADDED, ticket.number, version)
@@ -213,9 +224,10 @@ class CallCases:
                 named = self._tickets.get(record.ticket)
             except NotFound:
                 named = None
-            if named is None or not access.may_see(machine, named):
+            if named is not None and access.may_see(machine, named):
+                return named
+            if part is None:  # a flow's attribute may have any value, and the call is not lost
                 raise InvalidInput([Fault("/ticket", "unknown_ticket", "there is no such ticket")])
-            return named
         if number := (known.number if known is not None else None) or talk:
             return self._tickets.get(number)
         since = part.since if part is not None else record.call.began
@@ -253,7 +265,7 @@ class CallCases:
         card = self._card(phone, plan)
         known = [one for one in card.languages if one in LANGUAGES] if card is not None else []
         language = record.language or next(iter(known), LANGUAGES[0])
-        missed = call.is_unanswered
+        missed = call.is_unanswered or call.is_unreached
         subject = plan.call_subject(missed=missed, language=language)
         named = record.name or (card.name if card is not None else None)
         return Submission(
@@ -265,6 +277,13 @@ class CallCases:
             wished_remedy=None,
             contact=Contact(name=named or phone, phone=phone),
         )
+
+
+def _said(body: Mapping[str, Any], part: PartOfCall) -> dict[str, Any]:
+    """What the record of a part says, whenever it was made. Another part may tell since when the
+    customer waited for their callback."""
+    asked = {"asked": instants.written(part.asked)} if part.asked is not None else {}
+    return {key: body[key] for key in body if key != "updated"} | asked
 
 
 def _unanswered(file: TicketFile) -> list[datetime]:

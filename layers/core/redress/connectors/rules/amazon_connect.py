@@ -12,9 +12,15 @@ have the id of its first contact in common. Amazon Connect publishes
 Both come at least once and in any order. `merged` keeps what is known of a part, and `records`
 returns what follows from all parts. So the order changes nothing.
 
-Sources: Amazon Connect Administrator Guide, "Contact records data model", "Contact events" and
-"Example: Metrics for a queued callback". Times of records are in whole seconds of UTC, durations
-are whole seconds. Fields that are not read may have any value, and new ones may be added.
+A customer who does not want to wait may ask for a queued callback. Then a flow ends their call, and
+a further contact calls them back: agent first (one contact, CALLBACK, whose agent is connected
+before the customer's telephone rings), or customer first (one contact that waits, and one for each
+time that the customer is dialled, who then waits for an agent). Each further attempt is a contact.
+
+Sources: Amazon Connect Administrator Guide, "Contact records data model", "Contact events",
+"Example: Metrics for a queued callback", "Use customer first callback mode", "What counts as a
+failed callback attempt". Times of records are in whole seconds of UTC, durations are whole seconds.
+Fields that are not read may have any value, and new ones may be added. So may initiation methods.
 """
 
 from __future__ import annotations
@@ -30,24 +36,28 @@ from msgspec import Struct, structs
 from redress.base import instants, phones, texts
 from redress.base.errors import Fault, InvalidInput
 from redress.base.languages import LANGUAGES
-from redress.connectors.rules.call import RECORDING_LIMIT, TEXT_LIMIT
+from redress.connectors.rules.call import LONGEST, RECORDING_LIMIT, TEXT_LIMIT
 from redress.connectors.rules.message import ID_LIMIT
 from redress.tickets.rules.calls import Direction, Result
+from redress.tickets.rules.numbers import normalised
 
 MOST_PARTS = 50
 """The most parts of a call. One transfer makes one part."""
-ROUNDING = 2.0
-"""By how many seconds a sum of whole seconds may be longer than the time between two instants."""
-MENU, LANGUAGE = "redress_menu", "redress_language"
-"""Contact attributes that a flow may set: the choice in the menu, and the customer's language."""
+MENU, LANGUAGE, TICKET = "redress_menu", "redress_language", "redress_ticket"
+"""Contact attributes that a flow or an agent may set: the choice in the menu, the customer's
+language, and the number of the ticket that the call is about."""
 
 _INBOUND = ("INBOUND", "WEBRTC_API")
 _OUTBOUND = ("OUTBOUND", "API")
 _CALLBACK = "CALLBACK"
+"""How the initiation methods of a callback begin. Customer first has two of its own."""
+_WAITS_TO_DIAL = "CALLBACK_CUSTOMER_FIRST_QUEUED"
+"""Nobody is called in this contact. Its ConnectedToSystemTimestamp is the start of a flow."""
 _TRANSFERS = ("TRANSFER", "QUEUE_TRANSFER")
-_STRETCHES = (*_INBOUND, *_OUTBOUND, _CALLBACK, *_TRANSFERS)
-"""The initiation methods of a stretch of a call in which the customer waits or talks. The others
-are beside the call or after it: MONITOR, EXTERNAL_OUTBOUND, DISCONNECT."""
+_BESIDE = ("MONITOR", "EXTERNAL_OUTBOUND", "DISCONNECT")
+"""The initiation methods of a contact beside the call or after it. In all others the customer waits
+or talks. So does a method that is not known, if the contact is linked with another one: if it were
+taken for one beside the call, the call would end in a part in which nobody spoke."""
 _HUNG_UP = "CUSTOMER_DISCONNECT"
 _BY_FLOW = "CONTACT_FLOW_DISCONNECT"
 _MACHINES = ("VOICEMAIL", "FAX_MACHINE", "SIT_TONE", "AMD_UNANSWERED")
@@ -75,7 +85,9 @@ class Part(Struct, frozen=True, omit_defaults=True):
     `whole` says that its contact record has come, `at` when that was last updated there. Before
     that, the part is what contact events tell, and `facts` counts what changed it. `began` is the
     InitiationTimestamp, `reached` when the customer's telephone was connected, `answered` when the
-    agent was, `left` when the agent's part was over. The other times are as in the records.
+    agent was, `left` when the agent's part was over. The other times are as in the records. `voice`
+    is False for a contact of another channel, such as a task that was made of the call. Only its
+    links count, because the part before it ended there.
     """
 
     id: str
@@ -103,19 +115,24 @@ class Part(Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     went_out: bool = False
     by_machine: bool = False
+    ticket: str | None = None
+    voice: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class PlainRecord:
     """The record of a part in the form in which connectors hand over records (`rules.call`).
 
-    `since` is when the whole call began. `picked_up` says whether the agent of this part was the
-    first who spoke with the customer.
+    `since` is when the whole call began; a callback is a call of its own. `picked_up` says whether
+    the agent of this part was the first who spoke with the customer. `asked` is from when the
+    customer was to be called back, if they had asked for that and this was the last attempt, or the
+    one that reached them.
     """
 
     body: dict[str, Any]
     since: datetime
     picked_up: bool
+    asked: datetime | None = None
 
 
 # ------------------------------------------------------------------------------ reading
@@ -203,7 +220,8 @@ def read_record(document: Any, instance: str) -> Part | Ignored:
     if read.value("ContactId") is None and read.value("EventType") is not None:
         return Ignored.NO_CONTACT
     if (why := _not_ours(read, instance)) is not None:
-        return why
+        updated = read.time("LastUpdateTimestamp")
+        return _of_other_channel(read, updated) or why if why is Ignored.OTHER_CHANNEL else why
     id_ = read.text("ContactId", ID_LIMIT, need=True)
     call = read.text("InitialContactId", ID_LIMIT)
     method = read.text("InitiationMethod", TEXT_LIMIT, need=True)
@@ -219,7 +237,7 @@ def read_record(document: Any, instance: str) -> Part | Ignored:
         "next": read.text("NextContactId", ID_LIMIT),
         "phone": _phone(read),
         "reached": read.time("ConnectedToSystemTimestamp"),
-        "queued": read.time("Queue/EnqueueTimestamp"),
+        "queued": read.time("Queue/EnqueueTimestamp") or read.time("QueueInfo/EnqueueTimestamp"),
         "hold_s": read.seconds("Agent/CustomerHoldDuration"),
         "after_work_ended": read.time("Agent/AfterContactWorkEndTimestamp"),
         "queue": read.said("Queue/Name"),
@@ -228,6 +246,7 @@ def read_record(document: Any, instance: str) -> Part | Ignored:
         "agent": read.said("Agent/Username"),
         "recording": _recording(read),
         "reason": read.text("DisconnectReason", TEXT_LIMIT),
+        "ticket": normalised(read.said(f"Attributes/{TICKET}") or ""),
     }
     read.check()
     assert id_ is not None, "required"
@@ -237,8 +256,9 @@ def read_record(document: Any, instance: str) -> Part | Ignored:
     assert ended is not None, "required"
     if answered is not None:
         # The customer may go on without the agent, who transferred the call out of the instance.
-        over = [one for one in (ended, work_began, went_out) if one is not None]
-        found["left"] = min((one for one in over if one >= answered), default=ended)
+        # The transfer is complete when its endpoint answers. The agent may talk on after that.
+        over = [one for one in (ended, work_began or went_out) if one is not None]
+        found["left"] = min((one for one in over if one >= answered), default=answered)
     return Part(
         id_,
         call or id_,
@@ -259,7 +279,8 @@ def read_event(event: Mapping[str, Any], instance: str) -> Part | Ignored:
     detail = event.get("detail")
     read = _Reader(detail if isinstance(detail, Mapping) else {})
     if (why := _not_ours(read, instance)) is not None:
-        return why
+        emitted = _Reader(event).time("time")
+        return _of_other_channel(read, emitted) or why if why is Ignored.OTHER_CHANNEL else why
     id_ = read.text("contactId", ID_LIMIT, need=True)
     call = read.text("initialContactId", ID_LIMIT)
     method = read.text("initiationMethod", TEXT_LIMIT, need=True)
@@ -297,6 +318,18 @@ def _not_ours(read: _Reader, instance: str) -> Ignored | None:
     return None if channel.upper() == "VOICE" else Ignored.OTHER_CHANNEL
 
 
+def _of_other_channel(read: _Reader, at: datetime | None) -> Part | None:
+    """The links of a contact of another channel that follows another contact; None if it follows
+    none, so it is of no call."""
+    id_, previous = read.text("ContactId", ID_LIMIT), read.text("PreviousContactId", ID_LIMIT)
+    call, method = read.text("InitialContactId", ID_LIMIT), read.text("Channel", TEXT_LIMIT)
+    if id_ is None or previous is None or method is None or at is None:
+        return None
+    began = read.time("InitiationTimestamp") or at
+    call = call or previous
+    return Part(id_, call, method, began, at, whole=True, previous=previous, voice=False)
+
+
 def _phone(read: _Reader) -> str | None:
     """The customer's number; None if it is hidden, or if they called without a telephone."""
     if read.value("CustomerEndpoint/Type") != "TELEPHONE_NUMBER":
@@ -321,7 +354,9 @@ def _recording(read: _Reader) -> str | None:
         place = one.get("Location")
         audio = one.get("MediaStreamType", one.get("Type")) == "AUDIO"
         in_s3 = one.get("StorageType", "S3") in ("S3", "Amazon S3")
-        if audio and in_s3 and isinstance(place, str) and 0 < len(place) <= RECORDING_LIMIT:
+        if not (audio and in_s3 and isinstance(place, str)):
+            continue
+        if 0 < len(place) <= RECORDING_LIMIT and texts.cleaned_line(place) == place:
             return place
     return None
 
@@ -338,11 +373,11 @@ def merged(parts: Mapping[str, Part], news: Part) -> dict[str, Part]:
     """
     known = parts.get(news.id)
     if known is None:
-        if len(parts) >= MOST_PARTS:
+        if len(parts) >= MOST_PARTS and news.voice:
             detail = f"a call has at most {MOST_PARTS} contacts"
             raise InvalidInput([Fault("/InitialContactId", "too_many", detail)])
-        return {**parts, news.id: news}
-    if known.whole and (not news.whole or news.at <= known.at):
+        return {**parts, news.id: news} if len(parts) < MOST_PARTS else dict(parts)
+    if known.whole and (not news.whole or news.at <= known.at or not news.voice):
         return dict(parts)
     if news.whole:
         return {**parts, news.id: structs.replace(news, facts=known.facts + 1)}
@@ -363,103 +398,222 @@ def records(parts: Mapping[str, Part]) -> dict[str, PlainRecord | Ignored]:
 
     A part in which an agent spoke with the customer has a record of its own, with the times of this
     agent. What the customer waited before in other parts belongs to the first of them: pick-up
-    counts from when the caller left the menu. A part that went on in another one has no record.
+    counts from when the caller left the menu. A part that went on in another one has no record. A
+    callback that did not reach the customer has one, which says so.
     """
-    in_order = sorted(parts.values(), key=lambda part: (part.began, part.id))
-    return {
-        part.id: _record(part, [one for one in in_order[:place] if _is_stretch(one)], parts)
-        for place, part in enumerate(in_order)
-    }
+    found: dict[str, PlainRecord | Ignored] = {}
+    earlier: list[_Stretch] = []
+    for part in sorted(parts.values(), key=lambda part: (part.began, part.id)):
+        if not part.voice:
+            found[part.id] = Ignored.OTHER_CHANNEL
+        elif not _is_stretch(part):
+            found[part.id] = Ignored.BESIDE if part.whole else Ignored.NO_RECORD
+        else:
+            stretch = _stretch(part, earlier)
+            found[part.id] = _record(stretch, parts) if part.whole else Ignored.NO_RECORD
+            earlier.append(stretch)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A part in which the customer waits or talks, and what happened before it.
+
+    `earlier` are the stretches before it. `line` are those since the last one that is no transfer,
+    which says who called whom, and this one. `reached` is when the customer who was called picked
+    up. `talked` is when an agent and the customer were connected, None if they were not.
+    """
+
+    part: Part
+    earlier: tuple[Part, ...]
+    line: tuple[Part, ...]
+    spoken_before: bool
+    reached: datetime | None
+    talked: datetime | None
+
+    @property
+    def origin(self) -> Part:
+        return self.line[0]
+
+    @property
+    def direction(self) -> Direction:
+        return Direction.OUTBOUND if _calls_out(self.origin) else Direction.INBOUND
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether this is an attempt to call back a customer with whom nobody has spoken yet."""
+        return _is_callback(self.origin) and not self.spoken_before
+
+    @property
+    def waited(self) -> tuple[Part, ...]:
+        """The parts in which the caller waited for the agent of this one."""
+        return (self.part,) if self.spoken_before else (*self.earlier, self.part)
+
+
+def _stretch(part: Part, earlier: Sequence[_Stretch]) -> _Stretch:
+    before = tuple(one.part for one in earlier)
+    line = [part]
+    for one in reversed(before):
+        if not _carries_on(line[0]):
+            break
+        line.insert(0, one)
+    spoken_before = any(one.talked is not None for one in earlier)
+    reached: datetime | None = None
+    talked = part.answered
+    if _calls_out(line[0]) and not spoken_before:
+        rung = [one for one in line if one.method != _WAITS_TO_DIAL]
+        if not any(one.by_machine for one in rung):
+            reached = _first(one.reached for one in rung)
+        if part.answered is not None:
+            talked = max(reached, part.answered) if reached is not None else None
+    return _Stretch(part, before, tuple(line), spoken_before, reached, talked)
+
+
+def _calls_out(part: Part) -> bool:
+    return part.method in _OUTBOUND or _is_callback(part)
+
+
+def _is_callback(part: Part) -> bool:
+    return part.method.startswith(_CALLBACK)
+
+
+def _is_known(part: Part) -> bool:
+    known = part.method in (*_INBOUND, *_OUTBOUND, *_TRANSFERS, *_BESIDE)
+    return known or _is_callback(part)
+
+
+def _carries_on(part: Part) -> bool:
+    """Whether the customer was in the call before this part."""
+    return part.method in _TRANSFERS or not _is_known(part)
 
 
 def _is_stretch(part: Part) -> bool:
-    return part.method in _STRETCHES
+    if not part.voice or part.method in _BESIDE:
+        return False
+    return _is_known(part) or part.previous is not None or part.next is not None
 
 
-def _record(
-    part: Part, earlier: Sequence[Part], parts: Mapping[str, Part]
-) -> PlainRecord | Ignored:
-    if not part.whole:
-        return Ignored.NO_RECORD
-    if not _is_stretch(part):
-        return Ignored.BESIDE
-    picked_up = not any(one.answered for one in earlier)
-    told = _spoken(part, earlier, picked_up) if part.answered else _lost(part, earlier, parts)
+def _record(stretch: _Stretch, parts: Mapping[str, Part]) -> PlainRecord | Ignored:
+    part, earlier = stretch.part, stretch.earlier
+    told = _lost(stretch, parts) if part.answered is None else _spoken(stretch)
     if isinstance(told, Ignored):
         return told
-    stretch = [part, *reversed(earlier)]
+    _put_in_order(told)
+    newest = [part, *reversed(earlier)]
     body = {
         "call": part.id,
         "conversation": part.call,
         "updated": instants.written(part.at + _knowledge(part, parts)),
-        "phone": _first(one.phone for one in stretch),
-        "menu": _first(one.menu for one in stretch),
-        "language": _first(one.language for one in stretch),
+        "phone": _first(one.phone for one in newest),
+        "menu": _first(one.menu for one in newest),
+        "language": _first(one.language for one in newest),
+        "ticket": _first(one.ticket for one in newest),
         "queue": part.queue,
         "recording": part.recording,
         **{name: _value(value) for name, value in told.items()},
     }
     shown = {name: value for name, value in body.items() if value is not None}
-    return PlainRecord(shown, earlier[0].began if earlier else part.began, picked_up)
+    if not stretch.calls_back:
+        since = earlier[0].began if earlier else part.began
+        return PlainRecord(shown, since, not stretch.spoken_before)
+    asked = next(one for one in (*earlier, part) if _is_callback(one))
+    over = stretch.talked is not None or not _goes_on(part, parts)
+    return PlainRecord(shown, told["began"], True, (asked.queued or asked.began) if over else None)
 
 
-def _spoken(part: Part, earlier: Sequence[Part], picked_up: bool) -> dict[str, Any] | Ignored:
+def _spoken(stretch: _Stretch) -> dict[str, Any]:
     """The record of a part in which an agent took part."""
+    part, direction = stretch.part, stretch.direction
     assert part.answered is not None, "an agent took part"
-    waited = [*earlier, part] if picked_up else [part]
-    ended = part.left or part.ended
-    told: dict[str, Any] = {"agent": part.agent, "ended": ended}
-    if _direction(part, earlier) is Direction.OUTBOUND:
-        told["direction"] = Direction.OUTBOUND
+    told: dict[str, Any] = {"agent": part.agent, "ended": part.left or part.ended}
+    if direction is Direction.OUTBOUND:
+        told["direction"] = direction
         told["began"] = part.began
-        if part.method in _TRANSFERS:
-            answered = part.answered
-        elif part.reached is None or part.by_machine:
+        if stretch.calls_back:
+            # The contact was made when the customer asked for it. They are called later.
+            told["began"] = min(stretch.reached or part.answered, part.answered)
+        if stretch.talked is None:
             return told | {"result": Result.MISSED, "ended": part.ended}
-        else:
-            answered = max(part.reached, part.answered)
-        if part.method == _CALLBACK:
-            # It was made when the customer asked for it. They are called when an agent is free.
-            told["began"] = min(part.reached or answered, answered)
     else:
-        answered = part.answered
-        told["began"] = waited[0].began
-        told["left_menu"] = min((one.queued for one in waited if one.queued), default=None)
-    told |= {"result": Result.ANSWERED, "answered": answered}
-    if ended is None or part.hold_s is None:
-        return told
-    talked = (ended - answered).total_seconds()
+        told["began"] = stretch.waited[0].began
+        told["left_menu"] = _queued(stretch.waited)
+    if _waited_on_the_line(stretch):
+        told["left_menu"] = _queued(stretch.line)
+    told |= {"result": Result.ANSWERED, "answered": stretch.talked}
     if part.hold_s:
-        short = talked < part.hold_s <= talked + ROUNDING
-        told["hold_s"] = talked if short else part.hold_s
-    if part.after_work_ended is not None and part.after_work_ended >= ended:
+        told["hold_s"] = part.hold_s
+    if part.after_work_ended is not None and part.after_work_ended >= told["ended"]:
         told["after_work_ended"] = part.after_work_ended
     return told
 
 
-def _lost(
-    part: Part, earlier: Sequence[Part], parts: Mapping[str, Part]
-) -> dict[str, Any] | Ignored:
+def _lost(stretch: _Stretch, parts: Mapping[str, Part]) -> dict[str, Any] | Ignored:
     """The record of a part without an agent: nobody spoke with the customer in it."""
+    part = stretch.part
     if _goes_on(part, parts):
         return Ignored.GOES_ON
     if part.went_out:
         return Ignored.WENT_OUT
-    if part.method == _CALLBACK:
-        # No agent called back who had asked for it, so the customer's call was missed.
-        return {"result": Result.MISSED, "began": part.ended, "ended": part.ended}
-    if _direction(part, earlier) is Direction.OUTBOUND:
+    if stretch.spoken_before and not _is_known(part):
+        return Ignored.BESIDE
+    if stretch.calls_back:
+        return _not_called_back(stretch)
+    if stretch.direction is Direction.OUTBOUND:
         return Ignored.NO_AGENT
-    waited = [*earlier, part] if not any(one.answered for one in earlier) else [part]
-    queued = min((one.queued for one in waited if one.queued), default=None)
-    told: dict[str, Any] = {"began": waited[0].began, "ended": part.ended}
+    queued = _queued(stretch.waited)
+    told: dict[str, Any] = {"began": stretch.waited[0].began, "ended": part.ended}
     if queued is not None:
-        hung_up = part.reason in (None, _HUNG_UP)
-        result = Result.ABANDONED_IN_QUEUE if hung_up else Result.MISSED
-        return told | {"left_menu": queued, "result": result}
+        return told | {"left_menu": queued, "result": _left_in_queue(part)}
     if part.reason == _BY_FLOW:
         return Ignored.BY_FLOW
     return told | {"result": Result.ABANDONED_IN_MENU}
+
+
+def _not_called_back(stretch: _Stretch) -> dict[str, Any]:
+    """The record of a callback in which no agent took part."""
+    part, origin = stretch.part, stretch.origin
+    if origin.method in (_CALLBACK, _WAITS_TO_DIAL):
+        # Nobody called the customer, so it is the customer's own call that was missed.
+        return {"result": Result.MISSED, "began": part.ended, "ended": part.ended}
+    if stretch.reached is not None:
+        queued = _queued(stretch.line) if _waited_on_the_line(stretch) else None
+        result = _left_in_queue(part) if queued is not None else Result.MISSED
+        told = {"result": result, "began": stretch.reached, "left_menu": queued}
+    else:
+        told = {"result": Result.MISSED, "began": origin.began}
+    return told | {"direction": Direction.OUTBOUND, "ended": part.ended}
+
+
+def _waited_on_the_line(stretch: _Stretch) -> bool:
+    """Whether a customer who was called back picked up before there was an agent."""
+    queued, reached = _queued(stretch.line), stretch.reached
+    return stretch.calls_back and queued is not None and reached is not None and reached <= queued
+
+
+def _left_in_queue(part: Part) -> Result:
+    hung_up = part.reason in (None, _HUNG_UP)
+    return Result.ABANDONED_IN_QUEUE if hung_up else Result.MISSED
+
+
+def _queued(parts: Iterable[Part]) -> datetime | None:
+    return min((one.queued for one in parts if one.queued is not None), default=None)
+
+
+def _put_in_order(told: dict[str, Any]) -> None:
+    """Make the times of a record fit each other, whatever was published.
+
+    Times are whole seconds, a customer may hang up while an agent accepts the call, and a hold is
+    counted until its end, also if the customer hung up before. None of this may make a record that
+    is refused, because then the call would be lost.
+    """
+    names = ("began", "left_menu", "answered", "ended", "after_work_ended")
+    known = [name for name in names if told.get(name) is not None]
+    edge = told[known[-1]] - LONGEST
+    for name in known:
+        edge = told[name] = max(told[name], edge)
+    if "hold_s" in told:
+        talked = (told["ended"] - told["answered"]).total_seconds()
+        told["hold_s"] = min(told["hold_s"], talked)
 
 
 def _goes_on(part: Part, parts: Mapping[str, Part]) -> bool:
@@ -468,13 +622,6 @@ def _goes_on(part: Part, parts: Mapping[str, Part]) -> bool:
     if part.next is not None and part.next not in parts:
         return True
     return any(_is_stretch(one) for one in later)
-
-
-def _direction(part: Part, earlier: Sequence[Part]) -> Direction:
-    """Who called whom. A transfer goes on with what it transferred."""
-    origin = next((one for one in (part, *reversed(earlier)) if one.method not in _TRANSFERS), None)
-    calls_out = origin is not None and origin.method in (*_OUTBOUND, _CALLBACK)
-    return Direction.OUTBOUND if calls_out else Direction.INBOUND
 
 
 def _knowledge(part: Part, parts: Mapping[str, Part]) -> timedelta:

@@ -70,6 +70,11 @@ class Call(Struct, frozen=True, omit_defaults=True):
         return self.direction is Direction.INBOUND and self.result in UNANSWERED
 
     @property
+    def is_unreached(self) -> bool:
+        """Whether the customer was called and spoke with nobody."""
+        return self.direction is Direction.OUTBOUND and self.result in UNANSWERED
+
+    @property
     def on_hold_s(self) -> float:
         """The seconds on hold, during which nobody talked."""
         if self.held:

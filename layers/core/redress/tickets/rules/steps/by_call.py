@@ -35,21 +35,25 @@ def open_for_call(
     by: Actor,
     at: datetime,
     source: Mapping[str, str],
+    *,
+    asked: datetime | None = None,
 ) -> Change:
     """Open a ticket for a call that has none.
 
     If nobody spoke with the caller, the ticket is a callback: the promises of a live call end with
-    the call, and the plan says until when the caller is called back. Otherwise the agent of the
-    call is the first who is offered the ticket.
+    the call, and the plan says until when the caller is called back. `asked` says that the call is
+    the callback itself, and from when on it was due: it keeps that promise if the customer was
+    reached. The agent who spoke with the customer is the first who is offered the ticket.
     """
     data = opened_data(submission, number, plan, source=source)
-    if call.is_unanswered:
+    calls_back = call.is_unanswered or asked is not None
+    if calls_back:
         data["missed_call"] = True
     draft = Draft(None, plan, CUSTOMER, at).add(EventType.OPENED, data)
-    if submission.contact.email is None and not call.is_unanswered:
+    if submission.contact.email is None and not calls_back:
         draft.add(EventType.ACKNOWLEDGED, {"by": "agent"}, by)
-    _add(draft, plan, call, source["connector"], by, at, opened=True)
-    if call.agent is not None and not call.is_unanswered:
+    _add(draft, plan, call, source["connector"], by, at, opened=True, asked=asked)
+    if call.agent is not None and not (call.is_unanswered or call.is_unreached):
         queued = {"from": None, "why": SPOKE, "team": draft.after.team, "preferred": call.agent}
         draft.add(EventType.QUEUED, queued, SYSTEM)
     return draft.change()
@@ -67,17 +71,32 @@ def record(
     opened: bool = False,
     merged: Ticket | None = None,
     keeps: bool = True,
+    asked: datetime | None = None,
 ) -> Change:
     """Add the record of a call to a ticket. A later record of the same call is one more event.
 
     `opened` says that the ticket was opened for this call, whenever that was. `written` are the
     times of the customer's messages. Those after the answer stay unanswered. `merged` is the ticket
     of the call, if that was merged into this one. `keeps` is False for a part of the call whose
-    customer had spoken with somebody before: it keeps no promise.
+    customer had spoken with somebody before: it keeps no promise. `asked` is from when on the
+    callback was due that the customer had asked for, if this is it and the ticket was opened for
+    it.
     """
     require_possible(Step.RECORD_CALL, ticket)
     draft = Draft(ticket, plan, by, at)
-    _add(draft, plan, call, connector, by, at, written, opened=opened, merged=merged, keeps=keeps)
+    _add(
+        draft,
+        plan,
+        call,
+        connector,
+        by,
+        at,
+        written,
+        opened=opened,
+        merged=merged,
+        keeps=keeps,
+        asked=asked,
+    )
     return draft.change()
 
 
@@ -93,9 +112,13 @@ def _add(
     opened: bool = False,
     merged: Ticket | None = None,
     keeps: bool = True,
+    asked: datetime | None = None,
 ) -> None:
     ticket = draft.after
-    correction = kept_promise(ticket, call, at, opened=opened, merged=merged) if keeps else {}
+    if asked is not None and plan.missed_call is None:
+        asked = call.waited_from  # the plan promises no callback, so nobody was late before
+    kept = kept_promise(ticket, call, at, opened=opened, merged=merged, asked=asked)
+    correction = kept if keeps else {}
     if correction:
         answered = call.answered
         is_first = correction["clock"] != ClockName.REACTION
@@ -131,13 +154,20 @@ def _reaction_with(ticket: Ticket, correction: Mapping[str, Any]) -> dict[str, A
 
 
 def kept_promise(
-    ticket: Ticket, call: Call, at: datetime, *, opened: bool, merged: Ticket | None = None
+    ticket: Ticket,
+    call: Call,
+    at: datetime,
+    *,
+    opened: bool,
+    merged: Ticket | None = None,
+    asked: datetime | None = None,
 ) -> dict[str, Any]:
     """Return the data of the correction that a call makes; {} if it makes none.
 
     A call answers the ticket that was opened for it, while it lasted or by its record (`opened`).
     Its promises then count from leaving the menu. A call to the customer answers a missed call.
-    If the ticket of the call was `merged` into this one, its promise may have come with it.
+    The callback for which the ticket was opened was due from `asked` on. If the ticket of the call
+    was `merged` into this one, its promise may have come with it.
     """
     answered, of_call = call.answered, merged or ticket
     if answered is None or of_call.channel != PHONE:
@@ -148,8 +178,8 @@ def kept_promise(
             return {}
         clock = kept_by_speaking(of_call.clocks)
         started: datetime | None = call.waited_from
-    elif of_call.missed_call and of_call.created_at <= answered:
-        clock, started = ClockName.FIRST_RESPONSE, None
+    elif of_call.missed_call and (asked is not None or of_call.created_at <= answered):
+        clock, started = ClockName.FIRST_RESPONSE, asked and min(asked, answered)
     else:
         return {}
     if merged is not None and clock is not None:
