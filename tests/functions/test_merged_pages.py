@@ -69,6 +69,14 @@ def test_page_of_a_merged_ticket_leads_to_the_other_one(site: Site, two: Two) ->
     assert status(site, target)["continued_in"] is None
 
 
+def test_chinese_page_puts_no_space_between_two_sentences(
+    site: Site, open_ticket: Opener, stores: Stores
+) -> None:
+    source, target = open_ticket(language="zh-CN"), open_ticket(language="zh-CN")
+    merge(stores, source.number, target.number)
+    assert "此事项已结案。它已与您的另一事项合并处理。" in site("status", source)["body"]
+
+
 def test_message_on_the_page_of_a_merged_ticket_goes_to_the_other_one(
     site: Site, two: Two, stores: Stores
 ) -> None:

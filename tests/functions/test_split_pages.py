@@ -131,6 +131,7 @@ def test_page_of_an_undone_split_leads_back(
     page = site("status", number)["body"]
     assert f"Continue to request {told.number}" in page
     assert "It is continued with the request in which you wrote it." in page
+    assert "It is handled by itself" not in page
     assert "handled together with this request again" in site("status", told.number)["body"]
     answer = site("api-message", number, body=json.dumps({"text": "It still leaks"}))
     assert answer["statusCode"] == 200
