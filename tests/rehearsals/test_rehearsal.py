@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redress.base.errors import NotAllowedNow
+from redress.base.errors import InvalidInput, NotAllowedNow, TasksOpen
 from redress.clocks.rules.clocks import ClockName
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
@@ -22,7 +22,7 @@ from redress.rehearsals.rules import counting, rehearsal
 from redress.rehearsals.rules.counting import BOUNDS_S, EXAMPLES, Counts
 from redress.rehearsals.rules.rehearsal import Comparison, Verdict
 from redress.tickets.rules import post_mortem
-from redress.tickets.rules.steps import by_customer, by_system
+from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.ticket import EventType
 from tests.builders import (
     BY_MAIL,
@@ -149,6 +149,74 @@ def test_rehearsing_the_plan_of_the_real_life_changes_nothing(
     report = report_of(found)["together"]
     assert (report["tickets"], report["changed"]) == (1, 0)
     assert not any(line["turned"] for line in report["promises"])
+
+
+def resolve_with_remedy(life: Life) -> Life:
+    """Resolves the ticket without a text for the remedy that the customer was promised."""
+    at = life.clock.now()
+    given = (life.ticket, life.plan, MEI, "The seal was replaced", "upheld", None, "a bad batch")
+    return life.take(by_staff.resolve(*given, at))
+
+
+WITH_REMEDIES: dict[str, Callable[[Life], object]] = {
+    "promise_remedy": Life.promise_remedy,
+    "propose_remedy": Life.propose_remedy,
+    "approve_remedy": Life.approve_remedy,
+    "finish_remedy": Life.finish_remedy,
+    "withdraw_remedy": Life.withdraw_remedy,
+    "resolve_with_remedy": resolve_with_remedy,
+    "reply": Life.reply,
+    "write": Life.write,
+    "confirm": Life.confirm,
+    "dispute": Life.dispute,
+}
+OF_A_REMEDY = ("approve_remedy", "finish_remedy", "withdraw_remedy")
+
+
+@given(
+    st.booleans(),
+    st.lists(
+        st.tuples(st.sampled_from(sorted(WITH_REMEDIES)), st.integers(0, 2 * DAY)), max_size=9
+    ),
+)
+@examples(150)
+def test_remedies_that_the_customer_has_are_no_difference_under_the_same_plan(
+    by_mail: bool, steps: list[tuple[str, int]]
+) -> None:
+    life = Life(Clock(), replace(plan_1(), urgent={})).open(
+        contact=BY_MAIL if by_mail else BY_PHONE
+    )
+    life.assign()
+    for name, seconds in steps:
+        sleep(life, seconds=seconds)
+        if name in OF_A_REMEDY and not life.ticket.remedies:
+            continue
+        try:
+            WITH_REMEDIES[name](life)
+        except (NotAllowedNow, InvalidInput, TasksOpen):
+            continue
+    sleep(life, days=9)
+    found = rehearse(life, replace(life.plan, version=2, classification={}))
+    assert (dict(found.skipped), found.changed) == ({}, False)
+    assert found.draft.promises == found.real.promises
+    assert found.draft.ticket.state is found.real.ticket.state
+
+
+def test_complaint_whose_customer_got_a_remedy_is_resolved_under_the_draft_too() -> None:
+    life = Life(Clock()).open().acknowledge().assign().reply().promise_remedy().wait(hours=1)
+    resolve_with_remedy(life).wait(hours=1).confirm()
+    found = rehearse(sleep(life, days=12), draft_of())
+    assert (dict(found.skipped), found.draft.ticket.state) == ({}, found.real.ticket.state)
+    assert verdicts(found, ClockName.RESOLUTION) == [(Verdict.KEPT, Verdict.KEPT)]
+
+
+def test_remedy_of_which_the_customer_does_not_know_is_no_reaction_under_the_draft_either() -> None:
+    life = Life(Clock()).open(contact=BY_PHONE).assign().propose_remedy().approve_remedy()
+    assert life.events[-1].data["untold"] == "no_address"
+    sleep(life, days=2)
+    found = rehearse(life, draft_of())
+    assert verdicts(found, ClockName.REACTION) == [(Verdict.MISSED, Verdict.MISSED)]
+    assert not found.skipped
 
 
 def test_post_mortem_of_an_urgent_ticket_is_no_difference() -> None:

@@ -186,7 +186,10 @@ def rehearse(
             or _confirmed_by_survey(event, following, draft)
             or corrects_only_category(event, before)
             or _hands_over(event, before)
+            or _says_nothing(event, before)
         ):
+            if _accepts(event, before, real_life.ticket):
+                draft_life.accept(draft, event.at)
             continue
         draft_life.wake(draft, event.at)
         if not draft_life.repeat(step, _KeptEvent(event, before, plan), draft):
@@ -313,6 +316,12 @@ class _Life:
             return False
         return self.change(change)
 
+    def accept(self, plan: Plan, at: datetime) -> None:
+        """Count the ticket as accepted by its agent, without an event."""
+        self.wake(plan, at)
+        if self.ticket is not None:
+            self.ticket = replace(self.ticket, unaccepted_since=None)
+
     def wake(self, plan: Plan, until: datetime) -> None:
         """Wake the workflow exactly at every rung that is due up to `until`.
 
@@ -432,6 +441,34 @@ def _hands_over(event: Event, before: Ticket) -> bool:
     return event.type is EventType.ASSIGNED and not before.needs_agent
 
 
+def _accepts(event: Event, before: Ticket, after: Ticket | None) -> bool:
+    """Whether the agent has accepted the ticket by something that is not repeated.
+
+    They propose a remedy or ask a department, for example. Who works on it has it under any plan.
+    """
+    was_open = before.unaccepted_since is not None
+    is_open = after is not None and after.unaccepted_since is not None
+    return event.by.is_staff and was_open and not is_open
+
+
+def _says_nothing(event: Event, before: Ticket) -> bool:
+    """Whether an event of a remedy was no progress for the customer.
+
+    They were not told of it, it reached nobody, or nobody worked on the ticket any more.
+    """
+    if event.type not in _OF_REMEDIES_TOLD:
+        return False
+    is_silent = event.type is EventType.REMEDY_WITHDRAWN and "text" not in event.data
+    return is_silent or "untold" in event.data or not before.needs_agent
+
+
+_OF_REMEDIES_TOLD = (
+    EventType.REMEDY_PROMISED,
+    EventType.REMEDY_WITHDRAWN,
+    EventType.REMEDY_DONE,
+)
+
+
 def _confirmed_by_survey(event: Event, following: Event | None, draft: Plan) -> bool:
     """Whether only a survey confirmed the resolution, and its answers are low under the draft.
 
@@ -541,8 +578,7 @@ def _told_of_remedy(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | No
     The remedy itself is not repeated: who approved what does not follow from a plan.
     """
     event = kept.event
-    is_silent = event.type is EventType.REMEDY_WITHDRAWN and "text" not in event.data
-    if is_silent or not ticket.needs_agent:
+    if not ticket.needs_agent:
         return None
     return by_staff.tell_progress(ticket, plan, event.by, event.data.get("text", ""), event.at)
 
@@ -612,14 +648,20 @@ def _corrected(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
 
 
 def _resolved(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
+    """Resolve the ticket as it was really resolved.
+
+    Remedies are not repeated. If the customer has one, the resolution needed no text for it, and
+    needs none under the draft: its kind stands in place of the text.
+    """
     event, data = kept.event, kept.event.data
+    given = [one.kind for one in kept.real.remedies if one.stands]
     return by_staff.resolve(
         ticket,
         plan,
         event.by,
         _text(event),
         data.get("outcome"),
-        data.get("remedy"),
+        data.get("remedy") or next(iter(given), None),
         data.get("root_cause"),
         event.at,
         preference_in(data),
