@@ -25,7 +25,6 @@ from moto.core.models import botocore_stubber
 from moto.core.parse import JSONParser
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.models.utilities import dynamo_to_dict
-from moto.dynamodb.parsing.validators import ActionCountValidator
 from moto.dynamodb.responses import DynamoHandler
 from moto.iam.models import get_account_id_from
 from werkzeug.exceptions import HTTPException
@@ -55,9 +54,6 @@ def install() -> None:
     """Let every client of DynamoDB that is created from now on ask moto directly, if moto is on."""
     if HOOK not in handlers.BUILTIN_HANDLERS:
         handlers.BUILTIN_HANDLERS.append(HOOK)
-    # moto counts the clauses in every part of an update expression, and each part contains all that
-    # follow. The whole is enough.
-    ActionCountValidator.traverse = ActionCountValidator.verify_action_counts
 
 
 def answered(
