@@ -27,7 +27,7 @@ from redress.tickets.rules import (
 from redress.tickets.rules.answers import way_of
 from redress.tickets.rules.post_mortem import PostMortem
 from redress.tickets.rules.preference import EMAIL, PHONE
-from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
+from redress.tickets.rules.promise_view import told_by
 from redress.tickets.rules.remedies import Remedy
 from redress.tickets.rules.tasks import Task
 from redress.tickets.rules.ticket import (
@@ -217,14 +217,15 @@ def warnings_view(warnings: Iterable[Discouraged]) -> list[dict[str, str]]:
     ]
 
 
-def lengthened_view(ticket: Ticket, events: Iterable[Event]) -> dict[str, Any]:
+def lengthened_view(events: Iterable[Event]) -> dict[str, Any]:
     """`lengthened`: the promises that these events made later than the customer was told.
 
     Returns {} if there are none.
     """
-    promises = [one for event in events for one in event.data.get("lengthened", ())]
-    if not promises:
+    moved = [event.data for event in events if event.data.get("lengthened")]
+    if not moved:
         return {}
+    promises = [one for data in moved for one in data["lengthened"]]
     shown = [
         {
             "clock": one["clock"],
@@ -233,8 +234,7 @@ def lengthened_view(ticket: Ticket, events: Iterable[Event]) -> dict[str, Any]:
         }
         for one in promises
     ]
-    told_by = BY_MAIL if ticket.has_address else BY_STAFF
-    return {"lengthened": {"told_by": told_by, "promises": shown}}
+    return {"lengthened": {"told_by": told_by(moved[-1]), "promises": shown}}
 
 
 def people_of(found: TicketFile) -> set[str]:

@@ -428,6 +428,15 @@ def test_every_type_of_event_is_covered_by_these_stories() -> None:
     assert met == set(EventType)
 
 
+def test_system_writes_by_itself_to_no_number_that_somebody_only_left() -> None:
+    """Anybody can name a stranger's number. An urgent ticket at night would make us write to it."""
+    life = Life(Clock(), replace(plan_1(), sms="sms")).open("inquiry", contact=BY_PHONE)
+    unattended(life)
+    told = life.events[-1]
+    assert (told.type, "via" in told.data) == (EventType.NOBODY_THERE, False)
+    assert mails(life) == [("nobody_there", "customer"), ("unattended", "supervisor")]
+
+
 def test_a_customer_without_address_gets_no_acknowledgement(life: Life) -> None:
     assert mails(life.open(contact=BY_PHONE)) == []
 

@@ -14,7 +14,7 @@ from redress.plans.rules.plan import Plan
 from redress.rehearsals.rules import counting
 from redress.rehearsals.rules.counting import Counts
 from redress.tickets.rules import ticket
-from tests.builders import BY_PHONE, START, Clock, Life, plan_document
+from tests.builders import BY_MAIL, BY_PHONE, START, Clock, Life, plan_document
 
 
 def plan_2(change: Callable[[dict[str, Any]], None]) -> Plan:
@@ -285,13 +285,17 @@ def test_a_move_that_cancels_a_promised_call_says_so_although_it_closes_the_tick
     assert "to" not in life.last.events[0].data
 
 
-def test_the_report_counts_customers_whom_a_mail_or_staff_tell_of_a_later_promise() -> None:
+def test_the_report_counts_by_whom_customers_are_told_of_a_later_promise() -> None:
     counts = Counts()
     by_mail = Life(Clock()).open("complaint").acknowledge()
     by_phone = Life(Clock()).open("complaint", number="R-2B8N4-T6VY0", contact=BY_PHONE)
-    for life in (by_mail, by_phone):
+    by_connector = Life(Clock()).open_by_connector(contact=BY_MAIL, kind="complaint").acknowledge()
+    over = Life(Clock()).open_by_connector(1, contact=BY_MAIL, kind="complaint").acknowledge()
+    over.wait(hours=2)
+    for life in (by_mail, by_phone, by_connector, over):
         life.move_to(plan_2(slower))
         counting.add_move(counts, life.last)
     together = counting.move_report(counts)["together"]
-    assert (together["later_told_by_mail"], together["later_told_by_staff"]) == (1, 1)
+    told = [together[f"later_told_by_{who}"] for who in ("mail", "connector", "staff")]
+    assert told == [2, 1, 1]
     assert together["later_told_by_staff_examples"] == [by_phone.ticket.number]

@@ -73,7 +73,7 @@ def outcome_view(outcome: Outcome) -> dict[str, Any]:
         "result": outcome.result.value,
         "version": outcome.version,
         "problem": problem,
-        **(lengthened_view(outcome.ticket, outcome.events) if outcome.ticket else {}),
+        **lengthened_view(outcome.events),
     }
 
 

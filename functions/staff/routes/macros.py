@@ -34,7 +34,7 @@ def apply_macro(request: Request) -> Answer:
         "ticket": ticket_view(
             done.ticket, request.member, wiring.plan_of(done.ticket), wiring.now()
         )
-        | lengthened_view(done.ticket, done.events),
+        | lengthened_view(done.events),
         "events": [event_view(event, request.member) for event in done.events],
     }
     return answer(200, shown)

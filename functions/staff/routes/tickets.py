@@ -171,7 +171,7 @@ def _changing(step_of: Callable[[Given], StaffStep]) -> Callable[[Request], Answ
         number, act = request.path["number"], step_of.__name__
         ticket = wiring.staff_cases().act(request.member, number, act, content)
         events = [event for change in made for event in change.events]
-        return answer(200, _shown(request, ticket) | lengthened_view(ticket, events))
+        return answer(200, _shown(request, ticket) | lengthened_view(events))
 
     return run
 

@@ -145,6 +145,7 @@ class MoveFigures(Answer):
     overdue_at_once: Count
     closed_by_it: Count
     later_told_by_mail: Count
+    later_told_by_connector: Count
     later_told_by_staff: Count
     later_told_by_staff_examples: TicketExamples
     already_there: Count

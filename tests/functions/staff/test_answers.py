@@ -24,7 +24,7 @@ from redress.mail.outgoing.connector_carrier import PAUSE
 from redress.mail.outgoing.messages import MailJob, encode
 from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_after
 from redress.plans.rules.checklists import STEP, label, of
-from redress.tickets.rules.steps import by_customer
+from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
@@ -344,11 +344,59 @@ def test_checklist_that_did_not_reach_the_customer_is_told_to_staff(world: World
     assert [mail.template for mail in mails_after(failed)] == [ANSWER_FAILED]
 
 
-def test_checklist_goes_by_mail_to_a_customer_of_a_connector_with_an_address(world: World) -> None:
+def test_checklist_goes_where_the_customer_wrote_also_if_they_left_an_address(
+    world: World,
+) -> None:
     number = requested(world, customer=NAME_ONLY | {"email": "li.na@example.com"})
-    assert world.jobs(number) == []
     templates = [json.loads(job)["template"] for job in world.jobs(number, "customer")]
-    assert templates == ["acknowledgement", "checklist"]
+    assert templates == ["acknowledgement"]
+    [job] = world.jobs(number)
+    assert world.deliver(job)
+    assert world.inbox.got[-1]["event"] == "checklist_set"
+
+
+@pytest.mark.parametrize(
+    ("language", "begins", "lists", "ends"),
+    [
+        (
+            "en",
+            "We have corrected how your request is classified. This changes what we promised you",
+            "- solution: now by ",
+            "please write to us here.",
+        ),
+        ("zh-CN", "我们更正了事项的分类。关于您提交的事项", "：改为不晚于", "直接在这里回复。"),
+        ("zh-TW", "我們更正了案件的分類。關於您的案件", "：改為不晚於", "直接在這裡回覆。"),
+    ],
+)
+def test_later_promise_is_told_where_the_customer_wrote_and_not_by_mail(
+    world: World, language: str, begins: str, lists: str, ends: str
+) -> None:
+    """Nobody decided to write to the address: the customer talks with us in a chat."""
+    number = world.opened(customer=NAME_ONLY | {"email": "li.na@example.com"}, language=language)
+    world.stores.changes.change(number, by_system.acknowledge)
+    corrected = world.act("classification", number, kind="feedback", reason="only praise")
+    assert corrected.body["lengthened"]["told_by"] == "connector"
+    templates = [json.loads(job)["template"] for job in world.jobs(number, "customer")]
+    assert templates == ["acknowledgement"]
+    [job] = world.jobs(number)
+    assert world.deliver(job)
+    got = world.inbox.got[-1]
+    assert got["event"] == "reclassified"
+    assert got["text"].startswith(begins)
+    assert number in got["text"]
+    assert lists in got["text"]
+    assert got["text"].endswith(ends)
+    assert world.states(number) == ["sent"]
+
+
+def test_later_promise_that_the_connector_does_not_take_is_told_to_the_agent(world: World) -> None:
+    number = world.opened()
+    world.act("classification", number, kind="feedback", reason="only praise")
+    world.inbox.says = 422
+    assert world.deliver(world.jobs(number)[-1])
+    assert world.states(number) == ["failed"]
+    failed = world.stores.tickets.history(number)[-1]
+    assert [mail.template for mail in mails_after(failed)] == [ANSWER_FAILED]
 
 
 def test_customer_without_an_address_is_told_of_a_split_and_its_end_in_their_conversation(

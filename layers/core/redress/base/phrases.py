@@ -20,7 +20,8 @@ class Phrases(msgspec.Struct, frozen=True):
     `months` begins with January, `weekdays` with Monday. `standing` holds a name for each standing
     of a promise. `moved` says that a promise is due later than the customer was told,
     `moved_paused` the same of a paused one, and `taken_back` that it no longer applies.
-    `reclassified` and `plan_changed` say why. `call` says until when the customer is called,
+    `reclassified` and `plan_changed` say why; through a connector, `moved_of_request` and
+    `moved_sorry` stand before and after them. `call` says until when the customer is called,
     and `call_in_hours` also between which hours. `request` names one ticket of several, and
     `more_requests` says that some are not listed. `marker` is a line that asks customers to
     write their answer above it. The reader of incoming mail treats the text below this line as
@@ -52,6 +53,8 @@ class Phrases(msgspec.Struct, frozen=True):
     taken_back: str
     reclassified: str
     plan_changed: str
+    moved_of_request: str
+    moved_sorry: str
     call: str
     call_in_hours: str
     request: str

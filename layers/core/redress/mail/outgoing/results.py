@@ -1,10 +1,12 @@
-"""What customers read of a remedy and of the result of a complaint, by mail and through connectors.
+"""What customers read of remedies, results of complaints and later promises, by mail and through
+connectors.
 
 The words are those of the plan and of `Phrases`, in the language of the customer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from redress.base.phrases import moment, phrases
@@ -12,6 +14,7 @@ from redress.mail.outgoing.rules import remedy_mails
 from redress.mail.outgoing.rules.relevance import Matter
 from redress.plans.rules import checklists
 from redress.plans.rules import remedies as in_plan
+from redress.tickets.rules.promise_view import Moved, moved_in
 from redress.tickets.rules.remedies import RemedyState
 from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.ticket import EventType
@@ -58,6 +61,8 @@ def for_connector(about: Matter) -> str:
         if "own" not in event.data:
             return own.split_back_apart.format(number=about.ticket.number)
         return own.split_back.format(into=event.data["ticket"], number=about.ticket.number)
+    if event.type in (EventType.RECLASSIFIED, EventType.PLAN_CHANGED):
+        return _moved(about)
     text: str = event.data.get("text", "")
     if event.type is EventType.RESOLVED:
         lines = _outcome(about)
@@ -76,6 +81,37 @@ def for_connector(about: Matter) -> str:
             said = own.remedy_withdrawn.format(remedy=name)
     line = own.remedy.format(remedy=said)
     return f"{line}\n\n{text}" if text else line
+
+
+def cause_of_move(about: Matter) -> str:
+    """Why promises became later, as the customer reads it."""
+    own = phrases(about.ticket.language)
+    is_move = about.event.type is EventType.PLAN_CHANGED
+    return own.plan_changed if is_move else own.reclassified
+
+
+def moved_lines(promises: Iterable[Moved], about: Matter, language: str) -> str:
+    """A line for each promise that became later."""
+    own, zone = phrases(language), about.plan.time_zone
+
+    def line(one: Moved) -> str:
+        if one.after is None:
+            phrase = own.taken_back
+        else:
+            phrase = own.moved_paused if one.paused else own.moved
+        due = moment(one.after or one.before, zone, language)
+        before = moment(one.before, zone, language)
+        return phrase.format(clock=own.clocks[one.clock], before=before, due=due)
+
+    return "\n".join(map(line, promises))
+
+
+def _moved(about: Matter) -> str:
+    """Which promises the event has made later, and why."""
+    own = phrases(about.ticket.language)
+    of_request = own.moved_of_request.format(cause=cause_of_move(about), number=about.ticket.number)
+    lines = moved_lines(moved_in(about.event.data), about, about.ticket.language)
+    return f"{of_request}\n\n{lines}\n\n{own.moved_sorry}"
 
 
 def item_of(about: Matter) -> str | None:

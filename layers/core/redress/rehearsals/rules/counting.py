@@ -21,7 +21,7 @@ from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState
 from redress.rehearsals.rules.rehearsal import Comparison, Outcome, Side, Verdict
 from redress.tickets.rules import post_mortem
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.promise_view import BY_MAIL, BY_STAFF
+from redress.tickets.rules.promise_view import BY_CONNECTOR, BY_MAIL, BY_STAFF, told_by
 from redress.tickets.rules.ticket import EventType, State, Ticket
 
 EXAMPLES = 3
@@ -190,7 +190,7 @@ def add_move(counts: Counts, move: Change) -> None:
     move makes overdue. Without a clock, it counts the tickets that have such a promise. The measure
     `closes` counts the resolved tickets that the move closes. The new plan has no callback or
     survey for these tickets. A ticket of which a promise becomes later than the customer was told
-    counts as `told_by`: a mail tells the customer, or staff must do it.
+    counts as `told_by`: a mail or the connector tells the customer, or staff must do it.
     """
     assert move.before is not None, "a move begins with a ticket"
     before, after, event = move.before, move.after, move.events[0]
@@ -212,7 +212,7 @@ def add_move(counts: Counts, move: Change) -> None:
             group.exemplify("overdue", before.number, name.value)
     group.count("touched", by=int(changed))
     if event.data.get("lengthened"):
-        group.exemplify(f"told_by.{BY_MAIL if before.has_address else BY_STAFF}", before.number)
+        group.exemplify(f"told_by.{told_by(event.data)}", before.number)
     group.count("closes", by=int(after.state is State.CLOSED))
     group.count("overdue", by=int(overdue))
 
@@ -416,6 +416,7 @@ def _moves(counts: _GroupCounts, examples: _Examples) -> dict[str, Any]:
         "overdue_at_once": tickets.get("overdue", 0),
         "closed_by_it": tickets.get("closes", 0),
         "later_told_by_mail": tickets.get(f"told_by.{BY_MAIL}", 0),
+        "later_told_by_connector": tickets.get(f"told_by.{BY_CONNECTOR}", 0),
         "later_told_by_staff": tickets.get(f"told_by.{BY_STAFF}", 0),
         "later_told_by_staff_examples": examples(f"told_by.{BY_STAFF}"),
         "already_there": tickets.get("already", 0),

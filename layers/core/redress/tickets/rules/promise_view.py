@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from msgspec import Struct
 
@@ -69,8 +71,9 @@ def promises_of(ticket: Ticket, now: datetime) -> tuple[PromiseView, ...]:
     )
 
 
-BY_MAIL, BY_STAFF = TOLD_BY = ("mail", "staff")
-"""Who tells the customer of a promise that became later. Without an address, staff must do it."""
+BY_MAIL, BY_CONNECTOR, BY_STAFF = TOLD_BY = ("mail", "connector", "staff")
+"""How the customer is told of a promise that became later. If the event names neither an address
+nor a conversation, staff must do it."""
 
 
 class Moved(Struct, frozen=True):
@@ -84,6 +87,26 @@ class Moved(Struct, frozen=True):
     before: datetime
     after: datetime | None
     paused: bool = False
+
+
+def told_by(data: Mapping[str, Any]) -> str:
+    """Return which of TOLD_BY tells the customer, from the data of an event with `lengthened`."""
+    if "via" in data:
+        return BY_CONNECTOR
+    return BY_MAIL if "to" in data else BY_STAFF
+
+
+def moved_in(data: Mapping[str, Any]) -> list[Moved]:
+    """Return the promises that an event has made later, from its data."""
+    return [
+        Moved(
+            one["clock"],
+            datetime.fromisoformat(one["before"]),
+            one["after"] and datetime.fromisoformat(one["after"]),
+            one.get("paused", False),
+        )
+        for one in data.get("lengthened", ())
+    ]
 
 
 def lengthened(before: Ticket, after: Ticket, plan: Plan, at: datetime) -> tuple[Moved, ...]:

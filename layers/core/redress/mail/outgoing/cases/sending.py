@@ -90,7 +90,6 @@ from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
-from redress.tickets.rules.promise_view import Moved
 from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, Ticket, next_due, post_mortem_due
@@ -466,8 +465,7 @@ class MailingCase:
         if about.event.type is EventType.RESOLVED and about.job.audience == Role.CUSTOMER:
             values["text"] += results.of_complaint(about)
         if about.job.template == PROMISE_MOVED:
-            is_move = about.event.type is EventType.PLAN_CHANGED
-            values["cause"] = own.plan_changed if is_move else own.reclassified
+            values["cause"] = results.cause_of_move(about)
             values["moved"] = _moved(about, language)
         if about.job.template == CHECKLIST:
             values["items"] = _needed_items(about, language)
@@ -650,19 +648,8 @@ def _of_spike(about: Matter, language: str) -> dict[str, str]:
 
 
 def _moved(about: Matter, language: str) -> str:
-    """A line for each promise that the event has made later."""
-    own, zone = phrases(language), about.plan.time_zone
-
-    def line(one: Moved) -> str:
-        if one.after is None:
-            phrase = own.taken_back
-        else:
-            phrase = own.moved_paused if one.paused else own.moved
-        due = moment(one.after or one.before, zone, language)
-        before = moment(one.before, zone, language)
-        return phrase.format(clock=own.clocks[one.clock], before=before, due=due)
-
-    return "\n".join(map(line, moved_promises(about)))
+    """A line for each promise that the event has made later, and that is still later."""
+    return results.moved_lines(moved_promises(about), about, language)
 
 
 def _needed_items(about: Matter, language: str) -> str:

@@ -130,9 +130,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     """Return the mails that follow one event.
 
     The customer gets the acknowledgement, replies, progress, the resolution with the callback
-    question, and the survey. A correction that makes a promise later is told, too; if the customer
-    has no address, the agent is asked to tell them. So are a merge and its end, from the ticket
-    that was merged, and the end of a split, from the ticket that was split off. Participants get a
+    question, and the survey. A correction that makes a promise later is told, too; if that reaches
+    nobody, the agent is asked to tell them. So are a merge and its end, from the ticket that
+    was merged, and the end of a split, from the ticket that was split off. Participants get a
     copy of what staff wrote to the customer. Staff get reminders, breaches and escalations. The
     supervisor is notified of a dispute, which reopens the ticket. The agent is notified of new
     messages from the customer, of mails that came to the ticket from another address, and of mails
@@ -175,9 +175,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     if event.type in (EventType.RECLASSIFIED, EventType.PLAN_CHANGED):
         if not event.data.get("lengthened"):
             return []
-        if "to" in event.data:
-            return [MailToSend(PROMISE_MOVED, "customer")]
-        return [MailToSend(TELL_MOVED, Role.AGENT)]
+        if {"to", "via"}.isdisjoint(event.data):
+            return [MailToSend(TELL_MOVED, Role.AGENT)]
+        return [_to_customer(PROMISE_MOVED, event.data)]
     if event.type is EventType.UNSPLIT and "via" in event.data:
         return [_to_customer(SPLIT_UNDONE, event.data)]
     if event.type in _OF_MERGES:

@@ -35,6 +35,7 @@ from redress.plans.rules import categories
 from redress.plans.rules.checklists import OF_KIND as SERVICE_REQUEST
 from redress.plans.rules.plan import LONGEST_S, NOT_DONE, OUTCOMES, REQUEST_OUTCOMES, Plan
 from redress.tickets.rules import fields, mentions, split_events
+from redress.tickets.rules.answers import Way, way_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist import Item, blocking
 from redress.tickets.rules.interest import kept_from
@@ -412,7 +413,9 @@ _WRITTEN = (EventType.OPENED, EventType.CUSTOMER_WROTE, EventType.DISPUTED)
 def _later_promises(ticket: Ticket, after: Ticket, plan: Plan, at: datetime) -> dict[str, Any]:
     """The data of an event that makes promises later than the customer was told; {} if none is.
 
-    `plan` is the plan before the event. `to` is the address to which a mail about it goes.
+    `plan` is the plan before the event. `via` is the conversation through which the customer is
+    told, and `to` the address to which a mail about it goes. Without both, staff must tell them. It
+    goes to no phone number by itself: anybody can name a stranger's.
     """
     moved = lengthened(ticket, after, plan, at)
     if not moved:
@@ -428,7 +431,10 @@ def _later_promises(ticket: Ticket, after: Ticket, plan: Plan, at: datetime) -> 
             for one in moved
         ]
     }
-    if ticket.contact.email is not None:
+    way = way_of(ticket, at, sms=None)
+    if way.by is Way.CONNECTOR:
+        data["via"] = to_builtins(way.conversation)
+    elif way.by is Way.MAIL:
         data["to"] = ticket.contact.email
     return data
 

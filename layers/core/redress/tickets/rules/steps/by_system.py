@@ -158,7 +158,8 @@ def tell_nobody_is_there(ticket: Ticket, plan: Plan, at: datetime) -> Change | N
     told = plan.nobody(search.ladder)
     if told is None or not any(step.startswith(Action.TELL) for step in search.fired):
         return None
-    data = {"text": told["text"][ticket.language]} | recipients(ticket, plan, at, always=True)
+    data: dict[str, Any] = {"text": told["text"][ticket.language]}
+    data |= recipients(ticket, plan, at, always=True, by_itself=True)
     data.pop("copied_to", None)  # nobody but the customer waits
     return Draft(ticket, plan, SYSTEM, at).add(EventType.NOBODY_THERE, data).change()
 

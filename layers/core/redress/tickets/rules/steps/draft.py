@@ -127,13 +127,12 @@ class Draft:
         """Give the ticket the checklist of its kind, category and plan.
 
         The event has what the fold needs, so that a checklist of a later plan never changes it. It
-        says how the customer gets the list: `to` is their address, if automatic mail may go there.
-        `via` is the conversation of a customer who left no address, if it takes answers now. A
-        list goes to no phone number by itself: anybody can name a stranger's. A list on which
-        nothing is missing goes to nobody. `missing` are the ids of the items that the customer has
-        to give, or may give, if it is not all of theirs; the others were given before. `known` says
-        that the category came with a ticket that was merged into this one, and that the customer
-        knows the list from there.
+        says how the customer gets the list: `via` is their conversation, if it takes answers now,
+        and `to` their address otherwise, if automatic mail may go there. A list goes to no phone
+        number by itself: anybody can name a stranger's. A list on which nothing is missing goes to
+        nobody. `missing` are the ids of the items that the customer has to give, or may give, if it
+        is not all of theirs; the others were given before. `known` says that the category came with
+        a ticket that was merged into this one, and that the customer knows the list from there.
         """
         after = self.after
         wanted = [
@@ -157,11 +156,11 @@ class Draft:
     def _way_of_the_list(self) -> dict[str, Any]:
         """How the customer gets the checklist (`_set_checklist`); {} if they do not get it."""
         after = self.after
-        if after.contact.email is not None and ClockName.ACKNOWLEDGEMENT in after.clocks:
-            return {"to": after.contact.email}
-        if not after.has_address and after.conversation and after.conversation.goes_on(self._at):
-            return {"via": to_builtins(after.conversation)}
-        return {}
+        way = way_of(after, self._at, sms=None)
+        if way.by is Way.CONNECTOR:
+            return {"via": to_builtins(way.conversation)}
+        may_be_told = ClockName.ACKNOWLEDGEMENT in after.clocks
+        return {"to": after.contact.email} if way.by is Way.MAIL and may_be_told else {}
 
     @property
     def after(self) -> Ticket:
@@ -334,7 +333,13 @@ class AnswerWindowEnded(NotAllowedNow):
 
 
 def recipients(
-    ticket: Ticket, plan: Plan, at: datetime, *, always: bool = False, unspoken: bool = False
+    ticket: Ticket,
+    plan: Plan,
+    at: datetime,
+    *,
+    always: bool = False,
+    unspoken: bool = False,
+    by_itself: bool = False,
 ) -> dict[str, Any]:
     """Return the event data that say who gets a message of staff; {} if nobody gets it.
 
@@ -349,9 +354,12 @@ def recipients(
     Words to a customer who left only a phone number are a record of what the agent has said on the
     phone. With `unspoken`, nobody has said them, because a leader or a department has caused them:
     then `untold` says that there is no address, and the agent is asked to call.
+
+    With `by_itself`, no person causes the message. So it goes to no phone number that the customer
+    only left: anybody can name a stranger's.
     """
     data: dict[str, Any] = {}
-    way = way_of(ticket, at, plan.sms)
+    way = way_of(ticket, at, None if by_itself else plan.sms)
     match way.by:
         case Way.CONNECTOR:
             data["via"] = to_builtins(way.conversation)
