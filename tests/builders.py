@@ -549,8 +549,9 @@ class Life:
         at = self.clock.now()
         return self.take(by_staff.set_mentions(self.ticket, self.plan, by, [], "answered", at))
 
-    def note_mail(self, why: str = "automatic") -> Life:
-        mail = {"id": "9f86d0", "key": "inbound/a"}
+    def note_mail(self, why: str = "automatic", **about: str) -> Life:
+        """A notice about a mail comes. `about` says about which one, and `to` whom it was for."""
+        mail = {"id": "9f86d0", "key": "inbound/a"} | about
         return self.take(
             by_system.note_mail(
                 self.ticket, self.plan, why, "li@example.com", "Away", self.clock.now(), mail

@@ -12,6 +12,8 @@ import pytest
 
 from redress.base import catalogue
 from redress.base.languages import LANGUAGES
+from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.mail.outgoing.messages import MailJob
 from redress.plans.rules.checklists import label
 from redress.plans.rules.document import parse
 from redress.tickets.rules.checklist import MOST_FILES, Responsible, find
@@ -30,6 +32,7 @@ from tests.functions.test_customer_pages import (
     structure,
     submit,
 )
+from tests.functions.test_mail_feedback import bounce, bounce_of, noted
 from tests.functions.test_mailer import Mailer, Post, mailer, post, text_of
 from tests.functions.test_pages_of_files import form_of
 from tests.wired import set_environment
@@ -506,3 +509,40 @@ def test_agent_is_asked_to_check_what_the_customer_has_given(
     mailer.act(ticket.number, lambda t, p, at: checklists.accept(t, p, MEI, "new_details", "", at))
     assert mailer(given) == []
     assert len(post.sent) == 1, "somebody has decided already"
+
+
+def test_promise_waits_for_no_customer_whose_address_gets_no_mail_and_the_agent_is_told(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: Any
+) -> None:
+    """Mail on another ticket came back, so the list is not sent to the address at all."""
+    other = open_ticket().number
+    assert mailer(bounce(other)) == []
+    number = open_ticket("service_request", agent="a-tao", category=CATEGORY).number
+    does(stores, number, by_staff.reply, "We look after it.", False)
+    job = mailer.job(number, "checklist")
+    assert mailer(job, job) == [], "the job may come twice"
+    assert post.sent == []
+    [said] = noted(stores, number)
+    assert (said["why"], said["text"]) == ("unsent", "the address returned mail")
+    ticket = stores.tickets.get(number)
+    assert ticket.checklist is not None
+    assert (ticket.checklist.told, ticket.clocks[ClockName.RESOLUTION].state) == (
+        False,
+        ClockState.RUNNING,
+    )
+    assert mailer(mailer.job(number, "mail_returned")) == []
+    assert post.only["To"] == "tao@example.com"
+
+
+def test_promise_goes_on_when_ses_says_that_the_list_came_back(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: Any
+) -> None:
+    number = open_ticket("service_request", agent="a-tao", category=CATEGORY).number
+    does(stores, number, by_staff.reply, "We look after it.", False)
+    assert mailer(mailer.job(number, "checklist")) == []
+    assert len(post.sent) == 1
+    [key] = [one for one in mailer.records(number) if ".checklist." in one]
+    about = MailJob(number, int(key.partition(".")[0]), "checklist", "customer")
+    assert mailer(bounce_of(about)) == []
+    clock = stores.tickets.get(number).clocks[ClockName.RESOLUTION]
+    assert clock.state is ClockState.RUNNING

@@ -40,7 +40,11 @@ RECIPIENT = {
 
 
 def event(kind: str, number: str, audience: str = "customer", **about: Any) -> str:
-    tags = {one["Name"]: [one["Value"]] for one in tags_of(MailJob(number, 1, "reply", audience))}
+    return event_about(MailJob(number, 1, "reply", audience), kind, **about)
+
+
+def event_about(job: MailJob, kind: str, **about: Any) -> str:
+    tags = {one["Name"]: [one["Value"]] for one in tags_of(job)}
     part = kind[0].lower() + kind[1:]
     mail = {
         "timestamp": "2026-11-23T00:40:02.012Z",
@@ -52,9 +56,13 @@ def event(kind: str, number: str, audience: str = "customer", **about: Any) -> s
 
 
 def bounce(number: str, kind: str = "Permanent", audience: str = "customer", **more: Any) -> str:
+    return bounce_of(MailJob(number, 1, "reply", audience), kind, **more)
+
+
+def bounce_of(job: MailJob, kind: str = "Permanent", **more: Any) -> str:
     about = {"bounceType": kind, "bouncedRecipients": [RECIPIENT], "feedbackId": "f-1"}
     about["timestamp"] = "2026-11-23T00:41:02.669Z"
-    return event("Bounce", number, audience, **(about | more))
+    return event_about(job, "Bounce", **(about | more))
 
 
 def noted(stores: Stores, number: str) -> list[dict[str, Any]]:

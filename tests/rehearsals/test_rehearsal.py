@@ -701,6 +701,17 @@ def test_files_of_the_customer_and_notes_about_files_are_repeated_like_messages(
 # ---------------------------------------------------------------------------- classification
 
 
+def test_promise_goes_on_under_the_draft_when_the_mail_with_the_checklist_comes_back() -> None:
+    life = Life().request().wait(hours=1).reply().wait(hours=1)
+    life.note_mail("returned", about="000002.checklist.customer", to="customer")
+    life.note_mail("automatic").wait(hours=1)
+    found = rehearse(life, draft_of(lambda document: document.pop("checklists")), days=30)
+    assert found.draft.ticket.checklist == found.real.ticket.checklist == life.ticket.checklist
+    assert not found.skipped
+    real, draft = (side.ticket.clocks[ClockName.RESOLUTION] for side in (found.real, found.draft))
+    assert (draft.state, draft.due_at) == (real.state, real.due_at)
+
+
 def test_checklist_of_the_real_life_is_that_under_the_draft() -> None:
     """Nobody knows what the customer would have given for the checklist of the draft."""
     life = Life(Clock()).request()

@@ -304,10 +304,8 @@ def test_rungs_of_a_task_that_was_done_in_time_do_not_fire(world: World) -> None
     assert world.rungs(number) == []
 
 
-def test_promise_of_a_request_waits_while_the_customer_has_to_give_something(
-    world: World,
-) -> None:
-    """The solution is promised in 8 hours. The customer is awaited for 72 of 75 hours."""
+def _open_request(world: World) -> str:
+    """A request whose solution is promised in 8 hours. It needs a file of the customer."""
     plan_2 = plan_document() | {"version": 2}
     plan_2["levels"]["service_request"]["promises"]["resolution"] = {"within": "8h"}
     del plan_2["levels"]["service_request"]["promises"]["update"]
@@ -315,6 +313,39 @@ def test_promise_of_a_request_waits_while_the_customer_has_to_give_something(
     world.plan_store.publish(plan_2, 2, 1)
     number = world.open("service_request", category="account/personal_data")
     world.acknowledge(number)
+    return number
+
+
+def test_promise_of_a_request_goes_on_when_the_mail_with_its_checklist_comes_back(
+    world: World,
+) -> None:
+    """The solution is promised in 8 hours. The customer is awaited for 24 hours, in error."""
+    number = _open_request(world)
+    world.pass_time(hours=1)
+    world.reply(number)
+    asleep = world.states(number)
+    world.pass_time(hours=24)
+    assert world.states(number) == asleep, "nothing is due while the customer is awaited"
+    mail = {"id": "9f86d0", "about": "000002.checklist.customer", "to": "customer"}
+    world.take(
+        number,
+        lambda t, p, at: by_system.note_mail(t, p, "returned", "", "5.1.1", at, mail),
+    )
+    assert world.sleeps_until(number) == START + timedelta(hours=28)
+    world.pass_time(hours=8)
+    assert world.rungs(number) == [
+        ("resolution", "remind", 28),
+        ("resolution", "remind", 30.4),
+        ("resolution", "breach", 32),
+    ]
+    assert world.status(number) == "RUNNING"
+
+
+def test_promise_of_a_request_waits_while_the_customer_has_to_give_something(
+    world: World,
+) -> None:
+    """The solution is promised in 8 hours. The customer is awaited for 72 of 75 hours."""
+    number = _open_request(world)
     world.pass_time(hours=1)
     world.reply(number)
     asleep = world.states(number)

@@ -23,11 +23,12 @@ from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.results import for_connector
 from redress.mail.outgoing.rules.relevance import Matter, reason_to_skip
-from redress.mail.outgoing.rules.table import mails_after
+from redress.mail.outgoing.rules.table import ANSWER_FAILED, MailToSend, mails_after
 from redress.plans.rules.checklists import of as planned
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules import access, conflicts, macros
+from redress.tickets.rules.answers import AnswerState
 from redress.tickets.rules.checklist import (
     MOST_EARLIER,
     MOST_FILES,
@@ -40,7 +41,8 @@ from redress.tickets.rules.checklist import (
 from redress.tickets.rules.fold import apply
 from redress.tickets.rules.macros import Act
 from redress.tickets.rules.promise_view import promises_of
-from redress.tickets.rules.steps import by_staff, checklists
+from redress.tickets.rules.steps import by_staff, by_system, checklists
+from redress.tickets.rules.steps.draft import AnswerWindowEnded
 from redress.tickets.rules.ticket import Event, EventType, State
 from redress.tickets.store import items
 from tests.builders import BY_PHONE, LIN, MEI, START, Life, plan_1, plan_document
@@ -426,6 +428,158 @@ def test_promise_waits_once_words_about_an_item_went_through_a_connector() -> No
     assert resolution(life) is ClockState.RUNNING
     life.tell_obstacle("identity")
     assert resolution(life) is ClockState.PAUSED
+
+
+def number_of(life: Life, kind: EventType) -> int:
+    return [one.number for one in life.events if one.type is kind][-1]
+
+
+def key_of(life: Life, kind: EventType = EventType.CHECKLIST_SET, to: str = "customer") -> str:
+    """The key of the mail after the last event of this type."""
+    return f"{number_of(life, kind):06d}.checklist.{to}"
+
+
+def test_promise_goes_on_when_the_mail_with_the_list_comes_back() -> None:
+    life = Life().request().wait(hours=1).reply().wait(hours=2)
+    office, before = life.plan.calendar("office"), life.ticket.clocks[ClockName.RESOLUTION].due_at
+    life.note_mail("returned", about=key_of(life), to="customer")
+    again = life.ticket.clocks[ClockName.RESOLUTION]
+    assert (again.state, again.due_at) == (ClockState.RUNNING, office.add(before, 2 * 3600))
+    assert life.ticket == life.folded
+    assert items.ticket_of(items.snapshot_doc(life.ticket)) == life.ticket
+    life.send_item().accept_item()
+    assert resolution(life) is ClockState.PAUSED, "they have found the list on their page"
+    life.note_mail("returned", about=key_of(life), to="customer")
+    assert resolution(life) is ClockState.PAUSED
+
+
+def test_promise_goes_on_when_nobody_knows_which_mail_to_the_customer_came_back() -> None:
+    life = Life().request().reply().note_mail("returned", to="customer")
+    assert resolution(life) is ClockState.RUNNING
+    life = Life().request().reply().note_mail("returned", to="")
+    assert resolution(life) is ClockState.PAUSED, "it may have been a notice to staff"
+
+
+@pytest.mark.parametrize("why", ["delayed", "complained", "automatic", "stranger"])
+def test_promise_waits_on_after_other_notices_about_the_mail_with_the_list(why: str) -> None:
+    life = Life().request().reply()
+    life.note_mail(why, about=key_of(life), to="customer")
+    assert resolution(life) is ClockState.PAUSED
+
+
+def test_promise_waits_on_when_the_mail_of_somebody_else_comes_back() -> None:
+    life = Life().request().let_in("bo@example.net").reply()
+    copy = key_of(life, EventType.REPLIED, "participants")
+    life.note_mail("returned", about=copy, to="participants")
+    life.note_mail("returned", about=key_of(life, EventType.OPENED), to="customer")
+    assert resolution(life) is ClockState.PAUSED, "the list itself arrived"
+
+
+def test_promise_goes_on_when_the_words_that_rejected_an_item_come_back() -> None:
+    life = Life().request().reply().send_item().answer_item().accept_item("new_details")
+    life.reject_item()
+    assert resolution(life) is ClockState.PAUSED
+    life.note_mail("returned", about=key_of(life, EventType.ITEM_REJECTED), to="customer")
+    assert resolution(life) is ClockState.RUNNING
+    life.tell_obstacle("identity")
+    assert resolution(life) is ClockState.PAUSED, "they were told of it again"
+
+
+def test_promise_waits_on_when_words_come_back_that_ask_for_nothing() -> None:
+    life = Life().request().reply().tell_obstacle()
+    life.note_mail("returned", about=key_of(life, EventType.ITEM_OBSTRUCTED), to="customer")
+    assert resolution(life) is ClockState.PAUSED
+
+
+def test_promise_goes_on_when_the_mail_with_the_list_is_not_sent_at_all() -> None:
+    life = Life().request().reply()
+    event, at = number_of(life, EventType.CHECKLIST_SET), life.clock.now()
+    given = (event, key_of(life), "the address returned mail", at)
+    unsent = by_system.note_unsent(life.ticket, life.plan, *given)
+    assert unsent is not None
+    life.take(unsent)
+    assert mails_after(life.events[-1]) == [MailToSend("mail_returned", "agent")]
+    assert resolution(life) is ClockState.RUNNING
+    assert by_system.note_unsent(life.ticket, life.plan, *given) is None, "the job came twice"
+
+
+def test_promise_goes_on_when_the_connector_did_not_take_the_list() -> None:
+    life = Life().open_by_connector(kind="service_request", category=CATEGORY).assign()
+    life.tell_progress()
+    via = number_of(life, EventType.CHECKLIST_SET)
+    answer, plan = life.events[via - 1], life.plan
+
+    def report(state: AnswerState) -> None:
+        later, at = life.events[via:], life.clock.now()
+        given = (life.ticket, plan, SYSTEM, answer, state, "", later, at)
+        life.take(by_system.report_answer(*given))
+
+    life.reply()
+    report(AnswerState.SENT)
+    assert resolution(life) is ClockState.PAUSED
+    report(AnswerState.FAILED)
+    assert resolution(life) is ClockState.RUNNING
+    report(AnswerState.DELIVERED)
+    assert resolution(life) is ClockState.PAUSED, "a receipt of success came late"
+    assert life.ticket == life.folded
+
+
+def test_customer_who_was_told_in_an_earlier_version_knows_the_list_also_if_a_mail_comes_back() -> (
+    None
+):
+    """The snapshot of that version does not say by which words they were told."""
+    life = Life().request().reply()
+    checklist = life.ticket.checklist
+    assert checklist is not None
+    before = replace(life.ticket, checklist=replace(checklist, told_by=0))
+    mail = {"about": key_of(life), "to": "customer"}
+    at = life.clock.now()
+    after = by_system.note_mail(before, life.plan, "returned", "", "", at, mail).after
+    assert after.checklist == before.checklist
+
+
+# ------------------------------------------------------------------- words that reach nobody
+
+
+def answered_for(hours: int = 48) -> Life:
+    """A request of a customer without an address, whose conversation takes answers for a while.
+
+    They have given everything, and it was accepted.
+    """
+    life = Life().open_by_connector(hours, kind="service_request", category=CATEGORY).assign()
+    life.reply().send_item().accept_item().answer_item()
+    return life.accept_item("new_details").wait(hours=hours + 12)
+
+
+def test_request_is_finished_although_the_conversation_takes_no_answers_any_more() -> None:
+    life = answered_for().finish_step()
+    assert life.events[-1].data["untold"] == "window_ended"
+    assert mails_after(life.events[-1]) == [MailToSend(ANSWER_FAILED, "agent")]
+    assert states(life)["change"] == "done"
+    assert resolve(life, "done").ticket.state is State.RESOLVED
+    assert life.ticket == life.folded
+
+
+def test_item_is_rejected_after_the_conversation_and_the_promise_waits_for_nobody() -> None:
+    life = answered_for().reject_item()
+    assert (item(life).state, life.events[-1].data["untold"]) == ("rejected", "window_ended")
+    assert resolution(life) is ClockState.RUNNING, "the customer does not know of it"
+    assert life.ticket.clocks[ClockName.UPDATE].started_at < life.clock.now()
+    life.send_item("identity", "c" * 16)
+    assert item(life).state == "given"
+
+
+def test_obstacle_that_would_reach_nobody_is_refused_like_a_reply() -> None:
+    with pytest.raises(AnswerWindowEnded):
+        answered_for().tell_obstacle()
+
+
+def test_result_for_who_left_only_a_phone_number_is_what_the_agent_has_said() -> None:
+    life = Life().request(contact=BY_PHONE).reply().finish_step()
+    assert not {"to", "via", "untold"} & life.events[-1].data.keys()
+
+
+# ----------------------------------------------------------------------- the promise goes on
 
 
 def test_promise_goes_on_while_staff_have_something_to_check() -> None:

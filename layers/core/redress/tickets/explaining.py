@@ -165,6 +165,8 @@ class _StoryTexts(_Texts):
             return self("explain.event.plan_changed", old=old, new=new)
         if event.type is EventType.CLOSED and event.data["closure"] == WITHDRAWN:
             return self("explain.event.withdrawn")
+        if event.data.get("knows_list") is False:
+            return self("explain.event.list_not_arrived")
         return self(f"explain.event.{event.type}")
 
 

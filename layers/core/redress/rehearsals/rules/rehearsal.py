@@ -187,6 +187,7 @@ def rehearse(
             or corrects_only_category(event, before)
             or _hands_over(event, before)
             or _says_nothing(event, before)
+            or _is_only_noted(event)
         ):
             if _accepts(event, before, real_life.ticket):
                 draft_life.accept(draft, event.at)
@@ -209,6 +210,15 @@ def _without_promises(opened: Event) -> Event:
     if (split := opened.data.get("split")) is None:
         return opened
     return replace(opened, data=opened.data | {"split": split | {"clocks": {}}})
+
+
+def _is_only_noted(event: Event) -> bool:
+    """Whether an event about a mail, or about an answer, affects no promise.
+
+    The others say whether the customer knows of the checklist, for which a promise waits.
+    """
+    is_notice = event.type in (EventType.MAIL_NOTED, EventType.ANSWER_REPORTED)
+    return is_notice and "knows_list" not in event.data
 
 
 def _values_of(ticket: Ticket | None) -> dict[str, str | None]:
@@ -504,7 +514,7 @@ def _acknowledged(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None
 
 
 def _as_it_was(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
-    """Take over an event of the checklist. What was asked of the customer is a fact."""
+    """Take over an event of the checklist. What the customer was asked, and knows of, is a fact."""
     event = kept.event
     again = Event(ticket.version + 1, event.type, event.at, event.by, event.data)
     return Change(ticket, (again,), apply(ticket, again, plan), plan)
@@ -740,7 +750,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.PROGRESS_TOLD: _progress_told,
     EventType.REPLIED: _replied,
     EventType.NOTED: _noted,
-    EventType.MAIL_NOTED: None,
+    EventType.MAIL_NOTED: _as_it_was,
     EventType.PARTICIPANTS_SET: None,
     EventType.MATCHED: None,
     EventType.ABOUT_SET: None,
@@ -786,7 +796,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.RELEASED: _released,
     EventType.CORRECTED: _corrected,
     EventType.CALL_RECORDED: None,
-    EventType.ANSWER_REPORTED: None,
+    EventType.ANSWER_REPORTED: _as_it_was,
     EventType.PLAN_CHANGED: None,
     EventType.INCIDENT_PROPOSED: None,
     EventType.RESOLVED: _resolved,
@@ -799,7 +809,7 @@ _STEPS: Mapping[EventType, _Step | None] = {
     EventType.CLOSED: None,
 }
 """How each type of event is replayed. None means that it is not replayed. OPENED begins both lives
-and needs no step. PLAN_CHANGED concerns only the real life. A noted mail, a match, and a change of
+and needs no step. PLAN_CHANGED concerns only the real life. A match, and a change of
 tags, of participants or of `about`, a leader's reminder, the record of a call and tasks of other
 departments affect no clock that is a promise to the customer. The checklist is that of the real
 life, because nobody knows what the customer would have given for another one. No search for an

@@ -97,6 +97,10 @@ class Checklist(Struct, frozen=True, omit_defaults=True):
     event: int
     items: tuple[Item, ...]
     told: bool = False
+    told_by: int = 0
+    """The event that last asked the customer for something, or told them of the list. If it turns
+    out that its words did not arrive, they do not know of it (`told`). 0 if they have given an item
+    themselves, know the list from another ticket, or were told in a version before this one."""
     earlier: tuple[Item, ...] = ()
     """Items that the ticket had under another category, kind or plan, and that were touched. If a
     later checklist has one of them again, it keeps its state. A ticket that has only these has no

@@ -26,8 +26,9 @@ def was_set(ticket: Ticket, event: Event) -> Ticket:
         return replace(ticket, checklist=None)
     had = _had(before)
     knew = before is not None and before.told and all(_key(one) in had for one in items)
-    told = knew or _tells(event) or bool(event.data.get("known"))
-    return replace(ticket, checklist=Checklist(event.number, items, told, earlier))
+    known = knew or bool(event.data.get("known"))
+    told, told_by = _told(event, known, before.told_by if knew and before else 0)
+    return replace(ticket, checklist=Checklist(event.number, items, told, told_by, earlier))
 
 
 def items_after(before: Checklist | None, wanted: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
@@ -55,9 +56,45 @@ def _left_out(before: Checklist | None, items: tuple[Item, ...]) -> tuple[Item, 
     return tuple(left[-MOST_EARLIER:])
 
 
-def _tells(event: Event) -> bool:
-    """Whether the customer knows of the list by this event."""
-    return event.type is EventType.ITEM_GIVEN or not {"to", "via"}.isdisjoint(event.data)
+def _told(event: Event, told: bool, told_by: int) -> tuple[bool, int]:
+    """Return `told` and `told_by` of a checklist after an event; the last two are those before.
+
+    A customer to whom nobody could say that an item was rejected does not know what is missing.
+    """
+    is_sent = not {"to", "via"}.isdisjoint(event.data)
+    if event.type is EventType.ITEM_GIVEN:
+        return True, 0
+    if is_sent and (event.type in _ASKS or not told):
+        return True, event.number
+    if event.type is EventType.ITEM_REJECTED and "untold" in event.data:
+        return False, 0
+    return told, told_by
+
+
+_ASKS = (EventType.CHECKLIST_SET, EventType.ITEM_REJECTED)
+"""The events that ask the customer for something."""
+
+
+def not_arrived(checklist: Checklist | None, event: int | None) -> bool:
+    """Whether a customer does not know of the list if the words of an event did not reach them.
+
+    `event` is None if nobody knows which words these were.
+    """
+    if checklist is None or not checklist.told or not checklist.told_by:
+        return False
+    return event in (None, checklist.told_by)
+
+
+def arrived(checklist: Checklist | None, event: int) -> bool:
+    """Whether a customer knows of the list again, because words that failed arrived after all."""
+    return checklist is not None and not checklist.told and checklist.told_by == event
+
+
+def known(ticket: Ticket, event: Event) -> Ticket:
+    """Record whether the customer knows of the list, if the event says so (`knows_list`)."""
+    if ticket.checklist is None or (knows := event.data.get("knows_list")) is None:
+        return ticket
+    return replace(ticket, checklist=replace(ticket.checklist, told=knows))
 
 
 def given(ticket: Ticket, event: Event) -> Ticket:
@@ -152,5 +189,6 @@ def _changed(ticket: Ticket, event: Event, **fields: Any) -> Ticket:
         replace(item, **values) if item.id == event.data["item"] else item
         for item in ticket.checklist.items
     )
-    told = ticket.checklist.told or _tells(event)
-    return replace(ticket, checklist=replace(ticket.checklist, items=items, told=told))
+    told, told_by = _told(event, ticket.checklist.told, ticket.checklist.told_by)
+    checklist = replace(ticket.checklist, items=items, told=told, told_by=told_by)
+    return replace(ticket, checklist=checklist)

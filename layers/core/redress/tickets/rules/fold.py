@@ -872,6 +872,15 @@ def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return replace(ticket, mentioned=tuple(dict.fromkeys((*ticket.mentioned, *named))))
 
 
+def _mail_noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    """A mail to the customer may be the one with their checklist. Then they do not know of it."""
+    return checklist_events.known(ticket, event)
+
+
+def _answer_reported(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    return checklist_events.known(ticket, event)
+
+
 def _reminded(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     return ticket
 
@@ -1223,7 +1232,7 @@ _APPLY = {
     EventType.NOTED: _noted,
     EventType.CUSTOMER_WROTE: _customer_wrote,
     EventType.MESSAGE_COUNTED: _message_counted,
-    EventType.MAIL_NOTED: _noted,
+    EventType.MAIL_NOTED: _mail_noted,
     EventType.PARTICIPANTS_SET: _participants_set,
     EventType.MATCHED: _matched,
     EventType.ABOUT_SET: _about_set,
@@ -1267,7 +1276,7 @@ _APPLY = {
     EventType.RELEASED: _released,
     EventType.CORRECTED: _corrected,
     EventType.CALL_RECORDED: _call_recorded,
-    EventType.ANSWER_REPORTED: _noted,
+    EventType.ANSWER_REPORTED: _answer_reported,
     EventType.PLAN_CHANGED: _plan_changed,
     EventType.INCIDENT_PROPOSED: _incident_proposed,
     EventType.RESOLVED: _resolved,

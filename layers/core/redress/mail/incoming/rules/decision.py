@@ -22,7 +22,7 @@ from redress.mail.incoming.rules.answers import NoAnswer
 from redress.mail.incoming.rules.autoreplies import NO_WORDING, Wording, is_auto_reply_to
 from redress.plans.rules.plan import MailPlan
 from redress.tickets.rules.access import is_kept_from, may_see
-from redress.tickets.rules.steps.table import STRANGER
+from redress.tickets.rules.steps.table import RETURNED, STRANGER, UNSENT
 from redress.tickets.rules.submission import DEFAULT_KIND
 from redress.tickets.rules.ticket import State, Ticket
 
@@ -70,8 +70,11 @@ class Reason(StrEnum):
 class Notice(StrEnum):
     """Why a mail is logged on a ticket as a notice instead of a message from the customer."""
 
-    RETURNED = "returned"
+    RETURNED = RETURNED
     """A mail that Redress sent could not be delivered."""
+    UNSENT = UNSENT
+    """A mail that asked the customer for something was not sent, because nothing is sent to their
+    address."""
     DELAYED = "delayed"
     """The provider is still trying to deliver a mail that Redress sent."""
     COMPLAINED = "complained"

@@ -100,6 +100,8 @@ ADDRESS_RETURNED = "the address returned mail"
 only harm the reputation of the sending domain. The mark is removed when a mail comes from the
 address."""
 
+NOT_SENT = "the mail was not sent"
+
 NO_SURVEYS = "the customer wants no surveys"
 NOT_WRITTEN = "no mail has come from the address"
 """Somebody else named the address in Reply-To. It gets what staff write, and no automatic mail."""
@@ -131,6 +133,11 @@ def hidden_id(job: MailJob) -> str:
     """The id of a mail that must tell nothing of its ticket, also in its headers."""
     cause = encoding.key_digest(f"{job.number}.{job.key}")
     return f"{cause[:16]}.{job.template}.{job.audience}"
+
+
+def _asks_customer(job: MailJob) -> bool:
+    """Whether a mail asks the customer for something that their service request needs."""
+    return job.audience == Role.CUSTOMER and job.template in (CHECKLIST, ITEM)
 
 
 class MailingCase:
@@ -184,6 +191,14 @@ class MailingCase:
             # the acknowledgement.
             decide = by_system.acknowledge
             self._changes.change(job.number, decide, known=ticket)
+        if _asks_customer(job) and done.result in (Result.REFUSED, Result.REFUSED_BEFORE):
+            # REFUSED_BEFORE counts too, for the same reason. Its record has the fault.
+            why = done.why or NOT_SENT
+            self._changes.change(
+                job.number,
+                lambda t, p, at: by_system.note_unsent(t, p, job.event, job.key, why, at),
+                known=ticket,
+            )
         return done
 
     def _skipped_before(self, about: Matter) -> str | None:

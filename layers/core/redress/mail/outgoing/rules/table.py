@@ -108,7 +108,7 @@ _RUNGS: Mapping[tuple[str, str], str] = {
 }
 
 
-_NOT_REACHED = (Notice.RETURNED, Notice.COMPLAINED)
+_NOT_REACHED = (Notice.RETURNED, Notice.COMPLAINED, Notice.UNSENT)
 _ABOVE: Mapping[str, Role] = {
     Role.AGENT: Role.SUPERVISOR,
     Role.SUPERVISOR: Role.MANAGER,

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from redress.base.people import SYSTEM, Actor, Member
+from redress.base.people import SYSTEM, Actor, Member, Role
 from redress.clocks.rules.clocks import Action
 from redress.plans.rules import categories
 from redress.plans.rules.plan import GRADATIONS, Plan
 from redress.tickets.rules.answers import FOLLOWS, AnswerState
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.checklist_events import arrived, not_arrived
 from redress.tickets.rules.interest import kept_from, kept_from_in_doubt
 from redress.tickets.rules.steps.draft import (
     Draft,
@@ -21,7 +22,7 @@ from redress.tickets.rules.steps.draft import (
     recipients,
     require_possible,
 )
-from redress.tickets.rules.steps.table import STEPS, Step
+from redress.tickets.rules.steps.table import RETURNED, STEPS, UNSENT, Step
 from redress.tickets.rules.ticket import Event, EventType, Ticket
 
 
@@ -221,12 +222,36 @@ def note_mail(
 ) -> Change:
     """Log a mail about the ticket that is not the customer's message, such as a bounce.
 
-    It changes no clock and no state. `why` is a `Notice` of `mail.incoming.rules.decision`.
-    `open_ticket` describes `mail`.
+    `why` is a `Notice` of `mail.incoming.rules.decision`. `open_ticket` describes `mail`. It
+    changes no state, and no clock but one that waits for what the customer gives: if the mail that
+    asked them for it did not reach them, nobody waits for them any more (`knows_list`).
     """
     require_possible(Step.NOTE_MAIL, ticket)
-    data = {"why": why, "from": sender, "text": text, "mail": dict(mail)}
+    data: dict[str, Any] = {"why": why, "from": sender, "text": text, "mail": dict(mail)}
+    is_lost = why in (RETURNED, UNSENT) and mail.get("to", Role.CUSTOMER) == Role.CUSTOMER
+    if is_lost and not_arrived(ticket.checklist, _event_of(mail.get("about", ""))):
+        data["knows_list"] = False
     return Draft(ticket, plan, SYSTEM, at).add(EventType.MAIL_NOTED, data).change()
+
+
+def _event_of(key: str) -> int | None:
+    """The event after which a mail was sent, from its key (`000003.reply.customer`), or None."""
+    number = key.partition(".")[0]
+    return int(number) if number.isascii() and number.isdigit() else None
+
+
+def note_unsent(
+    ticket: Ticket, plan: Plan, event: int, key: str, why: str, at: datetime
+) -> Change | None:
+    """Log that the mail after an event, with this key, is not sent to the customer at all.
+
+    None if it does not matter to the checklist of the ticket, or was logged before. `why` says why
+    it is not sent.
+    """
+    if not not_arrived(ticket.checklist, event):
+        return None
+    mail = {"about": key, "to": Role.CUSTOMER.value}
+    return note_mail(ticket, plan, UNSENT, "", why, at, mail)
 
 
 def report_answer(
@@ -239,7 +264,10 @@ def report_answer(
     later: Iterable[Event],
     at: datetime,
 ) -> Change | None:
-    """Record what became of an answer that went to a connector. It changes no clock and no state.
+    """Record what became of an answer that went to a connector.
+
+    It changes no state, and no clock but one that waits for what the customer gives: nobody waits
+    for it if the words that asked for it have failed (`knows_list`).
 
     `answer` is the event whose words were sent, and `later` are the events after it. `why` says
     why it failed; "" otherwise. Returns None if this, or something that replaces it, was reported
@@ -256,6 +284,10 @@ def report_answer(
     data["connector"] = answer.data["via"]["connector"]
     if why:
         data["why"] = why
+    if state is AnswerState.FAILED and not_arrived(ticket.checklist, answer.number):
+        data["knows_list"] = False
+    if state is AnswerState.DELIVERED and arrived(ticket.checklist, answer.number):
+        data["knows_list"] = True
     return Draft(ticket, plan, by, at).add(EventType.ANSWER_REPORTED, data).change()
 
 

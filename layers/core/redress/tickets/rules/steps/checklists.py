@@ -134,12 +134,18 @@ def accept(
 
 
 def reject(ticket: Ticket, plan: Plan, by: Actor, id_: str, text: str, at: datetime) -> Change:
-    """Tell the customer what is wrong with an item. They can give it again."""
+    """Tell the customer what is wrong with an item. They can give it again.
+
+    It is recorded also if the words reach nobody, because it decides about the item (`_telling`).
+    """
     return _telling(ticket, plan, by, id_, text, at, Step.REJECT_ITEM, EventType.ITEM_REJECTED)
 
 
 def finish(ticket: Ticket, plan: Plan, by: Actor, id_: str, text: str, at: datetime) -> Change:
-    """Record that a step is done, and tell the customer its result."""
+    """Record that a step is done, and tell the customer its result.
+
+    It is recorded also if the words reach nobody, because the step is done (`_telling`).
+    """
     return _telling(ticket, plan, by, id_, text, at, Step.FINISH_STEP, EventType.ITEM_DONE)
 
 
@@ -148,10 +154,11 @@ def tell_obstacle(
 ) -> Change:
     """Tell the customer why it cannot go on with an item, and who has to do something (`who`).
 
-    It pauses no promise: a hold does that, if the plan says so.
+    It pauses no promise: a hold does that, if the plan says so. It does nothing but tell. So it is
+    refused if it would reach nobody, as a reply is (AnswerWindowEnded).
     """
-    event = EventType.ITEM_OBSTRUCTED
-    return _telling(ticket, plan, by, id_, text, at, Step.TELL_OBSTACLE, event, who=who.value)
+    event, step = EventType.ITEM_OBSTRUCTED, Step.TELL_OBSTACLE
+    return _telling(ticket, plan, by, id_, text, at, step, event, always=False, who=who.value)
 
 
 def _telling(
@@ -163,11 +170,19 @@ def _telling(
     at: datetime,
     step: Step,
     event: EventType,
+    *,
+    always: bool = True,
     **more: str,
 ) -> Change:
+    """Change an item, and tell the customer.
+
+    With `always`, it is done also if the conversation of the customer takes no answers any more.
+    The event then has `untold`, and the agent is asked to reach them in another way (`recipients`).
+    """
     item, said = _item(ticket, id_), checked_text(text, "/text")
     _require(step, step.value, ticket, item)
-    data = {"item": id_, "text": said} | more | recipients(ticket, plan, at)
+    data = {"item": id_, "text": said} | more
+    data |= recipients(ticket, plan, at, always=always)
     data.pop("copied_to", None)  # what somebody needs for their request is nobody else's business
     return Draft(ticket, plan, by, at).add(event, data).change()
 

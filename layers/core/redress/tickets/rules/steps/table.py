@@ -290,6 +290,13 @@ STRANGER = "stranger"
 not a party. Staff can accept such a mail."""
 
 
+RETURNED = "returned"
+"""Why a mail was logged on a ticket: a mail of the ticket came back."""
+UNSENT = "unsent"
+"""Why a mail was logged on a ticket: a mail of the ticket was not sent, because nothing is sent to
+this address, or no carrier takes it."""
+
+
 REMEDY_LIMIT = 2_000
 """The limit for a remedy and for a root cause, in characters. It is low because both are in the
 snapshot, and every step writes the snapshot."""
