@@ -211,6 +211,31 @@ def test_record_goes_to_the_ticket_that_an_attribute_names(shop: Shop) -> None:
     assert take(shop, unknown)[SECOND].outcome is Outcome.OPENED
 
 
+def test_agent_who_dials_a_missed_caller_keeps_the_promise_of_the_callback(shop: Shop) -> None:
+    staffed(shop)
+    first = take(shop, connect.abandoned())[FIRST]
+    times = {
+        "InitiationTimestamp": clock("00:58:00"),
+        "ConnectedToSystemTimestamp": clock("00:58:10"),
+    }
+    dialled = contact(
+        ContactId=SECOND,
+        InitiationMethod="OUTBOUND",
+        Queue=None,
+        DisconnectTimestamp=clock("00:59:00"),
+        Agent=connect.of_agent("00:58:00", "00:59:00", "00:59:10"),
+        **times,
+    )
+    taken = take(shop, dialled)[SECOND]
+    assert (taken.outcome, taken.number) == (Outcome.ADDED, first.number)
+    response = shop.tickets.get(str(first.number)).clocks[ClockName.FIRST_RESPONSE]
+    assert (response.state, response.missed, response.held_by) == (
+        ClockState.STOPPED,
+        False,
+        "a-mei",
+    )
+
+
 def test_part_that_an_earlier_version_told_in_another_way_is_a_repeat(shop: Shop) -> None:
     staffed(shop)
     first = take(shop, contact())[FIRST]

@@ -302,7 +302,7 @@ def test_two_records_of_a_call_at_once_open_one_ticket(
 ) -> None:
     original, faster = CallStore.known, list[Recorded]()
 
-    def known(store: CallStore, *given: str) -> Any:
+    def known(store: CallStore, *given: Any) -> Any:
         found = original(store, *given)
         if not faster:
             monkeypatch.setattr(CallStore, "known", original)
@@ -320,7 +320,7 @@ def test_message_at_the_same_time_as_the_record_goes_to_one_ticket(
 ) -> None:
     original, faster = CallStore.known, list[str]()
 
-    def known(store: CallStore, *given: str) -> Any:
+    def known(store: CallStore, *given: Any) -> Any:
         found = original(store, *given)
         if not faster:
             monkeypatch.setattr(CallStore, "known", original)
@@ -343,9 +343,211 @@ def test_plan_without_a_hotline_opens_no_ticket(
     assert take(shop, record()).outcome is Outcome.KEPT
 
 
-def test_call_to_a_customer_who_did_not_answer_opens_no_ticket(shop: Shop) -> None:
-    body = record(result="missed", direction="outbound", answered=None)
+@pytest.mark.parametrize("fields", [{}, {"result": "missed", "answered": None}])
+def test_call_to_a_customer_opens_no_ticket(shop: Shop, fields: dict[str, Any]) -> None:
+    """Whether or not they answered: they asked for nothing."""
+    shop.member("a-mei")
+    body = record(direction="outbound", left_menu=None, **fields)
     assert take(shop, body).outcome is Outcome.KEPT
+    assert not [pk for pk, _ in shop.items() if pk.startswith("TICKET#")]
+
+
+# ------------------------------------------------------------------ a caller who calls again
+
+
+def at(time: str) -> str:
+    return f"2026-11-23T{time}Z"
+
+
+def later(call: str, began: str, answered: str | None, ended: str, **fields: Any) -> dict[str, Any]:
+    """Another call of the same number."""
+    times = {"began": at(began), "left_menu": None, "ended": at(ended), "updated": at(ended)}
+    usual = {"call": call, "phone": "138-0013-8000", **times}
+    if answered is None:
+        return missed(**(usual | {"result": "missed"} | fields))
+    return record(**(usual | {"answered": at(answered)} | fields))
+
+
+def response(shop: Shop, number: str | None) -> Any:
+    return shop.tickets.get(str(number)).clocks[ClockName.FIRST_RESPONSE]
+
+
+def numbers(shop: Shop) -> set[str]:
+    return {pk for pk, sk in shop.items() if pk.startswith("TICKET#") and sk == "TICKET"}
+
+
+@pytest.mark.parametrize("result", ["missed", "abandoned_in_queue", "abandoned_in_menu"])
+def test_caller_who_waits_for_a_callback_and_calls_again_has_one_callback(
+    shop: Shop, result: str
+) -> None:
+    """Three calls of a number in a queue without agents gave three callbacks."""
+    first = take(shop, missed())
+    again = [
+        take(shop, later(f"c-{n}", f"01:0{n}:00", None, f"01:0{n}:30", result=result))
+        for n in (2, 3)
+    ]
+    assert {one.number for one in again} == {first.number}
+    assert {one.outcome for one in again} == {Outcome.ADDED}
+    assert len(recorded(shop, first.number)) == 3
+    assert response(shop, first.number).state is ClockState.RUNNING
+    assert len(numbers(shop)) == 1
+
+
+def test_two_missed_calls_of_a_number_at_once_are_one_callback(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, faster = CallStore.known, list[Recorded]()
+
+    def known(store: CallStore, *given: Any) -> Any:
+        found = original(store, *given)
+        if not faster:
+            monkeypatch.setattr(CallStore, "known", original)
+            faster.append(take(shop, missed()))
+        return found
+
+    monkeypatch.setattr(CallStore, "known", known)
+    second = take(shop, later("c-2", "00:58:00", None, "00:59:00"))
+    assert (second.outcome, second.number) == (Outcome.ADDED, faster[0].number)
+
+
+@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+def test_call_that_was_answered_keeps_the_callback_of_the_number(
+    shop: Shop, direction: str
+) -> None:
+    """Staff dial from their telephone, and the caller does not wait but calls again. Neither names
+    the ticket."""
+    shop.member("a-mei")
+    first = take(shop, missed())
+    shop.clock.advance(minutes=10)
+    body = later("c-2", "01:05:00", "01:05:10", "01:08:00", direction=direction)
+    second = take(shop, body)
+    assert (second.outcome, second.number) == (Outcome.ADDED, first.number)
+    kept = response(shop, first.number)
+    assert (kept.state, kept.missed, kept.held_by) == (ClockState.STOPPED, False, "a-mei")
+    assert f"{kept.stopped_at:%H:%M:%S}" == "01:05:10"
+    assert kept.started_at == shop.tickets.get(str(first.number)).created_at
+    assert len(numbers(shop)) == 1
+    told = messages(shop).take("hotline", "d-1", message(conversation="c-2")).taken
+    assert told.number == first.number
+
+
+def test_attempt_that_reaches_nobody_is_on_the_ticket_and_keeps_nothing(shop: Shop) -> None:
+    first = take(shop, missed())
+    second = take(shop, later("c-2", "01:02:00", None, "01:02:30", direction="outbound"))
+    assert (second.outcome, second.number) == (Outcome.ADDED, first.number)
+    assert response(shop, first.number).state is ClockState.RUNNING
+
+
+def test_callback_that_was_made_before_the_record_of_the_missed_call_came_is_kept(
+    shop: Shop,
+) -> None:
+    first = take(shop, missed(ended="2026-11-23T00:55:00Z"))
+    second = take(shop, later("c-2", "00:57:00", "00:57:05", "00:59:00", direction="outbound"))
+    assert second.number == first.number
+    kept = response(shop, first.number)
+    times = [f"{one:%H:%M:%S}" for one in (kept.started_at, kept.stopped_at)]
+    assert times == ["00:55:00", "00:57:05"]
+
+
+def test_call_that_was_answered_before_the_missed_one_is_no_callback(shop: Shop) -> None:
+    first = take(shop, missed())
+    early = later("c-0", "00:40:00", "00:40:10", "00:45:00")
+    second = take(shop, early)
+    assert (second.outcome, second.number != first.number) == (Outcome.OPENED, True)
+    assert response(shop, first.number).state is ClockState.RUNNING
+
+
+def test_caller_who_was_called_back_and_calls_again_is_called_back_again(shop: Shop) -> None:
+    first = take(shop, missed())
+    shop.clock.advance(minutes=10)
+    take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00", direction="outbound"))
+    third = take(shop, later("c-3", "01:09:00", None, "01:09:30"))
+    assert (third.outcome, third.number != first.number) == (Outcome.OPENED, True)
+    fourth = take(shop, later("c-4", "01:09:40", None, "01:09:50"))
+    assert (fourth.outcome, fourth.number) == (Outcome.ADDED, third.number)
+
+
+def test_missed_call_of_another_number_is_a_callback_of_its_own(shop: Shop) -> None:
+    first = take(shop, missed())
+    second = take(shop, later("c-2", "00:58:00", None, "00:59:00", phone="13800138001"))
+    assert (second.outcome, second.number != first.number) == (Outcome.OPENED, True)
+
+
+def test_connector_of_another_team_adds_nothing_to_the_callback(shop: Shop) -> None:
+    first = calls(shop).take(machine("service"), missed())
+    body = later("c-2", "00:58:00", None, "00:59:00")
+    second = calls(shop).take(machine("complaints"), body)
+    assert second.number != first.number
+
+
+def test_further_call_goes_to_the_ticket_into_which_the_callback_was_merged(shop: Shop) -> None:
+    target = shop.open("inquiry", contact={"name": "Li Na", "phone": "13800138000"}).ticket.number
+    shop.assigner().assign(target)
+    first = take(shop, missed())
+    shop.assigner().assign(str(first.number))
+    shop.clock.advance(minutes=1)
+    merged(shop, str(first.number), target)
+    shop.clock.advance(minutes=9)
+    second = take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00", direction="outbound"))
+    assert (second.outcome, second.number) == (Outcome.ADDED, target)
+    assert recorded(shop, target)[-1].data["sent_to"] == first.number
+    assert response(shop, target).state is ClockState.STOPPED
+
+
+def linked_with(shop: Shop, number: str | None) -> list[str]:
+    return [one.number for one in shop.tickets.get(str(number)).links]
+
+
+def test_agent_who_opens_a_ticket_in_the_call_keeps_the_callback_too(shop: Shop) -> None:
+    """The caller of a missed call calls again, and the agent writes a ticket for that call."""
+    shop.member("a-mei")
+    first = take(shop, missed(phone=BY_PHONE["phone"]))
+    shop.assigner().assign(str(first.number))
+    shop.clock.advance(minutes=10)
+    life = opened_by_agent(shop)
+    shop.clock.advance(minutes=5)
+    body = later("c-2", "01:09:00", "01:09:10", "01:12:00", phone=BY_PHONE["phone"])
+    second = take(shop, body)
+    assert (second.outcome, second.number) == (Outcome.ADDED, life.ticket.number)
+    assert recorded(shop, first.number)[-1].data["id"] == "c-1"
+    kept = response(shop, first.number)
+    assert (kept.state, kept.held_by) == (ClockState.STOPPED, "a-mei")
+    assert linked_with(shop, first.number) == [life.ticket.number]
+    assert linked_with(shop, life.ticket.number) == [first.number]
+    before = shop.items()
+    assert take(shop, body) == second
+    assert shop.items() == before
+
+
+# A newer record that names another ticket.
+
+
+def test_newer_record_that_names_another_ticket_links_both(shop: Shop) -> None:
+    first = take(shop, missed())
+    other = shop.open("inquiry", channel="phone", contact=BY_PHONE).ticket.number
+    named = missed(updated="2026-11-23T00:59:30Z", ticket=other)
+    moved = take(shop, named)
+    assert (moved.outcome, moved.number) == (Outcome.ADDED, other)
+    assert linked_with(shop, first.number) == [other]
+    assert linked_with(shop, other) == [first.number]
+    assert response(shop, first.number).state is ClockState.RUNNING, "nobody was called back"
+    told = messages(shop).take("hotline", "d-1", message()).taken
+    assert told.number == other, "messages of the call go where its record is"
+
+
+def test_newer_record_that_says_that_the_call_was_answered_ends_the_callback(shop: Shop) -> None:
+    shop.member("a-mei")
+    first = take(shop, missed())
+    other = shop.open("inquiry", channel="phone", contact=BY_PHONE).ticket.number
+    shop.clock.advance(minutes=1)
+    moved = take(shop, record(updated="2026-11-23T00:59:30Z", ticket=other))
+    assert moved.number == other
+    kept = response(shop, first.number)
+    times = [f"{one:%H:%M:%S}" for one in (kept.started_at, kept.stopped_at)]
+    assert (kept.state, times) == (ClockState.STOPPED, ["00:54:20", "00:54:24"])
+    again = take(shop, record(updated="2026-11-23T00:59:40Z", ticket=other, menu="3"))
+    assert again.number == other
+    assert linked_with(shop, other) == [first.number], "once"
 
 
 def test_item_of_a_call_is_removed_after_30_days(shop: Shop) -> None:

@@ -462,6 +462,12 @@ def call_sk(call: str) -> str:
     return f"CALL#{_digest(call)}"
 
 
+def caller_sk(number: str) -> str:
+    """`CALLER#9f86d0...`: the ticket that waits for the callback of a caller, by their number in
+    the form of E.164."""
+    return f"CALLER#{_digest(number)}"
+
+
 def parts_sk(call: str) -> str:
     """`PARTS#9f86d0...`: the parts of a call that its telephone system reports one by one."""
     return f"PARTS#{_digest(call)}"

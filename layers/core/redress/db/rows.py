@@ -687,7 +687,7 @@ class IncidentRow(Row):
 
 
 class ConnectorRow(Row):
-    """CONNECTOR#{id} / ATTEMPT#, DELIVERY#, SAID#, CONVERSATION#, CALL# or NONCE#.
+    """CONNECTOR#{id} / ATTEMPT#, DELIVERY#, SAID#, CONVERSATION#, CALL#, CALLER# or NONCE#.
 
     It is what a connector did.
 

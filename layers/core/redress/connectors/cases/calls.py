@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,17 +11,26 @@ from typing import Any
 from msgspec import structs
 
 from redress.base import instants, phones
-from redress.base.errors import Fault, InvalidInput, KeyReused, NotFound, Unreadable
+from redress.base.errors import (
+    Fault,
+    InvalidInput,
+    KeyReused,
+    NotAllowedNow,
+    NotFound,
+    Unreadable,
+)
 from redress.base.languages import LANGUAGES
 from redress.base.people import Member
 from redress.connectors.rules import call as rules
 from redress.connectors.rules.call import Record
 from redress.connectors.store.calls import (
     CallAdded,
+    CallFound,
     CallKnown,
     CallRecorded,
     CallStore,
     Outcome,
+    Waiting,
 )
 from redress.customers.rules import profile
 from redress.customers.rules.profile import Card
@@ -31,18 +41,21 @@ from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import Decided, TicketChanges
 from redress.tickets.rules import access
 from redress.tickets.rules.calls import Call, Direction, Result
+from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.preference import PHONE
-from redress.tickets.rules.steps import by_call
+from redress.tickets.rules.steps import by_call, linking
 from redress.tickets.rules.steps.by_staff import written_at
 from redress.tickets.rules.submission import Submission
-from redress.tickets.rules.ticket import Contact, EventType, Ticket
+from redress.tickets.rules.ticket import Contact, EventType, LinkKind, Ticket
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
 LATEST = 5
 """The most tickets of the caller that are compared with the time of the call, newest first."""
 AFTERWARDS = timedelta(minutes=5)
 """How long after the end of a call its agent may still open the ticket for it."""
+ONE_CALLER = "the record of a call belongs to both"
+"""Why two tickets are linked, in the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,36 @@ class PartOfCall:
     asked: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A record that came, and from whom."""
+
+    machine: Member
+    record: Record
+    fingerprint: str
+    part: PartOfCall | None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the agent of this record may keep a promise."""
+        return self.part is None or self.part.picked_up
+
+
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """A ticket of the same caller. `of_call` is that of the call, `ticket` the one in which that
+    goes on, and `since` is from when on the caller waits."""
+
+    of_call: Ticket
+    ticket: Ticket
+    since: datetime
+
+    def asked(self, call: Call) -> datetime | None:
+        """From when on a call that was answered before the ticket was opened had been due."""
+        early = call.answered is not None and call.answered < self.of_call.created_at
+        return self.since if early else None
+
+
 class CallCases:
     def __init__(
         self,
@@ -95,9 +138,12 @@ class CallCases:
         newer record of the same call is added to the same ticket, and an older one is ignored. If
         the ticket was merged into another one, the record is added to that one.
 
-        The ticket of a call is the one that the record names, that of the call's conversation, or
-        the one that an agent opened for this caller while the call lasted. If there is none, the
-        plan says whether the record opens one. A call to a customer opens none, unless it is the
+        The ticket of a call is the one that the record names, that of the call's conversation, the
+        one that an agent opened for this caller while the call lasted, or the one in which the same
+        number waits for a callback. A call that was answered keeps the promise of that callback,
+        also if its record is in another ticket; both are linked then, and so are the tickets of a
+        record that names another one than before. If the call has no ticket, the plan says whether
+        the record opens one. A call to a customer opens none, unless it is the
         callback that they asked for. Otherwise the record waits until a message of the same
         conversation opens a ticket.
 
@@ -113,14 +159,16 @@ class CallCases:
             call = structs.replace(record.call, agent=found.id, agent_text=None)
             record = structs.replace(record, call=call)
         fingerprint = encoding.fingerprint(body if part is None else _said(body, part))
-        recorded = self._changes.write(lambda: self._decide(machine, record, fingerprint, part))
+        taken = _Taken(machine, record, fingerprint, part)
+        recorded = self._changes.write(lambda: self._decide(taken))
         return replace(recorded, knows_agent=record.call.agent_text is None)
 
-    def _decide(
-        self, machine: Member, record: Record, fingerprint: str, part: PartOfCall | None
-    ) -> Decided[Recorded]:
-        call = record.call
-        known, talk = self._calls.known(machine.id, call.id, record.conversation)
+    def _decide(self, taken: _Taken) -> Decided[Recorded]:
+        record, part, fingerprint = taken.record, taken.part, taken.fingerprint
+        call, plan = record.call, self._plans.current()
+        caller = phones.e164(call.phone, plan.home_region) if call.phone is not None else None
+        found = self._calls.known(taken.machine.id, call.id, record.conversation, caller)
+        known = found.newest
         if known is not None:
             same = known.fingerprint == fingerprint
             if record.updated < known.updated:
@@ -132,106 +180,184 @@ class CallCases:
                 return Decided(Recorded(known.outcome, known.number, known.version))
             if record.updated == known.updated:
                 raise KeyReused("this call came before with other content: set `updated`")
-        ticket = self._ticket(machine, record, known, talk, part)
+        waits = self._waits(taken, found)
+        ticket = self._ticket(taken, found, waits)
         if ticket is not None:
-            return self._added(machine, record, fingerprint, known, ticket, talk, part)
-        plan, at = self._plans.current(), self._now()
+            return self._added(taken, found, ticket, waits)
+        at = self._now()
         # Who is called has asked for nothing, unless it is the callback that they asked for.
         asked = part.asked if part is not None else None
         unasked = call.direction is Direction.OUTBOUND and asked is None
         if call.phone is None or unasked or not plan.opens_for_call(call.result):
             after = CallKnown(record.updated, fingerprint, Outcome.KEPT, call=call)
-            self._calls.keep(CallAdded(machine.id, call.id, known, after), at)
+            self._calls.keep(CallAdded(taken.machine.id, call.id, known, after), at)
             return Decided(Recorded(Outcome.KEPT, None, None))
-        source = {"connector": machine.id, "conversation": record.conversation, "call": call.id}
+        by = taken.machine.actor
+        source = {"connector": by.id, "conversation": record.conversation, "call": call.id}
         submission = self._submission(record, plan, call.phone)
         number = new_number()
-        change = by_call.open_for_call(
-            submission, number, plan, call, machine.actor, at, source, asked=asked
-        )
+        change = by_call.open_for_call(submission, number, plan, call, by, at, source, asked=asked)
         after = CallKnown(record.updated, fingerprint, Outcome.OPENED, number, change.after.version)
-        added = CallAdded(machine.id, call.id, known, after)
-        cause = CallRecorded(added, record.conversation, talk)
+        added = CallAdded(taken.machine.id, call.id, known, after)
+        cause = CallRecorded(added, record.conversation, found.ticket)
+        if caller is not None and by_call.waits_for_callback(change.after, change.after):
+            waiting = Waiting(number, asked or call.ended or call.began)
+            cause = replace(cause, caller=caller, waits=waiting, waited=found.caller)
         return Decided(Recorded(after.outcome, after.number, after.version), change, at, cause)
 
     def _added(
-        self,
-        machine: Member,
-        record: Record,
-        fingerprint: str,
-        known: CallKnown | None,
-        ticket: Ticket,
-        talk: str | None,
-        part: PartOfCall | None,
+        self, taken: _Taken, found: CallFound, ticket: Ticket, waits: _Waits | None
     ) -> Decided[Recorded]:
         """Add the record to the ticket of its call, or to the one in which that goes on."""
-        call = record.call
+        call, part, by = taken.record.call, taken.part, taken.machine.actor
         of_call, ticket = ticket, self._tickets.continued(ticket)
         merged = of_call if of_call.number != ticket.number else None
         at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
-        keeps = part is None or part.picked_up
-        opened = part is not None and self._opened_by(machine, record, of_call)
+        opened = part is not None and self._opened_by(taken, of_call)
+        again = waits is not None and waits.of_call.number == of_call.number
         asked = part.asked if part is not None and opened else None
+        if waits is not None and again:
+            asked = waits.asked(call)
         written: list[datetime] = []
         kept = by_call.kept_promise(ticket, call, at, opened=opened, merged=merged, asked=asked)
-        if keeps and kept:
-            file = self._tickets.file(ticket.number)
-            # What opened the ticket of the call was said in the call.
-            ticket, written = file.ticket, written_at(file.history[1:])
-            if merged is not None:
-                since = self._tickets.history(merged.number)[1:]
-                written = _unanswered(file) + written_at(since)
+        if taken.keeps and kept:
+            ticket, written = self._said(ticket, merged)
         change = by_call.record(
             ticket,
             plan,
             call,
-            machine.id,
-            machine.actor,
+            by.id,
+            by,
             at,
             written,
             opened=opened,
             merged=merged,
-            keeps=keeps,
+            keeps=taken.keeps,
             asked=asked,
         )
+        left = self._left(found, ticket, call)
+        others = [one for one in (left, waits if call.answered and not again else None) if one]
+        change, also = self._with_others(taken, change, at, others)
         version = change.after.version
-        after = CallKnown(record.updated, fingerprint, Outcome.ADDED, ticket.number, version)
-        added = CallAdded(machine.id, call.id, known, after)
-        # The other parts of the call find the ticket by their conversation.
-        shared = part is not None and talk is None
-        cause = CallRecorded(added, record.conversation if shared else None)
-        return Decided(Recorded(after.outcome, ticket.number, version), change, at, cause)
+        after = CallKnown(
+            taken.record.updated, taken.fingerprint, Outcome.ADDED, ticket.number, version
+        )
+        cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
+        # The other parts of the call find the ticket by their conversation, and so do messages of a
+        # caller who calls again, or whose call turns out to belong to this ticket.
+        shared = found.ticket is None and (part is not None or again)
+        moved = left is not None and found.ticket == left.of_call.number
+        if shared or moved:
+            cause = replace(
+                cause, conversation=taken.record.conversation, ticket_before=found.ticket
+            )
+        recorded = Recorded(after.outcome, ticket.number, version)
+        return Decided(recorded, change, at, cause, also)
 
-    def _opened_by(self, machine: Member, record: Record, ticket: Ticket) -> bool:
+    def _with_others(
+        self, taken: _Taken, change: Change, at: datetime, others: Sequence[_Waits]
+    ) -> tuple[Change, tuple[tuple[Change, datetime], ...]]:
+        """The change that adds a record, with the links of its ticket, and the changes of others.
+
+        The others are the ticket that had this call before, and that of a missed call of the same
+        caller, who was spoken to now. The callback of each is done if somebody spoke with the
+        customer.
+        """
+        call, by = taken.record.call, taken.machine.actor
+        found: dict[str, tuple[Change, datetime]] = {}
+        for other in others:
+            ticket = other.ticket
+            if ticket.number in (change.after.number, *found):
+                continue
+            merged = other.of_call if other.of_call.number != ticket.number else None
+            moment, plan = self._changes.moment(ticket), self._changes.plan_of(ticket)
+            kept: Change | None = None
+            if taken.keeps and call.answered is not None:
+                ticket, written = self._said(ticket, merged)
+                kept = by_call.keep_callback(
+                    ticket, plan, call, by, moment, written, other.asked(call), merged
+                )
+            mine = (change.after, change.plan, at)
+            theirs = (kept.after if kept is not None else ticket, plan, moment)
+            linked: tuple[Change | None, Change | None] = (None, None)
+            # They may be linked already, or have as many links as a ticket may have.
+            with contextlib.suppress(InvalidInput, NotAllowedNow):
+                linked = linking.link_both(mine, theirs, by, LinkKind.RELATED, ONE_CALLER)
+            change = joined(change, linked[0]) or change
+            its = joined(kept, linked[1])
+            if its is not None:
+                found[ticket.number] = (its, moment)
+        return change, tuple(found.values())
+
+    def _said(self, ticket: Ticket, merged: Ticket | None) -> tuple[Ticket, list[datetime]]:
+        """A ticket, read again, and the times of what its customer wrote beside the call.
+
+        What opened the ticket of the call was said in the call.
+        """
+        file = self._tickets.file(ticket.number)
+        if merged is None:
+            return file.ticket, written_at(file.history[1:])
+        since = self._tickets.history(merged.number)[1:]
+        return file.ticket, _unanswered(file) + written_at(since)
+
+    def _left(self, found: CallFound, ticket: Ticket, call: Call) -> _Waits | None:
+        """The ticket that had this call before a newer record named another one."""
+        if found.newest is None or found.newest.number in (None, ticket.number):
+            return None
+        try:
+            before = self._tickets.get(str(found.newest.number))
+        except NotFound:
+            return None
+        current = self._tickets.continued(before)
+        same = current.number == ticket.number
+        return None if same else _Waits(before, current, call.waited_from)
+
+    def _waits(self, taken: _Taken, found: CallFound) -> _Waits | None:
+        """The ticket in which the same number waits for a callback; None if it does not.
+
+        A call that was answered before the missed one is no callback.
+        """
+        call = taken.record.call
+        if found.caller is None or call.result is Result.ONGOING:
+            return None
+        try:
+            ticket = self._tickets.get(found.caller.number)
+        except NotFound:
+            return None
+        current = self._tickets.continued(ticket)
+        waits = access.may_see(taken.machine, ticket) and by_call.waits_for_callback(
+            ticket, current
+        )
+        early = call.answered is not None and call.answered < found.caller.since
+        return _Waits(ticket, current, found.caller.since) if waits and not early else None
+
+    def _opened_by(self, taken: _Taken, ticket: Ticket) -> bool:
         """Whether the record of this part of a call, or of another one, opened the ticket."""
+        machine, record = taken.machine, taken.record
         if record.call.answered is None or ticket.channel != PHONE:
             return False
         source = self._tickets.history(ticket.number)[0].data.get("source") or {}
         same = ("connector", machine.id), ("conversation", record.conversation)
         return "call" in source and all(source.get(name) == value for name, value in same)
 
-    def _ticket(
-        self,
-        machine: Member,
-        record: Record,
-        known: CallKnown | None,
-        talk: str | None,
-        part: PartOfCall | None,
-    ) -> Ticket | None:
+    def _ticket(self, taken: _Taken, found: CallFound, waits: _Waits | None) -> Ticket | None:
         """The ticket of a call; None if it has none yet. Raises InvalidInput."""
+        record, part = taken.record, taken.part
         if record.ticket is not None:
             try:
                 named = self._tickets.get(record.ticket)
             except NotFound:
                 named = None
-            if named is not None and access.may_see(machine, named):
+            if named is not None and access.may_see(taken.machine, named):
                 return named
             if part is None:  # a flow's attribute may have any value, and the call is not lost
                 raise InvalidInput([Fault("/ticket", "unknown_ticket", "there is no such ticket")])
-        if number := (known.number if known is not None else None) or talk:
-            return self._tickets.get(number)
+        number = found.newest.number if found.newest is not None else None
+        if number or found.ticket:
+            return self._tickets.get(number or str(found.ticket))
         since = part.since if part is not None else record.call.began
-        return self._opened_by_agent(machine, record.call, since)
+        opened = self._opened_by_agent(taken.machine, record.call, since)
+        return waits.of_call if opened is None and waits is not None else opened
 
     def _opened_by_agent(self, machine: Member, call: Call, since: datetime) -> Ticket | None:
         """The ticket that an agent opened for this caller while the call lasted; None if none.

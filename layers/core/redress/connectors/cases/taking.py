@@ -162,7 +162,7 @@ class MessageCases:
         self, connector: str, conversation: str, opened: Change, plan: Plan, at: datetime
     ) -> tuple[Change, CallAdded | None]:
         """The change that opens a ticket, with the record of its call if that came before."""
-        known, _ = self._calls.known(connector, conversation, conversation)
+        known = self._calls.known(connector, conversation, conversation).newest
         if known is None or known.call is None:
             return opened, None
         by = Actor(Role.MACHINE, connector)

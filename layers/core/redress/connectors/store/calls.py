@@ -47,7 +47,29 @@ class CallKnown(Struct, frozen=True, omit_defaults=True):
     call: Call | None = None
 
 
+class Waiting(Struct, frozen=True):
+    """That a caller waits to be called back: the ticket of their missed call, and since when."""
+
+    number: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallFound:
+    """What is known when the record of a call comes.
+
+    `newest` is its newest record, `ticket` the number of the ticket of its conversation, and
+    `caller` says whether a call of the same number was missed. The caller may have been called back
+    meanwhile.
+    """
+
+    newest: CallKnown | None
+    ticket: str | None
+    caller: Waiting | None
+
+
 _KNOWN = msgspec.json.Decoder(CallKnown)
+_WAITING = msgspec.json.Decoder(Waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +87,17 @@ class CallRecorded(Cause):
     """A connector handed over the record of a call.
 
     If the record opened a ticket, `conversation` is the id of its conversation, whose messages go
-    to this ticket. `ticket_before` is the ticket that the conversation had.
+    to this ticket. `ticket_before` is the ticket that the conversation had. If the ticket is a
+    callback, `caller` is the number, in the form of E.164, whose further calls go to it, `waits`
+    says so, and `waited` is what was known of that number.
     """
 
     added: CallAdded
     conversation: str | None = None
     ticket_before: str | None = None
+    caller: str | None = None
+    waits: Waiting | None = None
+    waited: Waiting | None = None
 
 
 class CallStore:
@@ -78,21 +105,24 @@ class CallStore:
         self._models = models
 
     def known(
-        self, connector: str, call: str, conversation: str
-    ) -> tuple[CallKnown | None, str | None]:
-        """What is known of a call, and the number of the ticket of its conversation.
+        self, connector: str, call: str, conversation: str, caller: str | None = None
+    ) -> CallFound:
+        """What is known of a call, of its conversation, and of the number of its caller.
 
         Raises Unreadable.
         """
         pk, model = keys.connector_pk(connector), self._models.connector
-        sks = (keys.call_sk(call), keys.conversation_sk(conversation))
+        sks = [keys.call_sk(call), keys.conversation_sk(conversation)]
+        if caller is not None:
+            sks.append(keys.caller_sk(caller))
         wanted = [(pk, sk) for sk in sks]
         rows = retry.call(lambda: list(model.batch_get(wanted, consistent_read=True)))
         found = {row.sk: row for row in rows}
-        row, talk = found.get(sks[0]), found.get(sks[1])
+        row, talk, waits = (found.get(sk) for sk in (*sks, "")[:3])
         known = encoding.decoded(row, lambda one: _KNOWN.decode(one.doc)) if row else None
         number = encoding.decoded(talk, lambda one: str(one.number)) if talk else None
-        return known, number
+        waiting = encoding.decoded(waits, lambda one: _WAITING.decode(one.doc)) if waits else None
+        return CallFound(known, number, waiting)
 
     def keep(self, added: CallAdded, at: datetime) -> None:
         """Keep the record of a call that has no ticket. Raises Raced."""
@@ -106,8 +136,9 @@ class CallStore:
 def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) -> list[Write]:
     """The items to write in the transaction that adds a call to a ticket, or opens one for it.
 
-    They are what is known of the call, on condition that no other record of it came meanwhile, and
-    the ticket of its conversation. Returns no items if the change has another cause.
+    They are what is known of the call, on condition that no other record of it came meanwhile, the
+    ticket of its conversation, and that its caller waits for a callback. Returns no items if the
+    change has another cause.
     """
     if not isinstance(cause, CallRecorded):
         return []
@@ -122,7 +153,25 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
         raced = Raced("a message of this call came meanwhile")
         row = model(pk, sk, number=added.after.number)
         writes.append(Write(row, condition=unchanged, lost=raced))
+    if cause.caller is not None:
+        writes.append(_caller(models, cause, at))
     return writes
+
+
+def _caller(models: Models, cause: CallRecorded, at: datetime) -> Write:
+    """The write that says who waits for a callback. Of two calls of a caller at once one wins."""
+    assert cause.caller is not None, "the caller has a number"
+    model, before = models.connector, cause.waited
+    row = model(
+        keys.connector_pk(cause.added.connector),
+        keys.caller_sk(cause.caller),
+        doc=encoding.encode(cause.waits),
+        expires=int((at + KEPT).timestamp()),
+    )
+    unchanged = (
+        model.pk.does_not_exist() if before is None else model.doc == encoding.encode(before)
+    )
+    return Write(row, condition=unchanged, lost=Raced("another call of this number came meanwhile"))
 
 
 def write_of(models: Models, added: CallAdded, at: datetime) -> Write:

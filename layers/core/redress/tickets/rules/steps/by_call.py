@@ -120,21 +120,28 @@ def _add(
     kept = kept_promise(ticket, call, at, opened=opened, merged=merged, asked=asked)
     correction = kept if keeps else {}
     if correction:
-        answered = call.answered
-        is_first = correction["clock"] != ClockName.REACTION
-        later = [one for one in written if answered is not None and one > answered]
-        if is_first and later and not ticket.clocks[ClockName(correction["clock"])].over:
-            correction["unanswered_since"] = min(later).isoformat()
-        with_it = _reaction_with(ticket, correction)
-        draft.add(EventType.CORRECTED, correction, by)
-        if with_it:
-            draft.add(EventType.CORRECTED, with_it, by)
+        _correct(draft, call, by, correction, written)
     data = call.data() | {"connector": connector}
     if merged is not None:
         data["sent_to"] = merged.number
     if plan.talk_s is not None and "talk" in call.seconds:
         data["talk_target_s"] = plan.talk_s
     draft.add(EventType.CALL_RECORDED, data, by)
+
+
+def _correct(
+    draft: Draft, call: Call, by: Actor, correction: dict[str, Any], written: Iterable[datetime]
+) -> None:
+    """Add what a call tells of a promise. `written` are the times of the customer's messages."""
+    ticket, answered = draft.after, call.answered
+    is_first = correction["clock"] != ClockName.REACTION
+    later = [one for one in written if answered is not None and one > answered]
+    if is_first and later and not ticket.clocks[ClockName(correction["clock"])].over:
+        correction["unanswered_since"] = min(later).isoformat()
+    with_it = _reaction_with(ticket, correction)
+    draft.add(EventType.CORRECTED, correction, by)
+    if with_it:
+        draft.add(EventType.CORRECTED, with_it, by)
 
 
 def _reaction_with(ticket: Ticket, correction: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,20 +172,22 @@ def kept_promise(
     """Return the data of the correction that a call makes; {} if it makes none.
 
     A call answers the ticket that was opened for it, while it lasted or by its record (`opened`).
-    Its promises then count from leaving the menu. A call to the customer answers a missed call.
-    The callback for which the ticket was opened was due from `asked` on. If the ticket of the call
-    was `merged` into this one, its promise may have come with it.
+    Its promises then count from leaving the menu. A later call answers a missed call, whoever
+    called whom. `asked` is from when on the callback was due, if the ticket was opened after that.
+    If the ticket of the call was `merged` into this one, its promise may have come with it.
     """
     answered, of_call = call.answered, merged or ticket
     if answered is None or of_call.channel != PHONE:
         return {}
-    if call.direction is Direction.INBOUND:
+    later = asked is not None or of_call.created_at <= answered
+    calls_again = of_call.missed_call and later and not opened
+    if call.direction is Direction.INBOUND and not calls_again:
         until = call.ended or at
         if not opened and not call.began <= of_call.created_at <= until:
             return {}
         clock = kept_by_speaking(of_call.clocks)
         started: datetime | None = call.waited_from
-    elif of_call.missed_call and (asked is not None or of_call.created_at <= answered):
+    elif of_call.missed_call and later:
         clock, started = ClockName.FIRST_RESPONSE, asked and min(asked, answered)
     else:
         return {}
@@ -203,6 +212,41 @@ def kept_promise(
     if call.agent is not None:
         data["agent"] = call.agent
     return data
+
+
+def waits_for_callback(of_call: Ticket, ticket: Ticket) -> bool:
+    """Whether the caller of a missed call waits to be called back.
+
+    `of_call` is the ticket of the missed call, and `ticket` the one in which it goes on.
+    """
+    if not of_call.missed_call or ClockName.FIRST_RESPONSE not in of_call.clocks:
+        return False
+    name: ClockName | None = ClockName.FIRST_RESPONSE
+    if of_call.number != ticket.number:
+        name = _came_as(of_call.clocks[ClockName.FIRST_RESPONSE], ClockName.FIRST_RESPONSE, ticket)
+    return name is not None and not ticket.clocks[name].over
+
+
+def keep_callback(
+    ticket: Ticket,
+    plan: Plan,
+    call: Call,
+    by: Actor,
+    at: datetime,
+    written: Iterable[datetime],
+    asked: datetime | None,
+    merged: Ticket | None,
+) -> Change | None:
+    """Keep the promise of a missed call by a call whose record is in another ticket.
+
+    None if it keeps none. The arguments are those of `record` and `kept_promise`.
+    """
+    correction = kept_promise(ticket, call, at, opened=False, merged=merged, asked=asked)
+    if not correction:
+        return None
+    draft = Draft(ticket, plan, by, at)
+    _correct(draft, call, by, correction, written)
+    return draft.change()
 
 
 def _came_as(promise: Clock, name: ClockName, ticket: Ticket) -> ClockName | None:
