@@ -39,8 +39,8 @@ def load() -> ModuleType:
     return module
 
 
-def proof(**more: str) -> dict[str, str]:
+def proof(at: datetime = AT, **more: str) -> dict[str, str]:
     """The query of a request of WeChat."""
-    parts = [SETTINGS["WECHAT_TOKEN"], "1795395600", "n0nce"]
+    parts = [SETTINGS["WECHAT_TOKEN"], str(int(at.timestamp())), "n0nce"]
     made = hashlib.sha1("".join(sorted(parts)).encode()).hexdigest()  # noqa: S324 - WeChat's
     return {"signature": made, "timestamp": parts[1], "nonce": parts[2]} | more

@@ -5,8 +5,10 @@ It needs nothing but Python. It runs behind whatever ends TLS for it, as the two
 `/answers`, which is the `answers_url` of the connector. docs/connectors.md shows how to set it up.
 
 WeChat waits 5 s for an answer and sends a message three times. So a message is stored, WeChat is
-answered, and a thread hands the message over to Redress until that has a final answer. An account
-can write to a customer for 48 hours after their last message: the connector has `answer_hours` 48.
+answered, and a thread hands the message over to Redress until that has a final answer. Messages of
+one customer are handed over in the order in which they came. If one opens a ticket, the customer
+gets its number and its page, because Redress has no other way to acknowledge it. An account can
+write to a customer for 48 hours after their last message: the connector has `answer_hours` 48.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import os
 import sqlite3
 import threading
 import time
+import traceback
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -40,8 +44,20 @@ LATER = {-1, 45009, 45011}
 SETUP = {40013, 40125, 40164, 45035, 48001, 48004, 50002, 61004}
 """Codes of WeChat that a person has to mend: the account, its secret, its rights, its IP list."""
 
+NO_ANSWER = (OSError, http.client.HTTPException)
+"""What a request raises if nothing answers, or something that is not HTTP."""
+MOST_OLD = 600
+"""The most seconds between WeChat's time of a request and the time here. WeChat's three attempts
+come within seconds, so an older request was seen by somebody who sends it again."""
+ACKNOWLEDGED = {
+    "zh-CN": "您的留言已收到，编号 {number}。查看进展或补充说明：\n{url}",
+    "zh-TW": "已收到您的訊息，案件編號 {number}。查看進度或補充說明：\n{url}",
+    "en": "We have received your message. Its number is {number}. Follow it here:\n{url}",
+}
+"""What the customer gets when their message has opened a ticket, by language."""
+
 Call = Callable[[str, bytes | None, Mapping[str, str]], tuple[int, bytes]]
-"""Sends a request (a POST if it has a body) and returns status and body. Raises OSError."""
+"""Sends a request (a POST if it has a body) and returns status and body. Raises NO_ANSWER."""
 
 
 def signature_of(token: str, timestamp: str, nonce: str) -> str:
@@ -139,6 +155,7 @@ class Adapter:
         with self._store as store:
             store.execute("CREATE TABLE IF NOT EXISTS inbox (id TEXT PRIMARY KEY, body TEXT)")
             store.execute("CREATE TABLE IF NOT EXISTS sent (id TEXT PRIMARY KEY)")
+            store.execute("CREATE TABLE IF NOT EXISTS opened (id TEXT PRIMARY KEY, body TEXT)")
 
     # ------------------------------------------------------------ from WeChat to Redress
 
@@ -148,6 +165,9 @@ class Adapter:
         right = signature_of(self._settings["WECHAT_TOKEN"], *given)
         if not hmac.compare_digest(right, query.get("signature", "")):
             return 403, "wrong signature"
+        if not _is_fresh(query["timestamp"], MOST_OLD):
+            print("a request of WeChat is refused: it is old, or the clock here is wrong")
+            return 403, "too old"
         if body is None:
             return 200, query.get("echostr", "")
         try:
@@ -160,33 +180,82 @@ class Adapter:
                 store.execute("INSERT OR IGNORE INTO inbox VALUES (?, ?)", entry)
         return 200, "success"
 
+    def forward(self, wait: Callable[[float], None] = time.sleep) -> None:
+        """Hand over what waits, for ever. A fault is logged, and the same is tried again."""
+        while True:
+            try:
+                left = self.hand_over() + self.acknowledge()
+            except Exception:
+                traceback.print_exc()
+                left = 1
+            wait(5 if left else 1)
+
     def hand_over(self) -> int:
-        """Hand over all messages that wait. Return how many still do."""
+        """Hand over all messages that wait. Return how many still do.
+
+        After one that Redress did not take, the later ones of this customer wait, too: staff would
+        read an answer before its question.
+        """
         with self._lock:
             waiting = self._store.execute(
                 "SELECT id, body FROM inbox WHERE body <> '' ORDER BY rowid"
             ).fetchall()
-        left = 0
+        left, stopped = 0, set[str]()
         for id_, text in waiting:
-            body, timestamp = text.encode(), str(int(time.time()))
-            headers = {
-                "Content-Type": "application/json",
-                "webhook-id": f"wechat_{id_}",
-                "webhook-timestamp": timestamp,
-                "webhook-signature": self._sign("WEBHOOK_SECRET", f"wechat_{id_}", timestamp, body),
-            }
-            url = f"{self._settings['REDRESS']}/connectors/{self._settings['CONNECTOR']}/messages"
-            try:
-                status, said = self._call(url, body, headers)
-            except OSError:
-                status, said = 0, b""
+            customer = json.loads(text)["conversation"]
+            if customer in stopped or not self._hand_over(id_, text.encode(), customer):
+                stopped.add(customer)
+                left += 1
+        return left
+
+    def _hand_over(self, id_: str, body: bytes, customer: str) -> bool:
+        """Hand over a message. Return whether Redress has given a final answer."""
+        timestamp = str(int(time.time()))
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": f"wechat_{id_}",
+            "webhook-timestamp": timestamp,
+            "webhook-signature": self._sign("WEBHOOK_SECRET", f"wechat_{id_}", timestamp, body),
+        }
+        url = f"{self._settings['REDRESS']}/connectors/{self._settings['CONNECTOR']}/messages"
+        try:
+            status, said = self._call(url, body, headers)
             if status not in FINAL:
+                return False
+            taken = json.loads(said) if status < 400 else {}
+        except (*NO_ANSWER, ValueError):
+            return False
+        if status >= 400:
+            print(f"Redress refused message {id_} ({status}): {said.decode(errors='replace')}")
+        with self._lock, self._store as store:  # the id stays, so a repeat of WeChat is known
+            store.execute("UPDATE inbox SET body = '' WHERE id = ?", (id_,))
+            if taken.get("opened"):
+                text = ACKNOWLEDGED[self._settings["LANGUAGE"]]
+                text = text.format(number=taken["number"], url=taken["status_url"])
+                entry = (id_, json.dumps([customer, text]))
+                store.execute("INSERT OR IGNORE INTO opened VALUES (?, ?)", entry)
+        return True
+
+    def acknowledge(self) -> int:
+        """Tell customers the numbers of their new tickets. Return how many still wait for theirs.
+
+        If the process ends between WeChat's answer and the record of it, it is told twice.
+        """
+        with self._lock:
+            waiting = self._store.execute("SELECT id, body FROM opened ORDER BY rowid").fetchall()
+        left = 0
+        for id_, entry in waiting:
+            try:
+                code = self._send(*json.loads(entry))
+            except (*NO_ANSWER, ValueError, KeyError):
+                code = -1
+            if _again(code):
                 left += 1
                 continue
-            if status >= 400:
-                print(f"Redress refused message {id_} ({status}): {said.decode(errors='replace')}")
-            with self._lock, self._store as store:  # the id stays, so a repeat of WeChat is known
-                store.execute("UPDATE inbox SET body = '' WHERE id = ?", (id_,))
+            if code != 0:
+                print(f"WeChat refused the acknowledgement of message {id_} ({code})")
+            with self._lock, self._store as store:
+                store.execute("DELETE FROM opened WHERE id = ?", (id_,))
         return left
 
     # ------------------------------------------------------------ from Redress to WeChat
@@ -198,15 +267,15 @@ class Adapter:
         given = headers.get("webhook-signature", "").split()
         if not any(hmac.compare_digest(right, one) for one in given):
             return 401, "wrong signature"
-        if not timestamp.isdigit() or abs(time.time() - int(timestamp)) > 300:
+        if not _is_fresh(timestamp, 300):
             return 401, "too old"
         answer = json.loads(body)
         with self._lock:
             if self._store.execute("SELECT 1 FROM sent WHERE id = ?", (id_,)).fetchone():
                 return 200, "known"
         try:
-            code = self._send(answer)
-        except (OSError, ValueError, KeyError) as error:
+            code = self._send(answer["conversation"], text_of(answer))
+        except (*NO_ANSWER, ValueError, KeyError) as error:
             return 503, type(error).__name__
         if code == 0:
             with self._lock, self._store as store:
@@ -214,16 +283,11 @@ class Adapter:
             return 200, "sent"
         # 45015: the 48 hours are over. 45047: too many messages until the customer writes again.
         # 43004: the customer does not follow the account any more.
-        again = code in LATER or code in SETUP or code in STALE_TOKEN
-        return (503 if again else 422), f"WeChat says {code}"
+        return (503 if _again(code) else 422), f"WeChat says {code}"
 
-    def _send(self, answer: Mapping[str, Any]) -> int:
-        """Return WeChat's `errcode`; 0 if it has taken the text."""
-        content = {
-            "touser": answer["conversation"],
-            "msgtype": "text",
-            "text": {"content": text_of(answer)},
-        }
+    def _send(self, customer: str, text: str) -> int:
+        """Send a text to a customer. Return WeChat's `errcode`; 0 if it has taken the text."""
+        content = {"touser": customer, "msgtype": "text", "text": {"content": text}}
         # WeChat shows escapes such as \u4f60 to the customer.
         body = json.dumps(content, ensure_ascii=False).encode()
         code = self._ask("message/custom/send", {"access_token": self._access_token()}, body)
@@ -253,6 +317,17 @@ class Adapter:
         key = base64.b64decode(self._settings[secret].removeprefix("whsec_"))
         made = hmac.new(key, f"{id_}.{timestamp}.".encode() + body, hashlib.sha256).digest()
         return f"v1,{base64.b64encode(made).decode()}"
+
+
+def _again(code: int) -> bool:
+    """Whether WeChat may take the same text later."""
+    return code in LATER or code in SETUP or code in STALE_TOKEN
+
+
+def _is_fresh(timestamp: str, most: int) -> bool:
+    """Whether a time in seconds since 1970 is at most so many seconds from now."""
+    is_time = timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 20
+    return is_time and abs(time.time() - int(timestamp)) <= most
 
 
 def handler_of(adapter: Adapter) -> type[BaseHTTPRequestHandler]:
@@ -310,13 +385,10 @@ def main() -> None:
     settings = DEFAULTS | dict(os.environ)
     if missing := [name for name in NEEDED if not settings.get(name)]:
         raise SystemExit(f"missing: {', '.join(missing)}")
+    if settings["LANGUAGE"] not in ACKNOWLEDGED:
+        raise SystemExit(f"LANGUAGE: one of {', '.join(ACKNOWLEDGED)}")
     adapter = Adapter(settings)
-
-    def forward() -> None:
-        while True:
-            time.sleep(5 if adapter.hand_over() else 1)
-
-    threading.Thread(target=forward, daemon=True).start()
+    threading.Thread(target=adapter.forward, daemon=True).start()
     address = ("127.0.0.1", int(settings.get("PORT") or 8080))
     ThreadingHTTPServer(address, handler_of(adapter)).serve_forever()
 

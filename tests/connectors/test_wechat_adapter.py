@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,20 +26,30 @@ class Outside:
     asked: list[tuple[str, Any, Mapping[str, str]]] = field(default_factory=list)
     tokens: int = 0
     wechat: list[int] = field(default_factory=list)
-    redress: int | None = 201
+    redress: int | Exception = 201
+    says: dict[str, Any] = field(default_factory=dict)
+    fails_for: str = ""
+    """The id of a message that Redress does not take."""
 
     def call(self, url: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         self.asked.append((url, body, headers))
         if url.startswith(SETTINGS["REDRESS"]):
-            if self.redress is None:
-                raise OSError("unreachable")
-            return self.redress, b"{}"
+            if isinstance(self.redress, Exception):
+                raise self.redress
+            if self.fails_for and headers["webhook-id"] == f"wechat_{self.fails_for}":
+                return 503, b""
+            return self.redress, json.dumps(self.says).encode()
         if urlsplit(url).path == "/cgi-bin/token":
             self.tokens += 1
             given = {"access_token": f"token-{self.tokens}", "expires_in": 7200}
             return 200, json.dumps(given).encode()
         code = self.wechat.pop(0) if self.wechat else 0
         return 200, json.dumps({"errcode": code, "errmsg": "-"}).encode()
+
+    @property
+    def handed_over(self) -> list[str]:
+        """The ids of the messages that Redress got, in this order."""
+        return [json.loads(body)["message"] for url, body, _ in self.asked if "/connectors/" in url]
 
     @property
     def sent(self) -> list[dict[str, Any]]:
@@ -107,9 +120,17 @@ def test_message_is_answered_at_once_and_handed_over_once(adapter: Any, outside:
     }
 
 
-@pytest.mark.parametrize("says", [None, 401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize(
+    "says",
+    [
+        OSError("unreachable"),
+        http.client.BadStatusLine("garbage"),
+        http.client.IncompleteRead(b""),
+        *(401, 403, 404, 429, 500, 503),
+    ],
+)
 def test_message_waits_until_redress_has_taken_it(
-    adapter: Any, outside: Outside, says: int | None
+    adapter: Any, outside: Outside, says: int | Exception
 ) -> None:
     outside.redress = says
     assert adapter.from_wechat(proof(), TEXT.encode()) == (200, "success")
@@ -118,6 +139,124 @@ def test_message_waits_until_redress_has_taken_it(
     assert adapter.hand_over() == 0
     ids = {headers["webhook-id"] for _, _, headers in outside.asked}
     assert ids == {"wechat_23456789012345678"}
+
+
+def message(number: int, customer: str = "oOpenId000042") -> bytes:
+    """A message of WeChat with an id that ends with this number."""
+    other = TEXT.replace("oOpenId000042", customer)
+    return other.replace("23456789012345678", f"2345678901234567{number}").encode()
+
+
+def test_later_messages_of_a_customer_wait_for_the_earlier_one(
+    adapter: Any, outside: Outside
+) -> None:
+    """Staff would read "the second one, please" before the question that it answers."""
+    for body in (message(1), message(2), message(3, "oOpenId000043")):
+        assert adapter.from_wechat(proof(), body) == (200, "success")
+    outside.fails_for = "23456789012345671"
+    assert adapter.hand_over() == 2
+    assert [id_[-1] for id_ in outside.handed_over] == ["1", "3"]
+    outside.fails_for = ""
+    assert adapter.hand_over() == 0
+    assert [id_[-1] for id_ in outside.handed_over] == ["1", "3", "1", "2"]
+
+
+class Stopped(BaseException):
+    """Ends the endless loop of a test."""
+
+
+@pytest.mark.parametrize("fault", [sqlite3.OperationalError("disk I/O error"), KeyError("number")])
+def test_messages_go_on_after_a_fault_that_nobody_expected(
+    adapter: Any,
+    outside: Outside,
+    fault: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The thread died silently, and WeChat was told of success until somebody restarted it."""
+    hand_over, faults, waits = adapter.hand_over, [fault], list[float]()
+
+    def once_broken() -> int:
+        if faults:
+            raise faults.pop()
+        left: int = hand_over()
+        return left
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise Stopped
+
+    monkeypatch.setattr(adapter, "hand_over", once_broken)
+    adapter.from_wechat(proof(), TEXT.encode())
+    with pytest.raises(Stopped):
+        adapter.forward(wait)
+    assert len(outside.handed_over) == 1
+    assert waits == [5, 1]
+    assert type(fault).__name__ in capsys.readouterr().err, "it is logged"
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=-11), timedelta(minutes=11)])
+def test_old_request_with_the_right_signature_is_refused(
+    adapter: Any, outside: Outside, off: timedelta
+) -> None:
+    assert adapter.from_wechat(proof(AT + off), TEXT.encode()) == (403, "too old")
+    assert adapter.from_wechat(proof(AT + off, echostr="58123"), None) == (403, "too old")
+    assert adapter.from_wechat(proof(AT - timedelta(minutes=9)), TEXT.encode())[0] == 200
+    assert adapter.hand_over() == 0
+    assert len(outside.handed_over) == 1
+
+
+OPENED = {
+    "number": "R-7K3M9-QW0X2",
+    "opened": True,
+    "status_url": "https://redress.example.com/v1/t/R-7K3M9-QW0X2.signature",
+}
+
+
+def test_customer_gets_number_and_page_of_the_ticket_that_their_message_opened(
+    adapter: Any, outside: Outside
+) -> None:
+    """The ticket counts as acknowledged by the answer to the connector, so somebody must do it."""
+    outside.says = OPENED
+    adapter.from_wechat(proof(), message(1))
+    assert adapter.hand_over() == 0
+    outside.redress, outside.says = 200, OPENED | {"opened": False}
+    adapter.from_wechat(proof(), message(2))
+    assert adapter.hand_over() == 0
+    assert adapter.acknowledge() == 0
+    assert adapter.acknowledge() == 0
+    [told] = outside.sent
+    assert told["touser"] == "oOpenId000042"
+    text = "您的留言已收到，编号 R-7K3M9-QW0X2。查看进展或补充说明：\n" + OPENED["status_url"]
+    assert told["text"]["content"] == text
+
+
+@pytest.mark.parametrize(("code", "left", "sent"), [(-1, 1, 2), (45009, 1, 2), (45015, 0, 1)])
+def test_acknowledgement_that_wechat_does_not_take_now_is_sent_later(
+    adapter: Any, outside: Outside, code: int, left: int, sent: int
+) -> None:
+    outside.says, outside.wechat = OPENED, [code]
+    adapter.from_wechat(proof(), TEXT.encode())
+    adapter.hand_over()
+    assert adapter.acknowledge() == left
+    assert adapter.acknowledge() == 0
+    assert len(outside.sent) == sent
+
+
+def test_answer_that_is_cut_off_is_asked_for_again(
+    adapter: Any, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repeat gets the same answer, so the customer still gets the number."""
+    cut = json.dumps(OPENED).encode()[:20]
+    with monkeypatch.context() as patch:
+        patch.setattr(adapter, "_call", lambda *_: (201, cut))
+        adapter.from_wechat(proof(), TEXT.encode())
+        assert adapter.hand_over() == 1
+    outside.says = OPENED
+    assert adapter.hand_over() == 0
+    assert adapter.acknowledge() == 0
+    assert len(outside.sent) == 1
 
 
 def test_message_that_redress_refuses_for_ever_is_not_sent_again(
@@ -202,6 +341,18 @@ def test_long_answer_is_cut_to_what_wechat_takes(adapter: Any, outside: Outside)
     assert len(content.encode()) <= 2048
     assert content.startswith("很抱歉，很抱歉，")
     assert content.endswith("…\n\nhttps://redress.example.com/v1/t/R-7K3M9-QW0X2.signature")
+
+
+def test_answer_is_asked_for_again_if_wechat_speaks_no_http(
+    adapter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def garbage(*_: Any) -> tuple[int, bytes]:
+        raise http.client.BadStatusLine("garbage")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adapter, "_call", garbage)
+        assert adapter.from_redress(*answer()) == (503, "BadStatusLine")
+    assert adapter.from_redress(*answer()) == (200, "sent")
 
 
 @pytest.mark.parametrize(

@@ -768,14 +768,20 @@ def test_wechat_customer_is_answered_in_wechat_for_48_hours_and_then_not_at_all(
     mailer_wiring.answering.cache_clear()
 
     wrote = wechat.TEXT.replace("1795395600", str(int(clock.now().timestamp())))
-    assert adapter.from_wechat(wechat.proof(), wrote.encode()) == (200, "success")
+    proof = wechat.proof(clock.now())
+    assert adapter.from_wechat(proof, wrote.encode()) == (200, "success")
     assert adapter.hand_over() == 0
+    assert adapter.acknowledge() == 0
     [number] = {
         item["pk"]["S"].removeprefix("TICKET#")
         for item in aws("dynamodb").scan(TableName="redress-test")["Items"]
         if item["sk"]["S"] == "TICKET"
     }
     version = stores.tickets.get(number).version
+    told = sent.pop()
+    assert told["touser"] == "oOpenId000042"
+    assert f"编号 {number}。" in told["text"]["content"]
+    assert f"/t/{number}." in told["text"]["content"], "the page of the ticket"
     body = {"agent": "a-mei", "reason": "-", "version": version}
     assert api("assignment", "wei", number=number, body=body).status == 200
     assert world.reply(number, "请发照片。").status == 200
