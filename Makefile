@@ -12,6 +12,8 @@ SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/layers/core:$(CURDIR)
 export SAM_CLI_TELEMETRY := 0
+# Dozens of processes start here. Each would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Linters and tests need a region, but none is called. Commands that operate a stack on AWS use the region of
 # the shell or of the profile.
@@ -42,7 +44,8 @@ help: ## Show this list
 	fi
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
 		|| { echo ".venv has another Python than 3.13: run 'rm -r .venv', then make again" >&2; exit 1; }
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement local/requirements.txt
+	@# Python compiles what is used when it is used, with both processors.
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile --requirement local/requirements.txt
 	@touch $@
 
 .PHONY: tools lock install
@@ -174,10 +177,12 @@ recording: .venv/ready ## Record the terminal client at work as docs/images/term
 
 # ------------------------------------------------------------------------------ checks
 
-.PHONY: check lint types template test test-fast quick fmt clean
-check: lint types template test ## Run everything that CI checks
-	@# Alone, because its load would delay the promises of other tests.
-	@$(MAKE) chaos MINUTES=2 SEED=$(or $(SEED),2026)
+.PHONY: check lint types template test test-fast test-slow quick fmt clean
+# Chaos runs after the slow tests, because its load would delay the promises of other tests.
+check: install ## Run everything that CI checks
+	@$(PYTHON) -m tests.together \
+		"$(MAKE) --no-print-directory test-slow chaos MINUTES=2 SEED=$(or $(SEED),2026)" \
+		"$(MAKE) --no-print-directory lint types template test-fast"
 
 lint: .venv/ready ## Check style and common mistakes
 	ruff check .
@@ -194,13 +199,15 @@ types: .venv/ready ## Check types strictly
 template: .venv/ready .local/checkov/ready ## Validate the template (CloudFormation, SAM, Lambda, security) and the state machines
 	$(PYTHON) -m pytest -n 2 --dist loadfile $(PYTEST) $(LINTERS)
 
+test: test-fast test-slow ## Run all tests
+
 # Two workers, a whole file each. Each worker deploys one stack, which all its files share.
-test: test-fast install ## Run all tests
+test-slow: install ## Run the tests that need a build, a deployed stack or a browser
 	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST) $(SLOW)
 
 test-fast: .venv/ready ## Run the tests that deploy no stack
 	$(PYTHON) -m local.install java dynamodb node
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(addprefix --ignore ,$(LINTERS)) $(PYTEST) $(FAST)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(LINTERS)) $(PYTEST) $(FAST)
 
 quick: .venv/ready ## Run the tests of the subjects that changed since main, in less than a minute
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST) $$($(PYTHON) -m tests.quick)

@@ -173,9 +173,10 @@ def test_workflow_that_died_without_an_event_continues_in_the_next_generation(
 
 
 def test_up_on_a_restarted_cloud_starts_every_tickets_workflow_again(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The emulator can keep its tables over a restart, but never its executions."""
+    monkeypatch.setattr(stack, "WORKERS", 1)  # few calls overlap here, and each process takes time
     kept = tmp_path / "kept"
     cloud = process.start(tmp_path, process.free_port(), state=kept)
     try:

@@ -22,7 +22,12 @@ WITHIN_S = 70
 def searching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outputs]:
     cloud = process.start(tmp_path_factory.mktemp("cloud"), process.free_port())
     try:
-        yield stack.install(cloud, parameters={"Search": "on"})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                stack, "WORKERS", 1
+            )  # few calls overlap here
+            outputs = stack.install(cloud, parameters={"Search": "on"})
+        yield outputs
     finally:
         process.stop(cloud)
 
