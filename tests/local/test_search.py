@@ -23,9 +23,7 @@ def searching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outputs]:
     cloud = process.start(tmp_path_factory.mktemp("cloud"), process.free_port())
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                stack, "WORKERS", 1
-            )  # few calls overlap here
+            patch.setattr(stack, "WORKERS", 1)  # few calls overlap here
             outputs = stack.install(cloud, parameters={"Search": "on"})
         yield outputs
     finally:
