@@ -666,22 +666,36 @@ class Life:
         number: str = OTHER,
         by: Actor = MEI,
         named: tuple[Member, ...] = (),
+        of: Life | None = None,
         **fields: Any,
     ) -> Life:
-        """Splits off these messages, by default the last one. Returns the new ticket's life."""
-        last = [one for one in self.events if one.type is EventType.CUSTOMER_WROTE][-1:]
+        """Splits off these messages, by default the last one. Returns the new ticket's life.
+
+        `of` is the ticket that was merged into this one, if they were written there.
+        """
+        said = of.events if of is not None else self.events
+        last = [one for one in said if one.type is EventType.CUSTOMER_WROTE][-1:]
         wanted = events or [one.number for one in last]
         matter = splitting.NewMatter(
             wanted, subject, kind, fields.get("category"), "another matter"
         )
         at, new = self.clock.now(), Life(self.clock, self.plan)
-        origin = splitting.Origin(self.ticket, self.plan, at, self.events)
+        taken = self.taken(of) if of is not None else None
+        origin = splitting.Origin(self.ticket, self.plan, at, self.events, taken)
         messages = splitting.chosen(origin, matter, self.plan)
-        lost, opened = splitting.split(origin, matter, messages, number, self.plan, by, at, named)
+        given = (origin, matter, messages, number, self.plan, by, at, named)
+        lost, opened, *marked = splitting.split(*given)
+        for life, change in zip([of] if of is not None else [], marked, strict=True):
+            life.take(change)
         self.take(lost)
         return new.take(opened)
 
-    def unsplit(self, new: Life, by: Actor = MEI) -> Life:
+    def taken(self, source: Life) -> splitting.Taken:
+        """A ticket that was merged into this one."""
+        side, merge = source.undone(self.ticket.number), self.undone(source.ticket.number).merge
+        return splitting.Taken(side.ticket, side.plan, side.at, source.events, side.before, merge)
+
+    def unsplit(self, new: Life, by: Actor = MEI, of: Life | None = None) -> Life:
         """Undoes the split by which the other ticket was opened."""
         [split] = [
             event
@@ -702,7 +716,10 @@ class Life:
         other = splitting.Undone(
             new.ticket, new.plan, at, new.events[0], new.events[1:], customer=new.ticket.customer
         )
-        back, ended = splitting.unsplit(origin, other, by, "the same matter")
+        marked = splitting.Marked(of.ticket, of.plan, at) if of is not None else None
+        back, ended, *unmarked = splitting.unsplit(origin, other, by, "the same matter", marked)
+        for life, change in zip([of] if of is not None else [], unmarked, strict=True):
+            life.take(change)
         new.take(ended)
         return self.take(back)
 

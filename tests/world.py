@@ -281,16 +281,29 @@ def unmerge(stores: Stores, source: str, target: str) -> None:
     stores.tickets.commit(goes_on, sides[0].at, None, [(given_back, sides[1].at)])
 
 
-def split(stores: Stores, number: str, *events: int, kind: str = "complaint") -> str:
-    """Split these messages off a ticket. Return the number of the new one."""
+def split(
+    stores: Stores, number: str, *events: int, kind: str = "complaint", merged: str = ""
+) -> str:
+    """Split these messages off a ticket. Return the number of the new one.
+
+    `merged` is the ticket in which they were written, if it was merged into this one.
+    """
     ticket, history = stores.tickets.get(number), stores.tickets.history(number)
     plan, at = stores.plans.get(ticket.plan_version), stores.changes.moment(ticket)
-    origin = splitting.Origin(ticket, plan, at, history)
+    taken = None
+    if merged:
+        source, read = stores.tickets.get(merged), stores.tickets.history(merged)
+        [into] = [event for event in read if event.type is EventType.MERGED]
+        [took_in] = [event for event in history if event.type is EventType.MERGED]
+        before = fold(read[: into.number - 1], plan)
+        now = stores.changes.moment(source)
+        taken = splitting.Taken(source, plan, now, read, before, took_in)
+    origin = splitting.Origin(ticket, plan, at, history, taken)
     matter = splitting.NewMatter(events, "The invoice", kind, None, "another matter")
     messages = splitting.chosen(origin, matter, plan)
-    lost, opened = splitting.split(origin, matter, messages, new_number(), plan, MEI, at)
-    stores.tickets.commit(lost, at, None, [(opened, at)])
-    return opened.after.number
+    lost, *others = splitting.split(origin, matter, messages, new_number(), plan, MEI, at)
+    stores.tickets.commit(lost, at, None, [(one, at) for one in others])
+    return others[0].after.number
 
 
 def unsplit(stores: Stores, number: str, new: str) -> None:
@@ -303,5 +316,5 @@ def unsplit(stores: Stores, number: str, new: str) -> None:
         before = fold(history[: event.number - 1], plan) if event.number > 1 else None
         since = history[event.number :]
         sides.append(splitting.Undone(ticket, plan, at, event, since, before, ticket.customer))
-    back, ended = splitting.unsplit(sides[0], sides[1], MEI, "the same matter")
+    back, ended, *_ = splitting.unsplit(sides[0], sides[1], MEI, "the same matter")
     stores.tickets.commit(back, sides[0].at, None, [(ended, sides[1].at)])

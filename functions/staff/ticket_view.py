@@ -410,13 +410,18 @@ def _marked(shown: dict[str, Any], moved: Mapping[int, str], others: Others) -> 
 def _unnamed(event: Event, others: Others) -> Collection[str]:
     """The numbers of other tickets that the reader of an event must not learn from it."""
     data = event.data
-    named = (data.get("follows"), data.get("sent_to"), data.get("split", {}).get("ticket"))
+    split = data.get("split", {})
+    named = (*map(data.get, _NAMES), split.get("ticket"), split.get("merged"))
     return others.kept | {number for number in named if number and number not in others.seen}
+
+
+_NAMES = ("follows", "sent_to", "merged")
+"""The fields of events' data that are numbers of other tickets, apart from `ticket`."""
 
 
 def _without(data: dict[str, Any], kept: Collection[str]) -> dict[str, Any]:
     """The data of an event without these numbers of other tickets."""
-    for name in ("follows", "sent_to"):
+    for name in _NAMES:
         if data.get(name) in kept:
             data = {key: value for key, value in data.items() if key != name}
     for part, name in NAMES_ANOTHER if kept else ():

@@ -34,7 +34,7 @@ from tests.client.conftest import Service, Terminal
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 from tests.files import samples
 from tests.functions.filing import create_bucket, judge, refer
-from tests.world import Act, Opener, Stores
+from tests.world import Act, Opener, Stores, merge
 
 HIDDEN = "\x1b[2J\x1b]0;owned\x07 \u202eleak"
 """Characters that clear a screen, set a title and turn a line around."""
@@ -729,6 +729,22 @@ def test_messages_are_listed_split_off_and_put_back(
     back = terminal("unsplit", number, new.lower(), "--reason", "One matter after all.")
     assert back.out == f"The messages of {new} belong to {number} again.\n", back.err
     assert stores.tickets.get(new).closure == "split_undone"
+
+
+def test_words_of_a_merged_ticket_are_listed_and_split_off_the_other_one(
+    terminal: Terminal, ticket: Ticket, open_ticket: Opener, act: Act, stores: Stores
+) -> None:
+    target = open_ticket(agent="a-mei")
+    merge(stores, ticket.number, target.number, LI_NA)
+    act(stores.tickets.get(target.number), by_staff.reply, MEI, "On it.", False)
+    both = ("split", target.number, "--merged", ticket.number.lower())
+    [line] = [line for line in terminal(*both).out.splitlines() if line.split()[:1] == ["1"]]
+    assert "leaks" in line, "it is the message of the merged ticket"
+    about = ("--subject", "The other kettle", "--reason", "Another one.")
+    done = terminal(*both, "--message", "1", *about)
+    assert done.code == 0, done.err
+    [new] = re.findall(r"R-\w{5}-\w{5}", done.out.partition(",")[0])
+    assert new in terminal(*both).out
 
 
 def test_author_without_an_address_is_told_of_a_split_by_who_makes_it(

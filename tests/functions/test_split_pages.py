@@ -84,6 +84,24 @@ def test_pages_of_one_customer_lead_to_each_other(site: Site, told: Ticket, stor
     assert status(site, told.number)["written_in"] is None
 
 
+def test_pages_of_a_merged_ticket_say_where_its_words_went(
+    site: Site, told: Ticket, open_ticket: Opener, stores: Stores
+) -> None:
+    """The customer wrote them in the merged ticket, and its page leads to the other one."""
+    target = open_ticket(language="en")
+    merge(stores, told.number, target.number)
+    number = split(stores, target.number, told.version, merged=told.number)
+    token = customer_wiring.links().status_token(told.number)
+    page = site("status", number)["body"]
+    assert f"You wrote this in your request {told.number}." in page
+    assert status(site, number)["written_in"] == {"number": told.number, "token": token}
+    for one in (told.number, target.number):
+        assert "A message was given a request of its own" in site("status", one)["body"]
+        [line] = [row for row in status(site, one)["timeline"] if row["type"] == "split"]
+        assert line["text"] == number
+    assert status(site, told.number)["continued_in"]["number"] == target.number
+
+
 def test_line_of_the_words_has_the_time_when_they_were_written(
     site: Site, told: Ticket, stores: Stores, clock: Any
 ) -> None:

@@ -128,6 +128,22 @@ def unsplit(life: Life) -> Life:
     return life.unsplit(new)
 
 
+def split_merged(life: Life) -> Life:
+    """Splits off a message of the ticket after it was merged into another one."""
+    other = Life(life.clock).open(number=OTHER)
+    life.merge(other)
+    other.split(1, of=life, number="R-00000-00003")
+    return life
+
+
+def unsplit_merged(life: Life) -> Life:
+    """Undoes the split of a message of the ticket after it was merged into another one."""
+    other = Life(life.clock).open(number=OTHER)
+    life.merge(other)
+    other.unsplit(other.split(1, of=life, number="R-00000-00003"), of=life)
+    return life
+
+
 def end_split(life: Life) -> Life:
     """Returns the life of the new ticket after its split was undone."""
     new = life.write().split()
@@ -184,6 +200,8 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.UNSPLIT: unsplit,
     Step.UNSPLIT_WORDS: unsplit,
     Step.END_SPLIT: end_split,
+    Step.SPLIT_MERGED: split_merged,
+    Step.UNSPLIT_MERGED: unsplit_merged,
     Step.PROPOSE_DUPLICATE: Life.propose_duplicate,
     Step.DISMISS_DUPLICATE: lambda life: with_duplicate(life).dismiss_duplicate(),
     Step.JOIN_INCIDENT: Life.join_incident,
@@ -319,6 +337,8 @@ WRITTEN_ELSEWHERE = {
     Step.UNSPLIT: {one: one for one in State if one is not State.CLOSED},
     Step.UNSPLIT_WORDS: {State.WAITING: State.OPEN},
     Step.END_SPLIT: {State.NEW: State.CLOSED},
+    Step.SPLIT_MERGED: {State.CLOSED: State.CLOSED},
+    Step.UNSPLIT_MERGED: {State.CLOSED: State.CLOSED},
 }
 
 CELLS = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -588,6 +588,259 @@ def test_snapshot_stays_small_with_most_messages() -> None:
     assert size < len(msgspec.json.encode(encode(alone.ticket))) + 1_000
     assert len(msgspec.json.encode(encode(life.ticket))) < 3_000
     stored(new)
+
+
+# ------------------------------------------------------------------ words of a merged ticket
+
+THIRD = "R-00000-00003"
+
+
+def merged(kind: str = "complaint", answered: bool = False, **fields: Any) -> tuple[Life, Life]:
+    """A ticket of MEI with two messages, merged into another one of hers, which is older.
+
+    The target was answered before, and asked nothing. With `answered`, it is answered again after
+    the merge.
+    """
+    target = Life().open("complaint", number=OTHER).acknowledge().assign().match().reply()
+    target.wait(hours=1)
+    source = Life(target.clock).open(kind, **fields).acknowledge().assign().match()
+    source.wait(hours=1).write("And where is my invoice?")
+    source.wait(minutes=5).merge(target)
+    if answered:
+        target.wait(minutes=5).reply()
+    return source, target
+
+
+def since(life: Life) -> datetime | None:
+    """Since when the oldest message of the ticket waits for an answer."""
+    return life.ticket.unanswered_since
+
+
+def state(life: Life) -> str:
+    return life.ticket.state.value
+
+
+def off(target: Life, source: Life, *events: int, **fields: Any) -> Life:
+    """Splits messages of the merged ticket off the target, by default the last one."""
+    new = target.split(*events, of=source, number=THIRD, **fields)
+    for one in (source, target, new):
+        stored(one)
+    return new
+
+
+def test_words_of_a_merged_ticket_are_split_off_after_a_public_word() -> None:
+    """A merge is not undone then: the answer may have been one to both (decision 67)."""
+    source, target = merged(answered=True)
+    with pytest.raises(NotUndone):
+        source.unmerge(target)
+    wrote = source.events[-3]
+    new = off(target, source)
+    ticket = new.ticket
+    assert (ticket.contact, ticket.customer) == (source.ticket.contact, CUSTOMER_ID)
+    assert new.events[0].data["description"] == "And where is my invoice?"
+    assert ticket.split is not None
+    assert (ticket.split.source, ticket.split.merged) == (OTHER, NUMBER)
+    assert (ticket.split.files, ticket.split.is_own) == (((NUMBER, wrote.number),), True)
+    assert ticket.links == (TicketLink(LinkKind.SPLIT_FROM, OTHER),)
+    into = TicketLink(LinkKind.SPLIT_INTO, THIRD)
+    assert into in source.ticket.links
+    assert into in target.ticket.links
+    assert (source.ticket.state, source.ticket.closure) == (State.CLOSED, "merged")
+    assert (split_off(source.events), split_off(target.events)) == ({wrote.number: THIRD}, {})
+    assert ticket.split.since == ticket.created_at, "it was answered"
+    assert (since(target), target.ticket.state) == (None, State.OPEN)
+
+
+def test_all_words_of_a_merged_ticket_can_be_split_off() -> None:
+    source, target = merged()
+    opened, wrote = (
+        one for one in source.events if one.type in (EventType.OPENED, EventType.CUSTOMER_WROTE)
+    )
+    new = off(target, source, opened.number, wrote.number, kind="complaint")
+    assert [written_at(one) for one in new.events[:2]] == [opened.at, wrote.at]
+    assert [one.data["split"]["merged"] for one in new.events[:2]] == [NUMBER, NUMBER]
+    assert new.ticket.unanswered_since == opened.at
+    assert since(target) is None
+    assert target.ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.CANCELLED
+
+
+def test_what_is_left_of_a_merged_ticket_goes_on_waiting() -> None:
+    source, target = merged()
+    opened, wrote = (
+        one for one in source.events if one.type in (EventType.OPENED, EventType.CUSTOMER_WROTE)
+    )
+    promised = target.ticket.clocks[ClockName.NEXT_REPLY]
+    assert since(target) == opened.at
+    new = off(target, source, opened.number)
+    assert new.ticket.unanswered_since == opened.at
+    assert since(target) == wrote.at
+    assert target.ticket.clocks[ClockName.NEXT_REPLY] == promised
+    own = target.wait(minutes=5).write("And mine?").events[-1]
+    target.split(wrote.number, of=source, number="R-00000-00004")
+    assert since(target) == own.at
+    target.split(own.number, number="R-00000-00005")
+    assert since(target) is None
+    stored(target)
+
+
+def test_newer_words_of_a_merged_ticket_change_nothing_of_what_waits() -> None:
+    source, target = merged()
+    waits = since(target)
+    new = off(target, source)
+    assert since(target) == waits
+    assert new.ticket.unanswered_since == source.events[-4].at
+    assert "unanswered" not in target.events[-1].data
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_target_waits_for_the_customer_again_if_only_the_merged_words_ended_the_wait(
+    answered: bool,
+) -> None:
+    target = Life().open("complaint", number=OTHER).acknowledge().assign().match()
+    target.reply(wait_for_customer=True).wait(hours=1)
+    source = Life(target.clock).open("complaint").acknowledge().assign().match()
+    if answered:
+        source.reply().wait(hours=1).write()
+    source.merge(target)
+    assert state(target) == "open"
+    last = [
+        one for one in source.events if one.type in (EventType.OPENED, EventType.CUSTOMER_WROTE)
+    ]
+    new = off(target, source, last[-1].number)
+    assert state(target) == "waiting"
+    target.unsplit(new, of=source)
+    assert state(target) == "open"
+    stored(target)
+
+
+def test_promise_of_the_merged_ticket_holds_for_its_words_also_if_the_target_kept_its_own() -> None:
+    """The target was opened before, so its resolution is due before that of the source."""
+    source, target = merged()
+    promised = source.ticket.clocks[ClockName.RESOLUTION].due_at
+    assert target.ticket.clocks[ClockName.RESOLUTION].due_at < promised
+    for kind in ("inquiry", "complaint", "feedback"):
+        lives = [
+            Life(one.clock, one.plan, list(one.events), list(one.changes))
+            for one in (source, target)
+        ]
+        new = off(lives[1], lives[0], 1, kind=kind)
+        clock = new.ticket.clocks.get(ClockName.RESOLUTION)
+        assert clock is not None
+        assert clock.due_at <= promised, kind
+    apart = Life(replace_clock(source.events[-3].at)).open("feedback").ticket
+    later = off(target, source, kind="feedback").ticket
+    due = later.clocks[ClockName.RESOLUTION].due_at
+    assert due == apart.clocks[ClockName.RESOLUTION].due_at, "nothing was promised for these words"
+
+
+def test_wait_for_the_customer_after_the_merge_moves_what_was_promised_in_the_merged_ticket() -> (
+    None
+):
+    source, target = merged()
+    promised = source.ticket.clocks[ClockName.RESOLUTION].due_at
+    target.reply(wait_for_customer=True).wait(hours=10)
+    new = off(target, source, 1, kind="feedback")
+    assert new.ticket.clocks[ClockName.RESOLUTION].due_at == promised + 10 * HOUR
+
+
+def test_answer_that_the_target_owes_for_merged_words_is_never_later() -> None:
+    source, target = merged()
+    promised = target.ticket.clocks[ClockName.NEXT_REPLY].due_at
+    new = off(target, source, 1)
+    assert new.ticket.clocks[ClockName.FIRST_RESPONSE].due_at <= promised
+
+
+def test_words_of_a_participant_of_the_merged_ticket_become_their_ticket() -> None:
+    target = Life().open(number=OTHER).acknowledge().assign().match().reply()
+    source = Life(target.clock).open().acknowledge().assign().match().let_in(WANG)
+    source.write_as(WANG, "Mine hums, too").merge(target)
+    target.reply()
+    new = off(target, source)
+    assert (new.ticket.contact.email, new.ticket.customer) == (WANG, None)
+    assert new.ticket.split is not None
+    assert not new.ticket.split.is_own
+    assert not any("own" in one.events[-1].data for one in (source, target))
+
+
+def test_words_of_a_merged_ticket_that_is_another_customers_now_are_theirs() -> None:
+    """It turned out after the merge. Neither customer learns the other one's number."""
+    source, target = merged(answered=True)
+    source.match("another")
+    new = off(target, source)
+    assert (new.ticket.customer, new.ticket.contact) == ("another", source.ticket.contact)
+    assert new.ticket.split is not None
+    assert not new.ticket.split.is_own
+    assert ("own" in source.events[-1].data, "own" in target.events[-1].data) == (True, False)
+    target.unsplit(new, of=source)
+    assert (new.ticket.merged, new.ticket.state) == (None, State.CLOSED)
+    for one in (source, target, new):
+        stored(one)
+
+
+def test_customer_is_answered_through_the_conversation_that_goes_on() -> None:
+    """After the merge they wrote to the target from there."""
+    target = Life().open_by_connector(1, contact={"name": "Li Na"}).acknowledge().assign().match()
+    source = Life(target.clock)
+    source.open("inquiry", number=OTHER, contact=BY_PHONE).acknowledge().assign().match().write()
+    source.merge(target)
+    target.reply()
+    target.wait(minutes=50).write_by_connector(1)
+    new = target.split(source.events[-3].number, of=source, number=THIRD)
+    assert new.ticket.conversation == target.ticket.conversation
+
+
+def test_faults_of_words_of_a_merged_ticket_are_those_of_its_own_events() -> None:
+    source, target = merged()
+    assert faults(target, 99, of=source) == [("/events/0", "unknown_event")]
+    assert faults(target, 2, of=source) == [("/events/0", "not_a_message")]
+    off(target, source)
+    assert faults(target, source.events[-4].number, of=source) == [("/events/0", "split_before")]
+    assert faults(target, 1) == [("/events", "nothing_left")]
+
+
+def test_merged_ticket_without_room_for_a_link_is_a_fault() -> None:
+    source, target = merged()
+    full = tuple(TicketLink(LinkKind.RELATED, f"R-{n:05}-00000") for n in range(MOST_LINKS))
+    last = source.changes[-1]
+    source.changes[-1] = replace(last, after=replace(last.after, links=full))
+    with pytest.raises(NotSplittable) as refused:
+        target.split(of=source, number=THIRD)
+    assert [(one.pointer, one.code) for one in refused.value.faults] == [("/merged", "too_many")]
+
+
+def test_whom_the_merged_ticket_is_about_does_not_get_its_words() -> None:
+    """Also if somebody decided since that the target is not about them."""
+    source, target = merged()
+    source.is_about("a-jun")
+    new = off(target, source, kind="complaint")
+    assert new.ticket.about == ("a-jun",)
+
+
+def test_undone_split_of_merged_words_gives_them_back_to_the_target() -> None:
+    source, target = merged()
+    before, links = target.ticket, source.ticket.links
+    new = off(target, source, 1).wait(hours=1)
+    target.unsplit(new, of=source)
+    assert (new.ticket.closure, source.ticket.links) == ("split_undone", links)
+    assert (since(target), target.ticket.links) == (
+        before.unanswered_since,
+        before.links,
+    )
+    assert new.ticket.merged == Merged(OTHER, CUSTOMER_ID, CUSTOMER_ID)
+    due = before.clocks[ClockName.NEXT_REPLY].due_at
+    assert target.ticket.clocks[ClockName.NEXT_REPLY].due_at == due
+    assert split_off(source.events) == {}
+    again = off(target, source, 1)
+    assert again.ticket.unanswered_since == before.unanswered_since
+    for one in (source, target, new):
+        stored(one)
+
+
+def test_merge_is_not_undone_after_its_words_were_split_off() -> None:
+    source, target = merged()
+    off(target, source)
+    with pytest.raises(NotUndone):
+        source.unmerge(target)
 
 
 # ------------------------------------------------------------------------------------ undone

@@ -96,12 +96,18 @@ def split(
         Kind | None, typer.Option(help="Of the new ticket. Without it: that of NUMBER.")
     ] = None,
     category: Annotated[str, typer.Option(help="A category of the plan.")] = "",
+    merged: Annotated[
+        str, typer.Option(help="The ticket whose messages they are, if it was merged into NUMBER.")
+    ] = "",
     json: Json = False,
 ) -> None:
-    """Split messages off a ticket. They become a ticket of their author."""
+    """Split messages off a ticket. They become a ticket of their author.
+
+    After a merge and an answer, words of the merged ticket get out of NUMBER again by --merged.
+    """
     state = state_of(ctx)
     if not message:
-        found = state.session.read(read_ticket, number_of(number))
+        found = state.session.read(read_ticket, number_of(merged or number))
         if not state.shown(found):
             _list(found.value)
         return
@@ -116,6 +122,7 @@ def split(
         kind=kind or ticket.kind,
         reason=reason,
         category=given(category),
+        merged=given(number_of(merged) if merged else ""),
     )
     # With its key, a repeat splits nothing off again.
     key = uuid.uuid4().hex

@@ -23,8 +23,15 @@ def split_ticket(request: Request) -> Answer:
     def content() -> Wanted:
         given = request.content()
         body = given.body
+        if not body["merged"]:  # a request without it is the same as one to the version before
+            body = {name: one for name, one in body.items() if name != "merged"}
         matter = NewMatter(
-            body["events"], body["subject"], body["kind"], body["category"] or None, body["reason"]
+            body["events"],
+            body["subject"],
+            body["kind"],
+            body["category"] or None,
+            body["reason"],
+            body.get("merged"),
         )
         return Wanted(body["version"], matter, body, given.key)
 
@@ -57,6 +64,7 @@ SPLIT = (
     Text("subject", SUBJECT_LIMIT),
     OneOf("kind", KINDS),
     OptionalText("category", CATEGORY_LIMIT),
+    OptionalText("merged", NUMBER_LIMIT),
     REASON,
 )
 

@@ -164,7 +164,7 @@ TEXTS = {
     "unlinking": ["ticket", "reason"],
     "merging": ["into", "reason"],
     "unmerging": ["reason"],
-    "splitting": ["subject", "category", "reason"],
+    "splitting": ["subject", "category", "merged", "reason"],
     "unsplitting": ["ticket", "reason"],
     "duplicate-dismissal": ["ticket", "reason"],
     "classification": ["reason", "customer_type", "category"],

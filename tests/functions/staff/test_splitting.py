@@ -20,7 +20,7 @@ from tests.files import samples
 from tests.functions.conftest import MEMBERS
 from tests.functions.filing import create_bucket, judge, send
 from tests.functions.staff.api import Api, Reply
-from tests.world import Act, Opener, Stores, merge
+from tests.world import Act, Opener, Stores, merge, unmerge
 
 Meanwhile = Callable[[Callable[[], Any]], None]
 WANG = "wang.wei@example.com"
@@ -402,3 +402,122 @@ def test_undone_split_is_not_the_end_of_a_merge(
     body = {"version": over["version"], "reason": "two after all"}
     found = api("unmerging", "lin", number=made["number"], body=body)
     assert (found.status, found.body["type"]) == (409, "urn:redress:problem:not-allowed-now")
+
+
+# ------------------------------------------------------------------ words of a merged ticket
+
+
+@pytest.fixture
+def joined(two_words: Ticket, open_ticket: Opener, act: Act, stores: Stores) -> Ticket:
+    """A ticket of mei into which the one of `two_words` was merged, and that was answered since."""
+    target = open_ticket("complaint", agent="a-mei")
+    merge(stores, two_words.number, target.number, LI_NA)
+    return act(
+        stores.tickets.get(target.number),
+        lambda t, p, at: by_staff.reply(t, p, MEMBERS["mei"].actor, "Both leak", False, at),
+    )
+
+
+def test_words_of_a_merged_ticket_get_out_again_after_a_public_word(
+    api: Api, two_words: Ticket, joined: Ticket, customers: CustomerStore, stores: Stores
+) -> None:
+    source = stores.tickets.get(two_words.number)
+    body = {"version": source.version, "reason": "another kettle"}
+    late = api("unmerging", "mei", number=source.number, body=body)
+    assert (late.status, late.body["type"]) == (409, "urn:redress:problem:not-undone")
+    given: dict[str, Any] = {"merged": source.number.lower(), "events": [1, two_words.version]}
+    found = split(api, "mei", joined, kind="complaint", **given)
+    assert found.status == 201, found.body
+    number = found.body["number"]
+    assert found.body["ticket"]["number"] == joined.number
+    opened = stores.tickets.get(number)
+    assert (opened.contact, opened.customer) == (source.contact, LI_NA)
+    assert stores.tickets.get(source.number).closure == "merged"
+
+    read = {one: api("ticket", "mei", number=one).body for one in (source.number, joined.number)}
+    for one, body in read.items():
+        [event] = [e for e in body["timeline"] if e["type"] == "split"]
+        assert (event["data"]["ticket"], event["data"]["events"]) == (number, given["events"])
+        assert event["data"].get("merged") == (source.number if one == joined.number else None)
+        assert number in [link["number"] for link in body["links"]]
+    marked = [e["number"] for e in read[source.number]["timeline"] if "split_into" in e["data"]]
+    assert marked == given["events"]
+    new = api("ticket", "mei", number=number).body
+    origin = new["timeline"][0]["data"]["split"]
+    assert (origin["ticket"], origin["merged"]) == (joined.number, source.number)
+    assert "kept" not in origin
+
+    undone = unsplit(api, "mei", joined.number, number, found.body["ticket"]["version"])
+    assert undone.status == 200, undone.body
+    links = [api("ticket", "mei", number=one).body["links"] for one in read]
+    assert number not in str(links)
+    assert EventType.UNSPLIT in types(stores, source.number)
+
+
+def test_repeated_split_of_merged_words_splits_nothing_again(
+    api: Api, two_words: Ticket, joined: Ticket, stores: Stores
+) -> None:
+    given: dict[str, Any] = {"merged": two_words.number, "events": [two_words.version]}
+    once, again = (split(api, "mei", joined, **given) for _ in range(2))
+    assert (again.status, again.body["number"]) == (201, once.body["number"])
+    assert (again.body["replayed"], again.body["ticket"]["number"]) == (True, joined.number)
+    now = stores.tickets.get(joined.number)
+    late = split(api, "mei", now, "later", **given)
+    assert codes(late) == [("/events/0", "split_before")]
+    for number in (two_words.number, joined.number):
+        assert types(stores, number).count(EventType.SPLIT) == 1
+
+
+def test_only_words_of_a_ticket_that_was_merged_into_this_one_are_split_off_it(
+    api: Api, two_words: Ticket, joined: Ticket, open_ticket: Opener, act: Act, stores: Stores
+) -> None:
+    """Nobody learns whether there is a ticket that they may not see. All faults come at once."""
+    other = open_ticket("complaint")
+    for merged in (other.number, "R-00000-00000", "no number", joined.number):
+        found = split(api, "mei", joined, merged=merged, events=[1], category="no/such")
+        assert found.status == 422
+        assert codes(found)[0] == ("/merged", "not_merged")
+        assert {pointer for pointer, _ in codes(found)} == {"/merged", "/category"}
+    source = stores.tickets.get(two_words.number)
+    act(source, by_staff.set_about, MEMBERS["wei"].actor, ["a-mei"], "named")
+    kept = split(api, "mei", joined, merged=source.number, events=[1])
+    assert codes(kept) == [("/merged", "not_merged")]
+
+
+def test_merge_that_is_undone_meanwhile_wins_over_a_split_of_its_words(
+    api: Api,
+    two_words: Ticket,
+    open_ticket: Opener,
+    stores: Stores,
+    meanwhile: Meanwhile,
+) -> None:
+    target = open_ticket("complaint", agent="a-mei")
+    merge(stores, two_words.number, target.number)
+    read = stores.tickets.get(target.number)
+    meanwhile(lambda: unmerge(stores, two_words.number, target.number))
+    found = split(api, "mei", read, merged=two_words.number, events=[two_words.version])
+    assert (found.status, found.body["type"]) == (409, "urn:redress:problem:version-conflict")
+    assert [one["type"] for one in found.body["conflicts"]] == ["unmerged"]
+    for number in (two_words.number, target.number):
+        assert EventType.SPLIT not in types(stores, number)
+
+
+def test_files_of_merged_words_are_opened_on_each_side(
+    api: Api, two_words: Ticket, open_ticket: Opener, stores: Stores
+) -> None:
+    create_bucket()
+    made = customer_wiring.files().offer(two_words.number, "bill.pdf", len(samples.PDF))
+    send({"upload": {"fields": made.fields}}, samples.PDF)
+    sent = stores.tickets.get(two_words.number)
+    target = open_ticket("complaint", agent="a-mei")
+    merge(stores, two_words.number, target.number, LI_NA)
+    judge(two_words.number, made.id)
+    read = stores.tickets.get(target.number)
+    given: dict[str, Any] = {
+        "merged": two_words.number,
+        "events": [two_words.version, sent.version],
+    }
+    number = split(api, "mei", read, kind="complaint", **given).body["number"]
+    for one in (two_words.number, number):
+        assert made.id in [row["id"] for row in api("files", "mei", number=one).body["files"]]
+        assert api("file", "mei", number=one, file=made.id).status == 200

@@ -669,7 +669,7 @@ class CustomerCases:
         """
         if not split.is_own:
             return WrittenIn()
-        for source in self._tickets.get_readable([split.source]):
+        for source in self._tickets.get_readable([split.written_in]):
             if (source.contact, source.customer) == (ticket.contact, ticket.customer):
                 return WrittenIn(source.number, self._links.status_token(source.number))
         return WrittenIn()

@@ -173,6 +173,8 @@ def _named(ticket: Ticket, history: Iterable[Event]) -> Iterable[str]:
             yield sent_to
         if (followed := event.data.get("follows")) is not None:
             yield followed
+        if (merged := event.data.get("merged")) is not None:
+            yield merged
         for part, name in NAMES_ANOTHER:
             if (number := (event.data.get(part) or {}).get(name)) is not None:
                 yield number
@@ -183,7 +185,8 @@ NAMES_ANOTHER = (
     ("mail", "ticket"),
     ("source", "follows"),
     ("split", "ticket"),
+    ("split", "merged"),
 )
 """Where else the data of an event have the number of another ticket: what a mail or a message of a
-connector followed, the ticket that a stranger's mail opened, and the one from which a message was
-split off."""
+connector followed, the ticket that a stranger's mail opened, and those from which a message was
+split off: the one that lost it, and the merged one in which it was written."""

@@ -1,6 +1,7 @@
 """Staff split messages off a ticket into one of their own.
 
-The new ticket, the change of the other one and the record of the request are one transaction. So of
+The new ticket, the change of the other one and the record of the request are one transaction. If
+the messages were written in a ticket that was merged into the other one, its change is, too. So of
 a split and a reply, a resolution, a merge or another split at the same time, one is written, and
 the other one is refused with what has happened. A request that is repeated opens no second ticket.
 """
@@ -31,7 +32,16 @@ from redress.tickets.rules.fold import first_plan, fold
 from redress.tickets.rules.numbers import new_number, normalised
 from redress.tickets.rules.steps import splitting
 from redress.tickets.rules.steps.linking import has_link
-from redress.tickets.rules.steps.splitting import BY_EVENTS, OTHER, NewMatter, Origin, Undone
+from redress.tickets.rules.steps.splitting import (
+    BY_EVENTS,
+    MERGED_TICKET,
+    OTHER,
+    Marked,
+    NewMatter,
+    Origin,
+    Taken,
+    Undone,
+)
 from redress.tickets.rules.steps.table import Step
 from redress.tickets.rules.ticket import Event, EventType, LinkKind, Ticket
 from redress.tickets.store.opening_keys import OpenedWithKey, OpeningKeys
@@ -39,6 +49,8 @@ from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import Cause, DoneAlready
 
 ACT, UNDO = "split_ticket", "unsplit_ticket"
+
+NOT_MERGED = Fault(MERGED_TICKET, "not_merged", "no such ticket was merged into this one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +123,24 @@ class SplitCases:
     def split(self, member: Member, number: str, content: Callable[[], Wanted]) -> Split:
         """Split messages off a ticket, once per idempotency key of this member.
 
-        `content` reads the request. Raises the errors of `StaffCases.act`, of `splitting.chosen`
-        and of `splitting.split`, and KeyReused if the member used the key for something else. If
-        any of them is raised, nothing is written.
+        They are its own, or those of a ticket that was merged into it, which the member reads with
+        it (`access.may_see_source`). `content` reads the request. Raises the errors of
+        `StaffCases.act`, of `splitting.chosen` and of `splitting.split`, and KeyReused if the
+        member used the key for something else. If any of them is raised, nothing is written.
         """
         beside: list[tuple[Change, datetime]] = []
         asked = cache(lambda: self._asked(member, number, content()))
 
         def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
             matter, current = asked().matter, self._plans.current()
-            origin = Origin(ticket, plan, at, self._history(ticket))
+            history = self._history(ticket)
+            taken, unknown = None, None
+            if matter.merged is not None:
+                taken = self._taken(member, ticket, history, matter.merged)
+                unknown = None if taken is not None else NOT_MERGED
+            origin = Origin(ticket, plan, at, history, taken)
             try:
-                messages = splitting.chosen(origin, matter, current)
+                messages = splitting.chosen(origin, matter, current, unknown)
             except InvalidInput as invalid:
                 self._staff.require_first(ticket, asked().version, ACT, invalid, BY_EVENTS)
                 raise
@@ -132,8 +150,10 @@ class SplitCases:
                 named = self._named_in(*splitting.texts_of(messages, matter))
             now = self._changes.now()
             given = (origin, matter, messages, new_number(), current, by, now, named)
-            lost, opened = splitting.split(*given)
+            lost, opened, *marked = splitting.split(*given)
             beside[:] = [(opened, now)]
+            if taken is not None:
+                beside.extend((one, taken.at) for one in marked)
             return lost
 
         def cause(change: Change, at: datetime) -> Cause:
@@ -203,8 +223,11 @@ class SplitCases:
             moment = self._changes.moment(other)
             origin = self._origin(ticket, plan, at, other.number)
             new = self._new(other, moment)
-            back, ended = splitting.unsplit(origin, new, by, wanted.why)
+            taken = self._marked(origin.split)
+            back, ended, *unmarked = splitting.unsplit(origin, new, by, wanted.why, taken)
             beside[:] = [(ended, moment)]
+            if taken is not None:
+                beside.extend((one, taken.at) for one in unmarked)
             return back
 
         return self._staff.act(
@@ -214,6 +237,41 @@ class SplitCases:
             lambda: (asked().version, decide),
             also=lambda: tuple(beside),
         )
+
+    def _taken(
+        self, member: Member, ticket: Ticket, history: Sequence[Event], typed: str
+    ) -> Taken | None:
+        """The ticket with this number that was merged into a ticket, from both histories.
+
+        It is None if no such ticket was merged, or if a conflict of interest keeps the member from
+        it: that there is one would tell them of it. The histories are read only here.
+        """
+        number = normalised(typed)
+        if number is None or not has_link(ticket, LinkKind.MERGED_FROM, number):
+            return None
+        source = self._tickets.get(number)
+        if source.merged is None or source.merged.into != ticket.number:
+            return None
+        if access.is_kept_from(source, member):
+            return None
+        read = self._history(source)
+        into = [one for one in read if one.type is EventType.MERGED][-1]
+        merge = [
+            event
+            for event in history
+            if event.type is EventType.MERGED and event.data["ticket"] == number
+        ][-1]
+        first = self._plans.get(first_plan(read, source))
+        before = fold(read[: into.number - 1], first, self._plans.get)
+        at = self._changes.moment(source)
+        return Taken(source, self._changes.plan_of(source), at, read, before, merge)
+
+    def _marked(self, split: Event) -> Marked | None:
+        """The merged ticket of whose messages this split was; None if they were no other's."""
+        if (number := split.data.get("merged")) is None:
+            return None
+        ticket = self._tickets.get(number)
+        return Marked(ticket, self._changes.plan_of(ticket), self._changes.moment(ticket))
 
     def _split_off(self, member: Member, ticket: Ticket, typed: str) -> Ticket:
         """The other ticket of a split, by its number. Raises InvalidInput if they see none."""

@@ -3,11 +3,15 @@ them.
 
 The event `split` is on the first one only: the other one begins with it (`split` of the data of its
 event `opened`). The event `unsplit` is on both. `kind` of its data says which side it is.
+
+If the messages were written in a ticket that was merged into the first one, that one has both
+events, too: there the messages are marked. It is closed, and nothing else of it changes. In the
+events of the first one, `merged` of the data is its number, and the messages are its events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import replace
 from datetime import datetime
 from typing import Any
@@ -43,6 +47,7 @@ def opened(ticket: Ticket, event: Event) -> Ticket:
             since,
             split.get("own", False),
             tuple((number, one) for number, one in split.get("kept", ())),
+            split.get("merged", ""),
         ),
         unanswered_since=since,
         conversation=msgspec.convert(conversation, Conversation)
@@ -127,15 +132,41 @@ def _ended(ticket: Ticket, event: Event) -> Ticket:
 def split_off(history: Iterable[Event]) -> dict[int, str]:
     """Return the messages that are split off a ticket now: number of the event -> the other ticket.
 
-    A message whose split was undone is not among them.
+    A message whose split was undone is not among them, and neither is one of a merged ticket: that
+    is among those of the ticket in which it was written.
     """
     found: dict[int, str] = {}
     for event in history:
-        if event.type is EventType.SPLIT:
+        if event.type is EventType.SPLIT and "merged" not in event.data:
             found |= dict.fromkeys(event.data["events"], event.data["ticket"])
         elif event.type is EventType.UNSPLIT and event.data["kind"] == LinkKind.SPLIT_INTO:
             back = event.data["ticket"]
             found = {number: into for number, into in found.items() if into != back}
+    return found
+
+
+def merged_words(history: Sequence[Event]) -> dict[int, datetime]:
+    """Return the merges that brought a message which nobody had answered then: number of the event
+    -> when the oldest of these messages began to wait.
+
+    Messages that are split off now do not count. A split can be undone only before the next one, so
+    the last one that was not undone says what is left of its ticket.
+    """
+    undone = {event.data["ticket"] for event in history if event.type is EventType.UNSPLIT}
+    found, taken_in = dict[int, datetime](), dict[str, int]()
+    for event in history:
+        data = event.data
+        if event.type is EventType.MERGED:
+            taken_in[data["ticket"]] = event.number
+            left = data.get("unanswered_since")
+        elif event.type is EventType.SPLIT and "merged" in data and data["ticket"] not in undone:
+            left = data.get("left")
+        else:
+            continue
+        number = taken_in[data["merged"] if event.type is EventType.SPLIT else data["ticket"]]
+        found.pop(number, None)
+        if left is not None:
+            found[number] = datetime.fromisoformat(left)
     return found
 
 

@@ -296,10 +296,11 @@ class Merged(Struct, frozen=True):
 class SplitOff(Struct, frozen=True, omit_defaults=True):
     """The ticket was made of messages of the ticket `source`: of its events with these numbers.
 
-    `since` is when the author of the messages began to wait for an answer to them. `is_own` says
-    that the author is the customer of the source, so both tickets may be shown to them. `kept` is
-    set if some of the messages came to the source by a split, too: for each message the ticket in
-    which it was sent, and its event there.
+    If `merged` is set, they are events of the ticket `merged`, which had been merged into the
+    source. `since` is when the author of the messages began to wait for an answer to them. `is_own`
+    says that the author is the customer of the source, so both tickets may be shown to them. `kept`
+    is set if some of the messages came to the source by a split or a merge: for each message the
+    ticket in which it was sent, and its event there.
     """
 
     source: str
@@ -307,6 +308,12 @@ class SplitOff(Struct, frozen=True, omit_defaults=True):
     since: datetime
     is_own: bool = False
     kept: tuple[tuple[str, int], ...] = ()
+    merged: str = ""
+
+    @property
+    def written_in(self) -> str:
+        """The number of the ticket in which the messages were written, or came by a split."""
+        return self.merged or self.source
 
     @property
     def files(self) -> tuple[tuple[str, int], ...]:

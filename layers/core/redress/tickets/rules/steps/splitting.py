@@ -1,13 +1,18 @@
 """The steps that split messages off a ticket into one of their own, and that undo it.
 
-A step changes both tickets, and the caller writes both changes in one transaction
+A step changes both tickets, and the caller writes all changes in one transaction
 (`tickets.cases.splitting`). The new ticket belongs to the author of the messages, who need not be
 the customer of the ticket in which they were written.
+
+The messages can be those of a ticket that was merged into the first one, and that is no matter of
+it (`Merged`). They are split off the first one, where they were to be answered, and the merged one
+is marked by the same transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from copy import replace
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,14 +30,14 @@ from redress.base.people import CUSTOMER, SYSTEM, Actor, Member
 from redress.base.scripts import language_of
 from redress.base.texts import cleaned_line
 from redress.clocks.rules import clocks
-from redress.clocks.rules.clocks import Clock, ClockName
+from redress.clocks.rules.clocks import Clock, ClockName, ClockState
 from redress.plans.rules import categories
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.answers import Way, way_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.conflicts import SAID, SPEAKING
 from redress.tickets.rules.interest import kept_from
-from redress.tickets.rules.split_events import split_off, written_at
+from redress.tickets.rules.split_events import merged_words, split_off, written_at
 from redress.tickets.rules.steps.draft import Draft, require_possible
 from redress.tickets.rules.steps.table import (
     MOST_ABOUT,
@@ -44,11 +49,13 @@ from redress.tickets.rules.submission import NAME_LIMIT, SUBJECT_LIMIT
 from redress.tickets.rules.ticket import (
     UNPROVEN,
     Contact,
+    Conversation,
     Event,
     EventType,
     LinkKind,
     State,
     Ticket,
+    continues_in,
     is_bare_thanks,
     promises,
 )
@@ -66,40 +73,95 @@ NAMED = "the complaint names them"
 _MESSAGES = (EventType.OPENED, EventType.CUSTOMER_WROTE)
 """The events that are messages of a customer or a participant."""
 
-BY_EVENTS = ("split_before", "nothing_left")
+BY_EVENTS = ("split_before", "nothing_left", "not_merged")
 """The codes of faults that another split since the ticket was read can be the reason for."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewMatter:
     """What a member of staff wants to be a ticket of its own: the numbers of the events that are
-    its messages, what it is, and why."""
+    its messages, what it is, and why.
+
+    `merged` is set if they are events of a ticket that was merged into the first one: its number,
+    as it was typed.
+    """
 
     events: Sequence[int]
     subject: str
     kind: str
     category: str | None
     why: str
+    merged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """The ticket off which messages are split, its plan, the time of its change, its history."""
+class Taken:
+    """A ticket that was merged into the one off which its messages are split: its plan, the time of
+    its change, and its history.
+
+    `before` is what it was when it was merged, and `merge` the event by which the other one took it
+    in.
+    """
 
     ticket: Ticket
     plan: Plan
     at: datetime
     history: Sequence[Event]
+    before: Ticket
+    merge: Event
+
+    @property
+    def was(self) -> Origin:
+        """The ticket as one off which messages would have been split instead of the merge."""
+        history = [event for event in self.history if event.number <= self.before.version]
+        return Origin(self.before, self.plan, self.at, history)
 
 
-def chosen(origin: Origin, matter: NewMatter, plan: Plan) -> list[Event]:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The ticket off which messages are split, its plan, the time of its change, its history.
+
+    `taken` is the ticket in which the messages were written, if it was merged into this one.
+    """
+
+    ticket: Ticket
+    plan: Plan
+    at: datetime
+    history: Sequence[Event]
+    taken: Taken | None = None
+
+    @property
+    def written(self) -> Ticket:
+        """The ticket in which the messages were written. Their author is one of its people."""
+        return self.ticket if self.taken is None else self.taken.ticket
+
+    @property
+    def said(self) -> Sequence[Event]:
+        """The history in which the messages are."""
+        return self.history if self.taken is None else self.taken.history
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether the messages were written in a ticket of the same customer, as is known now."""
+        return self.taken is None or continues_in(self.taken.ticket, self.ticket)
+
+
+MERGED_TICKET = "/merged"
+"""The pointer to the merged ticket in a request."""
+
+
+def chosen(
+    origin: Origin, matter: NewMatter, plan: Plan, unknown: Fault | None = None
+) -> list[Event]:
     """Return the messages that are split off, oldest first. `plan` is that of the new ticket.
+
+    `unknown` is the fault of the merged ticket that the matter names, if there is none.
 
     Raises NotAllowedNow in a state in which nothing is split off, and InvalidInput with every
     fault: an event that is no message of somebody outside or was split off before, messages of
     different authors, nothing that would be left, a kind and a category that do not fit.
     """
-    faults, messages = _faults_of_events(origin, matter.events)
+    faults, messages = ([unknown], list[Event]()) if unknown else _faults_of_events(origin, matter)
     if len(matter.subject.splitlines()) > 1:
         faults.append(Fault("/subject", "one_line", "the subject is one line"))
     elif len(cleaned_line(matter.subject)) > SUBJECT_LIMIT:
@@ -114,10 +176,11 @@ def chosen(origin: Origin, matter: NewMatter, plan: Plan) -> list[Event]:
     return messages
 
 
-def _faults_of_events(origin: Origin, wanted: Sequence[int]) -> tuple[list[Fault], list[Event]]:
+def _faults_of_events(origin: Origin, matter: NewMatter) -> tuple[list[Fault], list[Event]]:
     faults: list[Fault] = []
-    known = {event.number: event for event in origin.history}
-    moved, counted = split_off(origin.history), _counted(origin.history)
+    wanted, written = matter.events, origin.written
+    known = {event.number: event for event in origin.said}
+    moved, counted = split_off(origin.said), _counted(origin.said)
     first: Event | None = None
     messages: list[Event] = []
     for index, number in enumerate(wanted):
@@ -136,7 +199,7 @@ def _faults_of_events(origin: Origin, wanted: Sequence[int]) -> tuple[list[Fault
         elif is_bare_thanks(event) and number not in counted:
             detail = "this message only thanks: count it as a message first"
             faults.append(Fault(here, "thanks", detail))
-        elif first is not None and _author(origin.ticket, event) != _author(origin.ticket, first):
+        elif first is not None and _author(written, event) != _author(written, first):
             detail = f"event {first.number} has another author: split it off by itself"
             faults.append(Fault(here, "other_author", detail))
         else:
@@ -144,12 +207,12 @@ def _faults_of_events(origin: Origin, wanted: Sequence[int]) -> tuple[list[Fault
             messages.append(event)
     left = [
         event
-        for event in origin.history
+        for event in origin.said
         if event.number not in {*moved, *wanted}
         and event.type in _MESSAGES
         and (not is_bare_thanks(event) or event.number in counted)
     ]
-    if not left:
+    if not left and origin.taken is None:  # a ticket that took another one in keeps its own
         detail = "no message would be left: change the kind of this ticket instead"
         faults.append(Fault("/events", "nothing_left", detail))
     if not faults and not any(_text(event) for event in messages):
@@ -189,9 +252,10 @@ def split(
     by: Actor,
     at: datetime,
     named: Sequence[Member] = (),
-) -> tuple[Change, Change]:
+) -> tuple[Change, Change, *tuple[Change, ...]]:
     """Split messages off a ticket. Return the change of the ticket, and the one that opens the new
-    ticket `number` of their author, at `at`.
+    ticket `number` of their author, at `at`. If they were written in a ticket that was merged into
+    this one, its change is the third one.
 
     `messages` are those of `chosen`, and `named` the members of staff whom a complaint names. The
     new ticket has the messages with their origin. What was promised for them before holds on, where
@@ -200,9 +264,8 @@ def split(
 
     Raises NotSplittable with every reason for which nothing of this ticket is split off now.
     """
-    ticket = origin.ticket
-    about = tuple(dict.fromkeys((*ticket.about, *(one.id for one in named))))
-    if faults := _faults_of(ticket, about):
+    ticket, taken = origin.ticket, origin.taken
+    if faults := _faults_of(origin, _about(origin, named)):
         raise NotSplittable(faults, Step.SPLIT, ticket.state)
     opened = _opened(origin, matter, messages, number, plan, by, at, named)
     data: dict[str, Any] = {
@@ -212,21 +275,42 @@ def split(
         "subject": opened.after.subject,
         "why": matter.why.strip(),
     }
-    if _author(ticket, messages[0]) is None:
+    if _author(origin.written, messages[0]) is None:
         data["own"] = True
+    if taken is None:
+        if (left := _left(origin, messages)) is not None:
+            data["unanswered"] = left
+        return Draft(ticket, origin.plan, by, origin.at).add(EventType.SPLIT, data).change(), opened
+    require_possible(Step.SPLIT_MERGED, taken.ticket)
+    marked = Draft(taken.ticket, taken.plan, by, taken.at).add(EventType.SPLIT, data).change()
+    # Who the customer of the merged ticket is now need not be who they were.
+    data = {name: one for name, one in data.items() if name != "own" or origin.is_of_one}
+    data["merged"] = taken.ticket.number
+    words = _words_left(taken, messages)
+    if words is not None:
+        data["left"] = words.isoformat()
     if (left := _left(origin, messages)) is not None:
         data["unanswered"] = left
     lost = Draft(ticket, origin.plan, by, origin.at).add(EventType.SPLIT, data).change()
-    return lost, opened
+    return lost, opened, marked
 
 
-def _faults_of(ticket: Ticket, about: Sequence[str]) -> list[Fault]:
-    faults = []
+def _about(origin: Origin, named: Sequence[Member]) -> list[str]:
+    """The members of staff from whom the new ticket is kept."""
+    of_both = (*origin.ticket.about, *origin.written.about)
+    return list(dict.fromkeys((*of_both, *(one.id for one in named))))
+
+
+def _faults_of(origin: Origin, about: Sequence[str]) -> list[Fault]:
+    faults, ticket = [], origin.ticket
     if ticket.about_unclear is not None:
         # Nobody knows from whom the new ticket would have to be kept.
         faults.append(Fault("", "about_unclear", "decide first whom the ticket is about"))
     if len(ticket.links) >= MOST_LINKS:
         faults.append(Fault("", "too_many", f"this ticket has {MOST_LINKS} links; end one first"))
+    if origin.taken is not None and len(origin.written.links) >= MOST_LINKS:
+        detail = f"the merged ticket has {MOST_LINKS} links; end one of them first"
+        faults.append(Fault(MERGED_TICKET, "too_many", detail))
     if len(about) > MOST_ABOUT:
         detail = f"it would be about more than {MOST_ABOUT} members of staff"
         faults.append(Fault("", "too_many", detail))
@@ -244,9 +328,10 @@ def _opened(
     named: Sequence[Member],
 ) -> Change:
     """Return the change that opens the new ticket."""
-    ticket, own = origin.ticket, _author(origin.ticket, messages[0]) is None
+    ticket = origin.written
     first, *further = messages
     address = _author(ticket, first)
+    own = address is None
     text = "\n".join(map(_text, messages))
     contact = ticket.contact if address is None else _contact_of(address)
     data: dict[str, Any] = {
@@ -265,7 +350,7 @@ def _opened(
     if matter.category is not None:
         data["category"] = matter.category
     part: dict[str, Any] = {
-        "ticket": ticket.number,
+        "ticket": origin.ticket.number,
         "events": [event.number for event in messages],
         "event": first.number,
         "at": written_at(first).isoformat(),
@@ -273,18 +358,22 @@ def _opened(
         "by": by.id,
         "why": matter.why.strip(),
     }
-    if any("split" in event.data for event in messages):
+    if origin.taken is not None:
+        part["merged"] = ticket.number
+    if origin.taken is not None or any("split" in event.data for event in messages):
         part["kept"] = [list(_kept(origin, event)) for event in messages]
     if (waits := _unanswered(origin, messages)) is not None:
         part["since"] = waits.isoformat()
-    if own:
+    if own and origin.is_of_one:
         part["own"] = True
-        known = _of_customer(ticket, origin.history[0])
+    if own:
+        known = _of_customer(ticket, origin.said[0])
         mail = data.get("mail", {}) | known.get("mail", {})
         data |= known | ({"mail": mail} if mail else {})
-        if ticket.conversation is not None:
-            part["conversation"] = msgspec.to_builtins(ticket.conversation)
-        data |= _via(ticket, at)
+        talk = _conversation(origin, at)
+        if talk is not None:
+            part["conversation"] = msgspec.to_builtins(talk)
+        data |= _via(ticket, talk, at)
     data["split"] = part
     alone = Draft(None, plan, CUSTOMER, at).add(EventType.OPENED, data).after
     if brought := _brought(origin, messages, alone, plan):
@@ -292,19 +381,21 @@ def _opened(
     draft = Draft(None, plan, CUSTOMER, at).add(EventType.OPENED, data)
     for event in further:
         came = {
-            "ticket": ticket.number,
+            "ticket": origin.ticket.number,
             "event": event.number,
             "at": written_at(event).isoformat(),
             "channel": _came_by(ticket, event),
         }
+        if origin.taken is not None:
+            came["merged"] = ticket.number
         moved = {"text": _text(event), **_copied(event), "split": came}
         draft.add(EventType.CUSTOMER_WROTE, moved)
     if own and ticket.customer is not None:
         draft.add(EventType.MATCHED, {"customer": ticket.customer, "by": FOUND_BY}, SYSTEM)
-    about = list(dict.fromkeys((*ticket.about, *(one.id for one in named))))
-    if about:
-        kept = sorted({*ticket.kept_from, *kept_from(plan, named, at)})
-        why = ABOUT_TOO if ticket.about else NAMED
+    if about := _about(origin, named):
+        of_both = {*origin.ticket.kept_from, *ticket.kept_from}
+        kept = sorted({*of_both, *kept_from(plan, named, at)})
+        why = ABOUT_TOO if origin.ticket.about or ticket.about else NAMED
         accused: dict[str, Any] = {"about": about, "from": [], "why": why}
         draft.add(EventType.ABOUT_SET, accused | ({"kept_from": kept} if kept else {}), SYSTEM)
     return draft.change()
@@ -342,10 +433,10 @@ def _kept(origin: Origin, event: Event) -> tuple[str, int]:
     this made has these messages in their order (`_opened`), but events of its own can be between
     them: its checklist follows the first one.
     """
-    ticket = origin.ticket
+    ticket = origin.written
     if "split" not in event.data or ticket.split is None:
         return ticket.number, event.number
-    came = [one.number for one in origin.history if "split" in one.data]
+    came = [one.number for one in origin.said if "split" in one.data]
     return ticket.split.files[came.index(event.number)]
 
 
@@ -372,13 +463,26 @@ def _of_customer(ticket: Ticket, opened: Event) -> dict[str, Any]:
     return found
 
 
-def _via(ticket: Ticket, at: datetime) -> dict[str, Any]:
+def _conversation(origin: Origin, at: datetime) -> Conversation | None:
+    """The conversation through which the author is answered.
+
+    What the customer of a merged ticket wrote since has moved that of the other one. So it counts
+    if it is the same one, or the only one that goes on.
+    """
+    own, other = origin.written.conversation, origin.ticket.conversation
+    if own is None or other is None:
+        return other if own is None and origin.is_of_one else own
+    is_same = (own.connector, own.id) == (other.connector, other.id)
+    is_better = is_same or (other.goes_on(at) and not own.goes_on(at))
+    return other if is_better and origin.is_of_one else own
+
+
+def _via(ticket: Ticket, talk: Conversation | None, at: datetime) -> dict[str, Any]:
     """The event data with the conversation through which a customer without an address is told.
 
     Returns {} if there is none, or if it takes no answers now. Nobody is told at a phone number:
     it may be a stranger's.
     """
-    talk = ticket.conversation
     if ticket.has_address or talk is None or not talk.goes_on(at):
         return {}
     return {"via": msgspec.to_builtins(talk)}
@@ -386,12 +490,29 @@ def _via(ticket: Ticket, at: datetime) -> dict[str, Any]:
 
 def _unanswered(origin: Origin, messages: Sequence[Event]) -> datetime | None:
     """Since when the oldest of these messages waits for an answer; None if all were answered."""
-    waiting = (_waiting_since(origin, event) for event in messages)
-    return min((at for at in waiting if at is not None), default=None)
+    taken = origin.taken
+    if taken is None:
+        return _oldest(_waiting_since(origin, event) for event in messages)
+    at = _oldest(_waiting_since(taken.was, event) for event in messages)
+    return None if at is None else _waiting_since(origin, taken.merge, at)
 
 
-def _waiting_since(origin: Origin, event: Event) -> datetime | None:
+def _oldest(found: Iterable[datetime | None]) -> datetime | None:
+    return min((at for at in found if at is not None), default=None)
+
+
+def _words_left(taken: Taken, messages: Sequence[Event]) -> datetime | None:
+    """Since when the oldest message of a merged ticket had waited when it was merged, of those that
+    are not split off. None if all had been answered."""
+    left = _left_behind(taken.history, messages)
+    words = (one for one in left if one.type in (*_MESSAGES, EventType.DISPUTED))
+    return _oldest(_waiting_since(taken.was, event) for event in words)
+
+
+def _waiting_since(origin: Origin, event: Event, at: datetime | None = None) -> datetime | None:
     """Since when a message, or another event, waits for an answer; None if it does not.
+
+    `at` is when a message was written that came with the event, a merge.
 
     What came with a split and was answered before waits since that split. A message that came after
     the resolution waits, too: nobody answers it in a ticket that is over.
@@ -401,14 +522,12 @@ def _waiting_since(origin: Origin, event: Event) -> datetime | None:
     last = max((one.number for one in origin.history if one.type in answers), default=0)
     if event.number < last:
         return None
-    at = written_at(event)
+    at = at or written_at(event)
     if ticket.resolution is not None and not ticket.needs_agent:
         return at
     if since is None:
         return None
-    if event.type is EventType.MERGED:
-        at = datetime.fromisoformat(event.data["unanswered_since"])
-    elif "split" in event.data and ticket.split is not None:
+    if "split" in event.data and ticket.split is not None:
         at = max(at, ticket.split.since)
     return at if at >= since else None
 
@@ -422,17 +541,28 @@ def _left(origin: Origin, messages: Sequence[Event]) -> dict[str, Any] | None:
     ticket, since = origin.ticket, origin.ticket.unanswered_since
     if since is None or _unanswered(origin, messages) is None:
         return None
-    left_behind = _left_behind(origin.history, messages)
-    others = [
-        event
+    taken = origin.taken
+    left_behind = _left_behind(origin.history, messages if taken is None else ())
+    brought = merged_words(origin.history)
+    if taken is not None:
+        brought.pop(taken.merge.number, None)
+        if (words := _words_left(taken, messages)) is not None:
+            brought[taken.merge.number] = words
+    own = (
+        _waiting_since(origin, event)
         for event in left_behind
-        if event.type in (*_MESSAGES, EventType.DISPUTED) or _brought_words(event)
-    ]
-    oldest = _unanswered(origin, others)
+        if event.type in (*_MESSAGES, EventType.DISPUTED)
+    )
+    merged = (
+        _waiting_since(origin, event, brought[event.number])
+        for event in left_behind
+        if event.number in brought
+    )
+    oldest = _oldest((*own, *merged))
     if oldest == since:
         return None
     left: dict[str, Any] = {"since": oldest.isoformat() if oldest is not None else None}
-    if oldest is None and ticket.state is State.OPEN and _is_asked(left_behind):
+    if oldest is None and ticket.state is State.OPEN and _is_asked(left_behind, brought):
         left["state"] = State.WAITING.value
     return left
 
@@ -451,13 +581,10 @@ def _left_behind(history: Sequence[Event], messages: Sequence[Event]) -> list[Ev
     return [event for event in history if event.number not in gone]
 
 
-def _brought_words(event: Event) -> bool:
-    """Whether a message that nobody had answered came with this event, a merge."""
-    return event.type is EventType.MERGED and "unanswered_since" in event.data
-
-
-def _is_asked(left_behind: Sequence[Event]) -> bool:
+def _is_asked(left_behind: Sequence[Event], brought: Container[int]) -> bool:
     """Whether the last answer of staff asked the customer something that is still open.
+
+    `brought` are the numbers of the merges that brought a message which nobody had answered.
 
     It is not if anything came since that may have answered it: a message, something that was given,
     also in a ticket that was merged into this one, or a conversation that was recorded later. Then
@@ -468,10 +595,10 @@ def _is_asked(left_behind: Sequence[Event]) -> bool:
     if asked is None or not asked.data.get("wait_for_customer"):
         return False
     since = (event for event in left_behind if event.number > asked.number)
-    return not any(_may_answer(event, asked) for event in since)
+    return not any(_may_answer(event, asked, brought) for event in since)
 
 
-def _may_answer(event: Event, asked: Event) -> bool:
+def _may_answer(event: Event, asked: Event, brought: Container[int]) -> bool:
     """Whether the customer may have answered the question `asked` by this later event."""
     data = event.data
     match event.type:
@@ -480,7 +607,7 @@ def _may_answer(event: Event, asked: Event) -> bool:
         case EventType.ITEM_GIVEN:
             return not data.get("read")
         case EventType.MERGED:
-            return _brought_words(event) or bool(data.get("facts", {}).get("items"))
+            return event.number in brought or bool(data.get("facts", {}).get("items"))
         case EventType.CORRECTED:
             return datetime.fromisoformat(data["stopped_at"]) > asked.at
         case _:
@@ -496,31 +623,72 @@ def _brought(
     promise that began with one of the messages. A split never makes later what was promised. The
     due time stays, in calendar time, with the ladder of the new ticket.
     """
-    ticket, found = origin.ticket, dict[ClockName, Clock]()
-    written = {written_at(event) for event in messages}
-    answer = ClockName.FIRST_RESPONSE if ticket.state is State.NEW else ClockName.NEXT_REPLY
-    waits = _unanswered(origin, messages) is not None
-    promised = promises(new, plan)
-    for name, clock in ticket.clocks.items():
-        if clock.over or name not in (ClockName.REACTION, answer, ClockName.RESOLUTION):
-            continue
-        kept_as = ClockName.FIRST_RESPONSE if name is answer else name
-        own = new.clocks.get(kept_as)
+    found, promised = dict[ClockName, Clock](), promises(new, plan)
+    for kept_as, running in _holding(origin, messages):
+        own = found.get(kept_as, new.clocks.get(kept_as))
         if kept_as is ClockName.REACTION and own is None:
             continue
-        holds = waits if name is answer else clock.started_at in written
-        running = clocks.resume(clock, origin.at, origin.plan.calendar(clock.calendar))
-        if not holds or (own is not None and own.due_at <= running.due_at):
+        if own is not None and own.due_at <= running.due_at:
             continue
         promise = promised.get(kept_as)
         pauses = promise.pauses if promise is not None else ()
         found[kept_as] = clocks.start(
-            (running.due_at - clock.started_at) / timedelta(seconds=1),
-            clock.started_at,
+            (running.due_at - running.started_at) / timedelta(seconds=1),
+            running.started_at,
             ladder=promise.ladder if promise is not None else "",
-            pauses=tuple(one for one in pauses if one in clock.pauses),
+            pauses=tuple(one for one in pauses if one in running.pauses),
         )
     return found
+
+
+def _holding(origin: Origin, messages: Sequence[Event]) -> Iterator[tuple[ClockName, Clock]]:
+    """Yield what the author was promised for these messages, with what it is in a new ticket.
+
+    A clock is as if it ran from now on.
+    """
+    ticket, taken = origin.ticket, origin.taken
+    written = {written_at(event) for event in messages}
+    answer = ClockName.FIRST_RESPONSE if ticket.state is State.NEW else ClockName.NEXT_REPLY
+    waits = _unanswered(origin, messages) is not None
+    for name, clock in ticket.clocks.items():
+        if clock.over or name not in (ClockName.REACTION, answer, ClockName.RESOLUTION):
+            continue
+        holds = waits if name is answer else clock.started_at in written
+        if taken is not None and name is not answer:
+            holds = holds and name.value in taken.merge.data["clocks"]
+        if holds:
+            running = clocks.resume(clock, origin.at, origin.plan.calendar(clock.calendar))
+            yield (ClockName.FIRST_RESPONSE if name is answer else name), running
+    if taken is None:
+        return
+    resolution = taken.before.clocks.get(ClockName.RESOLUTION)
+    if resolution is not None and not resolution.over and resolution.started_at in written:
+        yield ClockName.RESOLUTION, _gone_on(resolution, origin, taken)
+
+
+def _gone_on(clock: Clock, origin: Origin, taken: Taken) -> Clock:
+    """A promise of a merged ticket, as if it had gone on in the other one and ran from now on.
+
+    The other one has kept its own because that was due earlier. But that was promised for the words
+    that are left there.
+    """
+    at = taken.merge.at
+    until = (replace(one, end=one.end or at) for one in taken.before.waits)
+    since = (
+        replace(one, begin=max(one.begin, at))
+        for one in origin.ticket.waits
+        if one.end is None or one.end > at
+    )
+    return clocks.replan(
+        replace(clock, state=ClockState.RUNNING),
+        clock.target_s,
+        origin.at,
+        taken.plan.calendar(clock.calendar),
+        waits=(*until, *since),
+        name=clock.calendar,
+        ladder=clock.ladder,
+        pauses=clock.pauses,
+    )
 
 
 # ------------------------------------------------------------------------------------- undoing
@@ -547,8 +715,20 @@ class Undone:
     customer: str | None = None
 
 
-def unsplit(origin: Undone, new: Undone, by: Actor, why: str) -> tuple[Change, Change]:
-    """Undo a split. Return the changes of both tickets.
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A merged ticket in which the messages were written, its plan, and the time of its change."""
+
+    ticket: Ticket
+    plan: Plan
+    at: datetime
+
+
+def unsplit(
+    origin: Undone, new: Undone, by: Actor, why: str, taken: Marked | None = None
+) -> tuple[Change, Change, *tuple[Change, ...]]:
+    """Undo a split. Return the changes of both tickets, and that of `taken`: the ticket in which
+    the messages were written, if it was merged into the first one.
 
     The messages are again those of the ticket in which they were written, and what is owed for them
     is owed there, measured as if they had never left. The new ticket is closed. If both are of one
@@ -562,7 +742,7 @@ def unsplit(origin: Undone, new: Undone, by: Actor, why: str) -> tuple[Change, C
     require_possible(Step.UNSPLIT, ticket)
     if faults := _too_late(origin, new):
         raise NotUndone(faults, Step.UNSPLIT, ticket.state)
-    given = {
+    given: dict[str, Any] = {
         "kind": LinkKind.SPLIT_INTO.value,
         "ticket": new.ticket.number,
         "why": why.strip(),
@@ -571,6 +751,8 @@ def unsplit(origin: Undone, new: Undone, by: Actor, why: str) -> tuple[Change, C
     is_own = new.customer == origin.customer  # one of the two may have been given to another one
     if origin.split.data.get("own") and is_own:
         given["own"] = True
+    if taken is not None:
+        given["merged"] = taken.ticket.number
     back = Draft(ticket, origin.plan, by, origin.at).add(EventType.UNSPLIT, given).change()
     over: dict[str, Any] = {
         "kind": LinkKind.SPLIT_FROM.value,
@@ -586,14 +768,21 @@ def unsplit(origin: Undone, new: Undone, by: Actor, why: str) -> tuple[Change, C
     if way.by is Way.MAIL and ClockName.ACKNOWLEDGEMENT in new.ticket.clocks:
         over["to"] = new.ticket.contact.email
     elif split is not None and split.is_own:
-        over |= _via(new.ticket, new.at)
+        over |= _via(new.ticket, new.ticket.conversation, new.at)
     ended = (
         Draft(new.ticket, new.plan, by, new.at)
         .add(EventType.UNSPLIT, over)
         .add(EventType.CLOSED, {"closure": SPLIT_UNDONE}, SYSTEM)
         .change()
     )
-    return back, ended
+    if taken is None:
+        return back, ended
+    require_possible(Step.UNSPLIT_MERGED, taken.ticket)
+    unmarked = {
+        name: one for name, one in given.items() if name in ("kind", "ticket", "why", "own")
+    }
+    draft = Draft(taken.ticket, taken.plan, by, taken.at).add(EventType.UNSPLIT, unmarked)
+    return back, ended, draft.change()
 
 
 _LAST = (EventType.URGED, EventType.NOBODY_THERE, EventType.CLOSED)

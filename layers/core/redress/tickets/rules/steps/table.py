@@ -68,8 +68,10 @@ class Step(StrEnum):
     GIVE_BACK_WORDS = "give_back_words"
     SPLIT = "split"
     SPLIT_WORDS = "split_words"
+    SPLIT_MERGED = "split_merged"
     UNSPLIT = "unsplit"
     UNSPLIT_WORDS = "unsplit_words"
+    UNSPLIT_MERGED = "unsplit_merged"
     END_SPLIT = "end_split"
     PROPOSE_DUPLICATE = "propose_duplicate"
     DISMISS_DUPLICATE = "dismiss_duplicate"
@@ -150,8 +152,12 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.SPLIT: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     # The messages that ended the wait for the customer were about something else.
     Step.SPLIT_WORDS: {_O: _W},
+    # Words of a merged ticket are split off the one in which they go on. It is marked where they
+    # were written.
+    Step.SPLIT_MERGED: {_X: _X},
     Step.UNSPLIT: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.UNSPLIT_WORDS: {_W: _O},
+    Step.UNSPLIT_MERGED: {_X: _X},
     # After a public word a split is not undone, so nobody has answered in the ticket that ends.
     Step.END_SPLIT: {_N: _X},
     # Nobody works on a ticket that is over, so it is too late to work on both as one.
