@@ -47,6 +47,7 @@ _COLOURS = {
     "checklist": "cyan",
     "call": "bright_yellow",
     "merged": "bright_blue",
+    "split": "magenta",
     "incident": "bright_white",
     "suggestion": "blue",
     "withdrawn": "yellow",
@@ -133,6 +134,10 @@ class Timeline:
                 return f"overall {data['answers']['overall']}"
             case "assigned":
                 return str(data["why"])
+            case "merged" | "split":
+                return f"{data['ticket']}: {data['why']}"
+            case "post_mortem_written":
+                return str(data["root_cause"])
             case "classified":
                 return ", ".join(map(str, data["values"].values()))
             case "call_recorded":

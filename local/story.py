@@ -302,7 +302,10 @@ def disputed(world: World, title: str, submission: dict[str, Any]) -> str:
 
 
 def urgent(world: World, title: str, submission: dict[str, Any]) -> str:
-    """The customer leaves only a phone number: the page acknowledges, an agent calls back."""
+    """The customer leaves only a phone number: the page acknowledges, an agent calls back.
+
+    The closed ticket is work of its agent until what was learnt is written.
+    """
     receipt = start(world, title, submission, form=True)
     number = receipt.number
     agent = agent_of(world, number)
@@ -313,7 +316,21 @@ def urgent(world: World, title: str, submission: dict[str, Any]) -> str:
     ticket = state_is(world, number, "confirmed")
     expect(ticket["acknowledged_at"], f"{number}: the page counts as the acknowledgement")
     expect(promise(ticket, "first_response") == "kept", f"{number}: contacted at once")
+    act_on_page(receipt, "survey", {"overall": "5"})
+    closed = state_is(world, number, "closed")
+    expect(closed["post_mortem"]["state"] == "due", f"{number}: closed, and a post-mortem is due")
+    work_list_has(agent, number)
+    action = {"text": "Stop the sale of this socket.", "owner": agent.id, "due": _in_two_weeks()}
+    learnt = {"happened": "A new socket smoked.", "cause": "A loose contact."}
+    written = agent.change(number, "post-mortem", **learnt, actions=[action])
+    expect(written["post_mortem"]["state"] == "written", f"{number}: what was learnt is written")
+    left = [item["number"] for item in agent.get("/work")["items"]]
+    expect(number not in left, f"{number}: it counts as open no more")
     return number
+
+
+def _in_two_weeks() -> str:
+    return f"{datetime.now(UTC) + timedelta(days=14):%Y-%m-%d}"
 
 
 def service_request(world: World, title: str, submission: dict[str, Any]) -> str:
@@ -526,6 +543,39 @@ def merged(world: World, title: str, submission: dict[str, Any], again: str) -> 
     return target.number
 
 
+def split(world: World, title: str, submission: dict[str, Any], second: str) -> str:
+    """A second matter in the same ticket: its words become a ticket with its own promises."""
+    receipt = start(world, title, submission, form=True)
+    number = receipt.number
+    agent = agent_of(world, number)
+    agent.change(number, "replies", text="A colleague brings you a new lamp tomorrow.")
+    act_on_page(receipt, "write", {"words": second})
+    read = agent.read(number)
+    matter = {
+        "version": read["version"],
+        "events": [happened(read, "customer_wrote")[0]["number"]],
+        "subject": "A wrong invoice",
+        "kind": "complaint",
+        "reason": "It is another matter.",
+    }
+    made = agent.send("POST", f"/tickets/{number}/split", matter, uuid.uuid4().hex)
+    new = made["number"]
+    world.opened(new, title)
+    link = wait_for(
+        lambda: _link_in_mails(world, submission, f"/t/{new}"),
+        f"{new}: a mail leads its author to it",
+        PATIENCE_S,
+    )
+    shown = call("GET", receipt.status_url).text
+    expect("a request of its own" in shown, f"{number}: the page says that it was split")
+    other = agent_of(world, new)
+    other.change(new, "resolution", text="The invoice is corrected.", **solved("complaint"))
+    agent.change(number, "resolution", text="The new lamp is there.", **solved("complaint"))
+    for one in (receipt, Receipt(new, link)):
+        confirm_and_rate(world, one, 5)
+    return number
+
+
 def incident(world: World, title: str, submissions: list[dict[str, Any]]) -> str:
     """Three tickets have one cause: all customers get one word, each in their language."""
     receipts = [start(world, title, one, form=True) for one in submissions]
@@ -575,7 +625,7 @@ def incident(world: World, title: str, submissions: list[dict[str, Any]]) -> str
             {
                 "text": "Mark the cables in that street.",
                 "owner": agents[0].id,
-                "due": f"{datetime.now(UTC) + timedelta(days=14):%Y-%m-%d}",
+                "due": _in_two_weeks(),
             }
         ],
     }
@@ -667,8 +717,12 @@ def _mails(world: World, submission: dict[str, Any]) -> list[Any]:
 
 
 def _survey_link(world: World, submission: dict[str, Any]) -> str | None:
+    return _link_in_mails(world, submission, "/s/")
+
+
+def _link_in_mails(world: World, submission: dict[str, Any], path: str) -> str | None:
     for mail in _mails(world, submission):
-        if found := re.search(rf"{re.escape(world.base_url)}/s/[\w.-]+", mail.text):
+        if found := re.search(rf"{re.escape(world.base_url + path)}[\w.-]+", mail.text):
             return found[0]
     return None
 
@@ -680,7 +734,7 @@ class Scene:
 
 
 def scenes() -> list[Scene]:
-    """Twenty-three tickets of all five kinds in three languages."""
+    """Twenty-five tickets of all five kinds in three languages."""
 
     def scene(title: str, act: Callable[..., str], submission: dict[str, Any], *more: Any) -> Scene:
         return Scene(title, lambda world: act(world, title, submission, *more))
@@ -829,6 +883,19 @@ def scenes() -> list[Scene]:
                 email="zhiwei@customer.example",
             ),
             "還是那台烘衣機",
+        ),
+        scene(
+            "split",
+            split,
+            body(
+                "complaint",
+                "en",
+                "Nora Kent",
+                "The lamp flickers",
+                "The lamp that came on Friday flickers.",
+                email="nora@customer.example",
+            ),
+            "By the way, the invoice has my old name on it.",
         ),
         Scene(
             "incident",
