@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -12,10 +14,13 @@ from local.filters import READERS
 from redress.db.rows import Models
 from redress.wiring import clients
 from tests.builders import Clock
+from tests.functions.conftest import ENVIRONMENT as DOORS
+from tests.functions.conftest import LINK_KEY
+from tests.statemachines.house import House, arrange
 from tests.statemachines.skipping import Sleepers, eventually, hold_time, run_functions
 from tests.statemachines.world import World, definition
 from tests.streams import Stream
-from tests.wired import ACCOUNT, REGION, TABLE, enter, forget_wiring
+from tests.wired import ACCOUNT, REGION, TABLE, enter, forget_wiring, set_environment
 from tests.world import KEEP_SESSION, MACHINE_ROLE, Context, Stores, aws, load, table_as_deployed
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:redress-ticket"
@@ -118,3 +123,20 @@ def world(
         made.sfn.stop_execution(executionArn=made.arn(name))
         sleepers.release(name)
     eventually(lambda: not made.running(), "every machine has ended")
+
+
+@pytest.fixture
+def house(world: World, monkeypatch: pytest.MonkeyPatch) -> House:
+    """The world with the doors of the product: its routes, its pages, its mails."""
+    sqs = aws("sqs")
+    dead = sqs.create_queue(QueueName="mails-dead")["QueueUrl"]
+    queues = {name: os.environ[name] for name in ("MAIL_QUEUE_URL", "DEAD_LETTER_QUEUE_URL")}
+    other = {"MAIL_DEAD_LETTER_QUEUE_URL": dead, "OPERATOR_ADDRESS": "operations@example.com"}
+    other |= {"FILES_BUCKET": "", "CHECKER_FUNCTION": ""}  # files are switched off
+    aws("secretsmanager").create_secret(
+        Name=DOORS["LINK_KEY_SECRET"], SecretString=LINK_KEY.decode()
+    )
+    set_environment(monkeypatch, **(DOORS | ENVIRONMENT | queues | other))
+    made = House(**{one.name: getattr(world, one.name) for one in fields(World)})
+    arrange(made, monkeypatch)
+    return made
