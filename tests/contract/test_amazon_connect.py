@@ -278,6 +278,28 @@ def test_order_in_which_contacts_come_changes_nothing(
     assert kept in found[0][1]
 
 
+def test_ticket_of_a_transferred_call_is_offered_first_to_who_took_it_over(shop: Shop) -> None:
+    staffed(shop)
+    first, second = connect.transferred()
+    number = str(take(shop, first)[FIRST].number)
+    assert shop.tickets.get(number).preferred == "a-mei"
+    take(shop, second)
+    assert shop.tickets.get(number).preferred == "a-jun"
+    take(shop, first | {"LastUpdateTimestamp": clock("00:59:59"), "Queue": {"Name": "Other"}})
+    assert shop.tickets.get(number).preferred == "a-jun"
+
+
+def test_agent_who_has_the_ticket_keeps_it_when_the_call_was_transferred(shop: Shop) -> None:
+    for name in ("mei", "jun"):
+        shop.member(f"a-{name}", email=f"{name}@example.com", team="service")
+    first, second = connect.transferred()
+    number = str(take(shop, first)[FIRST].number)
+    shop.assigner().assign(number)
+    assert shop.tickets.get(number).assignee == "a-mei"
+    take(shop, second)
+    assert shop.tickets.get(number).assignee == "a-mei"
+
+
 def of_another_call(document: dict[str, Any], place: int) -> dict[str, Any]:
     """The same document about the call of another customer."""
     text = json.dumps(document).replace("1111-111111111111", f"1111-1111{place:08}")
@@ -295,7 +317,8 @@ def phone_of(place: int) -> str:
 
 
 def state_of(shop: Shop, place: int) -> Any:
-    """The newest record of each part of a call, and the promises that were kept, by their times."""
+    """The newest record of each part of a call, the promises that were kept, by their times, and
+    everything else of the ticket that follows from the call."""
     [ticket] = [one for one in tickets(shop) if one.contact.phone_e164 == phone_of(place)]
     named = {"id", "phone", "recording"}
     newest = {
@@ -307,7 +330,11 @@ def state_of(shop: Shop, place: int) -> Any:
         for held in ticket.clocks.values()
         if held.stopped_at is not None and held.stopped_at < shop.clock.now()
     }
-    return newest, kept
+    clocks = {
+        name: (held.started_at, held.due_at, held.stopped_at, held.state, held.held_by)
+        for name, held in ticket.clocks.items()
+    }
+    return newest, kept, clocks, ticket.preferred, ticket.state, ticket.missed_call, ticket.replies
 
 
 def test_parts_of_a_call_are_added_to_the_ticket_that_its_first_agent_opened(shop: Shop) -> None:

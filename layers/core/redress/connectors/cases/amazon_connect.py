@@ -65,7 +65,7 @@ class AmazonConnectCases:
             if isinstance(record, Ignored):
                 taken.append(Taken(id_, record))
                 continue
-            place = PartOfCall(record.since, record.picked_up, record.asked)
+            place = PartOfCall(record.since, record.picked_up, record.asked, record.is_last)
             became = self._calls.take(MACHINE, record.body, place)
             taken.append(Taken(id_, became.outcome, became.number, became.knows_agent))
         return taken

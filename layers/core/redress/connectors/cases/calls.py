@@ -77,12 +77,14 @@ class PartOfCall:
 
     `since` is when the whole call began. `picked_up` says whether the agent of this part was the
     first who spoke with the customer. The parts have one `conversation`. `asked` is from when the
-    customer was to be called back, if this part is the callback that they had asked for.
+    customer was to be called back, if this part is the callback that they had asked for. `is_last`
+    says that nobody spoke with the customer in a later part.
     """
 
     since: datetime
     picked_up: bool
     asked: datetime | None = None
+    is_last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,7 @@ class CallCases:
             merged=merged,
             keeps=taken.keeps,
             asked=asked,
+            takes_over=self._takes_over(taken, ticket),
         )
         left = self._left(found, ticket, call)
         others = [one for one in (left, waits if call.answered and not again else None) if one]
@@ -253,6 +256,23 @@ class CallCases:
             )
         recorded = Recorded(after.outcome, ticket.number, version)
         return Decided(recorded, change, at, cause, also)
+
+    def _takes_over(self, taken: _Taken, ticket: Ticket) -> bool:
+        """Whether the ticket waits in the queue for the agent of an earlier part of this call.
+
+        The call was transferred to the agent of this part since. Who has the ticket keeps it.
+        """
+        call, part, waits_for = taken.record.call, taken.part, ticket.preferred
+        if part is None or not part.is_last or call.agent is None or call.answered is None:
+            return False
+        if waits_for in (None, call.agent) or ticket.assignee is not None or ticket.placing:
+            return False
+        return any(
+            event.type is EventType.CALL_RECORDED
+            and event.data["connector"] == taken.machine.id
+            and event.data.get("agent") == waits_for
+            for event in self._tickets.history(ticket.number)
+        )
 
     def _with_others(
         self, taken: _Taken, change: Change, at: datetime, others: Sequence[_Waits]

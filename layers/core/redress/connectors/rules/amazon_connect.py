@@ -26,7 +26,7 @@ Fields that are not read may have any value, and new ones may be added. So may i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -126,13 +126,14 @@ class PlainRecord:
     `since` is when the whole call began; a callback is a call of its own. `picked_up` says whether
     the agent of this part was the first who spoke with the customer. `asked` is from when the
     customer was to be called back, if they had asked for that and this was the last attempt, or the
-    one that reached them.
+    one that reached them. `is_last` says that no agent spoke with the customer in a later part.
     """
 
     body: dict[str, Any]
     since: datetime
     picked_up: bool
     asked: datetime | None = None
+    is_last: bool = True
 
 
 # ------------------------------------------------------------------------------ reading
@@ -412,6 +413,11 @@ def records(parts: Mapping[str, Part]) -> dict[str, PlainRecord | Ignored]:
             stretch = _stretch(part, earlier)
             found[part.id] = _record(stretch, parts) if part.whole else Ignored.NO_RECORD
             earlier.append(stretch)
+    spoke = [one.part.id for one in earlier if one.talked is not None]
+    for id_ in spoke[:-1]:
+        record = found[id_]
+        if isinstance(record, PlainRecord):
+            found[id_] = replace(record, is_last=False)
     return found
 
 

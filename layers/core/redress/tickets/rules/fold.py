@@ -789,7 +789,8 @@ def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
     Messages that the customer wrote after that answer are still unanswered. The event contains the
     time of the first of them, and the next-reply clock starts at that time. The record of a call
-    also says when the caller began to wait, and who answered.
+    also says when the caller began to wait, and who answered. If it corrects an earlier record, it
+    says from when on the periodic update counts, because that began with the answer.
     """
     name = ClockName(event.data["clock"])
     at = datetime.fromisoformat(event.data["stopped_at"])
@@ -801,6 +802,8 @@ def _corrected(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
             ticket, ClockName.REACTION, at, plan, event
         )
     ticket = replace(ticket, reacted=True, clocks=ticket.clocks | corrected)
+    if event.data.get("restarts_update"):
+        ticket = replace(ticket, clocks=_start_clocks(ticket, plan, at, ClockName.UPDATE))
     if name is ClockName.REACTION or not was_open:
         return ticket
     since = event.data.get("unanswered_since")

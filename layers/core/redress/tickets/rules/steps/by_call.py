@@ -54,8 +54,7 @@ def open_for_call(
         draft.add(EventType.ACKNOWLEDGED, {"by": "agent"}, by)
     _add(draft, plan, call, source["connector"], by, at, opened=True, asked=asked)
     if call.agent is not None and not (call.is_unanswered or call.is_unreached):
-        queued = {"from": None, "why": SPOKE, "team": draft.after.team, "preferred": call.agent}
-        draft.add(EventType.QUEUED, queued, SYSTEM)
+        _prefer(draft, call)
     return draft.change()
 
 
@@ -72,6 +71,7 @@ def record(
     merged: Ticket | None = None,
     keeps: bool = True,
     asked: datetime | None = None,
+    takes_over: bool = False,
 ) -> Change:
     """Add the record of a call to a ticket. A later record of the same call is one more event.
 
@@ -80,7 +80,8 @@ def record(
     of the call, if that was merged into this one. `keeps` is False for a part of the call whose
     customer had spoken with somebody before: it keeps no promise. `asked` is from when on the
     callback was due that the customer had asked for, if this is it and the ticket was opened for
-    it.
+    it. `takes_over` says that the call was transferred to its agent while the ticket waited for the
+    one before: now it is offered to this one first.
     """
     require_possible(Step.RECORD_CALL, ticket)
     draft = Draft(ticket, plan, by, at)
@@ -97,7 +98,15 @@ def record(
         keeps=keeps,
         asked=asked,
     )
+    if takes_over:
+        _prefer(draft, call)
     return draft.change()
+
+
+def _prefer(draft: Draft, call: Call) -> None:
+    """Offer the ticket first to the agent who spoke with the customer."""
+    queued = {"from": None, "why": SPOKE, "team": draft.after.team, "preferred": call.agent}
+    draft.add(EventType.QUEUED, queued, SYSTEM)
 
 
 def _add(
@@ -138,6 +147,11 @@ def _correct(
     later = [one for one in written if answered is not None and one > answered]
     if is_first and later and not ticket.clocks[ClockName(correction["clock"])].over:
         correction["unanswered_since"] = min(later).isoformat()
+    before = ticket.clocks[ClockName(correction["clock"])].stopped_at
+    update = ticket.clocks.get(ClockName.UPDATE)
+    if is_first and update is not None and not update.over and answered != before:
+        # The next word to the customer counts from the answer, whose true time came later.
+        correction |= {"restarts_update": True} if update.started_at == before else {}
     with_it = _reaction_with(ticket, correction)
     draft.add(EventType.CORRECTED, correction, by)
     if with_it:
