@@ -207,7 +207,7 @@ def test_old_request_with_the_right_signature_is_refused(
     assert len(outside.handed_over) == 1
 
 
-OPENED = {
+OPENED: dict[str, Any] = {
     "number": "R-7K3M9-QW0X2",
     "opened": True,
     "status_url": "https://redress.example.com/v1/t/R-7K3M9-QW0X2.signature",

@@ -26,7 +26,7 @@ from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_af
 from redress.plans.rules.checklists import STEP, label, of
 from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.steps.matching import match
-from redress.tickets.rules.ticket import EventType
+from redress.tickets.rules.ticket import EventType, State
 from redress.wiring import customer as customer_wiring
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import stores as wired_stores
@@ -433,6 +433,54 @@ def test_words_about_an_item_of_a_checklist_say_which_one_it_is(world: World) ->
     got, name = world.inbox.got[-1], label(world.stores.plans.current(), category, "change")
     assert (got["item"], got["text"]) == (name["en"], "The register is closed.")
     assert name["en"] != "change"
+
+
+def solved(world: World, number: str) -> None:
+    fields = {"outcome": "upheld", "remedy": "new", "root_cause": "seal"}
+    done = world.act("resolution", number, text="Replaced.", **fields)
+    assert done.status == 200, done.body
+
+
+def something_else(world: World, number: str) -> str:
+    """The customer tells us something else from the status page. Returns the new number."""
+    words = {"kind": "complaint", "subject": "The second cup", "description": "It is missing."}
+    token = customer_wiring.links().status_token(number)
+    receipt = customer_wiring.following().submit(token, words | {"consent": True}, "n-1")
+    return receipt.number
+
+
+def test_something_else_is_answered_where_the_customer_wrote(world: World) -> None:
+    """They left no address. The reply was accepted, and reached nobody."""
+    first = world.opened()
+    solved(world, first)
+    new = something_else(world, first)
+    tickets = world.stores.tickets
+    assert tickets.get(new).conversation == tickets.get(first).conversation
+    assert world.act("assign", new, agent="a-mei").status == 200
+    asked = world.act("reply", new, text="Which one?", wait_for_customer=True)
+    assert asked.status == 200, asked.body
+    assert asked.body["answers"]["by"] == "connector"
+    assert world.deliver(world.jobs(new)[-1])
+    assert world.inbox.got[-1]["ticket"] == new
+    answer = world.machine.message(message="m-2", text="The red one.", customer=NAME_ONLY)
+    assert (answer.status, answer.body["number"]) == (200, new), "not to what was solved"
+    assert tickets.get(first).state is State.RESOLVED
+
+
+def test_something_else_after_the_window_is_refused_before_it_is_lost(
+    api: Api,
+    stores: Stores,
+    clock: Clock,
+    load_function: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = build(api, stores, clock, load_function, monkeypatch, answer_hours=48)
+    first = world.opened()
+    solved(world, first)
+    clock.advance(hours=49)
+    new = something_else(world, first)
+    assert world.act("assign", new, agent="a-mei").status == 200
+    assert world.act("reply", new, text="?", wait_for_customer=False).status == 409
 
 
 # ---------------------------------------------------------------------- faults

@@ -15,7 +15,7 @@ from redress.connectors.rules.sequence import Sequence
 from redress.connectors.store.calls import CallAdded, write_of
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
-from redress.tickets.rules.ticket import State, Ticket
+from redress.tickets.rules.ticket import LinkKind, State, Ticket
 from redress.tickets.store import items
 from redress.tickets.store.transaction import Cause, Dated, DoneAlready, Raced, Write
 
@@ -171,32 +171,43 @@ def _talk(models: Models, connector: str, id_: str, number: str, unproven: bool)
 
 
 def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]:
-    """The conversations with a phone number in which staff write now (`answers.way_of`).
+    """The conversations in which staff write now, and which may have had another ticket.
 
-    What comes back from the number then belongs to the ticket about which staff wrote to it last.
+    They are those with a phone number (`answers.way_of`), and those that a ticket has from the one
+    that it follows. What comes back then belongs to the ticket about which staff wrote there last.
     But a number that somebody left proves nothing. So a conversation with an open ticket stays
-    there, unless both tickets have the same customer. Raises Unreadable.
+    there, unless both tickets have the same customer. Who opened a ticket that follows another one
+    had the page of that one, so they are the same. Raises Unreadable.
     """
     model, begun = models.connector, dict[tuple[str, str], Ticket]()
     for change, _ in changes:
         phone = change.after.contact.phone_e164
         for event in change.events:
             via = event.data.get("via")
-            if via is not None and via["id"] == phone:
+            if via is not None and (via["id"] == phone or _has_from_another(change.after)):
                 begun[via["connector"], via["id"]] = change.after
     writes = []
     for (connector, id_), ticket in begun.items():
         pk, sk = keys.connector_pk(connector), keys.conversation_sk(id_)
-        before = _number_at(models, pk, sk)
-        if before == ticket.number or (before and _is_of_another(models, before, ticket)):
-            continue
         own = ticket.conversation
         came_from_there = own is not None and (own.connector, own.id) == (connector, id_)
+        before = _number_at(models, pk, sk)
+        if before == ticket.number:
+            continue
+        is_same = came_from_there and _has_from_another(ticket)
+        if before and not is_same and _is_of_another(models, before, ticket):
+            continue
         row = _talk(models, connector, id_, ticket.number, not came_from_there)
         unchanged = model.pk.does_not_exist() if before is None else model.number == before
         raced = Raced("this conversation was given to another ticket meanwhile")
         writes.append(Write(row, condition=unchanged, lost=raced))
     return writes
+
+
+def _has_from_another(ticket: Ticket) -> bool:
+    """Whether a ticket has its conversation from the one that it follows."""
+    follows = any(link.kind is LinkKind.FOLLOW_UP_OF for link in ticket.links)
+    return follows and ticket.conversation is not None
 
 
 def _number_at(models: Models, pk: str, sk: str) -> str | None:

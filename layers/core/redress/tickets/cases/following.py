@@ -34,7 +34,8 @@ from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import DoneAlready
 
 ASKED = ("kind", "category", "subject", "description", "consent")
-"""What the form asks for. Contact and language are those of the old ticket."""
+"""What the form asks for. Contact, language and the conversation through which the customer is
+answered are those of the old ticket."""
 _PLACEHOLDER = {"name": "-", "email": "customer@example.com"}
 """Stands for the contact while the rest is validated. The contact of the old ticket was accepted
 when it was opened, and the customer could not correct it here."""
@@ -107,7 +108,9 @@ class FollowingCase:
         own = replace(submission, contact=old.contact)
         # A ticket that has as many links as it may have gets no more, but no words are lost.
         follows = number if len(old.links) < MOST_LINKS else None
-        change = opening.open_ticket(own, new_number(), plan, at, follows=follows)
+        change = opening.open_ticket(
+            own, new_number(), plan, at, follows=follows, conversation=old.conversation
+        )
         if old.customer is not None:
             matched = match(
                 change.after, plan, old.customer, _BY_TICKET, at, customer_type=old.customer_type

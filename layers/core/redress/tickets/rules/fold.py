@@ -12,6 +12,8 @@ from copy import replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import convert
+
 from redress.base.people import SYSTEM, Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState, Wait, Waits
@@ -281,7 +283,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
         changed_at=event.at,
         unanswered_since=event.at,
         missed_call=missed_call,
-        conversation=_conversation_in(data.get("source", {})),
+        conversation=_conversation_at_opening(data),
         clocks={
             name: _new_clock(promised[name], event.at, plan)
             for name in _STARTED_AT_OPENING
@@ -311,6 +313,13 @@ def _split_off(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         if name in ticket.clocks
     }
     return split_events.with_promises(replace(ticket, clocks=ticket.clocks | own), event)
+
+
+def _conversation_at_opening(data: dict[str, Any]) -> Conversation | None:
+    """The conversation of a new ticket: that of its message, or of the ticket that it follows."""
+    if "conversation" in data:
+        return convert(data["conversation"], Conversation)
+    return _conversation_in(data.get("source", {}))
 
 
 def _conversation_in(source: dict[str, Any]) -> Conversation | None:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from msgspec import to_builtins
+
 from redress.base import phones
 from redress.base.people import CUSTOMER, SYSTEM, Actor, Member
 from redress.clocks.rules.clocks import Clock, ClockName
@@ -18,7 +20,7 @@ from redress.tickets.rules.steps.draft import (
     mail_source,
 )
 from redress.tickets.rules.submission import Submission
-from redress.tickets.rules.ticket import EventType
+from redress.tickets.rules.ticket import Conversation, EventType
 
 
 def open_ticket(
@@ -29,6 +31,7 @@ def open_ticket(
     mail: Mapping[str, Any] | None = None,
     source: Mapping[str, str] | None = None,
     follows: str | None = None,
+    conversation: Conversation | None = None,
 ) -> Change:
     """Open a ticket.
 
@@ -39,10 +42,12 @@ def open_ticket(
     is promised and sent. If a connector handed the submission over, `source` names it and the ids
     that it has there, and the ticket that it follows. If the customer opened it from the status
     page of another one, `follows` is the number of that one: the caller links it, too.
+    `conversation` is then the one through which they were answered there.
     """
-    draft = Draft(None, plan, CUSTOMER, at).add(
-        EventType.OPENED, opened_data(submission, number, plan, mail, source, follows)
-    )
+    data = opened_data(submission, number, plan, mail, source, follows)
+    if conversation is not None:
+        data["conversation"] = to_builtins(conversation)
+    draft = Draft(None, plan, CUSTOMER, at).add(EventType.OPENED, data)
     if submission.contact.email is None:
         draft.add(EventType.ACKNOWLEDGED, {"by": "page"}, SYSTEM)
     return draft.change()
