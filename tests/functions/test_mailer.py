@@ -2266,6 +2266,18 @@ def test_accused_supervisor_is_not_asked_to_approve_a_remedy(
     assert post.only["To"] == "wei@example.com"
 
 
+def test_only_managers_are_asked_about_a_remedy_while_it_is_unclear_whom_the_ticket_is_about(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _propose(50_000))
+    job = mailer.job(ticket.number, "remedy")
+    why = Doubt.NOBODY_NAMED_SO
+    mailer.act(ticket.number, lambda t, p, at: by_system.doubt_about(t, p, [], why, at))
+    assert mailer(job) == []
+    assert post.only["To"] == "wei@example.com"
+
+
 def test_mail_that_asks_for_a_decision_is_skipped_after_it(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:

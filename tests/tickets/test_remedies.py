@@ -18,6 +18,7 @@ from redress.plans.rules.document import parse
 from redress.tickets.rules import access, remedy_rights
 from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
+from redress.tickets.rules.fold import fold
 from redress.tickets.rules.remedies import MOST_REMEDIES, Remedy
 from redress.tickets.rules.steps import by_staff, remedying
 from redress.tickets.rules.steps.remedying import NewRemedy, needs_approval
@@ -127,6 +128,56 @@ def test_nobody_decides_about_a_remedy_of_the_ticket_that_they_have(act: Any) ->
     life = Life().open().acknowledge().assign(LIN.id).propose_remedy(by=WEI)
     with pytest.raises(Forbidden):
         act(life, by=LIN)
+
+
+@pytest.mark.parametrize("act", [Life.approve_remedy, Life.refuse_remedy])
+@pytest.mark.parametrize("way", ["had_it", "got_it_meanwhile", "got_it_when_resolved"])
+def test_leader_who_gives_the_ticket_away_does_not_decide_about_its_remedy(
+    act: Any, way: str
+) -> None:
+    """Story 24: nobody steps out of their own work in order to approve it."""
+    life = Life().open().acknowledge()
+    if way == "had_it":
+        life.assign(LIN.id).propose_remedy(by=MEI).reassign(JUN.id)
+    elif way == "got_it_meanwhile":
+        life.assign().propose_remedy().reassign(LIN.id, by=WEI).reassign(None)
+    else:
+        life.assign().promise_remedy().propose_remedy().withdraw()
+        life.hand_over(LIN.id, by=WEI).hand_over(JUN.id)
+    assert "approve_remedy" not in remedy_rights.can(LIN_OF_STAFF, life.ticket, remedy(life))
+    assert "approve_remedy" in remedy_rights.can(WEI_OF_STAFF, life.ticket, remedy(life))
+    assert life.ticket == life.folded
+    with pytest.raises(Forbidden):
+        act(life, by=LIN)
+
+
+def test_proposal_of_a_version_before_says_nobody_who_had_the_ticket() -> None:
+    life = life_at(State.OPEN).propose_remedy(by=WEI)
+    assert remedy(life).had == (MEI.id,)
+    *before, proposed = life.events
+    data = {name: one for name, one in proposed.data.items() if name != "assignee"}
+    assert fold([*before, replace(proposed, data=data)], life.plan).remedies[0].had == ()
+
+
+@pytest.mark.parametrize("act", [Life.approve_remedy, Life.refuse_remedy])
+def test_only_a_manager_decides_while_it_is_unclear_whom_the_complaint_is_about(act: Any) -> None:
+    """It may be about the supervisor of the team."""
+    life = Life().open().assign().propose_remedy().reassign(None).doubt_about()
+    life.changes[-1] = replace(life.last, after=replace(life.ticket, kept_from=()))
+    assert access.may_act(LIN_OF_STAFF, life.ticket), "the plan does not keep it from them"
+    assert remedy_rights.can(LIN_OF_STAFF, life.ticket, remedy(life)) == ["withdraw_remedy"]
+    with pytest.raises(Forbidden):
+        act(life, by=LIN)
+    assert "approve_remedy" in remedy_rights.can(WEI_OF_STAFF, life.ticket, remedy(life))
+    life.is_about(JUN.id)
+    assert "approve_remedy" in remedy_rights.can(LIN_OF_STAFF, life.ticket, remedy(life))
+
+
+def test_bound_counts_what_the_customer_gets_in_the_other_parts_of_a_matter() -> None:
+    life, half = life_at(State.OPEN), Money(BOUND // 2, "CNY")
+    assert not needs_approval(life.ticket, life.plan, half, [half])
+    assert needs_approval(life.ticket, life.plan, half, [half, Money(1, "CNY")])
+    assert needs_approval(life.ticket, life.plan, half, [Money(1, "EUR")])
 
 
 @pytest.mark.parametrize("act", [Life.approve_remedy, Life.refuse_remedy])

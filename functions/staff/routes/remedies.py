@@ -66,7 +66,7 @@ def propose_remedy(request: Request) -> Answer:
             given["kind"], given["reason"], given["amount"], given["currency"], given["due_at"]
         )
         sent.append(telling(request.member, given))
-        step = sent[0].step(lambda text: partial(remedying.propose, new=new, text=text))
+        step = sent[0].step(lambda text: wiring.remedies().proposing(new, text))
         return given["version"], wiring.remedies().taking_over(step)
 
     number = request.path["number"]

@@ -12,7 +12,7 @@ from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.wiring import stores as wired_stores
-from tests.builders import Clock
+from tests.builders import Clock, plan_document
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import CHANGES, REMEDY_ACTS, Api, Reply
 from tests.functions.staff.test_rights import about, doubted, kept, said
@@ -22,6 +22,7 @@ from tests.world import Opener, Stores, aws
 SUBJECT = "The secret kettle"
 DONE = {"text": "Solved.", "outcome": "upheld", "root_cause": "seal"}
 FILE = "9f86d081884c7d65"
+BOUND = plan_document()["remedies"]["bounds"]["CNY"]
 
 
 @pytest.fixture
@@ -94,6 +95,27 @@ def test_small_remedy_is_promised_at_once_with_the_words_that_the_plan_allows(
     vague = propose(api, stores, ticket.number, amount=100, text="我们尽快给您退款。")
     assert vague.body["remedies"][0]["state"] == "promised"
     assert [one["list"] for one in vague.body["warnings"]] == ["vague"]
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+def test_bound_is_for_both_tickets_of_a_customer_after_a_split(
+    api: Api, ticket: Ticket, stores: Stores, first: str
+) -> None:
+    """Whoever splits a ticket cannot promise twice what they may not promise at once."""
+    wrote = stores.changes.change(
+        ticket.number, lambda t, p, at: by_customer.write(t, p, "And the lid is loose", at)
+    )
+    body = {"version": wrote.version, "events": [wrote.version], "subject": "The lid"}
+    body |= {"kind": "complaint", "reason": "another matter"}
+    key = {"Idempotency-Key": "a-key"}
+    split = api("splitting", "mei", number=ticket.number, body=body, headers=key)
+    assert split.status == 201, split.body
+    numbers = {"old": ticket.number, "new": split.body["number"]}
+    other = "new" if first == "old" else "old"
+    promised = propose(api, stores, numbers[first], "lin", amount=BOUND)
+    assert promised.body["remedies"][0]["state"] == "promised"
+    again = propose(api, stores, numbers[other], "lin", amount=1)
+    assert again.body["remedies"][0]["state"] == "proposed"
 
 
 def test_resolution_waits_for_the_decision_and_not_for_the_remedy(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
 
 from redress.base.errors import Forbidden, NotFound
+from redress.base.money import Money
 from redress.base.people import Actor, Member
 from redress.plans.rules.plan import Plan
 from redress.staff.cases import paging
@@ -18,7 +19,8 @@ from redress.tickets.rules import access, remedy_rights
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.remedies import Remedy, RemedyState, find
 from redress.tickets.rules.steps import by_staff, remedying
-from redress.tickets.rules.ticket import Ticket
+from redress.tickets.rules.steps.remedying import NewRemedy
+from redress.tickets.rules.ticket import LinkKind, Ticket
 from redress.tickets.store.attached import AttachedStore
 from redress.tickets.store.remedies import Listed, RemedyLists
 from redress.tickets.store.tickets import TicketStore
@@ -34,6 +36,25 @@ class Which(StrEnum):
 
     PROPOSED = "proposed"
     OWED = "owed"
+
+
+MOST_PARTS = 50
+"""About the most tickets into which a matter was split whose remedies are counted together."""
+
+
+def _parts(ticket: Ticket) -> set[str]:
+    """The numbers of the tickets off which this one was split, and that were split off it."""
+    kinds = (LinkKind.SPLIT_FROM, LinkKind.SPLIT_INTO)
+    return {link.number for link in ticket.links if link.kind in kinds}
+
+
+def _is_part(ticket: Ticket, others: Iterable[Ticket]) -> bool:
+    """Whether a ticket was split off one of the others, or one of them off it, for its customer."""
+    return any(
+        (ticket.split is not None and ticket.split.is_own and ticket.split.source == one.number)
+        or (one.split is not None and one.split.is_own and one.split.source == ticket.number)
+        for one in others
+    )
 
 
 _STATES = {Which.PROPOSED: RemedyState.PROPOSED, Which.OWED: RemedyState.PROMISED}
@@ -60,6 +81,35 @@ class RemedyCases:
         self, tickets: TicketStore, lists: RemedyLists, files: AttachedStore, staff: StaffStore
     ) -> None:
         self._tickets, self._lists, self._files, self._staff = tickets, lists, files, staff
+
+    def proposing(self, new: NewRemedy, text: str) -> StaffStep:
+        """The step that promises a remedy, or proposes it if it needs an approval.
+
+        What the customer gets in the other parts of a matter that was split counts, too: otherwise
+        whoever splits a ticket could pay twice what they may not pay at once.
+        """
+
+        def decide(ticket: Ticket, plan: Plan, /, *, by: Actor, at: datetime) -> Change:
+            beside = self._beside(ticket) if new.amount is not None else ()
+            return remedying.propose(ticket, plan, by, new, text, at, beside)
+
+        return decide
+
+    def _beside(self, ticket: Ticket) -> list[Money]:
+        """What the customer gets in the tickets that were split off this one, or off which it was
+        split, if they are theirs, and so on. It costs no read for a ticket without a split."""
+        known, parts = {ticket.number: ticket}, [ticket]
+        while parts and len(known) <= MOST_PARTS:
+            wanted = sorted({one for part in parts for one in _parts(part)} - known.keys())
+            found = self._tickets.get_readable(wanted) if wanted else []
+            parts = [one for one in found if _is_part(one, known.values())]
+            known |= {one.number: one for one in parts}
+        return [
+            money
+            for number, part in known.items()
+            if number != ticket.number
+            for money in remedying.granted_in(part)
+        ]
 
     def approving(self, id_: str, due: datetime | None) -> StaffStep:
         """The step that approves a remedy. What the customer is told is in the event that proposed

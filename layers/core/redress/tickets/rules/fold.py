@@ -423,7 +423,7 @@ def _acknowledged(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 def _assigned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     team = event.data.get("team", ticket.team)
     return replace(
-        ticket,
+        remedy_events.handed_over(ticket, event.data["agent"]),
         assignee=event.data["agent"],
         placing=None,
         live=event.data.get("live", 0),

@@ -57,6 +57,8 @@ class Remedy(Struct, frozen=True, omit_defaults=True):
     """When the customer was told; None if they never were."""
     approved_by: str | None = None
     """Who approved it; None if it needed no approval, or has none."""
+    had: tuple[str, ...] = ()
+    """Who had the ticket besides `by` when it was proposed, and later while nobody had decided."""
 
     @property
     def clock_name(self) -> str:

@@ -27,8 +27,27 @@ def proposed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         clock=_started(plan, in_plan.approval(plan), event.at),
         money=money,
         due=datetime.fromisoformat(data["due"]) if "due" in data else None,
+        had=(data["assignee"],) if "assignee" in data else (),
     )
     return replace(ticket, remedies=(*ticket.remedies, remedy))
+
+
+def handed_over(ticket: Ticket, agent: str) -> Ticket:
+    """Record on each undecided remedy who has the ticket from now on.
+
+    They do not decide about it, also if they give the ticket away again.
+    """
+    if not any(one.is_undecided and agent not in (one.by, *one.had) for one in ticket.remedies):
+        return ticket
+    return replace(
+        ticket,
+        remedies=tuple(
+            replace(one, had=(*one.had, agent))
+            if one.is_undecided and agent not in (one.by, *one.had)
+            else one
+            for one in ticket.remedies
+        ),
+    )
 
 
 def promised(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

@@ -29,16 +29,24 @@ def may_make(actor: Actor, ticket: Ticket, remedy: Remedy, act: str) -> bool:
     """Whether somebody who may act on the ticket may make an act on this remedy now.
 
     - A leader of the ticket approves or refuses what somebody else has proposed, unless they are
-      the ticket's agent themselves: nobody decides about their own work.
+      the ticket's agent themselves, or were since it was proposed: nobody decides about their own
+      work. While it is unclear whom the complaint is about, only a manager does: it may be about
+      any supervisor of the team.
     - Everybody who may act on the ticket withdraws a proposal. What the customer was promised is
       taken back by a leader only.
     - Everybody who may act on the ticket says that it is done.
     """
     if act in ("approve_remedy", "refuse_remedy"):
-        return actor.role in LEADERS and actor.id not in (remedy.by, ticket.assignee)
+        decides = LEADERS if ticket.about_unclear is None else (Role.MANAGER,)
+        return actor.role in decides and actor.id not in without(ticket, remedy)
     if act == "withdraw_remedy" and remedy.is_owed:
         return actor.role in LEADERS
     return True
+
+
+def without(ticket: Ticket, remedy: Remedy) -> set[str | None]:
+    """Who does not decide about a remedy, because it is their own work."""
+    return {remedy.by, ticket.assignee, *remedy.had}
 
 
 def can(member: Member, ticket: Ticket, remedy: Remedy) -> list[str]:

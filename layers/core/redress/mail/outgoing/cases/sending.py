@@ -89,6 +89,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
+from redress.tickets.rules import remedy_rights
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.steps import by_system
@@ -336,7 +337,9 @@ class MailingCase:
         elif audience == Role.AGENT:
             person = ticket.assignee
         elif remedy_mails.is_about_decision(about.event):
-            without = {remedy.by, ticket.assignee}
+            without = remedy_rights.without(ticket, remedy)
+            if ticket.about_unclear is not None:  # managers decide
+                without |= {one.id for one in self._staff.members() if one.role is not Role.MANAGER}
         role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
         return self._person_or_leaders(ticket, person, role, ticket.team, without)
 

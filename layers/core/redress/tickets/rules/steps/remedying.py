@@ -39,11 +39,18 @@ class NewRemedy(Struct, frozen=True):
 
 
 def propose(
-    ticket: Ticket, plan: Plan, by: Actor, new: NewRemedy, text: str, at: datetime
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    new: NewRemedy,
+    text: str,
+    at: datetime,
+    beside: Sequence[Money] = (),
 ) -> Change:
     """Promise the customer a remedy, or propose it if it needs an approval (`needs_approval`).
 
-    `text` is what the customer is told: at once, or when it is approved. Raises InvalidInput with
+    `text` is what the customer is told: at once, or when it is approved. `beside` is what the same
+    customer gets in the other parts of a matter that was split. Raises InvalidInput with
     every fault, NotAllowedNow if the plan has no remedies, LimitReached if the ticket has as many
     as it can have, and AnswerWindowEnded if a promise could not reach the customer now.
     """
@@ -62,7 +69,9 @@ def propose(
         data |= {"amount": money.amount, "currency": money.currency}
     if new.due is not None:
         data["due"] = new.due.isoformat()
-    needs = needs_approval(ticket, plan, money)
+    if ticket.assignee not in (None, by.id):
+        data["assignee"] = ticket.assignee
+    needs = needs_approval(ticket, plan, money, beside)
     if needs:
         data["needs_approval"] = True
     draft = Draft(ticket, plan, by, at).add(EventType.REMEDY_PROPOSED, data)
@@ -74,21 +83,28 @@ def propose(
     return draft.change()
 
 
-def needs_approval(ticket: Ticket, plan: Plan, money: Money | None) -> bool:
+def needs_approval(
+    ticket: Ticket, plan: Plan, money: Money | None, beside: Sequence[Money] = ()
+) -> bool:
     """Whether somebody else must approve one more remedy of this amount.
 
     The bound of the plan is for all remedies of the ticket together, with those of tickets that
-    were merged into it, so nobody can promise in two parts what they may not promise at once. For
-    the same reason a second currency needs an approval.
+    were merged into it and those `beside` it (`propose`), so nobody can promise in two parts what
+    they may not promise at once. For the same reason a second currency needs an approval.
     """
     if money is None:
         return False
-    others = [one.money for one in ticket.remedies if one.stands and one.money is not None]
-    others += [one.money for one in ticket.granted]
+    others = [*granted_in(ticket), *beside]
     if any(one.currency != money.currency for one in others):
         return True
     total = money.amount + sum(one.amount for one in others)
     return total > in_plan.bounds(plan).get(money.currency, 0)
+
+
+def granted_in(ticket: Ticket) -> list[Money]:
+    """What the customer gets or got in a ticket, or will if it is approved."""
+    own = [one.money for one in ticket.remedies if one.stands and one.money is not None]
+    return own + [one.money for one in ticket.granted]
 
 
 def approve(
@@ -257,7 +273,8 @@ def _require(act: str, step: Step, ticket: Ticket, remedy: Remedy, by: Actor) ->
 
 
 _FOR_OTHERS = {
-    RemedyState.PROPOSED: "a leader decides who has neither proposed it nor has the ticket",
+    RemedyState.PROPOSED: "a leader decides who has neither proposed it nor has or had the ticket, "
+    "and a manager while it is unclear whom it is about",
     RemedyState.PROMISED: "only a leader takes back what the customer was promised",
 }
 
