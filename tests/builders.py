@@ -461,6 +461,14 @@ class Life:
         sent = [{"id": one, "name": "id.jpg", "type": "image/jpeg", "size": 9} for one in ids]
         return self.take(checklists.send(self.ticket, self.plan, item, sent, at))
 
+    def lose_file(self, file: str, by: Actor | None = CUSTOMER) -> Life:
+        """Somebody withdraws a file of an item; without anybody, the scanner finds something."""
+        at, named = self.clock.now(), {"id": file, "name": "id.jpg"}
+        if by is None:
+            found = [named | {"state": "found", "reason": "Eicar"}]
+            return self.take(by_system.note_files(self.ticket, self.plan, "Found", found, at))
+        return self.take(checklists.withdraw(self.ticket, self.plan, by, named, "Gone", at))
+
     def answer_item(self, item: str = "new_details", text: str = "12 Mill Lane") -> Life:
         at = self.clock.now()
         return self.take(checklists.answer(self.ticket, self.plan, item, text, at))

@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 
 from redress.base import catalogue
+from redress.base.errors import InvalidInput
 from redress.base.languages import LANGUAGES
+from redress.base.people import Role
 from redress.clocks.rules.clocks import ClockName, ClockState
+from redress.files.cases.accepting import AcceptingCase
+from redress.files.messages import Verdict
 from redress.mail.outgoing.messages import MailJob
 from redress.plans.rules.checklists import label
 from redress.plans.rules.document import parse
@@ -20,6 +24,7 @@ from redress.tickets.rules.checklist import MOST_FILES, Responsible, find
 from redress.tickets.rules.steps import by_staff, checklists
 from redress.tickets.rules.ticket import EventType
 from redress.wiring import customer as customer_wiring
+from redress.wiring import stores as wired_stores
 from tests.builders import LIN, MEI, plan_1, plan_document
 from tests.files import samples
 from tests.functions.conftest import BASE_ADDRESS
@@ -408,6 +413,49 @@ def test_item_takes_so_many_files_and_further_ones_are_refused_before_they_are_s
     answer = site("api-upload", headers=bearer(token), number=number, body=body)
     assert answer["statusCode"] == 422
     assert [one["code"] for one in json.loads(answer["body"])["errors"]] == ["too_many_files"]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_file_that_the_customer_withdraws_makes_room_and_the_item_is_missing_again(
+    site: Site, stores: Stores
+) -> None:
+    number, token = request(site)
+    sent = [upload(site, number, token) for _ in range(MOST_FILES)]
+    for count, file in enumerate(sent, start=1):
+        for _ in range(2):  # a repeat changes nothing
+            answer = site("api-file-withdrawal", headers=bearer(token), number=number, file=file)
+            assert answer["statusCode"] == 200
+        ticket = stores.tickets.get(number)
+        assert checklists.room(ticket, "identity") == count
+    [*_, last] = stores.tickets.history(number)
+    assert (last.type, last.by.role, last.data["withdrawn"]) == (
+        EventType.NOTED,
+        Role.CUSTOMER,
+        [{"id": sent[-1], "name": "id.jpg"}],
+    )
+    assert states(stores, number)["identity"] == "open"
+    again = upload(site, number, token)
+    item = find(stores.tickets.get(number).checklist, "identity")
+    assert item is not None
+    assert (item.state, item.files) == ("given", (again,))
+
+
+@pytest.mark.usefixtures("bucket")
+def test_item_whose_files_nobody_can_open_takes_others_and_is_not_accepted_by_itself(
+    site: Site, stores: Stores
+) -> None:
+    number, token = request(site)
+    for _ in range(MOST_FILES):
+        judge(number, upload(site, number, token), Verdict.FOUND, "Eicar")
+    ticket = stores.tickets.get(number)
+    assert (states(stores, number)["identity"], checklists.room(ticket, "identity")) == (
+        "given",
+        MOST_FILES,
+    )
+    step = AcceptingCase(wired_stores.attached()).step("identity", "", [])
+    with pytest.raises(InvalidInput) as refused:
+        step(ticket, plan_1(), by=MEI, at=ticket.changed_at)
+    assert [fault.code for fault in refused.value.faults] == ["file_not_open"]
 
 
 @pytest.mark.usefixtures("bucket")

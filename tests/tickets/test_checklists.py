@@ -18,7 +18,7 @@ from redress.base.errors import (
     NotFound,
     VersionConflict,
 )
-from redress.base.people import SYSTEM, Member, Role
+from redress.base.people import CUSTOMER, SYSTEM, Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.results import for_connector
@@ -325,6 +325,49 @@ def test_number_of_files_of_one_item_is_bounded() -> None:
     life.send_item().accept_item()
     with pytest.raises(NotAllowedNow):
         checklists.require_room(life.ticket, "identity")
+
+
+def test_item_whose_files_the_customer_has_withdrawn_is_missing_again() -> None:
+    life = Life().request().reply().answer_item().accept_item("new_details")
+    life.send_item("identity", "a" * 16, "b" * 16)
+    assert resolution(life) is ClockState.RUNNING
+    life.lose_file("a" * 16)
+    assert (item(life).state, item(life).usable) == (ItemState.GIVEN, ("b" * 16,))
+    assert resolution(life) is ClockState.RUNNING, "there is something to check"
+    life.lose_file("b" * 16)
+    assert item(life) == Item("identity", "material", event=life.ticket.version)
+    assert resolution(life) is ClockState.PAUSED, "the customer knows what they have taken back"
+    assert mails_after(life.events[-1]) == []
+    assert life.ticket == life.folded
+
+
+@pytest.mark.parametrize("by", [LIN, None])
+def test_item_whose_files_others_have_taken_away_is_work_of_staff_and_has_room_again(
+    by: Actor | None,
+) -> None:
+    """Nobody has told the customer. So the promise does not wait for them."""
+    life = Life().request().reply().answer_item().accept_item("new_details")
+    files = [f"{n:016x}" for n in range(MOST_FILES)]
+    life.send_item("identity", *files)
+    assert checklists.room(life.ticket, "identity") == 0
+    for count, file in enumerate(files, start=1):
+        life.lose_file(file, by)
+        assert checklists.room(life.ticket, "identity") == count
+    assert (item(life).state, resolution(life)) == (ItemState.GIVEN, ClockState.RUNNING)
+    assert life.ticket == life.folded
+    assert items.ticket_of(items.snapshot_doc(life.ticket)) == life.ticket
+    life.send_item("identity", "c" * 16)
+    assert item(life).usable == ("c" * 16,)
+    life.reject_item()
+    assert (item(life).files, item(life).lost) == ((), ())
+
+
+def test_file_that_was_withdrawn_after_the_decision_changes_no_item() -> None:
+    life = Life().request().send_item("identity", "a" * 16).accept_item()
+    at, file = life.clock.now(), {"id": "a" * 16, "name": "id.jpg"}
+    assert checklists.withdraw(life.ticket, life.plan, CUSTOMER, file, "Gone", at) is None
+    life.lose_file("a" * 16, None)
+    assert (item(life).state, item(life).lost) == (ItemState.ACCEPTED, ())
 
 
 def test_resolved_request_takes_nothing_more_for_its_items() -> None:

@@ -125,6 +125,7 @@ def files() -> CustomerFiles:
         stores.attached(),
         stores.plans(),
         stores.files_bucket(settings().files_bucket),
+        stores.changes(),
         clients.now,
     )
 

@@ -714,6 +714,7 @@ def files() -> StaffFiles:
         stores.attached(),
         stores.plans(),
         stores.files_bucket(bucket),
+        stores.changes(),
         clients.now,
     )
 

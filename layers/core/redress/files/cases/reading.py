@@ -14,16 +14,21 @@ from datetime import datetime
 from redress.base.errors import FileNotOpen, Forbidden, NotFound
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.files.cases.uploading import Upload, UploadingCase, is_full, takes_files
+from redress.files.rules import refusals
 from redress.files.store.bucket import FilesBucket, file_key, upload_key
 from redress.plans.rules.checklists import label
-from redress.plans.rules.plan import FilesPlan
+from redress.plans.rules.plan import FilesPlan, Plan
 from redress.plans.store.plans import Plans
+from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.cases.staff import must_read
 from redress.tickets.rules import access
 from redress.tickets.rules.attached import Attached, FileState, kept, seen_by_customer, uploaded
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.checklist_events import given_files
+from redress.tickets.rules.steps import checklists
 from redress.tickets.rules.steps.checklists import room
 from redress.tickets.rules.ticket import Ticket
-from redress.tickets.store.attached import AttachedStore, Viewed
+from redress.tickets.store.attached import AttachedStore, FileMoved, Viewed
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import Raced
 
@@ -68,9 +73,11 @@ class _Files:
         files: AttachedStore,
         plans: Plans,
         bucket: FilesBucket,
+        changes: TicketChanges,
         now: Callable[[], datetime],
     ) -> None:
         self._tickets, self._files, self._plans = tickets, files, plans
+        self._changes = changes
         self._bucket, self._now = bucket, now
         self._uploading = UploadingCase(tickets, files, plans, bucket, now)
 
@@ -125,13 +132,35 @@ class _Files:
                     found, state=FileState.WITHDRAWN, changed_at=self._now(), changed_by=by
                 )
                 try:
-                    self._files.change(number, found, gone)
+                    self._change(number, found, gone, by)
                 except Raced:
                     continue
             self._bucket.remove(file_key(number, file))
             self._bucket.remove(upload_key(number, file))
             return
         raise Raced("the file is changed all the time")
+
+    def _change(self, number: str, found: Attached, gone: Attached, by: Actor) -> None:
+        """Write that a file was withdrawn. Raises Raced if it changed meanwhile.
+
+        If it was given for an item of the checklist, the ticket changes in the same transaction.
+        """
+        if found.id not in given_files(self._tickets.get(number).checklist):
+            self._files.change(number, found, gone)
+            return
+        made: list[Change | None] = []
+
+        def decide(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
+            named, words = {"id": found.id, "name": found.name}, refusals.note_of_withdrawal(found)
+            made[:] = [checklists.withdraw(ticket, plan, by, named, words, at)]
+            return made[0]
+
+        try:
+            self._changes.change(number, decide, cause=self._files.change_with(number, found, gone))
+        except FileMoved as error:
+            raise Raced("the file was changed meanwhile") from error
+        if made == [None]:
+            raise Raced("somebody has decided about the item meanwhile")
 
 
 class CustomerFiles(_Files):

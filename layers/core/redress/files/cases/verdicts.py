@@ -17,8 +17,8 @@ from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import Ticket
-from redress.tickets.store.attached import AttachedStore, FileChanged
-from redress.tickets.store.transaction import Cause, Raced
+from redress.tickets.store.attached import AttachedStore, FileMoved
+from redress.tickets.store.transaction import Raced
 
 ATTEMPTS = 8
 """How often a verdict is recorded again because the file was changed at the same time."""
@@ -87,23 +87,13 @@ class VerdictCase:
             words, data = refusals.note_of([found]), [refusals.noted(found)]
             return by_system.note_files(ticket, plan, words, data, at)
 
-        def cause(change: Change, at: datetime) -> Cause:
-            current = self._files.find(number, file.id)
-            if current is None or current.revision != file.revision:
-                raise FileMoved
-            return FileChanged(found, file.revision)
-
         try:
-            self._changes.change(number, decide, cause=cause)
+            self._changes.change(number, decide, cause=self._files.change_with(number, file, found))
         except FileMoved as error:
             raise Raced("the file was changed meanwhile") from error
         except NotFound as error:
             raise NotYet("there is no such ticket") from error
         return found.state
-
-
-class FileMoved(RedressError):
-    """The file was changed after the verdict was compared with it."""
 
 
 def _changes_something(file: Attached, verdict: Verdict) -> bool:

@@ -55,6 +55,11 @@ def _line(file: Attached) -> str:
     return f"The scanner found something in the file “{file.name}”{found}. Nobody can open it."
 
 
+def note_of_withdrawal(file: Attached) -> str:
+    """Return the words of the note about a file that somebody has taken back."""
+    return f"The file “{file.name}” was withdrawn. Nobody can open it."
+
+
 UNSCANNED = "unscanned"
 """Begins the reason of a file that the scanner could not scan."""
 

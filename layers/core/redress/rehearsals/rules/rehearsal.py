@@ -601,6 +601,8 @@ def _replied(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
 
 def _noted(ticket: Ticket, plan: Plan, kept: _KeptEvent) -> Change | None:
     event = kept.event
+    if "withdrawn" in event.data:
+        return _as_it_was(ticket, plan, kept)
     if not event.by.is_person:
         return None
     return by_staff.note(ticket, plan, event.by, _text(event), event.at)

@@ -62,6 +62,14 @@ class Item(Struct, frozen=True, omit_defaults=True):
     files: tuple[str, ...] = ()
     obstacle: bool = False
     """Whether the last event about the item says why it cannot go on."""
+    lost: tuple[str, ...] = ()
+    """Those of `files` that nobody can open any more: they were withdrawn, or the scanner found
+    something in them."""
+
+    @property
+    def usable(self) -> tuple[str, ...]:
+        """The files of the item that can be opened, now or after their check."""
+        return tuple(file for file in self.files if file not in self.lost)
 
     @property
     def is_touched(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from redress.base.people import Role
 from redress.tickets.rules.checklist import MOST_EARLIER, Checklist, Item, ItemState, find
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 
@@ -114,15 +115,47 @@ def given(ticket: Ticket, event: Event) -> Ticket:
     return replace(ticket, state=State.OPEN) if ticket.state is State.WAITING else ticket
 
 
+def files_lost(ticket: Ticket, event: Event) -> Ticket:
+    """Record that nobody can open files any more that were given for an item.
+
+    If the customer has withdrawn all of them, they have given nothing. If somebody else has, or if
+    the scanner found something, staff decide about the item: nobody has told the customer yet.
+    """
+    gone = {file["id"] for name in ("refused", "withdrawn") for file in event.data.get(name, ())}
+    if ticket.checklist is None or gone.isdisjoint(given_files(ticket.checklist)):
+        return ticket
+    items = tuple(
+        _without(item, gone, event) if item.state == ItemState.GIVEN else item
+        for item in ticket.checklist.items
+    )
+    return replace(ticket, checklist=replace(ticket.checklist, items=items))
+
+
+def given_files(checklist: Checklist | None) -> set[str]:
+    """The files of the items that staff have to check."""
+    items = checklist.items if checklist is not None else ()
+    return {file for item in items if item.state == ItemState.GIVEN for file in item.files}
+
+
+def _without(item: Item, gone: set[str], event: Event) -> Item:
+    lost = tuple(file for file in item.files if file in gone or file in item.lost)
+    if lost == item.lost:
+        return item
+    if event.by.role is Role.CUSTOMER and len(lost) == len(item.files):
+        state = ItemState.OPEN
+        return replace(item, state=state, event=event.number, files=(), lost=(), obstacle=False)
+    return replace(item, lost=lost)
+
+
 def accepted(ticket: Ticket, event: Event) -> Ticket:
     """Accept an item. It may have come in another way than through the page."""
     fields = {"files": tuple(event.data["of_files"])} if "of_files" in event.data else {}
-    return _changed(ticket, event, state=ItemState.ACCEPTED, **fields)
+    return _changed(ticket, event, state=ItemState.ACCEPTED, lost=(), **fields)
 
 
 def rejected(ticket: Ticket, event: Event) -> Ticket:
     """Reject an item. The customer begins anew; the files stay in the ticket."""
-    return _changed(ticket, event, state=ItemState.REJECTED, files=())
+    return _changed(ticket, event, state=ItemState.REJECTED, files=(), lost=())
 
 
 def done(ticket: Ticket, event: Event) -> Ticket:

@@ -878,6 +878,7 @@ def _call_recorded(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
+    ticket = checklist_events.files_lost(ticket, event)
     named = event.data.get("mentions", ())
     if not named:
         return ticket

@@ -7,7 +7,7 @@ one message only, and a verdict never overwrites a withdrawal.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from redress.base.errors import NotFound
+from redress.base.errors import NotFound, RedressError
 from redress.base.people import Actor
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
@@ -55,6 +55,10 @@ class FileChanged(Cause):
 
     after: Attached
     revision: int
+
+
+class FileMoved(RedressError):
+    """The file was changed after somebody decided about it."""
 
 
 _ATTACHED = msgspec.json.Decoder(Attached)
@@ -163,6 +167,23 @@ class AttachedStore:
         except retry.ConditionFailed as error:
             raise Raced("the file was changed meanwhile") from error
         return changed
+
+    def change_with(
+        self, number: str, before: Attached, after: Attached
+    ) -> Callable[[object, datetime], FileChanged]:
+        """Return the cause of a change of the ticket with which a file gets its next state.
+
+        It raises FileMoved if the file is not as `before` any more, so that nobody repeats the
+        change of the ticket in vain.
+        """
+
+        def cause(change: object, at: datetime) -> FileChanged:
+            current = self.find(number, before.id)
+            if current is None or current.revision != before.revision:
+                raise FileMoved("the file was changed meanwhile")
+            return FileChanged(after, before.revision)
+
+        return cause
 
     def record_view(self, number: str, viewed: Viewed) -> None:
         """Record that somebody on the staff opened a file of a ticket."""

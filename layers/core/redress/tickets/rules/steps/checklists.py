@@ -24,6 +24,7 @@ from redress.tickets.rules.checklist import (
     find,
     is_possible,
 )
+from redress.tickets.rules.checklist_events import given_files
 from redress.tickets.rules.steps.draft import (
     Draft,
     checked_text,
@@ -82,7 +83,7 @@ def room(ticket: Ticket, id_: str) -> int:
         return 0
     if ticket.state not in STEPS[Step.GIVE_ITEM]:
         return 0
-    return MOST_FILES - (len(item.files) if item.state == ItemState.GIVEN else 0)
+    return MOST_FILES - (len(item.usable) if item.state == ItemState.GIVEN else 0)
 
 
 def require_room(ticket: Ticket, id_: str) -> None:
@@ -98,6 +99,21 @@ def require_room(ticket: Ticket, id_: str) -> None:
     if room(ticket, id_) < 1:
         detail = f"an item has at most {MOST_FILES} files"
         raise InvalidInput([Fault("", "too_many_files", detail)])
+
+
+def withdraw(
+    ticket: Ticket, plan: Plan, by: Actor, file: Mapping[str, Any], text: str, at: datetime
+) -> Change | None:
+    """Record that somebody takes back a file that was given for an item. None if it is no such one.
+
+    `file` has its id and name, and `text` says it in words, as a note. If the customer has taken
+    back all files of an item, it is missing again.
+    """
+    if file["id"] not in given_files(ticket.checklist):
+        return None
+    require_possible(Step.NOTE, ticket)
+    data = {"text": text, "withdrawn": [dict(file)]}
+    return Draft(ticket, plan, by, at).add(EventType.NOTED, data).change()
 
 
 # ------------------------------------------------------------------------------------- staff
