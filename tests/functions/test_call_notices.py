@@ -304,6 +304,8 @@ def test_a_new_plan_plans_calls_to_customers_who_are_there_already_and_ends_othe
     [entry_of_trail], _ = customers.trail(key[0].id, 1, None)
     assert (entry_of_trail.act, entry_of_trail.why) == ("calls_planned", "service plan 2")
     assert planning.run(lambda: 1) is None
+    monkeypatch.setattr(CallsPlannedStore, "progress", None)
+    assert planning.run(lambda: 1) is None, "the process knows that this plan is done"
 
 
 def test_a_killed_planning_goes_on_where_it_stopped(

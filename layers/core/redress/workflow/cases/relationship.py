@@ -130,6 +130,7 @@ class CallPlanning:
         self._customers, self._changing = customers, _Changing(customers)
         self.goes_on = False
         """Whether the last run of this process ended before its work was done."""
+        self._done_for: int | None = None
 
     def run(self, seconds_left: Callable[[], float]) -> CallsPlanned | None:
         """Continue while seconds are left. Return the progress; None if the plan was done before.
@@ -137,12 +138,15 @@ class CallPlanning:
         If another run continues it at the same time, this one stops.
         """
         plan, self.goes_on = self._plans.current(), False
+        if plan.version == self._done_for:
+            return None
         progress = self._store.progress()
         if progress is None:
             progress = CallsPlanned(plan.version)
         elif progress.plan_version != plan.version:
             progress = CallsPlanned(plan.version, revision=progress.revision)
         elif progress.ended_at is not None:
+            self._done_for = plan.version
             return None
         while progress.ended_at is None and seconds_left() > 0:
             saved = self._store.save(self._page(progress, plan))
