@@ -419,6 +419,46 @@ def test_customer_without_an_address_is_told_of_a_split_and_its_end_in_their_con
     assert sent_mails() == 0
 
 
+def test_answer_belongs_to_the_ticket_of_a_split_about_which_staff_wrote_last(
+    world: World,
+) -> None:
+    """Both tickets are of one customer, who writes in one conversation about both."""
+    first = world.opened()
+    world.stores.changes.change(first, lambda t, p, at: by_customer.write(t, p, "And?", at))
+    new = split(world.stores, first, world.stores.tickets.get(first).version)
+    world.act("assign", new, agent="a-mei")
+    count = iter(range(99))
+
+    def writes(text: str) -> str:
+        number: str = world.machine.message(message=f"n-{next(count)}", text=text).body["number"]
+        return number
+
+    assert writes("Nobody has answered about it yet.") == first
+    assert world.act("reply", new, text="Which one?", wait_for_customer=True).status == 200
+    assert world.stores.tickets.get(new).state is State.WAITING
+    assert writes("The blue one.") == new
+    assert world.stores.tickets.get(new).state is State.OPEN
+    assert writes("And large.") == new
+    assert world.reply(first).status == 200
+    assert writes("Here is the photo.") == first
+
+
+def test_message_after_the_end_of_one_ticket_goes_to_the_other_one_of_its_split(
+    world: World,
+) -> None:
+    """No third ticket is opened, whichever of the two has ended."""
+    first = world.opened()
+    world.stores.changes.change(first, lambda t, p, at: by_customer.write(t, p, "And?", at))
+    new = split(world.stores, first, world.stores.tickets.get(first).version)
+    world.stores.changes.change(first, lambda t, p, at: by_customer.withdraw(t, p, "", at))
+    back = world.machine.message(message="n-1", text="When does it come?")
+    assert (back.status, back.body["number"], back.body["opened"]) == (200, new, False)
+    last = world.stores.tickets.history(new)[-1]
+    assert (last.data["text"], "sent_to" in last.data) == ("When does it come?", False)
+    world.stores.changes.change(new, lambda t, p, at: by_customer.withdraw(t, p, "", at))
+    assert world.machine.message(message="n-2", text="And a third one").body["opened"]
+
+
 def test_words_about_an_item_of_a_checklist_say_which_one_it_is(world: World) -> None:
     category = "account/personal_data"
     number = requested(world, category)

@@ -26,7 +26,7 @@ from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.preference import PHONE
 from redress.tickets.rules.steps import by_call, by_customer, opening
 from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.ticket import UNPROVEN, Ticket
+from redress.tickets.rules.ticket import UNPROVEN, LinkKind, State, Ticket
 from redress.tickets.store.tickets import TicketStore
 from redress.tickets.store.transaction import DoneAlready
 
@@ -71,7 +71,8 @@ class MessageCases:
 
         The first message of a conversation opens a ticket. Others are added to it, unless it is
         closed: then a new ticket is opened, which says which one it follows. If its ticket was
-        merged into another one, that one counts. A bare thanks opens no new ticket. A repeat, by
+        merged into another one, that one counts. If it is closed, and messages were split off it
+        that are still handled, they count. A bare thanks opens no new ticket. A repeat, by
         the id of its delivery or by the ids of its source, gets the same answer. Raises
         InvalidInput, and KeyReused if the same id comes with other content.
         """
@@ -108,9 +109,13 @@ class MessageCases:
         )
         if (earlier := _earlier(known, fingerprint)) is not None:
             return Decided(structs.replace(earlier, again=True))
-        ticket: Ticket | None = None
+        ticket, sent_to = None, None
         if known.ticket is not None:
             ticket = self._tickets.continued(self._tickets.get(known.ticket))
+            sent_to = known.ticket if known.ticket != ticket.number else None
+            if not self._is_possible(ticket, message):
+                beside = self._split_beside(ticket, connector, message.conversation)
+                ticket, sent_to = (beside, None) if beside is not None else (ticket, sent_to)
         call: CallAdded | None = None
         numbered = None
         if message.sequence is not None:
@@ -121,7 +126,6 @@ class MessageCases:
             source = message.source(connector, missing) | way_back(message.wrote_at(at))
             if known.unproven:
                 source[UNPROVEN] = True
-            sent_to = known.ticket if known.ticket != ticket.number else None
             change = by_customer.write(
                 ticket, plan, message.text, at, source=source, sent_to=sent_to
             )
@@ -157,6 +161,25 @@ class MessageCases:
             return True
         plan = self._plans.get(ticket.plan_version)
         return by_customer.thanks_in(message.text, plan, ticket.contact.name) is not None
+
+    def _split_beside(self, closed: Ticket, connector: str, conversation: str) -> Ticket | None:
+        """The ticket that a split links with a closed one, and whose customer writes there, too.
+
+        Of several it is one that waits for the customer, or the one that was changed last. None if
+        no such ticket takes messages.
+        """
+        kinds = (LinkKind.SPLIT_INTO, LinkKind.SPLIT_FROM)
+        numbers = [link.number for link in closed.links if link.kind in kinds]
+        found = []
+        for number in numbers:
+            ticket = self._tickets.continued(self._tickets.get(number))
+            talk = ticket.conversation
+            is_there = talk is not None and (talk.connector, talk.id) == (connector, conversation)
+            if is_there and ticket.state in STEPS[Step.WRITE]:
+                found.append(ticket)
+        return max(
+            found, key=lambda one: (one.state is State.WAITING, one.changed_at), default=None
+        )
 
     def _with_call(
         self, connector: str, conversation: str, opened: Change, plan: Plan, at: datetime

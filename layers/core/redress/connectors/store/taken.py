@@ -15,7 +15,7 @@ from redress.connectors.rules.sequence import Sequence
 from redress.connectors.store.calls import CallAdded, write_of
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
-from redress.tickets.rules.ticket import LinkKind, State, Ticket
+from redress.tickets.rules.ticket import Event, LinkKind, State, Ticket, is_word_to_all
 from redress.tickets.store import items
 from redress.tickets.store.transaction import Cause, Dated, DoneAlready, Raced, Write
 
@@ -173,35 +173,46 @@ def _talk(models: Models, connector: str, id_: str, number: str, unproven: bool)
 def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]:
     """The conversations in which staff write now, and which may have had another ticket.
 
-    They are those with a phone number (`answers.way_of`), and those that a ticket has from the one
-    that it follows. What comes back then belongs to the ticket about which staff wrote there last.
-    But a number that somebody left proves nothing. So a conversation with an open ticket stays
-    there, unless both tickets have the same customer. Who opened a ticket that follows another one
-    had the page of that one, so they are the same. Raises Unreadable.
+    They are those with a phone number (`answers.way_of`), those that a ticket has from the one that
+    it follows, and those of several tickets because of a split. What comes back then belongs to the
+    ticket about which staff wrote there last. But a number that somebody left proves nothing. So a
+    conversation with an open ticket stays there, unless both tickets have the same customer. Who
+    opened a ticket that follows another one had the page of that one, so they are the same. So are
+    the authors of messages that were split off and that stayed. Raises Unreadable.
     """
     model, begun = models.connector, dict[tuple[str, str], Ticket]()
     for change, _ in changes:
-        phone = change.after.contact.phone_e164
+        ticket = change.after
         for event in change.events:
             via = event.data.get("via")
-            if via is not None and (via["id"] == phone or _has_from_another(change.after)):
-                begun[via["connector"], via["id"]] = change.after
+            if via is not None and (_begins(via["id"], ticket) or _answers(event, ticket)):
+                begun[via["connector"], via["id"]] = ticket
     writes = []
     for (connector, id_), ticket in begun.items():
-        pk, sk = keys.connector_pk(connector), keys.conversation_sk(id_)
+        talk = _talk_at(models, connector, id_)
+        if talk is not None and talk.number == ticket.number:
+            continue
+        before = _ticket_at(models, str(talk.number)) if talk is not None else None
         own = ticket.conversation
         came_from_there = own is not None and (own.connector, own.id) == (connector, id_)
-        before = _number_at(models, pk, sk)
-        if before == ticket.number:
-            continue
+        unproven = not came_from_there
         is_same = came_from_there and _has_from_another(ticket)
-        if before and not is_same and _is_of_another(models, before, ticket):
+        if talk is not None and before is not None and _came_by_split(before, ticket):
+            unproven = bool(talk.unproven)
+        elif not _begins(id_, ticket):
             continue
-        row = _talk(models, connector, id_, ticket.number, not came_from_there)
-        unchanged = model.pk.does_not_exist() if before is None else model.number == before
+        elif before is not None and not is_same and _is_apart(before, ticket):
+            continue
+        row = _talk(models, connector, id_, ticket.number, unproven)
+        unchanged = model.pk.does_not_exist() if talk is None else model.number == talk.number
         raced = Raced("this conversation was given to another ticket meanwhile")
         writes.append(Write(row, condition=unchanged, lost=raced))
     return writes
+
+
+def _begins(id_: str, ticket: Ticket) -> bool:
+    """Whether staff can begin a conversation with this id, or take it over from another ticket."""
+    return id_ == ticket.contact.phone_e164 or _has_from_another(ticket)
 
 
 def _has_from_another(ticket: Ticket) -> bool:
@@ -210,24 +221,58 @@ def _has_from_another(ticket: Ticket) -> bool:
     return follows and ticket.conversation is not None
 
 
-def _number_at(models: Models, pk: str, sk: str) -> str | None:
-    """The number of the ticket of a conversation; None if it has none."""
+_LINKS = (LinkKind.SPLIT_INTO, LinkKind.SPLIT_FROM, LinkKind.MERGED_FROM, LinkKind.MERGED_INTO)
+"""The kinds of links between tickets whose customer may write in one conversation about both."""
+
+
+def _related(ticket: Ticket) -> set[str]:
+    """The number of a ticket, and those of the tickets that a split or a merge links with it."""
+    return {ticket.number, *(link.number for link in ticket.links if link.kind in _LINKS)}
+
+
+def _answers(event: Event, ticket: Ticket) -> bool:
+    """Whether staff write to the customer of one of several tickets that share a conversation.
+
+    A word to all customers of an incident asks nobody for an answer, and a closed ticket takes
+    none. Other tickets have no such link, so nothing is read for them.
+    """
+    is_shared = any(link.kind in _LINKS for link in ticket.links)
+    is_word = event.by.is_staff and not is_word_to_all(event)
+    return is_shared and is_word and ticket.state is not State.CLOSED
+
+
+def _came_by_split(before: Ticket, ticket: Ticket) -> bool:
+    """Whether a conversation goes from one ticket to another one that came of it by a split.
+
+    Either may have been merged since. A merged ticket keeps the conversation: what comes to it goes
+    on to its target.
+    """
+    if before.merged is not None and before.merged.into == ticket.number:
+        return False
+    return not _related(before).isdisjoint(_related(ticket))
+
+
+def _talk_at(models: Models, connector: str, id_: str) -> Any | None:
+    """The item with the ticket of a conversation; None if it has none."""
+    pk, sk = keys.connector_pk(connector), keys.conversation_sk(id_)
     try:
-        row = retry.call(lambda: models.connector.get(pk, sk, consistent_read=True))
+        return retry.call(lambda: models.connector.get(pk, sk, consistent_read=True))
     except DoesNotExist:
         return None
-    return str(row.number)
 
 
-def _is_of_another(models: Models, number: str, ticket: Ticket) -> bool:
-    """Whether a ticket takes messages and is not known to be of the same customer as `ticket`."""
+def _ticket_at(models: Models, number: str) -> Ticket | None:
     try:
         row = retry.call(
             lambda: models.snapshot.get(keys.ticket_pk(number), keys.TICKET, consistent_read=True)
         )
     except DoesNotExist:
-        return False
-    found = items.ticket_in(row)
+        return None
+    return items.ticket_in(row)
+
+
+def _is_apart(before: Ticket, ticket: Ticket) -> bool:
+    """Whether a ticket takes messages and is not known to be of the same customer as `ticket`."""
     # A merged ticket is closed, but its messages go to the one in which it goes on.
-    is_over = found.state is State.CLOSED and found.merged is None
-    return not is_over and (found.customer is None or found.customer != ticket.customer)
+    is_over = before.state is State.CLOSED and before.merged is None
+    return not is_over and (before.customer is None or before.customer != ticket.customer)
