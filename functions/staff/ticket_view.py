@@ -457,6 +457,8 @@ def _data(event: Event, reader: Member) -> dict[str, Any]:
         data = data | {"split": split}
     if "recording" in data:  # its place is shown to nobody: who may hear it opens it
         data = data | {"recording": True}
+    if "talk_target_s" in data:  # the record of a call in which an agent talked
+        data = data | {"over_talk_target": data["seconds"]["talk"] > data["talk_target_s"]}
     names = ("by",) if event.type is EventType.PROMISED else _TIMES
     times = {
         name: iso(datetime.fromisoformat(event.data[name])) for name in names if name in event.data

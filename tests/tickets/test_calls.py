@@ -11,7 +11,7 @@ from redress.base.people import CUSTOMER, Actor, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules.document import parse
 from redress.scores.rules.facts import facts_of
-from redress.tickets.rules.calls import Direction, Result
+from redress.tickets.rules.calls import MOST_TALKS, Direction, Result
 from redress.tickets.rules.ticket import EventType, Phase, State
 from tests.builders import BY_PHONE, START, Life, a_call, plan_document
 
@@ -71,11 +71,35 @@ def test_call_is_an_event_with_its_parts_and_the_target_for_talking() -> None:
     assert life.folded == life.ticket
 
 
+def test_talk_that_is_longer_than_the_target_is_flagged_once_for_each_call() -> None:
+    life = live().record_call(hold_s=None)
+    [talk] = life.ticket.talks
+    assert (talk.call, talk.seconds, talk.target_s, talk.is_over) == ("call-1", 180, 180, False)
+    longer = {"answered": life.clock.now() - timedelta(seconds=184), "hold_s": None}
+    life.wait(seconds=1).record_call(**longer)
+    [talk] = life.ticket.talks
+    assert (talk.seconds, talk.is_over) == (185, True)
+    life.record_call(id="call-2", **longer)
+    assert [one.call for one in life.ticket.talks] == ["call-1", "call-2"]
+    life.record_call(id="call-2", **missed())
+    assert [one.call for one in life.ticket.talks] == ["call-1"]
+    assert life.folded == life.ticket
+
+
+def test_ticket_keeps_the_last_talks_of_many() -> None:
+    life = live()
+    for number in range(MOST_TALKS + 2):
+        life.record_call(id=f"call-{number}")
+    assert [one.call for one in life.ticket.talks][-1] == f"call-{MOST_TALKS + 1}"
+    assert len(life.ticket.talks) == MOST_TALKS
+
+
 def test_plan_without_a_hotline_has_no_target_for_talking() -> None:
     document = plan_document()
     del document["hotline"]
     life = live(Life(plan=parse(document))).record_call()
     assert "talk_target_s" not in life.events[-1].data
+    assert [one.is_over for one in life.ticket.talks] == [False]
 
 
 def test_pick_up_counts_from_leaving_the_menu_and_belongs_to_who_answered() -> None:

@@ -197,6 +197,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "granted": [],
         "duplicates": [],
         "post_mortem": None,
+        "talks": [],
     }
 
 

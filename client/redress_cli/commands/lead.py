@@ -105,6 +105,13 @@ def _show_board(found: Any) -> None:
             answered += f", half within {today.median_s} s, nine of ten within {today.ninety_s} s"
         screen.say(f"{answered}; {today.waiting} customers wait")
         screen.say()
+    talks = found.talks_today
+    if talks.calls:
+        longer = (
+            f"{talks.over_target} longer than planned" if talks.over_target else "none too long"
+        )
+        screen.say(f"Calls today: {talks.calls}, half of at most {talks.median_s} s; {longer}")
+        screen.say()
     near = [
         (
             one.number,

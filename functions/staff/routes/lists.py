@@ -210,6 +210,11 @@ def board_view(found: Board, held: HeldWork, incidents: int) -> dict[str, Any]:
             "waiting_since": iso(found.today.waiting_since),
             "complete": found.today.complete,
         },
+        "talks_today": {
+            "calls": found.talks.calls,
+            "median_s": found.talks.median_s,
+            "over_target": found.talks.over_target,
+        },
         "near_limit": [
             {
                 **work_item_view(line.item),

@@ -172,6 +172,12 @@ class FirstResponses(Answer):
     complete: bool
 
 
+class Talks(Answer):
+    calls: Count
+    median_s: Count | None
+    over_target: Count
+
+
 class Board(Answer):
     team: str
     present: list[MemberPresent]
@@ -184,5 +190,6 @@ class Board(Answer):
     unaccepted: Annotated[list[Unaccepted], Meta(max_length=BOARD_LIMIT)]
     post_mortems: Annotated[list[PostMortemDue], Meta(max_length=BOARD_LIMIT)]
     first_responses_today: FirstResponses
+    talks_today: Talks
     near_limit: list[NearLimit]
     held_mail: HeldWork

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from redress.base.instants import written
+from redress.base.people import Actor, Role
+from redress.plans.rules.plan import Plan
 from redress.staff.cases import board as board_case
-from redress.tickets.rules.steps import by_staff
-from tests.builders import BY_PHONE, LIN, MEI, Clock
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_call, by_staff
+from redress.tickets.rules.ticket import Ticket
+from tests.builders import BY_PHONE, LIN, MEI, Clock, a_call
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import Api, hold_mail
 from tests.world import Act, Opener, Stores
@@ -249,6 +253,32 @@ def test_board_shows_how_fast_customers_of_today_got_an_answer(
         "waiting_since": written(waiting.created_at),
         "complete": True,
     }
+
+
+def test_board_shows_how_long_agents_talked_against_the_target(
+    api: Api, open_ticket: Opener, clock: Clock, act: Act
+) -> None:
+    assert board(api)["talks_today"] == {"calls": 0, "median_s": None, "over_target": 0}
+    by = Actor(Role.MACHINE, "hotline")
+    numbers = []
+    for held in (None, 30, None):
+        ticket = open_ticket("complaint")
+        numbers.append(ticket.number)
+        act(ticket, _talked, by, held)
+    clock.advance(minutes=1)
+    assert board(api)["talks_today"] == {"calls": 3, "median_s": 200, "over_target": 2}
+    flags = []
+    for number in numbers:
+        event = api("ticket", "lin", number=number).body["timeline"][-1]
+        assert (event["type"], event["data"]["talk_target_s"]) == ("call_recorded", 180)
+        flags.append((event["data"]["seconds"]["talk"], event["data"]["over_talk_target"]))
+    assert flags == [(200, True), (170, False), (200, True)]
+
+
+def _talked(ticket: Ticket, plan: Plan, by: Actor, held: float | None, at: datetime) -> Change:
+    """An agent talked for 200 s in a call, without the time on hold."""
+    call = a_call(at, answered=at - timedelta(seconds=200), left_menu=None, hold_s=held)
+    return by_call.record(ticket, plan, call, "hotline", by, at)
 
 
 def test_board_shows_nothing_of_a_ticket_that_is_about_its_reader(

@@ -17,7 +17,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.duty.store import DutyStore
 from redress.staff.rules.availability import Availability, Presence, without_load_of
 from redress.staff.rules.presence import seconds_online
-from redress.staff.rules.today import Responses, responses, seconds_of_shift
+from redress.staff.rules.today import Responses, Talks, responses, seconds_of_shift, talks
 from redress.staff.store import StaffStore
 from redress.tickets.cases.staff import WorkItem, work_item
 from redress.tickets.rules.access import may_see
@@ -91,6 +91,7 @@ class Board:
     unaccepted: list[tuple[WorkItem, datetime]]
     post_mortems: list[tuple[WorkItem, datetime]]
     today: Responses
+    talks: Talks
     hidden: frozenset[str]
 
 
@@ -136,6 +137,7 @@ class BoardCase:
         owners = Counter(item.assignee for item, _ in unaccepted)
         day = datetime.combine(now.astimezone(zone).date(), time(), zone)
         present, members, more = self._people(team, unseen, owners, day, now)
+        today, complete = self._today(member, team, hidden, day, now)
         return Board(
             team=team,
             present=present,
@@ -147,7 +149,8 @@ class BoardCase:
             near=sorted(near, key=lambda line: line.due_at),
             unaccepted=sorted(unaccepted, key=lambda line: line[1]),
             post_mortems=self._post_mortems(member, team, hidden),
-            today=self._today(member, team, hidden, day, now),
+            today=responses(today, complete=complete),
+            talks=talks(today),
             hidden=hidden,
         )
 
@@ -207,14 +210,15 @@ class BoardCase:
 
     def _today(
         self, member: Member, team: str, hidden: frozenset[str], day: datetime, now: datetime
-    ) -> Responses:
-        """The first responses to the team's tickets of the day that began at `day`."""
+    ) -> tuple[list[Ticket], bool]:
+        """The team's tickets that were opened in the day that began at `day`, and whether these
+        are all."""
         of = ranges.opened_between(day, now, newest_first=True)
         entries, more = self._ranges.entries(of, None, TODAY_LIMIT + len(hidden))
         read = [one for one in entries if one.number not in hidden]
         found = [one.ticket() for one in self._ranges.snapshots(read[:TODAY_LIMIT])]
         seen = [t for t in found if t is not None and t.team == team and may_see(member, t)]
-        return responses(seen, complete=not more and len(read) <= TODAY_LIMIT)
+        return seen, not more and len(read) <= TODAY_LIMIT
 
     def _post_mortems(
         self, member: Member, team: str, hidden: frozenset[str]

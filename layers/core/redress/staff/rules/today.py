@@ -1,5 +1,5 @@
-"""What a board says of a day: how fast customers got their first answer, who still waits, and how
-long a shift has lasted."""
+"""What a board says of a day: how fast customers got their first answer, who still waits, how long
+agents talked in calls, and how long a shift has lasted."""
 
 from __future__ import annotations
 
@@ -53,6 +53,26 @@ def responses(found: Iterable[Ticket], *, complete: bool) -> Responses:
         waiting_since=min(waiting, default=None),
         complete=complete,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Talks:
+    """The talks in calls of tickets that customers opened on a day.
+
+    There were so many `calls` in which an agent talked, half of them for at most `median_s` seconds
+    (None if there were none). `over_target` of them were longer than the plan's target.
+    """
+
+    calls: int
+    median_s: int | None
+    over_target: int
+
+
+def talks(found: Iterable[Ticket]) -> Talks:
+    """The talks in the calls of these tickets."""
+    every = [talk for ticket in found for talk in ticket.talks]
+    seconds = sorted(math.floor(talk.seconds) for talk in every)
+    return Talks(len(every), rank(seconds, 0.5), sum(talk.is_over for talk in every))
 
 
 def seconds_of_shift(work: Work | None, begin: datetime, end: datetime) -> int | None:

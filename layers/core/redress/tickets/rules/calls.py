@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -120,6 +121,35 @@ class Call(Struct, frozen=True, omit_defaults=True):
         if self.held:
             found["held"] = [[instants.written(at) for at in period] for period in self.held]
         return found | {"seconds": self.seconds}
+
+
+class Talk(Struct, frozen=True):
+    """How long an agent talked in a call of a ticket, and the plan's target for it, in seconds.
+
+    `call` is the call's id in the other system. Of a call that was transferred, each part is one.
+    """
+
+    call: str
+    seconds: float
+    target_s: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was longer than the target. A talk without a target is not."""
+        return self.target_s is not None and self.seconds > self.target_s
+
+
+MOST_TALKS = 20
+"""The most talks that a ticket has, the last recorded ones. The timeline has all."""
+
+
+def talks_with(talks: tuple[Talk, ...], data: Mapping[str, Any]) -> tuple[Talk, ...]:
+    """The talks of a ticket after a record of a call (`Call.data`). The newest record counts."""
+    others = tuple(one for one in talks if one.call != data["id"])
+    if "talk" not in data["seconds"]:
+        return others
+    talk = Talk(data["id"], data["seconds"]["talk"], data.get("talk_target_s"))
+    return (*others, talk)[-MOST_TALKS:]
 
 
 def _between(begin: datetime, end: datetime) -> float:

@@ -28,6 +28,7 @@ from redress.tickets.rules import (
     split_events,
     task_events,
 )
+from redress.tickets.rules.calls import talks_with
 from redress.tickets.rules.interest import kept_from_in_doubt
 from redress.tickets.rules.preference import PHONE, preference_in
 from redress.tickets.rules.tasks import id_in
@@ -874,7 +875,7 @@ def _corrected_clock(
 
 
 def _call_recorded(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return ticket
+    return replace(ticket, talks=talks_with(ticket.talks, event.data))
 
 
 def _noted(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

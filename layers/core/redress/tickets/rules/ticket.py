@@ -15,6 +15,7 @@ from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Ladder, Wa
 from redress.plans.rules.plan import ALWAYS, Plan, Promise
 from redress.plans.rules.plan import CUSTOMER as WAITED_FOR
 from redress.tickets.rules import post_mortem as post_mortems
+from redress.tickets.rules.calls import Talk
 from redress.tickets.rules.checklist import Checklist, waits_for_customer
 from redress.tickets.rules.post_mortem import PostMortem
 from redress.tickets.rules.preference import PHONE, Preference, due_within
@@ -509,6 +510,9 @@ class Ticket(Struct, frozen=True):
     to which remedies need no approval."""
     post_mortem: PostMortem | None = None
     """What is learnt from an urgent ticket after its closing. None if nothing is to be written."""
+    talks: tuple[Talk, ...] = ()
+    """How long agents talked with the customer in calls whose records came. Most tickets have no
+    calls. Tickets of earlier versions have the talks that were recorded since."""
 
     @property
     def open_duplicates(self) -> tuple[Duplicate, ...]:
