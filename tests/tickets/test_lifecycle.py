@@ -168,7 +168,9 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.PRESS_TASK: lambda life: with_task(life).press_task(),
     Step.ASK_EXTENSION: lambda life: with_task(life).ask_extension(),
     Step.DECIDE_EXTENSION: lambda life: with_task(life, asked=True).decide_extension(),
-    Step.URGE: Life.urge,
+    Step.URGE: lambda life: (
+        life.open_task() if life.ticket.state is State.WAITING else life
+    ).urge(),
     Step.SET_CHECKLIST: with_another_plan,
     Step.GIVE_ITEM: lambda life: with_checklist(life).send_item(),
     Step.READ_ITEM: lambda life: with_checklist(life, category="payment/invoice").answer_item(
@@ -296,7 +298,7 @@ WRITTEN = {
     Step.PRESS_TASK:         "new     open    waiting resolved confirmed -",
     Step.ASK_EXTENSION:      "new     open    waiting resolved confirmed -",
     Step.DECIDE_EXTENSION:   "new     open    waiting resolved confirmed -",
-    Step.URGE:               "new     open    -       -        -         -",
+    Step.URGE:               "new     open    waiting -        -         -",
     Step.PROPOSE_REMEDY:     "new     open    waiting resolved confirmed -",
     Step.APPROVE_REMEDY:     "new     open    waiting resolved confirmed closed",
     Step.REFUSE_REMEDY:      "new     open    waiting resolved confirmed closed",

@@ -610,6 +610,18 @@ def test_customer_urges_again_only_after_the_time_of_the_plan() -> None:
     assert task(life.wait(minutes=1).urge()).urged == 2
 
 
+def test_customer_who_is_awaited_urges_only_departments_that_still_work() -> None:
+    """The page shows that a department was asked, and that department may be late."""
+    life = asked().reply(wait_for_customer=True).wait(hours=20)
+    assert by_customer.may_urge(life.ticket, life.plan, life.clock.now())
+    life.urge()
+    assert (life.ticket.state, task(life).urged) == (State.WAITING, 1)
+    life.finish_task().wait(hours=24)
+    assert not by_customer.may_urge(life.ticket, life.plan, life.clock.now())
+    with pytest.raises(NotAllowedNow):
+        life.urge()
+
+
 def test_customer_urges_nobody_under_a_plan_without_tasks() -> None:
     document = plan_document()
     del document["tasks"]

@@ -192,12 +192,13 @@ def urge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
     """The customer urges: the ticket's agent and whoever has an open task of it are told.
 
     It changes no promise. Returns None for a double click. Raises NotAllowedNow if the plan has no
-    tasks, and LimitReached if the customer urged within the time of the plan (`may_urge`).
+    tasks or if there is nobody to urge (`_has_work`), and LimitReached if the customer urged within
+    the time of the plan (`may_urge`).
     """
     require_possible(Step.URGE, ticket)
     if ticket.urged_at is not None and at - ticket.urged_at < AGAIN:
         return None
-    if not has_tasks(plan):
+    if not _has_work(ticket, plan):
         raise NotAllowedNow(Step.URGE, ticket.state)
     if not may_urge(ticket, plan, at):
         raise LimitReached("this was passed on a short time ago")
@@ -208,10 +209,19 @@ def urge(ticket: Ticket, plan: Plan, at: datetime) -> Change | None:
 
 def may_urge(ticket: Ticket, plan: Plan, at: datetime) -> bool:
     """Whether the customer can urge now. The plan says how often."""
-    if ticket.state not in STEPS[Step.URGE] or not has_tasks(plan):
+    if ticket.state not in STEPS[Step.URGE] or not _has_work(ticket, plan):
         return False
     wait = timedelta(seconds=urge_every_s(plan))
     return ticket.urged_at is None or at - ticket.urged_at >= wait
+
+
+def _has_work(ticket: Ticket, plan: Plan) -> bool:
+    """Whether somebody works on the ticket whom the customer can urge, under a plan with tasks.
+
+    While the ticket waits for the customer, these are only departments with open tasks.
+    """
+    is_open = any(task.is_open for task in ticket.tasks)
+    return has_tasks(plan) and (ticket.state is not State.WAITING or is_open)
 
 
 def withdraw(ticket: Ticket, plan: Plan, text: str, at: datetime) -> Change:

@@ -179,8 +179,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.PRESS_TASK: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.ASK_EXTENSION: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     Step.DECIDE_EXTENSION: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
-    # While the ticket waits for the customer, there is nobody else to urge.
-    Step.URGE: {_N: _N, _O: _O},
+    # While the ticket waits for the customer, only a department with an open task can be urged.
+    Step.URGE: {_N: _N, _O: _O, _W: _W},
     # The checklist follows from kind, category and plan, so it changes with them.
     Step.SET_CHECKLIST: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     # Whoever gives something has nothing to give after the resolution.
