@@ -197,11 +197,10 @@ def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]
         came_from_there = own is not None and (own.connector, own.id) == (connector, id_)
         unproven = not came_from_there
         is_same = came_from_there and _has_from_another(ticket)
+        is_kept = before is not None and not is_same and _is_apart(before, ticket)
         if talk is not None and before is not None and _came_by_split(before, ticket):
             unproven = bool(talk.unproven)
-        elif not _begins(id_, ticket):
-            continue
-        elif before is not None and not is_same and _is_apart(before, ticket):
+        elif is_kept or not _begins(id_, ticket):
             continue
         row = _talk(models, connector, id_, ticket.number, unproven)
         unchanged = model.pk.does_not_exist() if talk is None else model.number == talk.number
