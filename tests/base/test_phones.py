@@ -90,6 +90,25 @@ def test_a_number_as_people_write_it_is_a_number(written: str, expected: str | N
 
 
 @pytest.mark.parametrize(
+    ("number", "takes"),
+    [
+        ("+8613912345678", True),
+        ("+886912345678", True),
+        ("+85251234567", True),
+        ("+14155552671", True),  # nobody can tell a mobile number from a landline there
+        ("+862162345678", False),
+        ("+86105550100", False),
+        ("+864006001234", False),
+        ("+868008100000", False),
+        ("+886223456789", False),
+        ("+4930901820", False),
+    ],
+)
+def test_short_messages_go_to_mobile_numbers_only(number: str, takes: bool) -> None:
+    assert phones.takes_sms(number) is takes
+
+
+@pytest.mark.parametrize(
     "written",
     [
         "",

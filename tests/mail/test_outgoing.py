@@ -430,7 +430,8 @@ def test_every_type_of_event_is_covered_by_these_stories() -> None:
 
 def test_system_writes_by_itself_to_no_number_that_somebody_only_left() -> None:
     """Anybody can name a stranger's number. An urgent ticket at night would make us write to it."""
-    life = Life(Clock(), replace(plan_1(), sms="sms")).open("inquiry", contact=BY_PHONE)
+    mobile = {"name": "Li Na", "phone": "138 0013 8000"}
+    life = Life(Clock(), replace(plan_1(), sms="sms")).open("inquiry", contact=mobile)
     unattended(life)
     told = life.events[-1]
     assert (told.type, "via" in told.data) == (EventType.NOBODY_THERE, False)

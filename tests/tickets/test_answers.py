@@ -104,32 +104,60 @@ def test_a_customer_without_any_way_gets_no_mail(life: Life) -> None:
     assert not {"to", "via", "untold"} & life.events[-1].data.keys()
 
 
+BY_MOBILE = {"name": "Li Na", "phone": "138 0013 8000"}
+MOBILE = "+8613800138000"
+
+
 def with_sms(life: Life) -> Life:
     life.plan = replace(life.plan, sms="sms")
     return life
 
 
 def test_who_left_only_a_phone_number_is_answered_by_short_message(life: Life) -> None:
-    with_sms(life).open(contact=BY_PHONE).reply()
+    with_sms(life).open(contact=BY_MOBILE).reply()
     data = life.events[-1].data
-    assert data["via"] == {"connector": "sms", "id": "+861055550100"}
+    assert data["via"] == {"connector": "sms", "id": MOBILE}
     assert life.ticket.conversation is None, "the customer has not written there"
 
 
 @pytest.mark.parametrize(
-    "contact", [BY_MAIL, BY_MAIL | BY_PHONE, {"name": "Li Na", "phone": "12345"}]
+    "contact",
+    [
+        BY_MAIL,
+        BY_MAIL | BY_MOBILE,
+        {"name": "Li Na", "phone": "12345"},
+        BY_PHONE,
+        {"name": "Li Na", "phone": "400-600-1234"},
+    ],
 )
 def test_short_messages_go_to_nobody_else(life: Life, contact: dict[str, str]) -> None:
-    """Who left an address gets mail, and a number that nobody can dial gets nothing."""
+    """Who left an address gets mail. A number that nobody can dial gets nothing, nor does a
+    landline: the file would say that the customer was answered."""
     with_sms(life).open(contact=contact).reply()
     assert "via" not in life.events[-1].data
 
 
 def test_short_message_takes_the_place_of_a_conversation_whose_window_has_ended(life: Life) -> None:
-    with_sms(life).open_by_connector(48, BY_PHONE).reply()
+    with_sms(life).open_by_connector(48, BY_MOBILE).reply()
     assert life.events[-1].data["via"]["connector"] == "social"
     life.wait(hours=49).reply()
-    assert life.events[-1].data["via"] == {"connector": "sms", "id": "+861055550100"}
+    assert life.events[-1].data["via"] == {"connector": "sms", "id": MOBILE}
+
+
+def test_caller_with_a_landline_has_to_be_called(life: Life) -> None:
+    with_sms(life).open(contact=BY_PHONE)
+    way = way_of(life.ticket, life.clock.now(), life.plan.sms)
+    assert (way.by, way.why) == (None, Why.NO_ADDRESS)
+    assert life.ticket.contact.phone_e164 == "+861055550100"
+    assert life.folded == life.ticket
+
+
+def test_number_of_an_earlier_version_does_not_say_that_it_is_a_landline(life: Life) -> None:
+    with_sms(life).open(contact=BY_PHONE)
+    contact = life.events[0].data["contact"]
+    del contact["no_sms"]
+    earlier = replace(life.ticket, contact=replace(life.ticket.contact, no_sms=False))
+    assert folding.fold(life.events[:1], life.plan).contact == earlier.contact
 
 
 def test_conversation_is_in_the_snapshot_only_if_there_is_one(life: Life) -> None:

@@ -467,7 +467,7 @@ def test_promise_waits_for_no_customer_who_was_never_told_of_the_list() -> None:
 def test_promise_waits_once_words_about_an_item_went_through_a_connector() -> None:
     life = Life()
     life.plan = replace(life.plan, sms="sms")
-    life.request(contact=BY_PHONE).reply()
+    life.request(contact={"name": "Li Na", "phone": "138 0013 8000"}).reply()
     assert resolution(life) is ClockState.RUNNING
     life.tell_obstacle("identity")
     assert resolution(life) is ClockState.PAUSED

@@ -85,6 +85,19 @@ def e164(text: str, region: str) -> str | None:
     return next((one for one in found if one is not None), None)
 
 
+def takes_sms(number: str) -> bool:
+    """Whether a short message can reach a number in the form of `e164`.
+
+    Landlines, and numbers of services such as 400, take none. In some countries, such as the US,
+    nobody can tell a mobile number from a landline: those count as numbers that take them.
+    """
+    import phonenumbers  # `e164` has imported it
+
+    kind = phonenumbers.number_type(phonenumbers.parse(number))
+    kinds = phonenumbers.PhoneNumberType
+    return kind in (kinds.MOBILE, kinds.FIXED_LINE_OR_MOBILE)
+
+
 def _readings(number: str) -> Iterator[str]:
     """Yield the possible readings of a number, the likeliest first.
 

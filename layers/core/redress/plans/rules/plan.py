@@ -396,7 +396,7 @@ class Plan(Struct, frozen=True):
     hotline: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.hotline` checks."""
     sms: str | None = None
-    """The connector that writes to customers who left only a phone number; None if there is none.
+    """The connector that writes to customers who left only a mobile number; None if there is none.
     Nobody checks whether it exists: a plan outlives connectors."""
     incidents: Mapping[str, Any] = {}
     """The section of the document, which `plans.rules.incidents` reads."""

@@ -60,7 +60,8 @@ def way_of(ticket: Ticket, at: datetime, sms: str | None) -> AnswerWay:
 
     An answer goes where the customer wrote. If the window of the conversation has ended, it goes to
     the email address that the customer left. Who left only a phone number gets it through the
-    connector `sms` (`Plan.sms`), if there is one: the number is the id of the conversation.
+    connector `sms` (`Plan.sms`), if there is one and short messages can reach the number, which is
+    the id of the conversation.
     """
     conversation = ticket.conversation
     if conversation is not None and conversation.goes_on(at):
@@ -68,6 +69,7 @@ def way_of(ticket: Ticket, at: datetime, sms: str | None) -> AnswerWay:
     why = None if conversation is None else Why.WINDOW_ENDED
     if ticket.has_address:
         return AnswerWay(Way.MAIL, why, conversation)
-    if sms is not None and ticket.contact.phone_e164:
-        return AnswerWay(Way.CONNECTOR, why, Conversation(sms, ticket.contact.phone_e164))
+    contact = ticket.contact
+    if sms is not None and contact.phone_e164 and not contact.no_sms:
+        return AnswerWay(Way.CONNECTOR, why, Conversation(sms, contact.phone_e164))
     return AnswerWay(None, why or Why.NO_ADDRESS, conversation)

@@ -263,6 +263,7 @@ def _opened(event: Event, plan: Plan) -> Ticket:
             data["contact"].get("phone"),
             data["contact"].get("phone_e164"),
             data["contact"].get("company"),
+            data["contact"].get("no_sms", False),
         ),
         team=team,
         priority=priority,

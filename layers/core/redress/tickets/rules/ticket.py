@@ -170,7 +170,8 @@ class Contact(Struct, frozen=True, omit_defaults=True):
 
     `phone` is as the customer wrote it. `phone_e164` is the same number in the form that a
     telephone system dials, without the extension; None if the number is not valid in the plan's
-    home region. `company` is what the customer wrote.
+    home region. With `no_sms`, no short message reaches it: it is a landline, or the number of a
+    service. An event of an earlier version does not say so. `company` is what the customer wrote.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Contact(Struct, frozen=True, omit_defaults=True):
     phone: str | None = None
     phone_e164: str | None = None
     company: str | None = None
+    no_sms: bool = False
 
 
 UNPROVEN = "unproven"

@@ -139,6 +139,7 @@ def opened_data(
             "wished_remedy": submission.wished_remedy,
             "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone}
             | ({"phone_e164": e164} if e164 else {})
+            | ({"no_sms": True} if e164 and not phones.takes_sms(e164) else {})
             | ({"company": contact.company} if contact.company else {}),
         }
         | {

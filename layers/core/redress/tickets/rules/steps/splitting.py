@@ -344,6 +344,7 @@ def _opened(
         "wished_remedy": None,
         "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone}
         | ({"phone_e164": contact.phone_e164} if contact.phone_e164 else {})
+        | ({"no_sms": True} if contact.no_sms else {})
         | ({"company": contact.company} if contact.company else {}),
         **_copied(first),
     }
