@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -32,6 +33,7 @@ from werkzeug.exceptions import HTTPException
 OPERATIONS = (
     "BatchGetItem",
     "BatchWriteItem",
+    "CreateTable",
     "DeleteItem",
     "GetItem",
     "PutItem",
@@ -41,7 +43,7 @@ OPERATIONS = (
     "TransactWriteItems",
     "UpdateItem",
 )
-"""All operations on items. Those on tables are rare."""
+"""All operations on items, and what almost every test begins with."""
 
 enabled = True
 """A test that needs the events of a request, such as its time of arrival, sets this to False."""
@@ -102,6 +104,8 @@ def _reader(shape: Shape) -> Callable[[Any], Any]:
         return lambda value: {name: shaped(one, kind.value) for name, one in value.items()}
     if shape.type_name == "list":
         return lambda value: [shaped(one, kind.member) for one in value]
+    if shape.type_name == "timestamp":
+        return lambda value: value.replace(tzinfo=UTC)
     if shape.type_name == "blob":
         return lambda value: base64.b64decode(value) if isinstance(value, str) else value
     return lambda value: value

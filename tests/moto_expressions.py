@@ -1,17 +1,19 @@
-"""Let moto validate update expressions, and start, without doing the same work again each time.
+"""Let moto read expressions, and start, without doing the same work again each time.
 
 For each update moto parses the expression two or three times, copies its tree, and walks through
-the tree once for each of ten validators, asking each node for its abstract base classes. At the
-start of each test it adds the same 1,300 patterns of addresses to its stub again. Together that is
-a fifth of the processor time of tests that write.
+the tree once for each of ten validators, asking each node for its abstract base classes. It splits
+each condition into words again. At the start of each test it adds the same 1,300 patterns of
+addresses to its stub. Together that is a fifth of the processor time of tests that write.
 
-Here a parsed expression is kept, a tree is copied node by node, and the walk asks each class once.
+Here expressions that were read are kept, a tree is copied node by node, and the walk asks each
+class once.
 tests/test_moto_expressions.py compares answers and errors with moto's own.
 """
 
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
@@ -19,6 +21,7 @@ from typing import Any
 from botocore import useragent
 from moto.core import models
 from moto.core.models import MockAWS, responses_mock
+from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
@@ -47,6 +50,8 @@ def install() -> None:
     OverlappingPathsValidator.traverse = _at_the_root(
         OverlappingPathsValidator.check_for_overlapping_paths
     )
+    conditions: Any = ConditionExpressionParser
+    conditions._lex_condition_expression = _lexed_once(conditions._lex_condition_expression)
     MockAWS._enable_patching = _patterns_kept(MockAWS._enable_patching)  # type: ignore[method-assign]
     # botocore names itself anew in each request, from parts that never change.
     useragent.sanitize_user_agent_string_component = cache(
@@ -65,6 +70,22 @@ def _once(make: Callable[[str], Any]) -> Any:
         return found
 
     return parsed
+
+
+def _lexed_once(lex: Callable[[Any], deque[Any]]) -> Any:
+    found: dict[str | None, tuple[Any, ...]] = {}
+
+    @wraps(lex)
+    def lexed(self: ConditionExpressionParser) -> deque[Any]:
+        """The words of a condition. Nobody changes a word, but the queue is emptied."""
+        condition = self.condition_expression
+        if condition not in found:
+            if len(found) >= _KEPT:
+                found.clear()
+            found[condition] = tuple(lex(self))
+        return deque(found[condition])
+
+    return lexed
 
 
 def copied(value: Any, parent: Any = None) -> Any:

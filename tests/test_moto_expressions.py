@@ -1,4 +1,4 @@
-"""Updates give with tests/moto_expressions.py what they give with moto's own validation."""
+"""Writes give with tests/moto_expressions.py what they give with moto's own reading."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.models import responses_mock
+from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.parsing import validators
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 
@@ -67,17 +68,33 @@ EXPRESSIONS = (
 )
 
 
+CONDITIONS = (
+    "attribute_exists(pk)",
+    "attribute_not_exists(#m.#i) OR gone = :s",
+    "#c >= :n AND NOT (gone <> :s) AND size(words) > :n",
+    "#c BETWEEN :n AND :n",
+    "begins_with(gone, :s) OR contains(words, :s) OR gone IN (:s, :s)",
+    "list[0] = :s",
+    "count = :n",
+    "#c ** :n",
+    "#c = :unknown",
+    "(#c = :n",
+)
+
+
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
 
 
-def played(expression: str) -> Iterator[Any]:
+def played(expression: str, condition: str | None = None) -> Iterator[Any]:
     """What an update gives and leaves: alone, repeated, on no item, and in a transaction."""
-    used = {name: value for name, value in NAMES.items() if name in expression}
-    values = {name: value for name, value in VALUES.items() if name in expression}
+    text = f"{expression} {condition}"
+    used = {name: value for name, value in NAMES.items() if name in text}
+    values = {name: value for name, value in VALUES.items() if name in text}
     asked: dict[str, Any] = {"TableName": TABLE, "Key": KEY, "UpdateExpression": expression}
+    asked |= {"ConditionExpression": condition} if condition else {}
     asked |= {"ExpressionAttributeNames": used} if used else {}
     asked |= {"ExpressionAttributeValues": values} if values else {}
     with mock_aws(config=KEEP_SESSION):
@@ -103,13 +120,16 @@ def result(call: Any, asked: dict[str, Any]) -> Any:
 
 
 def moto_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put moto's own validation back."""
+    """Put moto's own reading of expressions back."""
     monkeypatch.setattr(UpdateExpressionParser, "make", UpdateExpressionParser.make.__wrapped__)
     monkeypatch.setattr(validators, "deepcopy", copy.deepcopy)
 
     def traverse(self: Any, node: Any) -> Any:
         return self.traverse_node_recursively(node)
 
+    conditions: Any = ConditionExpressionParser
+    lex = conditions._lex_condition_expression.__wrapped__
+    monkeypatch.setattr(conditions, "_lex_condition_expression", lex)
     for kind in (DepthFirstTraverser, ActionCountValidator, OverlappingPathsValidator):
         monkeypatch.setattr(kind, "traverse", traverse)
 
@@ -121,6 +141,15 @@ def test_update_gives_and_leaves_what_it_does_with_moto_alone(
     found = list(played(expression))
     moto_alone(monkeypatch)
     assert list(played(expression)) == found
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_condition_holds_or_fails_as_it_does_with_moto_alone(
+    condition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = list(played("SET subject = :s", condition))
+    moto_alone(monkeypatch)
+    assert list(played("SET subject = :s", condition)) == found
 
 
 def test_every_address_is_answered_by_the_same_patterns_in_a_second_mock() -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 from moto import mock_aws
+from moto.secretsmanager.models import secretsmanager_backends
 
 from redress.base.people import Member, Role
 from redress.db.rows import Models
@@ -74,9 +75,7 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     enter(monkeypatch, **ENVIRONMENT)
     with mock_aws(config=KEEP_SESSION):
         aws("dynamodb").create_table(**table_as_deployed())
-        aws("secretsmanager").create_secret(
-            Name=ENVIRONMENT["LINK_KEY_SECRET"], SecretString=LINK_KEY.decode()
-        )
+        _store_link_key()
         forget_wiring()
         # A lambda hides the cache of `_models` from `forget_wiring`. Otherwise the cache would be
         # cleared for each test, and PynamoDB would create a new client each time.
@@ -88,6 +87,21 @@ def table(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setattr(clients, "pause", lambda seconds: None)
         yield TABLE
         forget_wiring()
+
+
+def _store_link_key() -> None:
+    """Put the secret into moto without a request, because thousands of tests begin with it."""
+    secretsmanager_backends[ACCOUNT][REGION].create_secret(
+        name=ENVIRONMENT["LINK_KEY_SECRET"],
+        secret_string=LINK_KEY.decode(),
+        secret_binary=None,
+        description=None,
+        tags=None,
+        kms_key_id=None,
+        client_request_token=None,
+        replica_regions=[],
+        force_overwrite=False,
+    )
 
 
 @cache
