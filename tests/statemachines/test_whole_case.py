@@ -7,6 +7,7 @@ The tests of the deployed stack with the same names are in tests/local/test_whol
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -656,6 +657,128 @@ def test_abandoned_contact_of_amazon_connect_is_called_back_in_time_or_somebody_
     house.pass_time(hours=1)
     assert ("first_response", "breach") in house.fired(number)
     assert house.mailed("@example.com", number)
+
+
+@pytest.fixture
+def contacts(house: House, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Hands over contact records. Returns the numbers of the tickets that are open then."""
+    set_environment(monkeypatch, CONNECT_INSTANCE_ARN=connect.INSTANCE)
+
+    def take(*documents: dict[str, Any]) -> list[str]:
+        load("hotline").handler(connect.kinesis(*documents), Context())
+        house.follow()
+        return [name.removesuffix("-1") for name in house.running()]
+
+    return take
+
+
+def _contact(house: House, id_: str, *, answered: bool = True, **fields: Any) -> dict[str, Any]:
+    """A contact of the last three minutes, in which Mei talked for two minutes if it was answered;
+    otherwise the caller hung up in the queue."""
+
+    def at(seconds: float) -> str:
+        return f"{house.clock.now() - timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+
+    times = {
+        "ContactId": id_,
+        "InitiationTimestamp": at(180),
+        "ConnectedToSystemTimestamp": at(160),
+        "DisconnectTimestamp": at(30),
+        "LastUpdateTimestamp": at(0),
+        "Queue": {"EnqueueTimestamp": at(170)},
+    }
+    if not answered:
+        return connect.abandoned(**(times | fields))
+    agent = {
+        "ConnectedToAgentTimestamp": at(150),
+        "AfterContactWorkStartTimestamp": at(30),
+        "AfterContactWorkEndTimestamp": at(10),
+        "CustomerHoldDuration": 0,
+    }
+    return connect.contact(**(times | {"Agent": agent} | fields))
+
+
+def _response(house: House, number: str) -> Any:
+    [found] = [one for one in house.read(number)["promises"] if one["clock"] == "first_response"]
+    return found
+
+
+CALLBACK_LADDER = [("remind", 15), ("remind", 24), ("breach", 30), ("escalate", 45)]
+"""Action and minute of each rung of a callback that nobody makes."""
+
+
+def test_each_rung_of_a_missed_call_fires_at_its_time_until_the_caller_is_called_back(
+    house: House, contacts: Callable[..., list[str]]
+) -> None:
+    [number] = contacts(_contact(house, "c-1", answered=False))
+    assert house.read(number)["state"] == "new"
+    assert house.sleeps_until(number) == START + timedelta(minutes=15)
+    house.pass_time(minutes=20)
+    again = _contact(house, "c-2", answered=False)
+    assert contacts(again) == [number], "who calls again has one callback"
+    house.pass_time(minutes=30)
+    fired = [
+        (action, round(hours * 60))
+        for clock, action, hours in house.rungs(number)
+        if clock == "first_response"
+    ]
+    assert fired == CALLBACK_LADDER
+    for who in ("tao", "hua", "wei"):  # the agent, at the breach the supervisor, then the manager
+        assert house.mailed(f"{who}@example.com", number), who
+    dialled = {"InitiationMethod": "OUTBOUND", "Queue": None}
+    assert contacts(_contact(house, "c-3", **dialled)) == [number]
+    kept = _response(house, number)
+    assert (kept["state"], kept["stopped_at"][:19]) == ("missed", "2026-11-23T01:47:30")
+    house.pass_time(hours=1)
+    assert len([one for one in house.fired(number) if one[0] == "first_response"]) == 4
+    assert [one["data"]["id"] for one in house.happened(number, "call_recorded")] == [
+        "c-1",
+        "c-2",
+        "c-3",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"InitiationMethod": "OUTBOUND", "Queue": None}, {"InitiationMethod": "INBOUND"}],
+    ids=["called back", "called again"],
+)
+def test_callback_that_was_answered_in_time_ends_its_ladder(
+    house: House, contacts: Callable[..., list[str]], fields: dict[str, Any]
+) -> None:
+    """An agent dials the number from their telephone, or the caller tries again and is answered."""
+    [number] = contacts(_contact(house, "c-1", answered=False))
+    house.pass_time(minutes=10)
+    assert contacts(_contact(house, "c-2", **fields)) == [number]
+    kept = _response(house, number)
+    assert (kept["state"], kept["stopped_at"][:19]) == ("kept", "2026-11-23T01:07:30")
+    assert house.states(number)[-1] == "AwaitResolution"
+    house.pass_time(hours=2)
+    assert [one for one in house.fired(number) if one[0] == "first_response"] == []
+    house.solve(number)
+    assert house.states(number)[-1] == "AwaitCallback"
+
+
+@pytest.mark.parametrize("call", [connect.callback, connect.customer_first])
+def test_queued_callback_that_reached_the_customer_leaves_nothing_due(
+    house: House, contacts: Callable[..., list[str]], call: Callable[..., Any]
+) -> None:
+    [number] = contacts(*reversed(call()))
+    assert _response(house, number)["state"] == "kept"
+    house.pass_time(hours=1)
+    assert [one for one in house.fired(number) if one[1] in ("breach", "escalate")] == []
+
+
+def test_queued_callback_that_reached_nobody_is_on_the_ladder_of_a_missed_call(
+    house: House, contacts: Callable[..., list[str]]
+) -> None:
+    first, waits, dialled = connect.customer_first()
+    lost = dialled | {"Agent": None, "AnsweringMachineDetectionStatus": "VOICEMAIL_BEEP"}
+    assert contacts(first, waits) == []
+    [number] = contacts(lost)
+    house.pass_time(minutes=50)
+    fired = [action for clock, action in house.fired(number) if clock == "first_response"]
+    assert fired == [action for action, _ in CALLBACK_LADDER]
 
 
 # ------------------------------------------------------------------ connectors
