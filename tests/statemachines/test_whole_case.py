@@ -725,8 +725,8 @@ def test_each_rung_of_a_missed_call_fires_at_its_time_until_the_caller_is_called
     assert fired == CALLBACK_LADDER
     for who in ("tao", "hua", "wei"):  # the agent, at the breach the supervisor, then the manager
         assert house.mailed(f"{who}@example.com", number), who
-    dialled = {"InitiationMethod": "OUTBOUND", "Queue": None}
-    assert contacts(_contact(house, "c-3", **dialled)) == [number]
+    dialled = _contact(house, "c-3", InitiationMethod="OUTBOUND", Queue=None)
+    assert contacts(dialled) == [number]
     kept = _response(house, number)
     assert (kept["state"], kept["stopped_at"][:19]) == ("missed", "2026-11-23T01:47:30")
     house.pass_time(hours=1)
