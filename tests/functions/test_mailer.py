@@ -23,6 +23,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from redress.base.errors import Unavailable
+from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Actor, Member, Role
 from redress.base.phrases import phrases
 from redress.db import keys
@@ -40,7 +41,9 @@ from redress.mail.outgoing.smtp_relay import RELAY_S
 from redress.mail.outgoing.store import AddressChange, AddressMark, address_row
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import KINDS, ConflictPlan, Plan
+from redress.staff.rules import members
 from redress.staff.rules.availability import Presence
+from redress.staff.rules.members import ChangeKind, MemberChange
 from redress.tickets.rules.access import may_act
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.interest import Doubt
@@ -2126,6 +2129,53 @@ def test_owner_of_a_task_is_told_that_a_leader_gave_it_to_them(
     assert "有一項協辦任務需要您處理" in post.only["Subject"]
 
 
+TAKEN = {
+    "en": "A task of yours was given to somebody else",
+    "zh-CN": "您的一项协办任务已改派他人",
+    "zh-TW": "您的一項協辦任務已改派他人",
+}
+
+
+@pytest.mark.parametrize("language", TAKEN)
+def test_who_had_a_task_is_told_that_a_leader_gave_it_to_somebody_else(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    stores: Stores,
+    clock: Clock,
+    language: str,
+) -> None:
+    tao = replace(MEMBERS["tao"], languages=(language,))
+    stores.staff.record(tao, Presence.AVAILABLE, clock.now())
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _ask_service)
+    mailer.act(ticket.number, _assign_task("tao", "hua"))
+    mailer.act(ticket.number, _assign_task("hua", "hua"))
+    assert mailer(mailer.job(ticket.number, "task")) == []
+    assert post.only["To"] == "tao@example.com"
+    said = f"{post.only['Subject']} {text_of(post.only)}"
+    assert TAKEN[language] in said
+    assert not [word for word in PRIVATE if word in said]
+
+
+def test_leaders_of_a_department_are_told_of_a_task_whose_owner_is_in_another_one_now(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], stores: Stores
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _ask_service)
+    mailer.act(ticket.number, _assign_task("tao", "hua"))
+    job = mailer.job(ticket.number, "task")
+    before = stores.staff.member("a-tao")
+    after = members.changed(before, team="workshop")
+    moved = MemberChange(
+        after.revision, ChangeKind.CHANGED, mailer.clock.now(), "m-wei", {}, "", ""
+    )
+    stores.staff.write(before, after, moved)
+    assert mailer(job) == []
+    assert post.only["To"] == "hua@example.com"
+
+
 def test_mail_about_a_task_that_is_over_is_skipped(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:
@@ -2276,6 +2326,59 @@ def test_only_managers_are_asked_about_a_remedy_while_it_is_unclear_whom_the_tic
     mailer.act(ticket.number, lambda t, p, at: by_system.doubt_about(t, p, [], why, at))
     assert mailer(job) == []
     assert post.only["To"] == "wei@example.com"
+
+
+UNDECIDED = {
+    "remind": {
+        "en": "A remedy still waits for a decision",
+        "zh-CN": "一项补偿仍待审批",
+        "zh-TW": "一項補償仍待核准",
+    },
+    "breach": {
+        "en": "Nobody has decided about a remedy in time",
+        "zh-CN": "一项补偿审批超时",
+        "zh-TW": "一項補償逾時未核准",
+    },
+    "escalate": {
+        "en": "A remedy has waited for a decision for long",
+        "zh-CN": "一项补偿审批严重超时",
+        "zh-TW": "一項補償嚴重逾時未核准",
+    },
+}
+
+
+@pytest.mark.parametrize("action", UNDECIDED)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_leaders_read_in_their_language_how_long_a_remedy_waits_for_a_decision(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    stores: Stores,
+    clock: Clock,
+    language: str,
+    action: str,
+) -> None:
+    for name in ("lin", "wei"):
+        leader = replace(MEMBERS[name], languages=(language,))
+        stores.staff.record(leader, Presence.AVAILABLE, clock.now())
+    document = plan_document() | {"version": 2}
+    last = {"at": 2, "action": "escalate", "notify": ["manager"]}
+    document["ladders"]["approval"].append(last)
+    stores.plan_store.publish(document, 2, 1)
+    clock.advance(seconds=10)
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _propose(50_000))
+    hours = {"remind": [6], "breach": [6, 30], "escalate": [6, 30, 72]}
+    for later in hours[action]:
+        mailer.fire(ticket.number, hours=later)
+    assert mailer(mailer.job(ticket.number, "remedy")) == []
+    subject = UNDECIDED[action][language]
+    assert post.only["Subject"] == f"[{ticket.number}] {subject}"
+    said = text_of(post.only)
+    assert subject in said
+    assert "CNY 500.00" in said
+    assert not [word for word in PRIVATE if word in said]
 
 
 def test_mail_that_asks_for_a_decision_is_skipped_after_it(

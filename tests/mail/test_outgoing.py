@@ -23,6 +23,7 @@ from tests.builders import (
     MEI,
     ROOT,
     START,
+    TAO,
     Clock,
     Life,
     plan_1,
@@ -265,7 +266,19 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     ),
     "the department sends its task back": (
         lambda life: life.open_task().return_task(),
+        [("task", "asker"), ("task", "ticket_leaders")],
+    ),
+    "the department sends back a task that is not required": (
+        lambda life: life.open_task(required=False).return_task(),
         [("task", "asker")],
+    ),
+    "a leader gives a task that somebody has to somebody else": (
+        lambda life: life.open_task().assign_task().assign_task(replace(TAO, id="a-bo"), by=LIN),
+        [("task", "department-1"), ("task", "department_former-1")],
+    ),
+    "a leader takes a task that somebody has": (
+        lambda life: life.open_task().assign_task().assign_task(replace(TAO, id=LIN.id), by=LIN),
+        [("task", "department_former-1")],
     ),
     "a task cancelled": (
         lambda life: life.open_task().cancel_task(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from threading import Event
 from typing import Any
@@ -17,8 +17,11 @@ from redress.base.instants import written
 from redress.base.people import Role
 from redress.db.keys import invitation_digest
 from redress.mail.outgoing.cases.posting import leaders
+from redress.plans.rules.plan import Plan
 from redress.tickets.cases.changes import TicketChanges
-from redress.tickets.rules.steps import by_customer, by_staff
+from redress.tickets.rules.change import Change
+from redress.tickets.rules.steps import by_customer, by_departments, by_staff
+from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import clients
 from redress.wiring import repair as repair_wiring
@@ -857,6 +860,45 @@ def test_what_an_agent_who_is_gone_still_owes_comes_to_the_work_list_of_the_lead
     assert (given.status, given.body["assignee"], given.body["state"]) == (200, "a-jun", "closed")
     assert [one["number"] for one in api("work", "jun", query={}).body["items"]] == [number]
     assert stores.staff.availability("a-jun").load == 0, "it takes no capacity"
+
+
+def ask_tao(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+    """The agent asks a member of another department for something."""
+    new = NewTask("service", "A seal?", "Is there one?", owner="a-tao")
+    return by_departments.open_task(ticket, plan, MEMBERS["mei"].actor, new, at, MEMBERS["tao"])
+
+
+@pytest.mark.parametrize("how", ["suspension", "departure", "move"])
+def test_tasks_of_a_member_who_is_gone_are_in_the_queue_of_their_department_again(
+    api: Api, stores: Stores, open_ticket: Opener, how: str
+) -> None:
+    """They were in no queue, and who had them could not open them any more."""
+    tickets = [open_ticket("complaint", agent="a-mei") for _ in range(2)]
+    for ticket in tickets:
+        stores.changes.change(ticket.number, ask_tao)
+    if how == "move":
+        found = change(api, stores, "wei", "a-tao", team="complaints")
+    else:
+        found = api(how, "wei", agent="a-tao")
+    assert found.status == 200, found.body
+    queue = api("tasks", "hua", query={"list": "queue"}).body["items"]
+    assert {one["number"] for one in queue} == {ticket.number for ticket in tickets}
+    last = stores.tickets.history(tickets[0].number)[-1]
+    assert (last.type, last.data["owner"], last.data["from"]) == ("task_assigned", None, "a-tao")
+    assert last.data["why"] in ("the agent is suspended", "the agent left", MOVED)
+    version = stores.tickets.get(tickets[0].number).version
+    again = api("reinstatement" if how == "suspension" else "departure", "wei", agent="a-tao")
+    assert again.status == 200
+    assert stores.tickets.get(tickets[0].number).version == version, "nothing is put back twice"
+
+
+def test_tasks_of_a_member_who_stays_in_the_department_stay_with_them(
+    api: Api, stores: Stores, open_ticket: Opener
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei")
+    stores.changes.change(ticket.number, ask_tao)
+    assert change(api, stores, "wei", "a-tao", capacity=1).status == 200
+    assert stores.tickets.get(ticket.number).tasks[0].owner == "a-tao"
 
 
 MOVED = "the agent is in another team now"

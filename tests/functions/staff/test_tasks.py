@@ -248,6 +248,20 @@ def test_department_gets_more_time_and_the_customer_a_new_word_in_one_change(
     assert read.body["timeline"][-1]["data"]["granted"] is True
 
 
+def test_urge_of_the_customer_is_in_the_timeline_of_the_tasks_that_were_open(
+    api: Api, asked: Ticket, stores: Stores
+) -> None:
+    """The department sees when the customer urged, and nothing else of them."""
+    stores.changes.change(asked.number, by_customer.urge)
+    read = api("task", "hua", number=asked.number, id="1").body
+    urged = read["timeline"][-1]
+    assert (urged["type"], urged["data"], urged["by"]["role"]) == ("urged", {}, "customer")
+    assert (read["urged"], len(read["timeline"])) == (1, 2)
+    ask(api, stores.tickets.get(asked.number))
+    later = api("task", "hua", number=asked.number, id="2").body
+    assert [one["type"] for one in later["timeline"]] == ["task_opened"]
+
+
 def test_word_of_an_extension_is_refused_if_the_customer_wrote_meanwhile(
     api: Api, asked: Ticket, stores: Stores
 ) -> None:

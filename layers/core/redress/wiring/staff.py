@@ -362,12 +362,14 @@ def accused() -> AccusedCase:
 @cache
 def members() -> MemberCases:
     from redress.staff.cases.members import MemberCases
+    from redress.tickets.store.tasks import TaskLists
     from redress.wiring import stores
 
     return MemberCases(
         stores.staff(),
         stores.lists(),
         stores.changes(),
+        TaskLists(stores.models()),
         accused(),
         accounts(),
         clients.now,

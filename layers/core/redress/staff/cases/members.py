@@ -36,9 +36,12 @@ from redress.staff.store import LeaderRaced, MemberRaced, StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.access import may_see
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_departments, by_staff
+from redress.tickets.rules.task_rights import may_do
+from redress.tickets.rules.tasks import find
 from redress.tickets.rules.ticket import Ticket
 from redress.tickets.store.lists import TicketLists
+from redress.tickets.store.tasks import TaskLists
 
 ATTEMPTS = 8
 PAGE = 25
@@ -68,6 +71,7 @@ class MemberCases:
         staff: StaffStore,
         lists: TicketLists,
         changes: TicketChanges,
+        tasks: TaskLists,
         accused: AccusedCase,
         accounts: UserPool | None,
         now: Callable[[], datetime],
@@ -75,7 +79,7 @@ class MemberCases:
     ) -> None:
         """`accounts` is the user pool of the stack; None if another issuer signs staff in."""
         self._staff, self._lists, self._changes = staff, lists, changes
-        self._accused = accused
+        self._tasks, self._accused = tasks, accused
         self._accounts, self._now, self._pause = accounts, now, pause
 
     # ---------------------------------------------------------------- invitations
@@ -351,7 +355,7 @@ class MemberCases:
         return self._lead(leader, agent, decide, ChangeKind.REINSTATED, asked, source)
 
     def depart(self, leader: Member, agent: str, source: str) -> Led:
-        """Record that `agent` has left, and return their open tickets to the queue.
+        """Record that `agent` has left, and return their open tickets and tasks to the queues.
 
         From now on `agent` may do nothing and gets no work and no mail. The call can be repeated. A
         ticket that cannot be read stays with the agent, until the call is repeated after its
@@ -383,6 +387,7 @@ class MemberCases:
         if kind is ChangeKind.CHANGED:
             self._accused.keep_from_leaders(member)
         queued, taken_over = self._hand_back(leader, member, _BECAUSE[kind])
+        self._hand_back_tasks(leader, member, _BECAUSE[kind])
         if self._accounts is not None:
             with _completed_by_a_repeat("the change"):
                 self._follow(self._accounts, member, enables=kind is ChangeKind.REINSTATED)
@@ -499,6 +504,33 @@ class MemberCases:
             cursor = page.cursor
             if cursor is None:
                 return numbers, kept
+
+    def _hand_back_tasks(self, leader: Member, member: Member, why: str) -> None:
+        """Return to the queues of departments the open tasks that a member can no longer work on.
+
+        These are all tasks of a member who is not active, and those of other departments. Otherwise
+        they would be in nobody's queue. A task of a ticket that cannot be read stays with them,
+        until the request is repeated after its repair.
+        """
+        after: str | None = None
+        while page := self._tasks.of_member(member.id, after, PAGE):
+            for listed in page:
+
+                def put_back(
+                    ticket: Ticket, plan: Plan, at: datetime, id_: str = listed.task
+                ) -> Change | None:
+                    task = find(ticket.tasks, id_)
+                    if task is None or not task.is_open or task.owner != member.id:
+                        return None  # somebody else changed it in the meantime
+                    if may_do(member, ticket, task.team):
+                        return None
+                    return by_departments.assign(ticket, plan, leader.actor, task, None, why, at)
+
+                try:
+                    self._changes.change(listed.number, put_back)
+                except (NotFound, Unreadable):
+                    continue
+            after = page[-1].key
 
     def _follow(self, accounts: UserPool, member: Member, *, enables: bool) -> None:
         """Make the account of a member as their item says.

@@ -214,7 +214,7 @@ class TaskCases:
 
     def _file(self, member: Member, ticket: Ticket, task: Task) -> TaskFile:
         history = self._tickets.history(ticket.number)
-        own = tuple(event for event in history if event.data.get("task") == task.id)
+        own = tuple(event for event in history if _is_of(event, task))
         opened = next(event for event in own if event.type is EventType.TASK_OPENED)
         shared: dict[Share, str | None] = {}
         for share in map(Share, opened.data["shares"]):
@@ -280,6 +280,12 @@ class TaskCases:
                 can = task_rights.can(member, ticket, task)
                 lines.append(TaskLine(one.number, task, can, one.key))
         return lines
+
+
+def _is_of(event: Event, task: Task) -> bool:
+    """Whether an event is in the timeline of a task: its own ones, and each urge for it."""
+    is_urged = event.type is EventType.URGED and task.id in event.data["tasks"]
+    return is_urged or event.data.get("task") == task.id
 
 
 def _seen(member: Member, ticket: Ticket, id_: str) -> Task:

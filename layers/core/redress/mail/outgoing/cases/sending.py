@@ -89,7 +89,7 @@ from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
-from redress.tickets.rules import remedy_rights
+from redress.tickets.rules import remedy_rights, task_rights
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
 from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.steps import by_system
@@ -310,16 +310,22 @@ class MailingCase:
     def _of_task(self, about: Matter) -> list[Recipient]:
         """Return the recipients of a mail about a task, or of an urge (`task_mails`).
 
-        Who has a task and cannot be reached is replaced by the leaders of the department, and the
-        ticket's agent by those of the ticket's team. Nobody gets one who may not see it.
+        Who has a task and cannot be reached, or may not do it any more, is replaced by the leaders
+        of the department, and the ticket's agent by those of the ticket's team. Nobody gets one who
+        may not see it. Who had the task before is replaced by nobody.
         """
         ticket, audience = about.ticket, about.job.audience
         team, person = ticket.team, ticket.assignee if audience == task_mails.ASKER else None
+        if audience.startswith(task_mails.FORMER):
+            named = self._staff.named([about.event.data["from"]]).values()
+            return reached(one for one in named if one.is_active and not is_kept_from(ticket, one))
         if audience.startswith(task_mails.DEPARTMENT):
             task = task_mails.task_in(ticket, about.event, audience)
             team = task.team
-            if not audience.startswith(task_mails.LEADERS):
-                person = task.owner
+            if not audience.startswith(task_mails.LEADERS) and task.owner is not None:
+                owner = self._staff.named([task.owner]).get(task.owner)
+                may = owner is not None and task_rights.may_do(owner, ticket, team)
+                person = task.owner if may else None
         role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
         return self._person_or_leaders(ticket, person, role, team)
 
@@ -544,7 +550,7 @@ class MailingCase:
         event, ticket = about.event, about.ticket
         task = task_mails.task_in(ticket, event, about.job.audience)
         owner, writer = self._name_of(task.owner), self._name_of(event.by.id or None)
-        news = task_mails.news_in(event)
+        news = task_mails.news_for(event, about.job.audience)
         at = event.data.get("due_at") if news == Action.BREACH else None
         due = datetime.fromisoformat(at) if at else task.clock.due_at
 

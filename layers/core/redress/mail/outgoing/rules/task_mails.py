@@ -19,7 +19,10 @@ while nobody has it."""
 LEADERS = "department_leaders"
 """The audience `department_leaders-2` are the supervisors of the department that has the task 2."""
 ASKERS = "ticket_leaders"
-"""The audience of the supervisors of the ticket's team, who decide about more time."""
+"""The audience of the supervisors of the ticket's team, who decide about more time, and who alone
+can cancel a required task that was sent back."""
+FORMER = "department_former"
+"""The audience `department_former-2` is who had the task 2 until a leader gave it to somebody."""
 ASKER = "asker"
 """The audience who asked: the ticket's agent, or the supervisors of its team if nobody has it."""
 
@@ -37,6 +40,8 @@ _NEWS = {
 }
 """The names of the first lines, which `Phrases.tasks` has. A rung's is the name of its action."""
 _TO_ASKER = (EventType.TASK_DONE, EventType.TASK_RETURNED)
+TAKEN = "taken"
+"""The first line of the mail to who had a task that a leader gave to somebody else."""
 _ONLY_WHILE_OPEN = (GIVEN, WAITS, PLANNED, "pressed", "urged", Action.REMIND)
 
 URGED = "urged"
@@ -53,12 +58,17 @@ def audiences(event: Event) -> list[str]:
     department = f"{DEPARTMENT}-{data['task']}"
     if event.type is EventType.RUNG_FIRED:
         return _after_rung(event, department)
+    if event.type is EventType.TASK_RETURNED and data.get("required"):
+        return [ASKER, ASKERS]
     if event.type in _TO_ASKER:
         return [ASKER]
     if event.type is EventType.TASK_EXTENSION_ASKED:
         return [ASKERS]
-    if event.type is EventType.TASK_ASSIGNED and data["owner"] == event.by.id:
-        return []  # whoever takes a task knows it
+    if event.type is EventType.TASK_ASSIGNED:
+        # Whoever takes a task knows it. Whoever gives it back does, too.
+        told = [] if data["owner"] == event.by.id else [department]
+        is_taken = event.by.is_person and data["from"] not in (None, event.by.id)
+        return [*told, f"{FORMER}-{data['task']}"] if is_taken else told
     return [department]
 
 
@@ -96,9 +106,14 @@ def news_in(event: Event) -> str:
     return _NEWS[event.type]
 
 
+def news_for(event: Event, audience: str) -> str:
+    """The name of the first line of the mail to this audience."""
+    return TAKEN if audience.startswith(FORMER) else news_in(event)
+
+
 def reason_to_skip(ticket: Ticket, event: Event, audience: str) -> str | None:
     """Why a mail about a task is outdated; None if it is still valid."""
-    task, news = task_in(ticket, event, audience), news_in(event)
+    task, news = task_in(ticket, event, audience), news_for(event, audience)
     if news in _ONLY_WHILE_OPEN and not task.is_open:
         return "the task is over"
     if news == GIVEN and task.owner != event.data["owner"]:
@@ -109,6 +124,13 @@ def reason_to_skip(ticket: Ticket, event: Event, audience: str) -> str | None:
         return "a later rung sends its own mail"
     if event.type is EventType.TASK_EXTENSION_ASKED and task.extension is None:
         return "somebody has decided about the extension"
+    if news == TAKEN and task.owner == event.data["from"]:
+        return "they have the task again"
+    if audience == ASKERS and event.type is EventType.TASK_RETURNED:
+        if ticket.assignee is None:
+            return "they are told as who asked"
+        if not task.blocks:
+            return "the task blocks nothing any more"
     if event.type in _TO_ASKER and ticket.closed_at is not None:
         return "the ticket is closed"
     return None

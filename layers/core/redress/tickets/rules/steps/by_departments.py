@@ -152,8 +152,12 @@ def finish(ticket: Ticket, plan: Plan, by: Actor, task: Task, text: str, at: dat
 
 
 def send_back(ticket: Ticket, plan: Plan, by: Actor, task: Task, why: str, at: datetime) -> Change:
-    """Record that the department refuses the task, with its reason. A returned task is not done."""
-    data = {"task": task.id, "text": checked_text(why, "/text")}
+    """Record that the department refuses the task, with its reason. A returned task is not done.
+
+    A required one blocks the ticket until a leader cancels it. So the event says that it is.
+    """
+    data: dict[str, Any] = {"task": task.id, "text": checked_text(why, "/text")}
+    data |= {"required": True} if task.required else {}
     _require(Step.RETURN_TASK, "return_task", ticket, task)
     return Draft(ticket, plan, by, at).add(EventType.TASK_RETURNED, data).change()
 
