@@ -18,9 +18,10 @@ from redress.mail.outgoing.results import for_connector
 from redress.mail.outgoing.rules.relevance import Matter
 from redress.mail.outgoing.rules.table import MailToSend, mails_after
 from redress.scores.rules.facts import facts_of
+from redress.tickets.rules.checklist import find
 from redress.tickets.rules.explain import explain
 from redress.tickets.rules.split_events import split_off, written_at
-from redress.tickets.rules.steps import by_staff
+from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.steps.table import MOST_LINKS, MOST_SPLIT
 from redress.tickets.rules.ticket import (
     EventType,
@@ -468,6 +469,48 @@ def test_correction_does_not_take_words_that_went_elsewhere_for_unanswered() -> 
     assert by_staff.written_at(life.events) == [START]
     life.correct("first_response", START + HOUR)
     assert life.ticket.unanswered_since is None
+
+
+def test_words_of_a_dispute_can_be_split_off() -> None:
+    """The ticket stays reopened, and waits for no answer."""
+    life = Life().open().acknowledge().assign().reply().resolve().wait(hours=1).dispute()
+    disputed = next(one for one in life.events if one.type is EventType.DISPUTED)
+    promised = life.ticket.clocks[ClockName.RESOLUTION].due_at
+    new = life.wait(hours=1).split(disputed.number, kind="feedback")
+    assert new.events[0].data["description"] == disputed.data["text"]
+    assert new.ticket.unanswered_since == disputed.at
+    assert new.ticket.clocks[ClockName.RESOLUTION].due_at <= promised
+    assert (life.ticket.state, life.ticket.unanswered_since) == (State.OPEN, None)
+    assert life.ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.CANCELLED
+    life.unsplit(new)
+    assert life.ticket.unanswered_since == disputed.at
+    for one in (life, new):
+        stored(one)
+
+
+def test_what_staff_noted_of_a_call_with_a_dispute_are_no_words_of_the_customer() -> None:
+    life = Life().open().acknowledge().assign().reply().resolve()
+    given = (life.ticket, life.plan, MEI, "Not content", life.clock.now())
+    life.take(by_customer.dispute(*given))
+    disputed = next(one for one in life.events if one.type is EventType.DISPUTED)
+    assert faults(life, disputed.number) == [("/events/0", "not_a_message")]
+
+
+def test_what_the_customer_wrote_for_an_item_can_be_split_off_and_the_item_stays_given() -> None:
+    life = Life().request().reply(wait_for_customer=True).wait(hours=1).answer_item()
+    given = life.events[-1]
+    state = life.ticket.state
+    new = life.split(given.number)
+    assert new.events[0].data["description"] == "12 Mill Lane"
+    assert new.ticket.unanswered_since == new.ticket.created_at
+    item = find(life.ticket.checklist, "new_details")
+    assert item is not None
+    assert (item.state, life.ticket.state) == ("given", state)
+    life.wait(hours=1).write("And?").split()
+    assert life.ticket.state is State.OPEN, "the item is still to be checked"
+    life.send_item()
+    assert faults(life, life.events[-1].number) == [("/events/0", "not_a_message")]
+    stored(life)
 
 
 def test_words_after_a_resolution_can_be_split_off() -> None:

@@ -31,6 +31,8 @@ from redress_cli.state import Json, Number, given, number_of, state_of
 from redress_cli.timeline import name_of, text_of
 
 MESSAGES = (EventType.OPENED, EventType.CUSTOMER_WROTE)
+SAID_WITH = (EventType.DISPUTED, EventType.ITEM_GIVEN)
+"""The events with which the customer may have said something."""
 
 
 def add(app: typer.Typer) -> None:
@@ -146,7 +148,7 @@ def _list(ticket: TicketFile) -> None:
             text_of(event).replace("\n", " "),
         )
         for event in ticket.timeline
-        if event.type_ in MESSAGES
+        if event.type_ in MESSAGES or (event.type_ in SAID_WITH and text_of(event))
     ]
     columns = ("message", "at", "by", "split off into", "text")
     screen.table(columns, rows, "It has no messages.", widest=4)

@@ -26,7 +26,7 @@ from redress.base.errors import (
     NotSplittable,
     NotUndone,
 )
-from redress.base.people import CUSTOMER, SYSTEM, Actor, Member
+from redress.base.people import CUSTOMER, SYSTEM, Actor, Member, Role
 from redress.base.scripts import language_of
 from redress.base.texts import cleaned_line
 from redress.clocks.rules import clocks
@@ -71,7 +71,10 @@ ABOUT_TOO = "the ticket from which its messages come is about them"
 NAMED = "the complaint names them"
 
 _MESSAGES = (EventType.OPENED, EventType.CUSTOMER_WROTE)
-"""The events that are messages of a customer or a participant."""
+"""The events that are messages of a customer or a participant. At least one of them stays."""
+
+_WAITING = (*_MESSAGES, EventType.DISPUTED)
+"""The events with which the customer began to wait for an answer."""
 
 BY_EVENTS = ("split_before", "nothing_left", "not_merged")
 """The codes of faults that another split since the ticket was read can be the reason for."""
@@ -189,7 +192,7 @@ def _faults_of_events(origin: Origin, matter: NewMatter) -> tuple[list[Fault], l
             faults.append(Fault(here, "unknown_event", "this ticket has no such event"))
         elif number in wanted[:index]:
             faults.append(Fault(here, "repeated", "this event is in the list before"))
-        elif event.type not in _MESSAGES:
+        elif not _is_message(event):
             detail = f"{event.type} is no message of the customer or a participant"
             faults.append(Fault(here, "not_a_message", detail))
         elif number in moved:
@@ -218,6 +221,18 @@ def _faults_of_events(origin: Origin, matter: NewMatter) -> tuple[list[Fault], l
     if not faults and not any(_text(event) for event in messages):
         faults.append(Fault("/events", "no_words", "none of these messages has a text"))
     return faults, sorted(messages, key=lambda event: event.number)
+
+
+def _is_message(event: Event) -> bool:
+    """Whether an event has words of the customer or a participant.
+
+    What the customer says with a dispute, or for an item of the checklist, can be about something
+    else, too. The dispute stays one, and the item stays given. What staff have written of a call in
+    which the customer was not content are not the customer's words.
+    """
+    if event.type in (EventType.DISPUTED, EventType.ITEM_GIVEN):
+        return event.by.role is Role.CUSTOMER and bool(event.data.get("text"))
+    return event.type in _MESSAGES
 
 
 def _counted(history: Sequence[Event]) -> set[int]:
@@ -506,7 +521,7 @@ def _words_left(taken: Taken, messages: Sequence[Event]) -> datetime | None:
     """Since when the oldest message of a merged ticket had waited when it was merged, of those that
     are not split off. None if all had been answered."""
     left = _left_behind(taken.history, messages)
-    words = (one for one in left if one.type in (*_MESSAGES, EventType.DISPUTED))
+    words = (one for one in left if one.type in _WAITING)
     return _oldest(_waiting_since(taken.was, event) for event in words)
 
 
@@ -516,8 +531,11 @@ def _waiting_since(origin: Origin, event: Event, at: datetime | None = None) -> 
     `at` is when a message was written that came with the event, a merge.
 
     What came with a split and was answered before waits since that split. A message that came after
-    the resolution waits, too: nobody answers it in a ticket that is over.
+    the resolution waits, too: nobody answers it in a ticket that is over. What was said for an item
+    of the checklist waits to be checked, and for no answer.
     """
+    if event.type is EventType.ITEM_GIVEN:
+        return None
     ticket, since = origin.ticket, origin.ticket.unanswered_since
     answers = (EventType.REPLIED, EventType.RESOLVED)
     last = max((one.number for one in origin.history if one.type in answers), default=0)
@@ -549,11 +567,7 @@ def _left(origin: Origin, messages: Sequence[Event]) -> dict[str, Any] | None:
         brought.pop(taken.merge.number, None)
         if (words := _words_left(taken, messages)) is not None:
             brought[taken.merge.number] = words
-    own = (
-        _waiting_since(origin, event)
-        for event in left_behind
-        if event.type in (*_MESSAGES, EventType.DISPUTED)
-    )
+    own = (_waiting_since(origin, event) for event in left_behind if event.type in _WAITING)
     merged = (
         _waiting_since(origin, event, brought[event.number])
         for event in left_behind
@@ -570,7 +584,10 @@ def _left(origin: Origin, messages: Sequence[Event]) -> dict[str, Any] | None:
 
 def _left_behind(history: Sequence[Event], messages: Sequence[Event]) -> list[Event]:
     """The events of the ticket without the messages that are split off, now or before, without bare
-    thanks that nobody has counted, and without merges that were undone."""
+    thanks that nobody has counted, and without merges that were undone.
+
+    An item that was given stays given, also if what was said with it is another matter.
+    """
     gone = {*split_off(history), *(event.number for event in messages)}
     gone |= {event.number for event in history if is_bare_thanks(event)} - _counted(history)
     taken_in: dict[str, int] = {}
@@ -579,7 +596,9 @@ def _left_behind(history: Sequence[Event], messages: Sequence[Event]) -> list[Ev
             taken_in[event.data["ticket"]] = event.number
         elif event.type is EventType.UNMERGED:
             gone.add(taken_in[event.data["ticket"]])
-    return [event for event in history if event.number not in gone]
+    return [
+        event for event in history if event.number not in gone or event.type is EventType.ITEM_GIVEN
+    ]
 
 
 def _is_asked(left_behind: Sequence[Event], brought: Container[int]) -> bool:
