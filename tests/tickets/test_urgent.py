@@ -15,7 +15,7 @@ from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
-from redress.tickets.rules.steps import by_system
+from redress.tickets.rules.steps import by_departments, by_system
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.tasks import MOST_OPEN, MOST_TASKS
 from redress.tickets.rules.ticket import EventType, State, classification_of, next_wake
@@ -251,6 +251,42 @@ def test_tasks_are_opened_when_staff_see_that_the_ticket_is_urgent() -> None:
     life.reclassify("urgent")
     assert opened(life) == [("stop_sale", "warehouse")]
     assert life.folded == life.ticket
+
+
+def test_tasks_are_opened_when_a_rung_raises_the_priority() -> None:
+    """The plan says by priority which tickets are urgent."""
+    life = Life(plan=asking(STOP, priority=["high"])).open("inquiry").acknowledge().assign()
+    assert (life.ticket.priority, opened(life)) == ("normal", [])
+    life.sleep_through(START + timedelta(days=3))
+    assert (life.ticket.priority, opened(life)) == ("high", [("stop_sale", "warehouse")])
+    assert len(life.ticket.tasks) == 1
+    assert life.folded == life.ticket
+
+
+def test_task_of_a_complaint_is_private_if_a_dispute_raises_its_priority() -> None:
+    """It may be about anybody."""
+    life = Life(plan=asking(STOP, priority=["urgent"])).open("complaint").acknowledge().assign()
+    life.reply().resolve().wait(hours=1).dispute()
+    assert (life.ticket.priority, opened(life)) == ("urgent", [("stop_sale", "warehouse")])
+    assert [task.private for task in life.ticket.tasks] == [True]
+
+
+def test_tasks_are_opened_when_a_merge_brings_the_category() -> None:
+    """Not those that are done in the merged ticket, or were cancelled there."""
+    of_defects = {"when": {"category": "product/defect"}}
+    plan = asking(STOP | of_defects, DOCTOR | of_defects)
+    source = Life(plan=plan).open("urgent", category="product/defect").assign()
+    assert len(source.ticket.tasks) == 2
+    by = {task.planned: task for task in source.ticket.tasks}
+    assert by["doctor"].id == "2"
+    target = Life(source.clock, plan).open("urgent", number=OTHER).assign()
+    assert opened(target) == []
+    at = source.clock.now()
+    source.take(by_departments.cancel(source.ticket, plan, LIN, by["stop_sale"], "Not sold", at))
+    source.merge(target)
+    assert target.ticket.category == "product/defect"
+    assert opened(target) == [("doctor", "service")]
+    assert target.folded == target.ticket
 
 
 def test_task_that_was_cancelled_is_not_opened_again() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +42,9 @@ from redress.tickets.rules.ticket import (
 _OFFERS = (EventType.ASSIGNED, EventType.UNPLACED)
 """The events that offer a ticket to agents, also if nobody gets it. In the same change the rules of
 the plan have classified it before, and a complaint was searched for names of staff."""
+
+_RAISING = (EventType.RUNG_FIRED, EventType.DISPUTED)
+"""The events that can raise the priority, apart from those of a merge (`merging.merge`)."""
 
 TICKET_CLOSED = "the ticket is closed"
 """The reason in the event that cancels an open task because its ticket is closed."""
@@ -89,13 +92,15 @@ class Draft:
             self._set_checklist()
         return self
 
-    def open_planned_tasks(self) -> Draft:
+    def open_planned_tasks(self, without: Container[str] = ()) -> Draft:
         """Open the tasks that the plan asks for on such a ticket, each once in its life.
 
+        `without` are the names of those that were asked for elsewhere, and are over.
         The team that has the ticket is not asked. If the complaint is, or may be, about somebody,
         the tasks are private, because nobody has said who of a department may see them: its leaders
         decide it. It may be about anybody until it is searched for names of staff, which the system
         does when it offers the ticket, and not before somebody else corrects its kind or takes it.
+        Whether it was searched when a rung fires, the ticket does not say.
         A task for which the ticket has no room is left out.
         """
         for entry in urgent.tasks_for(self._plan, classification_of(self.after)):
@@ -103,6 +108,7 @@ class Draft:
             is_full = len(after.tasks) >= MOST_TASKS
             is_full = is_full or sum(task.is_open for task in after.tasks) >= MOST_OPEN
             is_asked = any(task.planned == entry["name"] for task in after.tasks)
+            is_asked = is_asked or entry["name"] in without
             if is_full or is_asked or entry["team"] == after.team:
                 continue
             data: dict[str, Any] = {
@@ -117,11 +123,16 @@ class Draft:
             if (due := urgent.task_due(self._plan, entry, self._at)) is not None:
                 data["due"] = due.isoformat()
             may_be_about = after.kind == "complaint" and not after.about_decided
-            is_unsearched = may_be_about and self._by.role is not Role.SYSTEM
+            is_unsearched = may_be_about and (
+                self._by.role is not Role.SYSTEM or self._has(EventType.RUNG_FIRED)
+            )
             if after.about or after.about_unclear is not None or is_unsearched:
                 data["private"] = True
             self.add(EventType.TASK_OPENED, data, SYSTEM)
         return self
+
+    def _has(self, *types: EventType) -> bool:
+        return any(event.type in types for event in self._events)
 
     def _set_checklist(self) -> None:
         """Give the ticket the checklist of its kind, category and plan.
@@ -172,17 +183,21 @@ class Draft:
     def change(self) -> Change:
         """The change that consists of all events that were added so far.
 
-        If one of them offers the ticket to agents, or corrects its kind, the tasks follow that the
-        plan asks for on the ticket as it is now. If the system corrects it, because the customer is
-        of another type, the offer is still to come: only then is it known what the ticket is about.
-        So it is with a ticket that its agent opens for a caller (`by_system.open_planned_tasks`).
+        If one of them offers the ticket to agents, corrects its kind or raises its priority, the
+        tasks follow that the plan asks for on the ticket as it is now. If the system corrects it,
+        because the customer is of another type, the offer is still to come: only then is it known
+        what the ticket is about. So it is with a ticket that its agent opens for a caller
+        (`by_system.open_planned_tasks`).
         """
-        is_corrected = self._by.role is not Role.SYSTEM and any(
-            event.type is EventType.RECLASSIFIED for event in self._events
+        is_corrected = self._by.role is not Role.SYSTEM and self._has(EventType.RECLASSIFIED)
+        is_offered = self._has(*_OFFERS)
+        is_raised = (
+            self._before is not None
+            and self._before.priority != self.after.priority
+            and self._has(*_RAISING)
         )
-        is_offered = any(event.type in _OFFERS for event in self._events)
         is_possible = self._before is not None and self.after.state in STEPS[Step.OPEN_TASK]
-        if (is_offered or is_corrected) and is_possible:
+        if (is_offered or is_corrected or is_raised) and is_possible:
             self.open_planned_tasks()
         return Change(self._before, tuple(self._events), self.after, self._plan)
 

@@ -120,8 +120,12 @@ def merge(source: Merger, target: Merger, by: Actor, why: str) -> tuple[Change, 
         "subject": ticket.subject,
         **_brought(source, target),
     }
-    taken = Draft(other, target.plan, by, target.at).add(EventType.MERGED, brought).change()
-    return ended, taken
+    draft = Draft(other, target.plan, by, target.at).add(EventType.MERGED, brought)
+    if "priority" in brought or "category" in brought.get("facts", {}):
+        # What was done in the source is done, and what was cancelled there was not needed.
+        over = [task.planned for task in ticket.tasks if task.planned and not task.is_open]
+        draft.open_planned_tasks(over)
+    return ended, draft.change()
 
 
 def _told_by_mail(ticket: Ticket, plan: Plan, at: datetime) -> dict[str, Any]:
