@@ -40,14 +40,14 @@ class Customer:
         headers = {"Authorization": f"Bearer {self.token}"}
         return call(method, url, body, headers=headers)
 
-    def offered(self, content: bytes, name: str = "杯子.jpg") -> dict[str, Any]:
-        answer = self.call("POST", body={"name": name, "size": len(content)})
+    def offered(self, content: bytes, name: str = "杯子.jpg", **more: str) -> dict[str, Any]:
+        answer = self.call("POST", body={"name": name, "size": len(content)} | more)
         assert answer.status == 201, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
-    def send(self, content: bytes, name: str = "杯子.jpg") -> str:
-        made = self.offered(content, name)
+    def send(self, content: bytes, name: str = "杯子.jpg", **more: str) -> str:
+        made = self.offered(content, name, **more)
         sent = put(made["upload"], content)
         assert sent.status == 201 or sent.status == 204, sent
         file: str = made["id"]
@@ -65,13 +65,22 @@ class Customer:
 
         return eventually(there, f"the file is {' or '.join(wanted)}", seconds=40)
 
-    def timeline(self) -> list[dict[str, Any]]:
+    def item(self, id_: str) -> dict[str, Any]:
+        """An item of the checklist, as the customer sees it."""
+        url = f"{self.outputs.base_url}/tickets/{self.number}"
+        shown = call("GET", url, headers={"Authorization": f"Bearer {self.token}"}).json()
+        return next(one for one in shown["checklist"] if one["id"] == id_)
+
+    def as_staff(self, method: str = "GET", path: str = "", body: Any = None) -> dict[str, Any]:
+        """Call the ticket as a manager."""
         email = next(one for one, who in self.outputs.staff.items() if "manager" in who["groups"])
         token = stack.sign_in(self.outputs, email)
-        path = f"/staff/tickets/{self.number}"
-        found: list[dict[str, Any]] = stack.call_api(self.outputs, "GET", path, None, token)[
-            "timeline"
-        ]
+        path = f"/staff/tickets/{self.number}{path}"
+        found: dict[str, Any] = stack.call_api(self.outputs, method, path, body, token)
+        return found
+
+    def timeline(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.as_staff()["timeline"]
         return found
 
 
@@ -81,8 +90,18 @@ def put(form: dict[str, Any], content: bytes, **changed: str) -> Answered:
 
 @pytest.fixture
 def customer(deployed: Outputs) -> Customer:
-    body = {
-        "kind": "complaint",
+    return customer_of(deployed, {"kind": "complaint"})
+
+
+@pytest.fixture
+def requester(deployed: Outputs) -> Customer:
+    """A customer whose request needs a copy of a document."""
+    category = {"kind": "service_request", "category": "account/personal_data"}
+    return customer_of(deployed, category)
+
+
+def customer_of(deployed: Outputs, fields: dict[str, Any]) -> Customer:
+    body = fields | {
         "subject": "Cup",
         "description": "It came broken.",
         "contact": {"name": "Li Na", "email": "li.na@example.com"},
@@ -122,6 +141,29 @@ def test_photo_is_uploaded_checked_and_opened_under_its_name(
     assert aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == samples.JPEG
     [event] = [one for one in customer.timeline() if one["type"] == "customer_wrote"]
     assert [one["id"] for one in event["data"]["files"]] == [file]
+
+
+def test_file_that_is_sent_for_an_item_of_a_checklist_is_checked_and_accepted(
+    requester: Customer,
+) -> None:
+    """Story 13: what is missing, given and accepted is known for each item."""
+    file = requester.send(samples.JPEG, item="identity")
+    requester.state_of(file, "clean")
+    assert requester.item("identity")["state"] == "given"
+    assert requester.call("POST", f"/{file}/withdrawal").status == 200
+    assert requester.item("identity")["state"] == "open", "the customer has taken it back"
+    other = requester.send(samples.JPEG, item="identity")
+    requester.state_of(other, "clean")
+    version = requester.as_staff()["version"]
+    accepted = "/checklist/identity/acceptance"
+    requester.as_staff("POST", accepted, {"version": version})
+    shown = requester.item("identity")
+    assert (shown["state"], shown["can"]) == ("accepted", None)
+    kinds = [one["type"] for one in requester.timeline()]
+    assert kinds.count("item_given") == 2
+    assert "customer_wrote" not in kinds, "it is no ordinary message"
+    late = {"name": "id.jpg", "size": len(samples.JPEG), "item": "identity"}
+    assert requester.call("POST", body=late).status == 409
 
 
 def test_test_file_is_found_stands_on_the_ticket_and_opens_for_nobody(
