@@ -8,10 +8,9 @@ import pytest
 
 from redress.base.errors import InvalidInput
 from redress.base.languages import LANGUAGES
-from redress.base.money import Money
 from redress.plans.rules import remedies
 from redress.plans.rules.document import parse
-from tests.builders import START, plan_1, plan_document
+from tests.builders import START, plan_document
 
 LABEL = dict.fromkeys(LANGUAGES, "x")
 
@@ -35,14 +34,6 @@ def test_kind_inherits_what_the_plan_does_not_say_of_it() -> None:
     given = remedies.promise(plan, "gift")
     assert (given.target_s, given.calendar, given.ladder) == (168 * 3600, "office", "remedy")
     assert remedies.promise(plan, "unknown").calendar == "always"
-
-
-def test_customer_reads_an_amount_only_if_the_kind_tells_it() -> None:
-    money = Money(15_900, "CNY")
-    assert remedies.told(plan_1(), "refund", money, "en") == "Refund CNY 159.00"
-    assert remedies.told(plan_1(), "replacement", money, "en") == "Replacement"
-    assert remedies.told(plan_1(), "apology", None, "zh-TW") == "書面致歉"
-    assert remedies.told(plan_1(), "of_another_plan", money, "en") == "of_another_plan"
 
 
 def test_plan_without_the_sections_has_no_remedies_and_no_causes() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from redress.base.errors import Forbidden, InvalidInput, LimitReached, NotAllowedNow, TasksOpen
+from redress.base.languages import LANGUAGES
 from redress.base.money import DECIMALS, Money
 from redress.base.people import Actor, Member, Role
 from redress.clocks.rules.clocks import ClockName, ClockState, Standing, standing
@@ -19,12 +20,12 @@ from redress.tickets.rules import access, remedy_rights
 from redress.tickets.rules.attached import Attached, FileState
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.fold import fold
-from redress.tickets.rules.remedies import MOST_REMEDIES, Remedy
+from redress.tickets.rules.remedies import MOST_REMEDIES, Remedy, told
 from redress.tickets.rules.steps import by_staff, remedying
 from redress.tickets.rules.steps.remedying import NewRemedy, needs_approval
 from redress.tickets.rules.ticket import EventType, Phase, State, next_due, next_wake
 from redress.tickets.store import items
-from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Life, life_at, plan_document
+from tests.builders import BY_PHONE, JUN, LIN, MEI, START, Life, life_at, plan_1, plan_document
 
 WEI = Actor(Role.MANAGER, "m-wei")
 LIN_OF_STAFF = Member("s-lin", "lin", "lin@example.com", Role.SUPERVISOR, "complaints", ("en",), 5)
@@ -570,6 +571,52 @@ def test_move_to_a_plan_without_remedies_keeps_what_was_promised() -> None:
     life.move_to(parse(document))
     assert (remedy(life).clock.due_at, remedy(life).is_owed) == (due, True)
     assert life.finish_remedy().ticket.remedies[-1].state == "done"
+
+
+@pytest.mark.parametrize("dropped", ["the kind", "the section"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_customer_reads_the_same_of_a_remedy_whose_kind_the_next_plans_do_not_have(
+    dropped: str, language: str
+) -> None:
+    life = life_at(State.OPEN).propose_remedy(amount=50_000)
+    before = told(remedy(life), life.plan, language)
+    assert before.endswith(" CNY 500.00")
+    for version in (2, 3):
+        document = plan_document() | {"version": version}
+        if dropped == "the section" and version == 3:
+            del document["remedies"]
+        else:
+            del document["remedies"]["kinds"]["refund"]
+        life.move_to(parse(document))
+        assert told(remedy(life), life.plan, language) == before
+    assert "remedies" not in life.events[-1].data, "the plan before did not have it either"
+    assert life.ticket == life.folded
+    assert items.ticket_of(items.snapshot_doc(life.ticket)) == life.ticket
+    life.move_to(replace(plan_1(), version=4))
+    assert told(remedy(life), life.plan, language) == before
+
+
+def test_amount_that_only_staff_read_stays_theirs_under_a_plan_without_the_kind() -> None:
+    life = life_at(State.OPEN).promise_remedy(kind="replacement", amount=9_000)
+    document = plan_document() | {"version": 2}
+    del document["remedies"]["kinds"]["replacement"]
+    life.move_to(parse(document))
+    assert told(remedy(life), life.plan, "en") == "Replacement"
+
+
+def test_remedy_that_a_version_before_has_moved_is_called_by_the_name_of_its_kind() -> None:
+    life = life_at(State.OPEN).promise_remedy()
+    document = plan_document() | {"version": 2}
+    del document["remedies"]["kinds"]["refund"]
+    assert told(remedy(life), parse(document), "en") == "refund"
+
+
+def test_customer_reads_the_kind_of_a_remedy_and_an_amount_that_is_for_them() -> None:
+    refund = remedy(life_at(State.OPEN).promise_remedy())
+    assert told(refund, plan_1(), "en") == "Refund CNY 159.00"
+    replacement = replace(refund, kind="replacement")
+    assert told(replacement, plan_1(), "en") == "Replacement"
+    assert told(replace(refund, kind="apology", money=None), plan_1(), "zh-TW") == "書面致歉"
 
 
 def test_move_to_another_plan_keeps_the_due_time_and_the_rungs_that_acted() -> None:

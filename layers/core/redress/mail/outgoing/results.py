@@ -15,7 +15,7 @@ from redress.mail.outgoing.rules.relevance import Matter
 from redress.plans.rules import checklists
 from redress.plans.rules import remedies as in_plan
 from redress.tickets.rules.promise_view import Moved, moved_in
-from redress.tickets.rules.remedies import RemedyState
+from redress.tickets.rules.remedies import RemedyState, told
 from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.ticket import EventType
 
@@ -28,7 +28,7 @@ def of_remedy(about: Matter) -> dict[str, str]:
     """
     remedy, language = remedy_mails.remedy_in(about.ticket, about.event), about.ticket.language
     values = {
-        "remedy": in_plan.told(about.plan, remedy.kind, remedy.money, language),
+        "remedy": told(remedy, about.plan, language),
         "due": moment(remedy.clock.due_at, about.plan.time_zone, language),
     }
     if about.event.type is EventType.REMEDY_DONE:
@@ -154,7 +154,7 @@ def _remedies(about: Matter) -> list[str]:
     plan, language = about.plan, about.ticket.language
     own, lines = phrases(language), list[str]()
     for remedy in about.ticket.remedies:
-        name = in_plan.told(plan, remedy.kind, remedy.money, language)
+        name = told(remedy, plan, language)
         if remedy.is_owed:
             due = moment(remedy.clock.due_at, plan.time_zone, language)
             lines.append(own.remedy.format(remedy=own.remedy_due.format(remedy=name, due=due)))

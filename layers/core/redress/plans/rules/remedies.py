@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from redress.base.money import DECIMALS, MOST_AMOUNT, Money
+from redress.base.money import DECIMALS, MOST_AMOUNT
 from redress.plans.rules import tasks
 from redress.plans.rules.categories import check_label
 from redress.plans.rules.plan import ALWAYS, LONGEST_S, Plan, Promise, seconds_of
@@ -49,17 +49,10 @@ def amounts(plan: Plan, kind: str) -> Amounts:
     return Amounts(entry.get("amount", Amounts.INTERNAL))
 
 
-def label(plan: Plan, kind: str, language: str) -> str:
-    """What customers read instead of the name of a kind; the name if the plan does not have it."""
-    entry = plan.remedies.get("kinds", {}).get(kind)
-    found: str = kind if entry is None else entry["label"][language]
+def words(plan: Plan, kind: str) -> Mapping[str, str] | None:
+    """What customers read instead of the name of a kind, by language; None if the plan lacks it."""
+    found: Mapping[str, str] | None = plan.remedies.get("kinds", {}).get(kind, {}).get("label")
     return found
-
-
-def told(plan: Plan, kind: str, money: Money | None, language: str) -> str:
-    """What the customer reads of a remedy: `Refund CNY 200.00`."""
-    name = label(plan, kind, language)
-    return f"{name} {money}" if money and amounts(plan, kind) is Amounts.TOLD else name
 
 
 def promise(plan: Plan, kind: str) -> Promise:

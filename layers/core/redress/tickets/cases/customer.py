@@ -14,10 +14,8 @@ from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Role
 from redress.clocks.rules.clocks import ClockName, Standing, standing
 from redress.plans.rules import checklists
-from redress.plans.rules import remedies as in_plan
 from redress.plans.rules.categories import labels
 from redress.plans.rules.plan import Plan
-from redress.plans.rules.remedies import Amounts
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import Decide, TicketChanges
 from redress.tickets.cases.intake import Receipt
@@ -25,7 +23,8 @@ from redress.tickets.links import Links
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist import is_possible
 from redress.tickets.rules.promise_view import PromiseView, promises_of
-from redress.tickets.rules.remedies import Remedy
+from redress.tickets.rules.remedies import Remedy, told_money
+from redress.tickets.rules.remedies import label as remedy_label
 from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.steps import by_customer, table
 from redress.tickets.rules.steps import checklists as steps
@@ -318,12 +317,12 @@ def view(
 
 
 def _remedy(remedy: Remedy, plan: Plan, now: datetime) -> RemedyView:
-    money = remedy.money if in_plan.amounts(plan, remedy.kind) is Amounts.TOLD else None
+    money = told_money(remedy, plan)
     state = str(remedy.state)
     if remedy.is_owed and standing(remedy.clock, now) is Standing.OVERDUE:
         state = Standing.OVERDUE.value
     return RemedyView(
-        label={language: in_plan.label(plan, remedy.kind, language) for language in LANGUAGES},
+        label={language: remedy_label(remedy, plan, language) for language in LANGUAGES},
         amount=money.amount if money else None,
         currency=money.currency if money else None,
         money=str(money) if money else None,

@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from redress.base.money import Money
 from redress.clocks.rules.clocks import Clock
+from redress.plans.rules import remedies as in_plan
+from redress.plans.rules.plan import Plan
 
 MOST_REMEDIES = 10
 """The most remedies of one ticket, also refused and withdrawn ones. The snapshot contains them."""
@@ -59,6 +61,10 @@ class Remedy(Struct, frozen=True, omit_defaults=True):
     """Who approved it; None if it needed no approval, or has none."""
     had: tuple[str, ...] = ()
     """Who had the ticket besides `by` when it was proposed, and later while nobody had decided."""
+    words: dict[str, str] | None = None
+    """What customers read of its kind, by language. Set if the ticket has moved to a plan that does
+    not have the kind; then `is_amount_told` says whether they read its amount."""
+    is_amount_told: bool = False
 
     @property
     def clock_name(self) -> str:
@@ -84,6 +90,30 @@ class Remedy(Struct, frozen=True, omit_defaults=True):
     def stands(self) -> bool:
         """Whether the customer gets it, got it, or will get it if it is approved."""
         return self.is_open or self.state == RemedyState.DONE
+
+
+def label(remedy: Remedy, plan: Plan, language: str) -> str:
+    """What people read instead of the name of its kind.
+
+    The words are those of the ticket's plan, or of the plan before that had the kind. It is the
+    name if a version before has moved the ticket to a plan without the kind.
+    """
+    known = in_plan.words(plan, remedy.kind) or remedy.words
+    return remedy.kind if known is None else known[language]
+
+
+def told_money(remedy: Remedy, plan: Plan) -> Money | None:
+    """The amount of a remedy if the customer reads it; None if it has none, or only staff do."""
+    is_told = in_plan.amounts(plan, remedy.kind) is in_plan.Amounts.TOLD
+    if in_plan.words(plan, remedy.kind) is None:
+        is_told = remedy.is_amount_told
+    return remedy.money if is_told else None
+
+
+def told(remedy: Remedy, plan: Plan, language: str) -> str:
+    """What the customer reads of a remedy: `Refund CNY 200.00`."""
+    name, money = label(remedy, plan, language), told_money(remedy, plan)
+    return f"{name} {money}" if money else name
 
 
 class Granted(Struct, frozen=True):

@@ -104,16 +104,37 @@ def moved_to_plan(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
     The other plan may lack the calendar of the remedy. So its time becomes calendar time. If it has
     no remedies, no rung is left: what was promised is still owed.
+
+    The words of kinds that it does not have are in the event (`words_lost`), so the customer reads
+    the same as before. Events of the version before have none.
     """
     if not ticket.remedies:
         return ticket
+    lost: dict[str, Any] = event.data.get("remedies", {})
     return replace(
         ticket,
         remedies=tuple(
-            replace(one, clock=_measured(one, event.at, plan)) if one.is_open else one
+            replace(
+                one,
+                clock=_measured(one, event.at, plan) if one.is_open else one.clock,
+                words=lost[one.kind]["label"] if one.kind in lost else one.words,
+                is_amount_told=lost[one.kind]["told"] if one.kind in lost else one.is_amount_told,
+            )
             for one in ticket.remedies
         ),
     )
+
+
+def words_lost(ticket: Ticket, old: Plan, new: Plan) -> dict[str, Any]:
+    """The kinds of the ticket's remedies that the new plan does not have, and the old one does.
+
+    For each one, what the customer reads of it, and whether they read its amount.
+    """
+    return {
+        kind: {"label": dict(words), "told": in_plan.amounts(old, kind) is in_plan.Amounts.TOLD}
+        for kind in sorted({one.kind for one in ticket.remedies})
+        if (words := in_plan.words(old, kind)) is not None and in_plan.words(new, kind) is None
+    }
 
 
 def _measured(remedy: Remedy, at: datetime, plan: Plan) -> Clock:

@@ -84,13 +84,13 @@ from redress.mail.outgoing.rules.table import (
 )
 from redress.mail.outgoing.store import AddressStore
 from redress.plans.rules import categories, checklists
-from redress.plans.rules import remedies as in_plan
 from redress.plans.store.plans import Plans
 from redress.staff.store import StaffStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.links import Links
 from redress.tickets.rules import remedy_rights, task_rights
 from redress.tickets.rules.access import has_conflict, is_kept_from, may_see
+from redress.tickets.rules.remedies import label as remedy_label
 from redress.tickets.rules.split_events import written_at
 from redress.tickets.rules.steps import by_system
 from redress.tickets.rules.ticket import EventType, Ticket, next_due, post_mortem_due
@@ -587,7 +587,7 @@ class MailingCase:
             return {
                 "news": own.remedies[news].format(by=writer or own.nobody),
                 "number": ticket.number,
-                "remedy": in_plan.label(about.plan, remedy.kind, language) + money,
+                "remedy": remedy_label(remedy, about.plan, language) + money,
                 "agent": agent or own.nobody,
                 "due": moment(due, about.plan.time_zone, language),
                 "ticket_url": f"{self._base}/staff/tickets/{ticket.number}",

@@ -34,7 +34,7 @@ from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.plans.rules import categories
 from redress.plans.rules.checklists import OF_KIND as SERVICE_REQUEST
 from redress.plans.rules.plan import LONGEST_S, NOT_DONE, OUTCOMES, REQUEST_OUTCOMES, Plan
-from redress.tickets.rules import fields, mentions, split_events
+from redress.tickets.rules import fields, mentions, remedy_events, split_events
 from redress.tickets.rules.answers import Way, way_of
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.checklist import Item, blocking
@@ -450,11 +450,13 @@ def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: 
     require_possible(Step.CHANGE_PLAN, ticket)
     if new.version == ticket.plan_version:
         raise Unchanged([Fault("/plan_version", "same_plan", "it is under this plan already")])
-    data = {
+    data: dict[str, Any] = {
         "plan_version": new.version,
         "from": ticket.plan_version,
         "why": why.strip(),
     }
+    if lost := remedy_events.words_lost(ticket, old, new):
+        data["remedies"] = lost
     if ticket.needs_agent and ticket.assignee is None:
         data["queued"] = True  # the new plan may ask for another agent
     draft = Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
