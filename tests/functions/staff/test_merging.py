@@ -19,7 +19,7 @@ from tests.functions.conftest import MEMBERS
 from tests.functions.filing import create_bucket, send
 from tests.functions.staff.api import Api, Reply
 from tests.wired import set_environment
-from tests.world import Act, Opener, Stores, called
+from tests.world import Act, Opener, Stores, called, split, unsplit
 
 type Two = tuple[Ticket, Ticket]
 Meanwhile = Callable[[Callable[[], Any]], None]
@@ -166,6 +166,24 @@ def test_who_sees_the_target_reads_the_source_of_another_team(
     act(source, by_staff.set_about, MEMBERS["wei"].actor, ["a-mei"], "named")
     assert api("ticket", "mei", number=source.number).status == 404
     assert source.number not in str(api("ticket", "mei", number=target.number).body)
+
+
+def test_who_sees_the_target_reads_what_went_on_to_its_source_from_an_undone_split(
+    api: Api, of_li_na: Callable[..., Ticket], act: Act, stores: Stores
+) -> None:
+    """What its customer writes goes as far. A conflict on the way keeps the reader from it."""
+    source, target = of_li_na("inquiry", agent="a-tao"), of_li_na(agent="a-mei")
+    wrote = act(source, by_customer.write, "And the invoice?")
+    apart = split(stores, source.number, wrote.version, kind="inquiry")
+    unsplit(stores, source.number, apart)
+    assert api("ticket", "mei", number=apart).status == 404
+    source = stores.tickets.get(source.number)
+    assert merge(api, "wei", source, target).status == 200
+    assert api("ticket", "mei", number=apart).status == 200
+    read = api("ticket", "mei", number=source.number).body["timeline"]
+    assert apart in [one["data"].get("ticket") for one in read if one["type"] == "unsplit"]
+    act(stores.tickets.get(source.number), by_staff.set_about, MEMBERS["wei"].actor, ["a-mei"], "")
+    assert api("ticket", "mei", number=apart).status == 404
 
 
 def test_people_of_the_target_open_files_and_recordings_of_the_source(

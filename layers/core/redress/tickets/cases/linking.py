@@ -154,11 +154,7 @@ class LinkCases:
         numbers = list(dict.fromkeys(_named(file.ticket, file.history)))
         found = self._tickets.get_readable(numbers) if numbers else []
         return Others(
-            {
-                one.number: one
-                for one in found
-                if access.may_see(member, one) or access.may_see_source(member, one, file.ticket)
-            },
+            access.readable_with(member, file.ticket, found),
             frozenset(one.number for one in found if access.is_kept_from(one, member)),
         )
 

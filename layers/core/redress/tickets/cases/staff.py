@@ -40,7 +40,7 @@ from redress.tickets.rules.macros import Act
 from redress.tickets.rules.steps import by_staff
 from redress.tickets.rules.ticket import Event, EventType, Ticket, next_due
 from redress.tickets.store.lists import TicketLists
-from redress.tickets.store.tickets import TicketFile, TicketStore
+from redress.tickets.store.tickets import MOST_STEPS, TicketFile, TicketStore
 from redress.tickets.store.transaction import Cause
 
 PAGE_LIMIT = 25
@@ -458,8 +458,17 @@ def acts_on_matter(tickets: TicketStore, member: Member, ticket: Ticket) -> bool
 
 
 def _target(tickets: TicketStore, member: Member, ticket: Ticket) -> Ticket | None:
-    """The ticket that lets the member read one that was merged into it; None if none does."""
-    if ticket.merged is None or access.is_kept_from(ticket, member):
-        return None
-    into = tickets.get_readable([ticket.merged.into])
-    return next((one for one in into if access.may_see_source(member, ticket, one)), None)
+    """The ticket that lets the member read one that was merged into it; None if none does.
+
+    What is sent to a ticket whose split was undone goes on as far as to where the first one was
+    merged later (`TicketStore.continued`), and so do its readers. A conflict of interest with any
+    of them on the way keeps a member from it.
+    """
+    for _ in range(MOST_STEPS):
+        if ticket.merged is None or access.is_kept_from(ticket, member):
+            return None
+        for into in tickets.get_readable([ticket.merged.into]):
+            if access.may_see(member, into):
+                return into
+            ticket = into
+    return None

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from redress.base.people import Machine, Member, Role
 from redress.tickets.rules import checklist
@@ -36,6 +36,25 @@ def may_see_source(member: Member, source: Ticket, target: Ticket) -> bool:
     """
     is_source = source.merged is not None and source.merged.into == target.number
     return is_source and may_see(member, target) and not is_kept_from(source, member)
+
+
+def readable_with(member: Member, ticket: Ticket, others: Iterable[Ticket]) -> dict[str, Ticket]:
+    """Return which of the other tickets that a ticket names the member may read, by number.
+
+    The member reads the ticket. They may read what they see, and what was merged into any of these
+    (`may_see_source`), also by a further step.
+    """
+    left = [one for one in others if not is_kept_from(one, member)]
+    found = {one.number: one for one in left if may_see(member, one)}
+    into = {ticket.number, *found}
+    while more := {
+        one.number: one
+        for one in left
+        if one.number not in found and one.merged is not None and one.merged.into in into
+    }:
+        found |= more
+        into |= more.keys()
+    return found
 
 
 def _leads_or_shares(member: Member, ticket: Ticket) -> bool:
