@@ -2129,6 +2129,35 @@ def test_owner_of_a_task_is_told_that_a_leader_gave_it_to_them(
     assert "有一項協辦任務需要您處理" in post.only["Subject"]
 
 
+def test_supervisor_is_reminded_to_decide_about_more_time_until_somebody_has(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _ask_service)
+    hua, lin = MEMBERS["hua"].actor, MEMBERS["lin"].actor
+    until = mailer.clock.now() + timedelta(hours=30)
+
+    def ask(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+        return by_departments.ask_extension(ticket, plan, hua, ticket.tasks[0], until, "late", at)
+
+    def refuse(ticket: Ticket, plan: Plan, at: datetime) -> Change:
+        task = ticket.tasks[0]
+        return by_departments.decide_extension(ticket, plan, lin, task, False, "no", at)
+
+    mailer.act(ticket.number, ask)
+    mailer.fire(ticket.number, hours=6)
+    job = mailer.job(ticket.number, "task")
+    assert mailer(job) == []
+    assert post.only["To"] == "lin@example.com"
+    assert "承办部门申请延期" in post.only["Subject"]
+    mailer.act(ticket.number, ask)
+    mailer.fire(ticket.number, hours=2)
+    job = mailer.job(ticket.number, "task")
+    mailer.act(ticket.number, refuse)
+    assert mailer(job) == []
+    assert len(post.sent) == 1
+
+
 TAKEN = {
     "en": "A task of yours was given to somebody else",
     "zh-CN": "您的一项协办任务已改派他人",

@@ -314,6 +314,21 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: life.open_task().ask_extension(),
         [("task", "ticket_leaders")],
     ),
+    "half of the time of a task gone while more time is asked for": (
+        lambda life: task_due_in(life, minutes=20).ask_extension().wait(minutes=10).wake(),
+        [("task", "department-1"), ("task", "ticket_leaders")],
+    ),
+    "a task is late while more time is asked for": (
+        lambda life: (
+            task_due_in(life, minutes=5)
+            .ask_extension()
+            .wait(minutes=4)
+            .wake()
+            .wait(minutes=1)
+            .wake()
+        ),
+        [("task", "department_leaders-1"), ("task", "asker"), ("task", "ticket_leaders")],
+    ),
     "more time is refused": (
         lambda life: life.open_task().ask_extension().decide_extension(granted=False),
         [("task", "department-1")],

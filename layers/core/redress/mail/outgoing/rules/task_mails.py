@@ -29,14 +29,14 @@ ASKER = "asker"
 GIVEN, WAITS = "given", "waits"
 PLANNED = "planned"
 """The first line of a mail about a task that the plan has opened, so nobody has asked for it."""
-EXTENDED, NOT_EXTENDED = "extended", "not_extended"
+ASKED, EXTENDED, NOT_EXTENDED = "extension_asked", "extended", "not_extended"
 _NEWS = {
     EventType.TASK_DONE: "done",
     EventType.TASK_RETURNED: "returned",
     EventType.TASK_CANCELLED: "cancelled",
     EventType.TASK_PRESSED: "pressed",
     EventType.URGED: "urged",
-    EventType.TASK_EXTENSION_ASKED: "extension_asked",
+    EventType.TASK_EXTENSION_ASKED: ASKED,
 }
 """The names of the first lines, which `Phrases.tasks` has. A rung's is the name of its action."""
 _TO_ASKER = (EventType.TASK_DONE, EventType.TASK_RETURNED)
@@ -73,7 +73,10 @@ def audiences(event: Event) -> list[str]:
 
 
 def _after_rung(event: Event, department: str) -> list[str]:
-    """Who is told of a rung. Whoever asked learns of a breach, because they may have to act."""
+    """Who is told of a rung. Whoever asked learns of a breach, because they may have to act.
+
+    While the department waits for more time, the leaders of the ticket are reminded to decide.
+    """
     data = event.data
     found = []
     if Role.SUPERVISOR in data["notify"]:
@@ -82,7 +85,9 @@ def _after_rung(event: Event, department: str) -> list[str]:
         found.insert(0, department)
     if Role.MANAGER in data["notify"]:
         found.append(Role.MANAGER.value)
-    return found if data["action"] == Action.REMIND else [*found, ASKER]
+    if data["action"] != Action.REMIND:
+        found.append(ASKER)
+    return [*found, ASKERS] if data.get("extension") else found
 
 
 def task_in(ticket: Ticket, event: Event, audience: str) -> Task:
@@ -107,7 +112,12 @@ def news_in(event: Event) -> str:
 
 
 def news_for(event: Event, audience: str) -> str:
-    """The name of the first line of the mail to this audience."""
+    """The name of the first line of the mail to this audience.
+
+    Whoever decides about more time is reminded of that, whatever a rung tells others.
+    """
+    if event.type is EventType.RUNG_FIRED and audience == ASKERS:
+        return ASKED
     return TAKEN if audience.startswith(FORMER) else news_in(event)
 
 
@@ -122,7 +132,7 @@ def reason_to_skip(ticket: Ticket, event: Event, audience: str) -> str | None:
         return "somebody has the task"
     if news == Action.REMIND and task.clock.fired[-1:] != (event.data["step"],):
         return "a later rung sends its own mail"
-    if event.type is EventType.TASK_EXTENSION_ASKED and task.extension is None:
+    if news == ASKED and task.extension is None:
         return "somebody has decided about the extension"
     if news == TAKEN and task.owner == event.data["from"]:
         return "they have the task again"

@@ -85,8 +85,11 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
 
 
 def _of_task(due: DueRung, task: Task) -> dict[str, Any]:
-    """The data of the event that a rung of a task fired. `agent` is then the owner of the task."""
-    return {
+    """The data of the event that a rung of a task fired. `agent` is then the owner of the task.
+
+    If the department waits for more time, the event says so: whoever decides is reminded.
+    """
+    data: dict[str, Any] = {
         "clock": due.clock,
         "task": task.id,
         "rung": due.index,
@@ -96,6 +99,7 @@ def _of_task(due: DueRung, task: Task) -> dict[str, Any]:
         "notify": list(due.rung.notify),
         "held_by": task.owner,
     }
+    return data | ({"extension": True} if task.extension is not None else {})
 
 
 def _of_remedy(due: DueRung, remedy: Remedy, held_by: str | None) -> dict[str, Any]:
