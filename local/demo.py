@@ -106,7 +106,7 @@ class Timeline:
         line = Text(f"{seconds:6.1f} s  ")
         line.append(f"{number}  ", style="bold")
         line.append(f"{title:<12}", style=_COLOURS[title])
-        line.append(f"{event['type'].replace('_', ' '):<17}", style=self._style(event))
+        line.append(f"{event['type'].replace('_', ' '):<19} ", style=self._style(event))
         line.append(self._detail(event), style="dim")
         line.truncate(self._console.width, overflow="ellipsis")
         return line

@@ -26,6 +26,11 @@ from typing import Any, TextIO
 FAILURE = "__redress_local_failure__"
 CLOCK_S = "LOCAL_CLOCK_S"
 """A variable of a function's configuration: by how many seconds its system clock is wrong."""
+HOSTS = "LOCAL_HOSTS"
+"""A variable of a function's configuration: hosts of the internet that listen on this machine, such
+as `inbox.example.com=45321`, separated by spaces."""
+PUBLIC = "192.0.43."
+"""The beginning of the public addresses that such hosts have."""
 
 Handler = Callable[[Any, "Context"], Any]
 
@@ -95,6 +100,8 @@ def prepare(start: dict[str, Any]) -> None:
     time.tzset()
     if shift := float(os.environ.get(CLOCK_S, "0")):
         shift_clock(shift)
+    if hosts := os.environ.get(HOSTS):
+        lead_hosts(dict(host.split("=") for host in hosts.split()))
     paths = [start["code_dir"]]
     # A later layer takes precedence over an earlier one.
     for layer in reversed(os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)):
@@ -124,6 +131,26 @@ def shift_clock(seconds: float) -> None:
     own["now"] = classmethod(shifted)
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(datetime.datetime))
     time.time = lambda: epoch() + seconds
+
+
+def lead_hosts(ports: dict[str, str]) -> None:
+    """Gives each host a public address, and leads connections with it to a port of this machine."""
+    # Only for tests of other systems: they would slow each cold start.
+    import socket
+
+    address_of = {host: f"{PUBLIC}{number}" for number, host in enumerate(ports, 1)}
+    port_of = {address_of[host]: int(port) for host, port in ports.items()}
+    look_up, connect = socket.getaddrinfo, socket.create_connection
+
+    def found(host: Any, port: Any, *given: Any, **named: Any) -> Any:
+        return look_up(address_of.get(host, host), port, *given, **named)
+
+    def connected(address: tuple[str, int], *given: Any, **named: Any) -> Any:
+        host, port = address
+        led = ("127.0.0.1", port_of[host]) if host in port_of else (host, port)
+        return connect(led, *given, **named)
+
+    socket.getaddrinfo, socket.create_connection = found, connected  # type: ignore[assignment]
 
 
 def load(start: dict[str, Any]) -> Handler:

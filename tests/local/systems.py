@@ -15,10 +15,10 @@ from local.story import World
 from tests.machines import signed_headers, webhook_headers
 
 
-def connected(world: World, name: str, scopes: Sequence[str]) -> System:
-    """A new connector with these scopes, and the system that uses it."""
+def connected(world: World, name: str, scopes: Sequence[str], **fields: Any) -> System:
+    """A new connector with these scopes and fields, and the system that uses it."""
     id_ = f"{name}-{time.time_ns()}"
-    about = {"name": f"The {name}", "team": None, "reason": "customers are there"}
+    about = {"name": f"The {name}", "team": None, "reason": "customers are there"} | fields
     made = world.manager.send("POST", "/connectors", {"id": id_, "scopes": list(scopes), **about})
     return System(world.base_url, made)
 
@@ -32,7 +32,8 @@ class System:
 
     def take(self, made: dict[str, Any]) -> None:
         """Use these keys from now on."""
-        self._key_id, self._secret = made["keyid"], made["webhook_secret"]
+        self._key_id, self.webhook_secret = made["keyid"], made["webhook_secret"]
+        self.answers_secret = made.get("answers_secret", "")
         self._key = base64.b64decode(made["api_key"])
 
     def hand_over(self, delivery: str, message: str, text: str, **fields: Any) -> tuple[int, Any]:
@@ -46,9 +47,13 @@ class System:
         """Send the record of a call as a webhook."""
         return self._tell("calls", delivery, fields)
 
+    def report(self, delivery: str, **fields: Any) -> tuple[int, Any]:
+        """Send a receipt of an answer as a webhook."""
+        return self._tell("receipts", delivery, fields)
+
     def _tell(self, what: str, delivery: str, body: dict[str, Any]) -> tuple[int, Any]:
         raw = json.dumps(body).encode()
-        headers = webhook_headers(self._secret, delivery, datetime.now(UTC), raw)
+        headers = webhook_headers(self.webhook_secret, delivery, datetime.now(UTC), raw)
         return self._send("POST", f"/connectors/{self.id}/{what}", raw, headers)
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:

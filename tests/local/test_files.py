@@ -164,6 +164,10 @@ def test_file_that_is_sent_for_an_item_of_a_checklist_is_checked_and_accepted(
     assert "customer_wrote" not in kinds, "it is no ordinary message"
     late = {"name": "id.jpg", "size": len(samples.JPEG), "item": "identity"}
     assert requester.call("POST", body=late).status == 409
+    # Agents have a limited capacity, and nobody can resolve it while its other items are missing.
+    url = f"{requester.outputs.base_url}/tickets/{requester.number}/withdrawal"
+    headers = {"Authorization": f"Bearer {requester.token}"}
+    assert call("POST", url, {"text": "I found it."}, headers=headers).status == 200
 
 
 def test_test_file_is_found_stands_on_the_ticket_and_opens_for_nobody(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import threading
 import time
 import urllib.error
@@ -1535,6 +1536,28 @@ def test_function_has_a_wrong_clock_if_its_configuration_says_so(laboratory: Lab
         assert now == pytest.approx(time.time() + seconds, abs=30)
         assert epoch == pytest.approx(now, abs=1)
         assert plain
+
+
+def test_host_of_the_internet_is_on_this_machine_if_the_configuration_says_so(
+    laboratory: Laboratory,
+) -> None:
+    code = """
+        import socket
+
+        def handler(event, context):
+            [(*_, (address, port))] = socket.getaddrinfo("inbox.example.com", 443, 2, 1)
+            with socket.create_connection((address, port), 5) as talk:
+                talk.sendall(b"hello")
+            return [address, port]
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        variables = {"LOCAL_HOSTS": f"inbox.example.com={port}"}
+        function = laboratory.function(code, Environment={"Variables": variables})
+        found, error = laboratory.invoke(function)
+        assert (found, error) == (["192.0.43.1", 443], None)
+        with listening.accept()[0] as talk:
+            assert talk.recv(5) == b"hello"
 
 
 def test_stream_records_outlive_a_restart(tmp_path: Path) -> None:

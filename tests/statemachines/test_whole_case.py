@@ -17,6 +17,7 @@ import pytest
 from redress.connectors import https
 from redress.incidents import cases as incidents
 from redress.scores.messages import AgentResult
+from redress.tickets.rules.steps import by_customer
 from redress.wiring import scoring as scoring_wiring
 from tests import amazon_connect as connect
 from tests.builders import START, Clock, plan_document
@@ -100,7 +101,10 @@ def test_split_ticket_goes_to_the_author_of_the_words_with_clocks_of_its_own(hou
     agent = house.agent(first)
     house.act("reply", agent, first, text="We look into it.")
     house.pass_time(hours=1)
-    house.press(first, "write", words="And my invoice is wrong.")
+    house.take(
+        first,
+        lambda t, p, at: by_customer.write(t, p, "Mine hums, too.", at, participant=friend),
+    )
     wrote = house.tickets.get(first).version
     made = house.act(
         "splitting",
@@ -108,15 +112,15 @@ def test_split_ticket_goes_to_the_author_of_the_words_with_clocks_of_its_own(hou
         first,
         key=True,
         events=[wrote],
-        subject="The invoice",
+        subject="A kettle that hums",
         kind="complaint",
-        reason="Another matter.",
+        reason="It is another kettle.",
     )
     new = made["number"]
-    assert house.read(new)["contact"]["email"] == LI_NA
-    [told] = house.mailed(LI_NA, new)
+    assert house.read(new)["contact"]["email"] == friend
+    [told] = house.mailed(friend, new)
     assert "of its own" in told.text
-    assert friend not in told.to
+    assert house.mailed(LI_NA, new) == [], "it is the friend's"
     house.pass_time(hours=25)
     assert ("first_response", "breach") in house.fired(new)
     assert not [one for one in house.fired(first) if one[0] == "next_reply"]
@@ -605,6 +609,27 @@ def test_talk_of_a_call_is_without_menu_wait_and_hold_and_pick_up_counts_from_th
     )["number"]
     states = {one["clock"]: one["state"] for one in house.read(slow)["promises"]}
     assert states["reaction"] == "missed", "a minute in the queue is one"
+
+
+def test_recording_is_opened_by_its_agent_for_minutes_and_each_opening_is_on_record(
+    house: House, hotline: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_environment(monkeypatch, RECORDINGS_BUCKET="calls")
+    parts = {"began": 300, "left_menu": 290, "answered": 280, "ended": 60}
+    record = {"call": "c-1", "phone": "+862161234567", "result": "answered"}
+    kept = {"agent": "mei@example.com", "recording": "s3://calls/2026/11/23/c-1.wav"}
+    number = _call(house, hotline, **record, **kept, **parts)["number"]
+    [call] = house.happened(number, "call_recorded")
+    assert call["data"]["talk_target_s"] == 180
+    assert call["data"]["seconds"]["talk"] > 180, "it took longer than calls should"
+    path = {"number": number, "event": str(call["number"])}
+    agent = house.agent(number)
+    for by, status in ((agent, 200), ("hua", 200), ("mei", 404)):
+        house.pass_time(hours=1)
+        assert house.ask("recording", by, **path).status == status
+    heard = house.api("recordings", "hua", number=number).body["opened"]
+    assert len({one["at"] for one in heard}) == len(heard) == 2
+    assert "2026/11/23" not in json.dumps(house.read(number)), "nobody reads where it lies"
 
 
 def test_missed_call_is_a_callback_to_a_customer_who_is_found_by_any_spelling_of_the_number(
