@@ -211,6 +211,45 @@ def test_ticket_of_words_that_waited_too_long_is_escalated_at_once_and_ends_with
     assert again.count("next_reply") == 1, "a broken promise is not broken again"
 
 
+def test_words_of_a_merged_ticket_wait_in_a_workflow_of_their_own_after_a_public_word(
+    world: World,
+) -> None:
+    """That of the merged ticket has ended, and nothing starts it again."""
+    source = world.open()
+    world.acknowledge(source)
+    target = world.open()
+    world.acknowledge(target)
+    world.merge(source, target)
+    world.pass_time(minutes=5)
+    world.reply(target)
+    ended = world.states(source)
+    new = world.split(target, 1, merged=source)
+    world.acknowledge(new)
+    world.pass_time(hours=25)
+    breaches = [clock for clock, action, _ in world.rungs(new) if action == "breach"]
+    assert "first_response" in breaches
+    assert world.states(source) == ended
+    assert world.status(source) == "SUCCEEDED"
+    assert world.at_rest(source)
+    assert [world.status(one) for one in (target, new)] == ["RUNNING", "RUNNING"]
+
+
+def test_supervisor_joins_a_ticket_that_becomes_urgent_while_its_workflow_waits_for_the_customer(
+    world: World,
+) -> None:
+    number = world.open()
+    world.acknowledge(number)
+    world.reply(number, wait=True)
+    world.pass_time(hours=1)
+    world.reclassify(number, "urgent")
+    world.pass_time(seconds=20)
+    joined = [clock for clock, action, _ in world.rungs(number) if action == "join"]
+    assert joined == ["resolution"]
+    assert world.status(number) == "RUNNING"
+    world.pass_time(hours=48)
+    assert [action for _, action, _ in world.rungs(number)].count("join") == 1
+
+
 def test_disputed_ticket_returns_to_the_wait_for_a_resolution(world: World) -> None:
     number = world.open()
     world.acknowledge(number)

@@ -106,9 +106,10 @@ class World(Stores):
         unmerge(self, source, target)
         self.follow()
 
-    def split(self, number: str, *events: int) -> str:
-        """Splits messages off a ticket. Returns the number of the new one."""
-        new = split(self, number, *events)
+    def split(self, number: str, *events: int, merged: str = "") -> str:
+        """Splits messages off a ticket, or those of one that was merged into it. Returns the number
+        of the new one."""
+        new = split(self, number, *events, merged=merged)
         self.follow()
         return new
 
