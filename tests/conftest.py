@@ -30,7 +30,7 @@ moto_transactions.install()
 moto_direct.install()
 moto_expressions.install()
 
-_GARBAGE = (50_000, 20, 100)
+_GARBAGE = (50_000, 20, 10)
 """Thresholds of the garbage collector while tests run."""
 
 

@@ -129,6 +129,7 @@ def typescript_fetch() -> Path:
                 *(str(Path(sys.executable).with_name("openapi-generator-cli")), "generate"),
                 *("--generator-name", "typescript-fetch"),
                 *("--input-spec", str(document), "--output", str(folder / name)),
+                JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1",  # it ends before more would pay
             )
             _compile(folder / name / "index.ts")
 

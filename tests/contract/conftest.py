@@ -58,7 +58,7 @@ _names = itertools.count(1)
 @pytest.fixture(scope="session")
 def engine_address() -> Iterator[str]:
     """The address of DynamoDB Local. It is started once; every test creates its own table."""
-    with dynamodb_local.running() as address:
+    with dynamodb_local.running(brief=True) as address:
         yield address
 
 
