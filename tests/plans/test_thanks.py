@@ -36,6 +36,26 @@ SECTION = plan_1().thanks
         "感恩🙏辛苦了",
         "謝謝囉～",
         "ＯＫ　ｔｈａｎｋｓ",
+        "感谢回复",
+        "谢谢您回复！",
+        "太感谢了",
+        "谢谢亲",
+        "谢谢老师，辛苦啦",
+        "好嘞，谢谢哈",
+        "谢谢[玫瑰]",
+        "[抱拳][抱拳]多谢",
+        "感謝回覆",
+        "太感謝您了！",
+        "謝謝妳",
+        "謝謝小編，辛苦妳了～",
+        "好喔謝謝[愛心]",
+        "感謝您的耐心說明",
+        "thankyou",
+        "Thanx :)",
+        "Cheers!",
+        "Thank you so much for getting back to me.",
+        "Thanks team, have a lovely day",
+        "Thank you for your prompt reply.\n\nKind regards,\nLi Na",
     ],
 )
 def test_bare_thanks_in_three_languages_is_recognised(text: str) -> None:
@@ -70,6 +90,36 @@ def test_bare_thanks_in_three_languages_is_recognised(text: str) -> None:
         "谢谢，什么时候退款？",
         "呵呵，谢谢",
         "謝謝，但是還沒好",
+        "太谢谢你们了",
+        "太好了，谢谢",
+        "谢谢[微笑]",
+        "谢谢[白眼]",
+        "谢谢你啊",
+        "回复，谢谢",
+        "请回复，谢谢",
+        "尽快回复谢谢",
+        "谢谢配合",
+        "退款谢谢",
+        "感谢您的退款",
+        "谢谢老师，什么时候到",
+        "帮忙处理一下，谢谢",
+        "感谢提醒，但是不行",
+        "請協助，謝謝",
+        "再麻煩協助，謝謝",
+        "謝謝妳，那退款呢",
+        "太感謝了，到現在還沒收到",
+        "感謝回覆，不過還是壞的",
+        "Thanks Mei",
+        "Thanks in advance",
+        "Thanks for your reply, but no",
+        "Thanks for your patience, said nobody",
+        "Thanks for getting back to me. Any news",
+        "Please reply. Thanks",
+        "Cheers, where is it",
+        "Thanks a million for losing my parcel",
+        "Thanks for refunding me",
+        "Much appreciated if you could reply",
+        "Thank you for everything you broke",
         "謝謝你喔，真棒",
         "不必感謝",
         "OK",
@@ -89,6 +139,32 @@ def test_only_the_name_of_who_wrote_may_stand_below_the_thanks() -> None:
     assert thanks.word_of(SECTION, "Thanks\nBob Smith", "Bob Smith")
     assert not thanks.word_of(SECTION, "Thanks\nSmith", "Bob Smith")
     assert not thanks.word_of(SECTION, "Thanks\nBob", "")
+
+
+def test_names_with_which_staff_sign_may_stand_beside_the_thanks() -> None:
+    """Customers thank the person who answered. No other name is known: Bob may be a warehouse."""
+    assert thanks.word_of(SECTION, "Thanks Mei", "Li Na") is None
+    section = {**SECTION, "names": ["Mei", "小梅"]}
+    for text in ("Thanks Mei", "Dear Mei,\nthank you!", "谢谢小梅", "thanks, mei :)"):
+        assert thanks.word_of(section, text, "Li Na")
+    for text in ("Thanks Bob", "Mei", "Thanks Meier", "Thanks Mei, it leaks", "谢谢小梅，坏了"):
+        assert thanks.word_of(section, text, "Li Na") is None
+
+
+def test_plan_of_an_earlier_version_names_no_staff() -> None:
+    section = {name: value for name, value in SECTION.items() if name != "names"}
+    assert thanks.word_of(section, "Thank you", "Li Na")
+
+
+def test_each_word_of_plan_1_is_a_bare_thanks_only_with_a_word_of_thanks() -> None:
+    """No greeting, closing or emoticon is one by itself, and nothing that asks for something."""
+    for language, words in SECTION["words"].items():
+        for word in words:
+            assert thanks.word_of(SECTION, word), word
+            for courtesy in SECTION["courtesies"][language]:
+                assert thanks.word_of(SECTION, f"{courtesy}. {word}"), (courtesy, word)
+    for words in SECTION["courtesies"].values():
+        assert not [word for word in words if thanks.word_of(SECTION, word)]
 
 
 def test_plan_without_the_section_recognises_nothing() -> None:
@@ -127,6 +203,10 @@ WRONG: list[tuple[list[str | int], Any, str, str]] = [
     (["words", "fr"], [], "/thanks/words/fr", "unknown"),
     (["words", "en", 0], "", "/thanks/words/en/0", "text_expected"),
     (["words", "en", 1], "THANKS", "/thanks/words/en/1", "twice"),
+    (["names"], "Mei", "/thanks/names", "list_expected"),
+    (["names"], ["Mei"] * 501, "/thanks/names", "too_many"),
+    (["names"], ["Mei", "MEI"], "/thanks/names/1", "twice"),
+    (["names"], ["Agent 7"], "/thanks/names/0", "word_expected"),
     (["words", "en", 0], "3q", "/thanks/words/en/0", "word_expected"),
     (["courtesies", "en", 0], "ok?", "/thanks/courtesies/en/0", "word_expected"),
 ]

@@ -1,8 +1,9 @@
 """Words by which a message is recognised that only thanks.
 
 The section `thanks` of a plan has words of thanks and courtesies in each language, signs such as
-🙏, and the most characters of such a message. A plan keeps the section as it is in the document,
-so that a cold start reads no words. A plan without the section recognises no such message.
+🙏, perhaps the names with which staff sign, and the most characters of such a message. A plan keeps
+the section as it is in the document, so that a cold start reads no words. A plan without the
+section recognises no such message.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ MOST_CHARACTERS = 200
 """The most that a plan may say for `most_characters`. A longer message says more than thanks."""
 MOST_WORDS = 200
 MOST_SIGNS = 50
+MOST_NAMES = 500
+"""The most names of staff. More would be found in messages that greet somebody else."""
 SIGN_LIMIT = 8
 WORD_LISTS = ("words", "courtesies")
 _BETWEEN = re.compile(r"[\s,;:!~、。·—–-]|\.(?!\.)")
@@ -33,31 +36,34 @@ _SKIN = str.maketrans("", "", "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3f
 def word_of(section: Mapping[str, Any], text: str, name: str = "") -> str | None:
     """Return the first word of thanks of a text that only thanks; None for every other text.
 
-    The whole text must consist of words of the section, of all languages, of signs, of `name` (the
-    name of who writes) and of punctuation. At least one word must be one of thanks. What is not
-    known for sure is no bare thanks, because a complaint taken for thanks would wait unanswered.
+    The whole text must consist of words of the section, of all languages, of signs, of names of
+    staff, of `name` (the name of who writes) and of punctuation. At least one word must be one of
+    thanks. What is not known for sure is no bare thanks, because a complaint taken for thanks would
+    wait unanswered.
     """
     if not section or len(text.strip()) > section["most_characters"]:
         return None
     searched = wording.folded(text.translate(_SKIN)).strip()
-    thanks, others = _patterns(
-        tuple(_listed(section, "words")), (*_listed(section, "courtesies"), *section["signs"])
+    known = _forms(
+        tuple(_listed(section, "words")),
+        (*_listed(section, "courtesies"), *section["signs"], *section.get("names", ())),
     )
-    named = _patterns((), _names(name))[1]
+    named = _forms((), _names(name))
     # The places to which the words before them lead, each with the first word of thanks so far.
     reached: dict[int, str | None] = {0: None}
-    for place in range(len(searched)):
+    for place, first in enumerate(searched):
         if place not in reached:
             continue
         so_far = reached[place]
-        for pattern, gives_thanks in (
-            *((one, True) for one in thanks),
-            *((one, False) for one in (*others, *named, _BETWEEN)),
-        ):
-            if (match := pattern.match(searched, place)) is None or match.end() == place:
+        if (end := _end(_BETWEEN, searched, place)) is not None:
+            reached[end] = reached.get(end) or so_far
+        for begin, form, gives_thanks in (*known.get(first, ()), *named.get(first, ())):
+            if not searched.startswith(begin, place):
                 continue
-            word = so_far or (match[0] if gives_thanks else None)
-            reached[match.end()] = reached.get(match.end()) or word
+            if (end := _end(_pattern(form), searched, place)) is None:
+                continue
+            word = so_far or (searched[place:end] if gives_thanks else None)
+            reached[end] = reached.get(end) or word
     return reached.get(len(searched))
 
 
@@ -72,15 +78,29 @@ def _names(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in (" ".join(parts), *parts[:1]) if len(one) > 1))
 
 
+_Forms = Mapping[str, tuple[tuple[str, str, bool], ...]]
+"""The first character of folded words -> each of them, after what it begins with up to a blank, and
+with whether it gives thanks. A message meets few of the words, so only these become patterns."""
+
+
 @lru_cache(maxsize=100)
-def _patterns(
-    thanks: tuple[str, ...], others: tuple[str, ...]
-) -> tuple[tuple[re.Pattern[str], ...], tuple[re.Pattern[str], ...]]:
-    return tuple(map(_pattern, thanks)), tuple(map(_pattern, others))
+def _forms(thanks: tuple[str, ...], others: tuple[str, ...]) -> _Forms:
+    found: dict[str, list[tuple[str, str, bool]]] = {}
+    for words, gives_thanks in ((thanks, True), (others, False)):
+        for form in map(wording.folded, words):
+            found.setdefault(form[0], []).append((form.split()[0], form, gives_thanks))
+    return {first: tuple(forms) for first, forms in found.items()}
 
 
-def _pattern(word: str) -> re.Pattern[str]:
-    return re.compile(wording.pattern_of(wording.folded(word)))
+@lru_cache(maxsize=1000)
+def _pattern(form: str) -> re.Pattern[str]:
+    return re.compile(wording.pattern_of(form))
+
+
+def _end(pattern: re.Pattern[str], text: str, place: int) -> int | None:
+    """Where a match that begins at a place ends; None if there is none, or if it is empty."""
+    match = pattern.match(text, place)
+    return match.end() if match is not None and match.end() > place else None
 
 
 # ----------------------------------------------------------------------------------- publishing
@@ -91,7 +111,7 @@ def check(read: DocumentReader, document: Mapping[str, Any]) -> None:
     if "thanks" not in document:
         return
     section = read.section(document, "thanks", "")
-    read.known(section, ("most_characters", "signs", *WORD_LISTS), "/thanks")
+    read.known(section, ("most_characters", "signs", "names", *WORD_LISTS), "/thanks")
     read.whole_number(section, "most_characters", "/thanks", least=1, most=MOST_CHARACTERS)
     for index, sign in enumerate(read.entries(section, "signs", "/thanks", MOST_SIGNS)):
         here = f"/thanks/signs/{index}"
@@ -101,6 +121,9 @@ def check(read: DocumentReader, document: Mapping[str, Any]) -> None:
             read.fault(here, "too_long", f"at most {SIGN_LIMIT} characters")
         elif any(one.isalnum() for one in sign) or "?" in wording.folded(sign):
             read.fault(here, "sign_expected", "a sign without letters, digits or question marks")
+    names = read.entries(section, "names", "/thanks", MOST_NAMES) if "names" in section else []
+    wording.check_words(read, names, "/thanks", "names")
+    _check_digits(read, names, "/thanks/names")
     for name in WORD_LISTS:
         words = read.section(section, name, "/thanks")
         read.known(words, LANGUAGES, f"/thanks/{name}")
