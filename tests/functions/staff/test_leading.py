@@ -1174,7 +1174,7 @@ def test_sweep_lists_members_of_an_earlier_version_under_their_team(
     api: Api, stores: Stores
 ) -> None:
     assert colleagues(api("members", "lin", query={})) == ["s-lin"]
-    repair_wiring.repair().sweep()
+    repair_wiring.repair().drain_queues()
     assert colleagues(api("members", "lin", query={})) == ["a-jun", "a-mei", "m-wei", "s-lin"]
     assert not stores.staff.member("a-jun").managed
 
