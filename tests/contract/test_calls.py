@@ -427,8 +427,26 @@ def test_call_that_was_answered_keeps_the_callback_of_the_number(
     assert f"{kept.stopped_at:%H:%M:%S}" == "01:05:10"
     assert kept.started_at == shop.tickets.get(str(first.number)).created_at
     assert len(numbers(shop)) == 1
+
+
+def test_words_of_whoever_calls_from_the_same_number_are_not_added_to_its_callback(
+    shop: Shop,
+) -> None:
+    """Several people may have one number, such as that of a company."""
+    first = take(shop, missed())
+    shop.clock.advance(minutes=10)
+    take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00"))
     told = messages(shop).take("hotline", "d-1", message(conversation="c-2")).taken
-    assert told.number == first.number
+    assert told.number != first.number
+    assert shop.tickets.history(str(first.number))[-1].type is EventType.CALL_RECORDED
+
+
+def test_agent_who_takes_the_second_call_is_offered_the_callback_first(shop: Shop) -> None:
+    shop.member("a-mei")
+    first = take(shop, missed())
+    shop.clock.advance(minutes=10)
+    take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00"))
+    assert shop.tickets.get(str(first.number)).preferred == "a-mei"
 
 
 def test_attempt_that_reaches_nobody_is_on_the_ticket_and_keeps_nothing(shop: Shop) -> None:

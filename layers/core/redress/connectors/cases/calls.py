@@ -224,6 +224,7 @@ class CallCases:
         kept = by_call.kept_promise(ticket, call, at, opened=opened, merged=merged, asked=asked)
         if taken.keeps and kept:
             ticket, written = self._said(ticket, merged)
+        spoke = again and _waits_for_nobody(ticket, call)
         change = by_call.record(
             ticket,
             plan,
@@ -236,19 +237,22 @@ class CallCases:
             merged=merged,
             keeps=taken.keeps,
             asked=asked,
-            takes_over=self._takes_over(taken, ticket),
+            takes_over=spoke or self._takes_over(taken, ticket),
         )
         left = self._left(found, ticket, call)
-        others = [one for one in (left, waits if call.answered and not again else None) if one]
+        if again or not call.answered or _is_of_others(taken, ticket, waits):
+            waits = None
+        others = [one for one in (left, waits) if one is not None]
         change, also = self._with_others(taken, change, at, others)
         version = change.after.version
         after = CallKnown(
             taken.record.updated, taken.fingerprint, Outcome.ADDED, ticket.number, version
         )
         cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
-        # The other parts of the call find the ticket by their conversation, and so do messages of a
-        # caller who calls again, or whose call turns out to belong to this ticket.
-        shared = found.ticket is None and (part is not None or again)
+        # The other parts of the call find the ticket by their conversation, and so do messages of
+        # a caller whose call turns out to belong to this ticket. Whoever calls again from a number
+        # may be somebody else: what they write is not added to a ticket that only waits for it.
+        shared = found.ticket is None and part is not None
         moved = left is not None and found.ticket == left.of_call.number
         if shared or moved:
             cause = replace(
@@ -443,3 +447,21 @@ def _unanswered(file: TicketFile) -> list[datetime]:
         if event.type in (EventType.REPLIED, EventType.CORRECTED)
     ]
     return written_at(file.history[answers[-1] + 1 if answers else 0 :])
+
+
+def _waits_for_nobody(ticket: Ticket, call: Call) -> bool:
+    """Whether a ticket that waits for a callback is offered first to the agent of this call."""
+    spoke = call.agent is not None and not (call.is_unanswered or call.is_unreached)
+    is_free = ticket.assignee is None and ticket.preferred is None and not ticket.placing
+    return spoke and is_free
+
+
+def _is_of_others(taken: _Taken, ticket: Ticket, waits: _Waits | None) -> bool:
+    """Whether a call that names its ticket was with another customer than who waits at its number.
+
+    Several people may have one number. Nobody was called back by a call with somebody else.
+    """
+    if waits is None or taken.record.ticket is None:
+        return False
+    customers = {ticket.customer, waits.of_call.customer} - {None}
+    return len(customers) > 1
