@@ -372,15 +372,32 @@ def test_promise_waits_for_a_customer_who_knows_the_list_from_the_source(
 ) -> None:
     source, target = told_only_in_the_source(of_target)
     before = target.ticket.checklist
-    assert target.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
+    promised = target.ticket.clocks[ClockName.RESOLUTION]
+    assert promised.state is ClockState.RUNNING
     source.merge(target)
     assert is_known(target)
     assert target.ticket.clocks[ClockName.RESOLUTION].state is ClockState.PAUSED
     assert target.folded == target.ticket
+    source.wait(hours=3)
     source.unmerge(target)
     assert target.ticket.checklist == before
-    assert target.ticket.clocks[ClockName.RESOLUTION].state is ClockState.RUNNING
+    again = target.ticket.clocks[ClockName.RESOLUTION]
+    assert (again.state, again.due_at) == (ClockState.RUNNING, promised.due_at)
     assert target.folded == target.ticket
+
+
+def test_customer_knows_the_list_from_the_source_also_if_a_task_is_taken_from_the_accused() -> None:
+    source, target = told_only_in_the_source(None)
+    bo = replace(TAO, id="a-bo", team="complaints")
+    target.open_task("complaints").assign_task(bo)
+    source.is_about(bo.id)
+    source.merge(target)
+    assert is_known(target)
+    assert [one.type for one in target.last.events][:3] == [
+        EventType.MERGED,
+        EventType.TASK_ASSIGNED,
+        EventType.CHECKLIST_SET,
+    ]
 
 
 def test_promise_waits_for_nobody_who_was_told_of_another_list() -> None:

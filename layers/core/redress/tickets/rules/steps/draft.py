@@ -160,7 +160,7 @@ class Draft:
             data["missing"] = missing
         if missing:
             data |= self._way_of_the_list()
-        if self._events and self._events[-1].data.get("facts", {}).get("told"):
+        if any(event.data.get("facts", {}).get("told") for event in self._events):
             data["known"] = True
         self.add(EventType.CHECKLIST_SET, data, SYSTEM)
 

@@ -664,14 +664,18 @@ def _alone(target: Undone) -> Ticket:
     """Return the target as it would be now if the source had never come.
 
     It is the target before the merge with what happened to it since. A rung of a promise that came
-    with the source would not have fired. Who has joined the target itself has joined it, also if
+    with the source would not have fired, and a checklist that came with the category of the source
+    would have let nothing wait. Who has joined the target itself has joined it, also if
     they had joined the source before, so that nobody told them again.
     """
     alone = target.before
+    has_category = "category" in target.merge.data.get("facts", {})
     for event in target.since:
         data = event.data
         is_rung = event.type is EventType.RUNG_FIRED
         if is_rung and data["clock"] in target.merge.data["clocks"]:
+            continue
+        if event.type is EventType.CHECKLIST_SET and event.at == target.merge.at and has_category:
             continue
         alone = apply(alone, event, target.plan)
         if is_rung and data["action"] == Action.JOIN:
