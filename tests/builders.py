@@ -394,6 +394,13 @@ class Life:
             )
         )
 
+    def requeue_task(self, by: Actor = LIN) -> Life:
+        """The last task goes back into the queue of its department."""
+        task, at = self.ticket.tasks[-1], self.clock.now()
+        return self.take(
+            by_departments.assign(self.ticket, self.plan, by, task, None, "", at, None)
+        )
+
     def assign_task(self, owner: Member | None = None, by: Actor | None = None) -> Life:
         """The last task gets this owner; the usual one takes it."""
         member = owner or TAO

@@ -280,6 +280,10 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         lambda life: life.open_task().assign_task().assign_task(replace(TAO, id=LIN.id), by=LIN),
         [("task", "department_former-1")],
     ),
+    "a leader puts a task that somebody has back into the queue": (
+        lambda life: life.open_task().assign_task().requeue_task(),
+        [("task", "department-1")],
+    ),
     "a task cancelled": (
         lambda life: life.open_task().cancel_task(),
         [("task", "department-1")],

@@ -317,8 +317,10 @@ class MailingCase:
         ticket, audience = about.ticket, about.job.audience
         team, person = ticket.team, ticket.assignee if audience == task_mails.ASKER else None
         if audience.startswith(task_mails.FORMER):
+            task = task_mails.task_in(ticket, about.event, audience)
             named = self._staff.named([about.event.data["from"]]).values()
-            return reached(one for one in named if one.is_active and not is_kept_from(ticket, one))
+            active = (one for one in named if one.is_active)
+            return reached(one for one in active if task_rights.may_see(one, ticket, task))
         if audience.startswith(task_mails.DEPARTMENT):
             task = task_mails.task_in(ticket, about.event, audience)
             team = task.team
