@@ -422,9 +422,9 @@ def test_remedy_that_is_not_done_in_time_escalates_after_the_ticket_is_closed(
 def test_second_ticket_about_one_matter_is_proposed_and_stays_a_ticket_until_somebody_decides(
     world: World,
 ) -> None:
-    older = opened(world, "twice")
+    older = opened(world, "one-matter")
     story.agent_of(world, older.number)
-    newer = opened(world, "twice")
+    newer = opened(world, "one-matter")
     agent = story.agent_of(world, newer.number)
     [proposed] = wait_for(
         lambda: world.manager.read(newer.number)["duplicates"], "a duplicate is proposed", 20
