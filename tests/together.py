@@ -62,7 +62,9 @@ def _end(aside: subprocess.Popen[bytes], how: signal.Signals) -> None:
 
 def _show(command: str, log: Path, process: subprocess.Popen[bytes]) -> None:
     """Print what a command has said, and what it goes on to say until it ends."""
-    print(f"\nmeanwhile: {command}", flush=True)
+    # In one piece, also without a buffer: the other command may write at the same time.
+    sys.stdout.write(f"\nmeanwhile: {command}\n")
+    sys.stdout.flush()
     with log.open("rb") as said:
         while True:
             ended = process.poll() is not None

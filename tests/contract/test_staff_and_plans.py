@@ -344,7 +344,7 @@ def test_a_process_reads_each_published_plan_once_and_then_only_whether_another_
     shop: Shop, lean: bool
 ) -> None:
     moment = [0.0]
-    whole = 45 * (0.5 if lean else 1.0)
+    whole = 48 * (0.5 if lean else 1.0)
     look = 0.5 if lean else 1.0
     source = shop.intake_store if lean else shop.plan_store
     counted = Counted(shop, source, consistent=not lean)

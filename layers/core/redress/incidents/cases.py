@@ -735,7 +735,7 @@ class SpikeWatch:
         Tickets with a conflict of interest do not count, because their leaders may not know of
         them.
         """
-        # A new process reads the plan for 45 read units. So a stack without tickets reads none.
+        # A new process reads the plan for 48 read units. So a stack without tickets reads none.
         if opened < incidents.FEWEST:
             return 0
         spike = incidents.spike(self._plans.current())

@@ -79,7 +79,7 @@ class Plans:
 
     After FRESH_FOR_S, a process looks whether a version follows the latest that it knows. Versions
     are numbered without gaps and never change. So it reads the item of the next one, which costs
-    one read unit as long as it is missing. The whole latest plan would cost 45 units (plan 1).
+    one read unit as long as it is missing. The whole latest plan would cost 48 units (plan 1).
     """
 
     def __init__(

@@ -96,7 +96,7 @@ class CallWatch:
         return {name: count for name, count in done.items() if count}
 
     def _act(self, customer: str, now: datetime) -> int:
-        # A process that has not read the plan yet needs 45 units for it. So it reads the plan here,
+        # A process that has not read the plan yet needs 48 units for it. So it reads the plan here,
         # where a rung is due, and not in every sweep.
         plan, asked = self._plans.current(), list[Notice]()
 
