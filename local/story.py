@@ -31,6 +31,7 @@ from local.endpoints import (
     submit_by_json,
     wait_for,
 )
+from redress.incidents.notices import FRESH_FOR_S
 
 PATIENCE_S = 20.0
 TIMER_BOUND_S = 5.0
@@ -601,7 +602,7 @@ def incident(world: World, title: str, submissions: list[dict[str, Any]]) -> str
     wait_for(
         lambda: text["en"] in call("GET", f"{world.base_url}/?lang=en").text,
         "the form says what is known",
-        PATIENCE_S,
+        FRESH_FOR_S + 15,  # so long the process of the form may show what it has read before
     )
     word = {"revision": world.manager.get(path)["revision"], "text": text}
     world.manager.send("POST", f"{path}/words", word)
