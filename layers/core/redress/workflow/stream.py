@@ -171,16 +171,16 @@ AFTER_TABLE_S = 15.0
 """The last attempt to read the TIMER begins with this many seconds left, which are three calls."""
 
 DELIVERY_S = 10.0
-"""A delivery begins no call if fewer seconds are left: for this call, and to set aside what the
-receiver did not take. So each of four receivers may answer nothing, and the records are set aside
-all the same."""
+"""A delivery begins a call only if at least so many seconds are left. They are for this call and
+for setting aside what the receiver did not take. So even if none of the four receivers answers,
+there is time to set the records aside."""
 
 ASIDE_S = 5.0
-"""The seconds that are left when the last record is set aside, which is one call."""
+"""A record is set aside only if at least so many seconds are left: the time of one call."""
 
 FEED_S = 10.0
-"""The seconds that a reader who writes the feed keeps for that, beside the others. They are two
-calls."""
+"""A reader that writes the feed keeps so many seconds for it, in addition to the others: the time
+of two calls."""
 
 LAST_CALL_S = 5.0
 """The last attempt to write the feed begins with this many seconds left, which are one call."""

@@ -49,7 +49,8 @@ def word_of(section: Mapping[str, Any], text: str, name: str = "") -> str | None
         (*_listed(section, "courtesies"), *section["signs"], *section.get("names", ())),
     )
     named = _forms((), _names(name))
-    # The places to which the words before them lead, each with the first word of thanks so far.
+    # The places of the text up to which everything is known. The value of each is the first word
+    # of thanks before it, or None.
     reached: dict[int, str | None] = {0: None}
     for place, first in enumerate(searched):
         if place not in reached:
@@ -79,8 +80,9 @@ def _names(name: str) -> tuple[str, ...]:
 
 
 _Forms = Mapping[str, tuple[tuple[str, str, bool], ...]]
-"""The first character of folded words -> each of them, after what it begins with up to a blank, and
-with whether it gives thanks. A message meets few of the words, so only these become patterns."""
+"""All known words, grouped by their first character. Each is a triple: its first part, up to a
+blank; the whole folded word or phrase; and whether it gives thanks. A message contains few of the
+known words, so a word becomes a pattern only if the message has its first part."""
 
 
 @lru_cache(maxsize=100)

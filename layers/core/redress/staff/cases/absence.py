@@ -62,7 +62,10 @@ class AbsenceWatch:
         self._changes, self._plans, self._now = changes, plans, now
 
     def watched(self) -> dict[str, datetime]:
-        """The members who are online, or went and may have tickets, and since when."""
+        """The members whom the sweep looks at, and since when they are online or offline.
+
+        They are online, or they are offline and may still have tickets.
+        """
         return self._duty.watched()
 
     def watch(self, watched: Mapping[str, datetime]) -> dict[str, int]:

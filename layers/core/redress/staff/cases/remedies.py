@@ -96,8 +96,11 @@ class RemedyCases:
         return decide
 
     def _beside(self, ticket: Ticket) -> list[Money]:
-        """What the customer gets in the tickets that were split off this one, or off which it was
-        split, if they are theirs, and so on. It costs no read for a ticket without a split."""
+        """The amounts that the same customer gets in the other parts of a split matter.
+
+        The parts are the tickets that were split off this one, the ticket from which this one was
+        split off, and the parts of those. A ticket without a split costs no read.
+        """
         known, parts = {ticket.number: ticket}, [ticket]
         while parts and len(known) <= MOST_PARTS:
             wanted = sorted({one for part in parts for one in _parts(part)} - known.keys())

@@ -66,7 +66,7 @@ class DutyStore:
             return  # another tab of the same person was faster
 
     def watched(self) -> dict[str, datetime]:
-        """The members who are online, or went and may have tickets.
+        """The members who are online, or are offline and may still have tickets.
 
         Returns since when, by member. Those come first who came, went or were last looked at
         longest ago.

@@ -56,7 +56,11 @@ def _clock(plan: Plan, team: str, at: datetime, due: datetime | None) -> Clock:
 
 
 def assigned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Give the task to another owner. Whoever gets it decides nothing about a request for it."""
+    """Give the task to another owner.
+
+    If the department waits for more time, the new owner becomes a party of this request, and no
+    party of a request decides about it.
+    """
     owner, extension = event.data["owner"], _task(ticket, event).extension
     if extension is not None and owner not in (None, extension.by, *extension.parties):
         extension = replace(extension, parties=(*extension.parties, owner))

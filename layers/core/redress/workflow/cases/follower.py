@@ -39,8 +39,9 @@ the delay gives it time to fall asleep. An earlier acknowledgement would do no h
 that is still awake would check the clocks once more, which costs two state transitions."""
 
 AFTER_MAILS_S, AFTER_REQUESTS_S, AFTER_WORDS_S, AFTER_FILES_S = 10.0, 5.0, 4.0, 2.0
-"""The seconds that each kind of message leaves to the kinds after it. If receivers are slow, the
-messages of the last records of a batch are left then, and not one kind of all records."""
+"""How many seconds each kind of message must leave for the kinds that are sent after it. If
+receivers are slow, the first records of a batch are then sent with all their messages, and the last
+records come again."""
 
 Followed = EventAdded | CapacityFreed
 Entry = tuple[Followed, dict[str, Any]]

@@ -1,10 +1,10 @@
 """What a sweep of a quiet stack leaves out.
 
-A stack is quiet if nobody is online, nobody who went may have tickets, no ticket was opened for a
-day, and no workflow had to be looked at. Each sweep learns that from seven small reads. What it
-leaves out then would find something only by chance, and needs twice as many: a queue, held mail, a
-file without a verdict, a reminder of an incident or of a planned call. They are looked for every
-quarter of an hour. So a month without tickets costs half as many read units.
+A stack is quiet if nobody is online, no member who is offline may still have tickets, no ticket was
+opened for a day, and no workflow had to be repaired. Each sweep learns this from ten small reads.
+The sweep of a quiet stack then leaves out the queues, held mail, files without a verdict, and
+reminders of incidents and of planned calls. It looks at them every quarter of an hour. So a month
+without tickets costs half as many read units.
 """
 
 from __future__ import annotations

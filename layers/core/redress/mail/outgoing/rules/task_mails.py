@@ -41,7 +41,8 @@ _NEWS = {
 """The names of the first lines, which `Phrases.tasks` has. A rung's is the name of its action."""
 _TO_ASKER = (EventType.TASK_DONE, EventType.TASK_RETURNED)
 TAKEN = "taken"
-"""The first line of the mail to who had a task that a leader gave to somebody else."""
+"""The name of the first line if a leader gave a task to another owner. The former owner gets this
+mail."""
 _ONLY_WHILE_OPEN = (GIVEN, WAITS, PLANNED, "pressed", "urged", Action.REMIND)
 
 URGED = "urged"
