@@ -91,6 +91,24 @@ def take(shop: Shop, body: dict[str, Any]) -> Recorded:
     return calls(shop).take(machine(), body)
 
 
+def meanwhile(shop: Shop, monkeypatch: pytest.MonkeyPatch, body: dict[str, Any]) -> list[Recorded]:
+    """Let another record come after the next one has read what is known, and before it writes.
+
+    What became of the other record is added to the list.
+    """
+    original, faster = CallStore.known, list[Recorded]()
+
+    def known(store: CallStore, *given: Any) -> Any:
+        found = original(store, *given)
+        if not faster:
+            monkeypatch.setattr(CallStore, "known", original)
+            faster.append(take(shop, body))
+        return found
+
+    monkeypatch.setattr(CallStore, "known", known)
+    return faster
+
+
 def recorded(shop: Shop, number: str | None) -> list[Event]:
     assert number is not None
     history = shop.tickets.history(number)
@@ -300,16 +318,7 @@ def test_record_names_its_ticket_only_if_the_connector_may_see_it(shop: Shop) ->
 def test_two_records_of_a_call_at_once_open_one_ticket(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, faster = CallStore.known, list[Recorded]()
-
-    def known(store: CallStore, *given: Any) -> Any:
-        found = original(store, *given)
-        if not faster:
-            monkeypatch.setattr(CallStore, "known", original)
-            faster.append(take(shop, record()))
-        return found
-
-    monkeypatch.setattr(CallStore, "known", known)
+    faster = meanwhile(shop, monkeypatch, record())
     second = take(shop, record(updated="2026-11-23T00:59:30Z", menu="3"))
     assert (second.outcome, second.number) == (Outcome.ADDED, faster[0].number)
     assert len(recorded(shop, second.number)) == 2
@@ -396,16 +405,7 @@ def test_caller_who_waits_for_a_callback_and_calls_again_has_one_callback(
 def test_two_missed_calls_of_a_number_at_once_are_one_callback(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, faster = CallStore.known, list[Recorded]()
-
-    def known(store: CallStore, *given: Any) -> Any:
-        found = original(store, *given)
-        if not faster:
-            monkeypatch.setattr(CallStore, "known", original)
-            faster.append(take(shop, missed()))
-        return found
-
-    monkeypatch.setattr(CallStore, "known", known)
+    faster = meanwhile(shop, monkeypatch, missed())
     second = take(shop, later("c-2", "00:58:00", None, "00:59:00"))
     assert (second.outcome, second.number) == (Outcome.ADDED, faster[0].number)
 

@@ -112,7 +112,7 @@ class _Waits:
     since: datetime
 
     def asked(self, call: Call) -> datetime | None:
-        """From when on a call that was answered before the ticket was opened had been due."""
+        """When the caller began to wait, if the call was answered before the ticket was opened."""
         early = call.answered is not None and call.answered < self.of_call.created_at
         return self.since if early else None
 
@@ -314,7 +314,7 @@ class CallCases:
         return change, tuple(found.values())
 
     def _said(self, ticket: Ticket, merged: Ticket | None) -> tuple[Ticket, list[datetime]]:
-        """A ticket, read again, and the times of what its customer wrote beside the call.
+        """Read a ticket again. Return it, and when its customer wrote something outside the call.
 
         What opened the ticket of the call was said in the call.
         """

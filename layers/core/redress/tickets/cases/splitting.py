@@ -267,7 +267,7 @@ class SplitCases:
         return Taken(source, self._changes.plan_of(source), at, read, before, merge)
 
     def _marked(self, split: Event) -> Marked | None:
-        """The merged ticket of whose messages this split was; None if they were no other's."""
+        """The merged ticket whose messages were split off; None if they were the ticket's own."""
         if (number := split.data.get("merged")) is None:
             return None
         ticket = self._tickets.get(number)

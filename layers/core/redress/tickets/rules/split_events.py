@@ -146,8 +146,10 @@ def split_off(history: Iterable[Event]) -> dict[int, str]:
 
 
 def merged_words(history: Sequence[Event]) -> dict[int, datetime]:
-    """Return the merges that brought a message which nobody had answered then: number of the event
-    -> when the oldest of these messages began to wait.
+    """Return the merges that brought messages without an answer.
+
+    They are given by the number of their event, each with when the oldest of its messages began to
+    wait.
 
     Messages that are split off now do not count. A split can be undone only before the next one, so
     the last one that was not undone says what is left of its ticket.

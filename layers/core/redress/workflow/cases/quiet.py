@@ -29,7 +29,7 @@ class CompleteSweeps:
         self._last: datetime | None = None
 
     def is_due(self) -> bool:
-        """Whether also the sweep of a quiet stack must be complete."""
+        """Whether the next sweep must be complete, even on a quiet stack."""
         return self._last is None or self._now() - self._last >= COMPLETE_AFTER
 
     def done(self) -> None:

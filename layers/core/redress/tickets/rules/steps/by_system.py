@@ -235,7 +235,7 @@ def note_mail(
 
 
 def _event_of(key: str) -> int | None:
-    """The event after which a mail was sent, from its key (`000003.reply.customer`), or None."""
+    """The number of the event that a mail is about, from its key (`000003.reply.customer`)."""
     number = key.partition(".")[0]
     return int(number) if number.isascii() and number.isdigit() else None
 

@@ -214,7 +214,7 @@ def _taken_back(before: Ticket | None, after: Ticket, event: Event) -> list[Task
 
 
 def kept_back_in(ticket: Ticket, accused: Iterable[Member]) -> list[str]:
-    """The departments of these members that have a task of the ticket which all their people see.
+    """The departments of these members that have a task of the ticket that is not private.
 
     It goes back to the leaders (`task_events.kept_back`). Sorted.
     """

@@ -99,8 +99,9 @@ class NewMatter:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A ticket that was merged into the one off which its messages are split: its plan, the time of
-    its change, and its history.
+    """A merged ticket whose messages are split off its target.
+
+    It has its plan, the time of its change and its history.
 
     `before` is what it was when it was merged, and `merge` the event by which the other one took it
     in.
@@ -115,7 +116,7 @@ class Taken:
 
     @property
     def was(self) -> Origin:
-        """The ticket as one off which messages would have been split instead of the merge."""
+        """The ticket in the form that a split needs."""
         history = [event for event in self.history if event.number <= self.before.version]
         return Origin(self.before, self.plan, self.at, history)
 
@@ -518,8 +519,8 @@ def _oldest(found: Iterable[datetime | None]) -> datetime | None:
 
 
 def _words_left(taken: Taken, messages: Sequence[Event]) -> datetime | None:
-    """Since when the oldest message of a merged ticket had waited when it was merged, of those that
-    are not split off. None if all had been answered."""
+    """When the oldest message of a merged ticket began to wait that is not split off and was not
+    answered before the merge. None if all were answered."""
     left = _left_behind(taken.history, messages)
     words = (one for one in left if one.type in _WAITING)
     return _oldest(_waiting_since(taken.was, event) for event in words)
