@@ -958,6 +958,18 @@ def test_undone_split_names_no_ticket_that_is_another_customers_now() -> None:
     assert mails_after(new.last.events[0]) == [MailToSend("split_undone", "customer")]
 
 
+@pytest.mark.parametrize(("hours", "audience"), [(1, "connector"), (30, "customer")])
+def test_undone_split_is_told_where_the_customer_writes_now(hours: int, audience: str) -> None:
+    """The split was told by mail, but the customer writes in a chat."""
+    contact = {"name": "Li Na", "email": "li.na@example.com"}
+    life = Life().open_by_connector(24, contact=contact).acknowledge().assign().reply()
+    new = life.write_by_connector(24, text="And my invoice?").split()
+    assert mails_after(new.events[0]) == [MailToSend("acknowledgement", "customer")]
+    assert new.ticket.conversation == life.ticket.conversation
+    life.wait(hours=hours).unsplit(new)
+    assert mails_after(new.last.events[0]) == [MailToSend("split_undone", audience)]
+
+
 def test_connector_is_told_no_number_of_a_ticket_that_is_another_customers_now() -> None:
     for customer, is_named in ((CUSTOMER_ID, True), ("wang-wei", False)):
         life = Life().open_by_connector(contact={"name": "Li Na"}).match()

@@ -505,6 +505,23 @@ def _via(ticket: Ticket, talk: Conversation | None, at: datetime) -> dict[str, A
     return {"via": msgspec.to_builtins(talk)}
 
 
+def _told_of_undoing(new: Undone) -> dict[str, Any]:
+    """The event data with where the author of the messages is told that the split was undone.
+
+    They are told where they write now. Returns {} if that is nowhere, or if nobody told them of the
+    split: an author with an address was told by the acknowledgement.
+    """
+    ticket, talk = new.ticket, new.ticket.conversation
+    if ticket.has_address and ClockName.ACKNOWLEDGEMENT not in ticket.clocks:
+        return {}
+    if way_of(ticket, new.at, new.plan.sms).by is Way.MAIL:
+        return {"to": ticket.contact.email}
+    is_own = ticket.split is not None and ticket.split.is_own
+    if is_own and talk is not None and talk.goes_on(new.at):
+        return {"via": msgspec.to_builtins(talk)}
+    return {}
+
+
 def _unanswered(origin: Origin, messages: Sequence[Event]) -> datetime | None:
     """Since when the oldest of these messages waits for an answer; None if all were answered."""
     taken = origin.taken
@@ -785,11 +802,7 @@ def unsplit(
         over["own"] = True
         if new.customer is not None:
             over |= {"customer": new.ticket.customer, "its_customer": ticket.customer}
-    way = way_of(new.ticket, new.at, new.plan.sms)
-    if way.by is Way.MAIL and ClockName.ACKNOWLEDGEMENT in new.ticket.clocks:
-        over["to"] = new.ticket.contact.email
-    elif split is not None and split.is_own:
-        over |= _via(new.ticket, new.ticket.conversation, new.at)
+    over |= _told_of_undoing(new)
     ended = (
         Draft(new.ticket, new.plan, by, new.at)
         .add(EventType.UNSPLIT, over)
