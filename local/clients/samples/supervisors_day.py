@@ -38,7 +38,11 @@ from redress_staff.models import (
     Ticket,
     TicketCounts,
     TicketPage,
+    TicketState,
 )
+
+AT_WORK = (TicketState.NEW, TicketState.OPEN, TicketState.WAITING)
+"""The states in which a ticket needs an agent. A resolved one keeps the agent who resolved it."""
 
 
 class Refused(RuntimeError):
@@ -64,7 +68,9 @@ def day(client: AuthenticatedClient, email: str) -> list[str]:
     done.append(f"{len(board.present)} agents are present, {board.queued} tickets are queued")
 
     page = taken(TicketPage, list_tickets.sync(client=client, view=ListView.OPEN))
-    line = next(one for one in page.items if StaffAction.REASSIGN in one.can)
+    line = next(
+        one for one in page.items if one.state in AT_WORK and StaffAction.REASSIGN in one.can
+    )
     free = next(
         one for one in board.present if one.load < one.capacity and one.agent != line.assignee
     )
