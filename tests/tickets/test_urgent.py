@@ -286,6 +286,29 @@ def test_tasks_are_opened_when_a_merge_brings_the_category() -> None:
     source.merge(target)
     assert target.ticket.category == "product/defect"
     assert opened(target) == [("doctor", "service")]
+    target.reassign("a-jun")
+    assert opened(target) == [("doctor", "service")], "also at the next offer"
+    assert target.folded == target.ticket
+    source.wait(minutes=1).unmerge(target)
+    assert (target.ticket.links, target.folded) == ((), target.ticket)
+
+
+def test_undone_merge_cancels_the_tasks_that_the_plan_asked_for_because_of_it() -> None:
+    """The agent may not cancel a required one, and could not resolve the ticket."""
+    of_defects = {"when": {"category": "product/defect"}}
+    plan = asking(STOP | of_defects, DOCTOR)
+    source = Life(plan=plan).open("urgent", category="product/defect")
+    target = Life(source.clock, plan).open("urgent", number=OTHER).assign()
+    source.merge(target)
+    assert [task.planned for task in target.ticket.tasks] == ["doctor", "stop_sale"]
+    source.wait(minutes=1).unmerge(target)
+    states = [(task.planned, task.state) for task in target.ticket.tasks]
+    assert states == [("doctor", "open"), ("", "cancelled")]
+    [cancelled] = [one for one in target.last.events if one.type is EventType.TASK_CANCELLED]
+    assert [one.audience for one in mails_after(cancelled)] == ["department-2"]
+    target.reclassify(category="product/defect")
+    assert opened(target)[-1] == ("stop_sale", "warehouse"), "the plan may ask again"
+    assert len(target.ticket.tasks) == 3
     assert target.folded == target.ticket
 
 

@@ -31,7 +31,8 @@ from redress.tickets.rules.ticket import (
 
 def merged(ticket: Ticket, event: Event) -> Ticket:
     """The ticket after it was merged into another one, or took another one in."""
-    link = TicketLink(LinkKind(event.data["kind"]), event.data["ticket"])
+    over = tuple(event.data.get("tasks_over", ()))
+    link = TicketLink(LinkKind(event.data["kind"]), event.data["ticket"], over)
     ticket = replace(ticket, links=(*ticket.links, link))
     return _ended(ticket, event) if link.kind is LinkKind.MERGED_INTO else _taken_in(ticket, event)
 
@@ -120,17 +121,18 @@ def _conversation(data: Mapping[str, Any]) -> Conversation | None:
 
 def unmerged(ticket: Ticket, event: Event) -> Ticket:
     """The ticket after the merge was undone. The event has what the ticket was before it."""
-    link = TicketLink(LinkKind(event.data["kind"]), event.data["ticket"])
-    ticket = replace(ticket, links=tuple(one for one in ticket.links if one != link))
+    kind, number = LinkKind(event.data["kind"]), event.data["ticket"]
+    links = tuple(one for one in ticket.links if (one.kind, one.number) != (kind, number))
     ticket = replace(
         ticket,
+        links=links,
         state=State(event.data["state"]),
         unanswered_since=_moment(event.data.get("unanswered_since")),
         escalation=event.data.get("escalation"),
         watchers=tuple(event.data.get("watchers", ())),
         clocks=ticket.clocks | _clocks(event.data["clocks"]),
     )
-    is_source = link.kind is LinkKind.MERGED_INTO
+    is_source = kind is LinkKind.MERGED_INTO
     return _goes_on(ticket, event) if is_source else _given_back(ticket, event)
 
 

@@ -76,9 +76,17 @@ def returned(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def cancelled(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Cancel a task. A clock that the department's return has stopped stays as it is."""
-    clock = clocks.cancel(_task(ticket, event).clock, event.at)
-    return _changed(ticket, event, state=TaskState.CANCELLED, clock=clock, extension=None)
+    """Cancel a task. A clock that the department's return has stopped stays as it is.
+
+    If the event has `unplanned`, the plan asked for the task only because of a merge that was
+    undone. So it may ask for it again.
+    """
+    task = _task(ticket, event)
+    clock = clocks.cancel(task.clock, event.at)
+    planned = "" if event.data.get("unplanned") else task.planned
+    return _changed(
+        ticket, event, state=TaskState.CANCELLED, clock=clock, extension=None, planned=planned
+    )
 
 
 def pressed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

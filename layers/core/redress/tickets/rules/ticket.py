@@ -264,11 +264,16 @@ WITHOUT_EFFECT = (LinkKind.RELATED, LinkKind.FOLLOW_UP_OF, LinkKind.FOLLOWED_BY)
 """The kinds of links that staff make and end by themselves. Nothing else follows from them."""
 
 
-class TicketLink(Struct, frozen=True):
-    """A link of a ticket with the ticket `number`."""
+class TicketLink(Struct, frozen=True, omit_defaults=True):
+    """A link of a ticket with the ticket `number`.
+
+    `tasks_over` are the names of the plan's tasks that are done in a ticket which was merged into
+    this one, or were cancelled there. The plan does not ask for them here again.
+    """
 
     kind: LinkKind
     number: str
+    tasks_over: tuple[str, ...] = ()
 
 
 class Duplicate(Struct, frozen=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -92,15 +92,15 @@ class Draft:
             self._set_checklist()
         return self
 
-    def open_planned_tasks(self, without: Container[str] = ()) -> Draft:
+    def open_planned_tasks(self) -> Draft:
         """Open the tasks that the plan asks for on such a ticket, each once in its life.
 
-        `without` are the names of those that were asked for elsewhere, and are over.
-        The team that has the ticket is not asked. If the complaint is, or may be, about somebody,
-        the tasks are private, because nobody has said who of a department may see them: its leaders
-        decide it. It may be about anybody until it is searched for names of staff, which the system
-        does when it offers the ticket, and not before somebody else corrects its kind or takes it.
-        Whether it was searched when a rung fires, the ticket does not say.
+        What is over in a ticket that was merged into this one is not asked for again. The team that
+        has the ticket is not asked. If the complaint is, or may be, about somebody, the tasks are
+        private, because nobody has said who of a department may see them: its leaders decide it. It
+        may be about anybody until it is searched for names of staff, which the system does when it
+        offers the ticket, and not before somebody else corrects its kind or takes it. Whether it
+        was searched when a rung fires, the ticket does not say.
         A task for which the ticket has no room is left out.
         """
         for entry in urgent.tasks_for(self._plan, classification_of(self.after)):
@@ -108,7 +108,7 @@ class Draft:
             is_full = len(after.tasks) >= MOST_TASKS
             is_full = is_full or sum(task.is_open for task in after.tasks) >= MOST_OPEN
             is_asked = any(task.planned == entry["name"] for task in after.tasks)
-            is_asked = is_asked or entry["name"] in without
+            is_asked = is_asked or any(entry["name"] in link.tasks_over for link in after.links)
             if is_full or is_asked or entry["team"] == after.team:
                 continue
             data: dict[str, Any] = {

@@ -22,7 +22,7 @@ from redress.base.money import Money
 from redress.base.people import SYSTEM, Actor, Member, Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Action, Clock, ClockName, ClockState
-from redress.plans.rules import checklists
+from redress.plans.rules import checklists, urgent
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.answers import Way, way_of
 from redress.tickets.rules.change import Change
@@ -39,7 +39,15 @@ from redress.tickets.rules.steps.table import (
     Step,
 )
 from redress.tickets.rules.tasks import TaskState
-from redress.tickets.rules.ticket import Event, EventType, LinkKind, State, Ticket, promises
+from redress.tickets.rules.ticket import (
+    Event,
+    EventType,
+    LinkKind,
+    State,
+    Ticket,
+    classification_of,
+    promises,
+)
 
 INTO = "/into"
 """The pointer to the target in a request."""
@@ -120,11 +128,12 @@ def merge(source: Merger, target: Merger, by: Actor, why: str) -> tuple[Change, 
         "subject": ticket.subject,
         **_brought(source, target),
     }
+    # What was done in the source is done, and what was cancelled there was not needed.
+    if over := [task.planned for task in ticket.tasks if task.planned and not task.is_open]:
+        brought["tasks_over"] = over
     draft = Draft(other, target.plan, by, target.at).add(EventType.MERGED, brought)
     if "priority" in brought or "category" in brought.get("facts", {}):
-        # What was done in the source is done, and what was cancelled there was not needed.
-        over = [task.planned for task in ticket.tasks if task.planned and not task.is_open]
-        draft.open_planned_tasks(over)
+        draft.open_planned_tasks()
     return ended, draft.change()
 
 
@@ -482,8 +491,9 @@ def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change
 
     The source is as it was, and its clocks are measured as if they had never stopped: the customer
     has waited. It goes to the queue, first to the agent whom it had. The target loses what came
-    with the source. The required tasks that the merge ended wait in the queues of their departments
-    again. A reminder that acted there meanwhile is not repeated.
+    with the source, and the open tasks that the plan asked for because of it. The required tasks
+    that the merge ended wait in the queues of their departments again. A reminder that acted there
+    meanwhile is not repeated.
 
     Raises NotAllowedNow if the ticket is not merged. Raises NotUndone if the customer has written
     or was told something in the target since, or if a promise was broken that came with the source,
@@ -516,8 +526,28 @@ def unmerge(source: Undone, target: Undone, by: Actor, why: str) -> tuple[Change
         "why": why.strip(),
         **_without(target),
     }
-    back = Draft(target.ticket, target.plan, by, target.at).add(EventType.UNMERGED, given).change()
-    return goes_on, back
+    back = Draft(target.ticket, target.plan, by, target.at).add(EventType.UNMERGED, given)
+    for id_ in _tasks_of_the_merge(target, back.after):
+        over = {"task": id_, "why": "the merge was undone", "unplanned": True}
+        back.add(EventType.TASK_CANCELLED, over, SYSTEM)
+    return goes_on, back.change()
+
+
+def _tasks_of_the_merge(target: Undone, alone: Ticket) -> list[str]:
+    """Return the ids of the open tasks that the merge opened, unless the plan asks for them on the
+    target alone, too."""
+    wanted = urgent.tasks_for(target.plan, classification_of(alone))
+    names = {entry["name"] for entry in wanted}
+    opened = {
+        event.data["task"]
+        for event in target.since
+        if event.type is EventType.TASK_OPENED and event.at == target.merge.at
+    }
+    return [
+        task.id
+        for task in alone.tasks
+        if task.id in opened and task.is_open and task.planned and task.planned not in names
+    ]
 
 
 def _too_late(target: Undone) -> list[Fault]:
