@@ -99,16 +99,22 @@ def _sweep(context: Any, *, is_complete: bool) -> dict[str, Any]:
     )
     complete = wiring.complete_sweeps()
     if is_complete or sweep.found or sweep.failed or complete.is_due():
+        before = set(sweep.found)
         sweep.do(
             drain_queues=_drain_queues,
             watch_held_mail=_watch_held_mail,
-            ask_for_verdicts=_ask_for_verdicts,
             watch_incidents=_watch_incidents,
             watch_calls=partial(_watch_calls, context),
         )
-        if sweep.failed is None:  # what has failed is tried again in the next sweep
+        # The next sweep goes on with what has failed, and with what was found: the parts end after
+        # some time or some pages.
+        if sweep.failed is None and sweep.found.keys() <= {*before, "drained"}:
             complete.done()
-    sweep.do(plan_calls=partial(_plan_calls, context), look_around=_look_around)
+    sweep.do(
+        ask_for_verdicts=_ask_for_verdicts,  # due by the clock, as planned calls are
+        plan_calls=partial(_plan_calls, context),
+        look_around=_look_around,
+    )
     if sweep.failed is not None:
         raise sweep.failed
     return sweep.found

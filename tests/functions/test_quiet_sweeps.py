@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 
 from redress.base.observe import Failed
 from redress.base.people import Member
+from redress.files.cases.watching import HeldFilesWatch
+from redress.files.messages import LookForUploads
 from redress.staff.rules.availability import Presence
 from redress.wiring import repair as wiring
 from redress.wiring import stores as wired_stores
@@ -123,6 +125,35 @@ def test_sweep_that_had_to_repair_a_workflow_is_complete(
     sweeps.next()
     monkeypatch.setattr(RepairCase, "sweep", lambda self: {"asleep": 1})
     assert sweeps.next() == {"asleep": 1, "drained": 0}
+
+
+@pytest.mark.parametrize("phase", [0, 5, 10])
+def test_quiet_stack_asks_for_files_and_uploads_as_often_as_any_other(
+    sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch, phase: int
+) -> None:
+    """At whatever minutes it is swept completely."""
+    sweeps.clock.advance(minutes=phase)
+    since, asked = sweeps.clock.now(), list[Any]()
+    held = [(since, "R-7K3M9-QW0X2", "9f86d081884c7d65")]
+    files = HeldFilesWatch(lambda until, most: held, asked.append, sweeps.clock.now)
+    monkeypatch.setattr(wiring, "held_files", lambda: files)
+    found = [sweeps.next() for _ in range(36)]
+    of_file = [n for n, one in enumerate(found, 1) if "files_asked" in one]
+    assert [n * 5 // 10 for n in of_file][:5] == [1, 2, 4, 6, 12], "10, 20, 40 minutes, then hourly"
+    assert sum(isinstance(one, LookForUploads) for one in asked) == 3
+    assert sum("drained" in one for one in found) == 12
+
+
+def test_sweep_after_one_that_found_something_to_do_goes_on_with_it(
+    sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its parts end after some time or some pages."""
+    sweeps.next()
+    left = [{"calls_late": 2}, {"calls_late": 1}, {}]
+    monkeypatch.setattr(sweeps.repair, "_watch_calls", lambda context: left.pop(0))
+    found = [sweeps.next() for _ in range(6)]
+    assert [one.get("calls_late") for one in found] == [None, None, 2, 1, None, None]
+    assert ["drained" in one for one in found] == [False, False, True, True, True, False]
 
 
 def test_person_can_call_for_a_complete_sweep_of_a_quiet_stack(sweeps: Sweeps) -> None:

@@ -2,9 +2,9 @@
 
 A stack is quiet if nobody is online, no member who is offline may still have tickets, no ticket was
 opened for a day, and no workflow had to be repaired. Each sweep learns this from ten small reads.
-The sweep of a quiet stack then leaves out the queues, held mail, files without a verdict, and
-reminders of incidents and of planned calls. It looks at them every quarter of an hour. So a month
-without tickets costs half as many read units.
+The sweep of a quiet stack then leaves out the queues, held mail, and reminders of incidents and of
+planned calls. It looks at them every quarter of an hour. So a month without tickets costs half as
+many read units.
 """
 
 from __future__ import annotations
