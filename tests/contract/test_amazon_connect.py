@@ -24,6 +24,7 @@ from redress.connectors.rules.connector import AMAZON_CONNECT
 from redress.connectors.store.calls import CallStore, Outcome
 from redress.connectors.store.parts import PartStore
 from redress.db import keys
+from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket
 from tests import amazon_connect as connect
 from tests.amazon_connect import FIRST, INSTANCE, SECOND, THIRD, clock, contact
@@ -287,6 +288,16 @@ def test_ticket_of_a_transferred_call_is_offered_first_to_who_took_it_over(shop:
     assert shop.tickets.get(number).preferred == "a-jun"
     take(shop, first | {"LastUpdateTimestamp": clock("00:59:59"), "Queue": {"Name": "Other"}})
     assert shop.tickets.get(number).preferred == "a-jun"
+
+
+def test_withdrawn_ticket_of_a_transferred_call_goes_to_nobody(shop: Shop) -> None:
+    staffed(shop)
+    first, second = connect.transferred()
+    number = str(take(shop, first)[FIRST].number)
+    shop.changes.change(number, lambda t, p, at: by_customer.withdraw(t, p, "Never mind", at))
+    take(shop, second)
+    ticket, history = shop.tickets.get(number), shop.tickets.history(number)
+    assert (ticket.state, history[-1].type) == (State.CLOSED, EventType.CALL_RECORDED)
 
 
 def test_agent_who_has_the_ticket_keeps_it_when_the_call_was_transferred(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import replace
 from typing import Any
 
 import pytest
@@ -13,13 +14,16 @@ from redress.connectors.cases.taking import MessageCases
 from redress.connectors.rules.connector import Connector, Scope, State
 from redress.connectors.store.calls import CallStore, Outcome
 from redress.connectors.store.taken import MessageStore
+from redress.customers.rules.profile import MergedInto
 from redress.db import keys
 from redress.tickets.cases.changes import Decided
 from redress.tickets.links import Links
 from redress.tickets.rules.steps import merging
+from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import Event, EventType
-from tests.builders import BY_PHONE, MEI, Life
+from tests.builders import BY_PHONE, MEI, START, Life
 from tests.contract.conftest import Shop
+from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 
 
 def machine(team: str | None = None) -> Any:
@@ -438,7 +442,41 @@ def test_words_of_whoever_calls_from_the_same_number_are_not_added_to_its_callba
     take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00"))
     told = messages(shop).take("hotline", "d-1", message(conversation="c-2")).taken
     assert told.number != first.number
-    assert shop.tickets.history(str(first.number))[-1].type is EventType.CALL_RECORDED
+    of_first = [event.type for event in shop.tickets.history(str(first.number))]
+    assert of_first.count(EventType.CALL_RECORDED) == 2
+    assert EventType.CUSTOMER_WROTE not in of_first
+    picked_up = response(shop, told.number)
+    assert (picked_up.state, picked_up.missed) == (ClockState.STOPPED, False), "by the call"
+    assert len(recorded(shop, told.number)) == 1
+    assert linked_with(shop, told.number) == [first.number]
+    assert linked_with(shop, first.number) == [told.number]
+    newer = later("c-2", "01:05:00", "01:05:10", "01:08:00", menu="3", updated=at("01:09:00"))
+    assert take(shop, newer).number == told.number
+
+
+def of_customer(shop: Shop, number: str, customer: str) -> None:
+    shop.changes.change(number, lambda t, plan, at: match(t, plan, customer, "phone", at))
+
+
+@pytest.mark.parametrize("is_merged", [True, False])
+def test_call_about_another_ticket_is_the_callback_only_of_the_customer_who_was_called(
+    shop: Shop, is_merged: bool
+) -> None:
+    shop.member("a-mei")
+    first = take(shop, missed())
+    other = shop.open("inquiry", channel="phone", contact=BY_PHONE).ticket.number
+    for number, customer in ((str(first.number), LI_NA), (other, WANG_WEI)):
+        of_customer(shop, number, customer)
+    target, gone = profile(LI_NA, PHONE), profile(WANG_WEI, EMAIL)
+    if is_merged:
+        target = replace(target, absorbed=(WANG_WEI,))
+        gone = replace(gone, merged_into=MergedInto(LI_NA, 2, START))
+    shop.customers.write([new(target), new(gone)])
+    shop.clock.advance(minutes=10)
+    take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00", ticket=other))
+    state = response(shop, first.number).state
+    assert state is (ClockState.STOPPED if is_merged else ClockState.RUNNING)
+    assert linked_with(shop, first.number) == ([other] if is_merged else [])
 
 
 def test_agent_who_takes_the_second_call_is_offered_the_callback_first(shop: Shop) -> None:

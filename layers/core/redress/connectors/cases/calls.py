@@ -240,20 +240,26 @@ class CallCases:
             takes_over=spoke or self._takes_over(taken, ticket),
         )
         left = self._left(found, ticket, call)
-        if again or not call.answered or _is_of_others(taken, ticket, waits):
+        if again or not call.answered or self._is_of_others(taken, ticket, waits):
             waits = None
         others = [one for one in (left, waits) if one is not None]
         change, also = self._with_others(taken, change, at, others)
-        version = change.after.version
-        after = CallKnown(
-            taken.record.updated, taken.fingerprint, Outcome.ADDED, ticket.number, version
-        )
-        cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
         # The other parts of the call find the ticket by their conversation, and so do messages of
         # a caller whose call turns out to belong to this ticket. Whoever calls again from a number
-        # may be somebody else: what they write is not added to a ticket that only waits for it.
+        # may be somebody else: what they write is not added to a ticket that only waits for it, but
+        # opens one, which gets this record too.
         shared = found.ticket is None and part is not None
         moved = left is not None and found.ticket == left.of_call.number
+        version = change.after.version
+        after = CallKnown(
+            taken.record.updated,
+            taken.fingerprint,
+            Outcome.ADDED,
+            ticket.number,
+            version,
+            call if again and not (shared or moved) else None,
+        )
+        cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
         if shared or moved:
             cause = replace(
                 cause, conversation=taken.record.conversation, ticket_before=found.ticket
@@ -261,12 +267,27 @@ class CallCases:
         recorded = Recorded(after.outcome, ticket.number, version)
         return Decided(recorded, change, at, cause, also)
 
+    def _is_of_others(self, taken: _Taken, ticket: Ticket, waits: _Waits | None) -> bool:
+        """Whether a call that names its ticket was not with the customer who waits at its number.
+
+        Several people may have one number. Nobody was called back by a call with somebody else. A
+        ticket keeps the id of a profile that was merged into another one.
+        """
+        if waits is None or taken.record.ticket is None:
+            return False
+        spoken, waiting = ticket.customer, waits.of_call.customer
+        if spoken is None or waiting is None or spoken == waiting:
+            return False
+        return spoken not in self._customers.ids_of(waiting)
+
     def _takes_over(self, taken: _Taken, ticket: Ticket) -> bool:
         """Whether the ticket waits in the queue for the agent of an earlier part of this call.
 
         The call was transferred to the agent of this part since. Who has the ticket keeps it.
         """
         call, part, waits_for = taken.record.call, taken.part, ticket.preferred
+        if not ticket.needs_agent:
+            return False
         if part is None or not part.is_last or call.agent is None or call.answered is None:
             return False
         if waits_for in (None, call.agent) or ticket.assignee is not None or ticket.placing:
@@ -454,14 +475,3 @@ def _waits_for_nobody(ticket: Ticket, call: Call) -> bool:
     spoke = call.agent is not None and not (call.is_unanswered or call.is_unreached)
     is_free = ticket.assignee is None and ticket.preferred is None and not ticket.placing
     return spoke and is_free
-
-
-def _is_of_others(taken: _Taken, ticket: Ticket, waits: _Waits | None) -> bool:
-    """Whether a call that names its ticket was with another customer than who waits at its number.
-
-    Several people may have one number. Nobody was called back by a call with somebody else.
-    """
-    if waits is None or taken.record.ticket is None:
-        return False
-    customers = {ticket.customer, waits.of_call.customer} - {None}
-    return len(customers) > 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +10,9 @@ from typing import Any
 
 from msgspec import structs
 
-from redress.base.errors import KeyReused
+from redress.base.errors import InvalidInput, KeyReused, NotAllowedNow
 from redress.base.people import Actor, Role
+from redress.connectors.cases.calls import ONE_CALLER
 from redress.connectors.rules import message as rules
 from redress.connectors.rules.message import Message
 from redress.connectors.rules.sequence import following
@@ -24,7 +26,7 @@ from redress.tickets.links import Links
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.preference import PHONE
-from redress.tickets.rules.steps import by_call, by_customer, opening
+from redress.tickets.rules.steps import by_call, by_customer, linking, opening
 from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import UNPROVEN, LinkKind, State, Ticket
 from redress.tickets.store.tickets import TicketStore
@@ -117,6 +119,7 @@ class MessageCases:
                 beside = self._split_beside(ticket, connector, message.conversation)
                 ticket, sent_to = (beside, None) if beside is not None else (ticket, sent_to)
         call: CallAdded | None = None
+        also: tuple[tuple[Change, datetime], ...] = ()
         numbered = None
         if message.sequence is not None:
             numbered = (known.sequence, following(known.sequence, message.sequence))
@@ -136,7 +139,9 @@ class MessageCases:
             source |= way_back(message.wrote_at(at))
             change = opening.open_ticket(message.submission, new_number(), plan, at, source=source)
             if message.submission.channel == PHONE:
-                change, call = self._with_call(connector, message.conversation, change, plan, at)
+                change, call, also = self._with_call(
+                    connector, message.conversation, change, plan, at
+                )
         after: Ticket = change.after
         taken = Taken(
             after.number, after.version, change.before is None, fingerprint, missing=missing
@@ -153,7 +158,7 @@ class MessageCases:
             # Whoever opens a ticket from a conversation wrote it from there.
             known.unproven and not taken.opened,
         )
-        return Decided(taken, change, at, cause)
+        return Decided(taken, change, at, cause, also)
 
     def _is_possible(self, ticket: Ticket, message: Message) -> bool:
         """Whether the message is added to the ticket. A bare thanks is, even if it is closed."""
@@ -183,18 +188,32 @@ class MessageCases:
 
     def _with_call(
         self, connector: str, conversation: str, opened: Change, plan: Plan, at: datetime
-    ) -> tuple[Change, CallAdded | None]:
-        """The change that opens a ticket, with the record of its call if that came before."""
+    ) -> tuple[Change, CallAdded | None, tuple[tuple[Change, datetime], ...]]:
+        """The change that opens a ticket, with the record of its call if that came before.
+
+        If the record went to the callback of the same number, because the words could be somebody
+        else's, both tickets are linked. The change of that one is returned too.
+        """
         known = self._calls.known(connector, conversation, conversation).newest
         if known is None or known.call is None:
-            return opened, None
+            return opened, None, ()
         by = Actor(Role.MACHINE, connector)
         second = by_call.record(opened.after, plan, known.call, connector, by, at, opened=True)
         change = joined(opened, second)
         assert change is not None, "both steps change the ticket"
+        also: tuple[tuple[Change, datetime], ...] = ()
+        if known.number is not None:
+            other = self._tickets.continued(self._tickets.get(known.number))
+            moment = self._changes.moment(other)
+            theirs = (other, self._changes.plan_of(other), moment)
+            # That ticket may have as many links as it may have.
+            with contextlib.suppress(InvalidInput, NotAllowedNow):
+                mine = (change.after, plan, at)
+                first, its = linking.link_both(mine, theirs, by, LinkKind.RELATED, ONE_CALLER)
+                change, also = joined(change, first) or change, ((its, moment),)
         number, version = change.after.number, change.after.version
         after = CallKnown(known.updated, known.fingerprint, Outcome.ADDED, number, version)
-        return change, CallAdded(connector, conversation, known, after)
+        return change, CallAdded(connector, conversation, known, after), also
 
 
 def _earlier(known: Known, fingerprint: str) -> Taken | None:

@@ -41,10 +41,10 @@ from redress.connectors.rules.message import ID_LIMIT
 from redress.tickets.rules.calls import Direction, Result
 from redress.tickets.rules.numbers import normalised
 
-MOST_PARTS = 200
+MOST_PARTS = 150
 """The most parts of a call. One transfer makes one part, and so does each attempt to call back, of
-which a flow may have any number. An item of so many with an agent and a recording has some 160 KB,
-and DynamoDB allows 400."""
+which a flow may have any number. An item of so many with an agent and a recording has some 120 KB,
+and DynamoDB allows 400. Each part has up to six facts, and `_knowledge` counts up to 999."""
 MENU, LANGUAGE, TICKET = "redress_menu", "redress_language", "redress_ticket"
 """Contact attributes that a flow or an agent may set: the choice in the menu, the customer's
 language, and the number of the ticket that the call is about."""
