@@ -26,8 +26,8 @@ from tests.workflow.test_relay import Timers, a_timer
 from tests.workflow.test_stream import AWAKE, record, timer_row
 from tests.world import Context
 
-TIMEOUT_S = 30.0
-"""The timeout of both functions in the template."""
+TIMEOUT_S = {"follower": 40.0, "relay": 30.0}
+"""The timeout of each function in the template."""
 CALL_S = "3"
 """The setting CALL_TIMEOUT_S of both functions in the template."""
 
@@ -158,7 +158,7 @@ def test_throttled_assigner_is_asked_once_in_a_batch_and_delays_no_mail(
     services: Services, load_function: Load
 ) -> None:
     services.refused.add("Invoke")
-    answer = load_function("follower").handler(opened(12), Clocked(TIMEOUT_S))
+    answer = load_function("follower").handler(opened(12), Clocked(TIMEOUT_S["follower"]))
     assert answer == {"batchItemFailures": []}
     assert services.count() == {"SendMessageBatch": 2, "Invoke": 1}
     mails = services.times("SendMessageBatch")
@@ -169,7 +169,7 @@ def test_assigner_that_holds_a_request_delays_no_mail_and_is_not_asked_again(
     services: Services, load_function: Load
 ) -> None:
     services.held.add("Invoke")
-    answer = load_function("follower").handler(opened(12), Clocked(TIMEOUT_S))
+    answer = load_function("follower").handler(opened(12), Clocked(TIMEOUT_S["follower"]))
     assert answer == {"batchItemFailures": []}
     assert services.count() == {"SendMessageBatch": 2, "Invoke": 1}
     mails = services.times("SendMessageBatch")
@@ -178,9 +178,9 @@ def test_assigner_that_holds_a_request_delays_no_mail_and_is_not_asked_again(
 
 def test_next_batch_asks_the_assigner_again(services: Services, load_function: Load) -> None:
     services.refused.add("Invoke")
-    load_function("follower").handler(opened(2), Clocked(TIMEOUT_S))
+    load_function("follower").handler(opened(2), Clocked(TIMEOUT_S["follower"]))
     services.refused.clear()
-    load_function("follower").handler(opened(2), Clocked(TIMEOUT_S))
+    load_function("follower").handler(opened(2), Clocked(TIMEOUT_S["follower"]))
     assert services.count() == {"SendMessageBatch": 2, "Invoke": 3}
 
 
@@ -204,7 +204,7 @@ def test_throttled_reader_tries_every_record_once_and_answers_soon(
     """The stream repeats the records. Retries of the client would fill the function's time."""
     services.refused.add(operation)
     began = time.monotonic()
-    answer = load_function(function).handler(batch(12), Clocked(TIMEOUT_S))
+    answer = load_function(function).handler(batch(12), Clocked(TIMEOUT_S[function]))
     assert time.monotonic() - began < 3
     assert answer == {"batchItemFailures": [{"itemIdentifier": "100"}]}
     assert services.count()[operation] == calls
@@ -221,7 +221,7 @@ def test_reader_whose_receiver_does_not_answer_ends_with_a_checkpoint_before_its
     calls: int,
 ) -> None:
     services.held.add(operation)
-    context = Clocked(TIMEOUT_S)
+    context = Clocked(TIMEOUT_S[function])
     answer = load_function(function).handler(batch(12), context)
     assert context.get_remaining_time_in_millis() > 10_000
     assert answer == {"batchItemFailures": [{"itemIdentifier": "100"}]}
