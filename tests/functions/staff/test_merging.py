@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from redress.customers.store import CustomerStore
+from redress.tickets.cases.staff import acts_on_matter
 from redress.tickets.rules.steps import by_customer, by_departments, by_staff
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.matching import match
@@ -184,6 +185,22 @@ def test_who_sees_the_target_reads_what_went_on_to_its_source_from_an_undone_spl
     assert apart in [one["data"].get("ticket") for one in read if one["type"] == "unsplit"]
     act(stores.tickets.get(source.number), by_staff.set_about, MEMBERS["wei"].actor, ["a-mei"], "")
     assert api("ticket", "mei", number=apart).status == 404
+
+
+def test_agent_of_the_target_acts_on_what_goes_on_to_it_through_a_colleagues_ticket(
+    api: Api, of_li_na: Callable[..., Ticket], act: Act, stores: Stores
+) -> None:
+    """The agent sees the ticket between, and may not act on it. A conflict there is in the way."""
+    source, target = of_li_na(agent="a-jun"), of_li_na(agent="a-mei")
+    stored, mei = stores.tickets, MEMBERS["mei"]
+    wrote = act(source, by_customer.write, "And the invoice?")
+    apart = split(stores, source.number, wrote.version, kind="inquiry")
+    unsplit(stores, source.number, apart)
+    assert not acts_on_matter(stored, mei, stored.get(apart))
+    assert merge(api, "wei", stored.get(source.number), target).status == 200
+    assert acts_on_matter(stored, mei, stored.get(apart))
+    act(stored.get(source.number), by_staff.set_about, MEMBERS["wei"].actor, ["a-mei"], "")
+    assert not acts_on_matter(stored, mei, stored.get(apart))
 
 
 def test_people_of_the_target_open_files_and_recordings_of_the_source(

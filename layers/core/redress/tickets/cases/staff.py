@@ -6,7 +6,7 @@ tickets a person may see (`access.may_see`) and change (`access.may_act`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -450,15 +450,20 @@ def must_read(tickets: TicketStore, member: Member, ticket: Ticket) -> None:
 
 
 def acts_on_matter(tickets: TicketStore, member: Member, ticket: Ticket) -> bool:
-    """Whether the member may act on the ticket, or on the one into which it was merged."""
+    """Whether the member may act on the ticket, or on one to which it goes on."""
     if access.may_act(member, ticket):
         return True
-    into = _target(tickets, member, ticket)
-    return into is not None and access.may_act(member, into)
+    return any(access.may_act(member, into) for into in _onward(tickets, member, ticket))
 
 
 def _target(tickets: TicketStore, member: Member, ticket: Ticket) -> Ticket | None:
-    """The ticket that lets the member read one that was merged into it; None if none does.
+    """The ticket that lets the member read one that was merged into it; None if none does."""
+    onward = _onward(tickets, member, ticket)
+    return next((into for into in onward if access.may_see(member, into)), None)
+
+
+def _onward(tickets: TicketStore, member: Member, ticket: Ticket) -> Iterator[Ticket]:
+    """Yield the tickets to which a ticket goes on, as far as the member may follow.
 
     What is sent to a ticket whose split was undone goes on as far as to where the first one was
     merged later (`TicketStore.continued`), and so do its readers. A conflict of interest with any
@@ -466,9 +471,7 @@ def _target(tickets: TicketStore, member: Member, ticket: Ticket) -> Ticket | No
     """
     for _ in range(MOST_STEPS):
         if ticket.merged is None or access.is_kept_from(ticket, member):
-            return None
+            return
         for into in tickets.get_readable([ticket.merged.into]):
-            if access.may_see(member, into):
-                return into
+            yield into
             ticket = into
-    return None
