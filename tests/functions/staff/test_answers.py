@@ -18,12 +18,14 @@ import pytest
 from standardwebhooks import Webhook
 
 from redress.connectors.https import NotAnswered, NotPublic, NotReached, Reply, Sender
+from redress.connectors.store import taken
 from redress.mail.outgoing.cases.answering import GIVES_UP_AFTER
 from redress.mail.outgoing.cases.posting import LEASE
 from redress.mail.outgoing.connector_carrier import PAUSE
 from redress.mail.outgoing.messages import MailJob, encode
 from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, mails_after
 from redress.plans.rules.checklists import STEP, label, of
+from redress.tickets.cases import following
 from redress.tickets.rules.steps import by_customer, by_system
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, State
@@ -505,6 +507,35 @@ def test_something_else_is_answered_where_the_customer_wrote(world: World) -> No
     answer = world.machine.message(message="m-2", text="The red one.", customer=NAME_ONLY)
     assert (answer.status, answer.body["number"]) == (200, new), "not to what was solved"
     assert tickets.get(first).state is State.RESOLVED
+
+
+def wait_in(world: World, number: str) -> None:
+    asked = world.act("reply", number, text="Which one?", wait_for_customer=True)
+    assert asked.status == 200, asked.body
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["linked", "no room for a link"])
+def test_conversation_goes_back_to_the_disputed_ticket_when_staff_write_about_it_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, linked: bool
+) -> None:
+    """The answer to a question about the first matter was added to the second one."""
+    if not linked:
+        monkeypatch.setattr(following, "MOST_LINKS", 0)
+    first = world.opened()
+    solved(world, first)
+    new = something_else(world, first)
+    assert bool(world.stores.tickets.get(first).links) is linked
+    for turn, number in enumerate((new, first, new)):
+        if turn == 1:
+            token = customer_wiring.links().status_token(first)
+            customer_wiring.customer_cases().dispute(token, "It leaks again.")
+            if not linked:
+                monkeypatch.setattr(taken, "MOST_LINKS", 0)
+        if world.stores.tickets.get(number).assignee != "a-mei":
+            assert world.act("assign", number, agent="a-mei").status == 200
+        wait_in(world, number)
+        told = world.machine.message(message=f"m-{turn + 2}", text="Red.", customer=NAME_ONLY)
+        assert (told.status, told.body["number"]) == (200, number)
 
 
 def test_something_else_after_the_window_is_refused_before_it_is_lost(

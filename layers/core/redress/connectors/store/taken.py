@@ -15,6 +15,7 @@ from redress.connectors.rules.sequence import Sequence
 from redress.connectors.store.calls import CallAdded, write_of
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
+from redress.tickets.rules.steps.table import MOST_LINKS
 from redress.tickets.rules.ticket import Event, LinkKind, State, Ticket, is_word_to_all
 from redress.tickets.store import items
 from redress.tickets.store.transaction import Cause, Dated, DoneAlready, Raced, Write
@@ -173,9 +174,9 @@ def _talk(models: Models, connector: str, id_: str, number: str, unproven: bool)
 def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]:
     """The conversations in which staff write now, and which may have had another ticket.
 
-    They are those with a phone number (`answers.way_of`), those that a ticket has from the one that
-    it follows, and those of several tickets because of a split. What comes back then belongs to the
-    ticket about which staff wrote there last. But a number that somebody left proves nothing. So a
+    They are those with a phone number (`answers.way_of`), those of a ticket and one that follows
+    it, and those of several tickets because of a split. What comes back then belongs to the ticket
+    about which staff wrote there last. But a number that somebody left proves nothing. So a
     conversation with an open ticket stays there, unless both tickets have the same customer. Who
     opened a ticket that follows another one had the page of that one, so they are the same. So are
     the authors of messages that were split off and that stayed. Raises Unreadable.
@@ -196,7 +197,9 @@ def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]
         own = ticket.conversation
         came_from_there = own is not None and (own.connector, own.id) == (connector, id_)
         unproven = not came_from_there
-        is_same = came_from_there and _has_from_another(ticket)
+        # What comes to a merged ticket goes on to its target, so it keeps the conversation.
+        goes_on_here = before is not None and _goes_on_in(before, ticket)
+        is_same = came_from_there and _follows_or_is_followed(ticket) and not goes_on_here
         is_kept = before is not None and not is_same and _is_apart(before, ticket)
         if talk is not None and before is not None and _came_by_split(before, ticket):
             unproven = bool(talk.unproven)
@@ -211,13 +214,25 @@ def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]
 
 def _begins(id_: str, ticket: Ticket) -> bool:
     """Whether staff can begin a conversation with this id, or take it over from another ticket."""
-    return id_ == ticket.contact.phone_e164 or _has_from_another(ticket)
+    return id_ == ticket.contact.phone_e164 or _follows_or_is_followed(ticket)
 
 
-def _has_from_another(ticket: Ticket) -> bool:
-    """Whether a ticket has its conversation from the one that it follows."""
-    follows = any(link.kind is LinkKind.FOLLOW_UP_OF for link in ticket.links)
-    return follows and ticket.conversation is not None
+_FOLLOWING = (LinkKind.FOLLOW_UP_OF, LinkKind.FOLLOWED_BY)
+
+
+def _follows_or_is_followed(ticket: Ticket) -> bool:
+    """Whether a ticket may have its conversation together with one that it follows or precedes.
+
+    If the older ticket has as many links as it may have, there is no link. Then the newer one is
+    known by a conversation that no message of its own can have begun, because it is of the form,
+    and the older one by the number of its links. So nothing is read for other tickets.
+    """
+    if ticket.conversation is None:
+        return False
+    is_linked = any(link.kind in _FOLLOWING for link in ticket.links)
+    is_full = len(ticket.links) >= MOST_LINKS
+    is_shared = any(link.kind in _LINKS for link in ticket.links)
+    return is_linked or is_full or (ticket.channel == "web" and not is_shared)
 
 
 _LINKS = (LinkKind.SPLIT_INTO, LinkKind.SPLIT_FROM, LinkKind.MERGED_FROM, LinkKind.MERGED_INTO)
@@ -246,9 +261,13 @@ def _came_by_split(before: Ticket, ticket: Ticket) -> bool:
     Either may have been merged since. A merged ticket keeps the conversation: what comes to it goes
     on to its target.
     """
-    if before.merged is not None and before.merged.into == ticket.number:
+    if _goes_on_in(before, ticket):
         return False
     return not _related(before).isdisjoint(_related(ticket))
+
+
+def _goes_on_in(before: Ticket, ticket: Ticket) -> bool:
+    return before.merged is not None and before.merged.into == ticket.number
 
 
 def _talk_at(models: Models, connector: str, id_: str) -> Any | None:
