@@ -21,6 +21,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from local.clients import tools
+from redress.base.people import CUSTOMER
 from redress.tickets.rules.steps import by_customer, by_staff, by_system
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, Ticket
@@ -729,6 +730,19 @@ def test_messages_are_listed_split_off_and_put_back(
     back = terminal("unsplit", number, new.lower(), "--reason", "One matter after all.")
     assert back.out == f"The messages of {new} belong to {number} again.\n", back.err
     assert stores.tickets.get(new).closure == "split_undone"
+
+
+def test_dispute_is_listed_to_be_split_off_only_if_the_customer_said_it(
+    terminal: Terminal, ticket: Ticket, act: Act
+) -> None:
+    """What staff wrote of a call was offered, and refused by the service."""
+    number, was = ticket.number, ticket
+    for by, words in ((CUSTOMER, "The lid leaks."), (MEI, "Says on the phone: the cord is torn.")):
+        was = act(was, by_staff.resolve, MEI, "New one.", "upheld", "replacement", "seal")
+        was = act(was, by_customer.dispute, by, words)
+    listed = terminal("split", number).out
+    assert "The lid leaks." in listed
+    assert "the cord is torn" not in listed
 
 
 def test_words_of_a_merged_ticket_are_listed_and_split_off_the_other_one(

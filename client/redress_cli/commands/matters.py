@@ -14,6 +14,7 @@ from redress_staff.api.tickets import (
     unsplit_ticket,
 )
 from redress_staff.models import (
+    ActorRole,
     Event,
     EventType,
     Kind,
@@ -148,10 +149,17 @@ def _list(ticket: TicketFile) -> None:
             text_of(event).replace("\n", " "),
         )
         for event in ticket.timeline
-        if event.type_ in MESSAGES or (event.type_ in SAID_WITH and text_of(event))
+        if _is_message(event)
     ]
     columns = ("message", "at", "by", "split off into", "text")
     screen.table(columns, rows, "It has no messages.", widest=4)
+
+
+def _is_message(event: Event) -> bool:
+    """Whether an event can be split off. What staff wrote of a call are not a customer's words."""
+    if event.type_ in SAID_WITH:
+        return event.by.role is ActorRole.CUSTOMER and bool(text_of(event))
+    return event.type_ in MESSAGES
 
 
 def _becomes(event: Event) -> Any:
