@@ -479,6 +479,27 @@ def test_call_about_another_ticket_is_the_callback_only_of_the_customer_who_was_
     assert linked_with(shop, first.number) == ([other] if is_merged else [])
 
 
+def test_newer_record_of_the_second_call_is_the_one_that_its_words_get(shop: Shop) -> None:
+    """A telephone system sends the record again when the work after the call is over."""
+    first = take(shop, missed())
+    shop.clock.advance(minutes=10)
+    body = later("c-2", "01:05:00", "01:05:10", "01:08:00")
+    take(shop, body)
+    newer = {"updated": at("01:09:00"), "after_work_ended": at("01:08:50")}
+    assert take(shop, body | newer).number == first.number
+    told = messages(shop).take("hotline", "d-1", message(conversation="c-2")).taken
+    [event] = recorded(shop, told.number)
+    assert event.data["seconds"]["after"] == 50
+    assert linked_with(shop, told.number) == [first.number]
+
+
+def test_call_whose_words_go_to_its_ticket_is_not_kept_for_another_one(shop: Shop) -> None:
+    first = take(shop, missed())
+    assert take(shop, missed(updated=at("00:59:30"), menu="3")).number == first.number
+    item = shop.item(keys.connector_pk("hotline"), keys.call_sk("c-1"))
+    assert '"began"' not in str(item)
+
+
 def test_agent_who_takes_the_second_call_is_offered_the_callback_first(shop: Shop) -> None:
     shop.member("a-mei")
     first = take(shop, missed())

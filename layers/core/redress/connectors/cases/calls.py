@@ -250,6 +250,9 @@ class CallCases:
         # opens one, which gets this record too.
         shared = found.ticket is None and part is not None
         moved = left is not None and found.ticket == left.of_call.number
+        newest = found.newest
+        kept_before = newest is not None and newest.number is not None and newest.call is not None
+        opens = (again or kept_before) and found.ticket is None and not shared
         version = change.after.version
         after = CallKnown(
             taken.record.updated,
@@ -257,7 +260,7 @@ class CallCases:
             Outcome.ADDED,
             ticket.number,
             version,
-            call if again and not (shared or moved) else None,
+            call if opens else None,
         )
         cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
         if shared or moved:
