@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from redress.base.errors import InvalidInput, KeyReused
+from redress.base.errors import InvalidInput, KeyReused, Unreadable
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.connectors.cases.calls import CallCases, Recorded
 from redress.connectors.cases.taking import MessageCases
@@ -456,6 +456,23 @@ def test_words_of_whoever_calls_from_the_same_number_are_not_added_to_its_callba
 
 def of_customer(shop: Shop, number: str, customer: str) -> None:
     shop.changes.change(number, lambda t, plan, at: match(t, plan, customer, "phone", at))
+
+
+def test_damaged_profile_keeps_no_call_from_the_ticket_that_it_names(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(customer: str) -> tuple[str, ...]:
+        raise Unreadable(customer, "PROFILE")
+
+    first = take(shop, missed())
+    other = shop.open("inquiry", channel="phone", contact=BY_PHONE).ticket.number
+    for number, customer in ((str(first.number), LI_NA), (other, WANG_WEI)):
+        of_customer(shop, number, customer)
+    monkeypatch.setattr(shop.customers, "ids_of", damaged)
+    shop.clock.advance(minutes=10)
+    named = take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00", ticket=other))
+    assert (named.outcome, named.number) == (Outcome.ADDED, other)
+    assert response(shop, first.number).state is ClockState.RUNNING
 
 
 @pytest.mark.parametrize("is_merged", [True, False])

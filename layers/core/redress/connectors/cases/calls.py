@@ -281,7 +281,10 @@ class CallCases:
         spoken, waiting = ticket.customer, waits.of_call.customer
         if spoken is None or waiting is None or spoken == waiting:
             return False
-        return spoken not in self._customers.ids_of(waiting)
+        try:
+            return spoken not in self._customers.ids_of(waiting)
+        except Unreadable:  # a damaged profile keeps no call from its ticket
+            return True
 
     def _takes_over(self, taken: _Taken, ticket: Ticket) -> bool:
         """Whether the ticket waits in the queue for the agent of an earlier part of this call.
