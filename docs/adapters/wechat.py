@@ -151,6 +151,7 @@ class Adapter:
     def __init__(self, settings: Mapping[str, str], call: Call = call) -> None:
         self._settings, self._call = settings, call
         self._lock, self._token = threading.Lock(), ("", 0.0)
+        self._faults = {"Redress": "", "WeChat": ""}
         self._store = sqlite3.connect(settings["STORE"], check_same_thread=False)
         with self._store as store:
             store.execute("CREATE TABLE IF NOT EXISTS inbox (id TEXT PRIMARY KEY, body TEXT)")
@@ -194,22 +195,34 @@ class Adapter:
         """Hand over all messages that wait. Return how many still do.
 
         After one that Redress did not take, the later ones of this customer wait, too: staff would
-        read an answer before its question.
+        read an answer before its question. If nothing answers, all of them wait for the next time.
         """
         with self._lock:
             waiting = self._store.execute(
                 "SELECT id, body FROM inbox WHERE body <> '' ORDER BY rowid"
             ).fetchall()
-        left, stopped = 0, set[str]()
-        for id_, text in waiting:
+        left, stopped, first = 0, set[str](), ""
+        for place, (id_, text) in enumerate(waiting):
             customer = json.loads(text)["conversation"]
-            if customer in stopped or not self._hand_over(id_, text.encode(), customer):
-                stopped.add(customer)
+            if customer in stopped:
                 left += 1
+                continue
+            try:
+                fault = self._hand_over(id_, text.encode(), customer)
+            except NO_ANSWER as error:
+                first, left = type(error).__name__, left + len(waiting) - place
+                break
+            if fault:
+                stopped.add(customer)
+                first, left = first or fault, left + 1
+        self._tell("Redress", first, left)
         return left
 
-    def _hand_over(self, id_: str, body: bytes, customer: str) -> bool:
-        """Hand over a message. Return whether Redress has given a final answer."""
+    def _hand_over(self, id_: str, body: bytes, customer: str) -> str:
+        """Hand over a message. Return "" if Redress has given a final answer, or what is wrong.
+
+        Raises NO_ANSWER.
+        """
         timestamp = str(int(time.time()))
         headers = {
             "Content-Type": "application/json",
@@ -218,13 +231,13 @@ class Adapter:
             "webhook-signature": self._sign("WEBHOOK_SECRET", f"wechat_{id_}", timestamp, body),
         }
         url = f"{self._settings['REDRESS']}/connectors/{self._settings['CONNECTOR']}/messages"
+        status, said = self._call(url, body, headers)
+        if status not in FINAL:
+            return f"status {status}"
         try:
-            status, said = self._call(url, body, headers)
-            if status not in FINAL:
-                return False
             taken = json.loads(said) if status < 400 else {}
-        except (*NO_ANSWER, ValueError):
-            return False
+        except ValueError:
+            return "an answer that was cut off"
         if status >= 400:
             print(f"Redress refused message {id_} ({status}): {said.decode(errors='replace')}")
         with self._lock, self._store as store:  # the id stays, so a repeat of WeChat is known
@@ -234,29 +247,40 @@ class Adapter:
                 text = text.format(number=taken["number"], url=taken["status_url"])
                 entry = (id_, json.dumps([customer, text]))
                 store.execute("INSERT OR IGNORE INTO opened VALUES (?, ?)", entry)
-        return True
+        return ""
+
+    def _tell(self, side: str, fault: str, waiting: int) -> None:
+        """Print what keeps messages from one side when that changes, and not in each round."""
+        if fault != self._faults[side]:
+            print(
+                f"{side}: {fault}, {waiting} wait" if fault else f"{side}: nothing waits any more"
+            )
+            self._faults[side] = fault
 
     def acknowledge(self) -> int:
         """Tell customers the numbers of their new tickets. Return how many still wait for theirs.
 
-        If the process ends between WeChat's answer and the record of it, it is told twice.
+        After one that WeChat does not take now, the others wait for the next time: each of them
+        could take seconds, in which no message is handed over. If the process ends between WeChat's
+        answer and the record of it, it is told twice.
         """
         with self._lock:
             waiting = self._store.execute("SELECT id, body FROM opened ORDER BY rowid").fetchall()
-        left = 0
-        for id_, entry in waiting:
+        for place, (id_, entry) in enumerate(waiting):
             try:
                 code = self._send(*json.loads(entry))
-            except (*NO_ANSWER, ValueError, KeyError):
-                code = -1
-            if _again(code):
-                left += 1
-                continue
+                fault = f"errcode {code}" if _again(code) else ""
+            except (*NO_ANSWER, ValueError, KeyError) as error:
+                fault = type(error).__name__
+            if fault:
+                self._tell("WeChat", fault, len(waiting) - place)
+                return len(waiting) - place
             if code != 0:
                 print(f"WeChat refused the acknowledgement of message {id_} ({code})")
             with self._lock, self._store as store:
                 store.execute("DELETE FROM opened WHERE id = ?", (id_,))
-        return left
+        self._tell("WeChat", "", 0)
+        return 0
 
     # ------------------------------------------------------------ from Redress to WeChat
 

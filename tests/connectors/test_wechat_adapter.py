@@ -244,6 +244,46 @@ def test_acknowledgement_that_wechat_does_not_take_now_is_sent_later(
     assert len(outside.sent) == sent
 
 
+@pytest.mark.parametrize("code", [-1, 45009, 48001])
+def test_wechat_is_asked_once_in_a_round_while_it_takes_nothing(
+    adapter: Any, outside: Outside, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    """Each request can take seconds, in which no message is handed over."""
+    outside.says = OPENED
+    for number in range(3):
+        adapter.from_wechat(proof(), message(number, f"oOpenId00004{number}"))
+    adapter.hand_over()
+    outside.wechat = [code, code]
+    assert [adapter.acknowledge() for _ in range(3)] == [3, 3, 0]
+    assert len(outside.sent) == 2 + 3
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [f"WeChat: errcode {code}, 3 wait", "WeChat: nothing waits any more"]
+
+
+@pytest.mark.parametrize(
+    ("says", "fault", "asked"),
+    [(401, "status 401", 2), (503, "status 503", 2), (OSError("unreachable"), "OSError", 1)],
+)
+def test_messages_that_redress_does_not_take_are_said_once(
+    adapter: Any,
+    outside: Outside,
+    capsys: pytest.CaptureFixture[str],
+    says: int | Exception,
+    fault: str,
+    asked: int,
+) -> None:
+    """WeChat is told `success`, so nobody else would notice that a key was revoked."""
+    for number in range(2):
+        adapter.from_wechat(proof(), message(number, f"oOpenId00004{number}"))
+    outside.redress = says
+    assert [adapter.hand_over() for _ in range(2)] == [2, 2]
+    assert len(outside.asked) == 2 * asked
+    outside.redress = 200
+    assert adapter.hand_over() == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [f"Redress: {fault}, 2 wait", "Redress: nothing waits any more"]
+
+
 def test_answer_that_is_cut_off_is_asked_for_again(
     adapter: Any, outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
