@@ -96,6 +96,10 @@ def test_bare_thanks_in_three_languages_is_recognised(text: str) -> None:
         "谢谢[白眼]",
         "谢谢你啊",
         "回复，谢谢",
+        "您的回复，谢谢",
+        "你们的答复，谢谢",
+        "For your response, thanks",
+        "for confirming, thanks",
         "请回复，谢谢",
         "尽快回复谢谢",
         "谢谢配合",
@@ -162,7 +166,10 @@ def test_each_word_of_plan_1_is_a_bare_thanks_only_with_a_word_of_thanks() -> No
         for word in words:
             assert thanks.word_of(SECTION, word), word
             for courtesy in SECTION["courtesies"][language]:
-                assert thanks.word_of(SECTION, f"{courtesy}. {word}"), (courtesy, word)
+                assert thanks.word_of(SECTION, f"{word}. {courtesy}"), (word, courtesy)
+                says_what_for = courtesy.startswith("for ") or courtesy[0] == "的" != courtesy
+                may_be_first = thanks.word_of(SECTION, f"{courtesy}. {word}") is not None
+                assert may_be_first is not says_what_for, (courtesy, word)
     for words in SECTION["courtesies"].values():
         assert not [word for word in words if thanks.word_of(SECTION, word)]
 

@@ -32,14 +32,18 @@ several dots are not in it: they can give thanks another meaning."""
 _SKIN = str.maketrans("", "", "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 """The modifiers of skin tones. An emoji means the same with each of them."""
 
+_WHAT_FOR = re.compile(r"的.|for ")
+"""Matches the beginning of a courtesy that says what the thanks are for."""
+
 
 def word_of(section: Mapping[str, Any], text: str, name: str = "") -> str | None:
     """Return the first word of thanks of a text that only thanks; None for every other text.
 
     The whole text must consist of words of the section, of all languages, of signs, of names of
     staff, of `name` (the name of who writes) and of punctuation. At least one word must be one of
-    thanks. What is not known for sure is no bare thanks, because a complaint taken for thanks would
-    wait unanswered.
+    thanks. What the thanks are for must come after one: "your reply, thanks" may ask for a reply.
+    What is not known for sure is no bare thanks, because a complaint taken for thanks would wait
+    unanswered.
     """
     if not section or len(text.strip()) > section["most_characters"]:
         return None
@@ -60,6 +64,8 @@ def word_of(section: Mapping[str, Any], text: str, name: str = "") -> str | None
             reached[end] = reached.get(end) or so_far
         for begin, form, gives_thanks in (*known.get(first, ()), *named.get(first, ())):
             if not searched.startswith(begin, place):
+                continue
+            if so_far is None and not gives_thanks and _WHAT_FOR.match(form):
                 continue
             if (end := _end(_pattern(form), searched, place)) is None:
                 continue
