@@ -70,7 +70,9 @@ def test_complaint_in_traditional_chinese_is_found_by_a_simplified_word_of_two_c
         time.sleep(1)
     assert [item["number"] for item in found["items"]] == [number]
     assert found["by"] == "words"
-    assert search(searching, token, "申请")["items"] == found["items"]
+    other = search(searching, token, "申请")["items"]
+    # The ticket may have been offered to an agent since, so only its number is the same.
+    assert [item["number"] for item in other] == [number]
     assert search(searching, token, "发票")["items"] == []
 
 
