@@ -106,8 +106,8 @@ def _sweep(context: Any, *, is_complete: bool) -> dict[str, Any]:
             watch_incidents=_watch_incidents,
             watch_calls=partial(_watch_calls, context),
         )
-        # The next sweep goes on with what has failed, and with what was found: the parts end after
-        # some time or some pages.
+        # If a part failed or found something, the next sweep is complete, too: a part stops after
+        # some seconds or pages.
         if sweep.failed is None and sweep.found.keys() <= {*before, "drained"}:
             complete.done()
     sweep.do(

@@ -131,7 +131,7 @@ def test_sweep_that_had_to_repair_a_workflow_is_complete(
 def test_quiet_stack_asks_for_files_and_uploads_as_often_as_any_other(
     sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch, phase: int
 ) -> None:
-    """At whatever minutes it is swept completely."""
+    """Complete sweeps may fall on any minutes of the hour."""
     sweeps.clock.advance(minutes=phase)
     since, asked = sweeps.clock.now(), list[Any]()
     held = [(since, "R-7K3M9-QW0X2", "9f86d081884c7d65")]
@@ -147,7 +147,7 @@ def test_quiet_stack_asks_for_files_and_uploads_as_often_as_any_other(
 def test_sweep_after_one_that_found_something_to_do_goes_on_with_it(
     sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its parts end after some time or some pages."""
+    """Each part of a sweep stops after some seconds or pages, and the rest must not wait."""
     sweeps.next()
     left = [{"calls_late": 2}, {"calls_late": 1}, {}]
     monkeypatch.setattr(sweeps.repair, "_watch_calls", lambda context: left.pop(0))

@@ -167,7 +167,9 @@ def test_each_word_of_plan_1_is_a_bare_thanks_only_with_a_word_of_thanks() -> No
             assert thanks.word_of(SECTION, word), word
             for courtesy in SECTION["courtesies"][language]:
                 assert thanks.word_of(SECTION, f"{word}. {courtesy}"), (word, courtesy)
-                says_what_for = courtesy.startswith("for ") or courtesy[0] == "的" != courtesy
+                says_what_for = courtesy.startswith("for ") or (
+                    courtesy[0] == "的" and len(courtesy) > 1
+                )
                 may_be_first = thanks.word_of(SECTION, f"{courtesy}. {word}") is not None
                 assert may_be_first is not says_what_for, (courtesy, word)
     for words in SECTION["courtesies"].values():

@@ -179,8 +179,7 @@ ASIDE_S = 5.0
 """A record is set aside only if at least so many seconds are left: the time of one call."""
 
 FEED_S = 10.0
-"""A reader that writes the feed keeps so many seconds for it, in addition to the others: the time
-of two calls."""
+"""A reader that also writes the feed needs this many seconds more: the time of two calls."""
 
 LAST_CALL_S = 5.0
 """The last attempt to write the feed begins with this many seconds left, which are one call."""

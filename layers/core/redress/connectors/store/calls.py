@@ -33,7 +33,7 @@ class Outcome(StrEnum):
 
 
 class CallKnown(Struct, frozen=True, omit_defaults=True):
-    """The newest record of a call. `call` is kept as long as a message of the call opens a ticket.
+    """The newest record of a call. `call` is kept while a message of the call would open a ticket.
 
     `updated` is when the source changed it, and `fingerprint` a digest of it. `number` and
     `version` say which ticket has it, and the version of the ticket with it.

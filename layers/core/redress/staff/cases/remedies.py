@@ -96,7 +96,7 @@ class RemedyCases:
         return decide
 
     def _beside(self, ticket: Ticket) -> list[Money]:
-        """The amounts that the same customer gets in the other parts of a split matter.
+        """Return the amounts that the same customer gets in other tickets of the same split.
 
         The parts are the tickets that were split off this one, the ticket from which this one was
         split off, and the parts of those. A ticket without a split costs no read.

@@ -68,7 +68,7 @@ def audiences(event: Event) -> list[str]:
     if event.type is EventType.TASK_ASSIGNED:
         # Whoever takes a task knows it. Whoever gives it back does, too.
         told = [] if data["owner"] == event.by.id else [department]
-        # Nobody has what is back in the queue, so nothing is to be handed over.
+        # A task that is back in the queue has no new owner, so nobody is told about one.
         is_given = data["owner"] is not None and event.by.is_person
         is_taken = is_given and data["from"] not in (None, event.by.id)
         return [*told, f"{FORMER}-{data['task']}"] if is_taken else told
