@@ -70,7 +70,6 @@ TAO = Member("a-tao", "tao", "tao@example.com", Role.AGENT, "service", ("zh-TW",
 """An agent of another department than that of complaints."""
 BY_MAIL = {"name": "Li Na", "email": "li.na@example.com"}
 BY_PHONE = {"name": "Li Na", "phone": "+86 10 5555 0100"}
-BY_MAIL = {"name": "Li Na", "email": "li.na@example.com"}
 
 
 def plan_document() -> dict[str, Any]:

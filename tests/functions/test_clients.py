@@ -15,12 +15,13 @@ import pytest
 from local import install
 from local.clients import tools
 from redress.base.people import Member
-from tests.builders import Clock
+from redress.tickets.rules.steps import by_staff
+from tests.builders import BY_PHONE, MEI, Clock
 from tests.functions.conftest import MEMBERS
 from tests.functions.gateway import Gateway, served
 from tests.functions.staff.api import claims_of
 from tests.samples import sample
-from tests.world import Opener
+from tests.world import Act, Opener
 
 pytestmark = pytest.mark.slow
 
@@ -57,9 +58,16 @@ def test_clients_of_openapi_generator_compile() -> None:
 
 
 def test_generated_python_client_walks_an_agents_day(
-    staff: dict[str, Member], open_ticket: Opener, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    staff: dict[str, Member],
+    open_ticket: Opener,
+    act: Act,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     module = sample("agents_day", tools.python(), monkeypatch)
+    earlier = open_ticket(agent="a-mei", contact=BY_PHONE)
+    act(earlier, by_staff.resolve, MEI, "Replaced.", "upheld", "a lamp", "the bulb")
+    clock.advance(days=3)  # the callback of the resolved ticket is the most urgent of the list
     number = open_ticket(agent="a-mei").number
     tomorrow = clock.now().replace(day=clock.now().day + 1)
     monkeypatch.setattr(module, "tomorrow", lambda: tomorrow)
@@ -67,7 +75,7 @@ def test_generated_python_client_walks_an_agents_day(
         client = sys.modules["redress_staff"].AuthenticatedClient(base_url=address, token=TOKEN)
         done = module.day(client)
     assert done[0].startswith("a-mei is available")
-    assert done[1] == "mei: 1 of mine, 0 in the queue"
+    assert done[1] == "mei: 2 of mine, 0 in the queue"
     assert f"{number} is new" in done[2]
     assert any(line.startswith("first_response: ") and "Asia/Shanghai" in line for line in done), (
         done

@@ -60,7 +60,7 @@ def test_agent_works_through_a_day_with_the_generated_client(
     module = sample("agents_day", generated, monkeypatch)
     ticket = assigned(world, "day-agent")
     email = next(e for e, one in world.staff.items() if one.id == ticket["assignee"])
-    done = module.day(client(deployed, email))
+    done = module.day(client(deployed, email), ticket["number"])
     try:
         assert any(line.startswith("first_response: ") for line in done), done
         assert "first_response is kept" in done
@@ -75,7 +75,7 @@ def test_supervisor_works_through_a_day_with_the_generated_client(
     module = sample("supervisors_day", generated, monkeypatch)
     ticket = assigned(world, "day-supervisor")
     address = f"ada-{time.time_ns()}@example.com"
-    done = module.day(client(deployed, SUPERVISOR), address)
+    done = module.day(client(deployed, SUPERVISOR), address, ticket["number"])
     assert done[-1] == "Ada Wong is active in complaints"
     assert any(line.startswith(ticket["number"]) for line in done), done
 

@@ -1,6 +1,6 @@
 """An agent's day with the Python client that openapi-python-client generates.
 
-python agents_day.py https://API/v1 ID_TOKEN
+python agents_day.py https://API/v1 ID_TOKEN [NUMBER]
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from redress_staff.models import (
     Release,
     Reply,
     Resolve,
+    StaffAction,
     Tags,
     Ticket,
     TicketCounts,
@@ -68,8 +69,23 @@ def tomorrow() -> datetime:
     return datetime.now(UTC) + timedelta(days=1)
 
 
-def day(client: AuthenticatedClient) -> list[str]:
-    """Claim a ticket, or take the most urgent one of the work list, and resolve it.
+def chosen(client: AuthenticatedClient) -> str:
+    """Claim a ticket, or choose the most urgent one that the agent can answer and resolve.
+
+    The work list has other tickets, too: a resolved one stands there while its customer is to be
+    called back.
+    Returns the number of the ticket.
+    """
+    claimed = taken(NextTicket, claim_next.sync(client=client))
+    if claimed.ticket is not None:
+        return claimed.ticket.number
+    page = taken(WorkPage, list_work.sync(client=client))
+    needed = {StaffAction.REPLY, StaffAction.RESOLVE}
+    return next(one.number for one in page.items if needed <= set(one.can))
+
+
+def day(client: AuthenticatedClient, number: str | None = None) -> list[str]:
+    """Resolve the ticket with this number, or the one that `chosen` finds.
 
     Returns what was done.
     """
@@ -80,11 +96,7 @@ def day(client: AuthenticatedClient) -> list[str]:
     counts = taken(TicketCounts, show_counts.sync(client=client))
     done.append(f"{me.name}: {counts.mine.count} of mine, {counts.queue.count} in the queue")
 
-    claimed = taken(NextTicket, claim_next.sync(client=client))
-    if claimed.ticket is not None:
-        number = claimed.ticket.number
-    else:
-        number = taken(WorkPage, list_work.sync(client=client)).items[0].number
+    number = number or chosen(client)
     file = taken(TicketFile, read_ticket.sync(number, client=client))
     found = taken(FoundPage, search_tickets.sync(client=client, q=number.lower()))
     assert [one.number for one in found.items] == [number]
@@ -131,5 +143,6 @@ def day(client: AuthenticatedClient) -> list[str]:
 
 
 if __name__ == "__main__":
-    address, token = sys.argv[1:]
-    print("\n".join(day(AuthenticatedClient(base_url=address, token=token))))
+    address, token, *numbers = sys.argv[1:]
+    connected = AuthenticatedClient(base_url=address, token=token)
+    print("\n".join(day(connected, *numbers)))

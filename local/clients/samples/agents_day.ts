@@ -15,13 +15,17 @@ export function clientOf(address: string, token: string): Client<paths> {
   return createClient<paths>({ baseUrl: address, headers: { Authorization: `Bearer ${token}` } });
 }
 
-/** Take the most urgent ticket from the work list and resolve it. Returns what was done. */
+/**
+ * Take the most urgent ticket from the work list that the agent can answer and resolve, and
+ * resolve it. A resolved ticket stands in the list, too, while its customer is to be called back.
+ * Returns what was done.
+ */
 export async function day(api: Client<paths>): Promise<string[]> {
   const duty = taken(await api.PUT("/staff/presence", { body: { presence: "available" } }));
   const done = [`${duty.agent} is ${duty.presence}, with ${duty.load} of ${duty.capacity} tickets`];
 
   const work = taken(await api.GET("/staff/work", { params: { query: { limit: 25 } } }));
-  const first = work.items[0];
+  const first = work.items.find((one) => one.can.includes("reply") && one.can.includes("resolve"));
   if (!first) return done;
   const params = { path: { number: first.number } };
   const file = taken(await api.GET("/staff/tickets/{number}", { params }));

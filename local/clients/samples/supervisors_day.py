@@ -1,6 +1,6 @@
 """A supervisor's day with the Python client that openapi-python-client generates.
 
-python supervisors_day.py https://API/v1 ID_TOKEN
+python supervisors_day.py https://API/v1 ID_TOKEN ADDRESS [NUMBER]
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from redress_staff.api.lead import (
     suspend,
 )
 from redress_staff.api.me import list_members, show_me, show_member
-from redress_staff.api.tickets import list_tickets, reassign, set_about, show_counts
+from redress_staff.api.tickets import (
+    list_tickets,
+    read_ticket,
+    reassign,
+    set_about,
+    show_counts,
+)
 from redress_staff.models import (
     About,
     Assignment,
@@ -37,6 +43,7 @@ from redress_staff.models import (
     Suspension,
     Ticket,
     TicketCounts,
+    TicketFile,
     TicketPage,
     TicketState,
 )
@@ -56,10 +63,19 @@ def taken[T](kind: type[T], answer: object) -> T:
     return answer
 
 
-def day(client: AuthenticatedClient, email: str) -> list[str]:
+def chosen(client: AuthenticatedClient) -> str:
+    """The number of the first open ticket that needs an agent and can get another one."""
+    page = taken(TicketPage, list_tickets.sync(client=client, view=ListView.OPEN))
+    return next(
+        one.number for one in page.items if one.state in AT_WORK and StaffAction.REASSIGN in one.can
+    )
+
+
+def day(client: AuthenticatedClient, email: str, number: str | None = None) -> list[str]:
     """See what is due, move work between agents, and add a colleague with this address.
 
-    Returns what was done.
+    The ticket with this number, or the one that `chosen` finds, gets another agent. Returns what
+    was done.
     """
     me = taken(Me, show_me.sync(client=client))
     counts = taken(TicketCounts, show_counts.sync(client=client))
@@ -67,16 +83,13 @@ def day(client: AuthenticatedClient, email: str) -> list[str]:
     board = taken(Board, show_board.sync(client=client))
     done.append(f"{len(board.present)} agents are present, {board.queued} tickets are queued")
 
-    page = taken(TicketPage, list_tickets.sync(client=client, view=ListView.OPEN))
-    line = next(
-        one for one in page.items if one.state in AT_WORK and StaffAction.REASSIGN in one.can
-    )
+    file = taken(TicketFile, read_ticket.sync(number or chosen(client), client=client))
     free = next(
-        one for one in board.present if one.load < one.capacity and one.agent != line.assignee
+        one for one in board.present if one.load < one.capacity and one.agent != file.assignee
     )
     why = "They know the product."
-    order = Assignment(version=line.version, agent=free.agent, reason=why)
-    ticket = taken(Ticket, reassign.sync(line.number, client=client, body=order))
+    order = Assignment(version=file.version, agent=free.agent, reason=why)
+    ticket = taken(Ticket, reassign.sync(file.number, client=client, body=order))
     done.append(f"{ticket.number} is with {free.name}")
 
     # The customer says on the phone that the complaint is about this agent.
@@ -98,12 +111,12 @@ def day(client: AuthenticatedClient, email: str) -> list[str]:
     ada = invited.member
     colleagues = taken(Members, list_members.sync(client=client))
     assert ada in [one.id for one in colleagues.items]
-    file = taken(MemberFile, show_member.sync(ada, client=client))
+    colleague = taken(MemberFile, show_member.sync(ada, client=client))
     body = MemberBody(
-        revision=file.revision,
-        name=file.name,
-        role=file.role,
-        team=file.team,
+        revision=colleague.revision,
+        name=colleague.name,
+        role=colleague.role,
+        team=colleague.team,
         languages=[Language.EN, Language.ZH_CN],
         capacity=5,
         reason="She speaks Chinese, too.",
@@ -119,6 +132,6 @@ def day(client: AuthenticatedClient, email: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    address, token, invited_address = sys.argv[1:]
+    address, token, invited_address, *numbers = sys.argv[1:]
     connected = AuthenticatedClient(base_url=address, token=token)
-    print("\n".join(day(connected, invited_address)))
+    print("\n".join(day(connected, invited_address, *numbers)))
