@@ -46,7 +46,7 @@ PARTS = {parts.PROFILE: 0.66, parts.FEED: 2.0}
 def happy_path(deployed: Outputs) -> life.Life:
     """The second happy path, because in the first one functions still read their settings.
 
-    It needs the shipped plan, so these tests must run before tests that publish a plan.
+    It needs the shipped plan, so these tests run before all others (`conftest`).
     """
     manager = next(email for email, who in deployed.staff.items() if "manager" in who["groups"])
     token = stack.sign_in(deployed, manager)
