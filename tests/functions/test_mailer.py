@@ -2188,6 +2188,41 @@ def test_who_had_a_task_is_told_that_a_leader_gave_it_to_somebody_else(
     assert not [word for word in PRIVATE if word in said]
 
 
+def test_who_had_a_private_task_is_told_without_the_name_of_who_has_it(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mei, tao = MEMBERS["mei"].actor, MEMBERS["tao"]
+    colleague = replace(tao, id="a-bo")
+    new = NewTask("service", "The secret words", "secret words", required=False, owner=tao.id)
+    mailer.act(
+        ticket.number,
+        lambda t, p, at: by_departments.open_task(t, p, mei, new, at, tao, [colleague]),
+    )
+    assert mailer.act(ticket.number, _assign_task("hua", "hua")).tasks[0].private
+    assert mailer(mailer.job(ticket.number, "task")) == []
+    assert post.only["To"] == "tao@example.com"
+    said = f"{post.only['Subject']} {text_of(post.only)}"
+    assert TAKEN["zh-TW"] in said
+    for secret in (*PRIVATE, MEMBERS["hua"].name, "/staff/"):
+        assert secret not in said
+
+
+def test_who_had_a_task_and_whom_the_complaint_is_about_now_is_not_told(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, _ask_service)
+    mailer.act(ticket.number, _assign_task("tao", "hua"))
+    mailer.act(ticket.number, _assign_task("hua", "hua"))
+    job, wei = mailer.job(ticket.number, "task"), MEMBERS["wei"].actor
+    mailer.act(
+        ticket.number, lambda t, p, at: by_staff.set_about(t, p, wei, ["a-tao"], "named", at)
+    )
+    assert mailer(job) == []
+    assert post.sent == []
+
+
 def test_leaders_of_a_department_are_told_of_a_task_whose_owner_is_in_another_one_now(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], stores: Stores
 ) -> None:

@@ -68,6 +68,7 @@ STAFF = (
     "mentioned",
     "reminded",
     "task",
+    "task_taken",
     "remedy",
     "post_mortem",
     "post_mortem_action",
@@ -287,7 +288,7 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     names = {found.template for event in events for found in mails_after(event)}
     second = {acknowledgement_of(k, is_late=late) for k in KINDS for late in (False, True)}
     second |= {"reply_waiting", "resolution_told"}
-    second |= {"resolution_call", "split", "split_late", "split_undone_apart"}
+    second |= {"resolution_call", "split", "split_late", "split_undone_apart", "task_taken"}
     second |= {"watch", "taken", "customer_wrote_late", "customer_thanked", "stranger_wrote"}
     others = {HELD_MAIL, LOST_LINKS, RELATIONSHIP_CALL, INCIDENT_OPEN, INCIDENT_ACTION}
     assert names | second == rendering.PLACEHOLDERS.keys() - others

@@ -80,6 +80,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "mentioned": frozenset({"number", "kind", "by"}),
     "reminded": frozenset({"number", "kind", "by", "ticket_url"}),
     "task": frozenset({"news", "number", "task", "department", "owner", "due", "task_url"}),
+    "task_taken": frozenset({"news", "number", "task", "department"}),
     "remedy": frozenset({"news", "number", "remedy", "agent", "due", "ticket_url"}),
     "post_mortem": frozenset({"news", "number", "kind", "agent", "due", "ticket_url"}),
     "post_mortem_action": frozenset({"number", "kind", "by", "owner", "actions", "ticket_url"}),

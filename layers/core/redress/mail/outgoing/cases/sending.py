@@ -312,15 +312,14 @@ class MailingCase:
 
         Who has a task and cannot be reached, or may not do it any more, is replaced by the leaders
         of the department, and the ticket's agent by those of the ticket's team. Nobody gets one who
-        may not see it. Who had the task before is replaced by nobody.
+        is kept from the ticket. Who had the task before is replaced by nobody.
         """
         ticket, audience = about.ticket, about.job.audience
         team, person = ticket.team, ticket.assignee if audience == task_mails.ASKER else None
         if audience.startswith(task_mails.FORMER):
-            task = task_mails.task_in(ticket, about.event, audience)
             named = self._staff.named([about.event.data["from"]]).values()
             active = (one for one in named if one.is_active)
-            return reached(one for one in active if task_rights.may_see(one, ticket, task))
+            return reached(one for one in active if not is_kept_from(ticket, one))
         if audience.startswith(task_mails.DEPARTMENT):
             task = task_mails.task_in(ticket, about.event, audience)
             team = task.team
@@ -413,7 +412,7 @@ class MailingCase:
             texts = [rendering.render(name, about.ticket.language, _needed(name, values))]
         else:
             of_part = {
-                task_mails.TASK: self._about_task,
+                task_mails.TASK: self._about_task,  # TASK_TAKEN takes fewer of these values
                 remedy_mails.REMEDY: self._about_remedy,
                 POST_MORTEM: self._about_post_mortem,
                 POST_MORTEM_ACTION: self._about_actions,

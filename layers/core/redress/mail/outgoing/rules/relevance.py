@@ -96,6 +96,8 @@ def template_of(about: Matter) -> str:
             return "split" if promises_ahead(about) else "split_late"
         case "split_undone" if "own" not in event.data:
             return "split_undone_apart"
+        case task_mails.TASK if about.job.audience.startswith(task_mails.FORMER):
+            return task_mails.TASK_TAKEN
         case "acknowledgement":
             return acknowledgement_of(ticket.kind, is_late=not promises_ahead(about))
         case "reply" if event.data["wait_for_customer"] and ticket.state is State.WAITING:
