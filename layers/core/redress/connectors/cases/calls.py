@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,7 +14,6 @@ from redress.base.errors import (
     Fault,
     InvalidInput,
     KeyReused,
-    NotAllowedNow,
     NotFound,
     Unreadable,
 )
@@ -47,15 +45,13 @@ from redress.tickets.rules.preference import PHONE
 from redress.tickets.rules.steps import by_call, linking
 from redress.tickets.rules.steps.by_staff import written_at
 from redress.tickets.rules.submission import Submission
-from redress.tickets.rules.ticket import Contact, EventType, LinkKind, Ticket
+from redress.tickets.rules.ticket import Contact, EventType, Ticket
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
 LATEST = 5
 """The most tickets of the caller that are compared with the time of the call, newest first."""
 AFTERWARDS = timedelta(minutes=5)
 """How long after the end of a call its agent may still open the ticket for it."""
-ONE_CALLER = "the record of a call belongs to both"
-"""Why two tickets are linked, in the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +220,7 @@ class CallCases:
         kept = by_call.kept_promise(ticket, call, at, opened=opened, merged=merged, asked=asked)
         if taken.keeps and kept:
             ticket, written = self._said(ticket, merged)
-        spoke = again and _waits_for_nobody(ticket, call)
+        spoke = again and _is_offered_to_agent(ticket, call)
         change = by_call.record(
             ticket,
             plan,
@@ -244,15 +240,6 @@ class CallCases:
             waits = None
         others = [one for one in (left, waits) if one is not None]
         change, also = self._with_others(taken, change, at, others)
-        # The other parts of the call find the ticket by their conversation, and so do messages of
-        # a caller whose call turns out to belong to this ticket. Whoever calls again from a number
-        # may be somebody else: what they write is not added to a ticket that only waits for it, but
-        # opens one, which gets this record too.
-        shared = found.ticket is None and part is not None
-        moved = left is not None and found.ticket == left.of_call.number
-        newest = found.newest
-        kept_before = newest is not None and newest.number is not None and newest.call is not None
-        opens = (again or kept_before) and found.ticket is None and not shared
         version = change.after.version
         after = CallKnown(
             taken.record.updated,
@@ -260,13 +247,12 @@ class CallCases:
             Outcome.ADDED,
             ticket.number,
             version,
-            call if opens else None,
+            call if _is_kept(taken, found, again=again) else None,
         )
         cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
-        if shared or moved:
-            cause = replace(
-                cause, conversation=taken.record.conversation, ticket_before=found.ticket
-            )
+        if _is_found_by_conversation(taken, found, left):
+            conversation = taken.record.conversation
+            cause = replace(cause, conversation=conversation, ticket_before=found.ticket)
         recorded = Recorded(after.outcome, ticket.number, version)
         return Decided(recorded, change, at, cause, also)
 
@@ -330,12 +316,9 @@ class CallCases:
                 )
             mine = (change.after, change.plan, at)
             theirs = (kept.after if kept is not None else ticket, plan, moment)
-            linked: tuple[Change | None, Change | None] = (None, None)
-            # They may be linked already, or have as many links as a ticket may have.
-            with contextlib.suppress(InvalidInput, NotAllowedNow):
-                linked = linking.link_both(mine, theirs, by, LinkKind.RELATED, ONE_CALLER)
-            change = joined(change, linked[0]) or change
-            its = joined(kept, linked[1])
+            link, its_link = linking.link_of_call(mine, theirs, by)
+            change = joined(change, link) or change
+            its = joined(kept, its_link)
             if its is not None:
                 found[ticket.number] = (its, moment)
         return change, tuple(found.values())
@@ -463,6 +446,30 @@ def _said(body: Mapping[str, Any], part: PartOfCall) -> dict[str, Any]:
     return {key: body[key] for key in body if key != "updated"} | asked
 
 
+def _is_found_by_conversation(taken: _Taken, found: CallFound, left: _Waits | None) -> bool:
+    """Whether the conversation of the call leads to the ticket that gets its record, from now on.
+
+    The other parts of the call find the ticket by it, and so do messages of a caller whose call
+    turns out to belong to another ticket than before (`left`).
+    """
+    if found.ticket is None:
+        return taken.part is not None
+    return left is not None and found.ticket == left.of_call.number
+
+
+def _is_kept(taken: _Taken, found: CallFound, *, again: bool) -> bool:
+    """Whether the record is kept for a ticket that a message of its conversation may open.
+
+    Whoever calls `again` from the number of a callback may be somebody else. Their words are not
+    added to the ticket that waits for the callback: they open one, which gets this record, too.
+    """
+    if taken.part is not None or found.ticket is not None:
+        return False
+    newest = found.newest
+    before = newest is not None and newest.number is not None and newest.call is not None
+    return again or before
+
+
 def _unanswered(file: TicketFile) -> list[datetime]:
     """The times of the customer's words since the last answer.
 
@@ -476,7 +483,7 @@ def _unanswered(file: TicketFile) -> list[datetime]:
     return written_at(file.history[answers[-1] + 1 if answers else 0 :])
 
 
-def _waits_for_nobody(ticket: Ticket, call: Call) -> bool:
+def _is_offered_to_agent(ticket: Ticket, call: Call) -> bool:
     """Whether a ticket that waits for a callback is offered first to the agent of this call."""
     spoke = call.agent is not None and not (call.is_unanswered or call.is_unreached)
     is_free = ticket.assignee is None and ticket.preferred is None and not ticket.placing

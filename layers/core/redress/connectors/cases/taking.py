@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +9,8 @@ from typing import Any
 
 from msgspec import structs
 
-from redress.base.errors import InvalidInput, KeyReused, NotAllowedNow
+from redress.base.errors import KeyReused
 from redress.base.people import Actor, Role
-from redress.connectors.cases.calls import ONE_CALLER
 from redress.connectors.rules import message as rules
 from redress.connectors.rules.message import Message
 from redress.connectors.rules.sequence import following
@@ -206,11 +204,9 @@ class MessageCases:
             other = self._tickets.continued(self._tickets.get(known.number))
             moment = self._changes.moment(other)
             theirs = (other, self._changes.plan_of(other), moment)
-            # That ticket may have as many links as it may have.
-            with contextlib.suppress(InvalidInput, NotAllowedNow):
-                mine = (change.after, plan, at)
-                first, its = linking.link_both(mine, theirs, by, LinkKind.RELATED, ONE_CALLER)
-                change, also = joined(change, first) or change, ((its, moment),)
+            link, its = linking.link_of_call((change.after, plan, at), theirs, by)
+            change = joined(change, link) or change
+            also = ((its, moment),) if its is not None else ()
         number, version = change.after.number, change.after.version
         after = CallKnown(known.updated, known.fingerprint, Outcome.ADDED, number, version)
         return change, CallAdded(connector, conversation, known, after), also

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from redress.base.errors import Fault, InvalidInput, Unchanged
+from redress.base.errors import Fault, InvalidInput, NotAllowedNow, Unchanged
 from redress.base.people import Actor
 from redress.plans.rules.plan import Plan
 from redress.tickets.rules.change import Change
@@ -20,6 +20,8 @@ from redress.tickets.rules.ticket import INVERSE, EventType, LinkKind, Ticket
 
 AT = "/ticket"
 """The pointer to the other ticket in a request."""
+ONE_CALL = "the record of a call belongs to both"
+"""Why two tickets are linked, in the event."""
 
 
 def link_faults(ticket: Ticket, kind: LinkKind, other: Ticket) -> list[Fault]:
@@ -99,6 +101,18 @@ def link_both(
     change = link(ticket, plan, by, kind, other, why, at)
     require_possible(Step.LINK, other)
     return change, linked(other, its_plan, by, INVERSE[kind], ticket.number, why, moment)
+
+
+def link_of_call(mine: Side, theirs: Side, by: Actor) -> tuple[Change | None, Change | None]:
+    """Link two tickets that have the record of one call.
+
+    (None, None) if that is not possible: they are linked already, or one of them has as many links
+    as it may have.
+    """
+    try:
+        return link_both(mine, theirs, by, LinkKind.RELATED, ONE_CALL)
+    except (InvalidInput, NotAllowedNow):
+        return None, None
 
 
 def unlink_both(
