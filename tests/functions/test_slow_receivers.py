@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from local.template import template
 from redress.db import encoding, keys
 from redress.wiring import stores
 from tests.builders import START, Life
@@ -26,10 +27,12 @@ from tests.workflow.test_relay import Timers, a_timer
 from tests.workflow.test_stream import AWAKE, record, timer_row
 from tests.world import Context
 
-TIMEOUT_S = {"follower": 40.0, "relay": 30.0}
-"""The timeout of each function in the template."""
-CALL_S = "3"
-"""The setting CALL_TIMEOUT_S of both functions in the template."""
+READERS = {
+    name: template()["Resources"][f"{name.title()}Function"]["Properties"]
+    for name in ("follower", "relay")
+}
+TIMEOUT_S = {name: float(reader["Timeout"]) for name, reader in READERS.items()}
+[CALL_S] = {reader["Environment"]["Variables"]["CALL_TIMEOUT_S"] for reader in READERS.values()}
 
 Event = dict[str, Any]
 

@@ -12,6 +12,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from local.template import template
 from redress.db import encoding, keys
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.workflow.cases.follower import FollowerCase, LeftToSweep, NotIndexed
@@ -336,8 +337,7 @@ class Slow(Service):
 
 SILENT_S = 5.0
 """A new connection and no answer."""
-TIMEOUT_S = 40.0
-"""The timeout of the follower in the template."""
+TIMEOUT_S = float(template()["Resources"]["FollowerFunction"]["Properties"]["Timeout"])
 DEAD_QUEUE = "https://queue.example.com/dead"
 
 
