@@ -528,6 +528,17 @@ def test_customer_is_told_why_an_item_was_rejected_unless_they_have_sent_it_agai
     assert len(post.sent) == 1, "the second mail would not be true any more"
 
 
+def test_result_of_a_step_is_sent_although_the_request_was_resolved_meanwhile(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores
+) -> None:
+    number = open_ticket("service_request", category=CATEGORY, language="en").number
+    does(stores, number, checklists.finish, "change", "Your new number is 12345.")
+    job = mailer.job(number, "item")
+    does(stores, number, by_staff.resolve, "Not possible.", "not_possible", None, None)
+    assert mailer(job) == []
+    assert "Your new number is 12345." in text_of(post.only)
+
+
 def test_mail_about_an_earlier_checklist_is_not_sent(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:

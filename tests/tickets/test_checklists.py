@@ -257,6 +257,46 @@ def test_list_that_goes_through_a_connector_asks_for_nothing_that_was_accepted(
     assert reason_to_skip(replace(matter, ticket=life.ticket)) is not None
 
 
+def matter(life: Life, kind: EventType) -> Matter:
+    """The only mail that follows the last event of this type, and the ticket as it is now."""
+    event = life.events[number_of(life, kind) - 1]
+    [mail] = mails_after(event)
+    job = MailJob(life.ticket.number, event.number, mail.template, mail.audience)
+    return Matter(job, event, life.ticket, life.plan, life.clock.now())
+
+
+def by_form() -> Life:
+    return Life().request()
+
+
+def by_a_connector() -> Life:
+    return Life().open_by_connector(kind="service_request", category=CATEGORY).assign().reply()
+
+
+@pytest.mark.parametrize("opened", [by_form, by_a_connector])
+def test_result_of_a_step_reaches_the_customer_also_if_the_request_is_resolved_before(
+    opened: Callable[[], Life],
+) -> None:
+    life = finished(opened())
+    life = resolve(life)
+    assert reason_to_skip(matter(life, EventType.ITEM_DONE)) is None
+    life.confirm()
+    assert reason_to_skip(matter(life, EventType.ITEM_DONE)) is None
+
+
+def test_result_of_a_step_reaches_the_customer_also_if_the_category_was_corrected_since() -> None:
+    life = Life().request().finish_step().reclassify(category="payment/invoice")
+    assert reason_to_skip(matter(life, EventType.ITEM_DONE)) is None
+
+
+def test_what_asks_for_something_or_says_why_it_waits_is_not_sent_after_the_resolution() -> None:
+    life = Life().request().send_item().reject_item().tell_obstacle("change")
+    kinds = (EventType.CHECKLIST_SET, EventType.ITEM_REJECTED, EventType.ITEM_OBSTRUCTED)
+    assert [reason_to_skip(matter(life, kind)) for kind in kinds] == [None] * 3
+    resolve(life, "not_possible")
+    assert None not in [reason_to_skip(matter(life, kind)) for kind in kinds]
+
+
 # --------------------------------------------------------------------------------- the customer
 
 

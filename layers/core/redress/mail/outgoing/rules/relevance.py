@@ -345,8 +345,15 @@ def missing_items(ticket: Ticket) -> list[Item]:
 
 
 def _outdated_item(about: Matter) -> str | None:
-    """Return why a mail about the checklist is outdated; None if it is still true."""
+    """Return why a mail about the checklist is outdated; None if it is still true.
+
+    The result of a step stays true, whatever becomes of the request. Nothing else tells it, and its
+    event says that the customer was told. All other mails ask for something, or say why the request
+    does not go on.
+    """
     ticket, event = about.ticket, about.event
+    if event.type is EventType.ITEM_DONE:
+        return None
     if not ticket.needs_agent:
         return "nobody works on the ticket any more"
     if about.job.template == CHECKLIST:
