@@ -394,6 +394,7 @@ def test_bare_thanks_by_mail_starts_no_clock_and_the_ticket_waits_on(post: Post,
     ("text", "subject"),
     [
         ("谢谢，还是没收到", "Re: 投诉：包裹没有收到"),
+        ("好的，谢谢！", "Re: 投诉：包裹没有收到"),
         ("Thank you", "Still nothing here"),
         ("Thank you\n\nLi Na\nTel. 555-0100", "Re: 投诉：包裹没有收到"),
     ],

@@ -155,6 +155,51 @@ def test_names_with_which_staff_sign_may_stand_beside_the_thanks() -> None:
         assert thanks.word_of(section, text, "Li Na") is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OK thanks",
+        "ＯＫ　ｔｈａｎｋｓ",
+        "Got it. Thank you!",
+        "Received, thanks",
+        "好的，谢谢您",
+        "嗯嗯谢谢",
+        "下午好，谢谢",
+        "辛苦您了，谢谢",
+        "麻煩您了，謝謝",
+        "好喔謝謝",
+        "谢谢👍🏽",
+        "[OK]谢谢",
+    ],
+)
+def test_courtesy_that_may_answer_the_question_is_no_bare_thanks(text: str) -> None:
+    assert thanks.word_of(SECTION, text, "Li Na")
+    assert thanks.word_of(SECTION, text, "Li Na", asked=True) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thank you very much for your help.\n\nBest regards\nLi Na",
+        "Thanks again!",
+        "您好，非常感谢🙏",
+        "谢谢您的回复",
+        "謝謝小編 🌹",
+    ],
+)
+def test_thanks_without_an_answer_is_a_bare_one_even_if_one_is_waited_for(text: str) -> None:
+    assert thanks.word_of(SECTION, text, "Li Na", asked=True)
+
+
+def test_any_courtesy_may_answer_under_a_plan_that_does_not_say_which() -> None:
+    section = {name: value for name, value in SECTION.items() if name != "answers"}
+    for text in ("OK, thanks", "Thank you so much", "谢谢🙏"):
+        assert thanks.word_of(section, text)
+        assert thanks.word_of(section, text, asked=True) is None
+    assert thanks.word_of(section, "Many thanks!\nLi Na", "Li Na", asked=True)
+    assert thanks.word_of({**section, "answers": []}, "OK, thanks", asked=True)
+
+
 def test_plan_of_an_earlier_version_names_no_staff() -> None:
     section = {name: value for name, value in SECTION.items() if name != "names"}
     assert thanks.word_of(section, "Thank you", "Li Na")
@@ -216,6 +261,11 @@ WRONG: list[tuple[list[str | int], Any, str, str]] = [
     (["names"], ["Mei"] * 501, "/thanks/names", "too_many"),
     (["names"], ["Mei", "MEI"], "/thanks/names/1", "twice"),
     (["names"], ["Agent 7"], "/thanks/names/0", "word_expected"),
+    (["answers"], "ok", "/thanks/answers", "list_expected"),
+    (["answers"], ["ok"] * 201, "/thanks/answers", "too_many"),
+    (["answers"], ["ok", "OK"], "/thanks/answers/1", "twice"),
+    (["answers"], ["thanks"], "/thanks/answers/0", "unknown"),
+    (["answers"], [7], "/thanks/answers/0", "unknown"),
     (["words", "en", 0], "3q", "/thanks/words/en/0", "word_expected"),
     (["courtesies", "en", 0], "ok?", "/thanks/courtesies/en/0", "word_expected"),
 ]

@@ -16,7 +16,7 @@ from tests.builders import Life
 THANKS = pytest.mark.parametrize("thanks", ["Thank you!", "好的，谢谢", "非常感謝🙏"])
 
 
-@THANKS
+@pytest.mark.parametrize("thanks", ["Thank you so much!", "谢谢您的回复", "非常感謝🙏"])
 def test_bare_thanks_starts_no_clock_and_a_waiting_ticket_waits_on(thanks: str) -> None:
     """The question of staff is still open: a thanks does not answer it."""
     life = Life().open().reply(wait_for_customer=True).wait(minutes=5)
@@ -28,6 +28,20 @@ def test_bare_thanks_starts_no_clock_and_a_waiting_ticket_waits_on(thanks: str) 
     assert is_bare_thanks(life.events[-1])
     assert life.events[-1].data["thanks"] in thanks.casefold()
     assert life.folded == after
+
+
+@pytest.mark.parametrize(
+    "said", ["好的，麻烦您了，谢谢！", "OK, thanks", "收到，謝謝", "👍 Thanks"]
+)
+def test_thanks_that_may_answer_the_question_of_staff_wakes_the_waiting_ticket(said: str) -> None:
+    """The ticket waited for a customer who had said yes."""
+    life = Life().open().reply(wait_for_customer=True).wait(minutes=5)
+    life.write(said)
+    assert (life.ticket.state, life.ticket.unanswered_since) == (State.OPEN, life.events[-1].at)
+    assert life.ticket.clocks[ClockName.NEXT_REPLY].state is ClockState.RUNNING
+    assert not is_bare_thanks(life.events[-1])
+    life.reply().wait(minutes=5).write(said)
+    assert is_bare_thanks(life.events[-1])
 
 
 @THANKS
@@ -98,7 +112,7 @@ def test_only_the_contact_signs_with_the_contacts_name() -> None:
 
 
 def test_message_that_was_taken_for_thanks_counts_from_its_own_time() -> None:
-    life = Life().open().reply(wait_for_customer=True).wait(minutes=5).write("OK thanks")
+    life = Life().open().reply(wait_for_customer=True).wait(minutes=5).write("Many thanks")
     written = life.events[-1].at
     life.wait(minutes=30).count()
     ticket = life.ticket
@@ -111,10 +125,10 @@ def test_message_that_was_taken_for_thanks_counts_from_its_own_time() -> None:
 def test_wait_ends_with_the_message_that_was_taken_for_thanks() -> None:
     """The clocks are those of a ticket whose message was an ordinary one from the beginning."""
     lives = []
-    for text in ("OK thanks", "OK then"):
+    for text in ("Many thanks", "OK then"):
         life = Life().open().wait(minutes=5).reply(wait_for_customer=True)
         life.wait(minutes=7).write(text).wait(minutes=30)
-        lives.append(life.count() if text == "OK thanks" else life)
+        lives.append(life.count() if text == "Many thanks" else life)
     counted, usual = (life.ticket for life in lives)
     assert counted.waits == usual.waits
     assert {name: clock.due_at for name, clock in counted.clocks.items()} == {

@@ -10,7 +10,7 @@ from tests.world import Opener, Stores
 
 def thanked(stores: Stores, ticket: Ticket) -> Ticket:
     return stores.changes.change(
-        ticket.number, lambda t, p, at: by_customer.write(t, p, "OK thanks!", at)
+        ticket.number, lambda t, p, at: by_customer.write(t, p, "Many thanks!", at)
     )
 
 
@@ -22,7 +22,7 @@ def test_thanks_is_marked_with_its_reason_and_can_be_counted(
     assert api("reply", "mei", number=ticket.number, body=body).status == 200
     said = thanked(stores, ticket)
     read = api("ticket", "mei", number=ticket.number).body
-    assert (read["state"], read["timeline"][-1]["data"]["thanks"]) == ("waiting", "thanks")
+    assert (read["state"], read["timeline"][-1]["data"]["thanks"]) == ("waiting", "many thanks")
     assert "count_message" in read["can"]
 
     body = {"version": said.version, "event": said.version}

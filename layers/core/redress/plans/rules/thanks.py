@@ -1,9 +1,10 @@
 """Words by which a message is recognised that only thanks.
 
 The section `thanks` of a plan has words of thanks and courtesies in each language, signs such as
-🙏, perhaps the names with which staff sign, and the most characters of such a message. A plan keeps
-the section as it is in the document, so that a cold start reads no words. A plan without the
-section recognises no such message.
+🙏, perhaps the names with which staff sign, and the most characters of such a message. `answers`
+are those courtesies and signs that may answer a question ("ok", 好的). A plan keeps the section as
+it is in the document, so that a cold start reads no words. A plan without the section recognises
+no such message.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ MOST_WORDS = 200
 MOST_SIGNS = 50
 MOST_NAMES = 500
 """The most names of staff. More would be found in messages that greet somebody else."""
+MOST_ANSWERS = 200
 SIGN_LIMIT = 8
 WORD_LISTS = ("words", "courtesies")
 _BETWEEN = re.compile(r"[\s,;:!~、。·—–-]|\.(?!\.)")
@@ -36,7 +38,9 @@ _WHAT_FOR = re.compile(r"的.|for ")
 """Matches the beginning of a courtesy that says what the thanks are for."""
 
 
-def word_of(section: Mapping[str, Any], text: str, name: str = "") -> str | None:
+def word_of(
+    section: Mapping[str, Any], text: str, name: str = "", *, asked: bool = False
+) -> str | None:
     """Return the first word of thanks of a text that only thanks; None for every other text.
 
     The whole text must consist of words of the section, of all languages, of signs, of names of
@@ -44,13 +48,16 @@ def word_of(section: Mapping[str, Any], text: str, name: str = "") -> str | None
     thanks. What the thanks are for must come after one: "your reply, thanks" may ask for a reply.
     What is not known for sure is no bare thanks, because a complaint taken for thanks would wait
     unanswered.
+
+    With `asked`, staff wait for an answer of the customer: "ok, thanks" is one. No courtesy and no
+    sign counts then that may answer a question; in a section without `answers`, any may.
     """
     if not section or len(text.strip()) > section["most_characters"]:
         return None
     searched = wording.folded(text.translate(_SKIN)).strip()
     known = _forms(
         tuple(_listed(section, "words")),
-        (*_listed(section, "courtesies"), *section["signs"], *section.get("names", ())),
+        (*_beside(section, asked=asked), *section.get("names", ())),
     )
     named = _forms((), _names(name))
     # The places of the text up to which everything is known. The value of each is the first word
@@ -77,6 +84,22 @@ def word_of(section: Mapping[str, Any], text: str, name: str = "") -> str | None
 def _listed(section: Mapping[str, Any], name: str) -> Iterator[str]:
     for language in LANGUAGES:
         yield from section[name].get(language, ())
+
+
+def _beside(section: Mapping[str, Any], *, asked: bool) -> tuple[str, ...]:
+    """Return the courtesies and signs that count. `word_of` describes `asked`."""
+    every = (*_listed(section, "courtesies"), *section["signs"])
+    if not asked:
+        return every
+    if "answers" not in section:
+        return ()
+    answers = set(map(_form, section["answers"]))
+    return tuple(one for one in every if _form(one) not in answers)
+
+
+def _form(word: str) -> str:
+    """Return a word as it is compared with other words of the plan."""
+    return " ".join(wording.folded(word).split())
 
 
 def _names(name: str) -> tuple[str, ...]:
@@ -119,7 +142,8 @@ def check(read: DocumentReader, document: Mapping[str, Any]) -> None:
     if "thanks" not in document:
         return
     section = read.section(document, "thanks", "")
-    read.known(section, ("most_characters", "signs", "names", *WORD_LISTS), "/thanks")
+    known = ("most_characters", "signs", "names", "answers", *WORD_LISTS)
+    read.known(section, known, "/thanks")
     read.whole_number(section, "most_characters", "/thanks", least=1, most=MOST_CHARACTERS)
     for index, sign in enumerate(read.entries(section, "signs", "/thanks", MOST_SIGNS)):
         here = f"/thanks/signs/{index}"
@@ -129,6 +153,7 @@ def check(read: DocumentReader, document: Mapping[str, Any]) -> None:
             read.fault(here, "too_long", f"at most {SIGN_LIMIT} characters")
         elif any(one.isalnum() for one in sign) or "?" in wording.folded(sign):
             read.fault(here, "sign_expected", "a sign without letters, digits or question marks")
+    _check_answers(read, section)
     names = read.entries(section, "names", "/thanks", MOST_NAMES) if "names" in section else []
     wording.check_words(read, names, "/thanks", "names")
     _check_digits(read, names, "/thanks/names")
@@ -142,6 +167,30 @@ def check(read: DocumentReader, document: Mapping[str, Any]) -> None:
             given = read.entries(words, language, here, MOST_WORDS)
             wording.check_words(read, given, here, language)
             _check_digits(read, given, f"{here}/{language}")
+
+
+def _check_answers(read: DocumentReader, section: Mapping[str, Any]) -> None:
+    """An answer that is no courtesy and no sign of the plan would have no effect."""
+    if "answers" not in section:
+        return
+    given = section.get("courtesies")
+    lists = [section.get("signs"), *(given.values() if isinstance(given, Mapping) else ())]
+    known = {
+        _form(one) for words in lists if isinstance(words, list) for one in words if _is_text(one)
+    }
+    seen = set[str]()
+    for index, word in enumerate(read.entries(section, "answers", "/thanks", MOST_ANSWERS)):
+        here = f"/thanks/answers/{index}"
+        if not _is_text(word) or _form(word) not in known:
+            read.fault(here, "unknown", "one of the courtesies or signs of the plan")
+        elif _form(word) in seen:
+            read.fault(here, "twice", "each word once, in any letter case")
+        else:
+            seen.add(_form(word))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _check_digits(read: DocumentReader, words: Iterable[Any], at: str) -> None:

@@ -55,8 +55,9 @@ def write(
     its text: a subject of its own. `sent_to` is the number of the merged ticket that it names.
 
     Nothing follows from a message that only thanks (`thanks_in`). The event names the word by which
-    it was recognised. It is possible in every state. With `recognise` false, the message is an
-    ordinary one, because it was decided before what it is.
+    it was recognised. It is possible in every state. While staff wait for an answer of the
+    customer, words that may be one are an ordinary message ("ok, thanks"). With `recognise` false,
+    the message is an ordinary one, because it was decided before what it is.
     """
     data = {"text": checked_text(text, "/text")} | mail_source(mail)
     if source is not None:
@@ -65,7 +66,8 @@ def write(
         data["sent_to"] = sent_to
     said = "\n".join((data["text"], beside)) if beside else data["text"]
     by = ticket.contact.name if participant is None else ""
-    word = thanks_in(said, plan, by, mail) if recognise else None
+    asked = ticket.state is State.WAITING
+    word = thanks_in(said, plan, by, mail, asked=asked) if recognise else None
     if word is not None:
         data["thanks"] = word
     require_possible(Step.THANK if word else Step.WRITE, ticket)
@@ -74,15 +76,23 @@ def write(
     return Draft(ticket, plan, CUSTOMER, at).add(EventType.CUSTOMER_WROTE, data).change()
 
 
-def thanks_in(text: str, plan: Plan, by: str, mail: Mapping[str, Any] | None = None) -> str | None:
+def thanks_in(
+    text: str,
+    plan: Plan,
+    by: str,
+    mail: Mapping[str, Any] | None = None,
+    *,
+    asked: bool = False,
+) -> str | None:
     """Return the word by which a message is a bare thanks; None if it is an ordinary message.
 
-    `by` is the name of who wrote it, which may stand below the thanks. A mail with attachments, or
-    with more text than was kept, is an ordinary message.
+    `by` is the name of who wrote it, which may stand below the thanks. `asked` says that staff wait
+    for an answer of the customer. A mail with attachments, or with more text than was kept, is an
+    ordinary message.
     """
     if mail is not None and not {"attachments", "text_cut"}.isdisjoint(mail):
         return None
-    return thanks.word_of(plan.thanks, text, by)
+    return thanks.word_of(plan.thanks, text, by, asked=asked)
 
 
 def attach(ticket: Ticket, plan: Plan, files: Sequence[Mapping[str, Any]], at: datetime) -> Change:
