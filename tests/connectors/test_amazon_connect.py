@@ -114,6 +114,39 @@ def test_hold_that_is_longer_than_the_call_is_cut(held: int) -> None:
     assert seconds(body) == {"menu": 20, "queue": 4, "talk": 0, "hold": 196, "after": 32}
 
 
+@pytest.mark.parametrize("worked", ["2026-11-24T00:54:01Z", "2026-11-25T23:00:00Z"])
+def test_work_after_a_call_that_ends_days_later_moves_no_time_of_the_call(worked: str) -> None:
+    """An agent forgot to close the contact: Amazon Connect allows work without an end."""
+    found = records(known(contact(Agent={"AfterContactWorkEndTimestamp": worked})))[FIRST]
+    assert isinstance(found, PlainRecord)
+    assert found.left_out == ("after_work_ended",)
+    whole = told(contact())[FIRST]
+    assert found.body == {name: whole[name] for name in whole if name != "after_work_ended"}
+    assert seconds(found.body) == {"menu": 20, "queue": 4, "talk": 166, "hold": 30}
+
+
+def test_work_after_a_call_that_ends_a_day_after_it_began_is_recorded() -> None:
+    day = {"AfterContactWorkEndTimestamp": "2026-11-24T00:54:00Z"}
+    found = records(known(contact(Agent=day)))[FIRST]
+    assert isinstance(found, PlainRecord)
+    assert found.left_out == ()
+    assert found.body["began"] == "2026-11-23T00:54:00.000Z"
+    assert found.body["after_work_ended"] == "2026-11-24T00:54:00.000Z"
+
+
+def test_work_after_a_call_whose_begin_is_wrong_is_recorded() -> None:
+    found = records(known(contact(InitiationTimestamp="2026-11-20T00:00:00Z")))[FIRST]
+    assert isinstance(found, PlainRecord)
+    assert (found.left_out, seconds(found.body)["after"]) == ((), 32)
+
+
+def test_work_that_ended_before_the_call_is_left_out() -> None:
+    found = records(known(contact(Agent={"AfterContactWorkEndTimestamp": clock("00:57:00")})))
+    body = found[FIRST]
+    assert isinstance(body, PlainRecord)
+    assert (body.left_out, "after_work_ended" in body.body) == (("after_work_ended",), False)
+
+
 def test_agent_talks_until_they_leave_an_external_warm_transfer() -> None:
     """TransferCompletedTimestamp is when the endpoint picked up, while the caller was on hold."""
     document = connect.transferred_out()

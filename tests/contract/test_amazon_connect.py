@@ -237,6 +237,43 @@ def test_agent_who_dials_a_missed_caller_keeps_the_promise_of_the_callback(shop:
     )
 
 
+def test_contact_that_an_agent_closes_days_later_calls_nobody_back(shop: Shop) -> None:
+    """The call itself was before the one that was missed, and the ticket of it gets its record."""
+    staffed(shop)
+    own = shop.open("inquiry", channel="phone", contact=BY_PHONE).ticket
+    shop.assigner().assign(own.number)
+    shop.clock.advance(days=1)
+    endpoint = {"Address": str(BY_PHONE["phone"]), "Type": "TELEPHONE_NUMBER"}
+    day = "2026-11-24T"
+    missed = connect.abandoned(
+        ContactId=SECOND,
+        CustomerEndpoint=endpoint,
+        InitiationTimestamp=f"{day}00:30:00Z",
+        Queue={"EnqueueTimestamp": f"{day}00:30:20Z", "DequeueTimestamp": f"{day}00:33:00Z"},
+        DisconnectTimestamp=f"{day}00:33:00Z",
+        LastUpdateTimestamp=f"{day}00:33:10Z",
+    )
+    waits = take(shop, missed)[SECOND]
+    assert (waits.outcome, waits.number == own.number) == (Outcome.OPENED, False)
+    shop.clock.advance(days=2)
+    closed = contact(
+        CustomerEndpoint=endpoint,
+        DisconnectTimestamp=clock("01:01:00"),
+        Agent=connect.of_agent("00:54:24", "01:01:00", "00:00:00")
+        | {"AfterContactWorkEndTimestamp": "2026-11-25T23:00:00Z"},
+        LastUpdateTimestamp="2026-11-25T23:00:10Z",
+    )
+    taken = take(shop, closed)[FIRST]
+    assert (taken.number, taken.left_out) == (own.number, ("after_work_ended",))
+    [event] = recorded(shop, own.number)
+    assert event.data["seconds"] == {"menu": 20, "queue": 4, "talk": 396, "hold": 0}
+    kept = shop.tickets.get(own.number).clocks
+    answered = [f"{one.stopped_at:%d %H:%M:%S}" for one in kept.values() if one.stopped_at]
+    assert "23 00:54:24" in answered
+    response = shop.tickets.get(str(waits.number)).clocks[ClockName.FIRST_RESPONSE]
+    assert response.state is ClockState.RUNNING
+
+
 def test_part_that_an_earlier_version_told_in_another_way_is_a_repeat(shop: Shop) -> None:
     staffed(shop)
     first = take(shop, contact())[FIRST]

@@ -147,6 +147,16 @@ def test_log_has_no_number_and_no_name(hotline: Hotline) -> None:
         assert secret not in log.getvalue()
 
 
+def test_log_names_a_time_that_cannot_be_right(hotline: Hotline) -> None:
+    early = {"AfterContactWorkEndTimestamp": connect.clock("00:57:00")}
+    with logged_by(hotline.function) as log:
+        hotline(contact(Agent=early))
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    [line] = [one for one in lines if one["level"] == "WARNING"]
+    assert (line["contact"], line["times"]) == (FIRST, ["after_work_ended"])
+    assert line["message"] == "times that cannot be right are not recorded"
+
+
 def test_record_is_delivered_again_while_the_table_refuses(
     hotline: Hotline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

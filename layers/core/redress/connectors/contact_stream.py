@@ -102,6 +102,9 @@ class ContactReader:
         if not taken.knows_agent and taken.outcome in (Outcome.OPENED, Outcome.ADDED):
             # The name may be that of a person, so the line does not have it.
             self._logger.warning("no member of staff has the agent's username", extra=found)
+        if taken.left_out:
+            left_out = found | {"times": list(taken.left_out)}
+            self._logger.warning("times that cannot be right are not recorded", extra=left_out)
 
     def _is_set_aside(self, about: dict[str, Any]) -> bool:
         """Report a record that would fail again, however often it came.

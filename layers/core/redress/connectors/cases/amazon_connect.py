@@ -33,12 +33,14 @@ class Taken:
     """What became of one contact. `number` is the ticket that has its record, if there is one.
 
     `knows_agent` is False if the record names an agent whom no member of staff is known by.
+    `left_out` are the times that are not in the record, because they are wrong.
     """
 
     contact: str
     outcome: Outcome | Ignored
     number: str | None = None
     knows_agent: bool = True
+    left_out: tuple[str, ...] = ()
 
 
 class AmazonConnectCases:
@@ -67,7 +69,8 @@ class AmazonConnectCases:
                 continue
             place = PartOfCall(record.since, record.picked_up, record.asked, record.is_last)
             became = self._calls.take(MACHINE, record.body, place)
-            taken.append(Taken(id_, became.outcome, became.number, became.knows_agent))
+            knows = became.knows_agent
+            taken.append(Taken(id_, became.outcome, became.number, knows, record.left_out))
         return taken
 
     def _with(self, part: Part) -> dict[str, Part]:

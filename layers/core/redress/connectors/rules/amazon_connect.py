@@ -129,6 +129,7 @@ class PlainRecord:
     the agent of this part was the first who spoke with the customer. `asked` is from when the
     customer was to be called back, if they had asked for that and this was the last attempt, or the
     one that reached them. `is_last` says that no agent spoke with the customer in a later part.
+    `left_out` are the times that were published and are not in the record, because they are wrong.
     """
 
     body: dict[str, Any]
@@ -136,6 +137,7 @@ class PlainRecord:
     picked_up: bool
     asked: datetime | None = None
     is_last: bool = True
+    left_out: tuple[str, ...] = ()
 
 
 # ------------------------------------------------------------------------------ reading
@@ -506,7 +508,7 @@ def _record(stretch: _Stretch, parts: Mapping[str, Part]) -> PlainRecord | Ignor
     told = _lost(stretch, parts) if part.answered is None else _spoken(stretch)
     if isinstance(told, Ignored):
         return told
-    _put_in_order(told)
+    left_out = _put_in_order(told)
     newest = [part, *reversed(earlier)]
     body = {
         "call": part.id,
@@ -523,10 +525,11 @@ def _record(stretch: _Stretch, parts: Mapping[str, Part]) -> PlainRecord | Ignor
     shown = {name: value for name, value in body.items() if value is not None}
     if not stretch.calls_back:
         since = earlier[0].began if earlier else part.began
-        return PlainRecord(shown, since, not stretch.spoken_before)
+        return PlainRecord(shown, since, not stretch.spoken_before, left_out=left_out)
     asked = next(one for one in (*earlier, part) if _is_callback(one))
     over = stretch.talked is not None or not _goes_on(part, parts)
-    return PlainRecord(shown, told["began"], True, (asked.queued or asked.began) if over else None)
+    due = (asked.queued or asked.began) if over else None
+    return PlainRecord(shown, told["began"], True, due, left_out=left_out)
 
 
 def _spoken(stretch: _Stretch) -> dict[str, Any]:
@@ -550,9 +553,7 @@ def _spoken(stretch: _Stretch) -> dict[str, Any]:
     told |= {"result": Result.ANSWERED, "answered": stretch.talked}
     if part.hold_s:
         told["hold_s"] = part.hold_s
-    if part.after_work_ended is not None and part.after_work_ended >= told["ended"]:
-        told["after_work_ended"] = part.after_work_ended
-    return told
+    return told | {"after_work_ended": part.after_work_ended}
 
 
 def _lost(stretch: _Stretch, parts: Mapping[str, Part]) -> dict[str, Any] | Ignored:
@@ -607,13 +608,16 @@ def _queued(parts: Iterable[Part]) -> datetime | None:
     return min((one.queued for one in parts if one.queued is not None), default=None)
 
 
-def _put_in_order(told: dict[str, Any]) -> None:
+def _put_in_order(told: dict[str, Any]) -> tuple[str, ...]:
     """Make the times of a record fit each other, whatever was published.
 
     Times are whole seconds, a customer may hang up while an agent accepts the call, and a hold is
     counted until its end, also if the customer hung up before. None of this may make a record that
-    is refused, because then the call would be lost.
+    is refused, because then the call would be lost. Returns the times that were left out.
     """
+    left_out = () if _is_work_possible(told) else ("after_work_ended",)
+    for name in left_out:
+        del told[name]
     names = ("began", "left_menu", "answered", "ended", "after_work_ended")
     known = [name for name in names if told.get(name) is not None]
     edge = told[known[-1]] - LONGEST
@@ -622,6 +626,22 @@ def _put_in_order(told: dict[str, Any]) -> None:
     if "hold_s" in told:
         talked = (told["ended"] - told["answered"]).total_seconds()
         told["hold_s"] = min(told["hold_s"], talked)
+    return left_out
+
+
+def _is_work_possible(told: Mapping[str, Any]) -> bool:
+    """Whether the end of the work after a call can be in its record.
+
+    An agent may leave a contact open for days: Amazon Connect allows work without an end. A record
+    lasts a day at most, and the times of the call itself are right then.
+    """
+    after: datetime | None = told.get("after_work_ended")
+    if after is None:
+        return True
+    began, answered, ended = (told[name] for name in ("began", "answered", "ended"))
+    if after < ended or after - answered > LONGEST:
+        return False
+    return bool(after - began <= LONGEST or ended - began > LONGEST)
 
 
 def _goes_on(part: Part, parts: Mapping[str, Part]) -> bool:
