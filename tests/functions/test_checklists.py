@@ -452,7 +452,7 @@ def test_item_whose_files_nobody_can_open_takes_others_and_is_not_accepted_by_it
         "given",
         MOST_FILES,
     )
-    step = AcceptingCase(wired_stores.attached()).step("identity", "", [])
+    step = AcceptingCase(wired_stores.tickets(), wired_stores.attached()).step("identity", "", [])
     with pytest.raises(InvalidInput) as refused:
         step(ticket, plan_1(), by=MEI, at=ticket.changed_at)
     assert [fault.code for fault in refused.value.faults] == ["file_not_open"]

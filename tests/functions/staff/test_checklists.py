@@ -17,7 +17,7 @@ from tests.builders import BY_PHONE, Clock, plan_document
 from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import ITEM_ACTS, Api, Reply
 from tests.functions.staff.test_rights import about, suspend
-from tests.world import Act, Opener, Stores
+from tests.world import Act, Opener, Stores, merge
 
 FILE = "9f86d081884c7d65"
 ITEM_OF = {"item-acceptance": "identity", "item-rejection": "new_details", "step-result": "change"}
@@ -210,18 +210,47 @@ def test_item_that_came_by_mail_is_accepted_with_files_that_somebody_could_open(
     assert (found.status, found.codes if expected else {}) == (422 if expected else 200, expected)
 
 
-@pytest.mark.parametrize("state", [FileState.HELD, FileState.FOUND, FileState.WITHDRAWN])
+NOT_OPEN = [FileState.HELD, FileState.FOUND, FileState.WITHDRAWN]
+SENT = {"id": FILE, "name": "id.jpg", "type": "image/jpeg", "size": 9}
+
+
+@pytest.mark.parametrize("state", NOT_OPEN)
 def test_material_whose_files_nobody_can_open_is_not_accepted_unseen(
     api: Api, open_ticket: Opener, act: Act, clock: Clock, state: FileState
 ) -> None:
     ticket = open_ticket("service_request", agent="a-tao", category="account/personal_data")
     keep(ticket.number, clock, state, event=ticket.version + 1)
-    sent = [{"id": FILE, "name": "id.jpg", "type": "image/jpeg", "size": 9}]
-    act(ticket, checklists.send, "identity", sent)
+    act(ticket, checklists.send, "identity", [SENT])
     assert decide(api, "item-acceptance", ticket, text=None).codes == {"/text": "file_not_open"}
     assert decide(api, "item-acceptance", ticket, text="I saw it at the counter").status == 200
     note = decide(api, "item-acceptance", ticket, id="new_details", files=[FILE])
     assert note.codes == {"/files": "no_files"}
+
+
+@pytest.mark.parametrize("state", [FileState.CLEAN, *NOT_OPEN])
+def test_material_that_came_with_a_merge_is_accepted_only_if_a_file_in_the_source_can_be_opened(
+    api: Api,
+    open_ticket: Opener,
+    act: Act,
+    clock: Clock,
+    stores: Stores,
+    state: FileState,
+) -> None:
+    source, target = (
+        open_ticket("service_request", agent="a-tao", category="account/personal_data")
+        for _ in range(2)
+    )
+    keep(source.number, clock, state, event=source.version + 1)
+    act(source, checklists.send, "identity", [SENT])
+    merge(stores, source.number, target.number, "9f86d081884c7d659a2feaa0")
+    shown = item(api("ticket", "tao", number=target.number), "identity")
+    assert (shown["state"], shown["files"]) == ("given", [])
+    found = decide(api, "item-acceptance", target, text=None)
+    if state is FileState.CLEAN:
+        assert found.status == 200
+        return
+    assert found.codes == {"/text": "file_not_open"}
+    assert decide(api, "item-acceptance", target, text="I saw it at the counter").status == 200
 
 
 def test_decision_about_an_item_needs_a_verified_customer_if_the_plan_says_so(

@@ -747,7 +747,7 @@ def accepting() -> AcceptingCase:
     from redress.files.cases.accepting import AcceptingCase
     from redress.wiring import stores
 
-    return AcceptingCase(stores.attached())
+    return AcceptingCase(stores.tickets(), stores.attached())
 
 
 @cache
