@@ -2240,6 +2240,27 @@ def test_leaders_of_a_department_are_told_of_a_task_whose_owner_is_in_another_on
     assert post.only["To"] == "hua@example.com"
 
 
+@pytest.mark.parametrize("has_owner", [False, True])
+def test_managers_are_told_of_the_task_of_a_department_whose_people_cannot_be_reached(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    staff: dict[str, Member],
+    stores: Stores,
+    has_owner: bool,
+) -> None:
+    """Supervisors of other teams could not open it."""
+    ticket = open_ticket(agent="a-jun")
+    mailer.act(ticket.number, _ask_service)
+    if has_owner:
+        mailer.act(ticket.number, _assign_task("tao", "hua"))
+    job = mailer.job(ticket.number, "task")
+    for gone in ("tao", "hua"):
+        stores.staff.depart(staff[gone], mailer.clock.now())
+    assert mailer(job) == []
+    assert post.only["To"] == "wei@example.com"
+
+
 def test_mail_about_a_task_that_is_over_is_skipped(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
 ) -> None:

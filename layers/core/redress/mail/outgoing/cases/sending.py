@@ -312,7 +312,9 @@ class MailingCase:
 
         Who has a task and cannot be reached, or may not do it any more, is replaced by the leaders
         of the department, and the ticket's agent by those of the ticket's team. Nobody gets one who
-        is kept from the ticket. Who had the task before is replaced by nobody.
+        is kept from the ticket. Who had the task before is replaced by nobody. If no supervisor of
+        the department can be reached, managers get it: supervisors of other teams cannot open the
+        task.
         """
         ticket, audience = about.ticket, about.job.audience
         team, person = ticket.team, ticket.assignee if audience == task_mails.ASKER else None
@@ -328,7 +330,8 @@ class MailingCase:
                 may = owner is not None and task_rights.may_do(owner, ticket, team)
                 person = task.owner if may else None
         role = Role.MANAGER if audience == Role.MANAGER else Role.SUPERVISOR
-        return self._person_or_leaders(ticket, person, role, team)
+        others = not audience.startswith(task_mails.DEPARTMENT)
+        return self._person_or_leaders(ticket, person, role, team, others=others)
 
     def _of_remedy(self, about: Matter) -> list[Recipient]:
         """Return the recipients of a mail to staff about a remedy (`remedy_mails`).
@@ -371,12 +374,14 @@ class MailingCase:
         role: Role,
         team: str,
         without: Collection[str | None] = (),
+        *,
+        others: bool = True,
     ) -> list[Recipient]:
         """Return a member of staff, or the leaders of a team if they cannot be reached or are None.
 
         Nobody gets a mail about a ticket from which they are kept, nor do the members `without`. If
         there are such, the mail asks for a decision, for which supervisors of other teams have no
-        right.
+        right. With `others` false, they get none either.
         """
         if person is not None:
             found = reached(
@@ -392,7 +397,8 @@ class MailingCase:
             for one in self._staff.members()
             if one.id not in without and not (kept and is_kept_from(ticket, one))
         ]
-        operator, others = self._settings.operator_address, not (kept or without)
+        operator = self._settings.operator_address
+        others = others and not (kept or without)
         return leaders(members, role, team, operator, others=others)
 
     def _addresses_kept_from(self, ticket: Ticket) -> set[str]:
