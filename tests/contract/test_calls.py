@@ -18,7 +18,7 @@ from redress.customers.rules.profile import MergedInto
 from redress.db import keys
 from redress.tickets.cases.changes import Decided
 from redress.tickets.links import Links
-from redress.tickets.rules.steps import merging
+from redress.tickets.rules.steps import by_customer, merging
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import Event, EventType
 from tests.builders import BY_PHONE, MEI, START, Life
@@ -642,6 +642,153 @@ def test_newer_record_that_says_that_the_call_was_answered_ends_the_callback(sho
     again = take(shop, record(updated="2026-11-23T00:59:40Z", ticket=other, menu="3"))
     assert again.number == other
     assert linked_with(shop, other) == [first.number], "once"
+
+
+def test_newer_record_that_says_that_its_own_missed_call_was_answered_ends_the_callback(
+    shop: Shop,
+) -> None:
+    shop.member("a-mei")
+    first = take(shop, missed())
+    shop.clock.advance(minutes=1)
+    newer = take(shop, record(updated="2026-11-23T00:59:30Z"))
+    assert (newer.outcome, newer.number) == (Outcome.ADDED, first.number)
+    kept = response(shop, first.number)
+    times = [f"{one:%H:%M:%S}" for one in (kept.started_at, kept.stopped_at)]
+    assert (kept.state, times) == (ClockState.STOPPED, ["00:54:20", "00:54:24"])
+    assert shop.tickets.get(str(first.number)).unanswered_since is None
+
+
+# ------------------------------------------------------------------ a missed call with a ticket
+
+
+def end(shop: Shop, life: Life) -> None:
+    shop.changes.change(
+        life.ticket.number, lambda t, plan, at: by_customer.withdraw(t, plan, "", at)
+    )
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_missed_call_about_a_ticket_is_a_callback_that_is_linked_with_it(
+    shop: Shop, *, closed: bool
+) -> None:
+    """The caller types the number of their ticket in the menu and hangs up in the queue."""
+    life = shop.open("inquiry", language="zh-TW")
+    named = life.ticket.number
+    if closed:
+        end(shop, life)
+    shop.clock.advance(minutes=15)
+    body = missed(ticket=named)
+    found = take(shop, body)
+    assert (found.outcome, found.number == named) == (Outcome.OPENED, False)
+    callback = shop.tickets.get(str(found.number))
+    assert callback.missed_call
+    assert callback.language == "zh-TW"
+    assert response(shop, found.number).state is ClockState.RUNNING
+    assert recorded(shop, named) == []
+    assert linked_with(shop, found.number) == [named]
+    assert linked_with(shop, named) == [found.number]
+    before = shop.items()
+    assert take(shop, body) == found
+    assert shop.items() == before
+    again = take(shop, later("c-2", "01:01:00", None, "01:02:00", ticket=named))
+    assert (again.outcome, again.number) == (Outcome.ADDED, named), "they wait already"
+    assert linked_with(shop, named) == [found.number]
+    called = take(shop, later("c-3", "01:03:00", "01:03:10", "01:05:00", direction="outbound"))
+    assert called.number == found.number
+    assert response(shop, found.number).state is ClockState.STOPPED
+    newer = missed(ticket=named, updated="2026-11-23T01:09:00Z", menu="3")
+    take(shop, newer)
+    assert len(numbers(shop)) == 2, "what is known later of the call opens no second callback"
+
+
+def test_callback_about_a_ticket_is_offered_first_to_who_has_that(shop: Shop) -> None:
+    shop.member("a-mei")
+    life = shop.open()
+    shop.assigner().assign(life.ticket.number)
+    found = take(shop, missed(ticket=life.ticket.number, kind="complaint"))
+    assert shop.tickets.get(str(found.number)).preferred == "a-mei"
+
+
+def test_missed_call_in_the_conversation_of_a_closed_ticket_is_a_callback(shop: Shop) -> None:
+    told = messages(shop).take("hotline", "d-1", message(channel="chat")).taken
+    shop.changes.change(told.number, lambda t, plan, at: by_customer.withdraw(t, plan, "", at))
+    found = take(shop, missed(conversation="c-1", call="c-7"))
+    assert (found.outcome, found.number == told.number) == (Outcome.OPENED, False)
+    assert linked_with(shop, told.number) == [found.number]
+    more = messages(shop).take("hotline", "d-2", message(channel="chat", message="m-2")).taken
+    assert shop.tickets.history(more.number)[0].data["source"]["follows"] == told.number
+
+
+def test_words_of_a_missed_call_that_nobody_has_answered_are_its_ticket(shop: Shop) -> None:
+    told = messages(shop).take("hotline", "d-1", message()).taken
+    found = take(shop, missed())
+    assert (found.outcome, found.number) == (Outcome.ADDED, told.number)
+    assert len(numbers(shop)) == 1
+
+
+def test_late_record_of_a_missed_call_opens_no_callback_if_somebody_has_served_the_caller(
+    shop: Shop,
+) -> None:
+    """The record of the later call, which was answered, came first."""
+    shop.member("a-mei")
+    shop.clock.advance(minutes=15)
+    number = BY_PHONE["phone"]
+    shop.open("inquiry", channel="phone", contact=BY_PHONE)
+    served = take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00", phone=number))
+    for one in shop.items():
+        if one[1] == "TICKET":
+            shop.assigner().assign(one[0].removeprefix("TICKET#"))
+    late = take(shop, missed(phone=number))
+    assert (late.outcome, late.number) == (Outcome.ADDED, served.number)
+    told = messages(shop).take("hotline", "d-1", message()).taken
+    assert told.number != served.number, "whoever called may be somebody else"
+    other = take(shop, missed(call="c-9", phone="+86 138 0013 8001"))
+    assert other.outcome is Outcome.OPENED
+    after = later("c-4", "01:10:00", None, "01:11:00", phone=number)
+    assert take(shop, after).outcome is Outcome.OPENED, "they called again afterwards"
+
+
+# ------------------------------------------------------------------ the ticket of an agent
+
+
+def in_the_call(**fields: Any) -> dict[str, Any]:
+    """The record of a call in which an agent wrote a ticket: it ended at 01:04."""
+    times = {"began": at("00:59:00"), "left_menu": at("00:59:20"), "answered": at("01:01:20")}
+    usual = {"phone": BY_PHONE["phone"], "ended": at("01:04:00"), "updated": at("01:06:00")}
+    return record(**(usual | times | fields))
+
+
+def test_pick_up_is_corrected_if_the_agent_writes_the_ticket_after_the_call(shop: Shop) -> None:
+    """The wait of two minutes was a pick-up after 0 s."""
+    shop.clock.advance(minutes=5)
+    life = opened_by_agent(shop)
+    shop.clock.advance(minutes=5)
+    found = take(shop, in_the_call(after_work_ended=at("01:05:30")))
+    assert (found.outcome, found.number) == (Outcome.ADDED, life.ticket.number)
+    reaction = shop.tickets.get(life.ticket.number).clocks[ClockName.REACTION]
+    times = [f"{one:%H:%M:%S}" for one in (reaction.started_at, reaction.stopped_at)]
+    assert times == ["00:59:20", "01:01:20"]
+    assert reaction.missed
+
+
+@pytest.mark.parametrize("words_first", [False, True])
+def test_words_of_a_call_and_the_ticket_that_its_agent_wrote_are_told_of_each_other(
+    shop: Shop, *, words_first: bool
+) -> None:
+    life = opened_by_agent(shop)
+    written = life.ticket.number
+    shop.clock.advance(minutes=10)
+    if words_first:
+        told = messages(shop).take("hotline", "d-1", message()).taken.number
+        assert take(shop, in_the_call()).number == told
+        assert linked_with(shop, written) == [told]
+        assert linked_with(shop, told) == [written]
+    else:
+        assert take(shop, in_the_call()).number == written
+        told = messages(shop).take("hotline", "d-1", message()).taken.number
+        assert told == written, "they are words of the same call"
+    reaction = shop.tickets.get(written).clocks[ClockName.REACTION]
+    assert f"{reaction.started_at:%H:%M:%S}" == "00:59:20"
 
 
 def test_item_of_a_call_is_removed_after_30_days(shop: Shop) -> None:

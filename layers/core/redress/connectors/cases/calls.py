@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from msgspec import structs
@@ -50,8 +50,6 @@ from redress.tickets.store.tickets import TicketFile, TicketStore
 
 LATEST = 5
 """The most tickets of the caller that are compared with the time of the call, newest first."""
-AFTERWARDS = timedelta(minutes=5)
-"""How long after the end of a call its agent may still open the ticket for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,27 @@ class _Taken:
         """Whether the agent of this record may keep a promise."""
         return self.part is None or self.part.picked_up
 
+    @property
+    def asked(self) -> datetime | None:
+        """From when on the customer was to be called back, if this is what they had asked for."""
+        return self.part.asked if self.part is not None else None
+
+    @property
+    def may_open(self) -> bool:
+        """Whether the call can open a ticket. Who is called has asked for nothing, unless it is the
+        callback that they asked for."""
+        call = self.record.call
+        return call.phone is not None and (
+            call.direction is Direction.INBOUND or self.asked is not None
+        )
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the customer wanted to speak with somebody in this call, and reached nobody."""
+        call = self.record.call
+        is_unreached = call.is_unreached and self.asked is not None
+        return self.keeps and (call.is_unanswered or is_unreached)
+
 
 @dataclass(frozen=True, slots=True)
 class _Waits:
@@ -140,10 +159,11 @@ class CallCases:
         one that an agent opened for this caller while the call lasted, or the one in which the same
         number waits for a callback. A call that was answered keeps the promise of that callback,
         also if its record is in another ticket; both are linked then, and so are the tickets of a
-        record that names another one than before. If the call has no ticket, the plan says whether
-        the record opens one. A call to a customer opens none, unless it is the
-        callback that they asked for. Otherwise the record waits until a message of the same
-        conversation opens a ticket.
+        record that names another one than before. A missed call opens a callback, which is linked
+        with the ticket that the record names or that of its conversation, if nobody would call back
+        because of that one. If the call has no ticket, the plan says whether the record opens one.
+        A call to a customer opens none, unless it is the callback that they asked for. Otherwise
+        the record waits until a message of the same conversation opens a ticket.
 
         The parts of a call have the ticket of their conversation in common, whichever comes first.
         A newer record of a part that says nothing new is a repeat: its source sends it again for
@@ -180,28 +200,79 @@ class CallCases:
                 raise KeyReused("this call came before with other content: set `updated`")
         waits = self._waits(taken, found)
         ticket = self._ticket(taken, found, waits)
-        if ticket is not None:
+        opens = taken.may_open and plan.opens_for_call(call.result)
+        if ticket is not None and not (
+            opens and self._calls_nobody_back(taken, found, ticket, waits)
+        ):
             return self._added(taken, found, ticket, waits)
-        at = self._now()
-        # Who is called has asked for nothing, unless it is the callback that they asked for.
-        asked = part.asked if part is not None else None
-        unasked = call.direction is Direction.OUTBOUND and asked is None
-        if call.phone is None or unasked or not plan.opens_for_call(call.result):
-            after = CallKnown(record.updated, fingerprint, Outcome.KEPT, call=call)
-            self._calls.keep(CallAdded(taken.machine.id, call.id, known, after), at)
-            return Decided(Recorded(Outcome.KEPT, None, None))
-        by = taken.machine.actor
+        if opens and taken.is_missed and (served := self._served_since(taken, caller)) is not None:
+            return self._added(taken, found, served.of_call, served)
+        if opens:
+            about = self._tickets.continued(ticket) if ticket is not None else None
+            return self._opened(taken, found, plan, caller, about)
+        at, after = self._now(), CallKnown(record.updated, fingerprint, Outcome.KEPT, call=call)
+        self._calls.keep(CallAdded(taken.machine.id, call.id, known, after), at)
+        return Decided(Recorded(Outcome.KEPT, None, None))
+
+    def _opened(
+        self,
+        taken: _Taken,
+        found: CallFound,
+        plan: Plan,
+        caller: str | None,
+        about: Ticket | None,
+    ) -> Decided[Recorded]:
+        """Open a ticket for a call, and link it with the one that the call is about."""
+        at, record, by, asked = self._now(), taken.record, taken.machine.actor, taken.asked
+        call = record.call
         source = {"connector": by.id, "conversation": record.conversation, "call": call.id}
-        submission = self._submission(record, plan, call.phone)
-        number = new_number()
-        change = by_call.open_for_call(submission, number, plan, call, by, at, source, asked=asked)
-        after = CallKnown(record.updated, fingerprint, Outcome.OPENED, number, change.after.version)
-        added = CallAdded(taken.machine.id, call.id, known, after)
-        cause = CallRecorded(added, record.conversation, found.ticket)
+        submission, number = self._submission(record, plan, about), new_number()
+        change = by_call.open_for_call(
+            submission, number, plan, call, by, at, source, asked=asked, about=about
+        )
+        also: tuple[tuple[Change, datetime], ...] = ()
+        if about is not None:
+            moment = self._changes.moment(about)
+            theirs = (about, self._changes.plan_of(about), moment)
+            link, its = linking.link_of_call((change.after, plan, at), theirs, by)
+            change = joined(change, link) or change
+            also = ((its, moment),) if its is not None else ()
+        version = change.after.version
+        after = CallKnown(record.updated, taken.fingerprint, Outcome.OPENED, number, version)
+        cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
+        if found.ticket is None or about is None:
+            # Otherwise the words of the conversation go to its own ticket, as before.
+            conversation = record.conversation
+            cause = replace(cause, conversation=conversation, ticket_before=found.ticket)
         if caller is not None and by_call.waits_for_callback(change.after, change.after):
             waiting = Waiting(number, asked or call.ended or call.began)
             cause = replace(cause, caller=caller, waits=waiting, waited=found.caller)
-        return Decided(Recorded(after.outcome, after.number, after.version), change, at, cause)
+        recorded = Recorded(after.outcome, after.number, after.version)
+        return Decided(recorded, change, at, cause, also)
+
+    def _calls_nobody_back(
+        self, taken: _Taken, found: CallFound, ticket: Ticket, waits: _Waits | None
+    ) -> bool:
+        """Whether a missed call needs a callback beside the ticket that it names, or in whose
+        conversation it was.
+
+        Nothing follows from the record of a call in a ticket. So the caller would wait for nobody,
+        unless they wait for a callback already, or the ticket is that of their words in this call,
+        which nobody has answered yet.
+        """
+        if not taken.is_missed or waits is not None:
+            return False
+        newest = found.newest.number if found.newest is not None else None
+        if newest is not None and self._tickets.get(newest).missed_call:
+            return False
+        is_named = taken.record.ticket == ticket.number
+        if not is_named and (newest == ticket.number or taken.part is not None):
+            return False
+        current = self._tickets.continued(ticket)
+        if by_call.waits_for_callback(ticket, current):
+            return False
+        is_unanswered = current.needs_agent and current.unanswered_since is not None
+        return is_named or ticket.channel != PHONE or not is_unanswered
 
     def _added(
         self, taken: _Taken, found: CallFound, ticket: Ticket, waits: _Waits | None
@@ -211,9 +282,12 @@ class CallCases:
         of_call, ticket = ticket, self._tickets.continued(ticket)
         merged = of_call if of_call.number != ticket.number else None
         at, plan = self._changes.moment(ticket), self._plans.get(ticket.plan_version)
-        opened = part is not None and self._opened_by(taken, of_call)
+        opened = self._opened_by(taken, found, of_call)
         again = waits is not None and waits.of_call.number == of_call.number
-        asked = part.asked if part is not None and opened else None
+        asked = taken.asked if opened else None
+        if part is None and opened and of_call.missed_call:
+            # Somebody had taken the call after all: its own callback is over.
+            opened, asked = False, call.waited_from
         if waits is not None and again:
             asked = waits.asked(call)
         written: list[datetime] = []
@@ -236,9 +310,11 @@ class CallCases:
             takes_over=spoke or self._takes_over(taken, ticket),
         )
         left = self._left(found, ticket, call)
-        if again or not call.answered or self._is_of_others(taken, ticket, waits):
+        spoken = call.answered is not None or taken.is_missed
+        if again or not spoken or self._is_of_others(taken, ticket, waits):
             waits = None
-        others = [one for one in (left, waits) if one is not None]
+        beside = self._opened_beside(taken, found, ticket)
+        others = [one for one in (left, waits, beside) if one is not None]
         change, also = self._with_others(taken, change, at, others)
         version = change.after.version
         after = CallKnown(
@@ -250,7 +326,7 @@ class CallCases:
             call if _is_kept(taken, found, again=again) else None,
         )
         cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
-        if _is_found_by_conversation(taken, found, left):
+        if _is_found_by_conversation(taken, found, left, again=again):
             conversation = taken.record.conversation
             cause = replace(cause, conversation=conversation, ticket_before=found.ticket)
         recorded = Recorded(after.outcome, ticket.number, version)
@@ -296,9 +372,9 @@ class CallCases:
     ) -> tuple[Change, tuple[tuple[Change, datetime], ...]]:
         """The change that adds a record, with the links of its ticket, and the changes of others.
 
-        The others are the ticket that had this call before, and that of a missed call of the same
-        caller, who was spoken to now. The callback of each is done if somebody spoke with the
-        customer.
+        The others are the ticket that had this call before, that of a missed call of the same
+        caller, and the one that an agent wrote in this call. If somebody spoke with the customer,
+        the callback of each is done, and pick-up of the last one is corrected.
         """
         call, by = taken.record.call, taken.machine.actor
         found: dict[str, tuple[Change, datetime]] = {}
@@ -334,6 +410,17 @@ class CallCases:
         since = self._tickets.history(merged.number)[1:]
         return file.ticket, _unanswered(file) + written_at(since)
 
+    def _opened_beside(self, taken: _Taken, found: CallFound, ticket: Ticket) -> _Waits | None:
+        """The ticket that an agent wrote for a call whose words have opened another one before."""
+        record = taken.record
+        if record.ticket is not None or found.newest is not None or found.ticket is None:
+            return None
+        since = taken.part.since if taken.part is not None else record.call.began
+        opened = self._opened_by_agent(taken.machine, record.call, since, but=ticket.number)
+        if opened is None:
+            return None
+        return _Waits(opened, self._tickets.continued(opened), record.call.waited_from)
+
     def _left(self, found: CallFound, ticket: Ticket, call: Call) -> _Waits | None:
         """The ticket that had this call before a newer record named another one."""
         if found.newest is None or found.newest.number in (None, ticket.number):
@@ -365,14 +452,23 @@ class CallCases:
         early = call.answered is not None and call.answered < found.caller.since
         return _Waits(ticket, current, found.caller.since) if waits and not early else None
 
-    def _opened_by(self, taken: _Taken, ticket: Ticket) -> bool:
-        """Whether the record of this part of a call, or of another one, opened the ticket."""
-        machine, record = taken.machine, taken.record
+    def _opened_by(self, taken: _Taken, found: CallFound, ticket: Ticket) -> bool:
+        """Whether an earlier record of this call, or that of another part of it, opened the ticket.
+
+        The parts of a call have its conversation in common. Calls that have no parts have an id.
+        """
+        machine, record, newest = taken.machine, taken.record, found.newest
         if record.call.answered is None or ticket.channel != PHONE:
             return False
+        if taken.part is None and (newest is None or newest.number != ticket.number):
+            return False
         source = self._tickets.history(ticket.number)[0].data.get("source") or {}
-        same = ("connector", machine.id), ("conversation", record.conversation)
-        return "call" in source and all(source.get(name) == value for name, value in same)
+        same = {"connector": machine.id}
+        if taken.part is None:
+            same["call"] = record.call.id
+        else:
+            same["conversation"] = record.conversation
+        return "call" in source and same.items() <= source.items()
 
     def _ticket(self, taken: _Taken, found: CallFound, waits: _Waits | None) -> Ticket | None:
         """The ticket of a call; None if it has none yet. Raises InvalidInput."""
@@ -393,24 +489,61 @@ class CallCases:
         opened = self._opened_by_agent(taken.machine, record.call, since)
         return waits.of_call if opened is None and waits is not None else opened
 
-    def _opened_by_agent(self, machine: Member, call: Call, since: datetime) -> Ticket | None:
+    def _opened_by_agent(
+        self, machine: Member, call: Call, since: datetime, but: str | None = None
+    ) -> Ticket | None:
         """The ticket that an agent opened for this caller while the call lasted; None if none.
 
-        `since` is when the call began.
+        `since` is when the call began. The ticket `but` is left out.
         """
-        card = self._card(call.phone, self._plans.current())
-        if card is None or call.result is not Result.ANSWERED:
+        if call.result is not Result.ANSWERED:
             return None
-        until = (call.after_work_ended or call.ended or self._now()) + AFTERWARDS
-        page = self._customers.tickets_of(self._customers.ids_of(card.customer), LATEST, None)
+        until = by_call.opened_until(call, self._now())
         found = [
             ticket
-            for ticket in self._tickets.get_readable(page.numbers)
-            if ticket.channel == PHONE
-            and since <= ticket.created_at <= until
-            and access.may_see(machine, ticket)
+            for ticket in self._by_phone(machine, call)
+            if ticket.number != but and since <= ticket.created_at <= until
         ]
         return min(found, key=lambda ticket: ticket.created_at, default=None)
+
+    def _served_since(self, taken: _Taken, caller: str | None) -> _Waits | None:
+        """The ticket of a later call in which somebody spoke with the caller of a missed one.
+
+        The record of the missed call came late: in the order of the calls, the later one would have
+        been its callback.
+        """
+        call, machine = taken.record.call, taken.machine
+        if caller is None or call.ended is None:
+            return None
+        region, over = self._plans.current().home_region, instants.written(call.ended)
+        for ticket in self._by_phone(machine, call):
+            phone = ticket.contact.phone
+            if phone is None or phones.e164(phone, region) != caller:
+                continue
+            if ticket.created_at > call.ended and any(
+                event.type is EventType.CALL_RECORDED
+                and event.data["connector"] == machine.id
+                and event.data.get("answered", "") >= over
+                for event in self._tickets.history(ticket.number)
+            ):
+                return _Waits(ticket, self._tickets.continued(ticket), call.waited_from)
+        return None
+
+    def _by_phone(self, machine: Member, call: Call) -> list[Ticket]:
+        """The newest tickets of the caller that were opened on the telephone."""
+        card = self._card(call.phone, self._plans.current())
+        if card is None:
+            return []
+        try:
+            ids = self._customers.ids_of(card.customer)
+        except Unreadable:  # a damaged profile keeps no call from its ticket
+            return []
+        page = self._customers.tickets_of(ids, LATEST, None)
+        return [
+            ticket
+            for ticket in self._tickets.get_readable(page.numbers)
+            if ticket.channel == PHONE and access.may_see(machine, ticket)
+        ]
 
     def _card(self, phone: str | None, plan: Plan) -> Card | None:
         number = phones.e164(phone, plan.home_region) if phone is not None else None
@@ -419,12 +552,18 @@ class CallCases:
         except Unreadable:  # a damaged profile keeps no call from its ticket
             return None
 
-    def _submission(self, record: Record, plan: Plan, phone: str) -> Submission:
-        """What opens a ticket for a call. The customer is found by the number."""
-        call = record.call
+    def _submission(self, record: Record, plan: Plan, about: Ticket | None) -> Submission:
+        """What opens a ticket for a call. The customer is found by the number.
+
+        They speak the language of the record, of their profile, or of the ticket that the call is
+        about.
+        """
+        call, phone = record.call, record.call.phone
+        assert phone is not None, "a call with a hidden number opens no ticket"
         card = self._card(phone, plan)
         known = [one for one in card.languages if one in LANGUAGES] if card is not None else []
-        language = record.language or next(iter(known), LANGUAGES[0])
+        usual = about.language if about is not None else LANGUAGES[0]
+        language = record.language or next(iter(known), usual)
         missed = call.is_unanswered or call.is_unreached
         subject = plan.call_subject(missed=missed, language=language)
         named = record.name or (card.name if card is not None else None)
@@ -446,14 +585,17 @@ def _said(body: Mapping[str, Any], part: PartOfCall) -> dict[str, Any]:
     return {key: body[key] for key in body if key != "updated"} | asked
 
 
-def _is_found_by_conversation(taken: _Taken, found: CallFound, left: _Waits | None) -> bool:
+def _is_found_by_conversation(
+    taken: _Taken, found: CallFound, left: _Waits | None, *, again: bool
+) -> bool:
     """Whether the conversation of the call leads to the ticket that gets its record, from now on.
 
-    The other parts of the call find the ticket by it, and so do messages of a caller whose call
-    turns out to belong to another ticket than before (`left`).
+    The other parts of the call find the ticket by it, and so do the words of the caller, also if
+    the call turns out to belong to another ticket than before (`left`). Words of a call whose
+    record is kept for them do not.
     """
     if found.ticket is None:
-        return taken.part is not None
+        return not _is_kept(taken, found, again=again)
     return left is not None and found.ticket == left.of_call.number
 
 

@@ -7,7 +7,7 @@ correction: pick-up counts from when the caller left the menu.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from redress.base.errors import NotAllowedNow
@@ -25,6 +25,9 @@ from redress.tickets.rules.ticket import EventType, Ticket
 
 RECORDED = "the record of the call says so"
 SPOKE = "spoke with the customer"
+HAS_TICKET = "has the ticket that the call is about"
+AFTERWARDS = timedelta(minutes=5)
+"""How long after the end of a call, or of the work after it, its agent may open its ticket."""
 
 
 def open_for_call(
@@ -37,13 +40,15 @@ def open_for_call(
     source: Mapping[str, str],
     *,
     asked: datetime | None = None,
+    about: Ticket | None = None,
 ) -> Change:
-    """Open a ticket for a call that has none.
+    """Open a ticket for a call that has none, or for a missed call whose ticket calls nobody back.
 
     If nobody spoke with the caller, the ticket is a callback: the promises of a live call end with
     the call, and the plan says until when the caller is called back. `asked` says that the call is
     the callback itself, and from when on it was due: it keeps that promise if the customer was
-    reached. The agent who spoke with the customer is the first who is offered the ticket.
+    reached. The agent who spoke with the customer is the first who is offered the ticket, or who
+    works on the ticket that the call is `about`.
     """
     data = opened_data(submission, number, plan, source=source)
     calls_back = call.is_unanswered or asked is not None
@@ -54,8 +59,15 @@ def open_for_call(
         draft.add(EventType.ACKNOWLEDGED, {"by": "agent"}, by)
     _add(draft, plan, call, source["connector"], by, at, opened=True, asked=asked)
     if call.agent is not None and not (call.is_unanswered or call.is_unreached):
-        _prefer(draft, call)
+        _prefer(draft, call.agent, SPOKE)
+    elif about is not None and about.needs_agent and about.team == draft.after.team:
+        _prefer(draft, about.assignee, HAS_TICKET)
     return draft.change()
+
+
+def opened_until(call: Call, at: datetime) -> datetime:
+    """Return until when an agent may have opened the ticket of a call."""
+    return (call.after_work_ended or call.ended or at) + AFTERWARDS
 
 
 def record(
@@ -99,14 +111,15 @@ def record(
         asked=asked,
     )
     if takes_over:
-        _prefer(draft, call)
+        _prefer(draft, call.agent, SPOKE)
     return draft.change()
 
 
-def _prefer(draft: Draft, call: Call) -> None:
-    """Offer the ticket first to the agent who spoke with the customer."""
-    queued = {"from": None, "why": SPOKE, "team": draft.after.team, "preferred": call.agent}
-    draft.add(EventType.QUEUED, queued, SYSTEM)
+def _prefer(draft: Draft, agent: str | None, why: str) -> None:
+    """Offer the ticket first to this agent. Nothing happens without one."""
+    if agent is not None:
+        queued = {"from": None, "why": why, "team": draft.after.team, "preferred": agent}
+        draft.add(EventType.QUEUED, queued, SYSTEM)
 
 
 def _add(
@@ -185,7 +198,8 @@ def kept_promise(
 ) -> dict[str, Any]:
     """Return the data of the correction that a call makes; {} if it makes none.
 
-    A call answers the ticket that was opened for it, while it lasted or by its record (`opened`).
+    A call answers the ticket that was opened for it, while it lasted, in the agent's work after it
+    (`opened_until`), or by its record (`opened`).
     Its promises then count from leaving the menu. A later call answers a missed call, whoever
     called whom. `asked` is from when on the callback was due, if the ticket was opened after that.
     If the ticket of the call was `merged` into this one, its promise may have come with it.
@@ -196,8 +210,7 @@ def kept_promise(
     later = asked is not None or of_call.created_at <= answered
     calls_again = of_call.missed_call and later and not opened
     if call.direction is Direction.INBOUND and not calls_again:
-        until = call.ended or at
-        if not opened and not call.began <= of_call.created_at <= until:
+        if not opened and not call.began <= of_call.created_at <= opened_until(call, at):
             return {}
         clock = kept_by_speaking(of_call.clocks)
         started: datetime | None = call.waited_from
