@@ -396,6 +396,19 @@ def attributes(parameters: dict[str, Any]) -> set[str]:
     return expressed | set(parameters["Key"])
 
 
+def test_service_that_may_use_a_key_has_the_same_name_in_every_partition() -> None:
+    """The Developer Guide of KMS (kms:ViaService): the suffix is .amazonaws.com in all of them."""
+    named = {
+        value["Fn::Sub"]
+        for one in statements()
+        for condition in one.condition.values()
+        for key, value in condition.items()
+        if key == "kms:ViaService"
+    }
+    services = ("kinesis", "s3")
+    assert named == {f"{service}.${{AWS::Region}}.amazonaws.com" for service in services}
+
+
 def test_only_services_may_assume_roles() -> None:
     for name, role in of_type("AWS::IAM::Role").items():
         for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
