@@ -212,6 +212,33 @@ def test_record_goes_to_the_ticket_that_an_attribute_names(shop: Shop) -> None:
     assert take(shop, unknown)[SECOND].outcome is Outcome.OPENED
 
 
+def test_missed_call_about_a_ticket_is_a_callback_that_is_linked_with_it(shop: Shop) -> None:
+    number = shop.open("inquiry").ticket.number
+    taken = take(shop, connect.abandoned(Attributes={"redress_ticket": number}))[FIRST]
+    assert taken.outcome is Outcome.OPENED
+    callback = shop.tickets.get(str(taken.number))
+    assert (callback.missed_call, [one.number for one in callback.links]) == (True, [number])
+
+
+def test_queued_callback_about_a_ticket_waits_until_an_attempt_reaches_the_customer(
+    shop: Shop,
+) -> None:
+    staffed(shop)
+    named = shop.open("inquiry").ticket.number
+    first, nobody, reached = (
+        one | {"Attributes": {"redress_ticket": named}} for one in connect.retried()
+    )
+    take(shop, first)
+    opened = take(shop, nobody | {"NextContactId": None})[SECOND]
+    assert opened.outcome is Outcome.OPENED
+    callback = shop.tickets.get(str(opened.number))
+    assert [one.number for one in callback.links] == [named]
+    assert callback.clocks[ClockName.FIRST_RESPONSE].state is ClockState.RUNNING
+    assert take(shop, reached)[THIRD].number == named
+    response = shop.tickets.get(str(opened.number)).clocks[ClockName.FIRST_RESPONSE]
+    assert (response.state, response.held_by) == (ClockState.STOPPED, "a-jun")
+
+
 def test_agent_who_dials_a_missed_caller_keeps_the_promise_of_the_callback(shop: Shop) -> None:
     staffed(shop)
     first = take(shop, connect.abandoned())[FIRST]
