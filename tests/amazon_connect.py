@@ -90,6 +90,29 @@ def transferred() -> tuple[dict[str, Any], dict[str, Any]]:
     return first, second
 
 
+def hung_up() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """A call that Mei transferred to a queue, in which the caller hung up. An event said before
+    that she spoke with them."""
+    first, second = transferred()
+    nobody = {"Agent": None, "Recording": None, "Recordings": None}
+    return first, second | nobody, event("CONNECTED_TO_AGENT", "00:54:24")
+
+
+def asked_for_help() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Mei called a queue for help, gave up after a minute, and went on with the caller."""
+    first, second, answered = hung_up()
+    first |= {
+        "DisconnectTimestamp": clock("00:57:40"),
+        "Agent": first["Agent"] | of_agent("00:54:24", "00:57:40", "00:58:00"),
+    }
+    second |= {
+        "DisconnectTimestamp": clock("00:56:20"),
+        "DisconnectReason": "AGENT_DISCONNECT",
+        "LastUpdateTimestamp": clock("00:57:00"),
+    }
+    return first, second, answered
+
+
 def overflowed() -> tuple[dict[str, Any], dict[str, Any]]:
     """A call that a flow moved to another queue, because nobody in the first one was free."""
     first = abandoned(

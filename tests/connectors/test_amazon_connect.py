@@ -653,12 +653,89 @@ def test_call_that_ended_in_a_flow_for_ended_calls_was_abandoned() -> None:
     assert (found[FIRST]["result"], found[SECOND]) == ("abandoned_in_queue", Ignored.BESIDE)
 
 
+# A transfer that nobody answered.
+
+
 def test_caller_who_hung_up_in_the_queue_of_a_transfer_was_answered_before() -> None:
-    first, second = connect.transferred()
-    lost = second | {"Agent": None, "Recording": None, "Recordings": None}
+    first, lost, _ = connect.hung_up()
     found = told(first, lost)
     assert (found[FIRST]["result"], found[SECOND]["result"]) == ("answered", "abandoned_in_queue")
     assert found[SECOND]["began"] == "2026-11-23T00:55:20.000Z"
+
+
+def test_agent_who_asked_a_queue_for_help_and_went_on_lost_nobody() -> None:
+    first, asked_for, _ = connect.asked_for_help()
+    found = told(first, asked_for)
+    assert (found[FIRST]["result"], found[SECOND]) == ("answered", Ignored.BESIDE)
+
+
+def test_colleague_who_was_asked_and_did_not_pick_up_lost_nobody() -> None:
+    first, asked_for, _ = connect.asked_for_help()
+    assert told(first, asked_for | {"Queue": None})[SECOND] is Ignored.BESIDE
+
+
+@pytest.mark.parametrize(("ended", "beside"), [("00:55:24", True), ("00:55:25", False)])
+def test_caller_hung_up_in_a_transfer_if_it_lasted_longer_than_the_talk(
+    ended: str, beside: bool
+) -> None:
+    """Who hangs up in the second in which the agent left had somebody to speak with."""
+    first, lost, _ = connect.hung_up()
+    found = told(first, lost | {"DisconnectTimestamp": clock(ended)})[SECOND]
+    assert (found is Ignored.BESIDE) is beside
+
+
+def test_transfer_that_nobody_answered_waits_for_the_record_of_the_agent_before_it() -> None:
+    """How long the agent talked is only known by then. Their work afterwards may last for days."""
+    first, lost, answered = connect.hung_up()
+    ended = connect.event("DISCONNECTED", "00:55:24", disconnectTimestamp=clock("00:55:24"))
+    assert told(lost) == {SECOND: Ignored.WAITS}
+    assert told(answered, lost) == {FIRST: Ignored.NO_RECORD, SECOND: Ignored.WAITS}
+    assert told(ended, lost)[SECOND] is Ignored.WAITS
+    assert told(lost | {"InitiationMethod": "FROM_2030"}) == {SECOND: Ignored.WAITS}
+    assert told(lost, answered, first)[SECOND]["result"] == "abandoned_in_queue"
+
+
+def test_queue_after_a_transfer_waits_for_the_agent_before_the_transfer() -> None:
+    first, moved, _ = connect.hung_up()
+    moved |= {"NextContactId": THIRD, "DisconnectTimestamp": clock("00:56:20")}
+    lost = moved | {
+        "ContactId": THIRD,
+        "NextContactId": None,
+        "PreviousContactId": SECOND,
+        "InitiationMethod": "QUEUE_TRANSFER",
+        "InitiationTimestamp": clock("00:56:20"),
+        "DisconnectTimestamp": clock("00:57:40"),
+    }
+    assert told(moved, lost) == {SECOND: Ignored.GOES_ON, THIRD: Ignored.WAITS}
+    assert told(moved, lost, first)[THIRD]["result"] == "abandoned_in_queue"
+
+
+def test_caller_with_whom_nobody_spoke_waits_for_no_record() -> None:
+    """A flow moved the call from queue to queue, or says that it transferred it."""
+    first, second = connect.overflowed()
+    lost = second | {"Agent": None, "Recording": None, "Recordings": None}
+    assert told(lost)[SECOND]["result"] == "abandoned_in_queue"
+    found = told(first, lost | {"InitiationMethod": "TRANSFER"})
+    assert (found[FIRST], found[SECOND]["result"]) == (Ignored.GOES_ON, "abandoned_in_queue")
+
+
+def test_call_that_an_agent_transferred_twice_waits_for_both() -> None:
+    """The first one may have stayed in the call."""
+    first, second = connect.transferred()
+    second |= {"NextContactId": THIRD}
+    lost = connect.hung_up()[1] | {
+        "ContactId": THIRD,
+        "PreviousContactId": SECOND,
+        "InitiationTimestamp": clock("00:57:35"),
+        "DisconnectTimestamp": clock("00:58:00"),
+    }
+    stayed = first | {
+        "DisconnectTimestamp": clock("00:58:05"),
+        "Agent": first["Agent"] | connect.of_agent("00:54:24", "00:58:05", "00:58:10"),
+    }
+    assert told(second, lost)[THIRD] is Ignored.WAITS
+    assert told(second, lost, first)[THIRD]["result"] == "abandoned_in_queue"
+    assert told(second, lost, stayed)[THIRD] is Ignored.BESIDE
 
 
 def test_transfer_of_a_call_to_a_customer_is_one_too() -> None:
@@ -670,6 +747,8 @@ def test_transfer_of_a_call_to_a_customer_is_one_too() -> None:
 
 CALLS = (
     connect.transferred,
+    connect.hung_up,
+    connect.asked_for_help,
     connect.overflowed,
     connect.callback,
     connect.retried,

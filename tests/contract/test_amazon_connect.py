@@ -319,6 +319,8 @@ def test_part_that_an_earlier_version_told_in_another_way_is_a_repeat(shop: Shop
     ("call", "kept"),
     [
         (connect.transferred, ("00:54:20", "00:54:24")),
+        (connect.hung_up, ("00:54:20", "00:54:24")),
+        (connect.asked_for_help, ("00:54:20", "00:54:24")),
         (connect.overflowed, ("00:54:20", "00:55:00")),
         (connect.callback, ("00:38:39", "00:40:25")),
         (connect.customer_first, ("00:38:39", "00:40:25")),
@@ -341,6 +343,22 @@ def test_order_in_which_contacts_come_changes_nothing(
     for one in found:
         assert one == found[0]
     assert kept in found[0][1]
+
+
+def test_transfer_that_nobody_answered_opens_no_callback_while_its_agent_works(shop: Shop) -> None:
+    """The record of the agent's part opens the ticket of the call, and the wait is an event in
+    it. Nobody hung up on an agent who asked for help."""
+    staffed(shop)
+    for place, (call, told) in enumerate(((connect.hung_up, 2), (connect.asked_for_help, 1))):
+        first, lost, answered = (of_another_call(one, place) for one in call())
+        take(shop, answered)
+        [waits] = [one for one in take(shop, lost).values() if one.contact[0] == SECOND[0]]
+        assert waits.outcome is Ignored.WAITS
+        assert len(tickets(shop)) == place
+        assert take(shop, first)[first["ContactId"]].outcome is Outcome.OPENED
+        [ticket] = [one for one in tickets(shop) if one.contact.phone_e164 == phone_of(place)]
+        assert (ticket.missed_call, ticket.preferred) == (False, "a-mei")
+        assert len(recorded(shop, ticket.number)) == told
 
 
 def test_ticket_of_a_transferred_call_is_offered_first_to_who_took_it_over(shop: Shop) -> None:

@@ -55,7 +55,9 @@ _CALLBACK = "CALLBACK"
 """How the initiation methods of a callback begin. Customer first has two of its own."""
 _WAITS_TO_DIAL = "CALLBACK_CUSTOMER_FIRST_QUEUED"
 """Nobody is called in this contact. Its ConnectedToSystemTimestamp is the start of a flow."""
-_TRANSFERS = ("TRANSFER", "QUEUE_TRANSFER")
+_BY_QUEUE = "QUEUE_TRANSFER"
+"""A flow moved a caller who waited. In the methods of other transfers an agent may have done it."""
+_TRANSFERS = ("TRANSFER", _BY_QUEUE)
 _BESIDE = ("MONITOR", "EXTERNAL_OUTBOUND", "DISCONNECT")
 """The initiation methods of a contact beside the call or after it. In all others the customer waits
 or talks. So does a method that is not known, if the contact is linked with another one: if it were
@@ -74,6 +76,7 @@ class Ignored(StrEnum):
     OTHER_CHANNEL = "it is no call"
     BESIDE = "it is beside the call or after it"
     GOES_ON = "the call goes on in another contact"
+    WAITS = "an agent spoke with the caller before, and the record of that has not come yet"
     BY_FLOW = "a flow ended the call before it was in a queue"
     WENT_OUT = "the call was transferred out of the instance before an agent answered"
     NO_AGENT = "no agent took part in this call to a customer"
@@ -405,6 +408,9 @@ def records(parts: Mapping[str, Part]) -> dict[str, PlainRecord | Ignored]:
     agent. What the customer waited before in other parts belongs to the first of them: pick-up
     counts from when the caller left the menu. A part that went on in another one has no record. A
     callback that did not reach the customer has one, which says so.
+
+    A transfer that nobody answered is judged by the contact record of the agent before it, and has
+    no record until that comes: if the agent talked on, nobody hung up.
     """
     found: dict[str, PlainRecord | Ignored] = {}
     earlier: list[_Stretch] = []
@@ -430,14 +436,16 @@ class _Stretch:
     """A part in which the customer waits or talks, and what happened before it.
 
     `earlier` are the stretches before it. `line` are those since the last one that is no transfer,
-    which says who called whom, and this one. `reached` is when the customer who was called picked
-    up. `talked` is when an agent and the customer were connected, None if they were not.
+    which says who called whom, and this one. `spoken_until` is when the last agent of those before
+    left the call, if that is known. `reached` is when the customer who was called picked up.
+    `talked` is when an agent and the customer were connected, None if they were not.
     """
 
     part: Part
     earlier: tuple[Part, ...]
     line: tuple[Part, ...]
     spoken_before: bool
+    spoken_until: datetime | None
     reached: datetime | None
     talked: datetime | None
 
@@ -467,7 +475,9 @@ def _stretch(part: Part, earlier: Sequence[_Stretch]) -> _Stretch:
         if not _carries_on(line[0]):
             break
         line.insert(0, one)
-    spoken_before = any(one.talked is not None for one in earlier)
+    talks = [one.part for one in earlier if one.talked is not None]
+    spoken_before = bool(talks)
+    spoken_until = max((one.left for one in talks if one.left is not None), default=None)
     reached: datetime | None = None
     talked = part.answered
     if _calls_out(line[0]) and not spoken_before:
@@ -476,7 +486,7 @@ def _stretch(part: Part, earlier: Sequence[_Stretch]) -> _Stretch:
             reached = _first(one.reached for one in rung)
         if part.answered is not None:
             talked = max(reached, part.answered) if reached is not None else None
-    return _Stretch(part, before, tuple(line), spoken_before, reached, talked)
+    return _Stretch(part, before, tuple(line), spoken_before, spoken_until, reached, talked)
 
 
 def _calls_out(part: Part) -> bool:
@@ -563,7 +573,11 @@ def _lost(stretch: _Stretch, parts: Mapping[str, Part]) -> dict[str, Any] | Igno
         return Ignored.GOES_ON
     if part.went_out:
         return Ignored.WENT_OUT
+    if _waits_for_agent(stretch, parts):
+        return Ignored.WAITS
     if stretch.spoken_before and not _is_known(part):
+        return Ignored.BESIDE
+    if _carries_on(part) and _talked_on(stretch):
         return Ignored.BESIDE
     if stretch.calls_back:
         return _not_called_back(stretch)
@@ -576,6 +590,26 @@ def _lost(stretch: _Stretch, parts: Mapping[str, Part]) -> dict[str, Any] | Igno
     if part.reason == _BY_FLOW:
         return Ignored.BY_FLOW
     return told | {"result": Result.ABANDONED_IN_MENU}
+
+
+def _waits_for_agent(stretch: _Stretch, parts: Mapping[str, Part]) -> bool:
+    """Whether the record of an agent who was in the call before this part is still to come.
+
+    A transfer says that there was one, before anything of the part before it is known.
+    """
+    if not _carries_on(stretch.part):
+        return False
+    by_agent = [one for one in stretch.line if _carries_on(one) and one.method != _BY_QUEUE]
+    before = {one.previous for one in by_agent if one.previous is not None}
+    before |= {one.id for one in stretch.earlier if one.answered is not None}
+    return any(id_ not in parts or not parts[id_].whole for id_ in before)
+
+
+def _talked_on(stretch: _Stretch) -> bool:
+    """Whether an agent was with the caller until this part was over: they asked in a queue for
+    help, or called a colleague, and nobody came."""
+    until, ended = stretch.spoken_until, stretch.part.ended
+    return until is not None and ended is not None and until >= ended
 
 
 def _not_called_back(stretch: _Stretch) -> dict[str, Any]:
