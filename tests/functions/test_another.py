@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,11 +11,16 @@ import pytest
 
 from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER
+from redress.clocks.rules.clocks import ClockName
+from redress.customers.rules.profile import MergedInto, Revised
 from redress.tickets.rules.steps import by_customer, by_staff
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.steps.table import MOST_LINKS
 from redress.tickets.rules.ticket import EventType, LinkKind, State, Ticket, TicketLink
 from redress.wiring import customer as customer_wiring
+from redress.wiring import stores as wired_stores
+from tests.builders import START
+from tests.customers.builders import LI_NA, WANG_WEI, new, profile
 from tests.functions.conftest import MEMBERS, altered
 from tests.world import Act, Context, Opener, Stores, load, read_sample
 
@@ -141,19 +147,46 @@ def test_new_ticket_belongs_to_the_customer_of_the_old_one(
     site: Site, stores: Stores, act: Act, done: Ticket
 ) -> None:
     """Staff may have corrected whose ticket it is; the address alone would say otherwise."""
-    profile = "9f86d081884c7d659a2feaa0"
     act(
         done,
         lambda t, p, at: match(
-            t, p, profile, "staff", at, by=MEMBERS["lin"].actor, customer_type="vip"
+            t, p, LI_NA, "staff", at, by=MEMBERS["lin"].actor, customer_type="vip"
         ),
     )
+    before = stores.tickets.get(done.number)
     send(site, done)
-    new = the_new_one(stores, done)
-    assert (new.customer, new.customer_type) == (
-        profile,
-        stores.tickets.get(done.number).customer_type,
-    )
+    opened = the_new_one(stores, done)
+    # There is no such profile, so the type is that of the old ticket.
+    assert (opened.customer, opened.customer_type) == (LI_NA, before.customer_type)
+
+
+def test_new_ticket_has_the_promises_of_the_type_that_its_customer_has_now(
+    site: Site, stores: Stores, act: Act, done: Ticket
+) -> None:
+    customers = wired_stores.customers()
+    customers.write([new(profile(LI_NA))])
+    act(done, lambda t, p, at: match(t, p, LI_NA, "email", at))
+    assert stores.tickets.get(done.number).customer_type == "standard"
+    known = customers.get(LI_NA)
+    customers.write([Revised(known, replace(known, revision=2, type="vip"))])
+    send(site, done, kind="inquiry")
+    opened = the_new_one(stores, done)
+    assert (opened.customer, opened.customer_type) == (LI_NA, "vip")
+    assert opened.clocks[ClockName.FIRST_RESPONSE].target_s == 4 * 3600
+
+
+def test_new_ticket_has_the_type_of_the_profile_into_which_its_customer_was_merged(
+    site: Site, stores: Stores, act: Act, done: Ticket
+) -> None:
+    customers = wired_stores.customers()
+    customers.write([new(profile(LI_NA)), new(profile(WANG_WEI, type="vip"))])
+    act(done, lambda t, p, at: match(t, p, LI_NA, "email", at))
+    gone = customers.get(LI_NA)
+    into = MergedInto(WANG_WEI, 2, START)
+    customers.write([Revised(gone, replace(gone, revision=2, merged_into=into))])
+    send(site, done)
+    opened = the_new_one(stores, done)
+    assert (opened.customer, opened.customer_type) == (LI_NA, "vip")
 
 
 def test_words_are_taken_even_if_the_old_ticket_can_have_no_more_links(

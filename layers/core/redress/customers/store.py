@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from pynamodb.exceptions import DoesNotExist
 
-from redress.base.errors import NotFound
+from redress.base.errors import NotFound, Unreadable
 from redress.customers.rules.profile import (
     Card,
     Entry,
@@ -96,6 +96,16 @@ class CustomerStore:
         except NotFound:
             return ()
         return (found.id, *found.absorbed)
+
+    def type_of(self, customer: str) -> str | None:
+        """The type of a customer as it is now, also if their profile was merged into another one.
+
+        None if the profile is gone or cannot be read.
+        """
+        try:
+            return self.current(customer).type
+        except (NotFound, Unreadable):
+            return None
 
     def get_readable(self, customers: Iterable[str]) -> list[Profile]:
         """The profiles in the order of these ids, each once, for a list.

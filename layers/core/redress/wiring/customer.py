@@ -104,6 +104,7 @@ def following() -> FollowingCase:
         stores.plans(),
         links(),
         clients.now,
+        stores.customers().type_of,
     )
 
 

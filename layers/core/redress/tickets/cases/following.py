@@ -52,9 +52,12 @@ class FollowingCase:
         plans: Plans,
         links: Links,
         now: Callable[[], datetime],
+        type_of: Callable[[str], str | None],
     ) -> None:
+        """`type_of` reads the type of a customer as it is now; None if it cannot be read."""
         self._tickets, self._changes, self._openings = tickets, changes, openings
         self._plans, self._links, self._now = plans, links, now
+        self._type_of = type_of
 
     def require_possible(self, token: str) -> Ticket:
         """Return the ticket of a status link, if something else can follow it now.
@@ -112,8 +115,10 @@ class FollowingCase:
             own, new_number(), plan, at, follows=follows, conversation=old.conversation
         )
         if old.customer is not None:
+            # A matched ticket is not matched again, so it gets its type here.
+            type_now = self._type_of(old.customer) or old.customer_type
             matched = match(
-                change.after, plan, old.customer, _BY_TICKET, at, customer_type=old.customer_type
+                change.after, plan, old.customer, _BY_TICKET, at, customer_type=type_now
             )
             both = joined(change, matched)
             assert both is not None, "a ticket is opened"
