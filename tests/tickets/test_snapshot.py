@@ -161,6 +161,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "kept_from": [],
         "customer": None,
         "watchers": [],
+        "joined": [],
         "classified": False,
         "incident_proposed": False,
         "spike_proposed": None,

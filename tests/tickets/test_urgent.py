@@ -126,6 +126,65 @@ def test_ticket_of_the_version_before_keeps_its_ladder() -> None:
     assert life.ticket.watchers == ()
 
 
+def test_who_only_watches_is_asked_to_join_all_the_same() -> None:
+    """A broken promise has told them of later rungs, and not that they are needed at once."""
+    document = plan_document() | {"version": 2}
+    [breach] = [one for one in document["ladders"]["promise"] if one["action"] == "breach"]
+    breach["watch"] = ["supervisor"]
+    life = Life(plan=parse(document)).open("complaint").acknowledge().assign()
+    life.sleep_through(START + timedelta(hours=25))
+    assert life.ticket.watchers == ("supervisor",)
+    life.reclassify("urgent").wait(seconds=9).wake()
+    assert ("resolution", "join", ["supervisor"]) in rungs(life)
+    assert life.ticket.watchers == life.ticket.joined == ("supervisor",)
+    assert life.folded == life.ticket
+
+
+def joins(life: Life) -> list[list[str]]:
+    return [notify for _, action, notify in rungs(life) if action == "join"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_supervisors_of_the_team_to_which_an_urgent_ticket_is_moved_join_it(waits: bool) -> None:
+    """Roles join, and those of the other team are other people."""
+    life = Life().open("urgent").acknowledge().assign().wait(seconds=9).wake()
+    if waits:
+        life.reply(wait_for_customer=True)
+    life.wait(minutes=1).reassign("a-tao", "service")
+    assert next_wake(life.ticket, life.plan) == START + timedelta(seconds=9), "at once"
+    life.wake()
+    assert joins(life) == [["supervisor"], ["supervisor"]]
+    life.reassign("a-bo", "service").wait(seconds=9).wake()
+    assert len(joins(life)) == 2, "the team is the same"
+    assert life.folded == life.ticket
+    assert items.ticket_of(items.snapshot_doc(life.ticket)) == life.ticket
+
+
+def test_managers_are_not_asked_again_when_an_urgent_ticket_is_moved() -> None:
+    document = plan_document() | {"version": 2}
+    document["ladders"]["emergency"][0]["notify"] = ["supervisor", "manager"]
+    life = Life(plan=parse(document)).open("urgent").assign().wait(seconds=9).wake()
+    life.reassign("a-tao", "service").wake()
+    assert joins(life) == [["supervisor", "manager"], ["supervisor"]]
+
+
+def test_ticket_that_was_never_urgent_joins_nobody_when_it_is_moved() -> None:
+    life = Life().open("complaint").acknowledge().assign().wait(seconds=9).wake()
+    life.reassign("a-tao", "service").wake()
+    assert joins(life) == []
+
+
+def test_supervisors_who_joined_before_the_update_are_asked_once_more_at_most() -> None:
+    """A snapshot of the version before does not say who has joined."""
+    life = Life().open("urgent").acknowledge().assign().wait(seconds=9).wake()
+    life.changes[-1] = replace(life.last, after=replace(life.ticket, joined=()))
+    life.wait(seconds=9).wake()
+    assert joins(life) == [["supervisor"]]
+    life.reply().resolve().wait(hours=1).dispute().wait(seconds=9).wake()
+    life.resolve().wait(hours=1).dispute().wait(seconds=9).wake()
+    assert joins(life) == [["supervisor"], ["supervisor"], []]
+
+
 def test_managers_can_join_too_if_the_plan_says_so() -> None:
     document = plan_document() | {"version": 2}
     document["ladders"]["emergency"][0]["notify"] = ["supervisor", "manager"]
@@ -138,6 +197,20 @@ def test_who_has_joined_a_ticket_that_is_merged_has_joined_the_other_one() -> No
     target = Life(source.clock).open("urgent", number=OTHER).assign()
     source.merge(target)
     assert target.ticket.watchers == ("supervisor",)
+
+
+def test_supervisors_of_another_team_join_the_ticket_into_which_an_urgent_one_is_merged() -> None:
+    source = Life().open("urgent").wait(seconds=9).wake()
+    target = Life(source.clock).open("urgent", number=OTHER).assign().reassign("a-tao", "service")
+    source.merge(target)
+    assert (target.ticket.watchers, target.ticket.joined) == (("supervisor",), ())
+    target.wake()
+    assert joins(target) == [["supervisor"]]
+    source.wait(minutes=1).unmerge(target)
+    assert source.ticket.joined == ("supervisor",)
+    source.wait(minutes=1).wake()
+    assert joins(source) == [["supervisor"]]
+    assert (source.folded, target.folded) == (source.ticket, target.ticket)
 
 
 def test_who_joined_the_merged_ticket_does_not_watch_the_other_one_when_it_is_undone() -> None:

@@ -471,6 +471,18 @@ def revive(clock: Clock) -> Clock:
     return replace(clock, state=ClockState.RUNNING)
 
 
+def unjoined(clock: Clock) -> Clock:
+    """Return a clock on which nobody has joined yet: the steps of Action.JOIN act again.
+
+    One whose time is over acts at once.
+    """
+
+    def others(acted: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(step for step in acted if not step.startswith(f"{Action.JOIN.value}."))
+
+    return replace(clock, fired=others(clock.fired), ahead=others(clock.ahead))
+
+
 def fire(clock: Clock, step: str) -> Clock:
     """Record that a step has acted."""
     return replace(

@@ -51,6 +51,7 @@ from redress.tickets.rules.ticket import (
     is_bare_thanks,
     is_survey_due,
     is_word_to_all,
+    of_every_team,
     promises,
     waits_for,
     within_call_hours,
@@ -99,10 +100,24 @@ def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
         changed_at=event.at,
         last_person_version=event.number if _agent_must_see(event) else ticket.last_person_version,
     )
-    changed = _APPLY[event.type](ticket, event, plan)
+    changed = _unjoined(ticket, _APPLY[event.type](ticket, event, plan))
     changed = _placed(_accepted_by_acting(ticket, changed, event))
     changed = _in_conversation(ticket, changed, event)
     return _paused_or_resumed(changed, event.at, plan)
+
+
+def _unjoined(before: Ticket, after: Ticket) -> Ticket:
+    """Return the ticket as one that the leaders of its team have not joined, if its team is new.
+
+    Roles join it, and those of the other team are other people. Managers are those of every team.
+    """
+    if after.team == before.team:
+        return after
+    return replace(
+        after,
+        joined=of_every_team(after.joined),
+        clocks={name: clocks.unjoined(clock) for name, clock in after.clocks.items()},
+    )
 
 
 def _accepted_by_acting(before: Ticket, after: Ticket, event: Event) -> Ticket:
@@ -1200,6 +1215,8 @@ def _rung_fired(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
         clocks=ticket.clocks | {name: fired},
         watchers=tuple(dict.fromkeys((*ticket.watchers, *data.get("watch", ())))),
     )
+    if action is Action.JOIN:
+        changed = replace(changed, joined=tuple(dict.fromkeys((*ticket.joined, *data["notify"]))))
     if raised := data.get("priority"):
         changed = _with_raised_priority(changed, raised, plan)
     if action is Action.ASK_AGAIN:

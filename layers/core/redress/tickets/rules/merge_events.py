@@ -44,7 +44,7 @@ def _ended(ticket: Ticket, event: Event) -> Ticket:
     """
     data = event.data
     into = Merged(data["ticket"], data["customer"], data["its_customer"])
-    return replace(ticket, merged=into, escalation=None, watchers=())
+    return replace(ticket, merged=into, escalation=None, watchers=(), joined=())
 
 
 def _taken_in(ticket: Ticket, event: Event) -> Ticket:
@@ -58,6 +58,7 @@ def _taken_in(ticket: Ticket, event: Event) -> Ticket:
         clocks=ticket.clocks | _clocks(data["clocks"]),
         escalation=data.get("escalation", ticket.escalation),
         watchers=tuple(dict.fromkeys((*ticket.watchers, *data.get("watchers", ())))),
+        joined=tuple(dict.fromkeys((*ticket.joined, *data.get("joined", ())))),
         granted=(
             *ticket.granted,
             *(Granted(data["ticket"], Money(**one)) for one in data.get("granted", ())),
@@ -130,6 +131,7 @@ def unmerged(ticket: Ticket, event: Event) -> Ticket:
         unanswered_since=_moment(event.data.get("unanswered_since")),
         escalation=event.data.get("escalation"),
         watchers=tuple(event.data.get("watchers", ())),
+        joined=tuple(event.data.get("joined", ())),
         clocks=ticket.clocks | _clocks(event.data["clocks"]),
     )
     is_source = kind is LinkKind.MERGED_INTO

@@ -126,7 +126,7 @@ def _ended(ticket: Ticket, event: Event) -> Ticket:
     data, into = event.data, None
     if "customer" in data:
         into = Merged(data["ticket"], data["customer"], data["its_customer"])
-    return replace(ticket, merged=into, escalation=None, watchers=())
+    return replace(ticket, merged=into, escalation=None, watchers=(), joined=())
 
 
 def split_off(history: Iterable[Event]) -> dict[int, str]:

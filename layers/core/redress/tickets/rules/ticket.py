@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from redress.base.people import Actor
+from redress.base.people import Actor, Role
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Clock, ClockName, ClockState, Ladder, Waits
 from redress.plans.rules.plan import ALWAYS, Plan, Promise
@@ -416,6 +417,9 @@ class Ticket(Struct, frozen=True):
     """Addresses that take part in addition to the customer, in lower case. Staff set them."""
     watchers: tuple[str, ...] = ()
     """Roles that are notified of every later rung, because an earlier rung subscribed them."""
+    joined: tuple[str, ...] = ()
+    """Roles that were asked to join, as roles of the ticket's team. Who only watches was not. Empty
+    if a version before asked them."""
     incident_proposed: bool = False
     spike_proposed: str | None = None
     """The category of which so many tickets were new that an incident was proposed on this one. The
@@ -730,6 +734,11 @@ def continues_in(ticket: Ticket, other: Ticket) -> bool:
     """Whether the ticket was merged into `other`, and both are still of the same customer."""
     merged = ticket.merged
     return merged == Merged(other.number, ticket.customer or "", other.customer or "")
+
+
+def of_every_team(roles: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the roles that are the same people for every team: managers."""
+    return tuple(role for role in roles if role == Role.MANAGER)
 
 
 def next_wake(ticket: Ticket, plan: Plan) -> datetime | None:

@@ -46,6 +46,7 @@ from redress.tickets.rules.ticket import (
     State,
     Ticket,
     classification_of,
+    of_every_team,
     promises,
 )
 
@@ -256,6 +257,8 @@ def _brought(source: Merger, target: Merger) -> dict[str, Any]:
         brought["escalation"] = ticket.escalation
     if ticket.watchers:
         brought["watchers"] = list(ticket.watchers)
+    if joined := ticket.joined if ticket.team == other.team else of_every_team(ticket.joined):
+        brought["joined"] = list(joined)
     if facts := _facts(source, target):
         brought["facts"] = facts
     if granted := _granted(ticket):
@@ -287,7 +290,7 @@ def earliest(source: Merger, target: Merger) -> dict[ClockName, Clock]:
 
     A clock is as it was in the source, also what its ladder has done. Under another plan it may
     have no such calendar and no such ladder there. Then it has the same due time, in calendar time,
-    and the ladder of the target's plan.
+    and the ladder of the target's plan. The leaders of another team have joined nothing yet.
     """
     ticket, other = source.ticket, target.ticket
     answer = _answer_of(other)
@@ -304,6 +307,7 @@ def earliest(source: Merger, target: Merger) -> dict[ClockName, Clock]:
         due += [found[kept_as].due_at] if kept_as in found else []
         if all(running.due_at < one for one in due):
             kept = _under(target, kept_as, running, ticket.plan_version)
+            kept = kept if ticket.team == other.team else clocks.unjoined(kept)
             found[kept_as] = kept if own is None or own.over else _paused_less(kept, own)
     return found
 
@@ -605,6 +609,8 @@ def _again(source: Undone, target: Undone) -> dict[str, Any]:
         data["escalation"] = was.escalation
     if was.watchers:
         data["watchers"] = list(was.watchers)
+    if was.joined:
+        data["joined"] = list(was.joined)
     if tasks := _tasks_again(source):
         data["tasks"] = tasks
     closed = [one.number for one in source.since if one.type is EventType.CLOSED]
@@ -667,6 +673,8 @@ def _without(target: Undone) -> dict[str, Any]:
         "about_decided": was.about_decided or _is_decided_since(target),
         "watchers": list(alone.watchers),
     }
+    if alone.joined:
+        data["joined"] = list(alone.joined)
     if alone.waits != ticket.waits:
         data["waits"] = msgspec.to_builtins(alone.waits)
         for name, clock in ticket.clocks.items():
@@ -712,7 +720,11 @@ def _alone(target: Undone) -> Ticket:
             clock = alone.clocks[ClockName(data["clock"])]
             ladder = target.plan.ladder(data["clock"], clock, by_mail=alone.callback_by_mail)
             roles = ladder.rungs[data["rung"]].notify
-            alone = replace(alone, watchers=tuple(dict.fromkeys((*alone.watchers, *roles))))
+            alone = replace(
+                alone,
+                watchers=tuple(dict.fromkeys((*alone.watchers, *roles))),
+                joined=tuple(dict.fromkeys((*alone.joined, *roles))),
+            )
     return alone
 
 
