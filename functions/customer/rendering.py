@@ -40,6 +40,8 @@ HERE = Path(__file__).parent
 
 TEXT_FIELDS = {"write": "words", "dispute": "text", "withdraw": "reason", "answer": "answer"}
 """The name of the field in which the customer writes, for each action that has one."""
+_ANOTHER = ("subject", "description")
+"""The fields in which the customer tells us something else."""
 
 
 PAGE_SECURITY = SECURITY | {
@@ -199,9 +201,9 @@ def guarded(request: WebRequest, render: Callable[[], Answer], token: str = "") 
 
 
 def _words_of(request: WebRequest) -> list[str]:
-    """Return what the customer wrote in the text field of a status or survey page."""
+    """Return what the customer wrote: the text of a status or survey page, or something else."""
     fields = posted(request)
-    typed = [fields.get(name, "") for name in TEXT_FIELDS.values()]
+    typed = [fields.get(name, "") for name in (*TEXT_FIELDS.values(), *_ANOTHER)]
     return [text for text in typed if not texts.is_empty(text)]
 
 

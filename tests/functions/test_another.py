@@ -99,6 +99,18 @@ def test_second_press_of_the_button_opens_no_second_ticket(
     assert len(stores.tickets.get(done.number).links) == 1
 
 
+def test_words_are_shown_if_the_old_ticket_was_reopened_meanwhile(
+    site: Site, act: Act, done: Ticket
+) -> None:
+    """The customer had disputed in another tab, and everything that they had typed was gone."""
+    act(done, by_customer.dispute, CUSTOMER, "It leaks again.")
+    for changed in ({}, {"subject": ""}):
+        answer = send(site, done, **changed)
+        assert answer["statusCode"] == 409
+        assert WORDS["description"] in answer["body"]
+        assert (WORDS["subject"] in answer["body"]) is not bool(changed)
+
+
 def test_wrong_fields_are_named_and_what_was_typed_stays(
     site: Site, stores: Stores, done: Ticket
 ) -> None:
