@@ -23,7 +23,7 @@ from redress.base.errors import InvalidInput
 from redress.base.people import Actor, Member, Role
 from redress.db import keys
 from redress.mail.incoming.bucket import MailBucket, read_key
-from redress.mail.incoming.rules.decision import MOST_HELD_NOTED
+from redress.mail.incoming.rules.decision import MOST_HELD_NOTED, Notice
 from redress.mail.incoming.rules.held import READER, Refused, ReleaseRequest
 from redress.mail.incoming.store import (
     MOST_COPIES,
@@ -2572,6 +2572,53 @@ def test_mail_from_the_other_address_of_the_customer_is_a_message_of_the_target(
     post.deliver(words, "inbound/2")
     last = post.stores.tickets.history(target.number)[-1]
     assert (last.type, last.data["sent_to"]) == (EventType.CUSTOMER_WROTE, source.number)
+
+
+@pytest.mark.parametrize("clue", ["address", "thread"])
+def test_reply_to_a_merged_ticket_from_the_address_that_opened_it_goes_to_its_target(
+    post: Post, open_ticket: Opener, clue: str
+) -> None:
+    """Story 9: the customer's mail has another Reply-To, and the target does not know its From."""
+    post.deliver(mail(Reply_To="na@example.com"), "inbound/1")
+    source = post.ticket()
+    target = open_ticket(contact={"name": "Li Na", "email": "li@office.example"})
+    merge(post.stores, source.number, target.number)
+    taken = post.stores.tickets.get(target.number)
+    assert taken.participants == ("na@example.com",)
+    address = {"to": post.reply_address(source)}
+    named = address if clue == "address" else {"In_Reply_To": "<first@mail.example.com>"}
+    post.deliver(mail("还是没有", message_id="<second@mail.example.com>", **named), "inbound/2")
+    now = post.stores.tickets.get(target.number)
+    last = post.stores.tickets.history(target.number)[-1]
+    assert (last.type, last.data["sent_to"]) == (EventType.CUSTOMER_WROTE, source.number)
+    assert "from" not in last.data
+    assert now.participants == taken.participants
+    assert len(post.tickets()) == 2
+
+
+def test_address_that_opened_a_merged_ticket_may_not_write_where_its_contact_may_not(
+    post: Post, open_ticket: Opener, act: Act
+) -> None:
+    post.deliver(mail(Reply_To="na@example.com"), "inbound/1")
+    source = post.ticket()
+    target = open_ticket(contact={"name": "Li Na", "email": "li@office.example"})
+    merge(post.stores, source.number, target.number)
+    act(target, by_staff.set_participants, MEI, [])
+    post.deliver(mail("还是没有", to=post.reply_address(source), message_id="<2@x>"), "inbound/2")
+    last = post.stores.tickets.history(target.number)[-1]
+    assert (last.type, last.data["why"]) == (EventType.MAIL_NOTED, Notice.STRANGER)
+
+
+def test_address_that_opened_a_merged_ticket_is_a_stranger_to_the_address_of_its_target(
+    post: Post, open_ticket: Opener
+) -> None:
+    post.deliver(mail(Reply_To="na@example.com"), "inbound/1")
+    source = post.ticket()
+    target = open_ticket(contact={"name": "Li Na", "email": "li@office.example"})
+    merge(post.stores, source.number, target.number)
+    post.deliver(mail("还是没有", to=post.reply_address(target), message_id="<2@x>"), "inbound/2")
+    last = post.stores.tickets.history(target.number)[-1]
+    assert (last.type, last.data["why"]) == (EventType.MAIL_NOTED, Notice.STRANGER)
 
 
 def test_returned_mail_of_a_merged_ticket_is_logged_there(post: Post, open_ticket: Opener) -> None:

@@ -94,6 +94,22 @@ class Received:
     repeated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Existing:
+    """The tickets that a mail names, by number, with what named them.
+
+    A merged ticket is replaced by the one in which it goes on, so hardly anything else has to know
+    of it.
+    """
+
+    named: tuple[Named, ...]
+    tickets: Mapping[str, Ticket]
+    sources: Mapping[str, Ticket]
+    """Each target -> the merged ticket by which alone it was named."""
+    merged: Mapping[str, tuple[Ticket, ...]]
+    """Each target -> all merged tickets by which it was named."""
+
+
 class ReceivingCase:
     """Receives incoming mails and releases quarantined ones."""
 
@@ -260,7 +276,8 @@ class ReceivingCase:
         The ticket is read before the record. If another worker adds the same text meanwhile, this
         worker either loses the race for the ticket or reads the record that the other one wrote.
         """
-        named, tickets, sources = self._existing(tuple(self._signed([address], Clue.ADDRESS)))
+        existing = self._existing(tuple(self._signed([address], Clue.ADDRESS)))
+        named, tickets, sources = existing.named, existing.tickets, existing.sources
         known = self._incoming.get(identity)
         held = known.state is MailState.QUARANTINED
         if not self._unheard(known, [address]) or (not held and known.number in tickets):
@@ -268,7 +285,8 @@ class ReceivingCase:
         plan, now = self._plans.current(), self._now()
         member, forwarded = self._staff_sender(mail)
         facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
-        facts = replace(facts, thanked=self._thanked(mail, tickets.values()))
+        thanked = self._thanked(mail, tickets.values())
+        facts = replace(facts, thanked=thanked, merged=existing.merged)
         decision = decide(facts, tickets, plan.mail)
         heard = replace(
             known,
@@ -332,10 +350,14 @@ class ReceivingCase:
                 return Decided(Received(twin, repeated=True))
             copies = copies.plus(copy) if copies is not None else None
             plan, now = self._plans.current(), self._now()
-            named, tickets, sources = self._existing(self._named(mail))
+            existing = self._existing(self._named(mail))
+            named, tickets, sources = existing.named, existing.tickets, existing.sources
             facts = self._facts(mail, named, member, now, forwards=forwarded is not None)
             facts = replace(
-                facts, noted=dict(record.noted), thanked=self._thanked(mail, tickets.values())
+                facts,
+                noted=dict(record.noted),
+                thanked=self._thanked(mail, tickets.values()),
+                merged=existing.merged,
             )
             decision = decide(facts, tickets, plan.mail, released=held is not None)
             strangers = [tickets[one] for one in noted_beside(facts, tickets, decision)]
@@ -419,14 +441,8 @@ class ReceivingCase:
             found.append(Named(number, clue))
         return found
 
-    def _existing(
-        self, named: Sequence[Named]
-    ) -> tuple[tuple[Named, ...], dict[str, Ticket], dict[str, Ticket]]:
-        """Return the names and the existing tickets that they name, by number.
-
-        A merged ticket is replaced by the one in which it goes on, so nothing else has to know of
-        it. The third value maps each target to the merged ticket by which alone it was named.
-        """
+    def _existing(self, named: Sequence[Named]) -> _Existing:
+        """Return the tickets that these names name, if they exist."""
         numbers = list(dict.fromkeys(name.number for name in named))
         found = {t.number: t for t in self._tickets.get_many(numbers)} if numbers else {}
         into = {number: self._tickets.continued(one) for number, one in found.items()}
@@ -438,7 +454,11 @@ class ReceivingCase:
             Named(into[name.number].number, name.by) if name.number in into else name
             for name in named
         )
-        return tuple(dict.fromkeys(passed_on)), tickets, sources
+        merged: dict[str, tuple[Ticket, ...]] = {}
+        for number, one in into.items():
+            if one.number != number:
+                merged[one.number] = (*merged.get(one.number, ()), found[number])
+        return _Existing(tuple(dict.fromkeys(passed_on)), tickets, sources, merged)
 
     def _facts(
         self,

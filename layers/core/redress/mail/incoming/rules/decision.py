@@ -147,6 +147,8 @@ class MailFacts:
     """The closed tickets that the mail names, if it only thanks (`plans.rules.thanks`)."""
     noted: Collection[str] = ()
     """The tickets on which this mail was logged when it was put into quarantine."""
+    merged: Mapping[str, Sequence[Ticket]] = field(default_factory=dict)
+    """By ticket number: the tickets that were merged into it and that the mail names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,12 +412,26 @@ def _is_customer_or_participant(facts: MailFacts, ticket: Ticket) -> bool:
 
 
 def _is_customer(facts: MailFacts, ticket: Ticket) -> bool:
-    """Whether the sender is the contact, or wrote the ticket's first mail with another Reply-To."""
+    """Whether the sender is the contact, or wrote the ticket's first mail with another Reply-To.
+
+    Whoever wrote the first mail of a ticket that was merged into this one is its customer for mails
+    to that one, as long as the contact whom they named may write on this one. They get no mail
+    because of it.
+    """
     email = ticket.contact.email
-    if email is None:
-        return False
-    first = canonical(ticket.first_sender) if ticket.first_sender else None
-    return facts.sender in (canonical(email), first)
+    known = {canonical(one) for one in (email, *ticket.participants) if one}
+    if email is not None and facts.sender in (canonical(email), _first_sender(ticket)):
+        return True
+    return any(
+        facts.sender == _first_sender(source)
+        and source.contact.email is not None
+        and canonical(source.contact.email) in known
+        for source in facts.merged.get(ticket.number, ())
+    )
+
+
+def _first_sender(ticket: Ticket) -> str | None:
+    return canonical(ticket.first_sender) if ticket.first_sender else None
 
 
 def _first_visible(
