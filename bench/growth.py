@@ -333,7 +333,7 @@ class Shop:
         for client in (self.client, models.connection.client):
             self.meter.attach(client)
         self._lean, self._staff = SubmissionStore(self.client, TABLE), StaffStore(models)
-        self._tickets = TicketStore(models, ALSO_WRITTEN)
+        self._tickets = TicketStore(models, ALSO_WRITTEN, CustomerStore(models).is_one)
         self._lists, self._timers = TicketLists(models), TimerStore(models)
         self._moment = self.began = datetime.now(UTC)
         self.month = period_of(self.began, self.plan.time_zone)

@@ -199,7 +199,7 @@ class Desk:
         bucket = SearchBucket(MemoryBucket(), "bench")
         self.size = self._index(console, bucket, now)
         self.case = SearchCase(
-            TicketStore(models, ()),
+            TicketStore(models, (), CustomerStore(models).is_one),
             TicketLists(models),
             CustomerStore(models),
             plans,

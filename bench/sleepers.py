@@ -40,6 +40,7 @@ from local import process, stack
 from local.calls import TABLE_CALLS, counted
 from local.process import CloudError
 from local.stack import Outputs
+from redress.customers.store import CustomerStore
 from redress.db.rows import Models
 from redress.plans.rules.document import parse
 from redress.plans.rules.plan import Plan
@@ -132,7 +133,8 @@ def run(console: Console, directory: Path, machine: Machine, scale: float) -> li
         name = outputs.stack["TableName"]
         submissions = SubmissionStore(stack.client(cloud, "dynamodb"), name)
         models = Models(name, stack.REGION, outputs.endpoint_url)
-        timers, tickets = TimerStore(models), TicketStore(models, ALSO_WRITTEN)
+        timers = TimerStore(models)
+        tickets = TicketStore(models, ALSO_WRITTEN, CustomerStore(models).is_one)
         go_home(outputs)
         bed = Bed(cloud, outputs, submissions, timers, tickets, publish(outputs))
         progress = leaving.enter_context(

@@ -55,7 +55,14 @@ from redress.tickets.rules.steps.by_staff import Classification
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.steps.post_mortems import Learnt
 from redress.tickets.rules.submission import Submission, parse
-from redress.tickets.rules.ticket import Event, EventType, LinkKind, State, Ticket
+from redress.tickets.rules.ticket import (
+    Event,
+    EventType,
+    LinkKind,
+    State,
+    Ticket,
+    continues_in,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -707,7 +714,10 @@ class Life:
     def taken(self, source: Life) -> splitting.Taken:
         """A ticket that was merged into this one."""
         side, merge = source.undone(self.ticket.number), self.undone(source.ticket.number).merge
-        return splitting.Taken(side.ticket, side.plan, side.at, source.events, side.before, merge)
+        goes_on = continues_in(side.ticket, self.ticket)
+        return splitting.Taken(
+            side.ticket, side.plan, side.at, source.events, side.before, merge, goes_on
+        )
 
     def unsplit(self, new: Life, by: Actor = MEI, of: Life | None = None) -> Life:
         """Undoes the split by which the other ticket was opened."""

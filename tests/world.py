@@ -24,6 +24,7 @@ import boto3
 
 from local.template import table_definition
 from redress.base.people import Actor, Member, Role
+from redress.customers.store import CustomerStore
 from redress.db import keys
 from redress.db.encoding import encode
 from redress.db.rows import Models
@@ -177,7 +178,8 @@ class Stores:
     @staticmethod
     def parts(models: Models, now: Callable[[], datetime]) -> dict[str, Any]:
         """The stores over these models, by the names of the fields."""
-        tickets, plan_store = TicketStore(models, ALSO_WRITTEN), PlanStore(models)
+        customers, plan_store = CustomerStore(models), PlanStore(models)
+        tickets = TicketStore(models, ALSO_WRITTEN, customers.is_one)
         plans = Plans(plan_store, now)
         return {
             "tickets": tickets,
@@ -297,7 +299,8 @@ def split(
         [took_in] = [event for event in history if event.type is EventType.MERGED]
         before = fold(read[: into.number - 1], plan)
         now = stores.changes.moment(source)
-        taken = splitting.Taken(source, plan, now, read, before, took_in)
+        goes_on = stores.tickets.goes_on(source, ticket)
+        taken = splitting.Taken(source, plan, now, read, before, took_in, goes_on)
     origin = splitting.Origin(ticket, plan, at, history, taken)
     matter = splitting.NewMatter(events, "The invoice", kind, None, "another matter")
     messages = splitting.chosen(origin, matter, plan)

@@ -222,7 +222,8 @@ def _shop(engine: str, address: str | None) -> Iterator[Shop]:
     client.create_table(**table_definition(table))
     models = Models(table, REGION, address)
     clock = Clock()
-    plan_store, tickets = PlanStore(models), TicketStore(models, ALSO_WRITTEN)
+    plan_store = PlanStore(models)
+    tickets = TicketStore(models, ALSO_WRITTEN, CustomerStore(models).is_one)
     plans = Plans(plan_store, clock.now)
     intake_client = _intake_client(client, address)
     yield Shop(

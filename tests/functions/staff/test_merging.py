@@ -106,6 +106,22 @@ def test_profiles_that_are_one_customer_are_one(
     assert merge(api, "lin", source, target).status == 200
 
 
+def test_tickets_do_not_go_on_to_each_other_after_the_merge_of_their_profiles_was_undone(
+    api: Api, of_li_na: Callable[..., Ticket], stores: Stores
+) -> None:
+    """The merge of two profiles was a mistake: they are two people. One of them must not read what
+    the other one writes."""
+    source, target = of_li_na(customer=WANG_WEI), of_li_na()
+    body = {"revision": 1, "other": WANG_WEI, "other_revision": 1, "reason": "the same person"}
+    assert api("customer-merge", "lin", id=LI_NA, body=body).status == 200
+    assert merge(api, "lin", source, target).status == 200
+    merged = stores.tickets.get(source.number)
+    assert stores.tickets.continued(merged).number == target.number
+    body = {"revision": 2, "other": WANG_WEI, "other_revision": 2, "reason": "two people"}
+    assert api("customer-unmerge", "lin", id=LI_NA, body=body).status == 200
+    assert stores.tickets.continued(stores.tickets.get(source.number)) == merged
+
+
 def test_every_reason_against_a_merge_is_told(
     api: Api, of_li_na: Callable[..., Ticket], act: Act, stores: Stores
 ) -> None:

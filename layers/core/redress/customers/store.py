@@ -107,6 +107,17 @@ class CustomerStore:
         except (NotFound, Unreadable):
             return None
 
+    def is_one(self, customer: str, other: str) -> bool:
+        """Whether two profiles are one now, because one was merged into the other.
+
+        They are not if one of them cannot be read: what is shown of one customer to another cannot
+        be taken back.
+        """
+        try:
+            return other in self.ids_of(customer)
+        except Unreadable:
+            return False
+
     def get_readable(self, customers: Iterable[str]) -> list[Profile]:
         """The profiles in the order of these ids, each once, for a list.
 

@@ -46,7 +46,7 @@ def models() -> Models:
 
 @cache
 def tickets() -> TicketStore:
-    return TicketStore(models(), ALSO_WRITTEN)
+    return TicketStore(models(), ALSO_WRITTEN, lambda one, other: customers().is_one(one, other))
 
 
 @cache

@@ -264,7 +264,8 @@ class SplitCases:
         first = self._plans.get(first_plan(read, source))
         before = fold(read[: into.number - 1], first, self._plans.get)
         at = self._changes.moment(source)
-        return Taken(source, self._changes.plan_of(source), at, read, before, merge)
+        plan, goes_on = self._changes.plan_of(source), self._tickets.goes_on(source, ticket)
+        return Taken(source, plan, at, read, before, merge, goes_on)
 
     def _marked(self, split: Event) -> Marked | None:
         """The merged ticket whose messages were split off; None if they were the ticket's own."""

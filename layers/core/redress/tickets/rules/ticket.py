@@ -294,7 +294,8 @@ class Merged(Struct, frozen=True):
 
     `customer` and `its_customer` are the profiles of the two tickets at that time: one profile, or
     two of which one was merged into the other. If one of the tickets gets another profile later,
-    they are no longer of the same customer, and nothing goes on to `into` (`continues_in`).
+    they are no longer of the same customer, and nothing goes on to `into` (`continues_in`). So are
+    they if the merge of the two profiles is undone.
     """
 
     into: str
@@ -731,7 +732,10 @@ def is_survey_due(ticket: Ticket, plan: Plan) -> bool:
 
 
 def continues_in(ticket: Ticket, other: Ticket) -> bool:
-    """Whether the ticket was merged into `other`, and both are still of the same customer."""
+    """Whether the ticket was merged into `other`, and both have the profiles of that time.
+
+    Two profiles may have been one at that time and not be one now (`TicketStore.goes_on`).
+    """
     merged = ticket.merged
     return merged == Merged(other.number, ticket.customer or "", other.customer or "")
 

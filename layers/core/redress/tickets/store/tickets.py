@@ -9,7 +9,7 @@ mails and workflow signals.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,9 +55,19 @@ class TicketFile:
 
 
 class TicketStore:
-    def __init__(self, models: Models, also_written: Sequence[AlsoWritten]) -> None:
-        """The functions `also_written` return what other subjects write in each transaction."""
+    def __init__(
+        self,
+        models: Models,
+        also_written: Sequence[AlsoWritten],
+        is_one_customer: Callable[[str, str], bool],
+    ) -> None:
+        """The functions `also_written` return what other subjects write in each transaction.
+
+        `is_one_customer` says whether two profiles are one now, because one was merged into the
+        other.
+        """
         self._models, self._also = models, also_written
+        self._is_one_customer = is_one_customer
 
     def get(self, number: str) -> Ticket:
         """The current ticket. Raises NotFound or Unreadable."""
@@ -75,18 +85,29 @@ class TicketStore:
         """The ticket in which a merged ticket goes on, or the ticket itself.
 
         What a customer writes to a merged ticket belongs there. It is the ticket itself if it was
-        not merged, or if one of the two has another customer now. The ticket in which one goes on
-        whose split was undone may be merged later. Then it is the last one of them. Raises NotFound
-        or Unreadable.
+        not merged, or if the two are not of one customer any more (`goes_on`). The ticket in which
+        one goes on whose split was undone may be merged later. Then it is the last one of them.
+        Raises NotFound or Unreadable.
         """
         for _ in range(MOST_STEPS):
             if ticket.merged is None:
                 break
             into = self.get(ticket.merged.into)
-            if not continues_in(ticket, into):
+            if not self.goes_on(ticket, into):
                 break
             ticket = into
         return ticket
+
+    def goes_on(self, ticket: Ticket, into: Ticket) -> bool:
+        """Whether the ticket was merged into this one, and both are of one customer.
+
+        They are not if one of them has another profile since, or if the merge of their profiles was
+        undone. Raises Unreadable.
+        """
+        if not continues_in(ticket, into):
+            return False
+        customer, its = str(ticket.customer), str(into.customer)
+        return customer == its or self._is_one_customer(customer, its)
 
     def get_many(self, numbers: list[str]) -> list[Ticket]:
         """The tickets in the order of `numbers`, each once. Unknown numbers are left out.

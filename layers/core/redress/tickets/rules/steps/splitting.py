@@ -55,7 +55,6 @@ from redress.tickets.rules.ticket import (
     LinkKind,
     State,
     Ticket,
-    continues_in,
     is_bare_thanks,
     promises,
 )
@@ -104,7 +103,7 @@ class Taken:
     It has its plan, the time of its change and its history.
 
     `before` is what it was when it was merged, and `merge` the event by which the other one took it
-    in.
+    in. `goes_on` says whether both are of one customer now.
     """
 
     ticket: Ticket
@@ -113,6 +112,7 @@ class Taken:
     history: Sequence[Event]
     before: Ticket
     merge: Event
+    goes_on: bool
 
     @property
     def was(self) -> Origin:
@@ -147,7 +147,7 @@ class Origin:
     @property
     def is_of_one(self) -> bool:
         """Whether the messages were written in a ticket of the same customer, as is known now."""
-        return self.taken is None or continues_in(self.taken.ticket, self.ticket)
+        return self.taken is None or self.taken.goes_on
 
 
 MERGED_TICKET = "/merged"
