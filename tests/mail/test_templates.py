@@ -294,6 +294,23 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     assert names | second == rendering.PLACEHOLDERS.keys() - others
 
 
+@pytest.mark.parametrize("name", rendering.PLACEHOLDERS)
+@pytest.mark.parametrize(("language", "word"), [("zh-CN", "催办"), ("zh-TW", "催辦")])
+def test_only_the_mail_about_an_urge_of_the_customer_has_the_word_for_it(
+    language: str, word: str, name: str
+) -> None:
+    text = rendering.render(name, language, dict.fromkeys(rendering.PLACEHOLDERS[name], ""))
+    assert (word in text.subject + text.body) == (name == "urged")
+
+
+def test_mails_about_an_item_call_a_note_no_material() -> None:
+    """A customer who is asked for the title of an invoice has no document to send."""
+    for name in ("item", "item_given"):
+        text = rendering.render(name, "zh-CN", dict.fromkeys(rendering.PLACEHOLDERS[name], ""))
+        assert "材料" not in text.subject + text.body
+    assert not [words for words in phrases("zh-CN").items.values() if "材料" in words]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_phrases_name_every_clock_kind_and_state(language: str) -> None:
     own = phrases(language)
