@@ -339,9 +339,13 @@ def test_each_date_has_its_own_rungs() -> None:
     found = report(found, under, at("2026-12-23T10:00"), "not_reached")
     assert climbed(found, under, at("2026-12-23T11:00")) == (found, [])
     after, notices = relationship.climbed(found, under, at("2026-12-24T10:01"))
-    assert notices == [Notice(LI_NA, 2, "remind.1", "agent")]
+    planned = at("2026-12-24T10:00")
+    assert notices == [Notice(LI_NA, 2, "remind.1", "agent", planned)]
     assert relationship.reason_to_skip(after, 1) == "the call was made or moved"
     assert relationship.reason_to_skip(after, 2) is None
+    now = relationship.planned_seconds(planned)
+    assert relationship.reason_to_skip(after, 2, now) is None
+    assert relationship.reason_to_skip(after, 2, now - 1) == "the call was planned anew"
 
 
 def test_a_profile_that_was_merged_has_no_calls_any_more() -> None:

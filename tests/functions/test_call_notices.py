@@ -167,6 +167,7 @@ def test_a_notice_links_to_the_profile_and_says_nothing_that_anybody_wrote(house
         "date": 1,
         "step": "remind-1",
         "audience": "agent",
+        "planned": int(PLANNED.timestamp()),
     }
     [mail] = house.send(asked)
     text = text_of(mail)
@@ -210,6 +211,25 @@ def test_a_killed_run_is_repeated_without_a_second_notice(
     assert bodies[0] == bodies[1]
     assert len(house.send(*bodies)) == 1
     assert house.sweep(at + timedelta(minutes=10)) == []
+
+
+def test_a_call_that_is_planned_afresh_reminds_again(house: House) -> None:
+    """The customer was of another type for a while, so the numbers of the dates begin again."""
+    house.plan_call()
+    customers = wired_stores.customers()
+    [waits] = house.sweep(PLANNED + timedelta(minutes=1))
+    assert len(house.send(waits)) == 1
+    for minutes, kind in ((2, "standard"), (3, "vip")):
+        at, now = PLANNED + timedelta(minutes=minutes), customers.get(LI_NA)
+        after = relationship.aligned(replace(now, type=kind), plan_1(), at)
+        customers.write([revised(now, after, "changed", at)])
+    calls = customers.get(LI_NA).calls
+    assert calls is not None
+    assert calls.clock is not None
+    assert calls.date == 1
+    bodies = house.sweep(calls.clock.started_at + timedelta(minutes=1))
+    assert len(house.send(*bodies)) == 1
+    assert house.send(waits) == [], "it is about the date before"
 
 
 def test_a_notice_about_a_call_that_was_made_meanwhile_is_not_sent(house: House) -> None:
@@ -357,6 +377,8 @@ def test_the_sweep_plans_once_an_hour(house: House) -> None:
         {"customer": "A" * 24},
         {"date": 0},
         {"date": "1"},
+        {"planned": -1},
+        {"planned": "1"},
         {"step": "remind"},
         {"step": "remind.1"},
         {"audience": "customer"},
@@ -364,16 +386,31 @@ def test_the_sweep_plans_once_an_hour(house: House) -> None:
     ],
 )
 def test_a_message_that_names_no_notice_is_not_a_job(changes: dict[str, Any]) -> None:
-    good = CallNotice(LI_NA, 2, "breach-1", "supervisor")
+    good = CallNotice(LI_NA, 2, "breach-1", "supervisor", 1798005600)
     assert job_of(encode(good)) == good
     with pytest.raises(NotAJob):
         job_of(json.dumps(json.loads(encode(good)) | changes))
 
 
+def test_a_notice_of_the_version_before_keeps_its_key() -> None:
+    """It lies in the queue during an update, and its mail may have been sent."""
+    job = CallNotice(LI_NA, 2, "breach-1", "supervisor")
+    said = {"customer": LI_NA, "date": 2, "step": "breach-1", "audience": "supervisor"}
+    assert job_of(json.dumps(said)) == job
+    assert job.key == "000002.breach-1.relationship_call.supervisor"
+    tags = {one["Name"]: one["Value"] for one in tags_of_notice(job) if one["Name"] != "planned"}
+    assert tagged(tags) == job
+
+
 def test_the_tags_of_a_notice_lead_back_to_it() -> None:
-    good = CallNotice(LI_NA, 2, "breach-1", "supervisor")
+    good = CallNotice(LI_NA, 2, "breach-1", "supervisor", 1798005600)
     tags = {one["Name"]: one["Value"] for one in tags_of_notice(good)}
     assert tagged(tags) == good
-    assert good.key == "000002.breach-1.relationship_call.supervisor"
-    for name, wrong in (("date", "x"), ("customer", "x"), ("audience", "customer")):
+    assert good.key == "000002-1798005600.breach-1.relationship_call.supervisor"
+    for name, wrong in (
+        ("date", "x"),
+        ("planned", "x"),
+        ("customer", "x"),
+        ("audience", "customer"),
+    ):
         assert tagged(tags | {name: wrong}) is None

@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from redress.base.settings import Settings
 from redress.customers.cases.matching import MatchingCase
-from redress.customers.rules.relationship import Notice
+from redress.customers.rules.relationship import Notice, planned_seconds
 from redress.db import keys
 from redress.files import messages as files
 from redress.files.cases.watching import HeldFilesWatch
@@ -257,7 +257,8 @@ def spikes() -> SpikeWatch:
 def calls() -> CallWatch:
     def ask(notice: Notice) -> None:
         step = notice.step.replace(".", "-")
-        _ask_for_mail(CallNotice(notice.customer, notice.date, step, notice.role))
+        planned = planned_seconds(notice.planned)
+        _ask_for_mail(CallNotice(notice.customer, notice.date, step, notice.role, planned))
 
     return CallWatch(stores.customers(), stores.plans(), ask, clients.now)
 

@@ -297,6 +297,8 @@ def merged_records(
 class Notice(Struct, frozen=True):
     """A notice to staff about a planned call: which date it is about, the step, and whom it tells.
 
+    `date` is its number (`CallPlan.date`) and `planned` its time. A number alone says too little:
+    it begins again after the plan of the calls was dropped, because the type had no calls.
     `role` is `agent` for the owner of the calls, or the supervisors of the team if they have none.
     """
 
@@ -304,6 +306,7 @@ class Notice(Struct, frozen=True):
     date: int
     step: str
     role: str
+    planned: datetime
 
 
 def climbed(profile: Profile, plan: Plan, at: datetime) -> tuple[Profile, list[Notice]]:
@@ -320,7 +323,7 @@ def climbed(profile: Profile, plan: Plan, at: datetime) -> tuple[Profile, list[N
     for one in due:
         clock = clocks.fire(clock, one.step)
     notices = [
-        Notice(profile.id, calls.date, one.step, role)
+        Notice(profile.id, calls.date, one.step, role, clock.started_at)
         for one in due
         for role in _told(calls, one.rung.notify)
     ]
@@ -335,13 +338,24 @@ def _told(calls: CallPlan, notify: Iterable[str]) -> list[str]:
     return roles
 
 
-def reason_to_skip(profile: Profile, date_: int) -> str | None:
-    """Why a notice about a planned time (`CallPlan.date`) is outdated; None if it is valid."""
+def planned_seconds(planned: datetime) -> int:
+    """A planned time as a notice names it: in seconds since 1970."""
+    return int(planned.timestamp())
+
+
+def reason_to_skip(profile: Profile, date_: int, planned: int = 0) -> str | None:
+    """Why a notice about a planned time is outdated; None if it is valid.
+
+    `date_` is its number (`CallPlan.date`), `planned` its `planned_seconds`; 0 if the notice does
+    not name them.
+    """
     calls = profile.calls
     if profile.merged_into is not None:
         return "the profile was merged"
     if calls is None or calls.clock is None or calls.date != date_:
         return "the call was made or moved"
+    if planned and planned_seconds(calls.clock.started_at) != planned:
+        return "the call was planned anew"
     return None
 
 

@@ -71,13 +71,16 @@ class HeldDigest(msgspec.Struct, frozen=True, rename={"team": "held"}):
         return f"{self.digest:06d}.{HELD_MAIL}.supervisor"
 
 
-class CallNotice(msgspec.Struct, frozen=True):
+class CallNotice(msgspec.Struct, frozen=True, omit_defaults=True):
     """One notice to staff about a planned call to a customer, for example:
 
-    `{"customer": "9f86d081884c7d659a2feaa0", "date": 3, "step": "remind-1", "audience": "agent"}`
+    `{"customer": "9f86d081884c7d659a2feaa0", "date": 3, "step": "remind-1", "audience": "agent",
+    "planned": 1798005600}`
 
     customer  the id of the profile
-    date      counts the times for which calls to the customer were planned
+    date      counts the times for which calls to the customer were planned. It begins again if the
+              plan of the calls was dropped meanwhile
+    planned   the planned time, in seconds since 1970; 0 in a job of an earlier version
     step      the rung of the ladder, as `clocks.steps` names it, with a dash that tags may have
     audience  the role that is told; `agent` is the owner of the calls
     """
@@ -86,6 +89,7 @@ class CallNotice(msgspec.Struct, frozen=True):
     date: int
     step: str
     audience: str
+    planned: int = 0
 
     @property
     def owner(self) -> str:
@@ -94,8 +98,9 @@ class CallNotice(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """The key of the mail's record, such as `000003.remind-1.relationship_call.agent`."""
-        return f"{self.date:06d}.{self.step}.{RELATIONSHIP_CALL}.{self.audience}"
+        """The key of the mail's record: `000003-1798005600.remind-1.relationship_call.agent`."""
+        planned = f"-{self.planned}" if self.planned else ""
+        return f"{self.date:06d}{planned}.{self.step}.{RELATIONSHIP_CALL}.{self.audience}"
 
 
 class LostLinks(msgspec.Struct, frozen=True, rename={"address": "links"}):
@@ -202,7 +207,8 @@ def _checked_links(job: LostLinks) -> LostLinks:
 def _checked_notice(job: CallNotice) -> CallNotice:
     known = re.fullmatch("[0-9a-f]{24}", job.customer, re.ASCII) is not None
     step = re.fullmatch("[a-z]{1,20}-[1-9][0-9]?", job.step, re.ASCII) is not None
-    if not (known and step and job.audience in STAFF and job.date >= 1):
+    counted = job.date >= 1 and job.planned >= 0
+    if not (known and step and job.audience in STAFF and counted):
         raise NotAJob("not a notice about a call to a customer")
     return job
 
@@ -241,6 +247,7 @@ def tags_of_notice(job: CallNotice) -> list[dict[str, str]]:
         {"Name": "date", "Value": str(job.date)},
         {"Name": "step", "Value": job.step},
         {"Name": "audience", "Value": job.audience},
+        {"Name": "planned", "Value": str(job.planned)},
     ]
 
 
@@ -294,9 +301,10 @@ def _notice_tagged(tags: Mapping[str, str]) -> CallNotice | None:
     customer, date, step, audience = (
         tags.get(name, "") for name in ("customer", "date", "step", "audience")
     )
-    if not (date.isascii() and date.isdigit()):
+    planned = tags.get("planned", "0")
+    if not all(one.isascii() and one.isdigit() for one in (date, planned)):
         return None
     try:
-        return _checked_notice(CallNotice(customer, int(date), step, audience))
+        return _checked_notice(CallNotice(customer, int(date), step, audience, int(planned)))
     except NotAJob:
         return None

@@ -57,7 +57,7 @@ class CallNoticeCase:
             profile = self._customers.get(job.customer)
         except NotFound:
             return SendOutcome(Result.SKIPPED, GONE)
-        if why := reason_to_skip(profile, job.date):
+        if why := reason_to_skip(profile, job.date, job.planned):
             return SendOutcome(Result.SKIPPED, why)
         calls, now = profile.calls, self._now()
         assert calls is not None, "`reason_to_skip` has seen the planned call"
