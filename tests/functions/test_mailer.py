@@ -1483,6 +1483,15 @@ def test_a_breach_goes_to_the_former_agent_and_a_reminder_to_the_current_one(
     assert "负责人：jun" in text_of(told)
 
 
+def _declare(mailer: Mailer, ticket: Ticket, by: Actor) -> None:
+    """Declares an incident, of which the ticket is a case."""
+    given = ("9f86d081884c7d65", 0, "")
+    store = IncidentStore(wired_stores.models())
+    new = Incident(given[0], "complaints", "Seals", "Rubber", ticket.created_at, by.id, "")
+    store.declare(new, IncidentChange(1, Done.DECLARED, ticket.created_at, by.id))
+    mailer.act(ticket.number, lambda t, p, at: of_incidents.join(t, p, by, *given, at))
+
+
 @pytest.mark.parametrize("declared", [False, True])
 def test_spike_is_proposed_to_the_leaders_unless_somebody_has_declared_the_incident(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], *, declared: bool
@@ -1490,12 +1499,7 @@ def test_spike_is_proposed_to_the_leaders_unless_somebody_has_declared_the_incid
     ticket = open_ticket(category="product/defect")
     mailer.act(ticket.number, lambda t, p, at: of_incidents.propose(t, p, 20, 3600, at))
     if declared:
-        given = ("9f86d081884c7d65", 0, "")
-        lin = staff["lin"].actor
-        store = IncidentStore(wired_stores.models())
-        new = Incident(given[0], "complaints", "Seals", "Rubber", ticket.created_at, lin.id, "")
-        store.declare(new, IncidentChange(1, Done.DECLARED, ticket.created_at, lin.id))
-        mailer.act(ticket.number, lambda t, p, at: of_incidents.join(t, p, lin, *given, at))
+        _declare(mailer, ticket, staff["lin"].actor)
     assert mailer(*mailer.jobs(ticket.number, "spike")) == []
     assert [mail["To"] for mail in post.sent] == (
         [] if declared else ["lin@example.com", "wei@example.com"]
@@ -1505,16 +1509,29 @@ def test_spike_is_proposed_to_the_leaders_unless_somebody_has_declared_the_incid
         assert "自 2026年11月23日（星期一）08:00（UTC+8） 起新增：20 张" in text_of(mail)
 
 
+_PROPOSES = [
+    {"at": 1, "action": "breach", "notify": ["agent"]},
+    {"at": 2, "action": "escalate", "notify": [], "incident": True},
+]
+
+
+def test_incident_that_a_rung_proposes_is_not_proposed_after_it_was_declared(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    _publish(_PROPOSES)
+    ticket = open_ticket(agent="a-mei")
+    mailer.fire(ticket.number, minutes=30)
+    mailer.fire(ticket.number, minutes=30)
+    _declare(mailer, ticket, staff["lin"].actor)
+    assert mailer(*mailer.jobs(ticket.number, "incident")) == []
+    assert post.sent == []
+
+
 @pytest.mark.parametrize("held_again", [False, True])
 def test_a_proposed_incident_reaches_those_who_can_declare_it(
     mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member], held_again: bool
 ) -> None:
-    _publish(
-        [
-            {"at": 1, "action": "breach", "notify": ["agent"]},
-            {"at": 2, "action": "escalate", "notify": [], "incident": True},
-        ]
-    )
+    _publish(_PROPOSES)
     ticket = open_ticket(agent="a-mei")
     mailer.fire(ticket.number, minutes=30)
     mailer.fire(ticket.number, minutes=30)

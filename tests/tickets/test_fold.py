@@ -659,6 +659,13 @@ def test_an_incident_is_proposed_once() -> None:
     assert life.ticket.incident_proposed
 
 
+def test_no_incident_is_proposed_for_a_case_of_one() -> None:
+    life = Life(Clock(), climbing(incident=True)).open("complaint").acknowledge().join_incident()
+    life.sleep_through(START + hours(50))
+    assert EventType.RUNG_FIRED in {event.type for event in life.events}
+    assert EventType.INCIDENT_PROPOSED not in {event.type for event in life.events}
+
+
 # ------------------------------------------------------------------------------ another plan
 
 

@@ -29,7 +29,6 @@ from redress.mail.outgoing.rules.table import (
     POST_MORTEM_ACTION,
     PROMISE_MOVED,
     REMINDED,
-    SPIKE,
     TELL_MOVED,
     mentioned_member,
     why_unacknowledged,
@@ -298,7 +297,7 @@ def reason_to_skip(about: Matter) -> str | None:
     if job.template == REMINDED:
         is_theirs = about.event.data["agent"] == ticket.assignee
         return None if is_theirs and ticket.closed_at is None else "the reminder is outdated"
-    if job.template == SPIKE and ticket.incident is not None:
+    if about.event.type is EventType.INCIDENT_PROPOSED and ticket.incident is not None:
         return "somebody has declared the incident"
     if about.event.type is EventType.NOBODY_THERE and (
         ticket.assignee is not None or not ticket.is_unanswered

@@ -138,7 +138,7 @@ def _add_consequences(draft: Draft, due: DueRung, plan: Plan, now: datetime) -> 
     is_of_part = id_in(due.clock) is not None or remedies.id_in(due.clock) is not None
     if is_of_part or due.clock == post_mortem.CLOCK:
         return  # a task, a remedy or a post-mortem changes nothing else of its ticket
-    if due.rung.incident and not ticket.incident_proposed:
+    if due.rung.incident and not ticket.incident_proposed and ticket.incident is None:
         draft.add(EventType.INCIDENT_PROPOSED, {"clock": str(due.clock)})
     if due.rung.reassign and ticket.assignee is not None and ticket.needs_agent:
         _return_to_queue(draft, "a promise was broken")
