@@ -10,7 +10,7 @@ import pytest
 
 from redress.base.errors import NotMergeable, TasksOpen
 from redress.base.languages import LANGUAGES
-from redress.base.people import Actor, Role
+from redress.base.people import SYSTEM, Actor, Role
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.mail.outgoing.rules.table import mails_after
 from redress.plans.rules.document import parse
@@ -72,6 +72,38 @@ def test_supervisor_joins_a_ticket_that_turns_out_to_be_urgent(hours: int) -> No
     life.reclassify("urgent").wait(seconds=9).wake()
     assert ("resolution", "join", ["supervisor"]) in rungs(life)
     assert "supervisor" in life.ticket.watchers
+    assert life.folded == life.ticket
+
+
+def slow_emergencies() -> Life:
+    """A ticket under a plan that promises the solution of complaints before that of emergencies."""
+    document = plan_document() | {"version": 2}
+    document["levels"]["complaint"]["promises"]["resolution"]["within"] = "12h"
+    return Life(plan=parse(document))
+
+
+@pytest.mark.parametrize("by_rules", [False, True])
+def test_supervisor_joins_a_ticket_that_the_system_makes_urgent_and_its_promise_stays(
+    by_rules: bool,
+) -> None:
+    life = slow_emergencies().open("complaint")
+    due_at = life.ticket.clocks[RESOLUTION].due_at
+    if by_rules:
+        life.classify(kind="urgent")
+    else:
+        life.reclassify("urgent", by=SYSTEM)
+    life.wait(seconds=9).wake()
+    assert rungs(life) == [("resolution", "join", ["supervisor"])]
+    assert life.ticket.clocks[RESOLUTION].due_at == due_at == START + timedelta(hours=12)
+    assert life.folded == life.ticket
+
+
+def test_step_that_has_acted_does_not_act_again_on_the_ladder_of_an_emergency() -> None:
+    life = slow_emergencies().open("complaint").acknowledge().assign()
+    life.sleep_through(START + timedelta(hours=11)).reclassify("urgent", by=SYSTEM)
+    life.sleep_through(START + timedelta(hours=20))
+    actions = [action for clock, action, _ in rungs(life) if clock == "resolution"]
+    assert actions == ["remind", "remind", "join", "breach", "escalate"]
     assert life.folded == life.ticket
 
 

@@ -620,7 +620,9 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan, *, not_later: bool = Fa
     A promise that was cancelled and applies again is computed as if it had never been cancelled.
 
     `not_later` says that no person has decided the change. The customer may have been told a
-    promise. So an open one stays as it is if it would become later or would no longer apply.
+    promise. So an open one stays as it is if it would no longer apply, and keeps its due time if it
+    would become later. It then has the ladder of the new promise, which says who is told: a step
+    that has acted does not act again.
     """
     promised = promises(ticket, plan)
     changed: dict[ClockName, Clock] = {}
@@ -637,7 +639,7 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan, *, not_later: bool = Fa
         else:
             replanned = _replanned_clock(ticket, name, clock, promise, at, plan)
             stays = not_later and replanned.due_at > clock.due_at
-            changed[name] = clock if stays else replanned
+            changed[name] = replace(clock, ladder=promise.ladder) if stays else replanned
     starts: dict[ClockName, datetime] = {}
     if ticket.state is State.NEW and not ticket.reacted:
         starts[ClockName.REACTION] = ticket.created_at
