@@ -1594,6 +1594,18 @@ def test_praise_reaches_the_agent_and_says_that_nothing_is_due(
     assert "不产生答复时限" in text_of(post.only)
 
 
+def test_praise_on_a_closed_ticket_asks_the_agent_for_nothing_that_is_refused(
+    mailer: Mailer, post: Post, open_ticket: Opener, staff: dict[str, Member]
+) -> None:
+    """It said that the agent could treat it as a message. A closed ticket answers that with 409."""
+    ticket = open_ticket(agent="a-mei")
+    mailer.act(ticket.number, lambda t, p, at: by_customer.withdraw(t, p, "", at))
+    mailer.act(ticket.number, lambda t, p, at: by_customer.write(t, p, "谢谢", at))
+    assert mailer(mailer.job(ticket.number, "customer_wrote")) == []
+    assert "作为普通留言处理" not in text_of(post.only)
+    assert "另建工单" in text_of(post.only)
+
+
 @pytest.mark.parametrize(
     ("agent", "confirmed", "left", "told"),
     [

@@ -57,6 +57,7 @@ STAFF = (
     "customer_wrote",
     "customer_wrote_late",
     "customer_thanked",
+    "customer_thanked_closed",
     "mail_returned",
     "answer_failed",
     "tell_moved",
@@ -289,7 +290,8 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     second = {acknowledgement_of(k, is_late=late) for k in KINDS for late in (False, True)}
     second |= {"reply_waiting", "resolution_told"}
     second |= {"resolution_call", "split", "split_late", "split_undone_apart", "task_taken"}
-    second |= {"watch", "taken", "customer_wrote_late", "customer_thanked", "stranger_wrote"}
+    second |= {"watch", "taken", "customer_wrote_late", "stranger_wrote"}
+    second |= {"customer_thanked", "customer_thanked_closed"}
     others = {HELD_MAIL, LOST_LINKS, RELATIONSHIP_CALL, INCIDENT_OPEN, INCIDENT_ACTION}
     assert names | second == rendering.PLACEHOLDERS.keys() - others
 

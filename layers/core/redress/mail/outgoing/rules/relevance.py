@@ -106,7 +106,8 @@ def template_of(about: Matter) -> str:
         case "resolution" if not ticket.callback_by_mail:
             return "resolution_call" if _is_call_ahead(about) else "resolution_told"
         case "customer_wrote" if is_bare_thanks(event):
-            return "customer_thanked"
+            # A closed ticket takes no message, so its agent cannot treat the thanks as one.
+            return f"customer_thanked{'_closed' if ticket.state is State.CLOSED else ''}"
         case "customer_wrote" if is_after_all(about):
             return "customer_wrote_late"
         case "remind" | "breach" | "escalate" if is_taken(about):
