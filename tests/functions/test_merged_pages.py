@@ -130,6 +130,9 @@ def test_nothing_of_the_other_ticket_is_shown_after_it_got_another_customer(
     act(target, lambda t, p, at: match(t, p, "wang-wei", "account", at))
     token = customer_wiring.links().status_token(target.number)
     assert token not in site("status", source)["body"]
+    for ticket, other in (two, (target, source)):
+        for page in ("status", "api-ticket"):
+            assert other.number not in site(page, ticket)["body"]
     assert status(site, source)["continued_in"] is None
     before = stores.tickets.get(target.number)
     body = json.dumps({"text": "Wait"})

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import replace
 from typing import Any
 
 import pytest
 
 from redress.customers.store import CustomerStore
 from redress.tickets.cases.staff import acts_on_matter
-from redress.tickets.rules.steps import by_customer, by_departments, by_staff
+from redress.tickets.rules.steps import by_customer, by_departments, by_staff, merging
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.matching import match
-from redress.tickets.rules.ticket import EventType, State, Ticket
+from redress.tickets.rules.ticket import Conversation, Event, EventType, State, Ticket
 from redress.wiring import stores as wired_stores
+from tests.builders import LIN, MEI, OTHER, START, Life
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 from tests.files import samples
 from tests.functions.conftest import MEMBERS
@@ -120,6 +122,45 @@ def test_tickets_do_not_go_on_to_each_other_after_the_merge_of_their_profiles_wa
     body = {"revision": 2, "other": WANG_WEI, "other_revision": 2, "reason": "two people"}
     assert api("customer-unmerge", "lin", id=LI_NA, body=body).status == 200
     assert stores.tickets.continued(stores.tickets.get(source.number)) == merged
+
+
+@pytest.mark.parametrize("found", ["profiles", "source", "target"])
+def test_address_that_came_with_the_ticket_of_somebody_else_gets_no_more_answers(
+    api: Api, of_li_na: Callable[..., Ticket], act: Act, stores: Stores, found: str
+) -> None:
+    """It turns out that the merged tickets are of two people, by either profile or either match."""
+    theirs = {"name": "Wang Wei", "email": "wang.wei@example.org"}
+    source, target = of_li_na(customer=WANG_WEI, contact=theirs), of_li_na()
+    body = {"revision": 1, "other": WANG_WEI, "other_revision": 1, "reason": "the same person"}
+    assert api("customer-merge", "lin", id=LI_NA, body=body).status == 200
+    assert merge(api, "lin", source, target).status == 200
+    added = ["bo@example.net", *stores.tickets.get(target.number).participants]
+    assert added[1:] == ["wang.wei@example.org"]
+    act(target, by_staff.set_participants, MEI, added)
+    if found == "profiles":
+        body = {"revision": 2, "other": WANG_WEI, "other_revision": 2, "reason": "two people"}
+        assert api("customer-unmerge", "lin", id=LI_NA, body=body).status == 200
+    else:
+        ticket = stores.tickets.get({"source": source, "target": target}[found].number)
+        right = {"version": ticket.version, "customer": None, "reason": "two people"}
+        assert api("ticket-customer", "lin", number=ticket.number, body=right).status == 200
+    now = stores.tickets.get(target.number)
+    assert now.participants == ("bo@example.net",)
+    sent = act(target, by_staff.reply, MEI, "Private words", False)
+    replied = stores.tickets.history(sent.number)[-1]
+    assert replied.data["copied_to"] == ["bo@example.net"]
+
+
+def test_conversation_that_came_with_the_ticket_of_somebody_else_ends() -> None:
+    life = Life()
+    brought = {"participants": [], "conversation": {"connector": "wechat", "id": "c-1"}}
+    taken = Event(2, EventType.MERGED, START, LIN, {"ticket": OTHER, "facts": brought})
+    ticket = replace(life.open().ticket, conversation=Conversation("wechat", "c-1"))
+    change = merging.parted(ticket, life.plan, LIN, START, taken)
+    assert change is not None
+    assert change.after.conversation is None
+    again = merging.parted(change.after, life.plan, LIN, START, taken)
+    assert again is None
 
 
 def test_every_reason_against_a_merge_is_told(

@@ -267,10 +267,16 @@ def opening() -> OpeningCase:
 @cache
 def customers() -> CustomerCases:
     from redress.customers.cases.profiles import CustomerCases
+    from redress.tickets.cases.parting import PartingCases
     from redress.wiring import stores
 
     return CustomerCases(
-        stores.customers(), stores.tickets(), staff_cases(), stores.plans(), clients.now
+        stores.customers(),
+        stores.tickets(),
+        staff_cases(),
+        PartingCases(stores.tickets(), stores.changes()),
+        stores.plans(),
+        clients.now,
     )
 
 

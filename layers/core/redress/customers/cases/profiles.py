@@ -7,7 +7,7 @@ customer shows a ticket only to those who may see it, and so does every mention 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +32,7 @@ from redress.customers.rules.rights import RIGHTS, Part, changeable, require_ver
 from redress.customers.store import CustomerMatched, CustomerPage, CustomerStore
 from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
+from redress.tickets.cases.parting import PartingCases
 from redress.tickets.cases.staff import StaffCases
 from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
@@ -133,11 +134,12 @@ class CustomerCases:
         customers: CustomerStore,
         tickets: TicketStore,
         staff: StaffCases,
+        parting: PartingCases,
         plans: Plans,
         now: Callable[[], datetime],
     ) -> None:
         self._customers, self._tickets, self._staff = customers, tickets, staff
-        self._plans, self._now = plans, now
+        self._parting, self._plans, self._now = parting, plans, now
 
     # ------------------------------------------------------------------------ finding
 
@@ -360,7 +362,11 @@ class CustomerCases:
     def undo_merge(
         self, member: Member, customer: str, content: Callable[[], MergeOf], source: str
     ) -> SeenProfile:
-        """Undo the merge of another profile into this one. Raises as `change` does."""
+        """Undo the merge of another profile into this one. Raises as `change` does.
+
+        What came with merges between tickets of the two goes first (`PartingCases`). So it is gone
+        also if the rest is repeated later.
+        """
         asked = cache(content)
 
         def attempt() -> tuple[Profile, list[Revised]]:
@@ -374,6 +380,8 @@ class CustomerCases:
             merging.require_own(profile)
             entry = self._customers.entry(profile.id, into.revision)
             changes = merging.unmerged(profile, other, entry, member.actor, wanted.why, self._now())
+            mine = (other.id, *other.absorbed)
+            self._parting.profiles_parted(self._all_tickets(mine), frozenset(mine), member.actor)
             return changes[0].after, changes
 
         return self._seen(member, self._write(member, attempt, source))
@@ -387,6 +395,7 @@ class CustomerCases:
         points stay where they are; staff move them with the profiles. Raises as `StaffCases.act`.
         """
         made: list[Profile] = []
+        beside: list[tuple[Change, datetime]] = []
 
         def step_of(
             customer: str | None,
@@ -411,9 +420,12 @@ class CustomerCases:
                 if ticket.customer in (profile.id, *profile.absorbed):
                     detail = "this is the customer of the ticket already"
                     raise Unchanged([Fault("/customer", "same_customer", detail)])
-            return match(
+            corrected = match(
                 ticket, plan, profile.id, STAFF, at, by=by, customer_type=profile.type, why=why
             )
+            change, also = self._parting.matched(corrected, by, at)
+            beside[:] = also
+            return change
 
         def wanted() -> tuple[int, partial[Change]]:
             version, customer, why = content()
@@ -423,7 +435,21 @@ class CustomerCases:
             changes = [Revised(None, one) for one in made]
             return CustomerMatched(lambda _: changes) if changes else None
 
-        return self._staff.act(member, number, "correct_match", wanted, cause=cause)
+        return self._staff.act(
+            member, number, "correct_match", wanted, cause=cause, also=lambda: tuple(beside)
+        )
+
+    def _all_tickets(self, customers: Sequence[str]) -> Iterator[Ticket]:
+        """The tickets of these profiles, newest first. One that cannot be read is left out."""
+        cursor: str | None = None
+        while True:
+            page = self._customers.tickets_of(customers, COUNTED, cursor)
+            for ticket in self._tickets.get_readable(page.numbers):
+                if ticket.customer in customers:
+                    yield ticket
+            cursor = page.cursor
+            if cursor is None:
+                return
 
     def _other(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -273,8 +273,13 @@ def view(
     now: datetime,
     continued_in: Continued | None = None,
     written_in: WrittenIn | None = None,
+    of_others: Set[str] = frozenset(),
 ) -> StatusView:
-    """The customer's view of a ticket, its history and its files."""
+    """The customer's view of a ticket, its history and its files.
+
+    `of_others` are the numbers of tickets in its history that are another customer's, as is known
+    now. They are not shown.
+    """
     ticket, states = file.ticket, {one.id: one.state.value for one in file.attached}
     can = {name for name, step in ACTIONS.items() if ticket.state in STEPS[step]}
     plan = plans.get(ticket.plan_version)
@@ -298,7 +303,7 @@ def view(
         zone=plan.time_zone,
         created_at=ticket.created_at,
         promises=promises_of(ticket, now),
-        timeline=tuple(_timeline(file.history, states, plan, plans)),
+        timeline=tuple(_timeline(file.history, states, plan, plans, of_others)),
         can=frozenset(can),
         version=ticket.version,
         closure=ticket.closure,
@@ -389,7 +394,11 @@ def _is_public(event: Event) -> bool:
 
 
 def _timeline(
-    history: Sequence[Event], states: Mapping[str, str], plan: Plan, plans: Plans
+    history: Sequence[Event],
+    states: Mapping[str, str],
+    plan: Plan,
+    plans: Plans,
+    of_others: Set[str],
 ) -> Iterator[Line]:
     """The lines of a history. `states` are the states of the ticket's files by their ids.
 
@@ -412,7 +421,8 @@ def _timeline(
                 with contextlib.suppress(Unreadable):
                     named = checklists.text_of(plans.get(left[0]), category, item)
             named = named or dict.fromkeys(LANGUAGES, item)
-        yield _line(event, states, named)
+        line = _line(event, states, named)
+        yield replace(line, text=None) if line.text in of_others else line
 
 
 def _line(event: Event, states: Mapping[str, str], item: Mapping[str, str] | None) -> Line:
@@ -658,7 +668,22 @@ class CustomerCases:
             written_in = self._written_in(file.ticket, file.ticket.split)
             moved = [one for _, one in self._tickets.moved_files(file.ticket)]
             file = replace(file, attached=[*file.attached, *moved])
-        return view(file, self._plans, self._now(), continued_in, written_in)
+        of_others = self._of_others(file)
+        return view(file, self._plans, self._now(), continued_in, written_in, of_others)
+
+    def _of_others(self, file: TicketFile) -> frozenset[str]:
+        """The numbers of tickets with which this one was merged and that are another customer's."""
+        numbers = {
+            event.data["ticket"]
+            for event in file.history
+            if event.type in (EventType.MERGED, EventType.UNMERGED)
+        }
+        if not numbers:
+            return frozenset()
+        others = self._tickets.get_many(sorted(numbers))
+        return frozenset(
+            one.number for one in others if not self._tickets.are_of_one(file.ticket, one)
+        )
 
     def _written_in(self, ticket: Ticket, split: SplitOff) -> WrittenIn:
         """Where the messages of the ticket were written, as its customer may know of it.

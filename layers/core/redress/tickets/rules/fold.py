@@ -985,7 +985,13 @@ def _matched(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _participants_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    return replace(ticket, participants=tuple(event.data["participants"]))
+    """Participants, and the end of a conversation that turned out to be somebody else's."""
+    data = event.data
+    return replace(
+        ticket,
+        participants=tuple(data["participants"]),
+        conversation=None if "conversation" in data else ticket.conversation,
+    )
 
 
 def _about_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:

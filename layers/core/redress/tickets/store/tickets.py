@@ -104,9 +104,13 @@ class TicketStore:
         They are not if one of them has another profile since, or if the merge of their profiles was
         undone. Raises Unreadable.
         """
-        if not continues_in(ticket, into):
-            return False
-        customer, its = str(ticket.customer), str(into.customer)
+        return continues_in(ticket, into) and self.are_of_one(ticket, into)
+
+    def are_of_one(self, ticket: Ticket, other: Ticket) -> bool:
+        """Whether two tickets are of one customer, as is known now. Raises Unreadable."""
+        customer, its = ticket.customer, other.customer
+        if customer is None or its is None:
+            return customer == its
         return customer == its or self._is_one_customer(customer, its)
 
     def get_many(self, numbers: list[str]) -> list[Ticket]:

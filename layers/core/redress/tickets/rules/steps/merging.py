@@ -467,6 +467,26 @@ def _further_addresses(ticket: Ticket, other: Ticket) -> list[str]:
     return [email.lower()] if email is not None and canonical(email) not in known else []
 
 
+def parted(ticket: Ticket, plan: Plan, by: Actor, at: datetime, merge: Event) -> Change | None:
+    """Take away the address and the conversation that came by a merge with a ticket of somebody
+    else, as is known now. Returns None if there are none, or if the ticket is closed.
+
+    `merge` is the event by which the ticket took the other one in. What staff added since stays.
+    """
+    if ticket.state not in STEPS[Step.SET_PARTICIPANTS]:
+        return None
+    facts = merge.data.get("facts", {})
+    gone = {canonical(one) for one in facts.get("participants", ())}
+    left = [one for one in ticket.participants if canonical(one) not in gone]
+    data: dict[str, Any] = {"participants": left, "from": list(ticket.participants)}
+    own, came = ticket.conversation, facts.get("conversation")
+    if came is not None and own is not None and own.id == came["id"]:
+        data["conversation"] = None
+    if len(left) == len(ticket.participants) and "conversation" not in data:
+        return None
+    return Draft(ticket, plan, by, at).add(EventType.PARTICIPANTS_SET, data).change()
+
+
 @dataclass(frozen=True, slots=True)
 class Undone:
     """One side of a merge that is undone: the ticket now and before the merge, and what followed.
