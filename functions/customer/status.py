@@ -21,6 +21,7 @@ from redress.clocks.rules.clocks import ClockName
 from redress.edge.http import (
     Answer,
 )
+from redress.tickets.rules.steps.table import STEPS, Step
 from redress.tickets.rules.ticket import EventType, State
 from redress.wiring import customer as wiring
 
@@ -109,6 +110,7 @@ def status_page(
         segments=segments_of,
         is_rated_low=is_rated_low(view),
         waits=waits_for_items(view),
+        is_over=view.state not in STEPS[Step.GIVE_ITEM],
         action=status_url(request, view.language, view.language),
         faults=faults or [],
         by_field=by_field or Blank(),

@@ -41,7 +41,7 @@ from tests.functions.test_mail_feedback import bounce, bounce_of, noted
 from tests.functions.test_mailer import Mailer, Post, mailer, post, text_of
 from tests.functions.test_pages_of_files import form_of
 from tests.wired import set_environment
-from tests.world import Opener, Stores
+from tests.world import Opener, Stores, merge
 
 __all__ = ["mailer", "post", "site"]  # the fixtures
 
@@ -200,6 +200,36 @@ def test_page_tells_obstacles_with_who_has_to_do_something_and_results(
     assert catalogue.text(language, f"checklist.obstacle.{who}") not in found
     assert catalogue.text(language, "checklist.done") in found
     assert "Your address is changed" in found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("end", ["resolved", "withdrawn", "merged"])
+def test_page_of_a_request_that_is_over_asks_for_nothing_more(
+    site: Site, stores: Stores, open_ticket: Opener, language: str, end: str
+) -> None:
+    number, token = request(site)
+    press(site, token, "answer", item="new_details", answer="12 Mill Lane")
+    does(stores, number, checklists.reject, "new_details", "Which house number?")
+    does(stores, number, checklists.tell_obstacle, "change", Responsible.CUSTOMER, "We wait")
+
+    def state(key: str) -> str:
+        return f'class="state">{catalogue.text(language, f"checklist.{key}")}<'
+
+    asks = [state(key) for key in ("open", "rejected", "open_step")]
+    asks.append(catalogue.text(language, "checklist.obstacle.customer"))
+    assert [words for words in asks if words not in page(site, token, language)] == []
+    if end == "resolved":
+        does(stores, number, by_staff.resolve, "Not possible.", "not_possible", None, None)
+    elif end == "withdrawn":
+        press(site, token, "withdraw", sure="yes")
+    else:
+        merge(stores, number, open_ticket("service_request", category=CATEGORY).number)
+    found = page(site, token, language)
+    assert [words for words in asks if words in found] == []
+    for key in ("open", "rejected", "open_step"):
+        assert state(f"over.{key}") in found
+    assert "Which house number?" in found
+    assert (token in found, "item=identity" in found) == (True, False)
 
 
 @pytest.mark.parametrize("moved", [False, True])
