@@ -13,8 +13,12 @@ from redress.base.errors import Forbidden, InvalidInput, LimitReached, NotAllowe
 from redress.base.languages import LANGUAGES
 from redress.base.money import DECIMALS, Money
 from redress.base.people import Actor, Member, Role
+from redress.base.phrases import moment, phrases
 from redress.clocks.rules.clocks import ClockName, ClockState, Standing, standing
-from redress.mail.outgoing.rules.table import ANSWER_FAILED, MailToSend, mails_after
+from redress.mail.outgoing.messages import MailJob
+from redress.mail.outgoing.results import for_connector
+from redress.mail.outgoing.rules.relevance import Matter
+from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, MailToSend, mails_after
 from redress.plans.rules.document import parse
 from redress.tickets.rules import access, remedy_rights
 from redress.tickets.rules.attached import Attached, FileState
@@ -399,6 +403,34 @@ def test_complaint_whose_customer_has_a_remedy_needs_no_other_word_for_it() -> N
     resolve(life)
     assert life.ticket.resolution is not None
     assert life.ticket.resolution.remedy is None
+
+
+def test_resolution_through_a_connector_says_outcome_cause_and_remedies() -> None:
+    """Only the mail named the remedies, so who writes from a chat read nothing of them."""
+    life = Life().open_by_connector(kind="complaint").assign().promise_remedy()
+    life.promise_remedy(kind="replacement").approve_remedy().finish_remedy()
+    resolve(life, cause="defective_part")
+    [event] = [one for one in life.events if one.type is EventType.RESOLVED]
+    [mail] = [one for one in mails_after(event) if one.audience == CONNECTOR]
+    job = MailJob(life.ticket.number, event.number, mail.template, mail.audience)
+
+    def said() -> str:
+        return for_connector(Matter(job, event, life.ticket, life.plan, life.clock.now()))
+
+    own, language = phrases(life.ticket.language), life.ticket.language
+    first, second = (told(one, life.plan, language) for one in life.ticket.remedies)
+    due = moment(life.ticket.remedies[0].clock.due_at, life.plan.time_zone, language)
+    assert said().splitlines() == [
+        event.data["text"],
+        "",
+        own.outcome.format(outcome=own.outcomes["upheld"]),
+        own.cause.format(cause=life.plan.causes["defective_part"][language]),
+        own.remedy.format(remedy=own.remedy_due.format(remedy=first, due=due)),
+        own.remedy.format(remedy=own.remedy_done.format(remedy=second)),
+    ]
+    id_, at = life.ticket.remedies[0].id, life.clock.now()
+    life.take(remedying.withdraw(life.ticket, life.plan, LIN, id_, "a reason", "A new one", at))
+    assert first not in said(), "it is not promised again"
 
 
 def test_resolution_has_a_cause_of_the_plan() -> None:

@@ -40,7 +40,8 @@ def of_remedy(about: Matter) -> dict[str, str]:
 def of_complaint(about: Matter) -> str:
     """What came of a complaint, after an empty line; "" if there is nothing to say.
 
-    The outcome, the cause in the words of the plan, and what the customer was promised or got.
+    The outcome, the cause in the words of the plan, and what the customer was promised or got. A
+    remedy that was withdrawn since the resolution is not promised again.
     """
     lines = [*_outcome(about), *_remedies(about)]
     return "\n\n" + "\n".join(lines) if lines else ""
@@ -49,7 +50,8 @@ def of_complaint(about: Matter) -> str:
 def for_connector(about: Matter) -> str:
     """The text of an answer that goes through a connector, which knows no templates.
 
-    It is the same for each attempt, so it says only what the event has.
+    It is the same for each attempt, so it says only what the event has. But the remedies of a
+    resolution are those of now, as in its mail.
     """
     event, own = about.event, phrases(about.ticket.language)
     if event.type is EventType.CHECKLIST_SET:
@@ -65,8 +67,7 @@ def for_connector(about: Matter) -> str:
         return _moved(about)
     text: str = event.data.get("text", "")
     if event.type is EventType.RESOLVED:
-        lines = _outcome(about)
-        return f"{text}\n\n{'\n'.join(lines)}" if lines else text
+        return text + of_complaint(about)
     if event.type not in remedy_mails.TO_CUSTOMER:
         return text
     name = of_remedy(about)["remedy"]
