@@ -75,7 +75,7 @@ from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
 from tests import builders, world
-from tests.builders import BY_PHONE, LIN, MEI, Clock, plan_document
+from tests.builders import BY_PHONE, JUN, LIN, MEI, Clock, plan_document
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
 from tests.mail import relay
 from tests.template.documents import functions
@@ -785,9 +785,11 @@ def test_customer_is_told_once_in_which_ticket_theirs_goes_on(
     assert mailer(mailer.job(source.number, "merged")) == []
     assert said.format(target.number) in text_of(post.only)
     assert f"[{source.number}]" in post.only["Subject"]
-    assert [one for event in stores.tickets.history(target.number) for one in mails_after(event)][
-        1:
-    ] == []
+    history = stores.tickets.history(target.number)
+    of_target = (mail for event in history for mail in mails_after(event))
+    assert [mail.template for mail in of_target if mail.audience == Role.CUSTOMER] == [
+        "acknowledgement"
+    ]
 
 
 def test_customer_is_told_that_their_ticket_goes_on_by_itself_after_all(
@@ -798,6 +800,74 @@ def test_customer_is_told_that_their_ticket_goes_on_by_itself_after_all(
     unmerge(stores, source.number, target.number)
     assert mailer(mailer.job(source.number, "unmerged")) == []
     assert f"Your request {source.number} goes on by itself" in text_of(post.only)
+
+
+def test_agent_learns_of_words_that_a_merge_by_somebody_else_brings_to_a_waiting_ticket(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    source, target = open_ticket(), open_ticket(agent="a-jun")
+    mailer.act(
+        target.number, lambda t, p, at: by_staff.reply(t, p, JUN, "A photo, please", True, at)
+    )
+    merge(stores, source.number, target.number)
+    assert mailer(mailer.job(target.number, "customer_wrote")) == []
+    assert post.only["To"] == "jun@example.com"
+    assert not any(typed in text_of(post.only) for typed in PRIVATE)
+
+
+@pytest.mark.parametrize("what", ["merged it", "undone", "answered"])
+def test_agent_gets_no_mail_about_words_of_a_merge_of_which_they_know_or_that_are_answered(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    staff: dict[str, Member],
+    what: str,
+) -> None:
+    agent = "a-mei" if what == "merged it" else "a-jun"  # Mei merges
+    source, target = open_ticket(), open_ticket(agent=agent)
+    merge(stores, source.number, target.number)
+    if what == "undone":
+        unmerge(stores, source.number, target.number)
+    elif what == "answered":
+        mailer.act(target.number, lambda t, p, at: by_staff.reply(t, p, JUN, "Yes", False, at))
+    assert mailer(mailer.job(target.number, "customer_wrote")) == []
+    assert post.sent == []
+
+
+def test_agent_is_told_that_somebody_else_merged_their_ticket_or_undid_its_split(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    source, target = open_ticket(agent="a-jun"), open_ticket(agent="a-mei")
+    merge(stores, source.number, target.number)
+    assert mailer(mailer.job(source.number, "moved_away")) == []
+    assert post.only["To"] == "jun@example.com"
+    assert f"{staff['mei'].name} " in text_of(post.only)
+    assert target.number in text_of(post.only)
+
+    number = split(stores, target.number, add_message(stores, target.number))
+    mailer.act(number, lambda t, p, at: by_system.assign(t, p, "a-jun", "", at))
+    unsplit(stores, target.number, number)
+    assert mailer(mailer.job(number, "moved_away")) == []
+    assert post.sent[-1]["To"] == "jun@example.com"
+
+
+@pytest.mark.parametrize(("agent", "is_undone"), [("a-mei", False), (None, False), ("a-jun", True)])
+def test_agent_is_not_told_of_their_own_merge_and_of_none_that_was_undone(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    staff: dict[str, Member],
+    agent: str | None,
+    is_undone: bool,
+) -> None:
+    source, target = open_ticket(agent=agent), open_ticket()
+    merge(stores, source.number, target.number)
+    if is_undone:
+        unmerge(stores, source.number, target.number)
+    assert mailer(mailer.job(source.number, "moved_away")) == []
+    assert post.sent == []
 
 
 @pytest.mark.parametrize(

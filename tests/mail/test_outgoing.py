@@ -21,6 +21,7 @@ from tests.builders import (
     BY_PHONE,
     LIN,
     MEI,
+    OTHER,
     ROOT,
     START,
     TAO,
@@ -370,8 +371,12 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
     "mentions ended": (lambda life: life.note(MEI, colleague("a-jun")).end_mentions(), []),
     "linked": (Life.link, []),
     "unlinked": (lambda life: life.link().unlink(), []),
-    "merged into another ticket": (Life.merge, [("merged", "customer")]),
-    "another ticket was merged into it": (Life.take_in, []),
+    "merged into another ticket": (Life.merge, [("merged", "customer"), ("moved_away", "agent")]),
+    "another ticket was merged into it": (Life.take_in, [("customer_wrote", "agent")]),
+    "a ticket was merged into it whose words were answered": (
+        lambda life: life.take_in(Life(life.clock).open(number=OTHER).reply()),
+        [],
+    ),
     "not merged any more": (Life.unmerge, [("unmerged", "customer")]),
     "messages were split off": (lambda life: split_off(life)[0], []),
     "made of messages that were split off": (
@@ -379,7 +384,14 @@ FOLLOWS: dict[str, tuple[Story, list[tuple[str, str]]]] = {
         [("acknowledgement", "customer")],
     ),
     "its messages came back": (lambda life: unsplit(life)[0], []),
-    "not split off any more": (lambda life: unsplit(life)[1], [("split_undone", "customer")]),
+    "its messages came back, for which it had to wait no more": (
+        lambda life: unsplit(life.reply())[0],
+        [("customer_wrote", "agent")],
+    ),
+    "not split off any more": (
+        lambda life: unsplit(life)[1],
+        [("split_undone", "customer"), ("moved_away", "agent")],
+    ),
     "a duplicate was proposed": (Life.propose_duplicate, []),
     "a duplicate was dismissed": (lambda life: life.propose_duplicate().dismiss_duplicate(), []),
     "joined an incident": (Life.join_incident, []),

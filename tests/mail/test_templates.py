@@ -58,6 +58,7 @@ STAFF = (
     "customer_wrote_late",
     "customer_thanked",
     "customer_thanked_closed",
+    "moved_away",
     "mail_returned",
     "answer_failed",
     "tell_moved",

@@ -76,6 +76,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "customer_wrote_late": frozenset({"number", "kind", "files"}),
     "customer_thanked": frozenset({"number", "kind"}),
     "customer_thanked_closed": frozenset({"number", "kind"}),
+    "moved_away": frozenset({"number", "kind", "by", "into"}),
     "stranger_wrote": frozenset({"number", "kind"}),
     "about_doubted": frozenset({"number", "kind", "due", "ticket_url"}),
     "mentioned": frozenset({"number", "kind", "by"}),

@@ -20,6 +20,7 @@ from redress.mail.outgoing.rules.table import (
     ABOUT_DOUBTED,
     ANSWER_FAILED,
     CHECKLIST,
+    CUSTOMER_WROTE,
     ITEM,
     ITEM_GIVEN,
     JOIN,
@@ -290,6 +291,8 @@ def reason_to_skip(about: Matter) -> str | None:
         return "somebody has decided whom the complaint is about"
     if job.template in (CHECKLIST, ITEM, ITEM_GIVEN):
         return _outdated_item(about)
+    if job.audience == Role.AGENT and about.event.type in (EventType.MERGED, EventType.UNSPLIT):
+        return _needless_about_merge(about)
     if job.template == JOIN and not ticket.needs_agent:
         return "nobody works on the ticket any more"
     if job.template == MENTIONED:
@@ -336,6 +339,23 @@ def _outdated_post_mortem(about: Matter) -> str | None:
         return "the post-mortem is written"
     is_last = owed.clock.fired[-1:] == (about.event.data["step"],)
     return None if is_last else "a later rung sends its own mail"
+
+
+def _needless_about_merge(about: Matter) -> str | None:
+    """Return why an agent is not told of a merge or of the end of a split; None if they are."""
+    event, ticket = about.event, about.ticket
+    if event.by.id == ticket.assignee:
+        return "the agent has done it"
+    if event.type is EventType.MERGED and not _is_merged(about):
+        return "the merge was undone"
+    is_settled = about.job.template == CUSTOMER_WROTE and ticket.unanswered_since is None
+    return "no words wait for an answer any more" if is_settled else None
+
+
+def _is_merged(about: Matter) -> bool:
+    """Whether the two tickets of the merge that the mail is about are still merged."""
+    merge = (about.event.data["kind"], about.event.data["ticket"])
+    return any((link.kind, link.number) == merge for link in about.ticket.links)
 
 
 def missing_items(ticket: Ticket) -> list[Item]:

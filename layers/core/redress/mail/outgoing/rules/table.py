@@ -33,6 +33,10 @@ SPLIT = "split"
 mail, this is the acknowledgement."""
 SPLIT_UNDONE = "split_undone"
 """The template of the mail that tells the author of messages that their split was undone."""
+CUSTOMER_WROTE = "customer_wrote"
+"""The template of the mail to the agent whose ticket has words of the customer that wait."""
+MOVED_AWAY = "moved_away"
+"""The template of the mail to the agent whose ticket goes on in another one."""
 ABOUT_DOUBTED = "about_doubted"
 RESERVE = "reserve"
 """The audience of reserve staff of the ticket's team, who are called."""
@@ -132,7 +136,9 @@ def mails_after(event: Event) -> list[MailToSend]:
     The customer gets the acknowledgement, replies, progress, the resolution with the callback
     question, and the survey. A correction that makes a promise later is told, too; if that reaches
     nobody, the agent is asked to tell them. So are a merge and its end, from the ticket that
-    was merged, and the end of a split, from the ticket that was split off. Participants get a
+    was merged, and the end of a split, from the ticket that was split off. The agent of the ticket
+    that ends with it is told, and the agent of the other one if they get words of the customer that
+    wait for an answer. Participants get a
     copy of what staff wrote to the customer. Staff get reminders, breaches and escalations. The
     supervisor is notified of a dispute, which reopens the ticket. The agent is notified of new
     messages from the customer, of mails that came to the ticket from another address, and of mails
@@ -178,11 +184,8 @@ def mails_after(event: Event) -> list[MailToSend]:
         if {"to", "via"}.isdisjoint(event.data):
             return [MailToSend(TELL_MOVED, Role.AGENT)]
         return [_to_customer(PROMISE_MOVED, event.data)]
-    if event.type is EventType.UNSPLIT and "via" in event.data:
-        return [_to_customer(SPLIT_UNDONE, event.data)]
     if event.type in _OF_MERGES:
-        is_told = event.data["kind"] in _TOLD_SIDES and "to" in event.data
-        return [MailToSend(_OF_MERGES[event.type], Role.CUSTOMER)] if is_told else []
+        return _about_merge(event)
     if event.type is EventType.NOBODY_THERE:
         told = _to_customer("nobody_there", event.data)
         return [told, MailToSend("unattended", "supervisor")]
@@ -194,7 +197,7 @@ def mails_after(event: Event) -> list[MailToSend]:
         return [MailToSend(CALLED, audience) for audience in called]
     if event.type is EventType.CUSTOMER_WROTE:
         # A message that was split off another ticket is not new. Its agent gets the whole ticket.
-        return [] if "split" in event.data else [MailToSend("customer_wrote", "agent")]
+        return [] if "split" in event.data else [MailToSend(CUSTOMER_WROTE, Role.AGENT)]
     if event.type is EventType.POST_MORTEM_WRITTEN:
         owners = first_of_each(one["owner"] for one in event.data.get("actions", ()))
         return [MailToSend(POST_MORTEM_ACTION, f"{OWNER}-{number}") for number in owners]
@@ -234,6 +237,26 @@ def _to_customer(template: str, data: Mapping[str, Any]) -> MailToSend:
     if "untold" in data:
         return MailToSend(ANSWER_FAILED, Role.AGENT)
     return MailToSend(template, "customer")
+
+
+def _about_merge(event: Event) -> list[MailToSend]:
+    """The mails about a merge or its end, or about the end of a split: to the customer and staff.
+
+    Who loses the ticket because of it is told, and so is who gets words that wait for an answer.
+    """
+    data, found = event.data, list[MailToSend]()
+    is_told_side = data["kind"] in _TOLD_SIDES
+    if event.type is EventType.UNSPLIT and "via" in data:
+        found.append(_to_customer(SPLIT_UNDONE, data))
+    elif is_told_side and "to" in data:
+        found.append(MailToSend(_OF_MERGES[event.type], Role.CUSTOMER))
+    if event.type is EventType.UNMERGED:  # the queue offers the one, and the other one gets nothing
+        return found
+    if is_told_side:
+        found.append(MailToSend(MOVED_AWAY, Role.AGENT))
+    elif not {"unanswered", "unanswered_since"}.isdisjoint(data):
+        found.append(MailToSend(CUSTOMER_WROTE, Role.AGENT))
+    return found
 
 
 def _about_remedy(event: Event) -> list[MailToSend]:
