@@ -19,12 +19,13 @@ from tests.functions.conftest import MEMBERS
 from tests.functions.staff.api import TASK_ACTS, Api, Reply
 from tests.functions.staff.test_rights import about, said, suspend
 from tests.wired import TABLE
-from tests.world import Act, Opener, Stores, aws
+from tests.world import Act, Opener, Stores, aws, split, unsplit
 
 TITLE = "A spare seal?"
 TEXT = "The customer needs a seal for the kettle KX."
 SUBJECT = "The secret kettle"
 WORDS = "It leaks on my floor"
+WANG = "wang.wei@example.com"
 NEW = {"team": "service", "title": TITLE, "text": TEXT}
 
 OF_TASK = ("task", *TASK_ACTS)
@@ -311,6 +312,23 @@ def test_department_reads_what_the_task_shares_and_nothing_else(
     second = api("task", "tao", number=ticket.number, id="2").body
     assert second["shared"] == {"message": WORDS, "subject": SUBJECT}
     assert [event["data"].get("text") for event in second["timeline"]] == [TEXT]
+
+
+def test_department_reads_no_message_that_was_split_off(
+    api: Api, open_ticket: Opener, act: Act, stores: Stores
+) -> None:
+    ticket = open_ticket("complaint", agent="a-mei", description=WORDS)
+    mei = MEMBERS["mei"].actor
+    act(ticket, by_staff.set_participants, mei, [WANG])
+    act(ticket, lambda t, p, at: by_customer.write(t, p, "Her own words", at, participant=WANG))
+    ticket = act(ticket, by_customer.write, "And where is my invoice?")
+    ask(api, ticket, version=ticket.version, shares=["message"])
+    assert api("task", "tao", number=ticket.number, id="1").body["shared"] == {"message": WORDS}
+    new = split(stores, ticket.number, 1)
+    shared = api("task", "tao", number=ticket.number, id="1").body["shared"]
+    assert shared == {"message": "And where is my invoice?"}
+    unsplit(stores, ticket.number, new)
+    assert api("task", "tao", number=ticket.number, id="1").body["shared"] == {"message": WORDS}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from redress.tickets.cases.staff import StaffStep
 from redress.tickets.rules import task_rights
 from redress.tickets.rules.change import Change
 from redress.tickets.rules.conflicts import MOST_SINCE, require_current, version_faults
+from redress.tickets.rules.split_events import first_message
 from redress.tickets.rules.steps import by_departments
 from redress.tickets.rules.steps.by_departments import NewTask, Word
 from redress.tickets.rules.tasks import Share, Task, find
@@ -226,7 +227,8 @@ class TaskCases:
                 case Share.ORDER:
                     shared[share] = ticket.order
                 case Share.MESSAGE:
-                    shared[share] = texts.cleaned(history[0].data["description"])
+                    message = first_message(ticket, history)
+                    shared[share] = None if message is None else texts.cleaned(message)
         return TaskFile(
             number=ticket.number,
             language=ticket.language,

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from redress.base.addresses import canonical
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Clock, ClockName
 from redress.tickets.rules.ticket import (
@@ -30,6 +31,7 @@ from redress.tickets.rules.ticket import (
     State,
     Ticket,
     TicketLink,
+    is_bare_thanks,
 )
 
 
@@ -143,6 +145,27 @@ def split_off(history: Iterable[Event]) -> dict[int, str]:
             back = event.data["ticket"]
             found = {number: into for number, into in found.items() if into != back}
     return found
+
+
+def first_message(ticket: Ticket, history: Sequence[Event]) -> str | None:
+    """Return the text of the customer's first message that is not split off the ticket.
+
+    Words of participants are not the customer's, and one that only thanks says nothing of the
+    matter. None if no message is left.
+    """
+    gone, own = split_off(history), canonical(ticket.contact.email or "")
+    for event in history:
+        text: str | None = None
+        if event.number in gone:
+            continue
+        if event.type is EventType.OPENED:
+            text = event.data["description"]
+        elif event.type is EventType.CUSTOMER_WROTE and not is_bare_thanks(event):
+            is_own = "from" not in event.data or canonical(event.data["from"]) == own
+            text = event.data.get("text") or None if is_own else None
+        if text is not None:
+            return text
+    return None
 
 
 def merged_words(history: Sequence[Event]) -> dict[int, datetime]:

@@ -43,7 +43,8 @@ class Share(StrEnum):
     CATEGORY = "category"
     ORDER = "order"
     MESSAGE = "message"
-    """The text of the message with which the customer opened the ticket."""
+    """The text of the message with which the customer opened the ticket. If that was split off, it
+    is the first one that they wrote after it and that is still here."""
 
 
 class Extension(Struct, frozen=True):
