@@ -802,6 +802,38 @@ def test_customer_is_told_that_their_ticket_goes_on_by_itself_after_all(
     assert f"Your request {source.number} goes on by itself" in text_of(post.only)
 
 
+def test_customer_is_told_of_no_merge_and_of_no_split_that_was_undone_meanwhile(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(language="en")
+    number = split(stores, ticket.number, add_message(stores, ticket.number))
+    unsplit(stores, ticket.number, number)
+    assert mailer(mailer.job(number, "acknowledgement")) == []
+    source, target = open_ticket(language="en"), open_ticket()
+    merge(stores, source.number, target.number)
+    merged = mailer.job(source.number, "merged")
+    unmerge(stores, source.number, target.number)
+    assert mailer(merged) == []
+    assert post.sent == []
+    assert mailer(mailer.job(source.number, "unmerged")) == []
+    assert "told you" not in text_of(post.only)
+
+
+def test_customer_is_not_told_that_a_ticket_goes_on_by_itself_which_was_merged_again(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    source, first, second = (open_ticket(language="en") for _ in range(3))
+    merge(stores, source.number, first.number)
+    job = mailer.job(source.number, "merged")
+    unmerge(stores, source.number, first.number)
+    merge(stores, source.number, second.number)
+    assert mailer(job) == []
+    assert mailer(mailer.job(source.number, "unmerged")) == []
+    assert post.sent == []
+    assert mailer(mailer.job(source.number, "merged")) == []
+    assert second.number in text_of(post.only)
+
+
 def test_agent_learns_of_words_that_a_merge_by_somebody_else_brings_to_a_waiting_ticket(
     mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
 ) -> None:

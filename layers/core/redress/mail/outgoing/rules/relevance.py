@@ -18,6 +18,7 @@ from redress.mail.outgoing.messages import MailJob
 from redress.mail.outgoing.rules import remedy_mails, task_mails
 from redress.mail.outgoing.rules.table import (
     ABOUT_DOUBTED,
+    ACKNOWLEDGEMENT,
     ANSWER_FAILED,
     CHECKLIST,
     CUSTOMER_WROTE,
@@ -30,6 +31,7 @@ from redress.mail.outgoing.rules.table import (
     POST_MORTEM_ACTION,
     PROMISE_MOVED,
     REMINDED,
+    SPLIT,
     TELL_MOVED,
     mentioned_member,
     why_unacknowledged,
@@ -38,6 +40,7 @@ from redress.plans.rules.plan import Plan
 from redress.tickets.rules.checklist import Item, ItemState, find
 from redress.tickets.rules.fold import first_plan, walk
 from redress.tickets.rules.promise_view import NOTICED, Moved, promises_of
+from redress.tickets.rules.steps.table import SPLIT_UNDONE
 from redress.tickets.rules.ticket import Event, EventType, State, Ticket, is_bare_thanks
 
 
@@ -291,8 +294,10 @@ def reason_to_skip(about: Matter) -> str | None:
         return "somebody has decided whom the complaint is about"
     if job.template in (CHECKLIST, ITEM, ITEM_GIVEN):
         return _outdated_item(about)
-    if job.audience == Role.AGENT and about.event.type in (EventType.MERGED, EventType.UNSPLIT):
-        return _needless_about_merge(about)
+    if about.event.type in (EventType.MERGED, EventType.UNMERGED, EventType.UNSPLIT):
+        return _outdated_merge(about)
+    if job.template in (ACKNOWLEDGEMENT, SPLIT) and ticket.closure == SPLIT_UNDONE:
+        return "the split was undone"
     if job.template == JOIN and not ticket.needs_agent:
         return "nobody works on the ticket any more"
     if job.template == MENTIONED:
@@ -341,13 +346,22 @@ def _outdated_post_mortem(about: Matter) -> str | None:
     return None if is_last else "a later rung sends its own mail"
 
 
-def _needless_about_merge(about: Matter) -> str | None:
-    """Return why an agent is not told of a merge or of the end of a split; None if they are."""
+def _outdated_merge(about: Matter) -> str | None:
+    """Return why a mail about a merge, its end, or the end of a split is not sent; None if it is.
+
+    Mails are not sent in the order of their events. So the customer is told of no merge that was
+    undone: it could be the last that they read. The mail about its end needs no mail before it. An
+    agent is not told of what they have done, or of words that do not wait any more.
+    """
     event, ticket = about.event, about.ticket
-    if event.by.id == ticket.assignee:
-        return "the agent has done it"
     if event.type is EventType.MERGED and not _is_merged(about):
         return "the merge was undone"
+    if event.type is EventType.UNMERGED and ticket.merged is not None:
+        return "the ticket goes on in another one again"
+    if about.job.audience != Role.AGENT:
+        return None
+    if event.by.id == ticket.assignee:
+        return "the agent has done it"
     is_settled = about.job.template == CUSTOMER_WROTE and ticket.unanswered_since is None
     return "no words wait for an answer any more" if is_settled else None
 
