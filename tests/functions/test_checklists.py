@@ -14,6 +14,7 @@ from redress.base import catalogue
 from redress.base.errors import InvalidInput
 from redress.base.languages import LANGUAGES
 from redress.base.people import Role
+from redress.base.phrases import phrases
 from redress.clocks.rules.clocks import ClockName, ClockState
 from redress.files.cases.accepting import AcceptingCase
 from redress.files.messages import Verdict
@@ -515,7 +516,7 @@ def test_page_without_files_says_how_a_material_can_be_sent(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_customer_is_told_what_is_needed_and_that_the_promise_waits(
+def test_customer_is_told_what_is_needed_and_that_the_promise_may_wait(
     mailer: Mailer, post: Post, open_ticket: Opener, language: str
 ) -> None:
     ticket = open_ticket("service_request", category="payment/invoice", language=language)
@@ -524,6 +525,8 @@ def test_customer_is_told_what_is_needed_and_that_the_promise_waits(
     for id_ in ("title", "licence", "no_change"):
         assert text_of_item(id_, language, "payment/invoice") in text
     assert text_of_item("issue", language, "payment/invoice") not in text, "staff do it"
+    assert catalogue.text(language, "checklist.hint") not in text, "nobody has answered yet"
+    assert phrases(language).stands_still.rstrip(".。") in text
     token = customer_wiring.links().status_token(ticket.number)
     assert f"{BASE_ADDRESS}/t/{token}" in text
     assert post.only["Auto-Submitted"] == "auto-generated"
