@@ -25,6 +25,7 @@ from redress.base.languages import LANGUAGES
 from redress.base.people import CUSTOMER, Actor, Role
 from redress.base.phrases import moment
 from redress.clocks.rules.clocks import ClockName
+from redress.plans.rules.document import parse
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.customer import PUBLIC, CustomerCases
 from redress.tickets.cases.intake import IntakeCase
@@ -1046,6 +1047,13 @@ def test_page_says_outcome_and_cause_of_a_resolved_complaint_until_it_is_reopene
     assert "internal" not in page()
     shown = json.loads(site("api-ticket", headers=bearer(token), number=number)["body"])
     assert (shown["outcome"], shown["cause"]) == ("upheld", CAUSE)
+    document = plan_document() | {"version": 2}
+    del document["causes"]
+    stores.plan_store.publish(document, 2, 1)
+    stores.changes.change(
+        number, lambda t, p, at: by_staff.move_to_plan(t, p, parse(document), LEADER, "so", at)
+    )
+    assert CAUSE[language] in page(), "also under a plan that does not have the cause"
     press(site, token, "dispute", text="It leaks.")
     assert OUTCOME[language] not in page()
 

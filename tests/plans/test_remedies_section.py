@@ -42,7 +42,7 @@ def test_plan_without_the_sections_has_no_remedies_and_no_causes() -> None:
     plan = parse(document, publishing_at=START)
     assert not remedies.has_remedies(plan)
     assert (remedies.kinds(plan), list(remedies.promises(plan))) == ((), [])
-    assert remedies.cause(plan, "defective_part", "en") is None
+    assert plan.causes == {}
 
 
 def test_every_fault_of_the_sections_is_named() -> None:

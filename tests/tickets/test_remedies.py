@@ -16,7 +16,7 @@ from redress.base.people import Actor, Member, Role
 from redress.base.phrases import moment, phrases
 from redress.clocks.rules.clocks import ClockName, ClockState, Standing, standing
 from redress.mail.outgoing.messages import MailJob
-from redress.mail.outgoing.results import for_connector
+from redress.mail.outgoing.results import for_connector, of_complaint
 from redress.mail.outgoing.rules.relevance import Matter
 from redress.mail.outgoing.rules.table import ANSWER_FAILED, CONNECTOR, MailToSend, mails_after
 from redress.plans.rules.document import parse
@@ -444,6 +444,27 @@ def test_resolution_has_a_cause_of_the_plan() -> None:
     assert life.ticket.resolution is not None
     assert life.ticket.resolution.cause == "defective_part"
     assert life.folded == life.ticket
+
+
+def test_customer_reads_the_same_cause_under_a_plan_that_does_not_have_it() -> None:
+    """The status page said it, and did not say it any more after the move of a resolved ticket."""
+    life = life_at(State.OPEN)
+    resolve(life, remedy="new", cause="defective_part")
+    [event] = [one for one in life.events if one.type is EventType.RESOLVED]
+    before = life.plan.causes["defective_part"]
+    for version in (2, 3):
+        document = plan_document() | {"version": version}
+        del document["causes"]
+        life.move_to(parse(document))
+        resolution = life.ticket.resolution
+        assert resolution is not None
+        assert resolution.told_cause(life.plan) == before
+        job = MailJob(life.ticket.number, event.number, "resolution", "customer")
+        said = of_complaint(Matter(job, event, life.ticket, life.plan, life.clock.now()))
+        assert before[life.ticket.language] in said
+    assert "cause_words" not in life.events[-1].data, "the plan before did not have it either"
+    assert life.folded == life.ticket
+    assert items.ticket_of(items.snapshot_doc(life.ticket)) == life.ticket
 
 
 # ------------------------------------------------------------------------------ the end

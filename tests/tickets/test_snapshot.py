@@ -183,7 +183,7 @@ def test_omitted_fields_are_read_as_they_always_were() -> None:
         "reacted": False,
         "replies": 0,
         "round": 1,
-        "resolution": solved | {"contacts_after": 0, "cause": None},
+        "resolution": solved | {"contacts_after": 0, "cause": None, "cause_words": None},
         "callback_attempts": 0,
         "callback_preference": None,
         "escalation": None,

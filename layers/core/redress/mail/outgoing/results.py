@@ -6,14 +6,13 @@ The words are those of the plan and of `Phrases`, in the language of the custome
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from redress.base.phrases import moment, phrases
 from redress.mail.outgoing.rules import remedy_mails
 from redress.mail.outgoing.rules.relevance import Matter
 from redress.plans.rules import checklists
-from redress.plans.rules import remedies as in_plan
 from redress.tickets.rules.promise_view import Moved, moved_in
 from redress.tickets.rules.remedies import RemedyState, told
 from redress.tickets.rules.split_events import written_at
@@ -146,9 +145,20 @@ def _outcome(about: Matter) -> list[str]:
     own, lines = phrases(language), list[str]()
     if outcome := data.get("outcome"):
         lines.append(own.outcome.format(outcome=own.outcomes[outcome]))
-    if cause := in_plan.cause(about.plan, data.get("cause") or "", language):
-        lines.append(own.cause.format(cause=cause))
+    if cause := _cause(about):
+        lines.append(own.cause.format(cause=cause[language]))
     return lines
+
+
+def _cause(about: Matter) -> Mapping[str, str] | None:
+    """What the customer reads of the cause that a resolution names, by language; None without one.
+
+    The ticket may have moved to a plan without the cause since, and then has its words.
+    """
+    name, last = about.event.data.get("cause"), about.ticket.resolution
+    if last is not None and (last.at, last.cause) == (about.event.at, name):
+        return last.told_cause(about.plan)
+    return about.plan.causes.get(name or "")
 
 
 def _remedies(about: Matter) -> list[str]:

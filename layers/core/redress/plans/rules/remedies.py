@@ -93,13 +93,6 @@ def promises(plan: Plan) -> Iterator[tuple[str, Promise]]:
             yield f"/remedies/kinds/{kind}", promise(plan, kind)
 
 
-def cause(plan: Plan, name: str, language: str) -> str | None:
-    """What customers read of a cause; None if the plan does not have it."""
-    entry = plan.causes.get(name)
-    found: str | None = None if entry is None else entry[language]
-    return found
-
-
 def check(read: DocumentReader, document: Mapping[str, Any], plan: Plan) -> None:
     """Record every fault of the sections `remedies` and `causes` in a document."""
     _check_causes(read, document)

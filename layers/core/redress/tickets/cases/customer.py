@@ -660,7 +660,7 @@ class CustomerCases:
         file = self._tickets.file(number)
         into = self._tickets.continued(file.ticket)
         continued_in = None
-        if into is not file.ticket:
+        if into.number != number:
             token = self._links.status_token(into.number)
             continued_in = Continued(into.number, into.state.value, token)
         written_in = None

@@ -135,7 +135,7 @@ class FollowingCase:
     def _require_possible(self, old: Ticket) -> None:
         """Raise NotAllowedNow if the ticket is worked on, also if it goes on in another one."""
         require_possible(Step.FOLLOW_UP, old)
-        if self._tickets.continued(old) is not old:
+        if self._tickets.continued(old).number != old.number:
             raise NotAllowedNow(Step.FOLLOW_UP, old.state)
 
     def _again(self, earlier: OpenedWithKey, print_: str, kind: str) -> Receipt:

@@ -689,6 +689,9 @@ def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
     )
     ticket = task_events.moved_to_plan(ticket, event, plan)
     ticket = remedy_events.moved_to_plan(ticket, event, plan)
+    if ticket.resolution is not None and "cause_words" in event.data:
+        resolution = replace(ticket.resolution, cause_words=event.data["cause_words"])
+        ticket = replace(ticket, resolution=resolution)
     return _replanned(_searched_again(ticket, plan, moved=True), event.at, plan)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -211,7 +211,8 @@ class Resolution(Struct, frozen=True):
     remedy. A service request may have an outcome of `plan.REQUEST_OUTCOMES`. `replies` is the
     number of public replies up to the resolution, which counts as one.
     `round` is the ticket's round. `contacts_after` is the number of the customer's messages since
-    the resolution. `cause` is a name of the plan, whose words the customer reads.
+    the resolution. `cause` is a name of the plan, whose words the customer reads. `cause_words` are
+    those words by language if the ticket has moved to a plan that does not have the cause.
     """
 
     at: datetime
@@ -224,6 +225,15 @@ class Resolution(Struct, frozen=True):
     round: int
     contacts_after: int = 0
     cause: str | None = None
+    cause_words: dict[str, str] | None = None
+
+    def told_cause(self, plan: Plan) -> Mapping[str, str] | None:
+        """What the customer reads of the cause, by language; None without one.
+
+        `plan` is the one of the ticket. The words are its own, or those of the plan before that had
+        the cause.
+        """
+        return plan.causes.get(self.cause or "") or self.cause_words
 
 
 class LinkKind(StrEnum):

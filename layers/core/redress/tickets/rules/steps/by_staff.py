@@ -439,6 +439,13 @@ def _later_promises(ticket: Ticket, after: Ticket, plan: Plan, at: datetime) -> 
     return data
 
 
+def _cause_lost(ticket: Ticket, old: Plan, new: Plan) -> dict[str, str]:
+    """The words of the cause of the resolution if the new plan does not have it, by language."""
+    if ticket.resolution is None or (ticket.resolution.cause or "") in new.causes:
+        return {}
+    return dict(old.causes.get(ticket.resolution.cause or "", {}))
+
+
 def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: datetime) -> Change:
     """Move the ticket to another version of the plan.
 
@@ -457,6 +464,8 @@ def move_to_plan(ticket: Ticket, old: Plan, new: Plan, by: Actor, why: str, at: 
     }
     if lost := remedy_events.words_lost(ticket, old, new):
         data["remedies"] = lost
+    if words := _cause_lost(ticket, old, new):
+        data["cause_words"] = words
     if ticket.needs_agent and ticket.assignee is None:
         data["queued"] = True  # the new plan may ask for another agent
     draft = Draft(ticket, new, by, at).add(EventType.PLAN_CHANGED, data)
