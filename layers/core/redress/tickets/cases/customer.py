@@ -316,7 +316,7 @@ def view(
         continued_in=continued_in,
         written_in=written_in,
         outcome=resolution.outcome if resolution is not None else None,
-        cause=plan.causes.get(resolution.cause or "") if resolution is not None else None,
+        cause=resolution.told_cause(plan) if resolution is not None else None,
         remedies=tuple(_remedy(one, plan, now) for one in ticket.remedies if one.promised_at),
     )
 
