@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import boto3
+import pytest
 
 from local.template import table_definition
 from redress.base.people import Actor, Member, Role
@@ -281,6 +282,19 @@ def unmerge(stores: Stores, source: str, target: str) -> None:
         sides.append(merging.Undone(ticket, plan, at, before, merged, since))
     goes_on, given_back = merging.unmerge(sides[0], sides[1], MEI, "another kettle")
     stores.tickets.commit(goes_on, sides[0].at, None, [(given_back, sides[1].at)])
+
+
+def unmerge_at_a_read(patch: pytest.MonkeyPatch, stores: Stores, source: str, target: str) -> None:
+    """Undo the merge just before the next read of the target."""
+    read = TicketStore.get
+
+    def get(self: TicketStore, number: str) -> Ticket:
+        if number == target:
+            patch.setattr(TicketStore, "get", read)
+            unmerge(stores, source, target)
+        return read(self, number)
+
+    patch.setattr(TicketStore, "get", get)
 
 
 def split(

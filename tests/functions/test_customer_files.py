@@ -21,7 +21,16 @@ from tests.functions.conftest import altered
 from tests.functions.filing import create_bucket, judge, send
 from tests.functions.test_checker import Desk
 from tests.wired import set_environment
-from tests.world import Act, Context, Opener, Stores, load, merge, read_sample
+from tests.world import (
+    Act,
+    Context,
+    Opener,
+    Stores,
+    load,
+    merge,
+    read_sample,
+    unmerge_at_a_read,
+)
 
 
 class Client:
@@ -224,3 +233,19 @@ def test_file_that_is_sent_to_a_merged_ticket_goes_to_its_target(
     file = client.upload()
     assert list(Client(target).files()) == [file]
     assert client.files() == {}
+
+
+def test_file_during_the_end_of_a_merge_stays_in_the_ticket_to_which_it_was_sent(
+    client: Client,
+    ticket: Ticket,
+    open_ticket: Opener,
+    stores: Stores,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = open_ticket()
+    _, made = client("upload", {"name": "a.jpg", "size": len(samples.JPEG)})
+    merge(stores, ticket.number, target.number)
+    unmerge_at_a_read(monkeypatch, stores, ticket.number, target.number)
+    send(made, samples.JPEG)
+    assert list(client.files()) == [made["id"]]
+    assert Client(target).files() == {}

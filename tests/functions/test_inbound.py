@@ -59,6 +59,7 @@ from tests.world import (
     logged_by,
     merge,
     split,
+    unmerge_at_a_read,
     unsplit,
 )
 
@@ -2546,6 +2547,20 @@ def test_reply_to_a_merged_ticket_goes_to_its_target(
     assert "from" not in last.data
     assert post.stores.tickets.get(source.number).closure == "merged"
     assert len(post.tickets()) == 2
+
+
+def test_mail_during_the_end_of_a_merge_is_written_in_the_ticket_to_which_it_was_sent(
+    post: Post, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = open_ticket(), open_ticket()
+    merge(post.stores, source.number, target.number)
+    unmerge_at_a_read(monkeypatch, post.stores, source.number, target.number)
+    post.deliver(mail("还是没有", to=post.reply_address(source)), "inbound/2")
+    last = post.stores.tickets.history(source.number)[-1]
+    assert (last.type, last.data["text"]) == (EventType.CUSTOMER_WROTE, "还是没有")
+    assert "sent_to" not in last.data
+    written = {event.type for event in post.stores.tickets.history(target.number)}
+    assert EventType.CUSTOMER_WROTE not in written
 
 
 def test_mail_to_both_tickets_of_a_merge_is_one_message(post: Post, open_ticket: Opener) -> None:

@@ -23,7 +23,7 @@ from tests.builders import ROOT, Clock, run_alone
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, LINK_KEY
 from tests.functions.staff.api import KEEP, Api, Reply
 from tests.machines import digest, signed_headers, webhook_headers
-from tests.world import Act, Context, Opener, Stores, aws, merge
+from tests.world import Act, Context, Opener, Stores, aws, merge, unmerge_at_a_read
 
 ALL_SCOPES = [scope.value for scope in Scope]
 
@@ -861,6 +861,17 @@ def test_message_of_a_merged_ticket_goes_to_its_target(
     assert (last.data["text"], last.data["sent_to"]) == ("急！", source)
     third = crm.message(message="m-3", text="急！急！")
     assert (third.status, third.body["number"]) == (200, target)
+
+
+def test_message_during_the_end_of_a_merge_is_written_in_the_ticket_to_which_it_was_sent(
+    crm: Machine, stores: Stores, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = crm.message().body["number"], open_ticket().number
+    merge(stores, source, target)
+    unmerge_at_a_read(monkeypatch, stores, source, target)
+    found = crm.message(message="m-2", text="急！")
+    assert (found.status, found.body["number"]) == (200, source)
+    assert "sent_to" not in stores.tickets.history(source)[-1].data
 
 
 def test_message_to_a_closed_ticket_opens_one_that_says_what_it_follows(

@@ -85,8 +85,8 @@ class TicketStore:
         """The ticket in which a merged ticket goes on, or the ticket itself.
 
         What a customer writes to a merged ticket belongs there. It is the ticket itself if it was
-        not merged, or if one of the two has another customer now. The ticket in which one goes on
-        whose split was undone may be merged later. Then it is the last one of them.
+        not merged, or if the two are not of one customer any more (`goes_on`). The ticket in which
+        one goes on whose split was undone may be merged later. Then it is the last one of them.
 
         The end of a merge changes both tickets in one transaction. So the merged ticket is read
         again after the other one: what is written under the version of the result is not written if
@@ -107,10 +107,25 @@ class TicketStore:
             if path[-1].merged is None:
                 break
             into = self.get(path[-1].merged.into)
-            if not continues_in(path[-1], into):
+            if not self.goes_on(path[-1], into):
                 break
             path.append(into)
         return path
+
+    def goes_on(self, ticket: Ticket, into: Ticket) -> bool:
+        """Whether the ticket was merged into this one, and both are of one customer.
+
+        They are not if one of them has another profile since, or if the merge of their profiles was
+        undone. Raises Unreadable.
+        """
+        return continues_in(ticket, into) and self.are_of_one(ticket, into)
+
+    def are_of_one(self, ticket: Ticket, other: Ticket) -> bool:
+        """Whether two tickets are of one customer, as is known now. Raises Unreadable."""
+        customer, its = ticket.customer, other.customer
+        if customer is None or its is None:
+            return customer == its
+        return customer == its or self._is_one_customer(customer, its)
 
     def get_many(self, numbers: list[str]) -> list[Ticket]:
         """The tickets in the order of `numbers`, each once. Unknown numbers are left out.
