@@ -672,7 +672,10 @@ class Life:
         merge = named[-1] if named else self.events[-1]
         before = folding.fold(self.events[: merge.number - 1] or self.events, self.changes[0].plan)
         since = self.events[merge.number :]
-        return merging.Undone(self.ticket, self.plan, self.clock.now(), before, merge, since)
+        earlier = self.events[: merge.number - 1]
+        return merging.Undone(
+            self.ticket, self.plan, self.clock.now(), before, merge, since, earlier
+        )
 
     def write_as(self, participant: str = "wang.wei@example.com", text: str = "Words") -> Life:
         """A participant writes a mail."""

@@ -279,7 +279,8 @@ def unmerge(stores: Stores, source: str, target: str) -> None:
         [merged] = [event for event in history if event.type is EventType.MERGED]
         before = fold(history[: merged.number - 1], plan)
         at, since = stores.changes.moment(ticket), history[merged.number :]
-        sides.append(merging.Undone(ticket, plan, at, before, merged, since))
+        earlier = history[: merged.number - 1]
+        sides.append(merging.Undone(ticket, plan, at, before, merged, since, earlier))
     goes_on, given_back = merging.unmerge(sides[0], sides[1], MEI, "another kettle")
     stores.tickets.commit(goes_on, sides[0].at, None, [(given_back, sides[1].at)])
 

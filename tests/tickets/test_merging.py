@@ -664,6 +664,16 @@ def test_undone_merge_leaves_both_tickets_as_they_were(state: State, of_target: 
     assert source.ticket.preferred == before[0].assignee
 
 
+def test_undone_merge_gives_back_the_mentions_of_the_source_but_not_to_the_accused() -> None:
+    wang = replace(TAO, id="a-wang")
+    source, target = two()
+    source.note(MEI, TAO, wang).merge(target)
+    assert source.ticket.mentioned == ()
+    source.is_about(wang.id).unmerge(target)
+    assert source.ticket.mentioned == (TAO.id,)
+    assert source.folded == source.ticket
+
+
 def test_customer_who_kept_us_waiting_during_the_merge_kept_us_waiting() -> None:
     source = at(State.WAITING, NUMBER, Life().clock)
     target = at(State.NEW, OTHER, source.clock)

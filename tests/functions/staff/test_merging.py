@@ -410,6 +410,24 @@ def test_undone_merge_puts_the_source_back_into_the_queue_and_both_sides_say_so(
     assert merge(api, "lin", *(stores.tickets.get(one.number) for one in two)).status == 200
 
 
+def test_colleague_who_was_asked_in_the_source_has_it_again_after_an_undone_merge(
+    api: Api, two: Two, stores: Stores
+) -> None:
+    source, target = two
+    body = {"text": "Do you know it?", "mentions": ["a-jun"]}
+    assert api("note", "mei", number=source.number, body=body).status == 200
+    [asked] = api("mentions", "jun").body["items"]
+    assert merge(api, "mei", stores.tickets.get(source.number), target).status == 200
+    assert api("mentions", "jun").body["items"] == []
+    assert unmerge(api, "mei", source, stores).status == 200
+    [item] = api("mentions", "jun").body["items"]
+    same = ("number", "note", "mentioned_at")
+    assert [item[name] for name in same] == [asked[name] for name in same]
+    read = api("ticket", "jun", number=source.number)
+    assert (read.status, read.body["can"]) == (200, ["note"])
+    assert "a-jun" in read.body["people"]
+
+
 def test_ticket_that_goes_on_is_not_among_the_closed_ones(
     api: Api, two: Two, stores: Stores
 ) -> None:

@@ -1012,6 +1012,8 @@ def _about_writes(models: Models, change: Change, now: datetime) -> list[Write]:
 def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write]:
     """The items of members whom a note of the change mentions, or whose mention it ends.
 
+    The end of a merge gives back the mentions that the merge has ended.
+
     An end writes `expires`, because no function has the right to delete items. A ticket that a move
     to another plan closes keeps its items: the function that moves tickets may not write items of
     members. Readers of these items ask `access.may_see`.
@@ -1032,8 +1034,15 @@ def _mention_writes(models: Models, change: Change, now: datetime) -> list[Write
         for one, event in named.items()
         if one in after
     ]
+    again = [
+        models.mention(keys.agent_pk(one), sk, event=note["event"], at=note["at"])
+        for event in change.events
+        if event.type is EventType.UNMERGED
+        for one, note in event.data.get("mentioned", {}).items()
+        if one in after
+    ]
     ended = [models.mention(keys.agent_pk(one), sk, expires=gone) for one in sorted(before - after)]
-    return [Write(row) for row in (*new, *ended)]
+    return [Write(row) for row in (*new, *again, *ended)]
 
 
 def _was_opened_by(row: Any, at: datetime) -> bool:

@@ -156,8 +156,9 @@ class MergeCases:
         ]
         last = merges[-1].number
         first = self._plans.get(first_plan(history, ticket))
-        before = fold(history[: last - 1], first, self._plans.get)
-        return Undone(ticket, plan, at, before, merges[-1], history[last:])
+        earlier = history[: last - 1]
+        before = fold(earlier, first, self._plans.get)
+        return Undone(ticket, plan, at, before, merges[-1], history[last:], earlier)
 
     def _side(self, ticket: Ticket, plan: Plan, at: datetime) -> Merger:
         customer = self._profile_of(ticket.customer) if ticket.customer is not None else None

@@ -141,7 +141,7 @@ def unmerged(ticket: Ticket, event: Event) -> Ticket:
 def _goes_on(ticket: Ticket, event: Event) -> Ticket:
     """The source. A wait that the merge ended goes on, as if it had never ended.
 
-    So does a required task that ended with it. Events of the version before name none.
+    So does a required task that ended with it, and a mention. Events of versions before name none.
     """
     data, closed = event.data, ticket.closed_at
     ticket = task_events.opened_again(ticket, event)
@@ -149,6 +149,7 @@ def _goes_on(ticket: Ticket, event: Event) -> Ticket:
     return replace(
         ticket,
         merged=None,
+        mentioned=(*ticket.mentioned, *data.get("mentioned", ())),
         closure=None,
         closed_at=None,
         on_hold=data.get("on_hold"),

@@ -491,7 +491,7 @@ def parted(ticket: Ticket, plan: Plan, by: Actor, at: datetime, merge: Event) ->
 class Undone:
     """One side of a merge that is undone: the ticket now and before the merge, and what followed.
 
-    `merge` is the event of the merge. `since` are the events after it.
+    `merge` is the event of the merge. `since` are the events after it, and `earlier` those before.
     """
 
     ticket: Ticket
@@ -500,6 +500,7 @@ class Undone:
     before: Ticket
     merge: Event
     since: Sequence[Event]
+    earlier: Sequence[Event] = ()
 
 
 _STATES_AGAIN = {
@@ -633,6 +634,8 @@ def _again(source: Undone, target: Undone) -> dict[str, Any]:
         data["joined"] = list(was.joined)
     if tasks := _tasks_again(source):
         data["tasks"] = tasks
+    if mentioned := _mentioned_again(source):
+        data["mentioned"] = mentioned
     closed = [one.number for one in source.since if one.type is EventType.CLOSED]
     return data | {"closed": closed[0]}
 
@@ -652,6 +655,18 @@ def _tasks_again(source: Undone) -> dict[str, Any]:
         task.id: msgspec.to_builtins(task.clock)
         for task in source.before.tasks
         if task.id in ended and task.is_open and task.required
+    }
+
+
+def _mentioned_again(source: Undone) -> dict[str, Any]:
+    """Return the members whose mention the merge has ended: the note that mentions each of them."""
+    ended = {*source.before.mentioned} - {*source.ticket.mentioned, *source.ticket.about}
+    return {
+        one: {"event": event.number, "at": event.at.isoformat()}
+        for event in source.earlier
+        if event.type is EventType.NOTED
+        for one in event.data.get("mentions", ())
+        if one in ended
     }
 
 
