@@ -20,10 +20,12 @@ from redress.clocks.rules.periods import period_of
 from redress.db import keys
 from redress.incidents import cases, rules
 from redress.incidents.cases import DeliveryCase
-from redress.incidents.store import IncidentStore
+from redress.incidents.rules import Done, IncidentChange
+from redress.incidents.store import MOST_CHANGES, IncidentStore
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.post_mortem import MOST_ACTIONS
 from redress.tickets.rules.steps import by_staff, matching
+from redress.tickets.rules.steps.table import TEXT_LIMIT
 from redress.tickets.rules.ticket import EventType, InIncident, Ticket
 from redress.wiring import clients
 from redress.wiring import staff as wiring
@@ -40,6 +42,8 @@ TEXT = {
     "en": "The seals are faulty. We replace yours.",
 }
 SUBJECT = "The secret kettle"
+LARGEST_ANSWER = 6 * 2**20
+"""The bytes that Lambda sends (Lambda quotas)."""
 
 
 def declare(api: Api, by: str = "lin", key: str = "k-1", **given: Any) -> Reply:
@@ -584,6 +588,39 @@ def test_second_word_of_two_leaders_at_once_is_refused(
     assert found.body["current_version"] == 2
     assert tell(api, incident, revision=99).codes == {"/revision": "unknown_revision"}
     assert len(told(stores, ticket)) == 1
+
+
+def test_incident_with_all_the_words_that_it_can_have_is_readable(
+    api: Api, incident: str, clock: Clock
+) -> None:
+    """The answer was larger than Lambda sends, also those to changes that were written by then."""
+    longest = "\N{SMILING FACE WITH SUNGLASSES}" * TEXT_LIMIT
+    for _ in range(rules.WORDS_LIMIT // (2 * TEXT_LIMIT)):
+        found = tell(api, incident, text={"zh-CN": longest, "en": longest})
+        assert found.status == 200
+    assert tell(api, incident, text={"en": "x"}).codes == {"/text": "too_long"}
+    store = IncidentStore(wired_stores.models())
+    now = store.get(incident).incident
+    said = dict.fromkeys(TEXT, longest[: rules.NOTICE_LIMIT])
+    for revision in range(now.revision + 1, now.revision + MOST_CHANGES + 1):
+        entry = IncidentChange(revision, Done.NOTICE_SET, clock.now(), "s-lin", text=said)
+        store.write(replace(now, revision=revision), entry)
+    found = notice(api, incident, text=said)
+    assert (found.status, len(found.body["changes"])) == (200, MOST_CHANGES)
+    sent = json.dumps(json.dumps(found.body, ensure_ascii=False), ensure_ascii=False)
+    assert len(sent.encode()) < LARGEST_ANSWER
+
+
+def test_history_of_an_incident_names_a_word_and_does_not_repeat_it(
+    api: Api, incident: str, clock: Clock
+) -> None:
+    [first, _] = tell(api, incident).body["changes"]
+    assert (first["what"], first["word"], first["text"]) == ("told", 1, None)
+    store = IncidentStore(wired_stores.models())
+    now = store.get(incident).incident
+    of_version_before = IncidentChange(3, Done.TOLD, clock.now(), "s-lin", word=2, text=TEXT)
+    store.write(replace(now, revision=3), of_version_before)
+    assert api("incident", "mei", id=incident).body["changes"][0]["text"] is None
 
 
 # -------------------------------------------------------------------- the notice on the form

@@ -307,12 +307,12 @@ class IncidentCases:
             if found.words >= rules.MOST_WORDS:
                 detail = f"an incident has at most {rules.MOST_WORDS} words to all customers"
                 raise InvalidInput([Fault("", "too_many", detail)])
+            if faults := self._faults_of_length(found.id, texts):
+                raise InvalidInput(faults)
             at, number = self._now(), found.words + 1
             after = replace(found, revision=revision + 1, words=number)
             word = Word(number, at, leader.id, leader.role.value, dict(texts))
-            entry = IncidentChange(
-                after.revision, Done.TOLD, at, leader.id, source, number, dict(texts)
-            )
+            entry = IncidentChange(after.revision, Done.TOLD, at, leader.id, source, number)
             return _Decided(after, entry, word=word)
 
         self._change(leader, incident, lambda: asked()[0], decide)
@@ -470,6 +470,15 @@ class IncidentCases:
         for language, text in texts.items():
             faults += checked(text, language, plan, pointer("text", language)).faults
         return faults
+
+    def _faults_of_length(self, incident: str, texts: Mapping[str, str]) -> list[Fault]:
+        """The fault of a word with which an answer would be too large: nobody could read it."""
+        words = self._store.words(incident, rules.MOST_WORDS)
+        left = rules.WORDS_LIMIT - rules.characters(one.texts for one in words)
+        if rules.characters([texts]) <= left:
+            return []
+        detail = f"the words of an incident have at most {rules.WORDS_LIMIT} characters together"
+        return [Fault("/text", "too_long", f"{detail}; {max(left, 0)} are left")]
 
     def _faults_of_actions(self, actions: Sequence[Action]) -> list[Fault]:
         today = self._now().astimezone(ZoneInfo(self._plans.current().time_zone)).date()

@@ -19,6 +19,10 @@ NOTICE_LIMIT = 1_000
 """The most characters of a notice in one language. The form shows it above everything else."""
 MOST_WORDS = 50
 """The most words to all customers of one incident."""
+WORDS_LIMIT = 800_000
+"""The most characters of all words of one incident, in all of their languages. An answer contains
+them all. With 4 bytes for each, and MOST_CHANGES notices beside them, it stays within the 6 MB that
+Lambda sends (Lambda quotas)."""
 MOST_FAILED = 50
 """The most tickets in `Word.failed`."""
 MOST_NOTICES = 5
@@ -102,8 +106,9 @@ class Done(StrEnum):
 class IncidentChange(Struct, frozen=True, omit_defaults=True):
     """One entry of the history of an incident: what, when, who, and from where.
 
-    `revision` is that of the incident after it. `word` is the number of a word; `text` are its
-    texts, or those of a notice, by language. `until` is when that notice ends by itself.
+    `revision` is that of the incident after it. `word` is the number of a word, which has its
+    texts. `text` are those of a notice, by language; an entry of an earlier version has those of
+    its word, too. `until` is when that notice ends by itself.
     """
 
     revision: int
@@ -134,6 +139,11 @@ def missing_languages(texts: Mapping[str, str], needed: Collection[str], at: str
         for language in LANGUAGES
         if language in needed and language not in texts
     ]
+
+
+def characters(words: Iterable[Mapping[str, str]]) -> int:
+    """How many characters some words have together, each in all of its languages."""
+    return sum(len(text) for texts in words for text in texts.values())
 
 
 def with_failures(
