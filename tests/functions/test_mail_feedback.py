@@ -25,7 +25,7 @@ from redress.wiring import stores as wired_stores
 from tests.functions.conftest import MEMBERS
 from tests.functions.test_mailer import OPERATOR, Mailer, Post, _let_in, mailer, metrics_of, post
 from tests.wired import TABLE, set_environment
-from tests.world import Opener, Stores, aws
+from tests.world import Opener, Stores, aws, merge
 
 __all__ = ["mailer", "post"]  # the fixtures
 
@@ -94,6 +94,25 @@ def test_a_bounce_is_logged_once_and_ends_mail_to_the_address(
     assert mailer(mailer.job(number, "mail_returned")) == []
     assert post.only["To"] == "mei@example.com"
     assert "li.na@example.com" not in str(post.only)
+
+
+@pytest.mark.parametrize(
+    ("agent", "told"), [("a-jun", "jun@example.com"), (None, "mei@example.com")]
+)
+def test_bounce_of_an_answer_in_a_merged_ticket_is_told_where_it_goes_on(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    staff: Any,
+    agent: str | None,
+    told: str,
+) -> None:
+    source, target = open_ticket(agent="a-mei").number, open_ticket(agent=agent).number
+    merge(stores, source, target)
+    assert mailer(bounce(source)) == []
+    assert mailer(mailer.job(source, "mail_returned")) == []
+    assert post.only["To"] == told
 
 
 def staff_actor() -> Any:

@@ -42,6 +42,7 @@ from redress.mail.outgoing.rules.relevance import (
     NEED_HISTORY,
     NO_RESERVE,
     NOBODY_TAKES_PART,
+    NOT_REACHED,
     SURVEY,
     Matter,
     agent_for,
@@ -183,6 +184,7 @@ class MailingCase:
             self._plans.get(ticket.plan_version),
             self._now(),
             self._tickets.history(job.number) if event.type in NEED_HISTORY else (),
+            self._goes_on_in(job, ticket),
         )
         if why := reason_to_skip(about) or self._skipped_before(about):
             return SendOutcome(Result.SKIPPED, why)
@@ -202,6 +204,13 @@ class MailingCase:
                 known=ticket,
             )
         return done
+
+    def _goes_on_in(self, job: MailJob, ticket: Ticket) -> Ticket | None:
+        """The ticket in which a merged one goes on, for mails after which somebody has to act."""
+        if job.template not in NOT_REACHED or ticket.merged is None:
+            return None
+        into = self._tickets.continued(ticket)
+        return into if into.number != ticket.number else None
 
     def _skipped_before(self, about: Matter) -> str | None:
         """Return why this mail was skipped when its job came first; None if it may be sent.
@@ -283,10 +292,11 @@ class MailingCase:
         if about.job.template == MENTIONED:
             named = self._staff.named([mentioned_member(about.event, audience)]).values()
             return reached(one for one in named if one.is_active and may_see(one, ticket))
+        concerned = (ticket, about.worked_on)
         if audience == Role.AGENT:
             try:
                 agent = self._staff.member(agent_for(about) or "")
-                excluded_agent = is_kept_from(ticket, agent)
+                excluded_agent = any(is_kept_from(one, agent) for one in concerned)
                 found = reached([agent]) if agent.is_active and not excluded_agent else []
             except NotFound:
                 found, excluded_agent = [], False
@@ -296,8 +306,12 @@ class MailingCase:
                 return found
             audience = Role.SUPERVISOR
         # A call of reserve staff names no ticket, so nobody is kept from it.
-        kept = about.job.template != CALLED and has_conflict(ticket)
-        members = [one for one in self._staff.members() if not (kept and is_kept_from(ticket, one))]
+        kept = about.job.template != CALLED and any(map(has_conflict, concerned))
+        members = [
+            one
+            for one in self._staff.members()
+            if not (kept and any(is_kept_from(about_them, one) for about_them in concerned))
+        ]
         if audience == RESERVE:
             of_team = (one for one in members if one.team == ticket.team)
             return reached(one for one in of_team if one.reserve and one.is_active)
@@ -306,7 +320,7 @@ class MailingCase:
             failed = {one["address"] for one in about.event.data["mail"].get("returned", ())}
             members = [one for one in members if canonical(one.email) not in failed]
         operator = self._settings.operator_address
-        return leaders(members, Role(audience), ticket.team, operator, others=not kept)
+        return leaders(members, Role(audience), about.worked_on.team, operator, others=not kept)
 
     def _of_task(self, about: Matter) -> list[Recipient]:
         """Return the recipients of a mail about a task, or of an urge (`task_mails`).

@@ -50,7 +50,8 @@ class Matter:
 
     Everything was read once, at `moment`. `history` is the ticket's history if the mail
     follows a rung of a ladder or a proposed incident. For other mails it is empty, because they do
-    not need it.
+    not need it. `goes_on_in` is the ticket in which a merged one goes on, if the mail is about
+    words that did not reach the customer (`NOT_REACHED`): somebody has to act there.
     """
 
     job: MailJob
@@ -59,7 +60,16 @@ class Matter:
     plan: Plan
     moment: datetime
     history: Sequence[Event] = ()
+    goes_on_in: Ticket | None = None
 
+    @property
+    def worked_on(self) -> Ticket:
+        """The ticket whose people have to act."""
+        return self.goes_on_in or self.ticket
+
+
+NOT_REACHED = ("mail_returned", ANSWER_FAILED)
+"""The templates of mails to the agent about words that did not reach the customer."""
 
 NEED_HISTORY = (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED, EventType.NOBODY_THERE)
 """Events whose mails need the history of the ticket (`Matter.history`)."""
@@ -157,11 +167,12 @@ def agent_for(about: Matter) -> str | None:
     A broken promise is reported to the agent who had the ticket when the rung fired, even if
     another agent has it now. A reminder asks for action, so it goes to the current assignee. There
     is one exception: if the rung of a reminder took the ticket from an agent, the reminder goes to
-    that agent.
+    that agent. Words that did not reach the customer of a merged ticket are a matter of the agent
+    of the ticket in which it goes on, or of the former one if nobody has that.
     """
     event, ticket = about.event, about.ticket
     if event.type is not EventType.RUNG_FIRED:
-        return ticket.assignee
+        return about.worked_on.assignee or ticket.assignee
     taken_from = _taken_from(about)
     if event.data["action"] == Action.REMIND:
         return taken_from or ticket.assignee
@@ -287,7 +298,7 @@ def reason_to_skip(about: Matter) -> str | None:
     if (
         job.audience == Role.AGENT
         and agent_for(about) in ticket.about
-        and agent_for(about) != ticket.assignee
+        and agent_for(about) not in (ticket.assignee, about.worked_on.assignee)
     ):
         return "the complaint is about the agent, who does not have it any more"
     if job.template == ABOUT_DOUBTED and ticket.about_unclear is None:
@@ -423,7 +434,8 @@ def skipped_in_time(about: Matter, plan_of: Callable[[int], Plan]) -> str | None
         if following is not None and following[1].at == last.at:
             continue
         seen = history[: last.number] if event.type in NEED_HISTORY else ()
-        then = Matter(about.job, event, ticket, plan_of(ticket.plan_version), last.at, seen)
+        into = about.goes_on_in if ticket.merged is not None else None
+        then = Matter(about.job, event, ticket, plan_of(ticket.plan_version), last.at, seen, into)
         if why := reason_to_skip(then):
             return why
     return None
