@@ -668,7 +668,7 @@ def test_undone_merge_gives_back_the_mentions_of_the_source_but_not_to_the_accus
     wang = replace(TAO, id="a-wang")
     source, target = two()
     source.note(MEI, TAO, wang).merge(target)
-    assert source.ticket.mentioned == ()
+    assert not source.ticket.mentioned
     source.is_about(wang.id).unmerge(target)
     assert source.ticket.mentioned == (TAO.id,)
     assert source.folded == source.ticket
