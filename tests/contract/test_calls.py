@@ -696,9 +696,38 @@ def test_missed_call_about_a_ticket_is_a_callback_that_is_linked_with_it(
     called = take(shop, later("c-3", "01:03:00", "01:03:10", "01:05:00", direction="outbound"))
     assert called.number == found.number
     assert response(shop, found.number).state is ClockState.STOPPED
-    newer = missed(ticket=named, updated="2026-11-23T01:09:00Z", menu="3")
-    take(shop, newer)
-    assert len(numbers(shop)) == 2, "what is known later of the call opens no second callback"
+    for minute in (9, 10):
+        take(shop, missed(ticket=named, updated=at(f"01:{minute:02}:00"), menu=str(minute)))
+    take(shop, later("c-2", "01:01:00", None, "01:02:00", updated=at("01:11:00"), ticket=named))
+    assert len(numbers(shop)) == 2, "what is known later of a call opens no second callback"
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_call_that_goes_on_and_is_missed_then_is_a_callback(shop: Shop, *, named: bool) -> None:
+    """The first record names the ticket, or finds it by the conversation."""
+    told = messages(shop).take("hotline", "d-1", message(channel="chat")).taken
+    shop.changes.change(told.number, lambda t, plan, at: by_customer.withdraw(t, plan, "", at))
+    where = {"ticket": told.number} if named else {"conversation": "c-1"}
+    rings = record(call="c-7", result="ongoing", answered=None, ended=None, agent=None, **where)
+    assert take(shop, rings).number == told.number
+    again = {} if named else where
+    found = take(shop, missed(call="c-7", updated="2026-11-23T00:59:30Z", **again))
+    assert found.outcome is Outcome.OPENED
+    assert linked_with(shop, found.number) == [told.number]
+
+
+def test_who_calls_back_learns_that_somebody_else_called_from_the_same_number(shop: Shop) -> None:
+    """Anna waits to be called back. Bert names his own ticket and gives up."""
+    of_bert = shop.open("inquiry", contact={"name": "Bert", "email": "bert@example.com"})
+    shop.assigner().assign(of_bert.ticket.number)
+    shop.clock.advance(minutes=15)
+    of_anna = take(shop, missed(phone=BY_PHONE["phone"]))
+    shop.assigner().assign(str(of_anna.number))
+    number = of_bert.ticket.number
+    body = later("c-2", "01:01:00", None, "01:02:00", ticket=number, phone=BY_PHONE["phone"])
+    assert take(shop, body).number == number
+    assert linked_with(shop, number) == [of_anna.number]
+    assert response(shop, of_anna.number).state is ClockState.RUNNING
 
 
 def test_callback_about_a_ticket_is_offered_first_to_who_has_that(shop: Shop) -> None:
@@ -735,9 +764,7 @@ def test_late_record_of_a_missed_call_opens_no_callback_if_somebody_has_served_t
     number = BY_PHONE["phone"]
     shop.open("inquiry", channel="phone", contact=BY_PHONE)
     served = take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00", phone=number))
-    for one in shop.items():
-        if one[1] == "TICKET":
-            shop.assigner().assign(one[0].removeprefix("TICKET#"))
+    assign_all(shop)
     late = take(shop, missed(phone=number))
     assert (late.outcome, late.number) == (Outcome.ADDED, served.number)
     told = messages(shop).take("hotline", "d-1", message()).taken
@@ -746,6 +773,26 @@ def test_late_record_of_a_missed_call_opens_no_callback_if_somebody_has_served_t
     assert other.outcome is Outcome.OPENED
     after = later("c-4", "01:10:00", None, "01:11:00", phone=number)
     assert take(shop, after).outcome is Outcome.OPENED, "they called again afterwards"
+
+
+def test_late_record_that_names_a_ticket_goes_to_no_ticket_of_somebody_else(shop: Shop) -> None:
+    """Anna was served at this number. Then comes the record of Bert's call, which was missed."""
+    of_bert = shop.open("inquiry", contact={"name": "Bert", "email": "bert@example.com"})
+    shop.open("inquiry", channel="phone", contact=BY_PHONE)
+    shop.clock.advance(minutes=15)
+    number = BY_PHONE["phone"]
+    served = take(shop, later("c-2", "01:05:00", "01:05:10", "01:08:00", phone=number))
+    assign_all(shop)
+    late = take(shop, missed(phone=number, ticket=of_bert.ticket.number))
+    assert late.outcome is Outcome.OPENED
+    assert late.number != served.number
+    assert linked_with(shop, late.number) == [of_bert.ticket.number]
+
+
+def assign_all(shop: Shop) -> None:
+    """The customer of each ticket is found."""
+    for key in numbers(shop):
+        shop.assigner().assign(key.removeprefix("TICKET#"))
 
 
 # ------------------------------------------------------------------ the ticket of an agent
@@ -789,6 +836,26 @@ def test_words_of_a_call_and_the_ticket_that_its_agent_wrote_are_told_of_each_ot
         assert told == written, "they are words of the same call"
     reaction = shop.tickets.get(written).clocks[ClockName.REACTION]
     assert f"{reaction.started_at:%H:%M:%S}" == "00:59:20"
+
+
+@pytest.mark.parametrize("answered", [None, "01:03:10"])
+def test_long_call_takes_nothing_of_another_call_from_the_same_number(
+    shop: Shop, answered: str | None
+) -> None:
+    """Bert calls from the number of a company, or is missed, while Anna talks for 20 minutes."""
+    phone = BY_PHONE["phone"]
+    shop.clock.advance(minutes=6)
+    of_bert = take(shop, later("c-2", "01:03:00", answered, "01:05:00", phone=phone))
+    assign_all(shop)
+    before = shop.tickets.get(str(of_bert.number))
+    shop.clock.advance(minutes=20)
+    if answered is None:
+        messages(shop).take("hotline", "d-1", message(conversation="c-1"))
+    take(shop, later("c-1", "01:00:00", "01:00:10", "01:20:00", phone=phone))
+    told = messages(shop).take("hotline", "d-2", message(conversation="c-1", message="m-2")).taken
+    assert told.number != of_bert.number
+    after = shop.tickets.get(str(of_bert.number))
+    assert after.clocks == before.clocks, "nobody has called Bert back"
 
 
 def test_item_of_a_call_is_removed_after_30_days(shop: Shop) -> None:

@@ -38,7 +38,7 @@ from redress.plans.rules.plan import Plan
 from redress.plans.store.plans import Plans
 from redress.tickets.cases.changes import Decided, TicketChanges
 from redress.tickets.rules import access
-from redress.tickets.rules.calls import Call, Direction, Result
+from redress.tickets.rules.calls import UNANSWERED, Call, Direction, Result
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.numbers import new_number
 from redress.tickets.rules.preference import PHONE
@@ -205,7 +205,8 @@ class CallCases:
             opens and self._calls_nobody_back(taken, found, ticket, waits)
         ):
             return self._added(taken, found, ticket, waits)
-        if opens and taken.is_missed and (served := self._served_since(taken, caller)) is not None:
+        late = opens and ticket is None and taken.is_missed
+        if late and (served := self._served_since(taken, caller)) is not None:
             return self._added(taken, found, served.of_call, served)
         if opens:
             about = self._tickets.continued(ticket) if ticket is not None else None
@@ -257,22 +258,33 @@ class CallCases:
         conversation it was.
 
         Nothing follows from the record of a call in a ticket. So the caller would wait for nobody,
-        unless they wait for a callback already, or the ticket is that of their words in this call,
-        which nobody has answered yet.
+        unless they wait for a callback already, an earlier record has said that the call was
+        missed, or the ticket is that of their words in this call, which nobody has answered yet.
         """
         if not taken.is_missed or waits is not None:
             return False
-        newest = found.newest.number if found.newest is not None else None
-        if newest is not None and self._tickets.get(newest).missed_call:
-            return False
         is_named = taken.record.ticket == ticket.number
-        if not is_named and (newest == ticket.number or taken.part is not None):
+        if not is_named and taken.part is not None:
+            return False
+        newest = found.newest.number if found.newest is not None else None
+        if newest is not None and self._was_missed(newest, taken):
             return False
         current = self._tickets.continued(ticket)
         if by_call.waits_for_callback(ticket, current):
             return False
         is_unanswered = current.needs_agent and current.unanswered_since is not None
         return is_named or ticket.channel != PHONE or not is_unanswered
+
+    def _was_missed(self, number: str, taken: _Taken) -> bool:
+        """Whether an earlier record of this call, in this ticket, said that it was missed."""
+        results = [
+            event.data["result"]
+            for event in self._tickets.history(number)
+            if event.type is EventType.CALL_RECORDED
+            and event.data["connector"] == taken.machine.id
+            and event.data["id"] == taken.record.call.id
+        ]
+        return bool(results) and results[-1] in UNANSWERED
 
     def _added(
         self, taken: _Taken, found: CallFound, ticket: Ticket, waits: _Waits | None
@@ -310,8 +322,9 @@ class CallCases:
             takes_over=spoke or self._takes_over(taken, ticket),
         )
         left = self._left(found, ticket, call)
-        spoken = call.answered is not None or taken.is_missed
-        if again or not spoken or self._is_of_others(taken, ticket, waits):
+        # A missed call calls nobody back. Who calls the number back learns of it by the link.
+        is_beside = call.answered is None or self._is_of_others(taken, ticket, waits)
+        if again or (is_beside and not taken.is_missed):
             waits = None
         beside = self._opened_beside(taken, found, ticket)
         others = [one for one in (left, waits, beside) if one is not None]
@@ -462,8 +475,7 @@ class CallCases:
             return False
         if taken.part is None and (newest is None or newest.number != ticket.number):
             return False
-        source = self._tickets.history(ticket.number)[0].data.get("source") or {}
-        same = {"connector": machine.id}
+        source, same = self._source_of(ticket), {"connector": machine.id}
         if taken.part is None:
             same["call"] = record.call.id
         else:
@@ -489,12 +501,22 @@ class CallCases:
         opened = self._opened_by_agent(taken.machine, record.call, since)
         return waits.of_call if opened is None and waits is not None else opened
 
+    def _source_of(self, ticket: Ticket) -> Mapping[str, Any]:
+        """Where a ticket came from, if a connector handed it over. Who wrote a ticket whose first
+        event is damaged is unknown, and no call is refused because of it."""
+        try:
+            return self._tickets.event(ticket.number, 1).data.get("source") or {}
+        except Unreadable:
+            return {"connector": None}
+
     def _opened_by_agent(
         self, machine: Member, call: Call, since: datetime, but: str | None = None
     ) -> Ticket | None:
         """The ticket that an agent opened for this caller while the call lasted; None if none.
 
-        `since` is when the call began. The ticket `but` is left out.
+        `since` is when the call began. The ticket `but` is left out, and so is one that another
+        call of the same number has opened, or words that came through a connector: somebody else
+        may have called.
         """
         if call.result is not Result.ANSWERED:
             return None
@@ -502,7 +524,9 @@ class CallCases:
         found = [
             ticket
             for ticket in self._by_phone(machine, call)
-            if ticket.number != but and since <= ticket.created_at <= until
+            if ticket.number != but
+            and since <= ticket.created_at <= until
+            and "connector" not in self._source_of(ticket)
         ]
         return min(found, key=lambda ticket: ticket.created_at, default=None)
 
