@@ -9,13 +9,16 @@ from urllib.parse import urlencode
 
 import pytest
 
+from redress.db import keys
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType, State, Ticket
 from redress.wiring import customer as customer_wiring
+from tests import rights
 from tests.functions.conftest import altered
-from tests.world import Act, Context, Opener, Stores, load, merge, read_sample, unmerge
+from tests.wired import TABLE
+from tests.world import Act, Context, Opener, Stores, aws, load, merge, read_sample, unmerge
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -35,7 +38,8 @@ def site() -> Site:
             headers={"Authorization": f"Bearer {token}"},
             path={"token": token, "number": ticket.number} | given.get("path", {}),
         )
-        found: dict[str, Any] = load("customer").handler(event, Context())
+        with rights.of("CustomerFunction"):
+            found: dict[str, Any] = load("customer").handler(event, Context())
         return found
 
     return call
@@ -75,6 +79,23 @@ def test_chinese_page_puts_no_space_between_two_sentences(
     source, target = open_ticket(language="zh-CN"), open_ticket(language="zh-CN")
     merge(stores, source.number, target.number)
     assert "此事项已结案。它已与您的另一事项合并处理。" in site("status", source)["body"]
+
+
+def test_page_of_the_other_ticket_is_shown_although_the_merged_one_cannot_be_read(
+    site: Site, two: Two
+) -> None:
+    """Nobody can say whose it is, so its number is not shown."""
+    source, target = two
+    aws("dynamodb").update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": keys.ticket_pk(source.number)}, "sk": {"S": keys.TICKET}},
+        UpdateExpression="SET doc = :doc",
+        ExpressionAttributeValues={":doc": {"S": "{"}},
+    )
+    for page in ("status", "api-ticket"):
+        shown = site(page, target)
+        assert shown["statusCode"] == 200
+        assert source.number not in shown["body"]
 
 
 def test_message_on_the_page_of_a_merged_ticket_goes_to_the_other_one(

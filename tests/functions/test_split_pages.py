@@ -17,6 +17,7 @@ from redress.tickets.rules.steps import by_customer
 from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import Ticket
 from redress.wiring import customer as customer_wiring
+from tests import rights
 from tests.files import samples
 from tests.functions.conftest import altered
 from tests.functions.filing import create_bucket, judge, send
@@ -52,7 +53,8 @@ def site() -> Site:
             headers={"Authorization": f"Bearer {token}"},
             path={"token": token, "number": number} | given.get("path", {}),
         )
-        found: dict[str, Any] = load("customer").handler(event, Context())
+        with rights.of("CustomerFunction"):
+            found: dict[str, Any] = load("customer").handler(event, Context())
         return found
 
     return call

@@ -672,17 +672,20 @@ class CustomerCases:
         return view(file, self._plans, self._now(), continued_in, written_in, of_others)
 
     def _of_others(self, file: TicketFile) -> frozenset[str]:
-        """The numbers of tickets with which this one was merged and that are another customer's."""
+        """The numbers of tickets with which this one was merged and that are another customer's.
+
+        One that cannot be read counts as another customer's: what is shown cannot be taken back.
+        """
         numbers = {
             event.data["ticket"]
             for event in file.history
             if event.type in (EventType.MERGED, EventType.UNMERGED)
         }
-        if not numbers:
-            return frozenset()
-        others = self._tickets.get_many(sorted(numbers))
+        others = {number: self._tickets.readable(number) for number in sorted(numbers)}
         return frozenset(
-            one.number for one in others if not self._tickets.are_of_one(file.ticket, one)
+            number
+            for number, other in others.items()
+            if other is None or not self._tickets.are_of_one(file.ticket, other)
         )
 
     def _written_in(self, ticket: Ticket, split: SplitOff) -> WrittenIn:
@@ -693,10 +696,12 @@ class CustomerCases:
         """
         if not split.is_own:
             return WrittenIn()
-        for source in self._tickets.get_readable([split.written_in]):
-            if (source.contact, source.customer) == (ticket.contact, ticket.customer):
-                return WrittenIn(source.number, self._links.status_token(source.number))
-        return WrittenIn()
+        source = self._tickets.readable(split.written_in)
+        if source is None:
+            return WrittenIn()
+        if (source.contact, source.customer) != (ticket.contact, ticket.customer):
+            return WrittenIn()
+        return WrittenIn(source.number, self._links.status_token(source.number))
 
 
 def _is_for_survey(token: str) -> bool:

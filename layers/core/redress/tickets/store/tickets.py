@@ -16,7 +16,7 @@ from typing import Any
 
 from pynamodb.exceptions import DoesNotExist
 
-from redress.base.errors import NotFound, Unavailable
+from redress.base.errors import NotFound, Unavailable, Unreadable
 from redress.db import encoding, keys, retry
 from redress.db.rows import Models
 from redress.plans.rules.plan import Plan
@@ -80,6 +80,16 @@ class TicketStore:
         except DoesNotExist as error:
             raise NotFound(f"there is no ticket {number}") from error
         return items.ticket_in(row)
+
+    def readable(self, number: str) -> Ticket | None:
+        """The current ticket; None if it does not exist or cannot be read, which is reported.
+
+        It is for one more ticket, without which the rest can be done.
+        """
+        try:
+            return self.get(number)
+        except (NotFound, Unreadable):
+            return None
 
     def continued(self, ticket: Ticket) -> Ticket:
         """The ticket in which a merged ticket goes on, or the ticket itself.
