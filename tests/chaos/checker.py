@@ -217,7 +217,7 @@ _OF_EVENT: Mapping[EventType, tuple[Step, ...]] = {
     EventType.MESSAGE_COUNTED: (Step.COUNT_MESSAGE,),
     EventType.MATCHED: (Step.MATCH,),
     EventType.MAIL_NOTED: (Step.NOTE_MAIL,),
-    EventType.PARTICIPANTS_SET: (Step.SET_PARTICIPANTS,),
+    EventType.PARTICIPANTS_SET: (Step.SET_PARTICIPANTS, Step.PART),
     EventType.ABOUT_SET: (Step.SET_ABOUT,),
     EventType.ABOUT_DOUBTED: (Step.DOUBT_ABOUT,),
     EventType.PROMISED: (Step.PROMISE,),

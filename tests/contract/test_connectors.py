@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +15,18 @@ from redress.connectors.cases.taking import MessageCases
 from redress.connectors.rules.connector import Scope, Wanted
 from redress.connectors.store.calls import CallStore
 from redress.connectors.store.connectors import Attempt, ConnectorStore
-from redress.connectors.store.taken import MessageStore
+from redress.connectors.store.taken import MessageStore, Taken
+from redress.customers.rules.profile import MergedInto, Revised
 from redress.db import keys
+from redress.tickets.cases.changes import Decided
+from redress.tickets.cases.parting import PartingCases
 from redress.tickets.links import Links
+from redress.tickets.rules.steps import merging
+from redress.tickets.rules.steps.matching import match
 from redress.tickets.rules.ticket import EventType
+from tests.builders import LIN, START
 from tests.contract.conftest import Shop
+from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 
 WANTED = Wanted("The CRM", (Scope.WRITE_MESSAGES,), None)
 
@@ -52,6 +60,21 @@ def message(**fields: Any) -> dict[str, Any]:
         "consent": True,
     }
     return usual | fields
+
+
+def of_customer(shop: Shop, number: str, customer: str) -> None:
+    shop.changes.change(number, lambda t, plan, at: match(t, plan, customer, "account", at))
+
+
+def merged(shop: Shop, source: str, target: str) -> None:
+    """Staff merge a ticket into another one."""
+    at = shop.clock.now()
+    first, second = (
+        merging.Merger(one, shop.plans.get(one.plan_version), at, LI_NA, {})
+        for one in (shop.tickets.get(source), shop.tickets.get(target))
+    )
+    ended, taken = merging.merge(first, second, LIN, "the same matter")
+    shop.changes.write(lambda: Decided(None, ended, at, also=((taken, at),)))
 
 
 def test_connector_is_made_once_and_each_change_is_put_once(shop: Shop) -> None:
@@ -163,3 +186,40 @@ def test_two_numbered_messages_at_once_lose_no_gap(shop: Shop) -> None:
     found = store.known("crm", "none", "c-1", "none", numbered=True).sequence
     assert found is not None
     assert (found.last, found.missing) == (5, (2, 4))
+
+
+def test_words_after_two_merged_tickets_turned_out_to_be_of_two_people_go_to_none_of_the_other(
+    shop: Shop,
+) -> None:
+    """The conversation stays with the ticket of its customer: each message asks where that goes
+    on. Otherwise what Wang Wei writes is in Li Na's ticket, and answers to her go to him."""
+
+    def say(conversation: str, id_: str, text: str = "Words") -> Taken:
+        body = message(conversation=conversation, message=id_, text=text)
+        return taking(shop).take("wechat", id_, body, lambda at: {"answered": True}).taken
+
+    own, source = say("wx-li", "m-1").number, say("wx-wang", "m-2").number
+    for number, customer in ((own, LI_NA), (source, WANG_WEI)):
+        of_customer(shop, number, customer)
+    kept, gone = profile(LI_NA, PHONE), profile(WANG_WEI, EMAIL)
+    one = (
+        replace(kept, absorbed=(WANG_WEI,)),
+        replace(gone, merged_into=MergedInto(LI_NA, 2, START)),
+    )
+    shop.customers.write([new(each) for each in one])
+    merged(shop, source, own)
+    assert say("wx-wang", "m-3").number == own
+    talk = shop.tickets.get(own).conversation
+    assert talk is not None
+    assert talk.id == "wx-wang"
+
+    PartingCases(shop.tickets, shop.changes).profiles_parted([[source]], frozenset([WANG_WEI]), LIN)
+    apart = [replace(each, revision=2) for each in (kept, gone)]
+    shop.customers.write([Revised(*both) for both in zip(one, apart, strict=True)])
+    assert shop.tickets.get(own).conversation is None
+    private = say("wx-wang", "m-4", "Private words")
+    assert (private.opened, private.number in (own, source)) == (True, False)
+    assert say("wx-li", "m-5").number == own
+    talk = shop.tickets.get(own).conversation
+    assert talk is not None
+    assert talk.id == "wx-li"

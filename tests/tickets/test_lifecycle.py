@@ -20,10 +20,10 @@ from redress.plans.rules.document import parse
 from redress.tickets.cases.customer import PUBLIC
 from redress.tickets.rules import access
 from redress.tickets.rules.change import Change
-from redress.tickets.rules.steps import by_customer, by_staff, opening, table
+from redress.tickets.rules.steps import by_customer, by_staff, merging, opening, table
 from redress.tickets.rules.steps.draft import require_possible
 from redress.tickets.rules.steps.table import STEPS, Step
-from redress.tickets.rules.ticket import EventType, LinkKind, Phase, State
+from redress.tickets.rules.ticket import Event, EventType, LinkKind, Phase, State
 from redress.tickets.store import items
 from tests import builders
 from tests.builders import (
@@ -41,6 +41,7 @@ from tests.builders import (
 )
 
 WEI = Actor(Role.MANAGER, "m-wei")
+WANG = "wang.wei@example.org"
 
 
 def with_task(life: Life, *, asked: bool = False) -> Life:
@@ -114,6 +115,17 @@ def follow_up(life: Life) -> Life:
 def take_in_answered(life: Life) -> Life:
     """Takes in a ticket whose customer waits for no answer."""
     return life.take_in(Life(life.clock).open(number=OTHER).assign().reply())
+
+
+def part(life: Life) -> Life:
+    """Takes away the address that came with a ticket which turned out to be another customer's."""
+    facts = {"participants": [WANG]}
+    merge = Event(1, EventType.MERGED, START, MEI, {"ticket": OTHER, "facts": facts})
+    last = life.changes[-1]
+    life.changes[-1] = replace(last, after=replace(last.after, participants=(WANG,)))
+    change = merging.parted(life.ticket, life.plan, LIN, life.clock.now(), [merge], OTHER)
+    assert change is not None
+    return life.take(change)
 
 
 def split(life: Life) -> Life:
@@ -197,6 +209,7 @@ TAKE: dict[Step, Callable[[Life], Life]] = {
     Step.UNMERGE_WAITING: Life.unmerge,
     Step.GIVE_BACK: Life.unmerge,
     Step.GIVE_BACK_WORDS: Life.unmerge,
+    Step.PART: part,
     Step.SPLIT: split,
     Step.SPLIT_WORDS: split,
     Step.UNSPLIT: unsplit,
@@ -271,6 +284,7 @@ WRITTEN = {
     Step.MERGE:              "closed  closed  closed  -        -         -",
     Step.TAKE_IN:            "new     open    waiting -        -         -",
     Step.TAKE_IN_WORDS:      "new     open    open    -        -         -",
+    Step.PART:               "new     open    waiting resolved confirmed closed",
     Step.PROPOSE_DUPLICATE:  "new     open    waiting -        -         -",
     Step.DISMISS_DUPLICATE:  "new     open    waiting resolved confirmed -",
     Step.JOIN_INCIDENT:      "new     open    waiting resolved confirmed closed",

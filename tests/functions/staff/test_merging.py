@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from redress.base.people import CUSTOMER
 from redress.customers.store import CustomerStore
+from redress.db import keys
 from redress.tickets.cases.staff import acts_on_matter
+from redress.tickets.rules.change import Change
 from redress.tickets.rules.steps import by_customer, by_departments, by_staff, merging
 from redress.tickets.rules.steps.by_departments import NewTask
 from redress.tickets.rules.steps.matching import match
@@ -21,8 +24,8 @@ from tests.files import samples
 from tests.functions.conftest import MEMBERS
 from tests.functions.filing import create_bucket, send
 from tests.functions.staff.api import Api, Reply
-from tests.wired import set_environment
-from tests.world import Act, Opener, Stores, called, split, unsplit
+from tests.wired import TABLE, set_environment
+from tests.world import Act, Opener, Stores, aws, called, split, unsplit
 
 type Two = tuple[Ticket, Ticket]
 Meanwhile = Callable[[Callable[[], Any]], None]
@@ -151,16 +154,141 @@ def test_address_that_came_with_the_ticket_of_somebody_else_gets_no_more_answers
     assert replied.data["copied_to"] == ["bo@example.net"]
 
 
-def test_conversation_that_came_with_the_ticket_of_somebody_else_ends() -> None:
+@pytest.mark.parametrize("way", ["merge", "words", "source", "own"])
+def test_conversation_that_came_with_the_ticket_of_somebody_else_ends(way: str) -> None:
+    """It came with the merge or with words to the source, or it is that of the source now. One in
+    which the customer of the target had written before stays."""
+    talk = Conversation("wechat", "c-1")
+    facts = {"conversation": {"connector": "wechat", "id": "c-1"}} if way == "merge" else {}
+    words = {"text": "Wait", "source": {"connector": "wechat", "conversation": "c-1"}}
     life = Life()
-    brought = {"participants": [], "conversation": {"connector": "wechat", "id": "c-1"}}
-    taken = Event(2, EventType.MERGED, START, LIN, {"ticket": OTHER, "facts": brought})
-    ticket = replace(life.open().ticket, conversation=Conversation("wechat", "c-1"))
-    change = merging.parted(ticket, life.plan, LIN, START, taken)
-    assert change is not None
-    assert change.after.conversation is None
-    again = merging.parted(change.after, life.plan, LIN, START, taken)
-    assert again is None
+    ticket = replace(life.open().ticket, conversation=talk)
+    history = [Event(3, EventType.MERGED, START, LIN, {"ticket": OTHER, "facts": facts})]
+    if way == "words":
+        sent = words | {"sent_to": OTHER}
+        history.append(Event(4, EventType.CUSTOMER_WROTE, START, CUSTOMER, sent))
+    if way == "own":
+        history.insert(0, Event(2, EventType.CUSTOMER_WROTE, START, CUSTOMER, words))
+    theirs = talk if way in ("source", "own") else None
+
+    def parted(one: Ticket) -> Change | None:
+        return merging.parted(one, life.plan, LIN, START, history, OTHER, theirs)
+
+    change = parted(ticket)
+    if way == "own":
+        assert change is None
+    else:
+        assert change is not None
+        assert change.after.conversation is None
+        assert parted(change.after) is None
+
+
+@pytest.fixture
+def of_two_people(api: Api, of_li_na: Callable[..., Ticket]) -> Callable[[], Two]:
+    """Merges a ticket of Wang Wei into one of Li Na, because their profiles are one."""
+    body = {"revision": 1, "other": WANG_WEI, "other_revision": 1, "reason": "the same person"}
+    assert api("customer-merge", "lin", id=LI_NA, body=body).status == 200
+    theirs = {"name": "Wang Wei", "email": "wang.wei@example.org"}
+
+    def merged() -> Two:
+        source = of_li_na(customer=WANG_WEI, contact=theirs, agent=None)
+        target = of_li_na(agent=None)
+        assert merge(api, "lin", source, target).status == 200
+        return source, target
+
+    return merged
+
+
+def undo_merge_of_profiles(api: Api) -> Reply:
+    body = {"revision": 2, "other": WANG_WEI, "other_revision": 2, "reason": "two people"}
+    return api("customer-unmerge", "lin", id=LI_NA, body=body)
+
+
+def correct_match(api: Api, ticket: Ticket, stores: Stores) -> Reply:
+    version = stores.tickets.get(ticket.number).version
+    right = {"version": version, "customer": None, "reason": "two people"}
+    return api("ticket-customer", "lin", number=ticket.number, body=right)
+
+
+def spoil(ticket: Ticket, sk: str = keys.TICKET) -> None:
+    """Damage an item of a ticket."""
+    aws("dynamodb").update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": keys.ticket_pk(ticket.number)}, "sk": {"S": sk}},
+        UpdateExpression="SET doc = :doc",
+        ExpressionAttributeValues={":doc": {"S": "{"}},
+    )
+
+
+@pytest.mark.parametrize("found", ["profiles", "source", "target"])
+def test_closed_ticket_sends_no_words_to_the_address_of_somebody_else(
+    api: Api, of_two_people: Callable[[], Two], act: Act, stores: Stores, found: str
+) -> None:
+    """A remedy is still finished there, and an incident still has words to it."""
+    source, target = of_two_people()
+    act(target, by_customer.withdraw, "never mind")
+    if found == "profiles":
+        assert undo_merge_of_profiles(api).status == 200
+    else:
+        ticket = {"source": source, "target": target}[found]
+        assert correct_match(api, ticket, stores).status == 200
+    now = stores.tickets.get(target.number)
+    assert (now.state, now.participants) == (State.CLOSED, ())
+
+
+@pytest.mark.parametrize("damaged", ["source", "target", "event"])
+def test_two_people_are_parted_although_a_ticket_cannot_be_read(
+    api: Api, of_two_people: Callable[[], Two], stores: Stores, damaged: str
+) -> None:
+    """What can be read is parted, also the target of a merged ticket that cannot be read."""
+    (source, target), (_, healthy) = of_two_people(), of_two_people()
+    if damaged == "event":
+        spoil(target, keys.event_sk(1))
+    else:
+        spoil(source if damaged == "source" else target)
+    assert undo_merge_of_profiles(api).status == 200
+    assert stores.tickets.get(healthy.number).participants == ()
+    if damaged != "target":
+        assert stores.tickets.get(target.number).participants == ()
+
+
+def test_tickets_of_one_customer_stay_together_although_one_cannot_be_read(
+    api: Api, of_two_people: Callable[[], Two], of_li_na: Callable[..., Ticket], stores: Stores
+) -> None:
+    """Its history says whose it was when it was merged."""
+    of_two_people()
+    theirs = {"name": "Wang Wei", "email": "wang.wei@example.org"}
+    other = {"name": "Wang Wei", "email": "wei@example.net"}
+    source = of_li_na(customer=WANG_WEI, contact=other, agent=None)
+    target = of_li_na(customer=WANG_WEI, contact=theirs, agent=None)
+    assert merge(api, "lin", source, target).status == 200
+    spoil(source)
+    assert undo_merge_of_profiles(api).status == 200
+    assert stores.tickets.get(target.number).participants == ("wei@example.net",)
+
+
+@pytest.mark.parametrize("damaged", ["source", "target"])
+def test_match_is_corrected_although_the_other_merged_ticket_cannot_be_read(
+    api: Api, of_two_people: Callable[[], Two], stores: Stores, damaged: str
+) -> None:
+    source, target = of_two_people()
+    ticket, other = (target, source) if damaged == "source" else (source, target)
+    spoil(other)
+    assert correct_match(api, ticket, stores).status == 200
+    now = stores.tickets.get(ticket.number)
+    assert now.customer not in (LI_NA, WANG_WEI)
+    assert now.participants == ()
+
+
+def test_address_that_staff_took_out_and_added_again_stays(
+    api: Api, of_two_people: Callable[[], Two], act: Act, stores: Stores
+) -> None:
+    """It did not come with the merge any more: staff decided it."""
+    _, target = of_two_people()
+    for addresses in ([], ["wang.wei@example.org"]):
+        act(target, by_staff.set_participants, MEI, addresses)
+    assert undo_merge_of_profiles(api).status == 200
+    assert stores.tickets.get(target.number).participants == ("wang.wei@example.org",)
 
 
 def test_every_reason_against_a_merge_is_told(

@@ -151,6 +151,9 @@ class MessageCases:
             message.message,
             taken,
             known.ticket,
+            # The two tickets may turn out to be of two people, so each message asks again where
+            # the merged one goes on (`TicketStore.continued`).
+            sent_to if sent_to is not None and not taken.opened else taken.number,
             call,
             numbered,
             # Whoever opens a ticket from a conversation wrote it from there.

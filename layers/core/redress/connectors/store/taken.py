@@ -65,6 +65,8 @@ class Known:
 class MessageTaken(Cause):
     """A connector handed over a message. `before` is the ticket that its conversation had.
 
+    `kept` is the ticket that it has after the message. It is not the ticket of the message if that
+    was sent to a merged ticket and only goes on to its target.
     `call` is set if the record of a call had waited for the ticket that the message opened.
     `numbered` is set if the message has a number: the sequence as it was read, and after it.
     `unproven` is that of the conversation after the message (`Known`).
@@ -76,6 +78,7 @@ class MessageTaken(Cause):
     message: str
     taken: Taken
     before: str | None
+    kept: str
     call: CallAdded | None = None
     numbered: tuple[Sequence | None, Sequence] | None = None
     unproven: bool = False
@@ -155,11 +158,11 @@ def also_written(models: Models, changes: Listing[Dated], cause: Cause | None) -
         writes.append(Write(row, condition=same, lost=raced))
     if cause.call is not None:
         writes.append(write_of(models, cause.call, at))
-    if cause.before != cause.taken.number:
+    if cause.before != cause.kept:
         unchanged = (
             model.pk.does_not_exist() if cause.before is None else model.number == cause.before
         )
-        row = _talk(models, cause.connector, cause.conversation, cause.taken.number, cause.unproven)
+        row = _talk(models, cause.connector, cause.conversation, cause.kept, cause.unproven)
         raced = Raced("another message of this conversation came meanwhile")
         writes.append(Write(row, condition=unchanged, lost=raced))
     return writes

@@ -381,7 +381,7 @@ class CustomerCases:
             entry = self._customers.entry(profile.id, into.revision)
             changes = merging.unmerged(profile, other, entry, member.actor, wanted.why, self._now())
             mine = (other.id, *other.absorbed)
-            self._parting.profiles_parted(self._all_tickets(mine), frozenset(mine), member.actor)
+            self._parting.profiles_parted(self._pages(mine), frozenset(mine), member.actor)
             return changes[0].after, changes
 
         return self._seen(member, self._write(member, attempt, source))
@@ -439,14 +439,12 @@ class CustomerCases:
             member, number, "correct_match", wanted, cause=cause, also=lambda: tuple(beside)
         )
 
-    def _all_tickets(self, customers: Sequence[str]) -> Iterator[Ticket]:
-        """The tickets of these profiles, newest first. One that cannot be read is left out."""
+    def _pages(self, customers: Sequence[str]) -> Iterator[list[str]]:
+        """The numbers of the tickets of these profiles, newest first, page by page."""
         cursor: str | None = None
         while True:
             page = self._customers.tickets_of(customers, COUNTED, cursor)
-            for ticket in self._tickets.get_readable(page.numbers):
-                if ticket.customer in customers:
-                    yield ticket
+            yield page.numbers
             cursor = page.cursor
             if cursor is None:
                 return

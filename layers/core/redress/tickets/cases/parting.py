@@ -8,15 +8,17 @@ that came with the source would still get each answer in the target, so they are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from redress.base.errors import NotFound, Unreadable
 from redress.base.people import Actor
 from redress.plans.rules.plan import Plan
 from redress.tickets.cases.changes import TicketChanges
 from redress.tickets.rules.change import Change, joined
 from redress.tickets.rules.steps import merging
-from redress.tickets.rules.ticket import EventType, LinkKind, Ticket, continues_in
+from redress.tickets.rules.ticket import Event, EventType, LinkKind, Ticket, continues_in
 from redress.tickets.store.tickets import TicketStore
 
 
@@ -29,62 +31,104 @@ class PartingCases:
     ) -> tuple[Change, tuple[tuple[Change, datetime], ...]]:
         """Return the change that corrects a match with what follows from it, and the change of the
         ticket into which that one was merged, if there is one.
+
+        A source that cannot be read counts as another customer's. A target that cannot be read is
+        left out: nothing is sent from it, either. Raises Unreadable for the plan of the target.
         """
         also: tuple[tuple[Change, datetime], ...] = ()
         ticket = change.after
-        for source in self._sources(ticket):
-            if not self._tickets.goes_on(source, change.after):
-                parted = self._parted(change.after, change.plan, by, at, source.number)
+        for number in _sources(ticket):
+            source = self._tickets.readable(number)
+            if source is None or not self._tickets.goes_on(source, change.after):
+                parted = self._parted(change.after, change.plan, by, at, number, source)
                 change = joined(change, parted) or change
-        if ticket.merged is not None:
-            into = self._tickets.get(ticket.merged.into)
+        into = self._tickets.readable(ticket.merged.into) if ticket.merged is not None else None
+        if into is not None and not self._tickets.goes_on(ticket, into):
             moment, plan = self._changes.moment(into), self._changes.plan_of(into)
-            if not self._tickets.goes_on(ticket, into):
-                parted = self._parted(into, plan, by, moment, ticket.number)
-                also = ((parted, moment),) if parted is not None else ()
+            parted = self._parted(into, plan, by, moment, ticket.number, ticket)
+            also = ((parted, moment),) if parted is not None else ()
         return change, also
 
-    def profiles_parted(self, tickets: Iterable[Ticket], mine: frozenset[str], by: Actor) -> None:
+    def profiles_parted(
+        self, pages: Iterable[Sequence[str]], mine: frozenset[str], by: Actor
+    ) -> None:
         """Take away what came with merges between a profile and another one, before their own
         merge is undone.
 
-        `tickets` are those of one of the two profiles, and `mine` the ids of that one. Each ticket
-        is a change of its own. A repetition changes nothing.
+        `pages` are the numbers of the tickets of one of the two profiles, and `mine` the ids of
+        that one. Each ticket is a change of its own. A repetition changes nothing. What cannot be
+        read is reported and left out, so that the rest is parted all the same.
         """
-        pairs = {
-            (source.number, target.number)
-            for ticket in tickets
-            for source, target in self._merges(ticket)
-            if (source.customer in mine) != (target.customer in mine)
-        }
-        for source_number, number in sorted(pairs):
+        for source, target in sorted({pair for page in pages for pair in self._pairs(page, mine)}):
 
             def decide(
-                target: Ticket, plan: Plan, at: datetime, source: str = source_number
+                ticket: Ticket, plan: Plan, at: datetime, source: str = source
             ) -> Change | None:
-                return self._parted(target, plan, by, at, source)
+                theirs = self._tickets.readable(source)
+                return self._parted(ticket, plan, by, at, source, theirs)
 
-            self._changes.change(number, decide)
+            with contextlib.suppress(NotFound, Unreadable):
+                self._changes.change(target, decide)
 
-    def _merges(self, ticket: Ticket) -> Iterator[tuple[Ticket, Ticket]]:
-        """The merges of a ticket that hold: the source and the target of each."""
-        if ticket.merged is not None:
-            into = self._tickets.get(ticket.merged.into)
-            if continues_in(ticket, into):
-                yield ticket, into
-        yield from ((one, ticket) for one in self._sources(ticket) if continues_in(one, ticket))
+    def _pairs(self, numbers: Sequence[str], mine: frozenset[str]) -> Iterator[tuple[str, str]]:
+        """The merges of these tickets with those of others: the source and the target of each."""
+        tickets = {one.number: one for one in self._tickets.get_readable(list(numbers))}
+        for ticket in tickets.values():
+            if ticket.customer in mine:
+                yield from self._merges(ticket, mine)
+        for number in numbers:
+            if number not in tickets:
+                yield from self._merges_of_unreadable(number, mine)
 
-    def _sources(self, ticket: Ticket) -> list[Ticket]:
-        """The tickets that were merged into this one."""
-        numbers = [one.number for one in ticket.links if one.kind is LinkKind.MERGED_FROM]
-        return [self._tickets.get(number) for number in numbers]
+    def _merges(self, ticket: Ticket, mine: frozenset[str]) -> Iterator[tuple[str, str]]:
+        """The merges of a ticket with those of others."""
+        into = self._tickets.readable(ticket.merged.into) if ticket.merged is not None else None
+        if into is not None and continues_in(ticket, into) and into.customer not in mine:
+            yield ticket.number, into.number
+        for number in _sources(ticket):
+            source = self._tickets.readable(number)
+            if source is None:
+                if self._customer_of_unreadable(number, ticket) not in mine:
+                    yield number, ticket.number
+            elif continues_in(source, ticket) and source.customer not in mine:
+                yield number, ticket.number
+
+    def _merges_of_unreadable(self, number: str, mine: frozenset[str]) -> Iterator[tuple[str, str]]:
+        """The merge of a ticket that cannot be read into one of others, by its history."""
+        into = {e.data["ticket"] for e in self._merged_into(number) if e.data["customer"] in mine}
+        for one in sorted(into):
+            target = self._tickets.readable(one)
+            if target is not None and number in _sources(target) and target.customer not in mine:
+                yield number, target.number
+
+    def _customer_of_unreadable(self, number: str, target: Ticket) -> str | None:
+        """The customer of a ticket that cannot be read, when it was merged; None if that cannot be
+        read, either."""
+        merges = [one for one in self._merged_into(number) if one.data["ticket"] == target.number]
+        return merges[-1].data["customer"] if merges else None
+
+    def _merged_into(self, number: str) -> list[Event]:
+        """The events by which a ticket was merged into others."""
+        return [
+            event
+            for event in self._tickets.readable_history(number)
+            if event.type is EventType.MERGED and event.data["kind"] == LinkKind.MERGED_INTO.value
+        ]
 
     def _parted(
-        self, target: Ticket, plan: Plan, by: Actor, at: datetime, source: str
+        self,
+        target: Ticket,
+        plan: Plan,
+        by: Actor,
+        at: datetime,
+        number: str,
+        source: Ticket | None,
     ) -> Change | None:
-        merges = [
-            event
-            for event in self._tickets.history(target.number)
-            if event.type is EventType.MERGED and event.data["ticket"] == source
-        ]
-        return merging.parted(target, plan, by, at, merges[-1]) if merges else None
+        history = self._tickets.readable_history(target.number)
+        theirs = source.conversation if source is not None else None
+        return merging.parted(target, plan, by, at, history, number, theirs)
+
+
+def _sources(ticket: Ticket) -> list[str]:
+    """The numbers of the tickets that were merged into this one."""
+    return [one.number for one in ticket.links if one.kind is LinkKind.MERGED_FROM]

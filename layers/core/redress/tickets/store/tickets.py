@@ -157,17 +157,18 @@ class TicketStore:
 
     def history(self, number: str) -> list[Event]:
         """All events of a ticket, oldest first. Raises Unreadable."""
-        model = self._models.event
-        rows = retry.call(
-            lambda: list(
-                model.query(
-                    keys.ticket_pk(number),
-                    model.sk.startswith(keys.EVENT_PREFIX),
-                    consistent_read=True,
-                )
-            )
-        )
-        return [items.event_in(row) for row in rows]
+        return [items.event_in(row) for row in self._event_rows(number)]
+
+    def readable_history(self, number: str) -> list[Event]:
+        """Like `history`, but an event that cannot be read is reported and left out."""
+        rows = self._event_rows(number)
+        return list(encoding.readable(rows, lambda one: items.event_of(one.doc)))
+
+    def _event_rows(self, number: str) -> list[Any]:
+        model, pk = self._models.event, keys.ticket_pk(number)
+        among = model.sk.startswith(keys.EVENT_PREFIX)
+        rows: list[Any] = retry.call(lambda: list(model.query(pk, among, consistent_read=True)))
+        return rows
 
     def events_after(self, ticket: Ticket, version: int) -> list[Event]:
         """The events of a ticket after `version` up to its present one, oldest first.

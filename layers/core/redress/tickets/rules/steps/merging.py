@@ -40,6 +40,7 @@ from redress.tickets.rules.steps.table import (
 )
 from redress.tickets.rules.tasks import TaskState
 from redress.tickets.rules.ticket import (
+    Conversation,
     Event,
     EventType,
     LinkKind,
@@ -467,24 +468,68 @@ def _further_addresses(ticket: Ticket, other: Ticket) -> list[str]:
     return [email.lower()] if email is not None and canonical(email) not in known else []
 
 
-def parted(ticket: Ticket, plan: Plan, by: Actor, at: datetime, merge: Event) -> Change | None:
+def parted(
+    ticket: Ticket,
+    plan: Plan,
+    by: Actor,
+    at: datetime,
+    history: Sequence[Event],
+    source: str,
+    theirs: Conversation | None = None,
+) -> Change | None:
     """Take away the address and the conversation that came by a merge with a ticket of somebody
-    else, as is known now. Returns None if there are none, or if the ticket is closed.
+    else, as is known now. Returns None if there are none.
 
-    `merge` is the event by which the ticket took the other one in. What staff added since stays.
+    `source` is the number of the other ticket, `theirs` its conversation now, and `history` that of
+    this ticket. A conversation came with the merge, or with words that were sent to the source
+    since. It stays if the customer of this ticket wrote there before the merge. An address stays if
+    staff have taken it out since and added it again.
     """
-    if ticket.state not in STEPS[Step.SET_PARTICIPANTS]:
+    merges = [one for one in history if one.type is EventType.MERGED]
+    merge = next((one for one in reversed(merges) if one.data["ticket"] == source), None)
+    if merge is None:
         return None
+    require_possible(Step.PART, ticket)
     facts = merge.data.get("facts", {})
-    gone = {canonical(one) for one in facts.get("participants", ())}
-    left = [one for one in ticket.participants if canonical(one) not in gone]
+    since = [one for one in history if one.number > merge.number]
+    came = {canonical(one) for one in facts.get("participants", ())}
+    for event in since:
+        if event.type is EventType.PARTICIPANTS_SET:
+            came &= {canonical(one) for one in event.data["participants"]}
+    left = [one for one in ticket.participants if canonical(one) not in came]
     data: dict[str, Any] = {"participants": left, "from": list(ticket.participants)}
-    own, came = ticket.conversation, facts.get("conversation")
-    if came is not None and own is not None and own.id == came["id"]:
+    own = _place(ticket.conversation)
+    brought = {_place(theirs), _place_in(facts.get("conversation"))}
+    brought |= {_place_of_words(one) for one in since if one.data.get("sent_to") == source}
+    before = (one for one in history if one.number < merge.number)
+    earlier = {_place_of_words(one) for one in before if "sent_to" not in one.data}
+    if own is not None and own in brought - earlier:
         data["conversation"] = None
     if len(left) == len(ticket.participants) and "conversation" not in data:
         return None
     return Draft(ticket, plan, by, at).add(EventType.PARTICIPANTS_SET, data).change()
+
+
+type _Place = tuple[str, str] | None
+"""The connector and the id of a conversation; None without one."""
+
+
+def _place(talk: Conversation | None) -> _Place:
+    return (talk.connector, talk.id) if talk is not None else None
+
+
+def _place_in(data: Mapping[str, Any] | None) -> _Place:
+    return (data["connector"], data["id"]) if data is not None else None
+
+
+def _place_of_words(event: Event) -> _Place:
+    """Return where the customer wrote the words of an event, or wanted an answer to them."""
+    if event.type not in (EventType.OPENED, EventType.CUSTOMER_WROTE):
+        return None
+    source = event.data.get("source", {})
+    if "conversation" in source:
+        return source["connector"], source["conversation"]
+    return _place_in(event.data.get("conversation"))
 
 
 @dataclass(frozen=True, slots=True)

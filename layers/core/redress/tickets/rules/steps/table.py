@@ -66,6 +66,7 @@ class Step(StrEnum):
     UNMERGE_WAITING = "unmerge_waiting"
     GIVE_BACK = "give_back"
     GIVE_BACK_WORDS = "give_back_words"
+    PART = "part"
     SPLIT = "split"
     SPLIT_WORDS = "split_words"
     SPLIT_MERGED = "split_merged"
@@ -148,6 +149,8 @@ STEPS: Mapping[Step, Mapping[State, State]] = {
     Step.UNMERGE_WAITING: {_X: _W},
     Step.GIVE_BACK: {_N: _N, _O: _O, _W: _W},
     Step.GIVE_BACK_WORDS: {_O: _W},
+    # The merged ticket is another customer's. A closed ticket still has words to its customer.
+    Step.PART: {s: s for s in (_N, _O, _W, _R, _C, _X)},
     # What a customer wrote after the resolution can be another matter, too.
     Step.SPLIT: {_N: _N, _O: _O, _W: _W, _R: _R, _C: _C},
     # The messages that ended the wait for the customer were about something else.
