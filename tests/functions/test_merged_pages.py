@@ -81,21 +81,23 @@ def test_chinese_page_puts_no_space_between_two_sentences(
     assert "此事项已结案。它已与您的另一事项合并处理。" in site("status", source)["body"]
 
 
-def test_page_of_the_other_ticket_is_shown_although_the_merged_one_cannot_be_read(
-    site: Site, two: Two
+@pytest.mark.parametrize("damaged", ["source", "target"])
+def test_page_is_shown_although_the_other_ticket_of_a_merge_cannot_be_read(
+    site: Site, two: Two, damaged: str
 ) -> None:
-    """Nobody can say whose it is, so its number is not shown."""
-    source, target = two
+    """Nobody can say whose it is, so its number is not shown, and nothing leads there."""
+    other, ticket = two if damaged == "source" else reversed(two)
     aws("dynamodb").update_item(
         TableName=TABLE,
-        Key={"pk": {"S": keys.ticket_pk(source.number)}, "sk": {"S": keys.TICKET}},
+        Key={"pk": {"S": keys.ticket_pk(other.number)}, "sk": {"S": keys.TICKET}},
         UpdateExpression="SET doc = :doc",
         ExpressionAttributeValues={":doc": {"S": "{"}},
     )
     for page in ("status", "api-ticket"):
-        shown = site(page, target)
+        shown = site(page, ticket)
         assert shown["statusCode"] == 200
-        assert source.number not in shown["body"]
+        assert other.number not in shown["body"]
+    assert status(site, ticket)["continued_in"] is None
 
 
 def test_message_on_the_page_of_a_merged_ticket_goes_to_the_other_one(

@@ -658,11 +658,7 @@ class CustomerCases:
 
     def _view(self, number: str) -> StatusView:
         file = self._tickets.file(number)
-        into = self._tickets.continued(file.ticket)
-        continued_in = None
-        if into.number != number:
-            token = self._links.status_token(into.number)
-            continued_in = Continued(into.number, into.state.value, token)
+        continued_in = self._continued_in(file.ticket)
         written_in = None
         if file.ticket.split is not None:
             written_in = self._written_in(file.ticket, file.ticket.split)
@@ -670,6 +666,17 @@ class CustomerCases:
             file = replace(file, attached=[*file.attached, *moved])
         of_others = self._of_others(file)
         return view(file, self._plans, self._now(), continued_in, written_in, of_others)
+
+    def _continued_in(self, ticket: Ticket) -> Continued | None:
+        """Where a merged ticket goes on. The page is shown also if that ticket cannot be read."""
+        try:
+            into = self._tickets.continued(ticket)
+        except (NotFound, Unreadable):
+            return None
+        if into.number == ticket.number:
+            return None
+        token = self._links.status_token(into.number)
+        return Continued(into.number, into.state.value, token)
 
     def _of_others(self, file: TicketFile) -> frozenset[str]:
         """The numbers of tickets with which this one was merged and that are another customer's.
