@@ -716,6 +716,19 @@ def test_call_that_goes_on_and_is_missed_then_is_a_callback(shop: Shop, *, named
     assert linked_with(shop, found.number) == [told.number]
 
 
+@pytest.mark.parametrize("before", [{"phone": None}, {"result": "abandoned_in_menu"}])
+def test_newer_record_that_says_whom_to_call_back_opens_a_callback(
+    shop: Shop, before: dict[str, Any]
+) -> None:
+    """The first record has no number yet, or a result that opens no ticket."""
+    named = shop.open("inquiry").ticket.number
+    menu = {"left_menu": None} if "result" in before else {}
+    assert take(shop, missed(ticket=named, **before, **menu)).outcome is Outcome.ADDED
+    newer = take(shop, missed(ticket=named, updated="2026-11-23T00:59:30Z"))
+    assert newer.outcome is Outcome.OPENED
+    assert linked_with(shop, newer.number) == [named]
+
+
 def test_who_calls_back_learns_that_somebody_else_called_from_the_same_number(shop: Shop) -> None:
     """Anna waits to be called back. Bert names his own ticket and gives up."""
     of_bert = shop.open("inquiry", contact={"name": "Bert", "email": "bert@example.com"})

@@ -170,6 +170,11 @@ def test_names_with_which_staff_sign_may_stand_beside_the_thanks() -> None:
         "好喔謝謝",
         "谢谢👍🏽",
         "[OK]谢谢",
+        "Li Na, thanks.",
+        "Li Na，谢谢",
+        "All, thanks",
+        "十分，谢谢",
+        "女士，谢谢",
     ],
 )
 def test_courtesy_that_may_answer_the_question_is_no_bare_thanks(text: str) -> None:

@@ -202,7 +202,7 @@ class CallCases:
         ticket = self._ticket(taken, found, waits)
         opens = taken.may_open and plan.opens_for_call(call.result)
         if ticket is not None and not (
-            opens and self._calls_nobody_back(taken, found, ticket, waits)
+            opens and self._calls_nobody_back(taken, found, plan, ticket, waits)
         ):
             return self._added(taken, found, ticket, waits)
         late = opens and ticket is None and taken.is_missed
@@ -252,14 +252,19 @@ class CallCases:
         return Decided(recorded, change, at, cause, also)
 
     def _calls_nobody_back(
-        self, taken: _Taken, found: CallFound, ticket: Ticket, waits: _Waits | None
+        self,
+        taken: _Taken,
+        found: CallFound,
+        plan: Plan,
+        ticket: Ticket,
+        waits: _Waits | None,
     ) -> bool:
         """Whether a missed call needs a callback beside the ticket that it names, or in whose
         conversation it was.
 
         Nothing follows from the record of a call in a ticket. So the caller would wait for nobody,
-        unless they wait for a callback already, an earlier record has said that the call was
-        missed, or the ticket is that of their words in this call, which nobody has answered yet.
+        unless they wait for a callback already, one followed from an earlier record of this call,
+        or the ticket is that of their words in this call, which nobody has answered yet.
         """
         if not taken.is_missed or waits is not None:
             return False
@@ -267,7 +272,7 @@ class CallCases:
         if not is_named and taken.part is not None:
             return False
         newest = found.newest.number if found.newest is not None else None
-        if newest is not None and self._was_missed(newest, taken):
+        if newest is not None and self._called_back(newest, taken, plan):
             return False
         current = self._tickets.continued(ticket)
         if by_call.waits_for_callback(ticket, current):
@@ -275,16 +280,27 @@ class CallCases:
         is_unanswered = current.needs_agent and current.unanswered_since is not None
         return is_named or ticket.channel != PHONE or not is_unanswered
 
-    def _was_missed(self, number: str, taken: _Taken) -> bool:
-        """Whether an earlier record of this call, in this ticket, said that it was missed."""
-        results = [
-            event.data["result"]
-            for event in self._tickets.history(number)
+    def _called_back(self, number: str, taken: _Taken, plan: Plan) -> bool:
+        """Whether a callback followed from an earlier record of this call, which is in this ticket.
+
+        It said that the call was missed, and whom to call back. If the history cannot be read,
+        nobody is called back twice.
+        """
+        try:
+            history = self._tickets.history(number)
+        except Unreadable:
+            return True
+        earlier = [
+            event.data
+            for event in history
             if event.type is EventType.CALL_RECORDED
             and event.data["connector"] == taken.machine.id
             and event.data["id"] == taken.record.call.id
         ]
-        return bool(results) and results[-1] in UNANSWERED
+        if not earlier:
+            return False
+        result = earlier[-1]["result"]
+        return result in UNANSWERED and "phone" in earlier[-1] and plan.opens_for_call(result)
 
     def _added(
         self, taken: _Taken, found: CallFound, ticket: Ticket, waits: _Waits | None
@@ -503,10 +519,10 @@ class CallCases:
 
     def _source_of(self, ticket: Ticket) -> Mapping[str, Any]:
         """Where a ticket came from, if a connector handed it over. Who wrote a ticket whose first
-        event is damaged is unknown, and no call is refused because of it."""
+        event is damaged or missing is unknown, and no call is refused because of it."""
         try:
             return self._tickets.event(ticket.number, 1).data.get("source") or {}
-        except Unreadable:
+        except (Unreadable, NotFound):
             return {"connector": None}
 
     def _opened_by_agent(

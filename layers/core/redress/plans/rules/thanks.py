@@ -50,16 +50,17 @@ def word_of(
     unanswered.
 
     With `asked`, staff wait for an answer of the customer: "ok, thanks" is one. No courtesy and no
-    sign counts then that may answer a question; in a section without `answers`, any may.
+    sign counts then that may answer a question; in a section without `answers`, any may. A name
+    counts only after a word of thanks: "Li Na, thanks" may say in whose name something shall be.
     """
     if not section or len(text.strip()) > section["most_characters"]:
         return None
     searched = wording.folded(text.translate(_SKIN)).strip()
     known = _forms(
         tuple(_listed(section, "words")),
-        (*_beside(section, asked=asked), *section.get("names", ())),
+        _beside(section, asked=asked),
     )
-    named = _forms((), _names(name))
+    named = (_forms((), tuple(section.get("names", ()))), _forms((), _names(name)))
     # The places of the text up to which everything is known. The value of each is the first word
     # of thanks before it, or None.
     reached: dict[int, str | None] = {0: None}
@@ -69,7 +70,9 @@ def word_of(
         so_far = reached[place]
         if (end := _end(_BETWEEN, searched, place)) is not None:
             reached[end] = reached.get(end) or so_far
-        for begin, form, gives_thanks in (*known.get(first, ()), *named.get(first, ())):
+        signed = so_far is not None or not asked
+        names = [one for forms in named for one in forms.get(first, ())] if signed else []
+        for begin, form, gives_thanks in (*known.get(first, ()), *names):
             if not searched.startswith(begin, place):
                 continue
             if so_far is None and not gives_thanks and _WHAT_FOR.match(form):
