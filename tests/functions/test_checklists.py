@@ -572,6 +572,19 @@ def test_result_of_a_step_is_sent_although_the_request_was_resolved_meanwhile(
     assert "Your new number is 12345." in text_of(post.only)
 
 
+def test_result_of_a_step_is_named_by_the_plan_although_the_category_was_corrected_meanwhile(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores
+) -> None:
+    number = open_ticket("service_request", category=CATEGORY, language="en").number
+    does(stores, number, checklists.finish, "change", "Your new number is 12345.")
+    job, corrected = mailer.job(number, "item"), by_staff.Classification(category="payment/invoice")
+    mailer.act(number, lambda t, p, at: by_staff.reclassify(t, p, MEI, corrected, "so", at))
+    assert mailer(job) == []
+    named = label(stores.plans.current(), CATEGORY, "change")["en"]
+    assert named != "change"
+    assert named in text_of(post.only)
+
+
 def test_mail_about_an_earlier_checklist_is_not_sent(
     mailer: Mailer, post: Post, open_ticket: Opener
 ) -> None:

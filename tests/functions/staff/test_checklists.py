@@ -253,6 +253,24 @@ def test_material_that_came_with_a_merge_is_accepted_only_if_a_file_in_the_sourc
     assert decide(api, "item-acceptance", target, text="I saw it at the counter").status == 200
 
 
+def test_file_of_the_merged_ticket_counts_no_more_after_the_customer_has_sent_another_one(
+    api: Api, open_ticket: Opener, act: Act, clock: Clock, stores: Stores
+) -> None:
+    source, target = (
+        open_ticket("service_request", agent="a-tao", category="account/personal_data")
+        for _ in range(2)
+    )
+    keep(source.number, clock, FileState.CLEAN, event=source.version + 1)
+    act(source, checklists.send, "identity", [SENT])
+    merge(stores, source.number, target.number, "9f86d081884c7d659a2feaa0")
+    assert decide(api, "item-rejection", target, id="identity", text="Illegible").status == 200
+    again = stores.tickets.get(target.number)
+    keep(target.number, clock, FileState.FOUND, event=again.version + 1)
+    act(again, checklists.send, "identity", [SENT])
+    found = decide(api, "item-acceptance", target, text=None)
+    assert found.codes == {"/text": "file_not_open"}
+
+
 def test_decision_about_an_item_needs_a_verified_customer_if_the_plan_says_so(
     api: Api, request_of_tao: Ticket, stores: Stores
 ) -> None:

@@ -54,7 +54,7 @@ class AcceptingCase:
         if not ids:
             if any(_is_open(known.get(one)) for one in item.files):
                 return []
-            if self._is_open_in_source(ticket, item):
+            if not item.files and self._is_open_in_source(ticket, item):
                 return []
             detail = "none of the files of this item can be opened: say how it came, or reject it"
             return [Fault("/text", "file_not_open", detail)]
@@ -78,10 +78,11 @@ class AcceptingCase:
     def _is_open_in_source(self, ticket: Ticket, item: Item) -> bool:
         """Whether a ticket that was merged into this one has a clean file of the same item.
 
-        Files stay in the source, also those that are checked or withdrawn after the merge.
+        Files stay in the source, also those that are checked or withdrawn after the merge. A source
+        that cannot be read has none.
         """
         merged = [one.number for one in ticket.links if one.kind is LinkKind.MERGED_FROM]
-        for source in self._tickets.get_many(merged) if merged else ():
+        for source in self._tickets.get_readable(merged) if merged else ():
             there = find(source.checklist, item.id)
             if there is None or there.kind != item.kind or not there.files:
                 continue

@@ -118,8 +118,16 @@ def item_of(about: Matter) -> str | None:
     """What the plan calls the item of the checklist that an event is about; None without one."""
     if (item := about.event.data.get("item")) is None:
         return None
-    ticket = about.ticket
-    return checklists.label(about.plan, ticket.category, item)[ticket.language]
+    return checklists.label(about.plan, category_of_item(about), item)[about.ticket.language]
+
+
+def category_of_item(about: Matter) -> str | None:
+    """The category by which the plan names the item of an event.
+
+    Events of steps that are done have it. Other mails about items are skipped after a correction.
+    """
+    category: str | None = about.event.data.get("category", about.ticket.category)
+    return category
 
 
 def _checklist(about: Matter) -> str:

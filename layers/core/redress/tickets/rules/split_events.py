@@ -22,6 +22,7 @@ from redress.base.addresses import canonical
 from redress.clocks.rules import clocks
 from redress.clocks.rules.clocks import Clock, ClockName
 from redress.tickets.rules.ticket import (
+    UNPROVEN,
     Conversation,
     Event,
     EventType,
@@ -150,8 +151,8 @@ def split_off(history: Iterable[Event]) -> dict[int, str]:
 def first_message(ticket: Ticket, history: Sequence[Event]) -> str | None:
     """Return the text of the customer's first message that is not split off the ticket.
 
-    Words of participants are not the customer's, and one that only thanks says nothing of the
-    matter. None if no message is left.
+    Words of participants are not the customer's, those from a number that may be somebody else's
+    may not be, and one that only thanks says nothing of the matter. None if no message is left.
     """
     gone, own = split_off(history), canonical(ticket.contact.email or "")
     for event in history:
@@ -162,6 +163,7 @@ def first_message(ticket: Ticket, history: Sequence[Event]) -> str | None:
             text = event.data["description"]
         elif event.type is EventType.CUSTOMER_WROTE and not is_bare_thanks(event):
             is_own = "from" not in event.data or canonical(event.data["from"]) == own
+            is_own = is_own and UNPROVEN not in event.data.get("source", {})
             text = event.data.get("text") or None if is_own else None
         if text is not None:
             return text

@@ -206,10 +206,16 @@ class MailingCase:
         return done
 
     def _goes_on_in(self, job: MailJob, ticket: Ticket) -> Ticket | None:
-        """The ticket in which a merged one goes on, for mails after which somebody has to act."""
+        """The ticket in which a merged one goes on, for mails after which somebody has to act.
+
+        If that cannot be read, the former agent is told: they can ask who has it.
+        """
         if job.template not in NOT_REACHED or ticket.merged is None:
             return None
-        into = self._tickets.continued(ticket)
+        try:
+            into = self._tickets.continued(ticket)
+        except (Unreadable, NotFound):
+            return None
         return into if into.number != ticket.number else None
 
     def _skipped_before(self, about: Matter) -> str | None:
@@ -712,8 +718,8 @@ def _needed_items(about: Matter, language: str) -> str:
 
 def _item_text(about: Matter, language: str) -> str:
     """What the plan says of the item that the event is about."""
-    item = about.event.data["item"]
-    return checklists.label(about.plan, about.ticket.category, item)[language]
+    item, category = about.event.data["item"], results.category_of_item(about)
+    return checklists.label(about.plan, category, item)[language]
 
 
 def _news_of_item(about: Matter) -> str:

@@ -160,9 +160,11 @@ def reject(ticket: Ticket, plan: Plan, by: Actor, id_: str, text: str, at: datet
 def finish(ticket: Ticket, plan: Plan, by: Actor, id_: str, text: str, at: datetime) -> Change:
     """Record that a step is done, and tell the customer its result.
 
-    It is recorded also if the words reach nobody, because the step is done (`_telling`).
+    It is recorded also if the words reach nobody, because the step is done (`_telling`). The event
+    has the category by which the plan names the step: it is told also after a correction.
     """
-    return _telling(ticket, plan, by, id_, text, at, Step.FINISH_STEP, EventType.ITEM_DONE)
+    event, category = EventType.ITEM_DONE, str(ticket.category)
+    return _telling(ticket, plan, by, id_, text, at, Step.FINISH_STEP, event, category=category)
 
 
 def tell_obstacle(
