@@ -279,6 +279,18 @@ def test_replan_does_not_repeat_a_passed_step_that_has_acted(
     assert (planned.fired, planned.ahead) == (behind, ahead)
 
 
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_clock_on_another_ladder_keeps_its_due_time_and_repeats_no_passed_step(
+    is_paused: bool,
+) -> None:
+    clock = replace(begun(400), fired=(R1, R2), ahead=(B,))
+    if is_paused:
+        clock = clocks.pause(clock, at(210))
+    other = clocks.put_on(clock, "other", RUNGS_OF_400, at(300 if is_paused else 210))
+    assert other == replace(clock, ladder="other", fired=(R1,), ahead=(R2, B))
+    assert clocks.put_on(clock, clock.ladder, RUNGS_OF_400, at(210)) == clock
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 400), st.integers(0, 200)), min_size=1, max_size=6),
 )
@@ -375,8 +387,9 @@ def test_a_correction_to_an_instant_before_a_pause_ignores_the_pause() -> None:
         lambda clock: clocks.pause(clock, at(90)),
         lambda clock: clocks.resume(clock, at(90)),
         lambda clock: clocks.replan(clock, 5, at(90)),
+        lambda clock: clocks.put_on(clock, "other", RUNGS_OF_400, at(90)),
     ],
-    ids=["stop", "cancel", "pause", "resume", "replan"],
+    ids=["stop", "cancel", "pause", "resume", "replan", "put_on"],
 )
 def test_an_ended_clock_does_not_change(
     end: Callable[[Clock, datetime], Clock], after: Callable[[Clock], Clock]

@@ -107,6 +107,28 @@ def test_step_that_has_acted_does_not_act_again_on_the_ladder_of_an_emergency() 
     assert life.folded == life.ticket
 
 
+def test_steps_of_a_kept_promise_count_by_their_place_on_the_ladder_it_gets() -> None:
+    """The first reminder of a complaint of consequence is that of the supervisor, at once. That of
+    a service request is the agent's, half way."""
+    life = Life().open("complaint").acknowledge().assign()
+    life.reclassify(impact="high", by=SYSTEM).wait(seconds=18).wake()
+    due_at = life.ticket.clocks[RESOLUTION].due_at
+    life.reclassify("service_request", by=SYSTEM)
+    kept = life.ticket.clocks[RESOLUTION]
+    assert (kept.due_at, kept.ladder) == (due_at, "promise")
+    assert (kept.fired, kept.ahead) == ((), ("remind.1",))
+    life.sleep_through(due_at + timedelta(hours=30))
+    told = [(action, roles) for clock, action, roles in rungs(life) if clock == "resolution"]
+    assert told == [
+        ("remind", ["supervisor"]),
+        ("remind", ["agent"]),
+        ("remind", ["agent"]),
+        ("breach", ["agent", "supervisor"]),
+        ("escalate", ["manager"]),
+    ]
+    assert life.folded == life.ticket
+
+
 def test_supervisor_joins_a_ticket_that_becomes_urgent_while_it_waits_for_the_customer() -> None:
     """Its resolution stands still, and an emergency does not wait for an answer."""
     life = Life().open("inquiry").acknowledge().assign().wait(hours=1).reply(wait_for_customer=True)

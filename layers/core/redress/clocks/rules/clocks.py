@@ -445,19 +445,38 @@ def replan(
     replanned = replace(clock, target_s=target_s, calendar=name, ladder=ladder, pauses=pauses)
     ran = spans(replanned, waits, at)
     consumed = measured(ran, calendar)
+    return replace(
+        _sorted_steps(replanned, rungs, consumed),
+        consumed_s=consumed,
+        anchor_at=at,
+        due_at=reached(ran, target_s, at, calendar),
+    )
+
+
+def put_on(
+    clock: Clock, ladder: str, rungs: tuple[Rung, ...], at: datetime, calendar: Calendar = ALL_DAY
+) -> Clock:
+    """Give an open promise another ladder, and leave its target, calendar and due time as they are.
+
+    `rungs` are those of the new ladder at the clock's own target, and `calendar` is that of the
+    clock. For each step the same holds as after `replan`. A clock that is over, or has this ladder
+    already, is returned unchanged.
+    """
+    if clock.over or clock.ladder == ladder:
+        return clock
+    return _sorted_steps(replace(clock, ladder=ladder), rungs, elapsed(clock, at, calendar))
+
+
+def _sorted_steps(clock: Clock, rungs: tuple[Rung, ...], consumed_s: float) -> Clock:
+    """Return the clock with the steps that have acted, by whether they are behind it on `rungs`."""
     acted = dict.fromkeys((*clock.fired, *clock.ahead))
     behind = [
         step
         for step, rung in zip(steps(rungs), rungs, strict=True)
-        if step in acted and rung.at_s <= consumed
+        if step in acted and rung.at_s <= consumed_s
     ]
     return replace(
-        replanned,
-        consumed_s=consumed,
-        anchor_at=at,
-        due_at=reached(ran, target_s, at, calendar),
-        fired=tuple(behind),
-        ahead=tuple(step for step in acted if step not in behind),
+        clock, fired=tuple(behind), ahead=tuple(step for step in acted if step not in behind)
     )
 
 

@@ -621,8 +621,8 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan, *, not_later: bool = Fa
 
     `not_later` says that no person has decided the change. The customer may have been told a
     promise. So an open one stays as it is if it would no longer apply, and keeps its due time if it
-    would become later. It then has the ladder of the new promise, which says who is told: a step
-    that has acted does not act again.
+    would become later. It then has the ladder of the new promise, which says who is told. For the
+    steps that have acted, the same holds as for those of a promise that is recomputed.
     """
     promised = promises(ticket, plan)
     changed: dict[ClockName, Clock] = {}
@@ -639,7 +639,8 @@ def _replanned(ticket: Ticket, at: datetime, plan: Plan, *, not_later: bool = Fa
         else:
             replanned = _replanned_clock(ticket, name, clock, promise, at, plan)
             stays = not_later and replanned.due_at > clock.due_at
-            changed[name] = replace(clock, ladder=promise.ladder) if stays else replanned
+            ladder = promise.ladder
+            changed[name] = _put_on(ticket, name, clock, ladder, at, plan) if stays else replanned
     starts: dict[ClockName, datetime] = {}
     if ticket.state is State.NEW and not ticket.reacted:
         starts[ClockName.REACTION] = ticket.created_at
@@ -673,6 +674,13 @@ def _replanned_clock(
         pauses=promise.pauses,
         rungs=plan.rungs(name, promise.ladder, promise.target_s, by_mail=ticket.callback_by_mail),
     )
+
+
+def _put_on(
+    ticket: Ticket, name: ClockName, clock: Clock, ladder: str, at: datetime, plan: Plan
+) -> Clock:
+    rungs = plan.rungs(name, ladder, clock.target_s, by_mail=ticket.callback_by_mail)
+    return clocks.put_on(clock, ladder, rungs, at, plan.calendar(clock.calendar))
 
 
 def _plan_changed(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
