@@ -296,6 +296,11 @@ def test_record_that_comes_after_its_ticket_was_merged_keeps_the_promise_in_the_
     again = body | {"updated": "2026-11-23T02:02:00Z", "after_work_ended": "2026-11-23T02:01:30Z"}
     assert take(shop, again).number == target
     assert shop.tickets.get(target).version == ticket.version + 1
+    of_customer(shop, target, WANG_WEI)
+    later = again | {"updated": "2026-11-23T02:03:00Z", "menu": "3"}
+    assert take(shop, later).number == source, "the target is somebody else's now"
+    assert take(shop, later).number == source
+    assert len(recorded(shop, target)) == 2
 
 
 def test_ticket_of_another_call_of_the_customer_is_left_alone(shop: Shop) -> None:

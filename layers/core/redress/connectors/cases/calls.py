@@ -353,6 +353,7 @@ class CallCases:
             ticket.number,
             version,
             call if _is_kept(taken, found, again=again) else None,
+            merged.number if merged is not None else None,
         )
         cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
         if _is_found_by_conversation(taken, found, left, again=again):
@@ -452,10 +453,10 @@ class CallCases:
 
     def _left(self, found: CallFound, ticket: Ticket, call: Call) -> _Waits | None:
         """The ticket that had this call before a newer record named another one."""
-        if found.newest is None or found.newest.number in (None, ticket.number):
+        if found.newest is None or found.newest.of_call in (None, ticket.number):
             return None
         try:
-            before = self._tickets.get(str(found.newest.number))
+            before = self._tickets.get(str(found.newest.of_call))
         except NotFound:
             return None
         current = self._tickets.continued(before)
@@ -489,7 +490,7 @@ class CallCases:
         machine, record, newest = taken.machine, taken.record, found.newest
         if record.call.answered is None or ticket.channel != PHONE:
             return False
-        if taken.part is None and (newest is None or newest.number != ticket.number):
+        if taken.part is None and (newest is None or newest.of_call != ticket.number):
             return False
         source, same = self._source_of(ticket), {"connector": machine.id}
         if taken.part is None:
@@ -510,7 +511,7 @@ class CallCases:
                 return named
             if part is None:  # a flow's attribute may have any value, and the call is not lost
                 raise InvalidInput([Fault("/ticket", "unknown_ticket", "there is no such ticket")])
-        number = found.newest.number if found.newest is not None else None
+        number = found.newest.of_call if found.newest is not None else None
         if number or found.ticket:
             return self._tickets.get(number or str(found.ticket))
         since = part.since if part is not None else record.call.began

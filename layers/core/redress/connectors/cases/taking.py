@@ -204,7 +204,7 @@ class MessageCases:
         assert change is not None, "both steps change the ticket"
         also: tuple[tuple[Change, datetime], ...] = ()
         if known.number is not None:
-            other = self._tickets.continued(self._tickets.get(known.number))
+            other = self._tickets.continued(self._tickets.get(str(known.of_call)))
             moment = self._changes.moment(other)
             theirs = (other, self._changes.plan_of(other), moment)
             link, its = linking.link_of_call((change.after, plan, at), theirs, by)

@@ -36,7 +36,8 @@ class CallKnown(Struct, frozen=True, omit_defaults=True):
     """The newest record of a call. `call` is kept while a message of the call would open a ticket.
 
     `updated` is when the source changed it, and `fingerprint` a digest of it. `number` and
-    `version` say which ticket has it, and the version of the ticket with it.
+    `version` say which ticket has it, and the version of the ticket with it. `merged` is the ticket
+    of the call, if that was merged into this one at that time.
     """
 
     updated: datetime
@@ -45,6 +46,12 @@ class CallKnown(Struct, frozen=True, omit_defaults=True):
     number: str | None = None
     version: int | None = None
     call: Call | None = None
+    merged: str | None = None
+
+    @property
+    def of_call(self) -> str | None:
+        """The number of the ticket of the call. Where it goes on is decided for each record."""
+        return self.merged or self.number
 
 
 class Waiting(Struct, frozen=True):
