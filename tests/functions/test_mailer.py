@@ -74,13 +74,13 @@ from redress.wiring import customer as customer_wiring
 from redress.wiring import mailer as mailer_wiring
 from redress.wiring import staff as staff_wiring
 from redress.wiring import stores as wired_stores
-from tests import builders, world
+from tests import builders, rights, world
 from tests.builders import BY_PHONE, JUN, LIN, MEI, Clock, plan_document
 from tests.functions.conftest import BASE_ADDRESS, ENVIRONMENT, MEMBERS
 from tests.mail import relay
 from tests.template.documents import functions
 from tests.wired import REGION, TABLE, set_environment
-from tests.world import Opener, Stores, logged_by, merge, split, unmerge, unsplit
+from tests.world import Opener, Stores, aws, logged_by, merge, split, unmerge, unsplit
 
 OPERATOR = "operations@example.com"
 PRIVATE = ("Li Na", "li.na@example.com", "The kettle leaks", "at the handle", "secret words")
@@ -819,6 +819,62 @@ def test_customer_is_told_of_no_merge_and_of_no_split_that_was_undone_meanwhile(
     assert "told you" not in text_of(post.only)
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_customer_reads_no_number_of_a_ticket_that_turned_out_to_be_of_somebody_else(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    staff: dict[str, Member],
+    is_gone: bool,
+) -> None:
+    """A mail may wait. Meanwhile staff correct whose the other ticket is, or it cannot be read."""
+    source, target = open_ticket(language="en"), open_ticket()
+    merge(stores, source.number, target.number)
+    merged = mailer.job(source.number, "merged")
+    if is_gone:
+        aws("dynamodb").delete_item(
+            TableName=TABLE,
+            Key={"pk": {"S": keys.ticket_pk(target.number)}, "sk": {"S": keys.TICKET}},
+        )
+    else:
+        give(stores, target.number, "wang-wei")
+    with rights.of("MailerFunction"):
+        assert mailer(merged) == []
+    assert post.sent == []
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "together with another request."),
+        ("zh-CN", "此前曾与另一事项合并处理"),
+        ("zh-TW", "先前曾與另一案件合併處理"),
+    ],
+)
+def test_customer_learns_that_a_merge_with_the_ticket_of_somebody_else_is_undone(
+    mailer: Mailer,
+    post: Post,
+    open_ticket: Opener,
+    stores: Stores,
+    staff: dict[str, Member],
+    language: str,
+    said: str,
+) -> None:
+    source, target = open_ticket(language=language), open_ticket()
+    merge(stores, source.number, target.number)
+    unmerge(stores, source.number, target.number)
+    give(stores, target.number, "wang-wei")
+    assert mailer(mailer.job(source.number, "unmerged")) == []
+    assert said in text_of(post.only)
+    assert target.number not in str(post.only)
+
+
+def give(stores: Stores, number: str, customer: str) -> None:
+    """Correct whose the ticket is."""
+    stores.changes.change(number, lambda t, p, at: match(t, p, customer, "staff", at))
+
+
 def test_customer_is_not_told_that_a_ticket_goes_on_by_itself_which_was_merged_again(
     mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
 ) -> None:
@@ -971,14 +1027,24 @@ def test_author_is_told_that_their_words_went_back(
         wrote = add_message(stores, ticket.number, participant)
         number = split(stores, ticket.number, wrote)
         if is_given:  # the first ticket is another customer's now
-            stores.changes.change(
-                ticket.number, lambda t, p, at: match(t, p, "wang-wei", "staff", at)
-            )
+            give(stores, ticket.number, "wang-wei")
         unsplit(stores, ticket.number, number)
         assert mailer(mailer.job(number, "split_undone")) == []
         told = post.sent[-1]
         assert said.format(ticket.number) in text_of(told)
         assert (ticket.number in text_of(told)) is (said is not apart)
+
+
+def test_author_reads_no_number_of_a_ticket_that_is_of_somebody_else_since_their_words_went_back(
+    mailer: Mailer, post: Post, open_ticket: Opener, stores: Stores, staff: dict[str, Member]
+) -> None:
+    ticket = open_ticket(language="en")
+    number = split(stores, ticket.number, add_message(stores, ticket.number))
+    unsplit(stores, ticket.number, number)
+    give(stores, ticket.number, "wang-wei")
+    assert mailer(mailer.job(number, "split_undone")) == []
+    assert "it belongs to the request in which you wrote it" in text_of(post.only)
+    assert ticket.number not in str(post.only)
 
 
 def add_message(stores: Stores, number: str, participant: str | None = None) -> int:

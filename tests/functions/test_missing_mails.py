@@ -19,10 +19,11 @@ from redress.wiring import repair as wiring
 from redress.wiring import stores as wired_stores
 from redress.workflow.cases import mails
 from redress.workflow.store import MailComparison, ReconciliationReport
+from tests import rights
 from tests.builders import MEI
-from tests.functions.test_mailer import Mailer, Post, _reply, _resolve, mailer, post
+from tests.functions.test_mailer import Mailer, Post, _reply, _resolve, give, mailer, post
 from tests.wired import set_environment
-from tests.world import Opener, aws
+from tests.world import Opener, aws, merge
 
 __all__ = ["mailer", "post"]  # the fixtures
 
@@ -156,6 +157,19 @@ def test_a_mail_that_was_skipped_at_its_time_is_explained(
     assert night.sent == []
     assert night.explained == [f"{number}/{key}: nobody has the ticket"]
     assert post.accepted == 1
+
+
+def test_the_mail_about_a_merge_with_the_ticket_of_somebody_else_is_explained(
+    night: Night, mailer: Mailer, post: Post, open_ticket: Opener, staff: Any
+) -> None:
+    source, target = open_ticket(), open_ticket()
+    merge(mailer.stores, source.number, target.number)
+    give(mailer.stores, target.number, "wang-wei")
+    later(mailer, hours=1)
+    with rights.of("RepairFunction"):
+        night.run()
+    assert "the other ticket is another customer's" in str(night.explained)
+    assert not [key for key in night.sent if "merged" in key]
 
 
 def test_a_mail_that_was_true_at_its_time_is_sent_although_its_ticket_changed(

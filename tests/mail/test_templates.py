@@ -290,7 +290,8 @@ def test_every_mail_that_can_follow_an_event_has_a_template() -> None:
     names = {found.template for event in events for found in mails_after(event)}
     second = {acknowledgement_of(k, is_late=late) for k in KINDS for late in (False, True)}
     second |= {"reply_waiting", "resolution_told"}
-    second |= {"resolution_call", "split", "split_late", "split_undone_apart", "task_taken"}
+    second |= {"resolution_call", "split", "split_late", "task_taken"}
+    second |= {"split_undone_apart", "unmerged_apart"}
     second |= {"watch", "taken", "customer_wrote_late", "stranger_wrote"}
     second |= {"customer_thanked", "customer_thanked_closed"}
     others = {HELD_MAIL, LOST_LINKS, RELATIONSHIP_CALL, INCIDENT_OPEN, INCIDENT_ACTION}

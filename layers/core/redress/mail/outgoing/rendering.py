@@ -42,6 +42,8 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "promise_moved": frozenset({"number", "subject", "cause", "moved", "status_url"}),
     "merged": frozenset({"number", "subject", "into", "status_url"}),
     "unmerged": frozenset({"number", "subject", "into", "status_url"}),
+    # The other ticket is another customer's now.
+    "unmerged_apart": frozenset({"number", "subject", "status_url"}),
     # The acknowledgement of a ticket that was split off another one.
     "split": _ON_RECEIPT | {"written"},
     "split_late": frozenset({"number", "written", "status_url"}),
@@ -133,6 +135,7 @@ TO_CUSTOMERS = (
     "split_undone_apart",
     "survey",
     "unmerged",
+    "unmerged_apart",
 )
 """The templates of mails to customers."""
 

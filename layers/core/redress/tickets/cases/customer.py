@@ -679,20 +679,14 @@ class CustomerCases:
         return Continued(into.number, into.state.value, token)
 
     def _of_others(self, file: TicketFile) -> frozenset[str]:
-        """The numbers of tickets with which this one was merged and that are another customer's.
-
-        One that cannot be read counts as another customer's: what is shown cannot be taken back.
-        """
+        """The numbers of tickets with which this one was merged and that are another customer's."""
         numbers = {
             event.data["ticket"]
             for event in file.history
             if event.type in (EventType.MERGED, EventType.UNMERGED)
         }
-        others = {number: self._tickets.readable(number) for number in sorted(numbers)}
         return frozenset(
-            number
-            for number, other in others.items()
-            if other is None or not self._tickets.are_of_one(file.ticket, other)
+            number for number in numbers if self._tickets.is_of_another(file.ticket, number)
         )
 
     def _written_in(self, ticket: Ticket, split: SplitOff) -> WrittenIn:

@@ -137,6 +137,14 @@ class TicketStore:
             return customer == its
         return customer == its or self._is_one_customer(customer, its)
 
+    def is_of_another(self, ticket: Ticket, number: str) -> bool:
+        """Whether the ticket with this number is another customer's, as is known now.
+
+        One that cannot be read counts as another customer's: what is shown cannot be taken back.
+        """
+        other = self.readable(number)
+        return other is None or not self.are_of_one(ticket, other)
+
     def get_many(self, numbers: list[str]) -> list[Ticket]:
         """The tickets in the order of `numbers`, each once. Unknown numbers are left out.
 

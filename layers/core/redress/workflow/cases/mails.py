@@ -28,6 +28,7 @@ from redress.mail.outgoing.rules.relevance import (
     GRACE,
     NEED_HISTORY,
     Matter,
+    other_named,
     reason_to_skip,
     skipped_in_time,
 )
@@ -212,7 +213,9 @@ class CompareMails:
         """
         plan = self._plans.get(file.ticket.plan_version)
         seen = file.history if event.type in NEED_HISTORY else ()
-        about = Matter(job, event, file.ticket, plan, now, seen)
+        other = other_named(job, event)
+        is_apart = other is not None and self._tickets.is_of_another(file.ticket, other)
+        about = Matter(job, event, file.ticket, plan, now, seen, is_apart=is_apart)
         if (why := reason_to_skip(about)) or tried:
             return why
         return skipped_in_time(replace(about, history=file.history), self._plans.get)

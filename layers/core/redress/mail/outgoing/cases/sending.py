@@ -51,6 +51,7 @@ from redress.mail.outgoing.rules.relevance import (
     falls_to_supervisors,
     missing_items,
     moved_promises,
+    other_named,
     promises_ahead,
     reason_to_skip,
     skipped_in_time,
@@ -66,8 +67,8 @@ from redress.mail.outgoing.rules.table import (
     ITEM_GIVEN,
     JOIN,
     MENTIONED,
-    MERGED,
     MOVED_AWAY,
+    NAME_ANOTHER,
     OWNER,
     PARTICIPANTS,
     POST_MORTEM,
@@ -75,10 +76,8 @@ from redress.mail.outgoing.rules.table import (
     PROMISE_MOVED,
     RESERVE,
     SPIKE,
-    SPLIT_UNDONE,
     STAFF_UNREACHED,
     TELL_MOVED,
-    UNMERGED,
     MailToSend,
     mails_after,
     mentioned_member,
@@ -177,6 +176,7 @@ class MailingCase:
             return SendOutcome(Result.SKIPPED, "there is no such ticket")
         if MailToSend(job.template, job.audience) not in mails_after(event):
             raise NotAJob(f"no such mail follows from {event.type}")
+        other = other_named(job, event)
         about = Matter(
             job,
             event,
@@ -185,6 +185,7 @@ class MailingCase:
             self._now(),
             self._tickets.history(job.number) if event.type in NEED_HISTORY else (),
             self._goes_on_in(job, ticket),
+            other is not None and self._tickets.is_of_another(ticket, other),
         )
         if why := reason_to_skip(about) or self._skipped_before(about):
             return SendOutcome(Result.SKIPPED, why)
@@ -508,7 +509,7 @@ class MailingCase:
                 for clock, due_at in promises_ahead(about)
             ),
         }
-        if about.job.template in (MERGED, UNMERGED, SPLIT_UNDONE):
+        if about.job.template in NAME_ANOTHER:
             values["into"] = about.event.data["ticket"]
         if "split" in about.event.data:
             values["written"] = time(written_at(about.event))

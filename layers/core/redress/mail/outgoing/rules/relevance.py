@@ -26,6 +26,7 @@ from redress.mail.outgoing.rules.table import (
     ITEM_GIVEN,
     JOIN,
     MENTIONED,
+    NAME_ANOTHER,
     PARTICIPANTS,
     POST_MORTEM,
     POST_MORTEM_ACTION,
@@ -51,7 +52,8 @@ class Matter:
     Everything was read once, at `moment`. `history` is the ticket's history if the mail
     follows a rung of a ladder or a proposed incident. For other mails it is empty, because they do
     not need it. `goes_on_in` is the ticket in which a merged one goes on, if the mail is about
-    words that did not reach the customer (`NOT_REACHED`): somebody has to act there.
+    words that did not reach the customer (`NOT_REACHED`): somebody has to act there. `is_apart`
+    says that the ticket of `other_named` is another customer's now.
     """
 
     job: MailJob
@@ -61,6 +63,7 @@ class Matter:
     moment: datetime
     history: Sequence[Event] = ()
     goes_on_in: Ticket | None = None
+    is_apart: bool = False
 
     @property
     def worked_on(self) -> Ticket:
@@ -107,8 +110,10 @@ def template_of(about: Matter) -> str:
     match about.job.template:
         case "acknowledgement" if "split" in event.data:
             return "split" if promises_ahead(about) else "split_late"
-        case "split_undone" if "own" not in event.data:
+        case "split_undone" if about.is_apart or "own" not in event.data:
             return "split_undone_apart"
+        case "unmerged" if about.is_apart:
+            return "unmerged_apart"
         case task_mails.TASK if about.job.audience.startswith(task_mails.FORMER):
             return task_mails.TASK_TAKEN
         case "acknowledgement":
@@ -361,12 +366,15 @@ def _outdated_merge(about: Matter) -> str | None:
     """Return why a mail about a merge, its end, or the end of a split is not sent; None if it is.
 
     Mails are not sent in the order of their events. So the customer is told of no merge that was
-    undone: it could be the last that they read. The mail about its end needs no mail before it. An
-    agent is not told of what they have done, or of words that do not wait any more.
+    undone: it could be the last that they read. The mail about its end needs no mail before it.
+    They are told of no merge with a ticket that is another customer's now: nothing goes on there.
+    An agent is not told of what they have done, or of words that do not wait any more.
     """
     event, ticket = about.event, about.ticket
     if event.type is EventType.MERGED and not _is_merged(about):
         return "the merge was undone"
+    if event.type is EventType.MERGED and about.job.audience == Role.CUSTOMER and about.is_apart:
+        return "the other ticket is another customer's"
     if event.type is EventType.UNMERGED and ticket.merged is not None:
         return "the ticket goes on in another one again"
     if about.job.audience != Role.AGENT:
@@ -375,6 +383,17 @@ def _outdated_merge(about: Matter) -> str | None:
         return "the agent has done it"
     is_settled = about.job.template == CUSTOMER_WROTE and ticket.unanswered_since is None
     return "no words wait for an answer any more" if is_settled else None
+
+
+def other_named(job: MailJob, event: Event) -> str | None:
+    """Return the number of another ticket that the mail names as one of the customer's, or None.
+
+    Staff may have corrected since whose it is. Then the customer must not learn its number.
+    """
+    if job.audience != Role.CUSTOMER or job.template not in NAME_ANOTHER:
+        return None
+    number: str = event.data["ticket"]
+    return number
 
 
 def _is_merged(about: Matter) -> bool:

@@ -32,6 +32,8 @@ SPLIT = "split"
 """The template of what tells the customer of a connector that words got a ticket of their own. By
 mail, this is the acknowledgement."""
 SPLIT_UNDONE = "split_undone"
+NAME_ANOTHER = (MERGED, UNMERGED, SPLIT_UNDONE)
+"""The templates of mails that name another ticket of the customer."""
 """The template of the mail that tells the author of messages that their split was undone."""
 CUSTOMER_WROTE = "customer_wrote"
 """The template of the mail to the agent whose ticket has words of the customer that wait."""
