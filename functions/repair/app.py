@@ -106,8 +106,8 @@ def _sweep(context: Any, *, is_complete: bool) -> dict[str, Any]:
             watch_incidents=_watch_incidents,
             watch_calls=partial(_watch_calls, context),
         )
-        # If a part failed or found something, the next sweep is complete, too: a part stops after
-        # some seconds or pages.
+        # A part stops after some seconds or pages. So if one failed or found something, the next
+        # sweep runs all parts, too.
         if sweep.failed is None and sweep.found.keys() <= {*before, "drained"}:
             complete.done()
     sweep.do(

@@ -2589,15 +2589,21 @@ def test_mail_from_the_other_address_of_the_customer_is_a_message_of_the_target(
     assert (last.type, last.data["sent_to"]) == (EventType.CUSTOMER_WROTE, source.number)
 
 
+def merged_by_reply_to(post: Post, open_ticket: Opener) -> tuple[Ticket, Ticket]:
+    """A ticket of a mail with another Reply-To, and the ticket into which it was merged."""
+    post.deliver(mail(Reply_To="na@example.com"), "inbound/1")
+    source = post.ticket()
+    target = open_ticket(contact={"name": "Li Na", "email": "li@office.example"})
+    merge(post.stores, source.number, target.number)
+    return source, target
+
+
 @pytest.mark.parametrize("clue", ["address", "thread"])
 def test_reply_to_a_merged_ticket_from_the_address_that_opened_it_goes_to_its_target(
     post: Post, open_ticket: Opener, clue: str
 ) -> None:
     """Story 9: the customer's mail has another Reply-To, and the target does not know its From."""
-    post.deliver(mail(Reply_To="na@example.com"), "inbound/1")
-    source = post.ticket()
-    target = open_ticket(contact={"name": "Li Na", "email": "li@office.example"})
-    merge(post.stores, source.number, target.number)
+    source, target = merged_by_reply_to(post, open_ticket)
     taken = post.stores.tickets.get(target.number)
     assert taken.participants == ("na@example.com",)
     address = {"to": post.reply_address(source)}
@@ -2614,10 +2620,7 @@ def test_reply_to_a_merged_ticket_from_the_address_that_opened_it_goes_to_its_ta
 def test_address_that_opened_a_merged_ticket_may_not_write_where_its_contact_may_not(
     post: Post, open_ticket: Opener, act: Act
 ) -> None:
-    post.deliver(mail(Reply_To="na@example.com"), "inbound/1")
-    source = post.ticket()
-    target = open_ticket(contact={"name": "Li Na", "email": "li@office.example"})
-    merge(post.stores, source.number, target.number)
+    source, target = merged_by_reply_to(post, open_ticket)
     act(target, by_staff.set_participants, MEI, [])
     post.deliver(mail("还是没有", to=post.reply_address(source), message_id="<2@x>"), "inbound/2")
     last = post.stores.tickets.history(target.number)[-1]
@@ -2627,10 +2630,7 @@ def test_address_that_opened_a_merged_ticket_may_not_write_where_its_contact_may
 def test_address_that_opened_a_merged_ticket_is_a_stranger_to_the_address_of_its_target(
     post: Post, open_ticket: Opener
 ) -> None:
-    post.deliver(mail(Reply_To="na@example.com"), "inbound/1")
-    source = post.ticket()
-    target = open_ticket(contact={"name": "Li Na", "email": "li@office.example"})
-    merge(post.stores, source.number, target.number)
+    _, target = merged_by_reply_to(post, open_ticket)
     post.deliver(mail("还是没有", to=post.reply_address(target), message_id="<2@x>"), "inbound/2")
     last = post.stores.tickets.history(target.number)[-1]
     assert (last.type, last.data["why"]) == (EventType.MAIL_NOTED, Notice.STRANGER)

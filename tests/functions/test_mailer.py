@@ -828,7 +828,7 @@ def test_customer_reads_no_number_of_a_ticket_that_turned_out_to_be_of_somebody_
     staff: dict[str, Member],
     is_gone: bool,
 ) -> None:
-    """A mail may wait. Meanwhile staff correct whose the other ticket is, or it cannot be read."""
+    """While the mail waits, staff match the other ticket with another customer, or it is lost."""
     source, target = open_ticket(language="en"), open_ticket()
     merge(stores, source.number, target.number)
     merged = mailer.job(source.number, "merged")
@@ -871,7 +871,7 @@ def test_customer_learns_that_a_merge_with_the_ticket_of_somebody_else_is_undone
 
 
 def give(stores: Stores, number: str, customer: str) -> None:
-    """Correct whose the ticket is."""
+    """Match the ticket with another customer."""
     stores.changes.change(number, lambda t, p, at: match(t, p, customer, "staff", at))
 
 

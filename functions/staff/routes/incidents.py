@@ -257,7 +257,7 @@ def incident_file_view(found: IncidentFile) -> dict[str, Any]:
                 "at": iso(one.at),
                 "by": one.by,
                 "word": one.word,
-                # The word has its texts. Twice, they would be too much for one answer.
+                # The texts of a word are in the answer once, with the word itself.
                 "text": (one.text if one.word is None else None) or None,
                 "until": iso(one.until),
                 "source": one.source or None,

@@ -43,7 +43,7 @@ TEXT = {
 }
 SUBJECT = "The secret kettle"
 LARGEST_ANSWER = 6 * 2**20
-"""The bytes that Lambda sends (Lambda quotas)."""
+"""The most bytes that Lambda can return: 6 MB (Lambda quotas)."""
 
 
 def declare(api: Api, by: str = "lin", key: str = "k-1", **given: Any) -> Reply:

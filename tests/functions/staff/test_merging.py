@@ -283,7 +283,7 @@ def test_match_is_corrected_although_the_other_merged_ticket_cannot_be_read(
 def test_address_that_staff_took_out_and_added_again_stays(
     api: Api, of_two_people: Callable[[], Two], act: Act, stores: Stores
 ) -> None:
-    """It did not come with the merge any more: staff decided it."""
+    """The merge brought the address. Staff removed it and then added it themselves."""
     _, target = of_two_people()
     for addresses in ([], ["wang.wei@example.org"]):
         act(target, by_staff.set_participants, MEI, addresses)

@@ -98,20 +98,16 @@ class CustomerStore:
         return (found.id, *found.absorbed)
 
     def type_of(self, customer: str) -> str | None:
-        """The type of a customer as it is now, also if their profile was merged into another one.
-
-        None if the profile is gone or cannot be read.
-        """
+        """The type of the customer's current profile; None if it is gone or cannot be read."""
         try:
             return self.current(customer).type
         except (NotFound, Unreadable):
             return None
 
     def is_one(self, customer: str, other: str) -> bool:
-        """Whether two profiles are one now, because one was merged into the other.
+        """Whether one of these profiles is merged into the other now.
 
-        They are not if one of them cannot be read: what is shown of one customer to another cannot
-        be taken back.
+        False if a profile cannot be read: otherwise one customer could read what is another's.
         """
         try:
             return other in self.ids_of(customer)

@@ -472,7 +472,7 @@ class IncidentCases:
         return faults
 
     def _faults_of_length(self, incident: str, texts: Mapping[str, str]) -> list[Fault]:
-        """The fault of a word with which an answer would be too large: nobody could read it."""
+        """Return a fault if the words of the incident would be too long with this one; else []."""
         words = self._store.words(incident, rules.MOST_WORDS)
         left = rules.WORDS_LIMIT - rules.characters(one.texts for one in words)
         if rules.characters([texts]) <= left:

@@ -20,9 +20,9 @@ NOTICE_LIMIT = 1_000
 MOST_WORDS = 50
 """The most words to all customers of one incident."""
 WORDS_LIMIT = 800_000
-"""The most characters of all words of one incident, in all of their languages. An answer contains
-them all. With 4 bytes for each, and MOST_CHANGES notices beside them, it stays within the 6 MB that
-Lambda sends (Lambda quotas)."""
+"""The most characters that all words of one incident may have together, in all languages. One
+answer contains all of them and MOST_CHANGES notices. It stays below the 6 MB that Lambda can return
+(Lambda quotas), because a character has 4 bytes at most."""
 MOST_FAILED = 50
 """The most tickets in `Word.failed`."""
 MOST_NOTICES = 5
@@ -106,9 +106,10 @@ class Done(StrEnum):
 class IncidentChange(Struct, frozen=True, omit_defaults=True):
     """One entry of the history of an incident: what, when, who, and from where.
 
-    `revision` is that of the incident after it. `word` is the number of a word, which has its
-    texts. `text` are those of a notice, by language; an entry of an earlier version has those of
-    its word, too. `until` is when that notice ends by itself.
+    `revision` is the revision of the incident after the change. `word` is the number of the word
+    that was told; its texts are stored with the word. `text` has the texts of a notice by language.
+    Entries of an earlier version also have the texts of their word there. `until` is when the
+    notice ends by itself.
     """
 
     revision: int
@@ -142,7 +143,10 @@ def missing_languages(texts: Mapping[str, str], needed: Collection[str], at: str
 
 
 def characters(words: Iterable[Mapping[str, str]]) -> int:
-    """How many characters some words have together, each in all of its languages."""
+    """Return the number of characters of all these words together.
+
+    Each word is its texts by language.
+    """
     return sum(len(text) for texts in words for text in texts.values())
 
 

@@ -456,11 +456,11 @@ def replan(
 def put_on(
     clock: Clock, ladder: str, rungs: tuple[Rung, ...], at: datetime, calendar: Calendar = ALL_DAY
 ) -> Clock:
-    """Give an open promise another ladder, and leave its target, calendar and due time as they are.
+    """Return an open clock with another ladder. Its target, calendar and due time stay the same.
 
-    `rungs` are those of the new ladder at the clock's own target, and `calendar` is that of the
-    clock. For each step the same holds as after `replan`. A clock that is over, or has this ladder
-    already, is returned unchanged.
+    `rungs` are the rungs of the new ladder for the target of the clock, and `calendar` is the
+    calendar of the clock. As after `replan`, a step acts again only if the clock has not reached
+    it. A clock that is over, or that has this ladder already, is returned unchanged.
     """
     if clock.over or clock.ladder == ladder:
         return clock
@@ -468,7 +468,11 @@ def put_on(
 
 
 def _sorted_steps(clock: Clock, rungs: tuple[Rung, ...], consumed_s: float) -> Clock:
-    """Return the clock with the steps that have acted, by whether they are behind it on `rungs`."""
+    """Return the clock with each step that has acted in `fired` or in `ahead`.
+
+    It is in `fired` if the clock has passed its position on `rungs`, and in `ahead` otherwise.
+    `consumed_s` is the time in seconds that the clock has consumed.
+    """
     acted = dict.fromkeys((*clock.fired, *clock.ahead))
     behind = [
         step
@@ -491,9 +495,9 @@ def revive(clock: Clock) -> Clock:
 
 
 def unjoined(clock: Clock) -> Clock:
-    """Return a clock on which nobody has joined yet: the steps of Action.JOIN act again.
+    """Return the clock as if no step of Action.JOIN had acted, so that these steps act again.
 
-    One whose time is over acts at once.
+    A step whose position the clock has passed acts at once.
     """
 
     def others(acted: tuple[str, ...]) -> tuple[str, ...]:

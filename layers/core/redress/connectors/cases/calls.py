@@ -102,8 +102,8 @@ class _Taken:
 
     @property
     def may_open(self) -> bool:
-        """Whether the call can open a ticket. Who is called has asked for nothing, unless it is the
-        callback that they asked for."""
+        """Whether the call can open a ticket: its number is known, and the customer has called us
+        or had asked to be called back."""
         call = self.record.call
         return call.phone is not None and (
             call.direction is Direction.INBOUND or self.asked is not None
@@ -161,9 +161,9 @@ class CallCases:
         also if its record is in another ticket; both are linked then, and so are the tickets of a
         record that names another one than before. A missed call opens a callback, which is linked
         with the ticket that the record names or that of its conversation, if nobody would call back
-        because of that one. If the call has no ticket, the plan says whether the record opens one.
-        A call to a customer opens none, unless it is the callback that they asked for. Otherwise
-        the record waits until a message of the same conversation opens a ticket.
+        because of that ticket. If the call has no ticket, the plan says whether the record opens
+        one. A call to a customer opens none, unless it is the callback that they asked for.
+        Otherwise the record waits until a message of the same conversation opens a ticket.
 
         The parts of a call have the ticket of their conversation in common, whichever comes first.
         A newer record of a part that says nothing new is a repeat: its source sends it again for
@@ -202,15 +202,14 @@ class CallCases:
         ticket = self._ticket(taken, found, waits)
         opens = taken.may_open and plan.opens_for_call(call.result)
         if ticket is not None and not (
-            opens and self._calls_nobody_back(taken, found, plan, ticket, waits)
+            opens and self._needs_callback(taken, found, plan, ticket, waits)
         ):
             return self._added(taken, found, ticket, waits)
         late = opens and ticket is None and taken.is_missed
         if late and (served := self._served_since(taken, caller)) is not None:
             return self._added(taken, found, served.of_call, served)
         if opens:
-            about = self._tickets.continued(ticket) if ticket is not None else None
-            return self._opened(taken, found, plan, caller, about)
+            return self._opened(taken, found, plan, caller, ticket)
         at, after = self._now(), CallKnown(record.updated, fingerprint, Outcome.KEPT, call=call)
         self._calls.keep(CallAdded(taken.machine.id, call.id, known, after), at)
         return Decided(Recorded(Outcome.KEPT, None, None))
@@ -221,28 +220,26 @@ class CallCases:
         found: CallFound,
         plan: Plan,
         caller: str | None,
-        about: Ticket | None,
+        ticket: Ticket | None,
     ) -> Decided[Recorded]:
-        """Open a ticket for a call, and link it with the one that the call is about."""
+        """Open a ticket for a call. If it is a missed call about `ticket`, link both."""
         at, record, by, asked = self._now(), taken.record, taken.machine.actor, taken.asked
         call = record.call
         source = {"connector": by.id, "conversation": record.conversation, "call": call.id}
+        about = self._tickets.continued(ticket) if ticket is not None else None
         submission, number = self._submission(record, plan, about), new_number()
         change = by_call.open_for_call(
             submission, number, plan, call, by, at, source, asked=asked, about=about
         )
-        also: tuple[tuple[Change, datetime], ...] = ()
-        if about is not None:
-            moment = self._changes.moment(about)
-            theirs = (about, self._changes.plan_of(about), moment)
-            link, its = linking.link_of_call((change.after, plan, at), theirs, by)
-            change = joined(change, link) or change
-            also = ((its, moment),) if its is not None else ()
+        others: list[_Waits] = []
+        if ticket is not None and about is not None:
+            others.append(_Waits(ticket, about, call.waited_from))
+        change, also = self._with_others(taken, change, at, others)
         version = change.after.version
         after = CallKnown(record.updated, taken.fingerprint, Outcome.OPENED, number, version)
         cause = CallRecorded(CallAdded(taken.machine.id, call.id, found.newest, after))
         if found.ticket is None or about is None:
-            # Otherwise the words of the conversation go to its own ticket, as before.
+            # A conversation that had a ticket before keeps it.
             conversation = record.conversation
             cause = replace(cause, conversation=conversation, ticket_before=found.ticket)
         if caller is not None and by_call.waits_for_callback(change.after, change.after):
@@ -251,7 +248,7 @@ class CallCases:
         recorded = Recorded(after.outcome, after.number, after.version)
         return Decided(recorded, change, at, cause, also)
 
-    def _calls_nobody_back(
+    def _needs_callback(
         self,
         taken: _Taken,
         found: CallFound,
@@ -259,12 +256,12 @@ class CallCases:
         ticket: Ticket,
         waits: _Waits | None,
     ) -> bool:
-        """Whether a missed call needs a callback beside the ticket that it names, or in whose
-        conversation it was.
+        """Whether a missed call must open a callback, though it has a ticket.
 
-        Nothing follows from the record of a call in a ticket. So the caller would wait for nobody,
-        unless they wait for a callback already, one followed from an earlier record of this call,
-        or the ticket is that of their words in this call, which nobody has answered yet.
+        The record of a call in a ticket tells no agent to do anything. So nobody would call back.
+        No callback is needed in these cases: the number waits for one already; an earlier record of
+        this call has opened one; the ticket has the caller's words in this call, and nobody has
+        answered them yet.
         """
         if not taken.is_missed or waits is not None:
             return False
@@ -272,7 +269,7 @@ class CallCases:
         if not is_named and taken.part is not None:
             return False
         newest = found.newest.number if found.newest is not None else None
-        if newest is not None and self._called_back(newest, taken, plan):
+        if newest is not None and self._has_callback(newest, taken, plan):
             return False
         current = self._tickets.continued(ticket)
         if by_call.waits_for_callback(ticket, current):
@@ -280,27 +277,30 @@ class CallCases:
         is_unanswered = current.needs_agent and current.unanswered_since is not None
         return is_named or ticket.channel != PHONE or not is_unanswered
 
-    def _called_back(self, number: str, taken: _Taken, plan: Plan) -> bool:
-        """Whether a callback followed from an earlier record of this call, which is in this ticket.
+    def _has_callback(self, number: str, taken: _Taken, plan: Plan) -> bool:
+        """Whether an earlier record of this call has opened a callback.
 
-        It said that the call was missed, and whom to call back. If the history cannot be read,
-        nobody is called back twice.
+        `number` is the ticket that has that record. The record opened one if it said that the call
+        was missed, if it had a number, and if the plan opens tickets for its result. True also if
+        the history cannot be read: a callback too few is better than one with each new record.
         """
         try:
-            history = self._tickets.history(number)
+            records = self._records(taken.machine, number)
         except Unreadable:
             return True
-        earlier = [
-            event.data
-            for event in history
-            if event.type is EventType.CALL_RECORDED
-            and event.data["connector"] == taken.machine.id
-            and event.data["id"] == taken.record.call.id
-        ]
+        earlier = [one for one in records if one["id"] == taken.record.call.id]
         if not earlier:
             return False
         result = earlier[-1]["result"]
         return result in UNANSWERED and "phone" in earlier[-1] and plan.opens_for_call(result)
+
+    def _records(self, machine: Member, number: str) -> list[dict[str, Any]]:
+        """The records of calls in a ticket that this connector handed over (`Call.data`)."""
+        return [
+            event.data
+            for event in self._tickets.history(number)
+            if event.type is EventType.CALL_RECORDED and event.data["connector"] == machine.id
+        ]
 
     def _added(
         self, taken: _Taken, found: CallFound, ticket: Ticket, waits: _Waits | None
@@ -314,7 +314,8 @@ class CallCases:
         again = waits is not None and waits.of_call.number == of_call.number
         asked = taken.asked if opened else None
         if part is None and opened and of_call.missed_call:
-            # Somebody had taken the call after all: its own callback is over.
+            # An earlier record said that this call was missed, and opened this callback. Now it is
+            # known that somebody answered the call. So that answer keeps the callback's promise.
             opened, asked = False, call.waited_from
         if waits is not None and again:
             asked = waits.asked(call)
@@ -338,7 +339,8 @@ class CallCases:
             takes_over=spoke or self._takes_over(taken, ticket),
         )
         left = self._left(found, ticket, call)
-        # A missed call calls nobody back. Who calls the number back learns of it by the link.
+        # A missed call does not keep the promise of a callback to the same number. The two tickets
+        # are linked, so that the agent who calls back knows of both calls.
         is_beside = call.answered is None or self._is_of_others(taken, ticket, waits)
         if again or (is_beside and not taken.is_missed):
             waits = None
@@ -390,12 +392,8 @@ class CallCases:
             return False
         if waits_for in (None, call.agent) or ticket.assignee is not None or ticket.placing:
             return False
-        return any(
-            event.type is EventType.CALL_RECORDED
-            and event.data["connector"] == taken.machine.id
-            and event.data.get("agent") == waits_for
-            for event in self._tickets.history(ticket.number)
-        )
+        records = self._records(taken.machine, ticket.number)
+        return any(one.get("agent") == waits_for for one in records)
 
     def _with_others(
         self, taken: _Taken, change: Change, at: datetime, others: Sequence[_Waits]
@@ -403,8 +401,9 @@ class CallCases:
         """The change that adds a record, with the links of its ticket, and the changes of others.
 
         The others are the ticket that had this call before, that of a missed call of the same
-        caller, and the one that an agent wrote in this call. If somebody spoke with the customer,
-        the callback of each is done, and pick-up of the last one is corrected.
+        caller, the one that an agent wrote in this call, and the one that a missed call is about.
+        If somebody spoke with the customer, the callback of each is done, and the pick-up of the
+        one that an agent wrote is corrected.
         """
         call, by = taken.record.call, taken.machine.actor
         found: dict[str, tuple[Change, datetime]] = {}
@@ -441,7 +440,10 @@ class CallCases:
         return file.ticket, _unanswered(file) + written_at(since)
 
     def _opened_beside(self, taken: _Taken, found: CallFound, ticket: Ticket) -> _Waits | None:
-        """The ticket that an agent wrote for a call whose words have opened another one before."""
+        """The ticket that the agent of this call wrote; None if there is none.
+
+        It is asked only if a message of the call has opened another ticket before.
+        """
         record = taken.record
         if record.ticket is not None or found.newest is not None or found.ticket is None:
             return None
@@ -519,8 +521,11 @@ class CallCases:
         return waits.of_call if opened is None and waits is not None else opened
 
     def _source_of(self, ticket: Ticket) -> Mapping[str, Any]:
-        """Where a ticket came from, if a connector handed it over. Who wrote a ticket whose first
-        event is damaged or missing is unknown, and no call is refused because of it."""
+        """The source of the message or call that opened a ticket; {} if it came from no connector.
+
+        If the first event is damaged or missing, the connector is None: it is unknown. The call is
+        recorded all the same.
+        """
         try:
             return self._tickets.event(ticket.number, 1).data.get("source") or {}
         except (Unreadable, NotFound):
@@ -531,9 +536,8 @@ class CallCases:
     ) -> Ticket | None:
         """The ticket that an agent opened for this caller while the call lasted; None if none.
 
-        `since` is when the call began. The ticket `but` is left out, and so is one that another
-        call of the same number has opened, or words that came through a connector: somebody else
-        may have called.
+        `since` is when the call began. The ticket with the number `but` is left out. So are tickets
+        that a record or a message of a connector opened: several people may have the same number.
         """
         if call.result is not Result.ANSWERED:
             return None
@@ -548,10 +552,10 @@ class CallCases:
         return min(found, key=lambda ticket: ticket.created_at, default=None)
 
     def _served_since(self, taken: _Taken, caller: str | None) -> _Waits | None:
-        """The ticket of a later call in which somebody spoke with the caller of a missed one.
+        """The ticket of a later call from this number that was answered; None if there is none.
 
-        The record of the missed call came late: in the order of the calls, the later one would have
-        been its callback.
+        The record of the missed call came late. If it had come in time, the later call would have
+        kept the promise of its callback.
         """
         call, machine = taken.record.call, taken.machine
         if caller is None or call.ended is None:
@@ -562,10 +566,7 @@ class CallCases:
             if phone is None or phones.e164(phone, region) != caller:
                 continue
             if ticket.created_at > call.ended and any(
-                event.type is EventType.CALL_RECORDED
-                and event.data["connector"] == machine.id
-                and event.data.get("answered", "") >= over
-                for event in self._tickets.history(ticket.number)
+                one.get("answered", "") >= over for one in self._records(machine, ticket.number)
             ):
                 return _Waits(ticket, self._tickets.continued(ticket), call.waited_from)
         return None
@@ -629,11 +630,10 @@ def _said(body: Mapping[str, Any], part: PartOfCall) -> dict[str, Any]:
 def _is_found_by_conversation(
     taken: _Taken, found: CallFound, left: _Waits | None, *, again: bool
 ) -> bool:
-    """Whether the conversation of the call leads to the ticket that gets its record, from now on.
+    """Whether the ticket that gets the record is stored as that of the call's conversation.
 
-    The other parts of the call find the ticket by it, and so do the words of the caller, also if
-    the call turns out to belong to another ticket than before (`left`). Words of a call whose
-    record is kept for them do not.
+    Then the other parts of the call, and the caller's messages, find this ticket. It replaces the
+    ticket that had the call before (`left`). It is not stored if the record is kept (`_is_kept`).
     """
     if found.ticket is None:
         return not _is_kept(taken, found, again=again)

@@ -151,8 +151,8 @@ class MessageCases:
             message.message,
             taken,
             known.ticket,
-            # The two tickets may turn out to be of two people, so each message asks again where
-            # the merged one goes on (`TicketStore.continued`).
+            # Staff may find out that the merged ticket and its target are of two people. So
+            # `TicketStore.continued` decides for each message where it belongs.
             sent_to if sent_to is not None and not taken.opened else taken.number,
             call,
             numbered,

@@ -61,7 +61,7 @@ def id_of(number: str, event: int) -> str:
 def body_of(
     ticket: Ticket, event: Event, text: str, status_url: str, item: str | None = None
 ) -> dict[str, Any]:
-    """The content of an answer. It is the same for each attempt, so it has nothing that changes.
+    """The content of an answer. It is the same for each attempt as far as `text` is.
 
     `item` is what the plan calls the item of the checklist that the words are about, if they are
     about one. Files are only named: the customer opens them on the status page.

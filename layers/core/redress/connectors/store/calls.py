@@ -36,8 +36,8 @@ class CallKnown(Struct, frozen=True, omit_defaults=True):
     """The newest record of a call. `call` is kept while a message of the call would open a ticket.
 
     `updated` is when the source changed it, and `fingerprint` a digest of it. `number` and
-    `version` say which ticket has it, and the version of the ticket with it. `merged` is the ticket
-    of the call, if that was merged into this one at that time.
+    `version` say which ticket has it, and the version of the ticket with it. If the call's own
+    ticket had been merged into that one, `merged` is the number of the call's own ticket.
     """
 
     updated: datetime
@@ -50,7 +50,7 @@ class CallKnown(Struct, frozen=True, omit_defaults=True):
 
     @property
     def of_call(self) -> str | None:
-        """The number of the ticket of the call. Where it goes on is decided for each record."""
+        """The number of the call's own ticket, also if that was merged into another one."""
         return self.merged or self.number
 
 

@@ -65,8 +65,8 @@ class Known:
 class MessageTaken(Cause):
     """A connector handed over a message. `before` is the ticket that its conversation had.
 
-    `kept` is the ticket that it has after the message. It is not the ticket of the message if that
-    was sent to a merged ticket and only goes on to its target.
+    `kept` is the number that is stored for the conversation after the message. If the message was
+    sent to a merged ticket, that is the number of the merged ticket and not of its target.
     `call` is set if the record of a call had waited for the ticket that the message opened.
     `numbered` is set if the message has a number: the sequence as it was read, and after it.
     `unproven` is that of the conversation after the message (`Known`).
@@ -200,7 +200,7 @@ def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]
         own = ticket.conversation
         came_from_there = own is not None and (own.connector, own.id) == (connector, id_)
         unproven = not came_from_there
-        # What comes to a merged ticket goes on to its target, so it keeps the conversation.
+        # The merged ticket keeps the conversation: its messages go on to the target anyway.
         goes_on_here = before is not None and _goes_on_in(before, ticket)
         is_same = came_from_there and _follows_or_is_followed(ticket) and not goes_on_here
         is_kept = before is not None and not is_same and _is_apart(before, ticket)

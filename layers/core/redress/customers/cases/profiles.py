@@ -364,8 +364,8 @@ class CustomerCases:
     ) -> SeenProfile:
         """Undo the merge of another profile into this one. Raises as `change` does.
 
-        What came with merges between tickets of the two goes first (`PartingCases`). So it is gone
-        also if the rest is repeated later.
+        Before that, `PartingCases.profiles_parted` changes the tickets that were merged between the
+        two customers. So a request that ends in between can be repeated.
         """
         asked = cache(content)
 

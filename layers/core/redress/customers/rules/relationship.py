@@ -297,8 +297,8 @@ def merged_records(
 class Notice(Struct, frozen=True):
     """A notice to staff about a planned call: which date it is about, the step, and whom it tells.
 
-    `date` is its number (`CallPlan.date`) and `planned` its time. A number alone says too little:
-    it begins again after the plan of the calls was dropped, because the type had no calls.
+    `date` is its number (`CallPlan.date`) and `planned` its time. The number alone does not
+    identify it: if a customer's type has no calls for a while, the numbers begin again at 1.
     `role` is `agent` for the owner of the calls, or the supervisors of the team if they have none.
     """
 

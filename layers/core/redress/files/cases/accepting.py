@@ -78,8 +78,8 @@ class AcceptingCase:
     def _is_open_in_source(self, ticket: Ticket, item: Item) -> bool:
         """Whether a ticket that was merged into this one has a clean file of the same item.
 
-        Files stay in the source, also those that are checked or withdrawn after the merge. A source
-        that cannot be read has none.
+        A merge leaves the files in the source, where they may be checked or withdrawn later. A
+        source that cannot be read counts as one without files.
         """
         merged = [one.number for one in ticket.links if one.kind is LinkKind.MERGED_FROM]
         for source in self._tickets.get_readable(merged) if merged else ():

@@ -39,8 +39,8 @@ def of_remedy(about: Matter) -> dict[str, str]:
 def of_complaint(about: Matter) -> str:
     """What came of a complaint, after an empty line; "" if there is nothing to say.
 
-    The outcome, the cause in the words of the plan, and what the customer was promised or got. A
-    remedy that was withdrawn since the resolution is not promised again.
+    They are the outcome, the cause in the words of the plan, and the remedies. A remedy that was
+    withdrawn since the resolution is left out.
     """
     lines = [*_outcome(about), *_remedies(about)]
     return "\n\n" + "\n".join(lines) if lines else ""
@@ -49,8 +49,8 @@ def of_complaint(about: Matter) -> str:
 def for_connector(about: Matter) -> str:
     """The text of an answer that goes through a connector, which knows no templates.
 
-    It is the same for each attempt, so it says only what the event has. But the remedies of a
-    resolution are those of now, as in its mail.
+    It says only what the event has, so it is the same for each attempt. There is one exception: a
+    resolution names the remedies that the ticket has now, as its mail does.
     """
     event, own = about.event, phrases(about.ticket.language)
     if event.type is EventType.CHECKLIST_SET:
@@ -124,7 +124,8 @@ def item_of(about: Matter) -> str | None:
 def category_of_item(about: Matter) -> str | None:
     """The category by which the plan names the item of an event.
 
-    Events of steps that are done have it. Other mails about items are skipped after a correction.
+    The event of a finished step has it, because its mail is sent also after the category of the
+    ticket was corrected. Other mails about items are skipped then.
     """
     category: str | None = about.event.data.get("category", about.ticket.category)
     return category
@@ -161,7 +162,7 @@ def _outcome(about: Matter) -> list[str]:
 def _cause(about: Matter) -> Mapping[str, str] | None:
     """What the customer reads of the cause that a resolution names, by language; None without one.
 
-    The ticket may have moved to a plan without the cause since, and then has its words.
+    If the ticket has moved to a plan without this cause since, its resolution has the words.
     """
     name, last = about.event.data.get("cause"), about.ticket.resolution
     if last is not None and (last.at, last.cause) == (about.event.at, name):

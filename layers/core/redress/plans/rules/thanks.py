@@ -49,9 +49,10 @@ def word_of(
     What is not known for sure is no bare thanks, because a complaint taken for thanks would wait
     unanswered.
 
-    With `asked`, staff wait for an answer of the customer: "ok, thanks" is one. No courtesy and no
-    sign counts then that may answer a question; in a section without `answers`, any may. A name
-    counts only after a word of thanks: "Li Na, thanks" may say in whose name something shall be.
+    `asked` says that staff wait for an answer of the customer. Then "ok, thanks" is an answer: the
+    courtesies and signs of `answers` do not count as known. If the section has no `answers`, no
+    courtesy and no sign counts. A name counts only after a word of thanks, because "Li Na, thanks"
+    may answer in whose name the invoice shall be.
     """
     if not section or len(text.strip()) > section["most_characters"]:
         return None

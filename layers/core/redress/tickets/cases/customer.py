@@ -277,8 +277,8 @@ def view(
 ) -> StatusView:
     """The customer's view of a ticket, its history and its files.
 
-    `of_others` are the numbers of tickets in its history that are another customer's, as is known
-    now. They are not shown.
+    `of_others` are the numbers of tickets in its history that belong to another customer now. They
+    are not shown.
     """
     ticket, states = file.ticket, {one.id: one.state.value for one in file.attached}
     can = {name for name, step in ACTIONS.items() if ticket.state in STEPS[step]}
@@ -679,7 +679,7 @@ class CustomerCases:
         return Continued(into.number, into.state.value, token)
 
     def _of_others(self, file: TicketFile) -> frozenset[str]:
-        """The numbers of tickets with which this one was merged and that are another customer's."""
+        """The numbers of tickets in its merges that belong to another customer now."""
         numbers = {
             event.data["ticket"]
             for event in file.history

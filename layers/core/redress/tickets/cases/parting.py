@@ -1,9 +1,9 @@
-"""What came with a merged ticket goes if it turns out to be of another customer.
+"""Part two merged tickets that turn out to belong to two customers.
 
-Until when a merge can be undone is decided by the words to the customer. That two tickets are not
-of one customer can turn out later: staff correct a match, or undo the merge of two profiles. Then
-nothing goes on from one to the other (`TicketStore.goes_on`). The address and the conversation
-that came with the source would still get each answer in the target, so they are taken away.
+Staff correct a match, or undo the merge of two profiles, after the merge of the tickets can no
+longer be undone. From then on messages to the source do not go on to the target
+(`TicketStore.goes_on`). But the merge gave the target the address and the conversation of the
+source, and answers in the target would still be sent there. So both are removed from the target.
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ class PartingCases:
     def matched(
         self, change: Change, by: Actor, at: datetime
     ) -> tuple[Change, tuple[tuple[Change, datetime], ...]]:
-        """Return the change that corrects a match with what follows from it, and the change of the
-        ticket into which that one was merged, if there is one.
+        """Return what follows from the correction of a match.
+
+        First comes `change`, the correction, with what it removes from the same ticket. Then come
+        the changes of other tickets with their times: at most that of the target into which the
+        ticket was merged.
 
         A source that cannot be read counts as another customer's. A target that cannot be read is
-        left out: nothing is sent from it, either. Raises Unreadable for the plan of the target.
+        left out; no answer can be sent from it. Raises Unreadable if the plan of the target cannot
+        be read.
         """
         also: tuple[tuple[Change, datetime], ...] = ()
         ticket = change.after
@@ -52,12 +56,11 @@ class PartingCases:
     def profiles_parted(
         self, pages: Iterable[Sequence[str]], mine: frozenset[str], by: Actor
     ) -> None:
-        """Take away what came with merges between a profile and another one, before their own
-        merge is undone.
+        """Part the tickets that were merged between two profiles, before their merge is undone.
 
-        `pages` are the numbers of the tickets of one of the two profiles, and `mine` the ids of
-        that one. Each ticket is a change of its own. A repetition changes nothing. What cannot be
-        read is reported and left out, so that the rest is parted all the same.
+        `mine` are the ids of one of the two profiles, and `pages` the numbers of its tickets. Each
+        target is changed by itself, and a repetition changes nothing. A ticket that cannot be read
+        is reported and left out.
         """
         for source, target in sorted({pair for page in pages for pair in self._pairs(page, mine)}):
 
@@ -71,7 +74,8 @@ class PartingCases:
                 self._changes.change(target, decide)
 
     def _pairs(self, numbers: Sequence[str], mine: frozenset[str]) -> Iterator[tuple[str, str]]:
-        """The merges of these tickets with those of others: the source and the target of each."""
+        """The source and the target of each merge between one of these tickets and another
+        customer's."""
         tickets = {one.number: one for one in self._tickets.get_readable(list(numbers))}
         for ticket in tickets.values():
             if ticket.customer in mine:
@@ -81,7 +85,7 @@ class PartingCases:
                 yield from self._merges_of_unreadable(number, mine)
 
     def _merges(self, ticket: Ticket, mine: frozenset[str]) -> Iterator[tuple[str, str]]:
-        """The merges of a ticket with those of others."""
+        """The source and the target of each merge between this ticket and another customer's."""
         into = self._tickets.readable(ticket.merged.into) if ticket.merged is not None else None
         if into is not None and continues_in(ticket, into) and into.customer not in mine:
             yield ticket.number, into.number
@@ -94,7 +98,7 @@ class PartingCases:
                 yield number, ticket.number
 
     def _merges_of_unreadable(self, number: str, mine: frozenset[str]) -> Iterator[tuple[str, str]]:
-        """The merge of a ticket that cannot be read into one of others, by its history."""
+        """The same for a ticket that cannot be read. Its history says into which it was merged."""
         into = {e.data["ticket"] for e in self._merged_into(number) if e.data["customer"] in mine}
         for one in sorted(into):
             target = self._tickets.readable(one)
@@ -102,8 +106,8 @@ class PartingCases:
                 yield number, target.number
 
     def _customer_of_unreadable(self, number: str, target: Ticket) -> str | None:
-        """The customer of a ticket that cannot be read, when it was merged; None if that cannot be
-        read, either."""
+        """The customer that a ticket had when it was merged into `target`, by its history; None if
+        the history does not say so."""
         merges = [one for one in self._merged_into(number) if one.data["ticket"] == target.number]
         return merges[-1].data["customer"] if merges else None
 

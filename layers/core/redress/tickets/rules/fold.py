@@ -107,9 +107,10 @@ def apply(ticket: Ticket | None, event: Event, plan: Plan) -> Ticket:
 
 
 def _unjoined(before: Ticket, after: Ticket) -> Ticket:
-    """Return the ticket as one that the leaders of its team have not joined, if its team is new.
+    """Return `after`; if its team has changed, without the roles that have joined.
 
-    Roles join it, and those of the other team are other people. Managers are those of every team.
+    A role stands for its people in the ticket's team. In another team these are other people. The
+    role of managers stays, because managers are the same people for every team.
     """
     if after.team == before.team:
         return after
@@ -996,7 +997,7 @@ def _matched(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
 
 
 def _participants_set(ticket: Ticket, event: Event, plan: Plan) -> Ticket:
-    """Participants, and the end of a conversation that turned out to be somebody else's."""
+    """Set the participants. The event also ends a conversation that belongs to another customer."""
     data = event.data
     return replace(
         ticket,

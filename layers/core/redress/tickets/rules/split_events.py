@@ -151,8 +151,8 @@ def split_off(history: Iterable[Event]) -> dict[int, str]:
 def first_message(ticket: Ticket, history: Sequence[Event]) -> str | None:
     """Return the text of the customer's first message that is not split off the ticket.
 
-    Words of participants are not the customer's, those from a number that may be somebody else's
-    may not be, and one that only thanks says nothing of the matter. None if no message is left.
+    These messages do not count: those of participants, those from a number that is not proven to be
+    the customer's, and those that only thank. None if no message is left.
     """
     gone, own = split_off(history), canonical(ticket.contact.email or "")
     for event in history:

@@ -84,7 +84,7 @@ class TicketStore:
     def readable(self, number: str) -> Ticket | None:
         """The current ticket; None if it does not exist or cannot be read, which is reported.
 
-        It is for one more ticket, without which the rest can be done.
+        It is for callers that can go on without this ticket.
         """
         try:
             return self.get(number)
@@ -125,22 +125,22 @@ class TicketStore:
     def goes_on(self, ticket: Ticket, into: Ticket) -> bool:
         """Whether the ticket was merged into this one, and both are of one customer.
 
-        They are not if one of them has another profile since, or if the merge of their profiles was
-        undone. Raises Unreadable.
+        They are not if staff have matched one of them with another profile since, or have undone
+        the merge of their profiles. Raises Unreadable.
         """
         return continues_in(ticket, into) and self.are_of_one(ticket, into)
 
     def are_of_one(self, ticket: Ticket, other: Ticket) -> bool:
-        """Whether two tickets are of one customer, as is known now. Raises Unreadable."""
+        """Whether two tickets belong to one customer now. Raises Unreadable."""
         customer, its = ticket.customer, other.customer
         if customer is None or its is None:
             return customer == its
         return customer == its or self._is_one_customer(customer, its)
 
     def is_of_another(self, ticket: Ticket, number: str) -> bool:
-        """Whether the ticket with this number is another customer's, as is known now.
+        """Whether the ticket with this number belongs to another customer now.
 
-        One that cannot be read counts as another customer's: what is shown cannot be taken back.
+        True also if it cannot be read: otherwise a customer could learn what is another's.
         """
         other = self.readable(number)
         return other is None or not self.are_of_one(ticket, other)

@@ -98,8 +98,7 @@ class Received:
 class _Existing:
     """The tickets that a mail names, by number, with what named them.
 
-    A merged ticket is replaced by the one in which it goes on, so hardly anything else has to know
-    of it.
+    A merged ticket is replaced by its target, so most of the code need not know of the merge.
     """
 
     named: tuple[Named, ...]

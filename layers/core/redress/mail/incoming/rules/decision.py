@@ -414,9 +414,9 @@ def _is_customer_or_participant(facts: MailFacts, ticket: Ticket) -> bool:
 def _is_customer(facts: MailFacts, ticket: Ticket) -> bool:
     """Whether the sender is the contact, or wrote the ticket's first mail with another Reply-To.
 
-    Whoever wrote the first mail of a ticket that was merged into this one is its customer for mails
-    to that one, as long as the contact whom they named may write on this one. They get no mail
-    because of it.
+    If the mail names a ticket that was merged into this one, the sender of that ticket's first mail
+    counts as the customer, too. This holds as long as the contact of that ticket may write on this
+    one. The sender gets no mails because of it.
     """
     email = ticket.contact.email
     known = {canonical(one) for one in (email, *ticket.participants) if one}

@@ -207,9 +207,9 @@ class MailingCase:
         return done
 
     def _goes_on_in(self, job: MailJob, ticket: Ticket) -> Ticket | None:
-        """The ticket in which a merged one goes on, for mails after which somebody has to act.
+        """The target of a merged ticket, for the mails of NOT_REACHED; otherwise None.
 
-        If that cannot be read, the former agent is told: they can ask who has it.
+        None also if the target cannot be read. Then the agent of the merged ticket gets the mail.
         """
         if job.template not in NOT_REACHED or ticket.merged is None:
             return None

@@ -51,9 +51,9 @@ class Matter:
 
     Everything was read once, at `moment`. `history` is the ticket's history if the mail
     follows a rung of a ladder or a proposed incident. For other mails it is empty, because they do
-    not need it. `goes_on_in` is the ticket in which a merged one goes on, if the mail is about
-    words that did not reach the customer (`NOT_REACHED`): somebody has to act there. `is_apart`
-    says that the ticket of `other_named` is another customer's now.
+    not need it. `goes_on_in` is the target of a merged ticket if the mail is one of `NOT_REACHED`:
+    the agent of the target has to act. `is_apart` says that the ticket that `other_named` returns
+    belongs to another customer now.
     """
 
     job: MailJob
@@ -67,12 +67,12 @@ class Matter:
 
     @property
     def worked_on(self) -> Ticket:
-        """The ticket whose people have to act."""
+        """The ticket whose agent or leaders have to act."""
         return self.goes_on_in or self.ticket
 
 
 NOT_REACHED = ("mail_returned", ANSWER_FAILED)
-"""The templates of mails to the agent about words that did not reach the customer."""
+"""The templates of mails that tell the agent: a text did not reach the customer."""
 
 NEED_HISTORY = (EventType.RUNG_FIRED, EventType.INCIDENT_PROPOSED, EventType.NOBODY_THERE)
 """Events whose mails need the history of the ticket (`Matter.history`)."""
@@ -363,12 +363,12 @@ def _outdated_post_mortem(about: Matter) -> str | None:
 
 
 def _outdated_merge(about: Matter) -> str | None:
-    """Return why a mail about a merge, its end, or the end of a split is not sent; None if it is.
+    """Return why a mail about a merge, an undone merge or an undone split is skipped; None if not.
 
-    Mails are not sent in the order of their events. So the customer is told of no merge that was
-    undone: it could be the last that they read. The mail about its end needs no mail before it.
-    They are told of no merge with a ticket that is another customer's now: nothing goes on there.
-    An agent is not told of what they have done, or of words that do not wait any more.
+    Mails can be sent in another order than their events. If the mail about a merge came after the
+    mail that the merge was undone, the customer would believe the wrong one. So it is skipped once
+    the merge is undone. It is also skipped if the other ticket belongs to another customer now.
+    An agent gets no mail about their own act, and none about messages that were answered since.
     """
     event, ticket = about.event, about.ticket
     if event.type is EventType.MERGED and not _is_merged(about):
@@ -386,9 +386,10 @@ def _outdated_merge(about: Matter) -> str | None:
 
 
 def other_named(job: MailJob, event: Event) -> str | None:
-    """Return the number of another ticket that the mail names as one of the customer's, or None.
+    """Return the number of the second ticket that a mail to a customer names; None if it names one.
 
-    Staff may have corrected since whose it is. Then the customer must not learn its number.
+    The mail says that the customer has both tickets. Since the event, staff may have matched the
+    second one with another customer. Then the mail must not show its number.
     """
     if job.audience != Role.CUSTOMER or job.template not in NAME_ANOTHER:
         return None
@@ -397,7 +398,7 @@ def other_named(job: MailJob, event: Event) -> str | None:
 
 
 def _is_merged(about: Matter) -> bool:
-    """Whether the two tickets of the merge that the mail is about are still merged."""
+    """Whether the merge that the mail is about was not undone since."""
     merge = (about.event.data["kind"], about.event.data["ticket"])
     return any((link.kind, link.number) == merge for link in about.ticket.links)
 
@@ -411,9 +412,8 @@ def missing_items(ticket: Ticket) -> list[Item]:
 def _outdated_item(about: Matter) -> str | None:
     """Return why a mail about the checklist is outdated; None if it is still true.
 
-    The result of a step stays true, whatever becomes of the request. Nothing else tells it, and its
-    event says that the customer was told. All other mails ask for something, or say why the request
-    does not go on.
+    The result of a step stays true, whatever happens to the request. No other mail tells it. All
+    other mails about the checklist ask for something, or say why the request does not go on.
     """
     ticket, event = about.ticket, about.event
     if event.type is EventType.ITEM_DONE:

@@ -36,9 +36,9 @@ NAME_ANOTHER = (MERGED, UNMERGED, SPLIT_UNDONE)
 """The templates of mails that name another ticket of the customer."""
 """The template of the mail that tells the author of messages that their split was undone."""
 CUSTOMER_WROTE = "customer_wrote"
-"""The template of the mail to the agent whose ticket has words of the customer that wait."""
+"""The template of the mail that tells an agent: a message of the customer waits for an answer."""
 MOVED_AWAY = "moved_away"
-"""The template of the mail to the agent whose ticket goes on in another one."""
+"""The template of the mail that tells an agent: your ticket was closed, and goes on in another."""
 ABOUT_DOUBTED = "about_doubted"
 RESERVE = "reserve"
 """The audience of reserve staff of the ticket's team, who are called."""
@@ -242,9 +242,10 @@ def _to_customer(template: str, data: Mapping[str, Any]) -> MailToSend:
 
 
 def _about_merge(event: Event) -> list[MailToSend]:
-    """The mails about a merge or its end, or about the end of a split: to the customer and staff.
+    """The mails to customer and staff after a merge, an undone merge or an undone split.
 
-    Who loses the ticket because of it is told, and so is who gets words that wait for an answer.
+    The agent of the ticket that was closed by it gets one. The agent of the other ticket gets one
+    if that ticket got messages that wait for an answer.
     """
     data, found = event.data, list[MailToSend]()
     is_told_side = data["kind"] in _TOLD_SIDES
@@ -252,7 +253,9 @@ def _about_merge(event: Event) -> list[MailToSend]:
         found.append(_to_customer(SPLIT_UNDONE, data))
     elif is_told_side and "to" in data:
         found.append(MailToSend(_OF_MERGES[event.type], Role.CUSTOMER))
-    if event.type is EventType.UNMERGED:  # the queue offers the one, and the other one gets nothing
+    if (
+        event.type is EventType.UNMERGED
+    ):  # the source is offered by the queue, and the target gets no messages
         return found
     if is_told_side:
         found.append(MailToSend(MOVED_AWAY, Role.AGENT))

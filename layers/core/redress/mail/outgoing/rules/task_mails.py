@@ -1,7 +1,7 @@
 """Mails to staff about tasks of other departments: who gets one after which event, and its words.
 
-Their template is TASK, and TASK_TAKEN for who had a task before. The first line of both is one of
-`Phrases.tasks`. As other notices to staff, they say nothing that anybody wrote.
+Their template is TASK, or TASK_TAKEN for the former owner of a task. The first line of both is one
+of `Phrases.tasks`. As other notices to staff, they say nothing that anybody wrote.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from redress.tickets.rules.ticket import Event, EventType, Ticket
 TASK = "task"
 """The template of the mails to staff about a task, and of all their messages in the queue."""
 TASK_TAKEN = "task_taken"
-"""The template for who had a task before. It names neither the owner nor the due time of now, and
-has no link: who had a private task may not see it any more."""
+"""The template of the mail to the former owner of a task. It has no owner, no due time and no link,
+because the former owner of a private task may not see the task any more."""
 DEPARTMENT = "department"
 """The audience `department-2` is who has the task 2: its owner, or the leaders of the department
 while nobody has it."""

@@ -42,13 +42,13 @@ def open_for_call(
     asked: datetime | None = None,
     about: Ticket | None = None,
 ) -> Change:
-    """Open a ticket for a call that has none, or for a missed call whose ticket calls nobody back.
+    """Open a ticket for a call that has none, or a callback for a missed call about a ticket.
 
     If nobody spoke with the caller, the ticket is a callback: the promises of a live call end with
     the call, and the plan says until when the caller is called back. `asked` says that the call is
     the callback itself, and from when on it was due: it keeps that promise if the customer was
-    reached. The agent who spoke with the customer is the first who is offered the ticket, or who
-    works on the ticket that the call is `about`.
+    reached. The ticket is offered first to the agent who spoke with the customer; after a missed
+    call, to the agent of the ticket that the call is `about`.
     """
     data = opened_data(submission, number, plan, source=source)
     calls_back = call.is_unanswered or asked is not None

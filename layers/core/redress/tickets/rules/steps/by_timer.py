@@ -51,10 +51,10 @@ def _rung_data(due: DueRung, ticket: Ticket, held_by: str | None) -> dict[str, A
 
     `notify` records which roles are notified: the roles of the rung and, for a reminder, a breach
     or an escalation, the roles that watch the ticket at this moment. Who joins watches from now on,
-    and is told once, whatever promise it was that brought them in. Who watches already was told of
-    rungs, and not that they are needed at once. `held_by` is the agent who had the ticket when the
-    workflow woke. If several promises break at the same wake, scores attribute all of them to this
-    agent, even if the first rung returns the ticket to the queue.
+    and is told once, whatever promise it was that brought them in. Who only watches is asked to
+    join, too: nobody has told them that they are needed at once. `held_by` is the agent who had the
+    ticket when the workflow woke. If several promises break at the same wake, scores attribute all
+    of them to this agent, even if the first rung returns the ticket to the queue.
     """
     rung = due.rung
     if (task := find(ticket.tasks, id_in(due.clock) or "")) is not None:

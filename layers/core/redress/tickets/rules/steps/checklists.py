@@ -161,7 +161,8 @@ def finish(ticket: Ticket, plan: Plan, by: Actor, id_: str, text: str, at: datet
     """Record that a step is done, and tell the customer its result.
 
     It is recorded also if the words reach nobody, because the step is done (`_telling`). The event
-    has the category by which the plan names the step: it is told also after a correction.
+    has the category of the ticket. With it, the mail finds the name of the step in the plan, also
+    after the category was corrected.
     """
     event, category = EventType.ITEM_DONE, str(ticket.category)
     return _telling(ticket, plan, by, id_, text, at, Step.FINISH_STEP, event, category=category)

@@ -20,7 +20,7 @@ from redress.tickets.rules.ticket import INVERSE, EventType, LinkKind, Ticket
 
 AT = "/ticket"
 """The pointer to the other ticket in a request."""
-ONE_CALL = "the record of a call belongs to both"
+ONE_CALL = "one call belongs to both"
 """Why two tickets are linked, in the event."""
 
 
@@ -104,10 +104,9 @@ def link_both(
 
 
 def link_of_call(mine: Side, theirs: Side, by: Actor) -> tuple[Change | None, Change | None]:
-    """Link two tickets that have the record of one call.
+    """Link two tickets to which one call belongs.
 
-    (None, None) if that is not possible: they are linked already, or one of them has as many links
-    as it may have.
+    Returns (None, None) if they are linked already, or if one of them has MOST_LINKS links.
     """
     try:
         return link_both(mine, theirs, by, LinkKind.RELATED, ONE_CALL)

@@ -477,13 +477,13 @@ def parted(
     source: str,
     theirs: Conversation | None = None,
 ) -> Change | None:
-    """Take away the address and the conversation that came by a merge with a ticket of somebody
-    else, as is known now. Returns None if there are none.
+    """Remove the address and the conversation that the ticket got by a merge.
 
-    `source` is the number of the other ticket, `theirs` its conversation now, and `history` that of
-    this ticket. A conversation came with the merge, or with words that were sent to the source
-    since. It stays if the customer of this ticket wrote there before the merge. An address stays if
-    staff have taken it out since and added it again.
+    The ticket with the number `source` was merged into this one, and belongs to another customer.
+    `theirs` is the conversation of the source now, and `history` the history of this ticket. A
+    conversation came with the merge, or with a message that was sent to the source since. It stays
+    if the customer of this ticket wrote there before the merge. An address stays if staff have
+    removed it since the merge and added it again. Returns None if there is nothing to remove.
     """
     merges = [one for one in history if one.type is EventType.MERGED]
     merge = next((one for one in reversed(merges) if one.data["ticket"] == source), None)
@@ -523,7 +523,7 @@ def _place_in(data: Mapping[str, Any] | None) -> _Place:
 
 
 def _place_of_words(event: Event) -> _Place:
-    """Return where the customer wrote the words of an event, or wanted an answer to them."""
+    """Return the conversation of a customer's message; None for another event."""
     if event.type not in (EventType.OPENED, EventType.CUSTOMER_WROTE):
         return None
     source = event.data.get("source", {})
