@@ -253,10 +253,8 @@ def _about_merge(event: Event) -> list[MailToSend]:
         found.append(_to_customer(SPLIT_UNDONE, data))
     elif is_told_side and "to" in data:
         found.append(MailToSend(_OF_MERGES[event.type], Role.CUSTOMER))
-    if (
-        event.type is EventType.UNMERGED
-    ):  # the source is offered by the queue, and the target gets no messages
-        return found
+    if event.type is EventType.UNMERGED:
+        return found  # the queue offers the source to an agent, and the target gets no message
     if is_told_side:
         found.append(MailToSend(MOVED_AWAY, Role.AGENT))
     elif not {"unanswered", "unanswered_since"}.isdisjoint(data):
