@@ -56,7 +56,7 @@ _CALLBACK = "CALLBACK"
 _WAITS_TO_DIAL = "CALLBACK_CUSTOMER_FIRST_QUEUED"
 """Nobody is called in this contact. Its ConnectedToSystemTimestamp is the start of a flow."""
 _BY_QUEUE = "QUEUE_TRANSFER"
-"""A flow moved a caller who waited. In the methods of other transfers an agent may have done it."""
+"""The method of a transfer that a flow makes. Other transfers may be made by an agent."""
 _TRANSFERS = ("TRANSFER", _BY_QUEUE)
 _BESIDE = ("MONITOR", "EXTERNAL_OUTBOUND", "DISCONNECT")
 """The initiation methods of a contact beside the call or after it. In all others the customer waits
@@ -409,8 +409,8 @@ def records(parts: Mapping[str, Part]) -> dict[str, PlainRecord | Ignored]:
     counts from when the caller left the menu. A part that went on in another one has no record. A
     callback that did not reach the customer has one, which says so.
 
-    A transfer that nobody answered is judged by the contact record of the agent before it, and has
-    no record until that comes: if the agent talked on, nobody hung up.
+    A transfer that nobody answered has no record until the contact record of the agent before it
+    has come. That record says whether the agent went on with the caller.
     """
     found: dict[str, PlainRecord | Ignored] = {}
     earlier: list[_Stretch] = []
@@ -606,8 +606,8 @@ def _waits_for_agent(stretch: _Stretch, parts: Mapping[str, Part]) -> bool:
 
 
 def _talked_on(stretch: _Stretch) -> bool:
-    """Whether an agent was with the caller until this part was over: they asked in a queue for
-    help, or called a colleague, and nobody came."""
+    """Whether an agent was with the caller until this part ended. They had asked a queue or a
+    colleague for help, and nobody answered."""
     until, ended = stretch.spoken_until, stretch.part.ended
     return until is not None and ended is not None and until >= ended
 
@@ -666,8 +666,9 @@ def _put_in_order(told: dict[str, Any]) -> tuple[str, ...]:
 def _is_work_possible(told: Mapping[str, Any]) -> bool:
     """Whether the end of the work after a call can be in its record.
 
-    An agent may leave a contact open for days: Amazon Connect allows work without an end. A record
-    lasts a day at most, and the times of the call itself are right then.
+    An agent may leave a contact open for days, because Amazon Connect sets no end to this work. But
+    a record covers LONGEST at most. Then the other times of the call are right, and only this one
+    is left out.
     """
     after: datetime | None = told.get("after_work_ended")
     if after is None:

@@ -177,9 +177,9 @@ def _talk(models: Models, connector: str, id_: str, number: str, unproven: bool)
 def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]:
     """The conversations in which staff write now, and which may have had another ticket.
 
-    They are those with a phone number (`answers.way_of`), those of a ticket and one that follows
-    it, and those of several tickets because of a split. What comes back then belongs to the ticket
-    about which staff wrote there last. But a number that somebody left proves nothing. So a
+    They are of three kinds: those with a phone number (`answers.way_of`), those of a ticket and one
+    that follows it, and those of the parts of a split. A message in one of them belongs to the
+    ticket for which staff wrote there last. But a number that somebody left proves nothing. So a
     conversation with an open ticket stays there, unless both tickets have the same customer. Who
     opened a ticket that follows another one had the page of that one, so they are the same. So are
     the authors of messages that were split off and that stayed. Raises Unreadable.
@@ -224,11 +224,11 @@ _FOLLOWING = (LinkKind.FOLLOW_UP_OF, LinkKind.FOLLOWED_BY)
 
 
 def _follows_or_is_followed(ticket: Ticket) -> bool:
-    """Whether a ticket may have its conversation together with one that it follows or precedes.
+    """Whether the ticket may share its conversation with one that it follows or that follows it.
 
-    If the older ticket has as many links as it may have, there is no link. Then the newer one is
-    known by a conversation that no message of its own can have begun, because it is of the form,
-    and the older one by the number of its links. So nothing is read for other tickets.
+    Usually a link says so. If the older ticket had no room for a link, two signs are left. The
+    older ticket has MOST_LINKS links. The newer one was opened by the form and has a conversation
+    all the same. For other tickets nothing has to be read.
     """
     if ticket.conversation is None:
         return False
