@@ -14,6 +14,9 @@ OK = b"stream: OK\0"
 FOUND = b"stream: Eicar-Test-Signature FOUND\0"
 TOO_LONG = b"INSTREAM size limit exceeded. ERROR\0"
 
+LONGEST_S = 30.0
+"""How long a scanner that misbehaves keeps a connection that the other end does not close."""
+
 Misbehaves = Callable[[socket.socket], None]
 
 
@@ -92,7 +95,8 @@ def closes(connection: socket.socket) -> None:
 
 
 def hangs(connection: socket.socket) -> None:
-    """Take everything and never answer."""
+    """Take everything and do not answer, until the other end gives up."""
+    connection.settimeout(LONGEST_S)
     while connection.recv(65_536):
         pass
 
@@ -100,7 +104,7 @@ def hangs(connection: socket.socket) -> None:
 def stalls(connection: socket.socket) -> None:
     """Take nothing at all, until the other end gives up."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    threading.Event().wait(5)
+    threading.Event().wait(LONGEST_S)
 
 
 def answers_at_once(answer: bytes) -> Misbehaves:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from redress.base import phones
+from tests import effort
 
 
 @pytest.mark.parametrize(
@@ -176,6 +175,4 @@ def test_a_normal_form_is_a_number_of_its_own(text: str) -> None:
     ],
 )
 def test_a_text_of_any_length_is_judged_at_once(text: str) -> None:
-    begun = time.process_time()
-    assert not phones.is_phone(text)
-    assert time.process_time() - begun < 0.1
+    assert not effort.within(0.1, lambda: phones.is_phone(text))

@@ -8,7 +8,6 @@ import socket
 import socketserver
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -62,7 +61,8 @@ class FakeService:
     url: str
     status: int = 200
     body: bytes = b"{}"
-    wait_s: float = 0.0
+    answers: threading.Event = field(default_factory=threading.Event)
+    """Whether it answers. While this is not set, it holds each answer back."""
     dated: bool = False
     """Whether the answers have a `Date`. It is the true time."""
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -81,6 +81,7 @@ class FakeService:
 @pytest.fixture
 def fake() -> Iterator[FakeService]:
     found = FakeService("")
+    found.answers.set()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -89,7 +90,7 @@ def fake() -> Iterator[FakeService]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             found.asked.append({"path": self.path, "headers": headers, "body": json.loads(body)})
-            time.sleep(found.wait_s)
+            found.answers.wait()
             self.send_response_only(found.status)
             if found.dated:
                 self.send_header("Date", format_datetime(datetime.now(UTC), usegmt=True))
@@ -108,6 +109,7 @@ def fake() -> Iterator[FakeService]:
     thread.start()
     found.url, found.server = f"http://127.0.0.1:{server.server_address[1]}", server
     yield found
+    found.answers.set()
     server.shutdown()
     server.server_close()
 
@@ -209,18 +211,20 @@ def test_an_error_without_json_keeps_its_http_status(fake: FakeService, body: by
 def test_a_timeout_raises_botocores_error_and_is_retried(
     fake: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    patient = minimal(fake)
     monkeypatch.setattr(aws_json, "READ_S", 0.05)
-    fake.wait_s = 0.3
+    impatient = minimal(fake)
+    fake.answers.clear()
     with pytest.raises(ReadTimeoutError):
-        minimal(fake).get_item(**READ)
+        impatient.get_item(**READ)
 
-    client = minimal(fake)
+    attempts = [impatient, patient]
 
     def recover(seconds: float) -> None:
-        fake.wait_s = 0.0
+        fake.answers.set()
 
-    assert retry.call(lambda: client.get_item(**READ), sleep=recover) == {}
-    assert len(fake.asked) == 3
+    assert retry.call(lambda: attempts.pop(0).get_item(**READ), sleep=recover) == {}
+    assert attempts == []
 
 
 def test_a_refused_connection_raises_unavailable_after_all_retries() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from email.utils import getaddresses
 
@@ -13,6 +12,7 @@ from redress.mail.incoming.reader.addresses import addresses_of
 from redress.mail.incoming.reader.charset import Hints
 from redress.mail.incoming.reader.limits import ADDRESSES, HEAD, RAW, Code, Defects
 from redress.mail.incoming.reader.parsing import parse
+from tests import effort
 from tests.mail.reader.mails import HEAD as GOOD
 from tests.mail.reader.mails import codes
 
@@ -170,10 +170,8 @@ def test_thousands_of_brackets_in_an_address_are_read_quickly() -> None:
     "hostile", ["a:", "mailto:", "x@y.example，", '"a\\', "(\\(", "<,", "，、", "smtp:@"]
 )
 def test_thousands_of_separators_in_addresses_are_read_quickly(hostile: str) -> None:
-    began = time.process_time()
-    addresses_of(hostile * 8_000, Defects())
-    addresses_of("a" * 30_000 + hostile * 8_000, Defects())
-    assert time.process_time() - began < 1
+    effort.within(1, lambda: addresses_of(hostile * 8_000, Defects()))
+    effort.within(1, lambda: addresses_of("a" * 30_000 + hostile * 8_000, Defects()))
 
 
 @pytest.mark.parametrize(
