@@ -281,6 +281,7 @@ def test_record_that_comes_after_its_ticket_was_merged_keeps_the_promise_in_the_
     merged(shop, source, target)
     times = {"began": "2026-11-23T01:59:00Z", "left_menu": "2026-11-23T01:59:10Z"}
     times |= {"answered": "2026-11-23T01:59:14Z", "ended": "2026-11-23T02:00:30Z"}
+    times["conversation"] = "c-9"
     body = record(phone=BY_PHONE["phone"], updated="2026-11-23T02:01:00Z", **times)
     found = take(shop, body)
     assert (found.outcome, found.number) == (Outcome.ADDED, target)
@@ -301,6 +302,8 @@ def test_record_that_comes_after_its_ticket_was_merged_keeps_the_promise_in_the_
     assert take(shop, later).number == source, "the target is somebody else's now"
     assert take(shop, later).number == source
     assert len(recorded(shop, target)) == 2
+    wrote = messages(shop).take("hotline", "d-1", message(conversation="c-9")).taken
+    assert wrote.number != target
 
 
 def test_ticket_of_another_call_of_the_customer_is_left_alone(shop: Shop) -> None:
@@ -791,6 +794,20 @@ def test_late_record_of_a_missed_call_opens_no_callback_if_somebody_has_served_t
     assert other.outcome is Outcome.OPENED
     after = later("c-4", "01:10:00", None, "01:11:00", phone=number)
     assert take(shop, after).outcome is Outcome.OPENED, "they called again afterwards"
+
+
+def test_late_record_opens_a_callback_although_another_ticket_of_the_caller_is_damaged(
+    shop: Shop,
+) -> None:
+    shop.clock.advance(minutes=15)
+    number = BY_PHONE["phone"]
+    damaged = shop.open("inquiry", channel="phone", contact=BY_PHONE).ticket.number
+    assign_all(shop)
+    row = shop.models.event.get(keys.ticket_pk(damaged), keys.event_sk(2))
+    row.doc = "{"
+    row.save()
+    late = take(shop, missed(phone=number))
+    assert late.outcome is Outcome.OPENED
 
 
 def test_late_record_that_names_a_ticket_goes_to_no_ticket_of_somebody_else(shop: Shop) -> None:

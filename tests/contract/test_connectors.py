@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from redress.base.errors import AlreadyDone, ConnectorChanged, NotFound, Unavailable
-from redress.base.people import Role
+from redress.base.people import CUSTOMER, Role
 from redress.connectors.cases.managing import ManagingCases
 from redress.connectors.cases.taking import MessageCases
 from redress.connectors.rules.connector import Scope, Wanted
@@ -21,10 +21,10 @@ from redress.db import keys
 from redress.tickets.cases.changes import Decided
 from redress.tickets.cases.parting import PartingCases
 from redress.tickets.links import Links
-from redress.tickets.rules.steps import merging
+from redress.tickets.rules.steps import by_staff, linking, merging
 from redress.tickets.rules.steps.matching import match
-from redress.tickets.rules.ticket import EventType
-from tests.builders import LIN, START
+from redress.tickets.rules.ticket import EventType, LinkKind
+from tests.builders import LIN, MEI, START
 from tests.contract.conftest import Shop
 from tests.customers.builders import EMAIL, LI_NA, PHONE, WANG_WEI, new, profile
 
@@ -223,3 +223,28 @@ def test_words_after_two_merged_tickets_turned_out_to_be_of_two_people_go_to_non
     talk = shop.tickets.get(own).conversation
     assert talk is not None
     assert talk.id == "wx-li"
+
+
+def test_answer_in_a_ticket_that_follows_one_leaves_the_conversation_to_the_ticket_merged_into_it(
+    shop: Shop,
+) -> None:
+    """The ticket that follows another one may take its conversation, but not that of a customer
+    whose ticket was merged into it by mistake."""
+
+    def say(conversation: str, id_: str) -> str:
+        customer = {"name": "Somebody"}  # no address, so they are answered in the conversation
+        body = message(conversation=conversation, message=id_, customer=customer)
+        return taking(shop).take("wechat", id_, body, lambda at: {"answered": True}).taken.number
+
+    own, source = say("wx-li", "m-1"), say("wx-wang", "m-2")
+    for number in (own, source):
+        of_customer(shop, number, LI_NA)
+    link = (CUSTOMER, LinkKind.FOLLOW_UP_OF, "R-00000-00001", "")
+    shop.changes.change(own, lambda t, plan, at: linking.linked(t, plan, *link, at))
+    merged(shop, source, own)
+    assert say("wx-wang", "m-3") == own
+    shop.changes.change(own, lambda t, plan, at: by_staff.reply(t, plan, MEI, "Yes", False, at))
+    assert shop.tickets.history(own)[-1].data["via"]["id"] == "wx-wang"
+
+    of_customer(shop, source, WANG_WEI)
+    assert say("wx-wang", "m-4") != own

@@ -142,6 +142,17 @@ def test_page_leads_nowhere_after_one_of_the_two_got_another_customer(
     assert told.number not in site("status", number)["body"]
 
 
+def test_neither_page_names_the_other_ticket_after_that_got_another_customer(
+    site: Site, told: Ticket, act: Act, stores: Stores
+) -> None:
+    number = split(stores, told.number, told.version)
+    unsplit(stores, told.number, number)
+    act(stores.tickets.get(number), lambda t, p, at: match(t, p, "wang-wei", "staff", at))
+    for one, other in ((told.number, number), (number, told.number)):
+        assert other not in site("status", one)["body"]
+        assert other not in json.dumps(status(site, one))
+
+
 def test_page_of_an_undone_split_leads_back(
     site: Site, told: Ticket, act: Act, stores: Stores
 ) -> None:

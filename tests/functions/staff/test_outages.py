@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from redress.db import retry
 from redress.db.rows import Models
 from redress.rehearsals.cases import NOT_STARTED
 from redress.rehearsals.store import JobState, RehearsalStore
@@ -56,7 +57,9 @@ OUTAGES: dict[str, Exception] = {
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries do not wait."""
-    monkeypatch.setattr("redress.db.retry.time.sleep", lambda _: None)
+    given = retry.call.__kwdefaults__ or {}
+    assert "sleep" in given
+    monkeypatch.setattr(retry.call, "__kwdefaults__", given | {"sleep": lambda _: None})
 
 
 Break = Callable[..., None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -45,7 +45,7 @@ from redress.tickets.rules.preference import PHONE
 from redress.tickets.rules.steps import by_call, linking
 from redress.tickets.rules.steps.by_staff import written_at
 from redress.tickets.rules.submission import Submission
-from redress.tickets.rules.ticket import Contact, EventType, Ticket
+from redress.tickets.rules.ticket import Contact, Event, EventType, Ticket
 from redress.tickets.store.tickets import TicketFile, TicketStore
 
 LATEST = 5
@@ -285,7 +285,7 @@ class CallCases:
         the history cannot be read: a callback too few is better than one with each new record.
         """
         try:
-            records = self._records(taken.machine, number)
+            records = self._records(taken.machine, self._tickets.history(number))
         except Unreadable:
             return True
         earlier = [one for one in records if one["id"] == taken.record.call.id]
@@ -294,11 +294,11 @@ class CallCases:
         result = earlier[-1]["result"]
         return result in UNANSWERED and "phone" in earlier[-1] and plan.opens_for_call(result)
 
-    def _records(self, machine: Member, number: str) -> list[dict[str, Any]]:
+    def _records(self, machine: Member, history: Iterable[Event]) -> list[dict[str, Any]]:
         """The records of calls in a ticket that this connector handed over (`Call.data`)."""
         return [
             event.data
-            for event in self._tickets.history(number)
+            for event in history
             if event.type is EventType.CALL_RECORDED and event.data["connector"] == machine.id
         ]
 
@@ -392,7 +392,7 @@ class CallCases:
             return False
         if waits_for in (None, call.agent) or ticket.assignee is not None or ticket.placing:
             return False
-        records = self._records(taken.machine, ticket.number)
+        records = self._records(taken.machine, self._tickets.readable_history(ticket.number))
         return any(one.get("agent") == waits_for for one in records)
 
     def _with_others(
@@ -565,9 +565,10 @@ class CallCases:
             phone = ticket.contact.phone
             if phone is None or phones.e164(phone, region) != caller:
                 continue
-            if ticket.created_at > call.ended and any(
-                one.get("answered", "") >= over for one in self._records(machine, ticket.number)
-            ):
+            if ticket.created_at <= call.ended:
+                continue
+            records = self._records(machine, self._tickets.readable_history(ticket.number))
+            if any(one.get("answered", "") >= over for one in records):
                 return _Waits(ticket, self._tickets.continued(ticket), call.waited_from)
         return None
 

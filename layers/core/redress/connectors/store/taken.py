@@ -200,9 +200,11 @@ def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]
         own = ticket.conversation
         came_from_there = own is not None and (own.connector, own.id) == (connector, id_)
         unproven = not came_from_there
-        # The merged ticket keeps the conversation: its messages go on to the target anyway.
-        goes_on_here = before is not None and _goes_on_in(before, ticket)
-        is_same = came_from_there and _follows_or_is_followed(ticket) and not goes_on_here
+        # The merged ticket keeps the conversation: its messages go on to the target anyway, until
+        # the two turn out to be of two customers.
+        if before is not None and _goes_on_in(before, ticket):
+            continue
+        is_same = came_from_there and _follows_or_is_followed(ticket)
         is_kept = before is not None and not is_same and _is_apart(before, ticket)
         if talk is not None and before is not None and _came_by_split(before, ticket):
             unproven = bool(talk.unproven)
@@ -261,11 +263,8 @@ def _answers(event: Event, ticket: Ticket) -> bool:
 def _came_by_split(before: Ticket, ticket: Ticket) -> bool:
     """Whether a conversation goes from one ticket to another one that came of it by a split.
 
-    Either may have been merged since. A merged ticket keeps the conversation: what comes to it goes
-    on to its target.
+    Either may have been merged since.
     """
-    if _goes_on_in(before, ticket):
-        return False
     return not _related(before).isdisjoint(_related(ticket))
 
 

@@ -679,12 +679,8 @@ class CustomerCases:
         return Continued(into.number, into.state.value, token)
 
     def _of_others(self, file: TicketFile) -> frozenset[str]:
-        """The numbers of tickets in its merges that belong to another customer now."""
-        numbers = {
-            event.data["ticket"]
-            for event in file.history
-            if event.type in (EventType.MERGED, EventType.UNMERGED)
-        }
+        """The numbers of tickets in its merges and splits that belong to another customer now."""
+        numbers = {event.data["ticket"] for event in file.history if event.type in _OF_TWO}
         return frozenset(
             number for number in numbers if self._tickets.is_of_another(file.ticket, number)
         )
@@ -703,6 +699,10 @@ class CustomerCases:
         if (source.contact, source.customer) != (ticket.contact, ticket.customer):
             return WrittenIn()
         return WrittenIn(source.number, self._links.status_token(source.number))
+
+
+_OF_TWO = (EventType.MERGED, EventType.UNMERGED, EventType.SPLIT, EventType.UNSPLIT)
+"""The events of two tickets: each one has the number of the other."""
 
 
 def _is_for_survey(token: str) -> bool:
