@@ -15,7 +15,7 @@ FOUND = b"stream: Eicar-Test-Signature FOUND\0"
 TOO_LONG = b"INSTREAM size limit exceeded. ERROR\0"
 
 LONGEST_S = 30.0
-"""How long a scanner that misbehaves keeps a connection that the other end does not close."""
+"""After this time a fake that gives no answer closes the connection, so that no test hangs."""
 
 Misbehaves = Callable[[socket.socket], None]
 
@@ -95,14 +95,14 @@ def closes(connection: socket.socket) -> None:
 
 
 def hangs(connection: socket.socket) -> None:
-    """Take everything and do not answer, until the other end gives up."""
+    """Read everything and send no answer. The client must close the connection."""
     connection.settimeout(LONGEST_S)
     while connection.recv(65_536):
         pass
 
 
 def stalls(connection: socket.socket) -> None:
-    """Take nothing at all, until the other end gives up."""
+    """Read nothing and send no answer. The client must close the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     threading.Event().wait(LONGEST_S)
 

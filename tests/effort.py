@@ -1,7 +1,7 @@
 """Checks that hostile input costs little CPU time.
 
-The input of these tests makes slow code take minutes, or hours. So their bounds are several times
-what the code takes, and a busy machine does not reach them.
+Such input makes slow code run for minutes or hours. So the bound of a test can be several times the
+usual CPU time, and a busy machine does not reach it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ ATTEMPTS = 3
 
 
 def within[Found](seconds: float, work: Callable[[], Found]) -> Found:
-    """Return what `work` returns. Fails if each of ATTEMPTS runs takes `seconds` of CPU time.
+    """Return what `work` returns, which must take less than `seconds` of CPU time.
 
-    Slow code is slow in each run. A collection of garbage, or another process that fills the
-    caches, can make one run slow.
+    Fails if none of ATTEMPTS runs is fast enough.
+
+    Slow code is slow in every run. One run may be slow because Python collects garbage, or
+    because another process fills the caches of the processor.
     """
     took: list[float] = []
     while len(took) < ATTEMPTS:

@@ -138,17 +138,17 @@ def test_answer_that_comes_byte_by_byte_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(https, "ANSWER_S", 1.0)
 
-    waited_for = threading.Event()
+    all_sent = threading.Event()
 
     def drip(talk: ssl.SSLSocket) -> None:
         for _ in range(300):
             talk.sendall(b"H")
             time.sleep(0.1)
-        waited_for.set()
+        all_sent.set()
 
     with pytest.raises(NotAnswered):
         sender(serve(drip), cert).post(URL, {}, b"{}")
-    assert not waited_for.is_set()
+    assert not all_sent.is_set()
 
 
 def test_connection_that_closes_without_an_answer_is_no_refusal(
@@ -211,17 +211,17 @@ def test_address_of_the_internet_is_public() -> None:
 
 def test_look_up_that_hangs_ends_and_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(https, "LOOK_UP_S", 0.05)
-    goes_on, waited_for = threading.Event(), threading.Event()
+    test_is_over, nobody_gave_up = threading.Event(), threading.Event()
 
     def hang(host: str) -> list[str]:
-        if not goes_on.wait(30):
-            waited_for.set()
+        if not test_is_over.wait(30):
+            nobody_gave_up.set()
         return ["127.0.0.1"]
 
     with pytest.raises(NotReached, match=r"^LookUpTimeout$"):
         Sender(hang).post(URL, {}, b"{}")
-    assert not waited_for.is_set()
-    goes_on.set()
+    assert not nobody_gave_up.is_set()
+    test_is_over.set()
 
 
 def test_carrier_counts_the_look_up_in_its_time() -> None:

@@ -228,8 +228,8 @@ def test_words_after_two_merged_tickets_turned_out_to_be_of_two_people_go_to_non
 def test_answer_in_a_ticket_that_follows_one_leaves_the_conversation_to_the_ticket_merged_into_it(
     shop: Shop,
 ) -> None:
-    """The ticket that follows another one may take its conversation, but not that of a customer
-    whose ticket was merged into it by mistake."""
+    """A ticket that follows another one may take over a conversation when staff reply there. Here
+    the conversation is that of a merged ticket, which turns out to be another customer's."""
 
     def say(conversation: str, id_: str) -> str:
         customer = {"name": "Somebody"}  # no address, so they are answered in the conversation

@@ -62,7 +62,7 @@ class FakeService:
     status: int = 200
     body: bytes = b"{}"
     answers: threading.Event = field(default_factory=threading.Event)
-    """Whether it answers. While this is not set, it holds each answer back."""
+    """The service sends its answers only while this event is set."""
     dated: bool = False
     """Whether the answers have a `Date`. It is the true time."""
     asked: list[dict[str, Any]] = field(default_factory=list)

@@ -147,7 +147,10 @@ def test_connection_that_breaks_is_no_verdict(
 
 
 def given_up() -> pytest.RaisesExc[ScannerUnavailable]:
-    """Expect what the deadline raises. A fake that ends the connection causes another error."""
+    """Expect the error that `Clamd` raises when its time is over.
+
+    If the fake closes the connection first, the error has another message.
+    """
     return pytest.raises(ScannerUnavailable, match=r"TimeoutError|no time is left")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from functools import cache
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from moto import mock_aws
 from moto.secretsmanager.models import secretsmanager_backends
 
 from redress.base.people import Member, Role
+from redress.db import retry
 from redress.db.rows import Models
 from redress.staff.rules.availability import Presence
 from redress.wiring import clients
@@ -67,6 +68,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     held = Clock()
     monkeypatch.setattr(clients, "now", held.now)
     return held
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls of AWS are retried without a pause."""
+    monkeypatch.setattr(retry, "random", SimpleNamespace(uniform=lambda least, most: 0.0))
 
 
 @pytest.fixture

@@ -206,7 +206,9 @@ def test_throttled_reader_tries_every_record_once(
 ) -> None:
     """The stream repeats the records. Retries of the client would fill the function's time."""
     services.refused.add(operation)
-    answer = load_function(function).handler(batch(12), Clocked(TIMEOUT_S[function]))
+    context = Clocked(TIMEOUT_S[function])
+    answer = load_function(function).handler(batch(12), context)
+    assert context.get_remaining_time_in_millis() > 10_000
     assert answer == {"batchItemFailures": [{"itemIdentifier": "100"}]}
     assert services.count()[operation] == calls
 

@@ -210,7 +210,7 @@ def test_the_reply_to_the_content_decides_whether_the_mail_is_tried_again(
 def test_a_relay_that_does_not_answer_is_left_in_time_and_may_have_the_mail(
     replies: Replies, cert: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp_relay, "CONNECT_S", 60.0)  # the timeout of each step by itself
+    monkeypatch.setattr(smtp_relay, "CONNECT_S", 60.0)  # otherwise this timeout ends the wait
     replies.data = SILENCE
     began = time.monotonic()
     found = refusal(relay(replies, cert, seconds=3.0))

@@ -120,6 +120,7 @@ def test_unexpected_error_is_logged_with_its_place_and_without_its_message(
         ClientError({"Error": {"Code": "InternalServerError"}}, "GetItem"),
     ],
 )
+@pytest.mark.usefixtures("at_once")
 def test_store_failure_is_answered_with_503_and_retry_after(
     api: Api, open_ticket: Opener, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -130,7 +131,6 @@ def test_store_failure_is_answered_with_503_and_retry_after(
         raise error
 
     monkeypatch.setattr(file, "query", down)
-    monkeypatch.setattr("redress.db.retry.time.sleep", lambda _: None)
     found = api("ticket", "mei", number=number)
     assert found.status == 503
     assert int(found.headers["Retry-After"]) >= 1

@@ -14,7 +14,6 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from redress.db import retry
 from redress.db.rows import Models
 from redress.rehearsals.cases import NOT_STARTED
 from redress.rehearsals.store import JobState, RehearsalStore
@@ -52,14 +51,6 @@ OUTAGES: dict[str, Exception] = {
     "no connection": ConnectTimeoutError(endpoint_url=ADDRESS),
     "no answer": ReadTimeoutError(endpoint_url=ADDRESS),
 }
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries do not wait."""
-    given = retry.call.__kwdefaults__ or {}
-    assert "sleep" in given
-    monkeypatch.setattr(retry.call, "__kwdefaults__", given | {"sleep": lambda _: None})
 
 
 Break = Callable[..., None]

@@ -158,7 +158,8 @@ def also_written(models: Models, changes: Sequence[Dated], cause: Cause | None) 
         unchanged = model.pk.does_not_exist() if before is None else model.number == before
         pk, sk = keys.connector_pk(added.connector), keys.conversation_sk(cause.conversation)
         raced = Raced("a message of this call came meanwhile")
-        # A merged ticket keeps the conversation, in case its target is somebody else's.
+        # If the ticket of the call was merged, this is its own number and not that of the target:
+        # staff may find out that the target belongs to another customer.
         row = model(pk, sk, number=added.after.of_call)
         writes.append(Write(row, condition=unchanged, lost=raced))
     if cause.caller is not None:

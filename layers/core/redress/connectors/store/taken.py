@@ -200,8 +200,8 @@ def _conversations_begun(models: Models, changes: Listing[Dated]) -> list[Write]
         own = ticket.conversation
         came_from_there = own is not None and (own.connector, own.id) == (connector, id_)
         unproven = not came_from_there
-        # The merged ticket keeps the conversation: its messages go on to the target anyway, until
-        # the two turn out to be of two customers.
+        # Messages to a merged ticket go on to its target anyway. So the conversation stays with the
+        # merged ticket: staff may find out that the target belongs to another customer.
         if before is not None and _goes_on_in(before, ticket):
             continue
         is_same = came_from_there and _follows_or_is_followed(ticket)
@@ -261,14 +261,15 @@ def _answers(event: Event, ticket: Ticket) -> bool:
 
 
 def _came_by_split(before: Ticket, ticket: Ticket) -> bool:
-    """Whether a conversation goes from one ticket to another one that came of it by a split.
+    """Whether a split made one of these tickets from the other.
 
-    Either may have been merged since.
+    Also true if a merge links the two, or if a split or a merge links both with a third ticket.
     """
     return not _related(before).isdisjoint(_related(ticket))
 
 
 def _goes_on_in(before: Ticket, ticket: Ticket) -> bool:
+    """Whether `before` was merged into `ticket`."""
     return before.merged is not None and before.merged.into == ticket.number
 
 

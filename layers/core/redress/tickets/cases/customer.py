@@ -277,8 +277,8 @@ def view(
 ) -> StatusView:
     """The customer's view of a ticket, its history and its files.
 
-    `of_others` are the numbers of tickets in its history that belong to another customer now. They
-    are not shown.
+    `of_others` are the numbers of other customers' tickets. Events of this ticket name them, and
+    the customer must not see them.
     """
     ticket, states = file.ticket, {one.id: one.state.value for one in file.attached}
     can = {name for name, step in ACTIONS.items() if ticket.state in STEPS[step]}
@@ -679,10 +679,14 @@ class CustomerCases:
         return Continued(into.number, into.state.value, token)
 
     def _of_others(self, file: TicketFile) -> frozenset[str]:
-        """The numbers of tickets in its merges and splits that belong to another customer now."""
-        numbers = {event.data["ticket"] for event in file.history if event.type in _OF_TWO}
+        """The numbers that the page must not show.
+
+        Merges and splits of this ticket name other tickets. Some of these belong to another
+        customer now.
+        """
+        named = {e.data["ticket"] for e in file.history if e.type in _MERGES_AND_SPLITS}
         return frozenset(
-            number for number in numbers if self._tickets.is_of_another(file.ticket, number)
+            number for number in named if self._tickets.is_of_another(file.ticket, number)
         )
 
     def _written_in(self, ticket: Ticket, split: SplitOff) -> WrittenIn:
@@ -701,8 +705,8 @@ class CustomerCases:
         return WrittenIn(source.number, self._links.status_token(source.number))
 
 
-_OF_TWO = (EventType.MERGED, EventType.UNMERGED, EventType.SPLIT, EventType.UNSPLIT)
-"""The events of two tickets: each one has the number of the other."""
+_MERGES_AND_SPLITS = (EventType.MERGED, EventType.UNMERGED, EventType.SPLIT, EventType.UNSPLIT)
+"""The types of events that happen to two tickets at once. Each event names the other ticket."""
 
 
 def _is_for_survey(token: str) -> bool:
